@@ -1,0 +1,223 @@
+"""The one place that reads the environment: typed, checked once at start, every fault named in one message."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import ipaddress
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+KEY_BYTES = 32
+MIN_SECRET_LENGTH = 32
+GUESSABLE = frozenset({"change-me", "changeme", "secret", "password", "dev", "development", "default"})
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class ConfigurationError(RuntimeError):
+    """Says everything that is wrong with the environment, one line a fault."""
+
+    def __init__(self, faults: list[str]) -> None:
+        self.faults = faults
+        super().__init__("BidFlux cannot start:\n" + "\n".join(f"  - {fault}" for fault in faults))
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the operator decided. See `.env.example` for the meaning of each variable."""
+
+    environment: str
+    data_dir: Path
+    secret_key: str = field(repr=False)
+    secret_key_fallbacks: tuple[str, ...] = field(repr=False)
+    keys: tuple[bytes, ...] = field(repr=False)
+    database_url: str = field(repr=False)
+    redis_url: str = field(repr=False)
+    base_url: str
+    support_email: str
+    mail_server: str
+    mail_port: int
+    mail_use_tls: bool
+    mail_use_ssl: bool
+    mail_username: str | None
+    mail_password: str | None = field(repr=False)
+    mail_sender: str
+    outbox_dir: Path | None
+    webhook_allow_networks: tuple[Network, ...]
+    trusted_proxies: int
+    sentry_dsn: str | None = field(repr=False)
+    form_min_seconds: float
+
+    @property
+    def production(self) -> bool:
+        return self.environment == "production"
+
+    @property
+    def secure(self) -> bool:
+        """Served over TLS: cookies are marked Secure and HSTS is sent."""
+        return self.base_url.startswith("https://")
+
+    def flask(self) -> dict[str, Any]:
+        """The same decisions under the names that Flask and its extensions read."""
+        return {
+            "SECRET_KEY": self.secret_key,
+            "SECRET_KEY_FALLBACKS": list(self.secret_key_fallbacks),
+            "SQLALCHEMY_DATABASE_URI": self.database_url,
+            "SESSION_COOKIE_NAME": "bidflux",
+            "SESSION_COOKIE_SECURE": self.secure,
+            "SESSION_COOKIE_HTTPONLY": True,
+            "SESSION_COOKIE_SAMESITE": "Lax",
+            "MAX_CONTENT_LENGTH": 12 * 1024 * 1024,
+            "MAX_FORM_MEMORY_SIZE": 2 * 1024 * 1024,
+            "MAX_FORM_PARTS": 400,
+            "WTF_CSRF_TIME_LIMIT": None,
+            "WTF_CSRF_SSL_STRICT": self.secure,
+            "BABEL_DEFAULT_LOCALE": "ro",
+            "MAIL_SERVER": self.mail_server,
+            "MAIL_PORT": self.mail_port,
+            "MAIL_USE_TLS": self.mail_use_tls,
+            "MAIL_USE_SSL": self.mail_use_ssl,
+            "MAIL_USERNAME": self.mail_username,
+            "MAIL_PASSWORD": self.mail_password,
+            "MAIL_DEFAULT_SENDER": self.mail_sender,
+            "MAIL_DEBUG": False,
+            "RATELIMIT_STORAGE_URI": self.redis_url,
+            "RATELIMIT_STORAGE_OPTIONS": {"socket_connect_timeout": 0.25, "socket_timeout": 0.5},
+            "RATELIMIT_STRATEGY": "fixed-window",
+            "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": True,
+            "RATELIMIT_HEADERS_ENABLED": False,
+            "TEMPLATES_AUTO_RELOAD": False,
+        }
+
+
+class _Reader:
+    """Collects values and faults, so that one start names everything that is wrong."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self.env = env
+        self.faults: list[str] = []
+
+    def text(self, name: str, default: str = "") -> str:
+        return self.env.get(name, "").strip() or default
+
+    def words(self, name: str) -> list[str]:
+        return [word.strip() for word in self.env.get(name, "").split(",") if word.strip()]
+
+    def flag(self, name: str) -> bool:
+        value = self.text(name, "0").lower()
+        if value not in {"0", "1", "true", "false", "yes", "no", "on", "off"}:
+            self.faults.append(f"{name} must be 1 or 0")
+        return value in {"1", "true", "yes", "on"}
+
+    def number(self, name: str, default: int, low: int = 0, high: int = 65535) -> int:
+        value = self.text(name, str(default))
+        if not value.isdecimal() or not low <= int(value) <= high:
+            self.faults.append(f"{name} must be a whole number from {low} to {high}")
+            return default
+        return int(value)
+
+    def secret(self, name: str, value: str) -> str:
+        if not value:
+            self.faults.append(f"{name} is missing")
+        elif value.lower() in GUESSABLE or len(set(value)) < 8:
+            self.faults.append(f"{name} is a default or guessable value; generate one, as .env.example shows")
+        elif len(value) < MIN_SECRET_LENGTH:
+            self.faults.append(f"{name} is too short: at least {MIN_SECRET_LENGTH} characters")
+        return value
+
+    def keys(self) -> tuple[bytes, ...]:
+        found = []
+        words = self.words("BIDFLUX_KEYS")
+        if not words:
+            self.faults.append("BIDFLUX_KEYS is missing: one or more 32-byte keys in base64, the active one first")
+        for number, word in enumerate(words, 1):
+            try:
+                key = base64.b64decode(word.replace("-", "+").replace("_", "/") + "=" * (-len(word) % 4), validate=True)
+            except (binascii.Error, ValueError):
+                key = b""
+            if len(key) != KEY_BYTES or len(set(key)) < 8:
+                self.faults.append(f"BIDFLUX_KEYS: key {number} is not 32 random bytes in base64")
+            else:
+                found.append(key)
+        if len(set(found)) != len(found):
+            self.faults.append("BIDFLUX_KEYS names the same key twice")
+        return tuple(found)
+
+    def networks(self) -> tuple[Network, ...]:
+        found = []
+        for word in self.words("WEBHOOK_ALLOW_NETWORKS"):
+            try:
+                found.append(ipaddress.ip_network(word))
+            except ValueError:
+                self.faults.append(f"WEBHOOK_ALLOW_NETWORKS: {word!r} is not a network such as 10.0.0.0/8")
+        return tuple(found)
+
+
+def _database_url(url: str) -> str:
+    """Accept the spellings hosts hand out, always meaning psycopg 3."""
+    for scheme in ("postgres://", "postgresql://"):
+        if url.startswith(scheme):
+            return "postgresql+psycopg://" + url.removeprefix(scheme)
+    return url
+
+
+def load_settings(env: Mapping[str, str] | None = None) -> Settings:
+    """Read and check the environment; raise `ConfigurationError` that names all that is wrong at once."""
+    read = _Reader(os.environ if env is None else env)
+    data_dir = Path(read.text("BIDFLUX_DATA", "instance")).resolve()
+    environment = read.text("BIDFLUX_ENV", "production")
+    if environment not in {"production", "development"}:
+        read.faults.append("BIDFLUX_ENV must be production or development")
+    secret_key = read.secret("SECRET_KEY", read.text("SECRET_KEY"))
+    fallbacks = tuple(read.secret("SECRET_KEY_FALLBACKS", word) for word in read.words("SECRET_KEY_FALLBACKS"))
+    keys = read.keys()
+    base_url = read.text("BASE_URL").rstrip("/")
+    parts = urlsplit(base_url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path or parts.query:
+        read.faults.append("BASE_URL must be the public address, such as https://oferte.example.ro")
+    elif environment == "production" and parts.scheme == "http" and parts.hostname not in {"127.0.0.1", "localhost"}:
+        read.faults.append("BASE_URL must begin with https:// in production")
+    database_url = _database_url(read.text("DATABASE_URL", f"sqlite:///{data_dir / 'bidflux.db'}"))
+    if not database_url.startswith(("sqlite:///", "postgresql+psycopg://")):
+        read.faults.append("DATABASE_URL must begin with sqlite:/// or postgresql://")
+    redis_url = read.text("REDIS_URL")
+    if not redis_url.startswith(("redis://", "rediss://", "unix://")):
+        read.faults.append("REDIS_URL is missing: redis://host:6379/0, rediss:// or unix://")
+    mail_server = read.text("MAIL_SERVER")
+    if not mail_server:
+        read.faults.append("MAIL_SERVER is missing: the SMTP server that carries the mail")
+    outbox = read.text("OUTBOX_DIR")
+    if outbox and environment == "production":
+        read.faults.append("OUTBOX_DIR shows everybody's mail and is for development only")
+    support_email = read.text("SUPPORT_EMAIL", "support@bidflux.ro")
+    settings = Settings(
+        environment=environment,
+        data_dir=data_dir,
+        secret_key=secret_key,
+        secret_key_fallbacks=fallbacks,
+        keys=keys,
+        database_url=database_url,
+        redis_url=redis_url,
+        base_url=base_url,
+        support_email=support_email,
+        mail_server=mail_server,
+        mail_port=read.number("MAIL_PORT", 587, 1),
+        mail_use_tls=read.flag("MAIL_USE_TLS"),
+        mail_use_ssl=read.flag("MAIL_USE_SSL"),
+        mail_username=read.text("MAIL_USERNAME") or None,
+        mail_password=read.text("MAIL_PASSWORD") or None,
+        mail_sender=read.text("MAIL_DEFAULT_SENDER", support_email),
+        outbox_dir=Path(outbox).resolve() if outbox else None,
+        webhook_allow_networks=read.networks(),
+        trusted_proxies=read.number("TRUSTED_PROXIES", 0, 0, 10),
+        sentry_dsn=read.text("SENTRY_DSN") or None,
+        form_min_seconds=float(read.number("FORM_MIN_SECONDS", 2, 0, 60)),
+    )
+    if read.faults:
+        raise ConfigurationError(read.faults)
+    return settings

@@ -1,0 +1,88 @@
+"""E-mail addresses and telephone numbers as people type them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import phonenumbers
+from email_validator import EmailNotValidError, validate_email
+
+# Domains people mean, and what they type instead. Asked about, never corrected behind their back.
+MISTYPED = {
+    "gmial.com": "gmail.com",
+    "gmai.com": "gmail.com",
+    "gmal.com": "gmail.com",
+    "gamil.com": "gmail.com",
+    "gmail.co": "gmail.com",
+    "gmail.con": "gmail.com",
+    "gmail.ro": "gmail.com",
+    "gnail.com": "gmail.com",
+    "gmaill.com": "gmail.com",
+    "yaho.com": "yahoo.com",
+    "yahooo.com": "yahoo.com",
+    "yahoo.co": "yahoo.com",
+    "yahoo.con": "yahoo.com",
+    "yhaoo.com": "yahoo.com",
+    "yahho.com": "yahoo.com",
+    "hotmial.com": "hotmail.com",
+    "hotmai.com": "hotmail.com",
+    "hotmal.com": "hotmail.com",
+    "outlok.com": "outlook.com",
+    "outloo.com": "outlook.com",
+    "iclod.com": "icloud.com",
+    "icloud.con": "icloud.com",
+}
+
+
+class NotAContact(ValueError):
+    """The text is no address, or no number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Email:
+    address: str
+    suggestion: str | None
+
+    @property
+    def folded(self) -> str:
+        """For exact search: addresses are compared without case."""
+        return self.address.casefold()
+
+
+@dataclass(frozen=True, slots=True)
+class Phone:
+    """E.164 (ITU-T); `doubtful` when no numbering plan knows the number."""
+
+    e164: str
+    doubtful: bool
+
+
+def read_email(text: str) -> Email:
+    """A syntactically valid address (RFC 5322 and 6531, no DNS); raise `NotAContact`."""
+    try:
+        parsed = validate_email(text.strip(), check_deliverability=False, test_environment=True)
+    except EmailNotValidError:
+        raise NotAContact(text) from None
+    better = MISTYPED.get(parsed.ascii_domain or "")
+    return Email(parsed.normalized, f"{parsed.local_part}@{better}" if better else None)
+
+
+def read_phone(text: str, region: str = "RO") -> Phone:
+    """`07…`, `+40…`, `0040…` and foreign numbers; raise `NotAContact` for what cannot be dialled at all."""
+    try:
+        number = phonenumbers.parse(text.strip()[:40], region)
+    except phonenumbers.NumberParseException:
+        raise NotAContact(text) from None
+    if number.extension or not phonenumbers.is_possible_number(number):
+        raise NotAContact(text)
+    e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return Phone(e164, not phonenumbers.is_valid_number(number))
+
+
+def show_phone(e164: str) -> str:
+    """For reading: `+40 712 034 567`."""
+    try:
+        number = phonenumbers.parse(e164, None)
+    except phonenumbers.NumberParseException:
+        return e164
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)

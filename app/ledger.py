@@ -1,0 +1,117 @@
+"""The hash chain, as pure functions: what is hashed, and how a chain is checked.
+
+An entry's body is RFC 8785 JSON and says everything its row says. `hash = SHA-256(previous hash ‖ body)`; before the
+first entry the previous hash is 32 zero bytes. The agency's row holds the head.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+import rfc8785
+
+from app.clock import rfc3339
+
+GENESIS = bytes(32)
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who did it: `user`, `api_key`, `bidder` or `system`, with the id of the user or key."""
+
+    type: str
+    id: uuid.UUID | None = None
+
+
+SYSTEM = Actor("system")
+BIDDER = Actor("bidder")
+
+
+class Row(Protocol):
+    """What checking needs of an entry."""
+
+    agency_id: uuid.UUID
+    seq: int
+    at: datetime
+    kind: str
+    object_id: uuid.UUID | None
+    actor_type: str
+    actor_id: uuid.UUID | None
+    body: bytes
+    hash: bytes
+
+
+def entry_body(
+    agency_id: uuid.UUID,
+    seq: int,
+    at: datetime,
+    kind: str,
+    object_id: uuid.UUID | None,
+    actor: Actor,
+    data: dict[str, Any],
+) -> bytes:
+    """The exact bytes that are hashed and stored. `data` holds no personal text."""
+    return rfc8785.dumps(
+        {
+            "v": 1,
+            "agency": str(agency_id),
+            "seq": seq,
+            "at": rfc3339(at),
+            "kind": kind,
+            "object": str(object_id) if object_id else None,
+            "actor": {"type": actor.type, "id": str(actor.id) if actor.id else None},
+            "data": data,
+        }
+    )
+
+
+def chain(previous: bytes, body: bytes) -> bytes:
+    return hashlib.sha256(previous + body).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """The first entry that does not hold, and why."""
+
+    seq: int
+    reason: str
+
+
+def first_fault(agency_id: uuid.UUID, rows: Iterable[Row], head_seq: int, head_hash: bytes) -> Fault | None:
+    """Walk a whole chain in order of `seq`; None when it holds and ends at the head."""
+    previous, seq = GENESIS, 0
+    for row in rows:
+        if row.seq != seq + 1:
+            return Fault(seq + 1, "missing" if row.seq > seq + 1 else "out of order")
+        seq = row.seq
+        if chain(previous, row.body) != row.hash:
+            return Fault(seq, "does not follow from the entry before it")
+        if reason := _disagreement(agency_id, row):
+            return Fault(seq, reason)
+        previous = row.hash
+    if seq != head_seq:
+        return Fault(min(seq, head_seq) + 1, f"the head is at {head_seq}, the last entry at {seq}")
+    return None if previous == head_hash else Fault(seq, "is not the head that the agency holds")
+
+
+def _disagreement(agency_id: uuid.UUID, row: Row) -> str | None:
+    """The plain columns are for reading; each must say what the hashed body says."""
+    try:
+        body = json.loads(row.body)
+        told = (
+            body["agency"], body["seq"], body["at"], body["kind"], body["object"],
+            body["actor"]["type"], body["actor"]["id"],
+        )  # fmt: skip
+    except (ValueError, KeyError, TypeError):
+        return "its body is not an entry"
+    held = (
+        str(agency_id), row.seq, rfc3339(row.at), row.kind, str(row.object_id) if row.object_id else None,
+        row.actor_type, str(row.actor_id) if row.actor_id else None,
+    )  # fmt: skip
+    return None if told == held else "its columns do not say what its body says"

@@ -1,0 +1,91 @@
+"""Signed tokens: ids only, one salt per purpose, SHA-256, key fallbacks (itsdangerous).
+
+The payload is readable by whoever holds it, and a signature cannot be revoked: version, window and on/off live in
+the property's row. Tokens are at most 72 characters, since they travel by SMS.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+import uuid
+from dataclasses import dataclass
+
+from flask import current_app
+from itsdangerous import BadSignature, Signer
+from itsdangerous.encoding import base64_decode, base64_encode
+
+MAX_TOKEN = 72
+OFFER_LINK, RECEIPT, STAMP = "offer-link", "receipt", "form-stamp"
+
+
+class BadToken(Exception):
+    """Not a token of ours, or not for this purpose."""
+
+
+@dataclass(frozen=True, slots=True)
+class OfferLink:
+    property_id: uuid.UUID
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What a buyer's form carries in place of a cookie: which form this is, and when it was opened (Unix time)."""
+
+    nonce: bytes
+    opened: float
+
+
+def _signer(purpose: str) -> Signer:
+    keys = [*current_app.config["SECRET_KEY_FALLBACKS"], current_app.config["SECRET_KEY"]]
+    return Signer(keys, salt=f"bidflux.{purpose}", key_derivation="hmac", digest_method=hashlib.sha256)
+
+
+def _sign(purpose: str, payload: bytes) -> str:
+    return _signer(purpose).sign(base64_encode(payload)).decode()
+
+
+def _unsign(purpose: str, token: str, length: int) -> bytes:
+    try:
+        payload = base64_decode(_signer(purpose).unsign(token.encode("ascii")))
+    except (BadSignature, UnicodeEncodeError):
+        raise BadToken(purpose) from None
+    if len(payload) != length:
+        raise BadToken(purpose)
+    return payload
+
+
+def offer_link_token(property_id: uuid.UUID, version: int) -> str:
+    """The token of a property's link: 68 characters."""
+    return _sign(OFFER_LINK, property_id.bytes + struct.pack(">H", version))
+
+
+def read_offer_link(token: str) -> OfferLink:
+    if len(token) > MAX_TOKEN:
+        raise BadToken(OFFER_LINK)
+    payload = _unsign(OFFER_LINK, token, 18)
+    return OfferLink(uuid.UUID(bytes=payload[:16]), struct.unpack(">H", payload[16:])[0])
+
+
+def receipt_token(offer_id: uuid.UUID) -> str:
+    """The token of a bidder's page: 66 characters."""
+    return _sign(RECEIPT, offer_id.bytes)
+
+
+def read_receipt(token: str) -> uuid.UUID:
+    if len(token) > MAX_TOKEN:
+        raise BadToken(RECEIPT)
+    return uuid.UUID(bytes=_unsign(RECEIPT, token, 16))
+
+
+def form_stamp(property_id: uuid.UUID, nonce: bytes, opened: float) -> str:
+    """Sign a form's nonce (16 bytes) and opening time for one property."""
+    return _sign(STAMP, property_id.bytes + nonce + struct.pack(">d", opened))
+
+
+def read_stamp(property_id: uuid.UUID, token: str) -> Stamp:
+    payload = _unsign(STAMP, token[:200], 40)
+    if payload[:16] != property_id.bytes:
+        raise BadToken(STAMP)
+    return Stamp(payload[16:32], struct.unpack(">d", payload[32:])[0])

@@ -1,0 +1,113 @@
+"""The tenant, its people, and what lets them in."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.models.base import Base, Id, Kept, kept, own, tenant_unique
+
+OWNER, AGENT = "owner", "agent"
+ROLES = (OWNER, AGENT)
+PURPOSES = ("blind_email", "blind_phone", "content", "secret")
+
+
+class Agency(Base):
+    """The tenant. Every write of an agency locks this row first, so commit order is sequence order."""
+
+    __tablename__ = "agency"
+    __table_args__ = (kept(Kept.MUTABLE),)
+
+    id: Mapped[Id]
+    name: Mapped[str] = mapped_column(String(200))
+    email: Mapped[str] = mapped_column(String(254))
+    phone: Mapped[str | None] = mapped_column(String(20))
+    zone: Mapped[str] = mapped_column(String(64), default="Europe/Bucharest")
+    language: Mapped[str] = mapped_column(String(2), default="ro")
+    colleagues_read: Mapped[bool] = mapped_column(default=False)
+    head_seq: Mapped[int] = mapped_column(default=0)
+    head_hash: Mapped[bytes] = mapped_column(LargeBinary(32), default=bytes(32))
+    event_seq: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime]
+
+
+class User(Base):
+    """A person who signs in. Staff e-mails are plain (docs/decisions/0003-encryption.md)."""
+
+    __tablename__ = "user"
+    __table_args__ = (
+        tenant_unique(),
+        UniqueConstraint("email"),
+        CheckConstraint("role IN ('owner', 'agent')", name="role"),
+        CheckConstraint("email = lower(email)", name="email_lower"),
+        kept(Kept.MUTABLE),
+    )
+
+    id: Mapped[Id]
+    agency_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("agency.id"))
+    email: Mapped[str] = mapped_column(String(254))
+    full_name: Mapped[str] = mapped_column(String(200))
+    phone: Mapped[str | None] = mapped_column(String(20))
+    role: Mapped[str] = mapped_column(String(10), default=AGENT)
+    language: Mapped[str] = mapped_column(String(2), default="ro")
+    password_hash: Mapped[str] = mapped_column(String(200))
+    active: Mapped[bool] = mapped_column(default=True)
+    created_at: Mapped[datetime]
+
+    @property
+    def is_owner(self) -> bool:
+        return self.role == OWNER
+
+
+class UserSession(Base):
+    """One signed-in browser. The cookie holds a random token; the row holds its SHA-256 and can be ended."""
+
+    __tablename__ = "user_session"
+    __table_args__ = (
+        own("user", ondelete="CASCADE"),
+        Index("ix_user_session_user", "agency_id", "user_id"),
+        kept(Kept.MUTABLE),
+    )
+
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    id: Mapped[uuid.UUID] = mapped_column(unique=True)
+    agency_id: Mapped[uuid.UUID]
+    user_id: Mapped[uuid.UUID]
+    browser: Mapped[str] = mapped_column(String(60))
+    created_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+
+
+class ApiKey(Base):
+    """A CRM's way in: only the SHA-256 of the key is kept."""
+
+    __tablename__ = "api_key"
+    __table_args__ = (tenant_unique(), UniqueConstraint("key_hash"), kept(Kept.MUTABLE))
+
+    id: Mapped[Id]
+    agency_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("agency.id"))
+    name: Mapped[str] = mapped_column(String(100))
+    prefix: Mapped[str] = mapped_column(String(16))
+    key_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+    created_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+
+class AgencyKey(Base):
+    """Random keys of an agency, wrapped: blind indexes survive a rotation of `BIDFLUX_KEYS` unchanged."""
+
+    __tablename__ = "agency_key"
+    __table_args__ = (
+        CheckConstraint("purpose IN ('blind_email', 'blind_phone', 'content', 'secret')", name="purpose"),
+        Index("ix_agency_key_kek", "kek_id"),
+        kept(Kept.KEY, ("agency_id", "purpose")),
+    )
+
+    agency_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("agency.id"), primary_key=True)
+    purpose: Mapped[str] = mapped_column(String(16), primary_key=True)
+    kek_id: Mapped[str] = mapped_column(String(16))
+    wrapped: Mapped[bytes]

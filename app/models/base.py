@@ -1,0 +1,76 @@
+"""What every table shares: naming of constraints, column types, and the class of the table."""
+
+from __future__ import annotations
+
+import enum
+import uuid
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from sqlalchemy import DateTime, ForeignKeyConstraint, LargeBinary, MetaData, String, UniqueConstraint, Uuid
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Kept(enum.Enum):
+    """How a table may change; triggers on both engines hold it. See docs/decisions/0002-data-model.md."""
+
+    APPEND = "append-only"
+    DELETE = "insert and delete"
+    KEY = "insert, delete, re-wrap"
+    MUTABLE = "mutable"
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC moment; refuses naive ones on the way in, never returns one."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive datetime has no place in the database")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = {datetime: UtcDateTime(), bytes: LargeBinary(), uuid.UUID: Uuid(), str: String()}
+
+
+Id = Annotated[uuid.UUID, mapped_column(Uuid(), primary_key=True)]
+
+
+def kept(how: Kept, *unique: tuple[str, ...]) -> dict[str, Any]:
+    """`Table.info` of a table: its class, and every set of columns by which INSERT OR REPLACE could hit a row."""
+    return {"info": {"kept": how, "unique": unique}}
+
+
+def own(table: str, column: str | None = None, *, ondelete: str | None = None) -> ForeignKeyConstraint:
+    """A foreign key that carries the agency along, so that the database itself holds the tenant rule."""
+    column = column or f"{table}_id"
+    return ForeignKeyConstraint(
+        ["agency_id", column], [f"{table}.agency_id", f"{table}.id"], ondelete=ondelete
+    )
+
+
+def tenant_unique() -> UniqueConstraint:
+    """What composite foreign keys point at."""
+    return UniqueConstraint("agency_id", "id")

@@ -1,0 +1,107 @@
+"""What offers are made for. The link is columns of this row, no table of its own."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.models.agency import Agency, User
+from app.models.base import Base, Id, Kept, kept, own, tenant_unique
+
+CURRENCIES = ("EUR", "RON")
+PROPERTY_TYPES = ("apartment", "house", "land", "commercial", "office", "industrial", "other")
+PRICE_VAT = ("included", "excluded", "exempt")
+
+
+class Property(Base):
+    __tablename__ = "property"
+    __table_args__ = (
+        tenant_unique(),
+        UniqueConstraint("agency_id", "external_id"),
+        own("user", "agent_id"),
+        CheckConstraint("currency IN ('EUR', 'RON')", name="currency"),
+        CheckConstraint("asking_minor IS NULL OR asking_minor > 0", name="asking_positive"),
+        CheckConstraint("offers_close_at IS NULL OR offers_open_at IS NULL OR offers_open_at < offers_close_at", name="window"),
+        CheckConstraint("link_version > 0", name="link_version"),
+        CheckConstraint("NOT (accepts_offers AND archived_at IS NOT NULL)", name="archived_is_off"),
+        CheckConstraint("NOT (accepts_offers AND transaction_type <> 'sale')", name="only_sale"),
+        Index("ix_property_agent", "agency_id", "agent_id"),
+        Index("ix_property_updated", "agency_id", "updated_at", "id"),
+        kept(Kept.MUTABLE),
+    )
+
+    id: Mapped[Id]
+    agency_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("agency.id"))
+    agent_id: Mapped[uuid.UUID]
+    external_id: Mapped[str | None] = mapped_column(String(100))
+    title: Mapped[str] = mapped_column(String(200))
+    title_en: Mapped[str | None] = mapped_column(String(200))
+    description: Mapped[str | None] = mapped_column(Text)
+    description_en: Mapped[str | None] = mapped_column(Text)
+    property_type: Mapped[str] = mapped_column(String(20), default="apartment")
+    transaction_type: Mapped[str] = mapped_column(String(10), default="sale")
+    availability: Mapped[str] = mapped_column(String(20), default="available")
+    address: Mapped[str | None] = mapped_column(String(300))
+    show_exact_address: Mapped[bool] = mapped_column(default=False)
+    zone: Mapped[str | None] = mapped_column(String(120))
+    city: Mapped[str | None] = mapped_column(String(120))
+    county: Mapped[str | None] = mapped_column(String(120))
+    country: Mapped[str] = mapped_column(String(2), default="RO")
+    usable_area_sqm: Mapped[int | None]
+    built_area_sqm: Mapped[int | None]
+    land_area_sqm: Mapped[int | None]
+    rooms: Mapped[int | None]
+    asking_minor: Mapped[int | None] = mapped_column(BigInteger)
+    currency: Mapped[str] = mapped_column(String(3), default="EUR")
+    price_vat: Mapped[str | None] = mapped_column(String(10))
+    buyer_commission: Mapped[str | None] = mapped_column(String(120))
+    crm_url: Mapped[str | None] = mapped_column(String(500))
+    accepts_offers: Mapped[bool] = mapped_column(default=False)
+    offers_open_at: Mapped[datetime | None]
+    offers_close_at: Mapped[datetime | None]
+    signature_required: Mapped[bool] = mapped_column(default=False)
+    field_rules: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    link_version: Mapped[int] = mapped_column(default=1)
+    photo_id: Mapped[uuid.UUID | None]
+    version: Mapped[int] = mapped_column(default=1)
+    archived_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+    agency: Mapped[Agency] = relationship(viewonly=True, lazy="raise_on_sql")
+    agent: Mapped[User] = relationship(
+        viewonly=True, lazy="raise_on_sql", primaryjoin="foreign(Property.agent_id) == User.id"
+    )
+
+    def local_title(self, language: str) -> str:
+        return (self.title_en if language == "en" else None) or self.title
+
+    def local_description(self, language: str) -> str | None:
+        return (self.description_en if language == "en" else None) or self.description
+
+    @property
+    def shown_address(self) -> str:
+        """As much of the address as the agent lets a buyer see."""
+        street = self.address if self.show_exact_address else None
+        return ", ".join(part for part in (street, self.zone, self.city, self.county) if part)
+
+
+class Upload(Base):
+    """A picture of a property, re-encoded by us. Replaced by a new row, never changed."""
+
+    __tablename__ = "upload"
+    __table_args__ = (tenant_unique(), own("property"), kept(Kept.DELETE, ("id",)))
+
+    id: Mapped[Id]
+    agency_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("agency.id"))
+    property_id: Mapped[uuid.UUID]
+    mime: Mapped[str] = mapped_column(String(40))
+    width: Mapped[int]
+    height: Mapped[int]
+    body: Mapped[bytes]
+    sha256: Mapped[bytes] = mapped_column(LargeBinary(32))
+    created_at: Mapped[datetime]

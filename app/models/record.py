@@ -1,0 +1,125 @@
+"""The record of what happened, and what is owed because of it."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.models.base import Base, Id, Kept, kept, own, tenant_unique
+
+DELIVERY_STATES = ("pending", "leased", "delivered", "dead", "cancelled")
+ACTORS = ("user", "api_key", "bidder", "system")
+
+
+class LedgerEntry(Base):
+    """One link of the agency's hash chain. `hash` = SHA-256(previous hash ‖ body); `body` holds no personal text."""
+
+    __tablename__ = "ledger"
+    __table_args__ = (
+        CheckConstraint("seq > 0", name="seq"),
+        CheckConstraint("actor_type IN ('user', 'api_key', 'bidder', 'system')", name="actor"),
+        Index("ix_ledger_object", "agency_id", "object_id", "seq"),
+        kept(Kept.APPEND, ("agency_id", "seq")),
+    )
+
+    agency_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("agency.id"), primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[datetime]
+    kind: Mapped[str] = mapped_column(String(40))
+    object_id: Mapped[uuid.UUID | None]
+    actor_type: Mapped[str] = mapped_column(String(10))
+    actor_id: Mapped[uuid.UUID | None]
+    body: Mapped[bytes]
+    hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+
+
+class Event(Base):
+    """One change as the CRM sees it; the body is sealed under the offer's key, or the agency's where there is none."""
+
+    __tablename__ = "event"
+    __table_args__ = (
+        own("offer"),
+        own("property"),
+        CheckConstraint("seq > 0", name="seq"),
+        Index("ix_event_offer", "agency_id", "offer_id"),
+        kept(Kept.APPEND, ("agency_id", "seq")),
+    )
+
+    agency_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("agency.id"), primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[datetime]
+    type: Mapped[str] = mapped_column(String(40))
+    offer_id: Mapped[uuid.UUID | None]
+    property_id: Mapped[uuid.UUID | None]
+    body_ct: Mapped[bytes]
+
+
+class Delivery(Base):
+    """One mail (later: or one webhook call) owed to one recipient. `id` is its Message-ID over all attempts."""
+
+    __tablename__ = "delivery"
+    __table_args__ = (
+        tenant_unique(),
+        UniqueConstraint("agency_id", "event_seq", "template", "user_id"),
+        own("offer"),
+        own("user"),
+        CheckConstraint("kind IN ('mail', 'webhook')", name="kind"),
+        CheckConstraint("state IN ('pending', 'leased', 'delivered', 'dead', 'cancelled')", name="state"),
+        CheckConstraint("(state = 'leased') = (lease_token IS NOT NULL)", name="lease"),
+        CheckConstraint("(lease_token IS NULL) = (lease_until IS NULL)", name="lease_until"),
+        CheckConstraint("(state IN ('delivered', 'dead', 'cancelled')) = (ended_at IS NOT NULL)", name="ended"),
+        Index("ix_delivery_due", "state", "due_at"),
+        Index("ix_delivery_offer", "agency_id", "offer_id"),
+        kept(Kept.MUTABLE),
+    )
+
+    id: Mapped[Id]
+    agency_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("agency.id"))
+    event_seq: Mapped[int]
+    kind: Mapped[str] = mapped_column(String(10))
+    template: Mapped[str] = mapped_column(String(40))
+    offer_id: Mapped[uuid.UUID | None]
+    user_id: Mapped[uuid.UUID | None]
+    state: Mapped[str] = mapped_column(String(10), default="pending")
+    due_at: Mapped[datetime]
+    lease_token: Mapped[uuid.UUID | None]
+    lease_until: Mapped[datetime | None]
+    attempts: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+
+class Attempt(Base):
+    """One try at a delivery: when, the code of the answer (SMTP or HTTP, 0 for none), the answer sealed."""
+
+    __tablename__ = "attempt"
+    __table_args__ = (own("delivery"), kept(Kept.DELETE, ("delivery_id", "n")))
+
+    delivery_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    n: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    agency_id: Mapped[uuid.UUID]
+    at: Mapped[datetime]
+    code: Mapped[int]
+    answer_ct: Mapped[bytes | None]
+
+
+class Access(Base):
+    """Who saw personal data: an offer opened, a list exported."""
+
+    __tablename__ = "access"
+    __table_args__ = (
+        own("user"),
+        CheckConstraint("kind IN ('viewed', 'searched', 'exported')", name="kind"),
+        Index("ix_access_at", "agency_id", "at"),
+        kept(Kept.DELETE, ("id",)),
+    )
+
+    id: Mapped[Id]
+    agency_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("agency.id"))
+    user_id: Mapped[uuid.UUID]
+    kind: Mapped[str] = mapped_column(String(12))
+    offer_id: Mapped[uuid.UUID | None]
+    at: Mapped[datetime]
