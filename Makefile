@@ -1,0 +1,35 @@
+# Needs Python 3.11+, make and git; everything else is brought here.
+PYTHON ?= python3
+BIN := .venv/bin
+export PYTHONUNBUFFERED = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench lock clean packages dev-packages
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+packages:
+	@$(PYTHON) tools/venv.py run
+
+dev-packages:
+	@$(PYTHON) tools/venv.py dev
+
+run: packages  ## run the whole product until Ctrl-C (PORT, HOST, BIDFLUX_DATA override)
+	@exec $(BIN)/python tools/run.py
+
+test: dev-packages  ## run the whole suite (TESTS=path narrows it)
+	@CHROMIUM="$$($(BIN)/python tools/browser.py)" && export CHROMIUM && exec $(BIN)/python -m pytest -n 2 $(TESTS)
+
+check: dev-packages  ## format, lint, types, layers, templates, translations, vendored files
+	@$(BIN)/python tools/check.py
+
+bench: dev-packages  ## the benchmarks, as one table of ratios
+	@exec $(BIN)/python -m benchmarks
+
+lock: dev-packages  ## compile the requirements anew
+	@$(BIN)/python tools/lock.py
+
+clean:  ## remove what the tools made; the data folder stays
+	rm -rf .venv .venv.lock .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage htmlcov
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

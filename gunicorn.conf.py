@@ -1,0 +1,30 @@
+"""How the web processes run; sized by environment, the same under `make run` and in production."""
+
+import os
+from pathlib import Path
+
+bind = f"{os.environ.get('HOST') or '127.0.0.1'}:{os.environ.get('PORT') or '8000'}"
+worker_class = "gthread"
+workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
+threads = int(os.environ.get("WEB_THREADS") or 4)
+
+# A request under way when a deploy begins is finished; a stuck one does not hold the deploy up.
+graceful_timeout = 25
+timeout = 60
+keepalive = 5
+
+# Loading in each worker keeps database and Valkey connections from being shared across a fork.
+preload_app = False
+
+# The heartbeat file belongs in memory: on a disk a slow write looks like a dead worker.
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
+
+# Links carry their token in the path, so the server writes no access log; the application logs, redacted.
+accesslog = None
+errorlog = "-"
+loglevel = os.environ.get("WEB_LOG_LEVEL") or "warning"
+control_socket_disable = True
+
+limit_request_line = 4094
+limit_request_fields = 64
+limit_request_field_size = 8190

@@ -1,0 +1,78 @@
+"""What `make run` needs of the machine: a folder of its own, secrets in it, a port to listen on."""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import os
+import secrets
+import socket
+import tempfile
+import time
+from pathlib import Path
+
+SECRET_NAMES = ("SECRET_KEY", "BIDFLUX_KEYS")
+
+
+class StartupError(RuntimeError):
+    """One line that says why it cannot run and what to do."""
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace a file in one step, readable by its owner only."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def load_secrets(path: Path) -> dict[str, str]:
+    """Read the generated secrets, made on the first start and never again: they open the data."""
+    if not path.exists():
+        key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+        write_private(path, f"SECRET_KEY={secrets.token_hex(32)}\nBIDFLUX_KEYS={key}\n")
+    lines = (line.partition("=") for line in path.read_text(encoding="utf-8").splitlines())
+    found = {name.strip(): value.strip() for name, _, value in lines}
+    missing = [name for name in SECRET_NAMES if not found.get(name)]
+    if missing:
+        raise StartupError(f"{path} lacks {', '.join(missing)}: put it back, or choose another BIDFLUX_DATA")
+    return {name: found[name] for name in SECRET_NAMES}
+
+
+def lock_folder(data: Path) -> int:
+    """Hold the data folder; Valkey inherits the lock, so a killed run's Valkey cannot meet its successor."""
+    descriptor = os.open(data / "run.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    for attempt in range(15):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return descriptor
+        except BlockingIOError:
+            time.sleep(0.2 if attempt < 14 else 0)
+    os.close(descriptor)
+    raise StartupError(f"BidFlux already runs on {data}: stop it first, or choose another BIDFLUX_DATA")
+
+
+def check_port(host: str, port: int) -> None:
+    """Fail before anything is started, rather than let gunicorn retry."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            hint = f"try PORT={port + 1} make run"
+            raise StartupError(f"Cannot listen on {host}:{port} ({error.strerror}): {hint}") from None
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def port_number(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise StartupError(f"PORT must be a number from 1 to 65535, not {text!r}")
+    return int(text)

