@@ -1,8 +1,8 @@
 """`make run`: the whole product on one machine, until Ctrl-C.
 
 Starts the embedded Valkey and the local mail server (unless REDIS_URL or MAIL_SERVER name others), prepares
-the database and the demo agency, then runs web, worker and relay, and writes `quickstart.json`. What the caller's
-environment sets wins over every default here.
+the database and the demo agency, then runs web, worker and relay, and writes `quickstart.json`. What the
+caller's environment sets wins over every default here.
 """
 
 from __future__ import annotations
