@@ -44,3 +44,14 @@ class Invalid(DomainError):
     def __init__(self, errors: dict[str, list[str]]) -> None:
         self.errors = errors
         super().__init__(", ".join(errors))
+
+
+class TooMany(DomainError):
+    """A rate limit was reached; try again after `retry_after` seconds."""
+
+    status = 429
+    title = "Too many requests"
+
+    def __init__(self, retry_after: int) -> None:
+        self.retry_after = retry_after
+        super().__init__()

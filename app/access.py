@@ -1,0 +1,237 @@
+"""Who may: every route declares its guard, rate limit and cache policy; rows are loaded through whoever asks.
+
+`@policy(...)` stands directly under the route decorator. `enforce` runs before every request; a test walks the URL map
+and fails on a route that says nothing.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from functools import lru_cache
+from typing import Any, TypeVar
+
+from flask import Response, current_app, redirect, request, url_for
+from flask_login import UserMixin, current_user
+from limits import RateLimitItem, parse_many
+from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy.orm import joinedload
+from werkzeug.wrappers import Response as AnyResponse
+
+from app.errors import NotFound
+from app.extensions import db
+from app.ledger import Actor
+from app.models import Agency, Offer, OfferState, Property, User
+from app.ratelimits import hit, keyed
+
+View = TypeVar("View", bound=Callable[..., Any])
+LOOPBACK = frozenset({"127.0.0.1", "::1", None})
+
+
+class Guard(Enum):
+    """Who may call a route."""
+
+    PUBLIC = "anyone"
+    LINK = "whoever holds the signed token in the path"
+    SIGNED_IN = "a signed-in person, within what is theirs"
+    OWNER = "a signed-in owner"
+    API = "an API key"
+    OPERATOR = "the operator's own machine"
+    DEVELOPMENT = "a developer's machine; elsewhere it does not exist"
+
+
+class Cache(Enum):
+    """What may keep the answer."""
+
+    NONE = "no-store"
+    PRIVATE = "private, no-cache"
+    SHORT = "public, max-age=300"
+    FOREVER = "public, max-age=31536000, immutable"
+    PRIVATE_FOREVER = "private, max-age=31536000, immutable"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    guard: Guard
+    cache: Cache
+    reads: tuple[RateLimitItem, ...]
+    writes: tuple[RateLimitItem, ...]
+    scope: str
+
+
+@lru_cache
+def rates(text: str) -> tuple[RateLimitItem, ...]:
+    """`"30/minute; 300/hour"` as rates."""
+    return tuple(parse_many(text))
+
+
+def policy(
+    guard: Guard, *, limit: str, writes: str | None = None, cache: Cache = Cache.NONE, scope: str = ""
+) -> Callable[[View], View]:
+    """Declare a route. `limit` counts its reads, `writes` the rest, per address or signed-in person."""
+
+    def declare(view: View) -> View:
+        declared = Policy(guard, cache, rates(limit), rates(writes or limit), scope or view.__name__)
+        view.__dict__["policy"] = declared
+        return view
+
+    return declare
+
+
+def current_policy() -> Policy | None:
+    view = current_app.view_functions.get(request.endpoint or "")
+    return getattr(view, "policy", None)
+
+
+def enforce() -> AnyResponse | None:
+    """Before every request: count it, then let in whom the route's guard names."""
+    declared = current_policy()
+    if declared is None:
+        return None  # unknown path: the 404 is on its way
+    reading = request.method in {"GET", "HEAD", "OPTIONS"}
+    hit(
+        declared.reads if reading else declared.writes,
+        declared.scope,
+        keyed(caller_address()),
+        shared=not reading,
+    )
+    return _GUARDS[declared.guard]()
+
+
+def caller_address() -> str:
+    return request.remote_addr or "unknown"
+
+
+def _let_in() -> None:
+    return None
+
+
+def _signed_in() -> AnyResponse | None:
+    return None if current_user.is_authenticated else to_sign_in()
+
+
+def to_sign_in() -> AnyResponse:
+    """To the sign-in page and back here afterwards; htmx is told to leave the page, not to swap a row."""
+    back = request.full_path.rstrip("?") if request.method == "GET" and not _by_htmx() else _current_page()
+    where = url_for("accounts.login", next=back or None)
+    if _by_htmx():
+        return Response(status=200, headers={"HX-Redirect": where})
+    return redirect(where, 303)
+
+
+def _by_htmx() -> bool:
+    return request.headers.get("HX-Request") == "true"
+
+
+def _current_page() -> str:
+    """The page an htmx request came from, as a path of ours."""
+    current = request.headers.get("HX-Current-URL", "")
+    return current.removeprefix(request.host_url.rstrip("/")) if current.startswith(request.host_url) else ""
+
+
+def _owner() -> AnyResponse | None:
+    if (answer := _signed_in()) is not None:
+        return answer
+    if not person().is_owner:
+        raise NotFound
+    return None
+
+
+def _api() -> None:
+    from app.blueprints.api.auth import require_key
+
+    require_key()
+
+
+def _operator() -> None:
+    if request.remote_addr not in LOOPBACK:
+        raise NotFound
+
+
+def _development() -> None:
+    if current_app.extensions["bidflux_settings"].outbox_dir is None or request.remote_addr not in LOOPBACK:
+        raise NotFound
+
+
+_GUARDS: dict[Guard, Callable[[], AnyResponse | None]] = {
+    Guard.PUBLIC: _let_in,
+    Guard.LINK: _let_in,
+    Guard.SIGNED_IN: _signed_in,
+    Guard.OWNER: _owner,
+    Guard.API: _api,
+    Guard.OPERATOR: _operator,
+    Guard.DEVELOPMENT: _development,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Person(UserMixin):
+    """A signed-in person: the row, the agency, and the session that the cookie named."""
+
+    user: User
+    agency: Agency
+    session_id: uuid.UUID
+    token: str
+
+    @property
+    def agency_id(self) -> uuid.UUID:
+        return self.user.agency_id
+
+    @property
+    def actor(self) -> Actor:
+        return Actor("user", self.user.id)
+
+    @property
+    def is_owner(self) -> bool:
+        return self.user.is_owner
+
+    def get_id(self) -> str:
+        """What Flask-Login keeps in the cookie: the session's random token, not the user's id."""
+        return self.token
+
+
+def person() -> Person:
+    """Whoever this request is signed in as; only behind a guard that asks for it."""
+    return current_user._get_current_object()  # type: ignore[no-any-return]
+
+
+# --- loading is authorising -------------------------------------------------------------------------------------
+
+
+def _whole_agency(by: Person, write: bool) -> bool:
+    return by.is_owner or (by.agency.colleagues_read and not write)
+
+
+def properties_of(by: Person, *, write: bool = False) -> Select[tuple[Property]]:
+    """The properties that a person may see, or, with `write`, change."""
+    query = select(Property).where(Property.agency_id == by.agency_id)
+    return query if _whole_agency(by, write) else query.where(Property.agent_id == by.user.id)
+
+
+def offers_of(by: Person, *, write: bool = False) -> ColumnElement[bool]:
+    """The condition on `OfferState` that keeps to the offers of those properties."""
+    in_agency = OfferState.agency_id == by.agency_id
+    if _whole_agency(by, write):
+        return in_agency
+    own = select(Property.id).where(Property.agency_id == by.agency_id, Property.agent_id == by.user.id)
+    return in_agency & OfferState.property_id.in_(own)
+
+
+def get_property(by: Person, property_id: uuid.UUID, *, write: bool = False) -> Property:
+    """One property with its agent, or 404."""
+    query = properties_of(by, write=write).where(Property.id == property_id)
+    found = db.session.scalar(query.options(joinedload(Property.agent), joinedload(Property.agency)))
+    if found is None:
+        raise NotFound
+    return found
+
+
+def get_offer(by: Person, offer_id: uuid.UUID, *, write: bool = False) -> tuple[Offer, OfferState]:
+    """One offer with its state, or 404."""
+    query = select(Offer, OfferState).join(OfferState, OfferState.offer_id == Offer.id)
+    found = db.session.execute(query.where(Offer.id == offer_id, offers_of(by, write=write))).one_or_none()
+    if found is None:
+        raise NotFound
+    return found[0], found[1]

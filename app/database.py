@@ -1,0 +1,84 @@
+"""The two engines behind one code: how connections are set up, and how writers queue."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from flask import Flask
+from sqlalchemy import Connection, event
+from sqlalchemy.engine import Engine
+
+from app.extensions import db
+
+WRITE = "bidflux_write"
+BUSY_MS = 10_000
+
+
+def configure_engine(app: Flask) -> None:
+    """Give the application's engine its pragmas and transaction control."""
+    with app.app_context():
+        engine = db.engine
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _sqlite_connect)
+        event.listen(engine, "begin", _sqlite_begin)
+        app.extensions["bidflux_writer"] = WriterQueue(f"{engine.url.database}.writer")
+    else:
+        app.extensions["bidflux_writer"] = WriterQueue(None)
+
+
+def _sqlite_connect(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # BEGIN is ours, see _sqlite_begin
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "recursive_triggers=ON",
+        "secure_delete=ON",
+        f"busy_timeout={BUSY_MS}",
+        "cache_size=-16000",
+        "mmap_size=134217728",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _sqlite_begin(connection: Connection) -> None:
+    """A read that turns into a write fails at once on SQLite, so writers say so at the start."""
+    writes = connection.get_execution_options().get(WRITE)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+class WriterQueue:
+    """One writer at a time on SQLite, over threads and processes: its own busy handler sleeps, a lock does not.
+
+    On PostgreSQL there is no queue; the lock on the agency's row orders the writers of one agency.
+    """
+
+    def __init__(self, path: str | None) -> None:
+        self._path = path
+        self._thread = threading.Lock()
+        self._file: int | None = None
+        self._pid = 0
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        if self._path is None:
+            yield
+            return
+        with self._thread:
+            if self._file is None or self._pid != os.getpid():
+                self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                self._pid = os.getpid()
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+            try:
+                yield
+            finally:
+                fcntl.flock(self._file, fcntl.LOCK_UN)
+
+
+def is_sqlite(engine: Engine) -> bool:
+    return engine.dialect.name == "sqlite"

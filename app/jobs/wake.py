@@ -1,0 +1,57 @@
+"""Tell a worker that something is due. Losing the message costs seconds, never a delivery: the relay sweeps."""
+
+from __future__ import annotations
+
+import time
+
+import redis
+import structlog
+from flask import current_app
+from rq import Queue
+from rq.serializers import JSONSerializer
+
+QUEUE = "bidflux"
+AWAKE = "bidflux:awake"
+DRAIN = "app.jobs.drain.drain"
+QUIET_SECONDS = 5.0
+
+log = structlog.get_logger(__name__)
+
+
+class Bell:
+    """Rings the worker through Valkey; after a failure stays quiet for five seconds, so that no request waits."""
+
+    def __init__(self, url: str) -> None:
+        self.connection = redis.Redis.from_url(url, socket_connect_timeout=0.25, socket_timeout=1.0)
+        self.queue = Queue(QUEUE, connection=self.connection, serializer=JSONSerializer)
+        self._quiet_until = 0.0
+
+    def ring(self) -> bool:
+        """Enqueue one drain unless one is already waiting; return False when Valkey is away."""
+        if time.monotonic() < self._quiet_until:
+            return False
+        try:
+            if self.connection.set(AWAKE, 1, nx=True, px=1000):
+                self.queue.enqueue(DRAIN, result_ttl=0, failure_ttl=3600, job_timeout=120)
+        except redis.RedisError as error:
+            self._quiet_until = time.monotonic() + QUIET_SECONDS
+            log.warning("queue_away", error=type(error).__name__)
+            return False
+        return True
+
+    def answered(self) -> None:
+        """The drain has begun: whatever is committed from now on needs a new ring."""
+        try:
+            self.connection.delete(AWAKE)
+        except redis.RedisError as error:
+            log.warning("queue_away", error=type(error).__name__)
+
+
+def bell() -> Bell:
+    found: Bell = current_app.extensions["bidflux_bell"]
+    return found
+
+
+def wake() -> bool:
+    """Called once after each commit that owes something."""
+    return bell().ring()

@@ -1,0 +1,83 @@
+"""The keys of agencies and offers: made, unwrapped, cached where that is safe, wrapped anew."""
+
+from __future__ import annotations
+
+import uuid
+
+from flask import current_app
+from sqlalchemy import Connection, insert, select, update
+
+from app.extensions import db
+from app.models import AgencyKey, OfferKey
+from app.models.agency import PURPOSES
+from app.vault import Keyring, agency_key_place, offer_key_place
+
+
+def keyring() -> Keyring:
+    ring: Keyring = current_app.extensions["bidflux_keyring"]
+    return ring
+
+
+def create_agency_keys(connection: Connection, agency_id: uuid.UUID) -> None:
+    """Give a new agency its random keys."""
+    rows = []
+    for purpose in PURPOSES:
+        _, wrapped = keyring().new_key(agency_key_place(agency_id, purpose))
+        rows.append(
+            {"agency_id": agency_id, "purpose": purpose, "kek_id": wrapped.kek_id, "wrapped": wrapped.wrapped}
+        )
+    connection.execute(insert(AgencyKey), rows)
+
+
+def agency_key(agency_id: uuid.UUID, purpose: str) -> bytes:
+    """An agency's key for `purpose`: blind_email, blind_phone, content or secret. They never change."""
+    cache: dict[tuple[uuid.UUID, str], bytes] = current_app.extensions["bidflux_agency_keys"]
+    if (agency_id, purpose) not in cache:
+        if len(cache) > 10_000:
+            cache.clear()
+        for row in db.session.scalars(select(AgencyKey).where(AgencyKey.agency_id == agency_id)):
+            place = agency_key_place(agency_id, row.purpose)
+            cache[agency_id, row.purpose] = keyring().unwrap(row.kek_id, row.wrapped, place)
+    return cache[agency_id, purpose]
+
+
+def unwrap_offer_key(agency_id: uuid.UUID, offer_id: uuid.UUID, kek_id: str, wrapped: bytes) -> bytes:
+    return keyring().unwrap(kek_id, wrapped, offer_key_place(agency_id, offer_id))
+
+
+def offer_key(agency_id: uuid.UUID, offer_id: uuid.UUID) -> bytes | None:
+    """The offer's own key, or None when the person has been forgotten."""
+    row = db.session.execute(
+        select(OfferKey.kek_id, OfferKey.wrapped).where(OfferKey.agency_id == agency_id, OfferKey.offer_id == offer_id)
+    ).one_or_none()
+    return unwrap_offer_key(agency_id, offer_id, row.kek_id, row.wrapped) if row else None
+
+
+def rewrap_batch(connection: Connection, limit: int = 500) -> int:
+    """Wrap up to `limit` keys of each kind anew under the active key; return how many were. Rerun until 0."""
+    ring, done = keyring(), 0
+    offers = connection.execute(
+        select(OfferKey.offer_id, OfferKey.agency_id, OfferKey.kek_id, OfferKey.wrapped)
+        .where(OfferKey.kek_id != ring.active)
+        .limit(limit)
+    ).all()
+    for row in offers:
+        place = offer_key_place(row.agency_id, row.offer_id)
+        new = ring.wrap(ring.unwrap(row.kek_id, row.wrapped, place), place)
+        connection.execute(
+            update(OfferKey)
+            .where(OfferKey.offer_id == row.offer_id, OfferKey.kek_id == row.kek_id)
+            .values(kek_id=new.kek_id, wrapped=new.wrapped)
+        )
+        done += 1
+    agencies = connection.execute(select(AgencyKey).where(AgencyKey.kek_id != ring.active).limit(limit)).all()
+    for held in agencies:
+        place = agency_key_place(held.agency_id, held.purpose)
+        new = ring.wrap(ring.unwrap(held.kek_id, held.wrapped, place), place)
+        connection.execute(
+            update(AgencyKey)
+            .where(AgencyKey.agency_id == held.agency_id, AgencyKey.purpose == held.purpose)
+            .values(kek_id=new.kek_id, wrapped=new.wrapped)
+        )
+        done += 1
+    return done

@@ -1,0 +1,55 @@
+"""Counting calls with `limits`: shared through Valkey, per process while Valkey is away."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+
+import structlog
+from flask import current_app
+from limits import RateLimitItem
+from limits.errors import StorageError
+from limits.storage import MemoryStorage, storage_from_string
+from limits.strategies import FixedWindowRateLimiter
+from redis import RedisError
+
+from app.errors import TooMany
+
+QUIET_SECONDS = 5.0
+log = structlog.get_logger(__name__)
+
+
+class Counter:
+    """`local` counts in this process, `shared` over all of them."""
+
+    def __init__(self, url: str) -> None:
+        options = {"socket_connect_timeout": 0.25, "socket_timeout": 0.5}
+        self.local = FixedWindowRateLimiter(MemoryStorage())
+        self._shared = FixedWindowRateLimiter(storage_from_string(url, wrap_exceptions=True, **options))
+        self._quiet_until = 0.0
+
+    def shared(self, rate: RateLimitItem, *names: str) -> bool:
+        """Count in Valkey; after a failure count here for five seconds, so that limits hold and no request waits."""
+        if time.monotonic() >= self._quiet_until:
+            try:
+                return self._shared.hit(rate, *names)
+            except (StorageError, RedisError) as error:
+                self._quiet_until = time.monotonic() + QUIET_SECONDS
+                log.warning("limits_local", error=type(error).__name__)
+        return self.local.hit(rate, *names)
+
+
+def keyed(value: str) -> str:
+    """A name for something personal in limiter keys: a keyed hash, never the thing itself."""
+    secret = current_app.config["SECRET_KEY"].encode()
+    return hmac.digest(secret, b"limit\0" + value.encode("utf-8", "replace"), hashlib.sha256)[:12].hex()
+
+
+def hit(rates: tuple[RateLimitItem, ...], *names: str, shared: bool = True) -> None:
+    """Count one call against each rate; raise `TooMany` past one."""
+    counter: Counter = current_app.extensions["bidflux_counter"]
+    count = counter.shared if shared else counter.local.hit
+    for rate in rates:
+        if not count(rate, *names):
+            raise TooMany(rate.get_expiry())

@@ -1,0 +1,126 @@
+"""Offers and properties as the outside sees them: the objects of `/api/crm` and of webhook bodies."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any, Protocol
+
+from flask import current_app
+
+from app.clock import now, rfc3339
+from app.links import offer_link_token
+from app.models import Property
+from app.money import Money
+from app.services.offer_document import Document
+
+
+class OfferRow(Protocol):
+    """The columns of `Offer` that are shown."""
+
+    id: uuid.UUID
+    reference: str
+    property_id: uuid.UUID
+    asking_minor: int | None
+    currency: str
+    source: str
+    language: str
+    previous_id: uuid.UUID | None
+    submitted_at: datetime
+
+
+class StateRow(Protocol):
+    """The columns of `OfferState` that are shown."""
+
+    status: str
+    latest: bool
+    version: int
+    viewed_at: datetime | None
+    decided_at: datetime | None
+    withdrawn_at: datetime | None
+    updated_at: datetime
+
+
+def base_url() -> str:
+    url: str = current_app.extensions["bidflux_settings"].base_url
+    return url
+
+
+def offer_json(
+    offer: OfferRow, state: StateRow, document: Document, *, external_id: str | None, reason: str | None = None
+) -> dict[str, Any]:
+    """One offer under the names of the contract."""
+    terms = document.terms
+    signature = terms["signature"]
+    return {
+        "id": str(offer.id),
+        "reference": offer.reference,
+        "property_id": str(offer.property_id),
+        "property_external_id": external_id,
+        "asking_price_at_submission": _amount(offer.asking_minor, offer.currency),
+        "status": state.status,
+        "decision_reason": reason,
+        **{name: value for name, value in terms.items() if name not in {"signature", "replaces"}},
+        "language": offer.language,
+        "signature": {"kind": signature["kind"], "signed_at": rfc3339(offer.submitted_at)} if signature else None,
+        "source": offer.source,
+        "previous_offer_id": str(offer.previous_id) if offer.previous_id else None,
+        "is_latest": state.latest,
+        "submitted_at": rfc3339(offer.submitted_at),
+        "viewed_at": _time(state.viewed_at),
+        "decided_at": _time(state.decided_at),
+        "withdrawn_at": _time(state.withdrawn_at),
+        "updated_at": rfc3339(state.updated_at),
+        "version": state.version,
+        "dashboard_url": f"{base_url()}/app/offers/{offer.id}",
+    }
+
+
+def property_json(prop: Property, *, offers_count: int = 0) -> dict[str, Any]:
+    """One property under the names of the contract; its agent must be loaded."""
+    same = (
+        "external_id", "title", "title_en", "description", "description_en", "property_type", "transaction_type",
+        "availability", "address", "show_exact_address", "zone", "city", "county", "country", "usable_area_sqm",
+        "built_area_sqm", "land_area_sqm", "rooms", "currency", "price_vat", "buyer_commission", "crm_url",
+        "accepts_offers", "signature_required",
+    )  # fmt: skip
+    return {
+        "id": str(prop.id),
+        **{name: getattr(prop, name) for name in same},
+        "asking_price": _amount(prop.asking_minor, prop.currency),
+        "photo_url": None,
+        "agent": {"email": prop.agent.email, "full_name": prop.agent.full_name, "phone": prop.agent.phone},
+        "offers_open_at": _time(prop.offers_open_at),
+        "offers_close_at": _time(prop.offers_close_at),
+        "offer_url": offer_url(prop) if prop.accepts_offers else None,
+        "offers_count": offers_count,
+        "created_at": rfc3339(prop.created_at),
+        "updated_at": rfc3339(prop.updated_at),
+    }
+
+
+def offer_url(prop: Property) -> str:
+    """The property's offer link, as it is shared."""
+    return f"{base_url()}/o/{offer_link_token(prop.id, prop.link_version)}"
+
+
+def link_state(prop: Property, version: int, at: datetime | None = None) -> str:
+    """Where a link stands: open, not_open, closed, off or rotated."""
+    at = at or now()
+    if version != prop.link_version:
+        return "rotated"
+    if not prop.accepts_offers or prop.archived_at:
+        return "off"
+    if prop.offers_open_at and at < prop.offers_open_at:
+        return "not_open"
+    if prop.offers_close_at and at >= prop.offers_close_at:
+        return "closed"
+    return "open"
+
+
+def _amount(minor: int | None, currency: str) -> str | None:
+    return None if minor is None else Money(minor, currency).text
+
+
+def _time(moment: datetime | None) -> str | None:
+    return rfc3339(moment) if moment else None

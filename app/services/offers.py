@@ -1,0 +1,271 @@
+"""Sending an offer: one transaction holds the offer, its ledger entry, its event and every mail it owes."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import uuid
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import rfc8785
+from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.orm import InstrumentedAttribute
+
+from app import keys
+from app.clock import rfc3339
+from app.errors import Invalid, LinkClosed
+from app.ids import new_id, new_reference
+from app.ledger import Actor
+from app.models import (
+    Offer,
+    OfferBody,
+    OfferFile,
+    OfferKey,
+    OfferOrigin,
+    OfferState,
+    OfferTag,
+    Property,
+    Submission,
+)
+from app.money import Money
+from app.representations import link_state, offer_json
+from app.services import offer_document
+from app.services.offer_document import Document, Draft
+from app.vault import Place, blind, offer_key_place, pad, seal
+from app.writing import UnitOfWork, writing
+
+REPLACES_UNKNOWN = "We know no offer with this reference from you for this property"
+REPLACES_TAKEN = "That offer was already replaced or withdrawn; give the reference of the latest one"
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """Everything beside the draft that is kept with it. `nonce` (16 bytes) names the form it came from."""
+
+    nonce: bytes
+    link_version: int
+    language: str
+    source: str
+    texts: dict[str, str]
+    address: str | None = None
+    browser: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The outcome; `fresh` is False when the very same form had already been sent."""
+
+    offer_id: uuid.UUID
+    fresh: bool
+
+
+def submit(prop: Property, draft: Draft, sending: Sending, *, by: Actor) -> Sent:
+    """Accept an offer. Raises `LinkClosed` when the link no longer takes it and `Invalid` for a wrong `replaces`."""
+    agency_id, property_id = prop.agency_id, prop.id
+    terms = draft.terms()
+    tags = {
+        "email": blind(keys.agency_key(agency_id, "blind_email"), draft.bidder.email.casefold()),
+        "phone": blind(keys.agency_key(agency_id, "blind_phone"), draft.bidder.phone),
+    }
+    content = hmac.digest(keys.agency_key(agency_id, "content"), rfc8785.dumps(terms), hashlib.sha256)
+    offer_id = new_id()
+    key, wrapped = keys.keyring().new_key(offer_key_place(agency_id, offer_id))
+    press = {"property_id": property_id, "nonce": sending.nonce, "content_mac": content}
+    with writing(agency_id) as tx:
+        earlier = tx.connection.scalar(select(Submission.offer_id).filter_by(**press))
+        if earlier:
+            return Sent(earlier, fresh=False)
+        current = _recheck(tx, property_id, sending.link_version)
+        previous_id = _previous(tx.connection, property_id, draft.replaces, tags) if draft.replaces else None
+        row = _offer_row(tx, current, draft, sending, offer_id, previous_id)
+        canonical = offer_document.encode(_header(row, current, sending), terms, os.urandom(32))
+        row["commitment"] = offer_document.commitment(canonical)
+        state = _state_row(row)
+
+        def put(table: type[Any], **values: Any) -> None:
+            tx.connection.execute(insert(table), {"agency_id": agency_id, "offer_id": offer_id, **values})
+
+        def sealed(table: str, column: str, plain: bytes) -> bytes:
+            return seal(key, Place(agency_id, table, column, offer_id), plain)
+
+        tx.connection.execute(insert(Offer), row)
+        put(OfferBody, body_ct=sealed("offer_body", "body", pad(canonical)))
+        put(
+            OfferKey,
+            kek_id=wrapped.kek_id,
+            wrapped=wrapped.wrapped,
+            name_ct=sealed("offer_key", "name", draft.bidder.folded_name.encode()),
+        )
+        tx.connection.execute(insert(OfferState), state)
+        tx.connection.execute(
+            insert(OfferTag),
+            [{"agency_id": agency_id, "offer_id": offer_id, "field": f, "tag": tag} for f, tag in tags.items()],
+        )
+        put(Submission, **press)
+        if sending.address or sending.browser:
+            origin = json.dumps({"address": sending.address, "browser": (sending.browser or "")[:300]})
+            put(OfferOrigin, body_ct=sealed("offer_origin", "body", origin.encode()))
+        if draft.signature and draft.signature.image:
+            image = draft.signature.image
+            put(
+                OfferFile,
+                kind="signature",
+                mime="image/png",
+                sha256=hashlib.sha256(image).digest(),
+                body_ct=sealed("offer_file", "signature", image),
+            )
+        if previous_id:
+            _supersede(tx, previous_id)
+        tx.record("offer.submitted", offer_id, by, _entry(row))
+        shown = offer_json(
+            SimpleNamespace(**row),
+            SimpleNamespace(**state),
+            Document({"offer": terms}),
+            external_id=current.external_id,
+        )
+        seq = tx.announce("offer.created", by, shown, key=key, offer_id=offer_id, property_id=property_id)
+        tx.owe_mail("offer_agent", seq, offer_id=offer_id, user_id=current.agent_id)
+        tx.owe_mail("offer_bidder", seq, offer_id=offer_id)
+    return Sent(offer_id, fresh=True)
+
+
+_CURRENT: tuple[InstrumentedAttribute[Any], ...] = (
+    Property.id,
+    Property.title,
+    Property.title_en,
+    Property.agent_id,
+    Property.external_id,
+    Property.asking_minor,
+    Property.currency,
+    Property.price_vat,
+    Property.buyer_commission,
+    Property.accepts_offers,
+    Property.offers_open_at,
+    Property.offers_close_at,
+    Property.archived_at,
+    Property.link_version,
+    Property.signature_required,
+)
+
+
+def _recheck(tx: UnitOfWork, property_id: uuid.UUID, version: int) -> Any:
+    """The property as it is now, under the lock; raises `LinkClosed`."""
+    current = tx.connection.execute(select(*_CURRENT).where(Property.id == property_id)).one()
+    state = link_state(current, version, tx.at)  # type: ignore[arg-type]
+    if state != "open":
+        raise LinkClosed(state)
+    return current
+
+
+def _previous(connection: Connection, property_id: uuid.UUID, reference: str, tags: dict[str, bytes]) -> uuid.UUID:
+    """The offer this one replaces: named by its reference, by someone with the same e-mail or phone."""
+    found = connection.execute(
+        select(Offer.id, OfferState.latest, OfferState.withdrawn_at)
+        .join(OfferState, OfferState.offer_id == Offer.id)
+        .join(OfferTag, OfferTag.offer_id == Offer.id)
+        .where(Offer.reference == reference, Offer.property_id == property_id, OfferTag.tag.in_(tags.values()))
+        .limit(1)
+    ).one_or_none()
+    if found is None:
+        raise Invalid({"replaces": [REPLACES_UNKNOWN]})
+    if not found.latest or found.withdrawn_at:
+        raise Invalid({"replaces": [REPLACES_TAKEN]})
+    previous: uuid.UUID = found.id
+    return previous
+
+
+def _supersede(tx: UnitOfWork, previous_id: uuid.UUID) -> None:
+    tx.connection.execute(
+        update(OfferState)
+        .where(OfferState.offer_id == previous_id)
+        .values(latest=False, version=OfferState.version + 1, updated_at=tx.at)
+    )
+
+
+def _offer_row(
+    tx: UnitOfWork, prop: Any, draft: Draft, sending: Sending, offer_id: uuid.UUID, previous_id: uuid.UUID | None
+) -> dict[str, Any]:
+    reference = new_reference()
+    while tx.connection.scalar(select(Offer.id).where(Offer.reference == reference)):
+        reference = new_reference()
+    return {
+        "id": offer_id,
+        "agency_id": tx.agency_id,
+        "property_id": prop.id,
+        "reference": reference,
+        "amount_minor": draft.amount.minor,
+        "currency": prop.currency,
+        "asking_minor": prop.asking_minor,
+        "financing": draft.financing,
+        "term_days": draft.payment_term_days,
+        "valid_until": draft.valid_until,
+        "signed": draft.signature is not None,
+        "source": sending.source,
+        "language": sending.language,
+        "link_version": sending.link_version,
+        "submitted_at": tx.at,
+        "previous_id": previous_id,
+        "schema_no": offer_document.SCHEMA_NO,
+    }
+
+
+COPIED = ("property_id", "amount_minor", "currency", "financing", "term_days", "source", "signed", "submitted_at")
+
+
+def _state_row(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "offer_id": row["id"],
+        "agency_id": row["agency_id"],
+        **{name: row[name] for name in COPIED},
+        "status": "new",
+        "version": 1,
+        "latest": True,
+        "viewed_at": None,
+        "decided_at": None,
+        "withdrawn_at": None,
+        "erased_at": None,
+        "updated_at": row["submitted_at"],
+    }
+
+
+def _header(row: dict[str, Any], prop: Any, sending: Sending) -> dict[str, Any]:
+    """What stands beside the terms in the document: what was offered on, and what was shown."""
+    title = (prop.title_en if sending.language == "en" else None) or prop.title
+    asking = Money(prop.asking_minor, prop.currency).text if prop.asking_minor else None
+    return {
+        "id": str(row["id"]),
+        "agency_id": str(row["agency_id"]),
+        "reference": row["reference"],
+        "submitted_at": rfc3339(row["submitted_at"]),
+        "source": row["source"],
+        "language": row["language"],
+        "link_version": row["link_version"],
+        "previous_offer_id": str(row["previous_id"]) if row["previous_id"] else None,
+        "property": {
+            "id": str(prop.id),
+            "external_id": prop.external_id,
+            "title": title,
+            "asking_price": asking,
+            "price_vat": prop.price_vat,
+            "buyer_commission": prop.buyer_commission,
+        },
+        "texts": sending.texts,
+    }
+
+
+def _entry(row: dict[str, Any]) -> dict[str, Any]:
+    """What the ledger says of a submission: no personal text, and the commitment that pins the rest."""
+    return {
+        "reference": row["reference"],
+        "commitment": row["commitment"].hex(),
+        "property": str(row["property_id"]),
+        "source": row["source"],
+        "previous": str(row["previous_id"]) if row["previous_id"] else None,
+        "amount_minor": row["amount_minor"],
+        "currency": row["currency"],
+    }
+

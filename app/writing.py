@@ -1,0 +1,178 @@
+"""The unit of work: lock the agency's head, re-check, write, record, commit once, wake.
+
+Everything slow (reading, validating, hashing, encoding) happens before. Nothing else in the application commits.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask import current_app
+from sqlalchemy import Connection, insert, select, update
+
+from app import ledger
+from app.clock import now, rfc3339
+from app.database import WRITE, WriterQueue
+from app.extensions import db
+from app.ids import new_id
+from app.jobs.wake import wake
+from app.ledger import Actor
+from app.models import Agency, Delivery, Event, LedgerEntry
+from app.vault import Place, seal
+
+
+@dataclass(slots=True)
+class UnitOfWork:
+    """One open write of one agency. `at` is its single moment; `seq` and `hash` are the chain's head so far."""
+
+    agency_id: uuid.UUID
+    connection: Connection
+    at: datetime
+    seq: int
+    hash: bytes
+    event_seq: int
+    owes: bool = field(default=False)
+
+    def record(self, kind: str, object_id: uuid.UUID | None, by: Actor, data: dict[str, Any] | None = None) -> int:
+        """Append an entry to the ledger; return its sequence number. `data` holds no personal text."""
+        self.seq += 1
+        body = ledger.entry_body(self.agency_id, self.seq, self.at, kind, object_id, by, data or {})
+        self.hash = ledger.chain(self.hash, body)
+        self.connection.execute(
+            insert(LedgerEntry),
+            {
+                "agency_id": self.agency_id,
+                "seq": self.seq,
+                "at": self.at,
+                "kind": kind,
+                "object_id": object_id,
+                "actor_type": by.type,
+                "actor_id": by.id,
+                "body": body,
+                "hash": self.hash,
+            },
+        )
+        return self.seq
+
+    def announce(
+        self,
+        kind: str,
+        by: Actor,
+        data: dict[str, Any],
+        *,
+        key: bytes,
+        offer_id: uuid.UUID | None = None,
+        property_id: uuid.UUID | None = None,
+        **more: Any,
+    ) -> int:
+        """Append an event, sealed under `key` (the offer's, or the agency's); return its sequence number."""
+        self.event_seq += 1
+        body = {
+            "type": kind,
+            "timestamp": rfc3339(self.at),
+            "seq": self.event_seq,
+            "actor": {"type": by.type, "id": str(by.id) if by.id else None},
+            "data": data,
+            **more,
+        }
+        place = Place(self.agency_id, "event", "body", str(self.event_seq))
+        self.connection.execute(
+            insert(Event),
+            {
+                "agency_id": self.agency_id,
+                "seq": self.event_seq,
+                "at": self.at,
+                "type": kind,
+                "offer_id": offer_id,
+                "property_id": property_id,
+                "body_ct": seal(key, place, json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()),
+            },
+        )
+        return self.event_seq
+
+    def owe_mail(
+        self,
+        template: str,
+        event_seq: int,
+        *,
+        offer_id: uuid.UUID | None,
+        user_id: uuid.UUID | None = None,
+        after: timedelta = timedelta(0),
+    ) -> uuid.UUID:
+        """Owe one mail: to a user, or, without one, to the offer's bidder."""
+        delivery_id = new_id()
+        self.connection.execute(
+            insert(Delivery),
+            {
+                "id": delivery_id,
+                "agency_id": self.agency_id,
+                "event_seq": event_seq,
+                "kind": "mail",
+                "template": template,
+                "offer_id": offer_id,
+                "user_id": user_id,
+                "state": "pending",
+                "due_at": self.at + after,
+                "attempts": 0,
+                "created_at": self.at,
+            },
+        )
+        self.owes = True
+        return delivery_id
+
+
+def _queue() -> WriterQueue:
+    queue: WriterQueue = current_app.extensions["bidflux_writer"]
+    return queue
+
+
+@contextmanager
+def writing(agency_id: uuid.UUID) -> Iterator[UnitOfWork]:
+    """Write for one agency. Rows loaded before are stale inside: load again what a rule depends on."""
+    with _turn() as connection:
+        agency = connection.execute(
+            select(Agency.head_seq, Agency.head_hash, Agency.event_seq).where(Agency.id == agency_id).with_for_update()
+        ).one()
+        tx = UnitOfWork(agency_id, connection, now(), agency.head_seq, agency.head_hash, agency.event_seq)
+        yield tx
+        db.session.flush()
+        if (tx.seq, tx.event_seq) != (agency.head_seq, agency.event_seq):
+            connection.execute(
+                update(Agency)
+                .where(Agency.id == agency_id)
+                .values(head_seq=tx.seq, head_hash=tx.hash, event_seq=tx.event_seq)
+            )
+    if tx.owes:
+        wake()
+
+
+@contextmanager
+def housekeeping() -> Iterator[Connection]:
+    """Write what no ledger speaks of: sessions, leases, outcomes of deliveries, wrapped keys."""
+    with _turn() as connection:
+        yield connection
+        db.session.flush()
+
+
+@contextmanager
+def _turn() -> Iterator[Connection]:
+    session = db.session
+    if session.new or session.dirty or session.deleted:
+        raise RuntimeError("changes made before the unit of work was opened would be lost")
+    session.rollback()
+    with _queue().turn():
+        connection = session.connection(execution_options={WRITE: True})
+        try:
+            yield connection
+            session.commit()
+        except BaseException:
+            session.rollback()
+            raise
+
+
