@@ -1,0 +1,1 @@
+"""The outside: mail, pictures. Nothing here knows what is above it."""

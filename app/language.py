@@ -1,0 +1,54 @@
+"""Language: by URL prefix (`/en/…`, `/ro/…`), then the person's setting, then the browser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from flask import g, has_request_context, request
+from flask_babel import get_locale
+from flask_login import current_user
+
+LANGUAGES = ("ro", "en")
+Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+class LanguagePrefix:
+    """WSGI: take `/en` or `/ro` off the path into SCRIPT_NAME, so that every link on the page keeps it."""
+
+    def __init__(self, app: Wsgi) -> None:
+        self.app = app
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        path: str = environ.get("PATH_INFO", "")
+        prefix = path[1:3]
+        if prefix in LANGUAGES and (len(path) == 3 or path[3] == "/"):
+            environ["bidflux.language"] = prefix
+            environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + path[:3]
+            environ["PATH_INFO"] = path[3:] or "/"
+        return self.app(environ, start_response)
+
+
+def choose_language() -> str:
+    """The reader's language; `g.language` wins where there is no reader, as in mail."""
+    if chosen := g.get("language"):
+        return str(chosen)
+    if not has_request_context():
+        return "ro"
+    if by_url := request.environ.get("bidflux.language"):
+        return str(by_url)
+    if request.path.startswith("/app") and current_user.is_authenticated:
+        return str(current_user.user.language)
+    return request.accept_languages.best_match(LANGUAGES, "ro") or "ro"
+
+
+def language() -> str:
+    """`ro` or `en`."""
+    locale = get_locale()
+    return "en" if locale and locale.language == "en" else "ro"
+
+
+def other_language_url(code: str) -> str:
+    """This very page in another language."""
+    query = request.query_string.decode("utf-8", "replace")
+    return f"/{code}{request.path}" + (f"?{query}" if query else "")

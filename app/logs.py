@@ -1,0 +1,52 @@
+"""Logs: one JSON line an event, without query strings, tokens or anything a person typed."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+import time
+from typing import Any
+
+import structlog
+from flask import Flask, Response, g, request
+
+TOKEN = re.compile(r"(/(?:o|r)/)[^/?\s]+")
+
+
+def redact(path: str) -> str:
+    """A path fit for a log: signed tokens go, and so does what follows the question mark."""
+    return TOKEN.sub(r"\1…", path.partition("?")[0])
+
+
+def _redact_values(_logger: Any, _name: str, fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: TOKEN.sub(r"\1…", value) if isinstance(value, str) else value for name, value in fields.items()}
+
+
+def configure_logs(app: Flask, *, level: int = logging.INFO) -> None:
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _redact_values,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    log = structlog.get_logger("bidflux.request")
+
+    @app.after_request
+    def line(response: Response) -> Response:
+        if response.status_code >= 400 or request.method not in {"GET", "HEAD"}:
+            log.info(
+                "request",
+                method=request.method,
+                path=redact(request.path),
+                status=response.status_code,
+                ms=round((time.perf_counter() - g.get("began", time.perf_counter())) * 1000),
+                request_id=g.get("request_id"),
+            )
+        return response

@@ -1,0 +1,159 @@
+"""How values are shown: money, moments, labels of enumerations, versioned addresses of assets."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import date, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import Flask, g
+from flask_babel import format_date as babel_date
+from flask_babel import format_datetime as babel_datetime
+from flask_babel import lazy_gettext, ngettext
+from flask_login import current_user
+
+from app import money
+from app.contacts import show_phone
+from app.language import language, other_language_url
+from app.money import Money
+
+DEFAULT_ZONE = "Europe/Bucharest"
+STATIC = Path(__file__).parent / "static"
+
+LABELS: dict[str, dict[str, Any]] = {
+    "status": {
+        "new": lazy_gettext("New"),
+        "viewed": lazy_gettext("Viewed"),
+        "accepted": lazy_gettext("Accepted"),
+        "rejected": lazy_gettext("Rejected"),
+    },
+    "financing": {
+        "cash": lazy_gettext("Cash (own funds, through a bank)"),
+        "credit": lazy_gettext("Credit"),
+        "mixed": lazy_gettext("Mixed (own funds and credit)"),
+    },
+    "financing_short": {
+        "cash": lazy_gettext("Cash"),
+        "credit": lazy_gettext("Credit"),
+        "mixed": lazy_gettext("Mixed"),
+    },
+    "credit_program": {"standard": lazy_gettext("Standard mortgage"), "noua_casa": lazy_gettext("Noua Casă programme")},
+    "condition": {
+        "bank_approval": lazy_gettext("Approval of the credit by the bank"),
+        "home_sale": lazy_gettext("Sale of another home"),
+        "inspection": lazy_gettext("Technical inspection"),
+    },
+    "property_type": {
+        "apartment": lazy_gettext("Apartment"),
+        "house": lazy_gettext("House"),
+        "land": lazy_gettext("Land"),
+        "commercial": lazy_gettext("Commercial space"),
+        "office": lazy_gettext("Office"),
+        "industrial": lazy_gettext("Industrial space"),
+        "other": lazy_gettext("Other property"),
+    },
+    "price_vat": {
+        "included": lazy_gettext("VAT included"),
+        "excluded": lazy_gettext("plus VAT"),
+        "exempt": lazy_gettext("VAT exempt"),
+    },
+    "source": {
+        "link": lazy_gettext("Offer link"),
+        "agent": lazy_gettext("Recorded by the agent"),
+        "api": lazy_gettext("CRM"),
+    },
+    "signature": {"drawn": lazy_gettext("Drawn signature"), "typed": lazy_gettext("Typed signature")},
+    "role": {"owner": lazy_gettext("Administrator"), "agent": lazy_gettext("Agent")},
+    "bidder_type": {"person": lazy_gettext("A person"), "company": lazy_gettext("A company")},
+    "delivery": {
+        "pending": lazy_gettext("Waiting to be sent"),
+        "leased": lazy_gettext("Being sent"),
+        "delivered": lazy_gettext("Sent"),
+        "dead": lazy_gettext("Could not be sent"),
+        "cancelled": lazy_gettext("Cancelled"),
+    },
+}
+
+
+def label(kind: str, value: str) -> str:
+    """The name of an enumeration's value in the reader's language."""
+    return str(LABELS[kind].get(value, value))
+
+
+def zone() -> ZoneInfo:
+    """The agency's zone: set by the page, else the signed-in person's, else Bucharest."""
+    name = g.get("zone")
+    if not name and current_user and current_user.is_authenticated:
+        name = current_user.agency.zone
+    return _zone(name or DEFAULT_ZONE)
+
+
+@lru_cache
+def _zone(name: str) -> ZoneInfo:
+    return ZoneInfo(name)
+
+
+def show_datetime(moment: datetime) -> str:
+    """`23 noiembrie 2026, 18:00 (ora României)`: in the agency's zone, with the zone named."""
+    local = moment.astimezone(zone())
+    where = zone().key
+    named = _("Romanian time") if where == DEFAULT_ZONE else where
+    return f"{babel_datetime(local, 'd MMMM y, HH:mm', rebase=False)} ({named})"
+
+
+def show_short(moment: datetime) -> str:
+    """`23 nov., 18:00`, for tables whose head names the zone."""
+    local = moment.astimezone(zone())
+    this_year = local.year == datetime.now(zone()).year
+    return babel_datetime(local, "d MMM, HH:mm" if this_year else "d MMM y, HH:mm", rebase=False)
+
+
+def show_date(day: date | datetime) -> str:
+    if isinstance(day, datetime):
+        day = day.astimezone(zone()).date()
+    return babel_date(day, "d MMMM y", rebase=False)
+
+
+def show_money(amount: Money) -> str:
+    return money.show(amount, language())
+
+
+def show_percent(part: int, whole: int) -> str:
+    return money.percent(part, whole, language())
+
+
+def days(count: int) -> str:
+    return ngettext("%(num)d day", "%(num)d days", count)
+
+
+def _(text: str) -> str:
+    return str(lazy_gettext(text))
+
+
+@lru_cache(maxsize=256)
+def _digest(path: str) -> str:
+    return hashlib.sha256((STATIC / path).read_bytes()).hexdigest()[:10]
+
+
+def asset(path: str) -> str:
+    """The address of a static file with its content in it, so that browsers may keep it for ever."""
+    return f"/static/{path}?v={_digest(path)}"
+
+
+def register_presentation(app: Flask) -> None:
+    app.jinja_env.filters.update(
+        money=show_money,
+        datetime=show_datetime,
+        short=show_short,
+        date=show_date,
+        iso=lambda moment: moment.isoformat(),
+        days=days,
+        phone=show_phone,
+    )
+    app.jinja_env.globals.update(
+        label=label, asset=asset, lang_url=other_language_url, show_percent=show_percent, Money=Money
+    )
+    app.context_processor(lambda: {"lang": language()})

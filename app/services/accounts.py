@@ -1,0 +1,160 @@
+"""Agencies, the people in them, and their sessions."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import uuid
+from dataclasses import dataclass
+from datetime import timedelta
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy import delete, select, update
+from sqlalchemy.exc import IntegrityError
+
+from app import keys
+from app.access import Person
+from app.clock import now
+from app.errors import Invalid
+from app.extensions import db
+from app.ids import new_id
+from app.ledger import SYSTEM, Actor
+from app.models import Agency, ApiKey, User, UserSession
+from app.models.agency import AGENT
+from app.writing import housekeeping, writing
+
+SESSION_LIFE = timedelta(days=14)
+SEEN_EVERY = timedelta(minutes=5)
+MIN_PASSWORD, MAX_PASSWORD = 12, 256
+API_KEY_PREFIX = "bfx_live_"
+PASSWORD_SHORT = "Use at least 12 characters"
+PASSWORD_LONG = "Use at most 256 characters"
+EMAIL_TAKEN = "Someone already signs in with this address"
+
+hasher = PasswordHasher()
+_NOBODY = hasher.hash(secrets.token_hex(16))
+
+
+def create_agency(name: str, email: str, *, zone: str = "Europe/Bucharest", language: str = "ro") -> uuid.UUID:
+    """A new tenant with its keys; people come with `create_user`."""
+    agency_id = new_id()
+    with housekeeping() as connection:
+        db.session.add(
+            Agency(
+                id=agency_id, name=name, email=email, zone=zone, language=language, created_at=now(),
+                head_seq=0, head_hash=bytes(32), event_seq=0, colleagues_read=False,
+            )  # fmt: skip
+        )
+        db.session.flush()
+        keys.create_agency_keys(connection, agency_id)
+    with writing(agency_id) as tx:
+        tx.record("agency.created", agency_id, SYSTEM)
+    return agency_id
+
+
+def check_password(password: str) -> None:
+    """Raise `Invalid` for a password that is too short or too long to hash."""
+    if len(password) < MIN_PASSWORD:
+        raise Invalid({"password": [PASSWORD_SHORT]})
+    if len(password) > MAX_PASSWORD:
+        raise Invalid({"password": [PASSWORD_LONG]})
+
+
+@dataclass(frozen=True, slots=True)
+class NewUser:
+    email: str
+    full_name: str
+    role: str = AGENT
+    phone: str | None = None
+    language: str = "ro"
+
+
+def create_user(agency_id: uuid.UUID, new: NewUser, password: str, *, by: Actor = SYSTEM) -> uuid.UUID:
+    """Raises `Invalid` when the address is taken or the password unfit."""
+    check_password(password)
+    hashed, user_id = hasher.hash(password), new_id()
+    try:
+        with writing(agency_id) as tx:
+            db.session.add(
+                User(
+                    id=user_id, agency_id=agency_id, email=new.email.lower(), full_name=new.full_name, phone=new.phone,
+                    role=new.role, language=new.language, password_hash=hashed, active=True, created_at=tx.at,
+                )  # fmt: skip
+            )
+            db.session.flush()
+            tx.record("user.created", user_id, by, {"role": new.role})
+    except IntegrityError:
+        raise Invalid({"email": [EMAIL_TAKEN]}) from None
+    return user_id
+
+
+def set_password(user: User, password: str, *, by: Actor, keep_session: uuid.UUID | None = None) -> None:
+    """Change a password and end the person's other sessions."""
+    check_password(password)
+    hashed = hasher.hash(password)
+    user_id = user.id
+    with writing(user.agency_id) as tx:
+        tx.connection.execute(update(User).where(User.id == user_id).values(password_hash=hashed))
+        others = delete(UserSession).where(UserSession.user_id == user_id)
+        tx.connection.execute(others if keep_session is None else others.where(UserSession.id != keep_session))
+        tx.record("user.password_changed", user_id, by)
+
+
+def authenticate(email: str, password: str) -> User | None:
+    """The user, or None. Takes as long for an unknown address as for a wrong password. Throttle before calling."""
+    user = db.session.scalar(select(User).where(User.email == email.strip().lower(), User.active))
+    try:
+        hasher.verify(user.password_hash if user else _NOBODY, password[: MAX_PASSWORD + 1])
+    except (VerificationError, InvalidHashError):
+        return None
+    return user
+
+
+def start_session(user: User, browser: str) -> str:
+    """A new session; returns the random token for the cookie, of which only the hash is kept."""
+    token, at = secrets.token_urlsafe(32), now()
+    with housekeeping() as connection:
+        connection.execute(delete(UserSession).where(UserSession.expires_at < at))
+        db.session.add(
+            UserSession(
+                token_hash=_hash(token), id=new_id(), agency_id=user.agency_id, user_id=user.id, browser=browser[:60],
+                created_at=at, seen_at=at, expires_at=at + SESSION_LIFE,
+            )  # fmt: skip
+        )
+    return token
+
+
+def find_session(token: str) -> Person | None:
+    """Whoever the cookie's token names, while the session lives."""
+    row = db.session.execute(
+        select(User, Agency, UserSession)
+        .join(UserSession, UserSession.user_id == User.id)
+        .join(Agency, Agency.id == User.agency_id)
+        .where(UserSession.token_hash == _hash(token), UserSession.expires_at > now(), User.active)
+    ).one_or_none()
+    return Person(row[0], row[1], row[2].id, token) if row else None
+
+
+def end_session(session_id: uuid.UUID, user_id: uuid.UUID) -> None:
+    """Sign one browser out; a session that is not the user's is left alone."""
+    with housekeeping() as connection:
+        connection.execute(delete(UserSession).where(UserSession.id == session_id, UserSession.user_id == user_id))
+
+
+def create_api_key(agency_id: uuid.UUID, name: str, *, by: Actor) -> str:
+    """A new key for the CRM; shown this once, kept only as its SHA-256."""
+    key = API_KEY_PREFIX + secrets.token_hex(20)
+    key_id = new_id()
+    with writing(agency_id) as tx:
+        db.session.add(
+            ApiKey(
+                id=key_id, agency_id=agency_id, name=name, prefix=key[:13], key_hash=_hash(key), created_at=tx.at,
+            )  # fmt: skip
+        )
+        tx.record("api_key.created", key_id, by)
+    return key
+
+
+def _hash(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "replace")).digest()

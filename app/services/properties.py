@@ -1,0 +1,153 @@
+"""Properties and their links. Each change that matters is a ledger entry and an event."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import delete, insert, select
+from sqlalchemy.orm import joinedload
+
+from app import keys
+from app.errors import Conflict
+from app.extensions import db
+from app.ids import new_id
+from app.integrations.pictures import Picture
+from app.ledger import Actor
+from app.models import Property, Upload
+from app.representations import property_json
+from app.writing import UnitOfWork, writing
+
+CHANGEABLE = frozenset(
+    {
+        "agent_id", "external_id", "title", "title_en", "description", "description_en", "property_type",
+        "transaction_type", "availability", "address", "show_exact_address", "zone", "city", "county", "country",
+        "usable_area_sqm", "built_area_sqm", "land_area_sqm", "rooms", "asking_minor", "currency", "price_vat",
+        "buyer_commission", "crm_url", "accepts_offers", "offers_open_at", "offers_close_at", "signature_required",
+        "field_rules",
+    }
+)  # fmt: skip
+LINK_FIELDS = ("offers_open_at", "offers_close_at", "signature_required", "field_rules")
+
+
+def create(agency_id: uuid.UUID, values: Mapping[str, Any], *, by: Actor) -> uuid.UUID:
+    """Create a property; `values` holds columns named in `CHANGEABLE`, `agent_id` and `title` among them."""
+    property_id = new_id()
+    with writing(agency_id) as tx:
+        prop = Property(id=property_id, agency_id=agency_id, created_at=tx.at, updated_at=tx.at, **_known(values))
+        db.session.add(prop)
+        db.session.flush()
+        tx.record("property.created", property_id, by)
+        if prop.accepts_offers:
+            tx.record("link.on", property_id, by, _window(prop))
+        _announce(tx, prop, "property.created", by)
+    return property_id
+
+
+def change(prop: Property, values: Mapping[str, Any], *, by: Actor, version: int | None = None) -> bool:
+    """Change columns of a property; return False when nothing differs, raise `Conflict` when `version` moved on."""
+    property_id, agency_id = prop.id, prop.agency_id
+    with writing(agency_id) as tx:
+        current = _load(property_id)
+        if version is not None and version != current.version:
+            raise Conflict
+        before = {name: getattr(current, name) for name in CHANGEABLE}
+        changed = {name: value for name, value in _known(values).items() if before[name] != value}
+        if not changed:
+            return False
+        for name, value in changed.items():
+            setattr(current, name, value)
+        _touch(tx, current)
+        db.session.flush()
+        _record_change(tx, current, changed, by)
+        _announce(tx, current, "property.updated", by)
+    return True
+
+
+def rotate_link(prop: Property, *, by: Actor) -> None:
+    """A new link; the old one stops at once."""
+    with writing(prop.agency_id) as tx:
+        current = _load(prop.id)
+        current.link_version += 1
+        _touch(tx, current)
+        tx.record("link.rotated", current.id, by, {"version": current.link_version})
+        _announce(tx, current, "link.rotated", by)
+
+
+def archive(prop: Property, *, by: Actor) -> None:
+    """Take a property off the list; its link stops, its offers stay."""
+    with writing(prop.agency_id) as tx:
+        current = _load(prop.id)
+        if current.archived_at:
+            return
+        if current.accepts_offers:
+            current.accepts_offers = False
+            tx.record("link.off", current.id, by)
+        current.archived_at = tx.at
+        _touch(tx, current)
+        tx.record("property.archived", current.id, by)
+        _announce(tx, current, "property.archived", by)
+
+
+def set_photo(prop: Property, picture: Picture | None, *, by: Actor) -> None:
+    """Replace the property's picture, already re-encoded; None removes it."""
+    with writing(prop.agency_id) as tx:
+        current = _load(prop.id)
+        tx.connection.execute(
+            delete(Upload).where(Upload.agency_id == tx.agency_id, Upload.property_id == current.id)
+        )
+        current.photo_id = None
+        if picture:
+            current.photo_id = new_id()
+            row = {"id": current.photo_id, "agency_id": tx.agency_id, "property_id": current.id, "created_at": tx.at}
+            tx.connection.execute(insert(Upload), {**row, **picture.columns()})
+        _touch(tx, current)
+        tx.record("property.updated", current.id, by, {"fields": ["photo"]})
+        _announce(tx, current, "property.updated", by)
+
+
+def _known(values: Mapping[str, Any]) -> dict[str, Any]:
+    unknown = set(values) - CHANGEABLE
+    if unknown:
+        raise ValueError(f"not columns that change: {sorted(unknown)}")
+    return dict(values)
+
+
+def _load(property_id: uuid.UUID) -> Property:
+    return db.session.scalars(
+        select(Property)
+        .where(Property.id == property_id)
+        .options(joinedload(Property.agent))
+        .execution_options(populate_existing=True)
+    ).one()
+
+
+def _touch(tx: UnitOfWork, prop: Property) -> None:
+    prop.version += 1
+    prop.updated_at = tx.at
+
+
+def _record_change(tx: UnitOfWork, prop: Property, changed: Mapping[str, Any], by: Actor) -> None:
+    if "accepts_offers" in changed:
+        tx.record("link.on" if prop.accepts_offers else "link.off", prop.id, by, _window(prop))
+    elif any(name in changed for name in LINK_FIELDS):
+        tx.record("link.changed", prop.id, by, _window(prop))
+    if "agent_id" in changed:
+        tx.record("property.agent_changed", prop.id, by, {"agent": str(prop.agent_id)})
+    tx.record("property.updated", prop.id, by, {"fields": sorted(changed)})
+
+
+def _window(prop: Property) -> dict[str, Any]:
+    return {
+        "opens_at": prop.offers_open_at.isoformat() if prop.offers_open_at else None,
+        "closes_at": prop.offers_close_at.isoformat() if prop.offers_close_at else None,
+        "signature_required": prop.signature_required,
+        "version": prop.link_version,
+    }
+
+
+def _announce(tx: UnitOfWork, prop: Property, kind: str, by: Actor) -> None:
+    db.session.flush()
+    db.session.refresh(prop, ["agent"])
+    tx.announce(kind, by, property_json(prop), key=keys.agency_key(tx.agency_id, "secret"), property_id=prop.id)
