@@ -23,9 +23,7 @@ def create_agency_keys(connection: Connection, agency_id: uuid.UUID) -> None:
     rows = []
     for purpose in PURPOSES:
         _, wrapped = keyring().new_key(agency_key_place(agency_id, purpose))
-        rows.append(
-            {"agency_id": agency_id, "purpose": purpose, "kek_id": wrapped.kek_id, "wrapped": wrapped.wrapped}
-        )
+        rows.append({"agency_id": agency_id, "purpose": purpose, "kek_id": wrapped.kek_id, "wrapped": wrapped.wrapped})
     connection.execute(insert(AgencyKey), rows)
 
 

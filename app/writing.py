@@ -174,5 +174,3 @@ def _turn() -> Iterator[Connection]:
         except BaseException:
             session.rollback()
             raise
-
-

@@ -19,7 +19,7 @@ class Agency(Base):
     """The tenant. Every write of an agency locks this row first, so commit order is sequence order."""
 
     __tablename__ = "agency"
-    __table_args__ = (kept(Kept.MUTABLE),)
+    __kept__ = kept(Kept.MUTABLE)
 
     id: Mapped[Id]
     name: Mapped[str] = mapped_column(String(200))
@@ -38,12 +38,12 @@ class User(Base):
     """A person who signs in. Staff e-mails are plain (docs/decisions/0003-encryption.md)."""
 
     __tablename__ = "user"
+    __kept__ = kept(Kept.MUTABLE)
     __table_args__ = (
         tenant_unique(),
         UniqueConstraint("email"),
         CheckConstraint("role IN ('owner', 'agent')", name="role"),
         CheckConstraint("email = lower(email)", name="email_lower"),
-        kept(Kept.MUTABLE),
     )
 
     id: Mapped[Id]
@@ -66,10 +66,10 @@ class UserSession(Base):
     """One signed-in browser. The cookie holds a random token; the row holds its SHA-256 and can be ended."""
 
     __tablename__ = "user_session"
+    __kept__ = kept(Kept.MUTABLE)
     __table_args__ = (
         own("user", ondelete="CASCADE"),
         Index("ix_user_session_user", "agency_id", "user_id"),
-        kept(Kept.MUTABLE),
     )
 
     token_hash: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
@@ -86,7 +86,11 @@ class ApiKey(Base):
     """A CRM's way in: only the SHA-256 of the key is kept."""
 
     __tablename__ = "api_key"
-    __table_args__ = (tenant_unique(), UniqueConstraint("key_hash"), kept(Kept.MUTABLE))
+    __kept__ = kept(Kept.MUTABLE)
+    __table_args__ = (
+        tenant_unique(),
+        UniqueConstraint("key_hash"),
+    )
 
     id: Mapped[Id]
     agency_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("agency.id"))
@@ -101,10 +105,10 @@ class AgencyKey(Base):
     """Random keys of an agency, wrapped: blind indexes survive a rotation of `BIDFLUX_KEYS` unchanged."""
 
     __tablename__ = "agency_key"
+    __kept__ = kept(Kept.KEY, ("agency_id", "purpose"))
     __table_args__ = (
         CheckConstraint("purpose IN ('blind_email', 'blind_phone', 'content', 'secret')", name="purpose"),
         Index("ix_agency_key_kek", "kek_id"),
-        kept(Kept.KEY, ("agency_id", "purpose")),
     )
 
     agency_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("agency.id"), primary_key=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import enum
 import uuid
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, ClassVar
 
 from sqlalchemy import DateTime, ForeignKeyConstraint, LargeBinary, MetaData, String, UniqueConstraint, Uuid
 from sqlalchemy.engine import Dialect
@@ -50,7 +51,22 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """The class of a table, and every set of columns by which INSERT OR REPLACE could hit one of its rows."""
+
+    kept: Kept
+    unique: tuple[tuple[str, ...], ...]
+
+
+def kept(how: Kept, *unique: tuple[str, ...]) -> Keeping:
+    return Keeping(how, unique)
+
+
 class Base(DeclarativeBase):
+    """Every table; each names its class in `__kept__`."""
+
+    __kept__: ClassVar[Keeping]
     metadata = MetaData(naming_convention=NAMING)
     type_annotation_map = {datetime: UtcDateTime(), bytes: LargeBinary(), uuid.UUID: Uuid(), str: String()}
 
@@ -58,17 +74,10 @@ class Base(DeclarativeBase):
 Id = Annotated[uuid.UUID, mapped_column(Uuid(), primary_key=True)]
 
 
-def kept(how: Kept, *unique: tuple[str, ...]) -> dict[str, Any]:
-    """`Table.info` of a table: its class, and every set of columns by which INSERT OR REPLACE could hit a row."""
-    return {"info": {"kept": how, "unique": unique}}
-
-
 def own(table: str, column: str | None = None, *, ondelete: str | None = None) -> ForeignKeyConstraint:
     """A foreign key that carries the agency along, so that the database itself holds the tenant rule."""
     column = column or f"{table}_id"
-    return ForeignKeyConstraint(
-        ["agency_id", column], [f"{table}.agency_id", f"{table}.id"], ondelete=ondelete
-    )
+    return ForeignKeyConstraint(["agency_id", column], [f"{table}.agency_id", f"{table}.id"], ondelete=ondelete)
 
 
 def tenant_unique() -> UniqueConstraint:

@@ -8,26 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sqlalchemy import MetaData, Table
+from sqlalchemy import Table
 
-from app.models.base import Kept
+from app.models.base import Base, Keeping, Kept
 
 REWRAPPED = ("kek_id", "wrapped")
 
 
-def triggers(metadata: MetaData, dialect: str) -> dict[str, str]:
+def triggers(dialect: str) -> dict[str, str]:
     """Every trigger that must exist: name to DDL."""
     build = _sqlite if dialect == "sqlite" else _postgresql
-    return {name: ddl for table in metadata.sorted_tables for name, ddl in build(table)}
+    models = sorted((mapper.class_ for mapper in Base.registry.mappers), key=lambda model: model.__tablename__)
+    return {name: ddl for model in models for name, ddl in build(model.__table__, model.__kept__)}
 
 
-def table_triggers(table: Table, dialect: str) -> list[str]:
-    """The DDL of one table's triggers, for migrations."""
-    return [ddl for _, ddl in (_sqlite if dialect == "sqlite" else _postgresql)(table)]
-
-
-def _sqlite(table: Table) -> Iterator[tuple[str, str]]:
-    kept: Kept = table.info["kept"]
+def _sqlite(table: Table, keeping: Keeping) -> Iterator[tuple[str, str]]:
+    kept = keeping.kept
     if kept is Kept.MUTABLE:
         return
     frozen = [c.name for c in table.columns if c.name not in REWRAPPED]
@@ -36,7 +32,7 @@ def _sqlite(table: Table) -> Iterator[tuple[str, str]]:
     if kept is Kept.APPEND:
         yield _sqlite_trigger(f"tr_{table.name}_delete", f"BEFORE DELETE ON {table.name}", table.name)
     meets = " OR ".join(
-        "(" + " AND ".join(f"{column} = NEW.{column}" for column in columns) + ")" for columns in table.info["unique"]
+        "(" + " AND ".join(f"{column} = NEW.{column}" for column in columns) + ")" for columns in keeping.unique
     )
     when = f"BEFORE INSERT ON {table.name} WHEN EXISTS (SELECT 1 FROM {table.name} WHERE {meets})"
     # The plain INSERT that meets a row must still fail as a uniqueness fault does.
@@ -53,8 +49,8 @@ BEGIN RAISE EXCEPTION 'this table does not change: %', TG_TABLE_NAME USING ERRCO
 """
 
 
-def _postgresql(table: Table) -> Iterator[tuple[str, str]]:
-    kept: Kept = table.info["kept"]
+def _postgresql(table: Table, keeping: Keeping) -> Iterator[tuple[str, str]]:
+    kept = keeping.kept
     if kept is Kept.MUTABLE:
         return
     what = {

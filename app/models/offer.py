@@ -24,7 +24,7 @@ class TextVersion(Base):
     """A notice or rule exactly as it was shown, named by its own hash. Shared by all agencies; not personal."""
 
     __tablename__ = "text_version"
-    __table_args__ = (kept(Kept.APPEND, ("sha256",)),)
+    __kept__ = kept(Kept.APPEND, ("sha256",))
 
     sha256: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
     kind: Mapped[str] = mapped_column(String(20))
@@ -37,6 +37,7 @@ class Offer(Base):
     """What was sent, in the columns that stay in clear. The rest is in `OfferBody`, sealed."""
 
     __tablename__ = "offer"
+    __kept__ = kept(Kept.APPEND, ("id",), ("reference",), ("agency_id", "previous_id"))
     __table_args__ = (
         tenant_unique(),
         UniqueConstraint("reference"),
@@ -50,7 +51,6 @@ class Offer(Base):
         CheckConstraint("term_days BETWEEN 0 AND 3650", name="term"),
         CheckConstraint("previous_id <> id", name="not_itself"),
         Index("ix_offer_property", "agency_id", "property_id", "submitted_at"),
-        kept(Kept.APPEND, ("id",), ("reference",), ("agency_id", "previous_id")),
     )
 
     id: Mapped[Id]
@@ -77,7 +77,8 @@ class OfferBody(Base):
     """Ciphertext of the canonical JSON (RFC 8785): the very bytes that `Offer.commitment` is the hash of, padded."""
 
     __tablename__ = "offer_body"
-    __table_args__ = (own("offer"), kept(Kept.APPEND, ("offer_id",)))
+    __kept__ = kept(Kept.APPEND, ("offer_id",))
+    __table_args__ = (own("offer"),)
 
     offer_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     agency_id: Mapped[uuid.UUID]
@@ -88,7 +89,11 @@ class OfferKey(Base):
     """The offer's own random key, wrapped, with the folded name under it. Deleting this row forgets the person."""
 
     __tablename__ = "offer_key"
-    __table_args__ = (own("offer"), Index("ix_offer_key_kek", "kek_id"), kept(Kept.KEY, ("offer_id",)))
+    __kept__ = kept(Kept.KEY, ("offer_id",))
+    __table_args__ = (
+        own("offer"),
+        Index("ix_offer_key_kek", "kek_id"),
+    )
 
     offer_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     agency_id: Mapped[uuid.UUID]
@@ -101,10 +106,10 @@ class OfferFile(Base):
     """An image or document of the offer, sealed apart from the JSON, which names it by the hash of its plain bytes."""
 
     __tablename__ = "offer_file"
+    __kept__ = kept(Kept.DELETE, ("offer_id", "kind"))
     __table_args__ = (
         own("offer"),
         CheckConstraint("kind IN ('signature', 'receipt')", name="kind"),
-        kept(Kept.DELETE, ("offer_id", "kind")),
     )
 
     offer_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -119,7 +124,8 @@ class OfferOrigin(Base):
     """The caller's address and browser, sealed; apart, since they may be forgotten before the offer is."""
 
     __tablename__ = "offer_origin"
-    __table_args__ = (own("offer"), kept(Kept.DELETE, ("offer_id",)))
+    __kept__ = kept(Kept.DELETE, ("offer_id",))
+    __table_args__ = (own("offer"),)
 
     offer_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     agency_id: Mapped[uuid.UUID]
@@ -130,11 +136,11 @@ class OfferTag(Base):
     """Blind index: HMAC-SHA256 of a normalised e-mail or phone under a random key of the agency, 16 bytes."""
 
     __tablename__ = "offer_tag"
+    __kept__ = kept(Kept.DELETE, ("agency_id", "field", "tag", "offer_id"))
     __table_args__ = (
         own("offer"),
         CheckConstraint("field IN ('email', 'phone')", name="field"),
         Index("ix_offer_tag_offer", "agency_id", "offer_id"),
-        kept(Kept.DELETE, ("agency_id", "field", "tag", "offer_id")),
     )
 
     agency_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -150,11 +156,11 @@ class Submission(Base):
     """
 
     __tablename__ = "submission"
+    __kept__ = kept(Kept.DELETE, ("property_id", "nonce", "content_mac"))
     __table_args__ = (
         own("property"),
         own("offer"),
         Index("ix_submission_offer", "agency_id", "offer_id"),
-        kept(Kept.DELETE, ("property_id", "nonce", "content_mac")),
     )
 
     property_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -168,6 +174,7 @@ class OfferState(Base):
     """Where the agent stands with an offer, with copies of the columns that lists filter and sort by."""
 
     __tablename__ = "offer_state"
+    __kept__ = kept(Kept.MUTABLE)
     __table_args__ = (
         own("offer"),
         own("property"),
@@ -179,7 +186,6 @@ class OfferState(Base):
         Index("ix_offer_state_property", "agency_id", "property_id", "submitted_at", "offer_id"),
         Index("ix_offer_state_amount", "agency_id", "currency", "amount_minor", "offer_id"),
         Index("ix_offer_state_updated", "agency_id", "updated_at", "offer_id"),
-        kept(Kept.MUTABLE),
     )
 
     offer_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -206,6 +212,7 @@ class Decision(Base):
     """One step of status: from, to, by whom, when, why (sealed under the offer's key)."""
 
     __tablename__ = "decision"
+    __kept__ = kept(Kept.APPEND, ("id",), ("agency_id", "undoes_id"))
     __table_args__ = (
         tenant_unique(),
         own("offer"),
@@ -213,7 +220,6 @@ class Decision(Base):
         own("decision", "undoes_id"),
         CheckConstraint(f"from_status IN {_STATUS} AND to_status IN {_STATUS}", name="statuses"),
         Index("ix_decision_offer", "agency_id", "offer_id", "at"),
-        kept(Kept.APPEND, ("id",), ("agency_id", "undoes_id")),
     )
 
     id: Mapped[Id]

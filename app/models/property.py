@@ -19,19 +19,21 @@ PRICE_VAT = ("included", "excluded", "exempt")
 
 class Property(Base):
     __tablename__ = "property"
+    __kept__ = kept(Kept.MUTABLE)
     __table_args__ = (
         tenant_unique(),
         UniqueConstraint("agency_id", "external_id"),
         own("user", "agent_id"),
         CheckConstraint("currency IN ('EUR', 'RON')", name="currency"),
         CheckConstraint("asking_minor IS NULL OR asking_minor > 0", name="asking_positive"),
-        CheckConstraint("offers_close_at IS NULL OR offers_open_at IS NULL OR offers_open_at < offers_close_at", name="window"),
+        CheckConstraint(
+            "offers_close_at IS NULL OR offers_open_at IS NULL OR offers_open_at < offers_close_at", name="window"
+        ),
         CheckConstraint("link_version > 0", name="link_version"),
         CheckConstraint("NOT (accepts_offers AND archived_at IS NOT NULL)", name="archived_is_off"),
         CheckConstraint("NOT (accepts_offers AND transaction_type <> 'sale')", name="only_sale"),
         Index("ix_property_agent", "agency_id", "agent_id"),
         Index("ix_property_updated", "agency_id", "updated_at", "id"),
-        kept(Kept.MUTABLE),
     )
 
     id: Mapped[Id]
@@ -94,7 +96,11 @@ class Upload(Base):
     """A picture of a property, re-encoded by us. Replaced by a new row, never changed."""
 
     __tablename__ = "upload"
-    __table_args__ = (tenant_unique(), own("property"), kept(Kept.DELETE, ("id",)))
+    __kept__ = kept(Kept.DELETE, ("id",))
+    __table_args__ = (
+        tenant_unique(),
+        own("property"),
+    )
 
     id: Mapped[Id]
     agency_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("agency.id"))

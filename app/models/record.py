@@ -18,11 +18,11 @@ class LedgerEntry(Base):
     """One link of the agency's hash chain. `hash` = SHA-256(previous hash ‖ body); `body` holds no personal text."""
 
     __tablename__ = "ledger"
+    __kept__ = kept(Kept.APPEND, ("agency_id", "seq"))
     __table_args__ = (
         CheckConstraint("seq > 0", name="seq"),
         CheckConstraint("actor_type IN ('user', 'api_key', 'bidder', 'system')", name="actor"),
         Index("ix_ledger_object", "agency_id", "object_id", "seq"),
-        kept(Kept.APPEND, ("agency_id", "seq")),
     )
 
     agency_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("agency.id"), primary_key=True)
@@ -40,12 +40,12 @@ class Event(Base):
     """One change as the CRM sees it; the body is sealed under the offer's key, or the agency's where there is none."""
 
     __tablename__ = "event"
+    __kept__ = kept(Kept.APPEND, ("agency_id", "seq"))
     __table_args__ = (
         own("offer"),
         own("property"),
         CheckConstraint("seq > 0", name="seq"),
         Index("ix_event_offer", "agency_id", "offer_id"),
-        kept(Kept.APPEND, ("agency_id", "seq")),
     )
 
     agency_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("agency.id"), primary_key=True)
@@ -61,6 +61,7 @@ class Delivery(Base):
     """One mail (later: or one webhook call) owed to one recipient. `id` is its Message-ID over all attempts."""
 
     __tablename__ = "delivery"
+    __kept__ = kept(Kept.MUTABLE)
     __table_args__ = (
         tenant_unique(),
         UniqueConstraint("agency_id", "event_seq", "template", "user_id"),
@@ -73,7 +74,6 @@ class Delivery(Base):
         CheckConstraint("(state IN ('delivered', 'dead', 'cancelled')) = (ended_at IS NOT NULL)", name="ended"),
         Index("ix_delivery_due", "state", "due_at"),
         Index("ix_delivery_offer", "agency_id", "offer_id"),
-        kept(Kept.MUTABLE),
     )
 
     id: Mapped[Id]
@@ -96,7 +96,8 @@ class Attempt(Base):
     """One try at a delivery: when, the code of the answer (SMTP or HTTP, 0 for none), the answer sealed."""
 
     __tablename__ = "attempt"
-    __table_args__ = (own("delivery"), kept(Kept.DELETE, ("delivery_id", "n")))
+    __kept__ = kept(Kept.DELETE, ("delivery_id", "n"))
+    __table_args__ = (own("delivery"),)
 
     delivery_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     n: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -110,11 +111,11 @@ class Access(Base):
     """Who saw personal data: an offer opened, a list exported."""
 
     __tablename__ = "access"
+    __kept__ = kept(Kept.DELETE, ("id",))
     __table_args__ = (
         own("user"),
         CheckConstraint("kind IN ('viewed', 'searched', 'exported')", name="kind"),
         Index("ix_access_at", "agency_id", "at"),
-        kept(Kept.DELETE, ("id",)),
     )
 
     id: Mapped[Id]

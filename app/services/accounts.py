@@ -42,9 +42,17 @@ def create_agency(name: str, email: str, *, zone: str = "Europe/Bucharest", lang
     with housekeeping() as connection:
         db.session.add(
             Agency(
-                id=agency_id, name=name, email=email, zone=zone, language=language, created_at=now(),
-                head_seq=0, head_hash=bytes(32), event_seq=0, colleagues_read=False,
-            )  # fmt: skip
+                id=agency_id,
+                name=name,
+                email=email,
+                zone=zone,
+                language=language,
+                created_at=now(),
+                head_seq=0,
+                head_hash=bytes(32),
+                event_seq=0,
+                colleagues_read=False,
+            )
         )
         db.session.flush()
         keys.create_agency_keys(connection, agency_id)
@@ -78,9 +86,17 @@ def create_user(agency_id: uuid.UUID, new: NewUser, password: str, *, by: Actor 
         with writing(agency_id) as tx:
             db.session.add(
                 User(
-                    id=user_id, agency_id=agency_id, email=new.email.lower(), full_name=new.full_name, phone=new.phone,
-                    role=new.role, language=new.language, password_hash=hashed, active=True, created_at=tx.at,
-                )  # fmt: skip
+                    id=user_id,
+                    agency_id=agency_id,
+                    email=new.email.lower(),
+                    full_name=new.full_name,
+                    phone=new.phone,
+                    role=new.role,
+                    language=new.language,
+                    password_hash=hashed,
+                    active=True,
+                    created_at=tx.at,
+                )
             )
             db.session.flush()
             tx.record("user.created", user_id, by, {"role": new.role})
@@ -118,9 +134,15 @@ def start_session(user: User, browser: str) -> str:
         connection.execute(delete(UserSession).where(UserSession.expires_at < at))
         db.session.add(
             UserSession(
-                token_hash=_hash(token), id=new_id(), agency_id=user.agency_id, user_id=user.id, browser=browser[:60],
-                created_at=at, seen_at=at, expires_at=at + SESSION_LIFE,
-            )  # fmt: skip
+                token_hash=_hash(token),
+                id=new_id(),
+                agency_id=user.agency_id,
+                user_id=user.id,
+                browser=browser[:60],
+                created_at=at,
+                seen_at=at,
+                expires_at=at + SESSION_LIFE,
+            )
         )
     return token
 
@@ -149,8 +171,13 @@ def create_api_key(agency_id: uuid.UUID, name: str, *, by: Actor) -> str:
     with writing(agency_id) as tx:
         db.session.add(
             ApiKey(
-                id=key_id, agency_id=agency_id, name=name, prefix=key[:13], key_hash=_hash(key), created_at=tx.at,
-            )  # fmt: skip
+                id=key_id,
+                agency_id=agency_id,
+                name=name,
+                prefix=key[:13],
+                key_hash=_hash(key),
+                created_at=tx.at,
+            )
         )
         tx.record("api_key.created", key_id, by)
     return key

@@ -268,4 +268,3 @@ def _entry(row: dict[str, Any]) -> dict[str, Any]:
         "amount_minor": row["amount_minor"],
         "currency": row["currency"],
     }
-

@@ -94,9 +94,7 @@ def set_photo(prop: Property, picture: Picture | None, *, by: Actor) -> None:
     """Replace the property's picture, already re-encoded; None removes it."""
     with writing(prop.agency_id) as tx:
         current = _load(prop.id)
-        tx.connection.execute(
-            delete(Upload).where(Upload.agency_id == tx.agency_id, Upload.property_id == current.id)
-        )
+        tx.connection.execute(delete(Upload).where(Upload.agency_id == tx.agency_id, Upload.property_id == current.id))
         current.photo_id = None
         if picture:
             current.photo_id = new_id()

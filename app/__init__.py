@@ -1,0 +1,73 @@
+"""BidFlux: offers for real estate, collected by signed links and worked through in one dashboard."""
+
+from __future__ import annotations
+
+import secrets
+import time
+
+from flask import Flask, g
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from app import models  # noqa: F401  the tables must be known before the engine is
+from app.access import enforce
+from app.blueprints import register_blueprints
+from app.cli import register_commands
+from app.config import Settings, load_settings
+from app.database import configure_engine
+from app.error_pages import register_errors
+from app.extensions import babel, csrf, db, login_manager, mail, migrate
+from app.headers import register_headers
+from app.jobs.wake import Bell
+from app.language import LanguagePrefix, choose_language
+from app.logs import configure_logs
+from app.presentation import register_presentation
+from app.ratelimits import Counter
+from app.services.accounts import find_session
+from app.vault import Keyring
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The application, from settings or from the environment; raises `ConfigurationError` naming every fault."""
+    settings = settings or load_settings()
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    app = Flask(__name__)
+    app.config.from_mapping(settings.flask())
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.extensions.update(
+        bidflux_settings=settings,
+        bidflux_keyring=Keyring(settings.keys),
+        bidflux_agency_keys={},
+        bidflux_known_texts=set(),
+        bidflux_bell=Bell(settings.redis_url),
+        bidflux_counter=Counter(settings.redis_url),
+    )
+    _extensions(app)
+    configure_logs(app)
+    app.before_request(_begin)
+    app.before_request(enforce)
+    register_presentation(app)
+    register_errors(app)
+    register_headers(app)
+    register_blueprints(app)
+    register_commands(app)
+    app.wsgi_app = LanguagePrefix(app.wsgi_app)  # type: ignore[method-assign]
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0)  # type: ignore[method-assign]
+    return app
+
+
+def _extensions(app: Flask) -> None:
+    db.init_app(app)
+    configure_engine(app)
+    migrate.init_app(app, db, compare_type=True)
+    babel.init_app(app, locale_selector=choose_language)
+    csrf.init_app(app)
+    login_manager.init_app(app)
+    login_manager.user_loader(find_session)
+    mail.init_app(app)
+
+
+def _begin() -> None:
+    g.began = time.perf_counter()
+    g.request_id = secrets.token_hex(8)

@@ -1,0 +1,22 @@
+"""HTTP in, HTML or JSON out. One folder a noun."""
+
+from flask import Flask
+
+from app.access import Cache, Guard, policy
+
+
+def register_blueprints(app: Flask) -> None:
+    from app.blueprints.accounts import accounts
+    from app.blueprints.offers import offers
+    from app.blueprints.ops import ops
+    from app.blueprints.properties import properties
+    from app.blueprints.public import public
+    from app.blueprints.settings import settings
+    from app.blueprints.site import site
+
+    for blueprint in (site, public, accounts, offers, properties, settings, ops):
+        app.register_blueprint(blueprint)
+    static = app.view_functions["static"]
+    app.view_functions["static"] = policy(Guard.PUBLIC, limit="3000/minute", cache=Cache.FOREVER, scope="static")(
+        static
+    )

@@ -1,0 +1,3 @@
+from app.blueprints.accounts.routes import accounts
+
+__all__ = ["accounts"]

@@ -1,0 +1,3 @@
+from app.blueprints.offers.routes import offers
+
+__all__ = ["offers"]

@@ -1,0 +1,3 @@
+from flask import Blueprint
+
+offers = Blueprint("offers", __name__)

@@ -1,0 +1,3 @@
+from app.blueprints.ops.routes import ops
+
+__all__ = ["ops"]

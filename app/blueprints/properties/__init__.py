@@ -1,0 +1,3 @@
+from app.blueprints.properties.routes import properties
+
+__all__ = ["properties"]

@@ -1,0 +1,3 @@
+from flask import Blueprint
+
+properties = Blueprint("properties", __name__)

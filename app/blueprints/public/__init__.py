@@ -1,0 +1,3 @@
+from app.blueprints.public.routes import public
+
+__all__ = ["public"]

@@ -1,0 +1,3 @@
+from app.blueprints.settings.routes import settings
+
+__all__ = ["settings"]

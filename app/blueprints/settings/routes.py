@@ -1,0 +1,3 @@
+from flask import Blueprint
+
+settings = Blueprint("settings", __name__)

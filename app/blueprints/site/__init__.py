@@ -1,0 +1,3 @@
+from app.blueprints.site.routes import site
+
+__all__ = ["site"]

@@ -1,0 +1,10 @@
+"""`flask --app wsgi GROUP COMMAND`. Every command takes `--json` for scripts; people read the rest."""
+
+from flask import Flask
+
+
+def register_commands(app: Flask) -> None:
+    from app.cli import accounts, demo, keys, ledger, ops
+
+    for module in (accounts, demo, keys, ledger, ops):
+        module.register(app)

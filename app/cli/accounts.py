@@ -1,0 +1,151 @@
+"""`agency create`, `user create|set-password`, `api-key create|list|revoke`."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+
+import click
+from flask import Flask
+from flask.cli import AppGroup
+from sqlalchemy import select
+
+from app.cli.output import as_json, fail, say
+from app.clock import now, rfc3339
+from app.contacts import NotAContact, read_email
+from app.errors import Invalid
+from app.extensions import db
+from app.ledger import SYSTEM
+from app.models import Agency, ApiKey, User
+from app.services import accounts
+from app.writing import writing
+
+agency = AppGroup("agency", help="Agencies.")
+user = AppGroup("user", help="People who sign in.")
+api_key = AppGroup("api-key", help="Keys of CRMs.")
+
+
+def register(app: Flask) -> None:
+    for group in (agency, user, api_key):
+        app.cli.add_command(group)
+
+
+def _address(text: str) -> str:
+    try:
+        return read_email(text).address.lower()
+    except NotAContact:
+        fail(f"{text!r} is not an e-mail address")
+
+
+def find_agency(wanted: str) -> Agency:
+    """By id or exact name; the only one when nothing is named."""
+    query = select(Agency)
+    try:
+        query = query.where(Agency.id == uuid.UUID(wanted)) if wanted else query
+    except ValueError:
+        query = query.where(Agency.name == wanted)
+    found = db.session.scalars(query.limit(2)).all()
+    if len(found) != 1:
+        fail("name one agency with --agency (its id or exact name)")
+    return found[0]
+
+
+def find_user(address: str) -> User:
+    found = db.session.scalar(select(User).where(User.email == address.lower()))
+    if found is None:
+        fail(f"nobody signs in with {address}")
+    return found
+
+
+@agency.command("create")
+@click.option("--name", required=True)
+@click.option("--email", required=True, help="The owner's address; they sign in with it.")
+@click.option("--zone", default="Europe/Bucharest", show_default=True)
+@as_json
+def agency_create(name: str, email: str, zone: str, as_json: bool) -> None:
+    """Create an agency and its owner; prints the owner's first password once."""
+    address, password = _address(email), secrets.token_urlsafe(12)
+    if db.session.scalar(select(User.id).where(User.email == address)):
+        fail(f"someone already signs in with {address}")
+    agency_id = accounts.create_agency(name, address, zone=zone)
+    accounts.create_user(agency_id, accounts.NewUser(address, name, role="owner"), password)
+    answer = {"id": str(agency_id), "name": name, "email": address, "password": password}
+    say(answer, f"{name}: {agency_id}\nsign in as {address} with {password}", as_json=as_json)
+
+
+@user.command("create")
+@click.option("--email", required=True)
+@click.option("--name", required=True)
+@click.option("--role", type=click.Choice(["owner", "agent"]), default="agent", show_default=True)
+@click.option("--agency", "agency_name", default="")
+@as_json
+def user_create(email: str, name: str, role: str, agency_name: str, as_json: bool) -> None:
+    """Create a user; prints the first password once."""
+    tenant, address, password = find_agency(agency_name), _address(email), secrets.token_urlsafe(12)
+    try:
+        user_id = accounts.create_user(tenant.id, accounts.NewUser(address, name, role=role), password)
+    except Invalid as error:
+        fail(str(error.errors))
+    answer = {"id": str(user_id), "email": address, "role": role, "password": password}
+    say(answer, f"sign in as {address} with {password}", as_json=as_json)
+
+
+@user.command("set-password")
+@click.option("--email", required=True)
+@click.option("--password", default=None, help="Left out: a random one is made and printed.")
+@as_json
+def user_set_password(email: str, password: str | None, as_json: bool) -> None:
+    """Set a password and end the person's sessions."""
+    person, password = find_user(email), password or secrets.token_urlsafe(12)
+    address = person.email
+    try:
+        accounts.set_password(person, password, by=SYSTEM)
+    except Invalid as error:
+        fail("; ".join(error.errors["password"]))
+    say({"email": address, "password": password}, f"{address}: {password}", as_json=as_json)
+
+
+@api_key.command("create")
+@click.option("--agency", "agency_name", default="")
+@click.option("--name", default="CRM", show_default=True)
+@as_json
+def api_key_create(agency_name: str, name: str, as_json: bool) -> None:
+    """Make a key; it is printed this once."""
+    key = accounts.create_api_key(find_agency(agency_name).id, name, by=SYSTEM)
+    say({"name": name, "key": key}, key, as_json=as_json)
+
+
+@api_key.command("list")
+@click.option("--agency", "agency_name", default="")
+@as_json
+def api_key_list(agency_name: str, as_json: bool) -> None:
+    """List keys by their first characters."""
+    tenant = find_agency(agency_name)
+    found = db.session.scalars(select(ApiKey).where(ApiKey.agency_id == tenant.id).order_by(ApiKey.created_at)).all()
+    rows = [
+        {
+            "id": str(key.id),
+            "name": key.name,
+            "prefix": key.prefix,
+            "created_at": rfc3339(key.created_at),
+            "revoked_at": rfc3339(key.revoked_at) if key.revoked_at else None,
+        }
+        for key in found
+    ]
+    lines = [f"{r['prefix']}…  {r['name']}  {r['created_at']}  {'revoked' if r['revoked_at'] else ''}" for r in rows]
+    say({"data": rows}, "\n".join(lines) or "no keys", as_json=as_json)
+
+
+@api_key.command("revoke")
+@click.argument("key_id", type=click.UUID)
+@as_json
+def api_key_revoke(key_id: uuid.UUID, as_json: bool) -> None:
+    """Revoke a key by the id that `list` shows."""
+    found = db.session.get(ApiKey, key_id)
+    if found is None:
+        fail("no such key")
+    with writing(found.agency_id) as tx:
+        key = db.session.get_one(ApiKey, key_id)
+        key.revoked_at = key.revoked_at or now()
+        tx.record("api_key.revoked", key_id, SYSTEM)
+    say({"id": str(key_id), "revoked": True}, "revoked", as_json=as_json)

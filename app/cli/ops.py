@@ -1,0 +1,106 @@
+"""`setup`, `doctor`, `worker`, `relay`: what an operator and a process manager call."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from flask import Flask, current_app
+from flask_migrate import upgrade
+from redis import RedisError
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.cli.output import as_json, say
+from app.extensions import db
+from app.jobs.wake import bell
+from app.models import Agency, Delivery
+
+
+def register(app: Flask) -> None:
+    for command in (setup, doctor, worker, relay):
+        app.cli.add_command(command)
+
+
+@click.command("setup")
+@click.option("--demo", is_flag=True, help="Fill an empty database with the demo agency.")
+@as_json
+def setup(demo: bool, as_json: bool) -> None:
+    """Bring the database up to date; with --demo make it worth looking at."""
+    from app.cli.demo import first_link, seed_demo
+
+    upgrade(directory=str(Path(current_app.root_path).parent / "migrations"))
+    answer: dict[str, Any] = {"email": None, "password": None, "api_key": None, "buyer_path": None}
+    if demo:
+        if not db.session.scalar(select(Agency.id).limit(1)):
+            answer |= seed_demo(secrets.token_urlsafe(9))
+        answer["buyer_path"] = first_link()
+    say(answer, "ready", as_json=as_json)
+
+
+@click.command("worker")
+def worker() -> None:
+    """Deliver what commits ring for, until SIGTERM."""
+    from app.jobs.worker import run_worker
+
+    run_worker(current_app._get_current_object())  # type: ignore[attr-defined]
+
+
+@click.command("relay")
+def relay() -> None:
+    """Own the clock: sweep every five seconds for what is due, and deliver it when nobody else does."""
+    from app.jobs.relay import run_relay
+
+    run_relay(current_app._get_current_object())  # type: ignore[attr-defined]
+
+
+@click.command("doctor")
+@as_json
+def doctor(as_json: bool) -> None:
+    """Look at everything an installation needs; exit 1 when something is wrong."""
+    findings = {"database": _database(), "queue": _queue(), "deliveries": _deliveries(), "keys": _keys()}
+    sound = all(finding == "ok" for finding in findings.values())
+    lines = "\n".join(f"{name:<12}{finding}" for name, finding in findings.items())
+    say({"ok": sound, **findings}, lines, as_json=as_json)
+    sys.exit(0 if sound else 1)
+
+
+def _database() -> str:
+    try:
+        db.session.execute(text("SELECT 1"))
+        db.session.scalar(select(func.count()).select_from(Agency))
+    except SQLAlchemyError as error:
+        return f"{type(error).__name__}: is it up, and has `flask db upgrade` been run?"
+    return "ok"
+
+
+def _queue() -> str:
+    try:
+        bell().connection.ping()
+    except RedisError:
+        return "away: mail still leaves, within half a minute; check REDIS_URL"
+    return "ok"
+
+
+def _deliveries() -> str:
+    try:
+        dead = db.session.scalar(select(func.count()).where(Delivery.state == "dead"))
+    except SQLAlchemyError:
+        return "unknown"
+    return f"{dead} could not be sent; the offers' pages say which" if dead else "ok"
+
+
+def _keys() -> str:
+    """Every wrapped key names one of BIDFLUX_KEYS."""
+    from app.keys import keyring
+    from app.models import AgencyKey, OfferKey
+
+    try:
+        named = {k for table in (AgencyKey, OfferKey) for k in db.session.scalars(select(table.kek_id).distinct())}
+    except SQLAlchemyError:
+        return "unknown"
+    lost = named - set(keyring().ids)
+    return f"data is sealed under keys that BIDFLUX_KEYS lacks: {', '.join(sorted(lost))}" if lost else "ok"

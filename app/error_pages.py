@@ -1,0 +1,100 @@
+"""How each error is shown: a plain page in the reader's language, or RFC 9457 for the API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+from flask import Flask, Response, g, jsonify, render_template, request
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException
+
+from app.errors import DomainError, TooMany
+
+log = structlog.get_logger(__name__)
+
+PAGES: dict[int, tuple[Any, Any]] = {
+    400: (
+        lazy_gettext("This request could not be read"),
+        lazy_gettext("Go back, check what was typed and send it again."),
+    ),
+    403: (lazy_gettext("Not allowed"), lazy_gettext("You may not do this.")),
+    404: (lazy_gettext("Nothing here"), lazy_gettext("The page does not exist, or it is not yours to see.")),
+    405: (lazy_gettext("This cannot be done here"), lazy_gettext("Go back and use the button on the page.")),
+    409: (
+        lazy_gettext("It has changed in the meantime"),
+        lazy_gettext("Someone else changed this just before you. Reload the page and look again."),
+    ),
+    413: (
+        lazy_gettext("This is too large"),
+        lazy_gettext("What was sent is larger than we take. Make the picture or the text smaller."),
+    ),
+    422: (lazy_gettext("Something is missing or wrong"), lazy_gettext("Go back and check the form.")),
+    429: (
+        lazy_gettext("Too many tries"),
+        lazy_gettext("Please wait a little and try again. What you typed is still in the form: go back to it."),
+    ),
+    500: (
+        lazy_gettext("Something went wrong on our side"),
+        lazy_gettext("It has been noted. Nothing half done was saved; please try again."),
+    ),
+}
+
+
+def register_errors(app: Flask) -> None:
+    app.register_error_handler(DomainError, _domain)
+    app.register_error_handler(CSRFError, _csrf)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def _domain(error: DomainError) -> Response:
+    response = answer(error.status)
+    if isinstance(error, TooMany):
+        response.headers["Retry-After"] = str(error.retry_after)
+    return response
+
+
+def _csrf(_error: CSRFError) -> Response:
+    return answer(400, _("The page was open for too long"), _("Go back, reload the page and send it again."))
+
+
+def _http(error: HTTPException) -> Response:
+    if error.response is not None:
+        return error.response  # type: ignore[return-value]
+    response = answer(error.code or 500)
+    if error.code == 405 and (allowed := error.get_headers()):
+        response.headers.extend([pair for pair in allowed if pair[0] == "Allow"])
+    return response
+
+
+def _unexpected(error: Exception) -> Response:
+    log.error("unexpected", error=type(error).__name__, request_id=g.get("request_id"), exc_info=_trace(error))
+    return answer(500)
+
+
+def _trace(error: Exception) -> str:
+    """Where it happened, without the values: messages may hold what a person typed."""
+    frames, trace = [], error.__traceback__
+    while trace:
+        frames.append(f"{trace.tb_frame.f_code.co_filename.rpartition('/app/')[2]}:{trace.tb_lineno}")
+        trace = trace.tb_next
+    return " > ".join(frames[-8:])
+
+
+def answer(status: int, title: str | None = None, detail: str | None = None) -> Response:
+    """An error as the caller reads it."""
+    known_title, known_detail = PAGES.get(status, PAGES[500 if status >= 500 else 400])
+    title, detail = title or str(known_title), detail or str(known_detail)
+    request_id = g.get("request_id", "-")
+    if request.path.startswith("/api/"):
+        body = {"type": "about:blank", "title": title, "status": status, "detail": detail, "request_id": request_id}
+        response = jsonify(body)
+        response.mimetype = "application/problem+json"
+    else:
+        page = render_template("errors/error.html", code=status, title=title, detail=detail, request_id=request_id)
+        response = Response(page)
+    response.status_code = status
+    return response

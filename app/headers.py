@@ -1,0 +1,43 @@
+"""What stands on every answer, errors and API included."""
+
+from __future__ import annotations
+
+from flask import Flask, Response, current_app, g, request
+
+from app.access import Guard, current_policy
+
+CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; manifest-src 'self'"
+)
+HSTS = "max-age=31536000; includeSubDomains"
+
+
+def register_headers(app: Flask) -> None:
+    app.after_request(_headers)
+
+
+def _headers(response: Response) -> Response:
+    declared = current_policy()
+    headers = response.headers
+    headers["Content-Security-Policy"] = CSP
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers["X-Frame-Options"] = "DENY"
+    headers["Referrer-Policy"] = "no-referrer" if _signed_path() else "same-origin"
+    headers["Permissions-Policy"] = "camera=(), microphone=(), geolocation=(), payment=()"
+    headers["Cross-Origin-Opener-Policy"] = "same-origin"
+    headers["X-Request-Id"] = g.get("request_id", "-")
+    if declared is None or response.status_code >= 400 or "Cache-Control" not in headers:
+        headers["Cache-Control"] = declared.cache.value if declared and response.status_code < 400 else "no-store"
+    if _signed_path() or (declared and declared.guard in {Guard.SIGNED_IN, Guard.OWNER, Guard.API}):
+        headers["X-Robots-Tag"] = "noindex, nofollow, noarchive"
+    if declared and declared.guard is not Guard.API and response.mimetype == "text/html":
+        response.vary.add("HX-Request")
+        response.vary.add("Accept-Language")
+    if current_app.extensions["bidflux_settings"].secure:
+        headers["Strict-Transport-Security"] = HSTS
+    return response
+
+
+def _signed_path() -> bool:
+    return request.path.startswith(("/o/", "/r/"))
