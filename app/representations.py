@@ -12,7 +12,7 @@ from app.clock import now, rfc3339
 from app.links import offer_link_token
 from app.models import Property
 from app.money import Money
-from app.services.offer_document import Document
+from app.offer_document import Document
 
 
 class OfferRow(Protocol):

@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.cli.output import as_json, say
 from app.extensions import db
-from app.jobs.wake import bell
+from app.wake import bell
 from app.models import Agency, Delivery
 
 

@@ -14,7 +14,7 @@ from app.extensions import db
 from app.ledger import Fault, first_fault
 from app.models import Agency, LedgerEntry, Offer, OfferBody, OfferKey, OfferState
 from app.money import Money
-from app.services.offer_document import commitment, decode
+from app.offer_document import commitment, decode
 from app.services.offers import COPIED
 from app.vault import CannotOpen, Place, unpad, unseal
 

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from app import keys
 from app.extensions import db
 from app.models import Offer, OfferBody, OfferFile, OfferState
-from app.services.offer_document import Document, decode
+from app.offer_document import Document, decode
 from app.vault import Place, unpad, unseal
 
 

@@ -15,7 +15,7 @@ from app.ids import new_id
 from app.ledger import Actor
 from app.models import Access, Decision, Offer, OfferBody, OfferKey, OfferState, Property
 from app.representations import offer_json
-from app.services.offer_document import decode
+from app.offer_document import decode
 from app.vault import Place, seal, unpad, unseal
 from app.writing import UnitOfWork, writing
 

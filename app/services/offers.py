@@ -33,8 +33,8 @@ from app.models import (
 )
 from app.money import Money
 from app.representations import link_state, offer_json
-from app.services import offer_document
-from app.services.offer_document import Document, Draft
+from app import offer_document
+from app.offer_document import Document, Draft
 from app.vault import Place, blind, offer_key_place, pad, seal
 from app.writing import UnitOfWork, writing
 

@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.access import Cache, Guard, policy
 from app.clock import now
 from app.extensions import db
-from app.jobs.wake import bell
+from app.wake import bell
 from app.models import Delivery
 
 ops = Blueprint("ops", __name__)
