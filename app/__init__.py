@@ -17,13 +17,13 @@ from app.database import configure_engine
 from app.error_pages import register_errors
 from app.extensions import babel, csrf, db, login_manager, mail, migrate
 from app.headers import register_headers
-from app.wake import Bell
 from app.language import LanguagePrefix, choose_language
 from app.logs import configure_logs
 from app.presentation import register_presentation
 from app.ratelimits import Counter
 from app.services.accounts import find_session
 from app.vault import Keyring
+from app.wake import Bell
 
 
 def create_app(settings: Settings | None = None) -> Flask:

@@ -21,10 +21,10 @@ from app.clock import now, rfc3339
 from app.database import WRITE, WriterQueue
 from app.extensions import db
 from app.ids import new_id
-from app.wake import wake
 from app.ledger import Actor
 from app.models import Agency, Delivery, Event, LedgerEntry
 from app.vault import Place, seal
+from app.wake import wake
 
 
 @dataclass(slots=True)

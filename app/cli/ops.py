@@ -16,8 +16,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.cli.output import as_json, say
 from app.extensions import db
-from app.wake import bell
 from app.models import Agency, Delivery
+from app.wake import bell
 
 
 def register(app: Flask) -> None:

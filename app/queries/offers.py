@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import select
+from sqlalchemy.orm import joinedload
 
 from app import keys
 from app.extensions import db
-from app.models import Offer, OfferBody, OfferFile, OfferState
+from app.models import LedgerEntry, Offer, OfferBody, OfferFile, OfferState, Property, Upload
+from app.money import Money
 from app.offer_document import Document, decode
 from app.vault import Place, unpad, unseal
 
@@ -47,3 +50,60 @@ def offer_by_id(offer_id: uuid.UUID) -> tuple[Offer, OfferState] | None:
         select(Offer, OfferState).join(OfferState, OfferState.offer_id == Offer.id).where(Offer.id == offer_id)
     ).one_or_none()
     return (row[0], row[1]) if row else None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the bidder holds: the offer, its property with agent and agency, its place in the ledger."""
+
+    offer: OpenedOffer
+    property: Property
+    ledger_seq: int
+
+    @property
+    def reference(self) -> str:
+        return self.offer.offer.reference
+
+    @property
+    def submitted_at(self) -> datetime:
+        return self.offer.offer.submitted_at
+
+    @property
+    def amount(self) -> Money:
+        return Money(self.offer.offer.amount_minor, self.offer.offer.currency)
+
+    @property
+    def commitment(self) -> str:
+        return self.offer.offer.commitment.hex()
+
+    @property
+    def email(self) -> str | None:
+        return self.offer.document.bidder.email if self.offer.document else None
+
+
+def open_receipt(offer_id: uuid.UUID) -> Receipt | None:
+    """For the bidder's own signed link."""
+    found = offer_by_id(offer_id)
+    if found is None:
+        return None
+    offer, state = found
+    prop = db.session.scalars(
+        select(Property)
+        .where(Property.id == offer.property_id)
+        .options(joinedload(Property.agent), joinedload(Property.agency))
+    ).one()
+    seq = db.session.scalars(
+        select(LedgerEntry.seq).where(
+            LedgerEntry.agency_id == offer.agency_id,
+            LedgerEntry.object_id == offer.id,
+            LedgerEntry.kind == "offer.submitted",
+        )
+    ).one()
+    return Receipt(open_offer(offer, state), prop, seq)
+
+
+def link_photo(prop: Property) -> Upload | None:
+    """The picture of a property that the caller was allowed to load."""
+    if prop.photo_id is None:
+        return None
+    return db.session.scalar(select(Upload).where(Upload.agency_id == prop.agency_id, Upload.id == prop.photo_id))

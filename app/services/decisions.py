@@ -14,8 +14,8 @@ from app.errors import Conflict, IllegalTransition
 from app.ids import new_id
 from app.ledger import Actor
 from app.models import Access, Decision, Offer, OfferBody, OfferKey, OfferState, Property
-from app.representations import offer_json
 from app.offer_document import decode
+from app.representations import offer_json
 from app.vault import Place, seal, unpad, unseal
 from app.writing import UnitOfWork, writing
 

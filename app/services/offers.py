@@ -15,7 +15,7 @@ import rfc8785
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
-from app import keys
+from app import keys, offer_document
 from app.clock import rfc3339
 from app.errors import Invalid, LinkClosed
 from app.ids import new_id, new_reference
@@ -32,9 +32,8 @@ from app.models import (
     Submission,
 )
 from app.money import Money
-from app.representations import link_state, offer_json
-from app import offer_document
 from app.offer_document import Document, Draft
+from app.representations import link_state, offer_json
 from app.vault import Place, blind, offer_key_place, pad, seal
 from app.writing import UnitOfWork, writing
 

@@ -13,8 +13,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.access import Cache, Guard, policy
 from app.clock import now
 from app.extensions import db
-from app.wake import bell
 from app.models import Delivery
+from app.wake import bell
 
 ops = Blueprint("ops", __name__)
 

@@ -1,3 +1,263 @@
-from flask import Blueprint
+"""What a buyer opens: the form behind a signed link, its review, the receipt. No cookie is ever set here."""
+
+from __future__ import annotations
+
+import base64
+import os
+import time
+from typing import Any
+
+from flask import Blueprint, Response, abort, current_app, g, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response as AnyResponse
+
+from app.access import Cache, Guard, caller_address, policy, rates
+from app.blueprints.public.facts import facts
+from app.blueprints.public.forms import OfferForm
+from app.clock import now
+from app.errors import Invalid, LinkClosed
+from app.extensions import csrf
+from app.language import language
+from app.ledger import BIDDER
+from app.links import BadToken, Stamp, form_stamp, read_receipt, read_stamp, receipt_token
+from app.models import Property
+from app.offer_document import Draft, Signature
+from app.offer_sections import Section, sections
+from app.queries.links import OpenedLink, open_link
+from app.queries.offers import link_photo, open_receipt
+from app.ratelimits import hit
+from app.representations import base_url, offer_url
+from app.services import texts
+from app.services.offer_reading import OfferReader
+from app.services.offers import Sending, submit
 
 public = Blueprint("public", __name__)
+csrf.exempt(public)  # no cookie speaks for the buyer; the form's signed stamp ties it to its link
+
+STATE_STATUS = {"not_open": 403, "closed": 410, "off": 410, "rotated": 410, "invalid": 404}
+SENDS_PER_LINK = rates("60/minute; 600/hour")
+
+
+@public.route("/o/<token>", methods=["GET", "POST"])
+@policy(Guard.LINK, limit="240/minute", writes="120/minute; 1200/hour", scope="offer")
+def offer(token: str) -> AnyResponse | str | tuple[str, int]:
+    """The form; POSTed with `step` review, edit or send."""
+    try:
+        link = open_link(token)
+    except BadToken:
+        link = None
+    if link is None:
+        return _link_page("invalid", None)
+    g.zone = link.property.agency.zone
+    if request.method == "GET":
+        if link.state != "open":
+            return _link_page(link.state, link.property)
+        form = OfferForm(data={"replaces": request.args.get("replaces", "")[:20], "type": "person"}).bind(link.property)
+        return _form_page(link, token, form, _new_stamp(link.property))
+    return _Submission(link, token).answer()
+
+
+@public.get("/o/<token>/photo")
+@policy(Guard.LINK, limit="240/minute", cache=Cache.PRIVATE_FOREVER)
+def photo(token: str) -> Response:
+    """The property's picture, while the link stands."""
+    try:
+        link = open_link(token)
+    except BadToken:
+        abort(404)
+    picture = link_photo(link.property) if link and link.state in {"open", "not_open"} else None
+    if picture is None:
+        abort(404)
+    return Response(picture.body, mimetype=picture.mime)
+
+
+@public.get("/r/<token>")
+@policy(Guard.LINK, limit="120/minute")
+def receipt(token: str) -> str | tuple[str, int]:
+    """The bidder's page: what was sent, and proof of it."""
+    try:
+        opened = open_receipt(read_receipt(token))
+    except BadToken:
+        opened = None
+    if opened is None:
+        return _link_page("invalid", None)
+    g.zone = opened.property.agency.zone
+    document, again = opened.offer.document, None
+    if document and opened.property.accepts_offers and opened.offer.state.latest:
+        again = f"{offer_url(opened.property)}?replaces={opened.offer.offer.reference}"
+    return render_template(
+        "public/receipt.html",
+        offer=opened,
+        sections=sections(document.terms, document.body["property"]["asking_price"]) if document else [],
+        signature=_stored_signature(opened.offer.document, opened.offer.signature_image),
+        property=facts(opened.property, None),
+        agency=opened.property.agency,
+        agent=opened.property.agent,
+        again_url=again,
+        fresh=request.args.get("sent") == "1",
+        rules=texts.rules(language()),
+    )
+
+
+class _Submission:
+    """One POST of the form: read it, then show it again, show the review, or send it."""
+
+    def __init__(self, link: OpenedLink, token: str) -> None:
+        self.link, self.token = link, token
+        self.form = OfferForm(request.form).bind(link.property)
+        self.step = request.form.get("step", "review")
+        self.stamp, self.stamp_text = self._stamp()
+
+    def _stamp(self) -> tuple[Stamp | None, str]:
+        text = request.form.get("stamp", "")
+        try:
+            return read_stamp(self.link.property.id, text), text
+        except BadToken:
+            return None, _new_stamp(self.link.property)
+
+    def answer(self) -> AnyResponse | str | tuple[str, int]:
+        reader = self._reader()
+        draft = reader.read()
+        if self.step == "send" and draft and self.stamp and not self.form.website.data:
+            return self._send(draft, self.stamp)
+        if self.link.state != "open":
+            return _link_page(self.link.state, self.link.property, self._kept(draft))
+        if self.step == "edit":
+            return self._show_form()
+        if draft is None or self.form.website.data:
+            self.form.add_errors(reader.errors)
+            self.form.questions = reader.questions
+            if self.form.website.data:
+                self.form.add_errors({"website": [_("Leave this field empty")]})
+            return self._show_form(), 422
+        if self.step == "send":
+            return self._review(draft, _("The form could not be recognised. Check it and send it once more.")), 422
+        return self._review(draft)
+
+    def _reader(self) -> OfferReader:
+        return OfferReader(
+            prop=self.link.property,
+            values=self.form.texts(),
+            conditions=self.form.conditions.data or [],
+            consent=bool(self.form.consent.data),
+            confirmed=request.form.getlist("confirmed"),
+            rules=self.form.rules,
+            at=now(),
+            zone=self.link.property.agency.zone,
+        )
+
+    def _send(self, draft: Draft, stamp: Stamp) -> AnyResponse | str | tuple[str, int]:
+        least = current_app.extensions["bidflux_settings"].form_min_seconds
+        if time.time() - stamp.opened < least:
+            return self._review(draft, _("That was very quick. Check the offer and send it once more.")), 422
+        hit(SENDS_PER_LINK, "send", self.link.property.id.hex)
+        sending = Sending(
+            nonce=stamp.nonce,
+            link_version=self.link.version,
+            language=language(),
+            source="link",
+            texts={kind: texts.kept(kind, language()) for kind in ("notice", "rules")},
+            address=caller_address(),
+            browser=request.headers.get("User-Agent"),
+        )
+        try:
+            sent = submit(self.link.property, draft, sending, by=BIDDER)
+        except LinkClosed as closed:
+            return _link_page(closed.state, self.link.property, self._kept(draft))
+        except Invalid as invalid:
+            self.form.add_errors({name: [_(message) for message in held] for name, held in invalid.errors.items()})
+            return self._show_form(), 422
+        return redirect(url_for("public.receipt", token=receipt_token(sent.offer_id), sent=1), 303)
+
+    def _kept(self, draft: Draft | None) -> list[Section]:
+        """What was typed, to copy: as an offer where it reads as one, else field by field."""
+        if draft:
+            return sections(draft.terms())
+        rows = [(self.form[name].label.text, value, name) for name, value in self.form.texts().items() if value]
+        return [Section(_("What you typed"), [row for row in rows if row[2] != "signature_drawn"])]  # type: ignore[misc]
+
+    def _show_form(self) -> str:
+        return _form_page(self.link, self.token, self.form, self.stamp_text)
+
+    def _review(self, draft: Draft, message: str | None = None) -> str:
+        prop = self.link.property
+        shown = sections(draft.terms())
+        amount = next(row.value for section in shown for row in section.rows if row.field == "amount")
+        send_label = (
+            _("Sign and send the offer of %(amount)s", amount=amount)
+            if draft.signature
+            else _("Send the offer of %(amount)s", amount=amount)
+        )
+        return render_template(
+            "public/review.html",
+            **_context(prop, self.token),
+            sections=shown,
+            hidden=[*self.form.pairs(), *(("confirmed", key) for key in request.form.getlist("confirmed"))],
+            signature=_draft_signature(draft.signature),
+            stamp=self.stamp_text,
+            message=message,
+            notice=texts.rules(language()),
+            send_label=send_label,
+        )
+
+
+def _new_stamp(prop: Property) -> str:
+    return form_stamp(prop.id, os.urandom(16), time.time())
+
+
+def _context(prop: Property, token: str) -> dict[str, Any]:
+    return {
+        "property": facts(prop, token),
+        "agency": prop.agency,
+        "agent": prop.agent,
+        "opens_at": prop.offers_open_at,
+        "closes_at": prop.offers_close_at,
+        "signature_required": prop.signature_required,
+        "action": url_for("public.offer", token=token),
+    }
+
+
+def _form_page(link: OpenedLink, token: str, form: OfferForm, stamp: str) -> str:
+    prop = link.property
+    context = _context(prop, token)
+    photo_url = context["property"].photo_url
+    return render_template(
+        "public/form.html",
+        **context,
+        form=form,
+        stamp=stamp,
+        notice=texts.notice(language()),
+        notice_url=url_for("site.gdpr"),
+        rules_text=texts.rules(language()),
+        preview={"title": context["property"].title, "image": base_url() + photo_url if photo_url else None},
+    )
+
+
+def _link_page(state: str, prop: Property | None, kept: list[Section] | None = None) -> tuple[str, int]:
+    """A link that takes nothing says so in plain words, with the agent's contact."""
+    page = render_template(
+        "public/link_state.html",
+        state=state,
+        property=facts(prop, None) if prop else None,
+        agent=prop.agent if prop else None,
+        agency=prop.agency if prop else None,
+        opens_at=prop.offers_open_at if prop else None,
+        closes_at=prop.offers_close_at if prop else None,
+        kept=kept,
+    )
+    return page, STATE_STATUS[state]
+
+
+def _draft_signature(signature: Signature | None) -> dict[str, Any] | None:
+    if signature is None:
+        return None
+    return {"kind": signature.kind, "text": signature.text, "data_url": _data_url(signature.image)}
+
+
+def _stored_signature(document: Any, image: bytes | None) -> dict[str, Any] | None:
+    signature = document.terms["signature"] if document else None
+    return {**signature, "data_url": _data_url(image)} if signature else None
+
+
+def _data_url(image: bytes | None) -> str | None:
+    return f"data:image/png;base64,{base64.b64encode(image).decode()}" if image else None

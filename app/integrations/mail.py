@@ -1,0 +1,272 @@
+"""Mail: what a letter is made of, byte for byte, and the connection that carries it (Flask-Mail over smtplib)."""
+
+from __future__ import annotations
+
+import binascii
+import re
+import smtplib
+import ssl
+import time
+import unicodedata
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email import policy
+from email.header import Header
+from email.mime.multipart import MIMEMultipart
+from email.mime.nonmultipart import MIMENonMultipart
+from email.utils import format_datetime, formataddr, parseaddr
+from typing import Any, cast
+
+import flask_mail
+import idna
+from flask import current_app
+
+TIMEOUT = 15.0  # seconds without an answer
+PATIENCE = 25.0  # seconds for one letter, all its commands together
+IDLE_SECONDS = 30.0  # an older connection is opened anew: servers drop what is silent
+SURE_SECONDS = 1.0  # a younger one is used without asking whether it still lives
+SUBJECT_LENGTH, NAME_LENGTH = 180, 80
+
+# The controls that turn text around (Unicode UAX 9): a name must not rewrite the line it stands in.
+_TURNING = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_UNSEEN = {"Cc", "Cs", "Zl", "Zp"}
+_WIRE = policy.compat32.clone(linesep="\r\n", mangle_from_=False)
+
+
+def one_line(text: str, length: int = SUBJECT_LENGTH) -> str:
+    """What may stand in a header: no control characters, no line ends, at most `length` characters.
+
+    Flask-Mail lets folded header lines through, so everything anybody typed passes here first.
+    """
+    seen = "".join(" " if unicodedata.category(c) in _UNSEEN else c for c in _TURNING.sub("", text))
+    line = " ".join(seen.split())
+    return line if len(line) <= length else line[: length - 1].rstrip() + "…"
+
+
+def paragraphs(text: str) -> str:
+    """What may stand in a body: line ends as `\\n`, no other control characters."""
+    text = _TURNING.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    return "".join(c for c in text if c == "\n" or unicodedata.category(c) not in _UNSEEN)
+
+
+class CannotConnect(Exception):
+    """The server is away, or does not let us in: nothing is wrong with the letter. `code` is 0 without an answer."""
+
+    def __init__(self, code: int, answer: str) -> None:
+        self.code, self.answer = code, answer
+        super().__init__(code)
+
+
+class Broken(Exception):
+    """The conversation ended before the server had answered for the letter. Holds the kind of fault only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the server said last about a letter: an SMTP reply (RFC 5321, section 4.2)."""
+
+    code: int
+    text: str
+
+    @property
+    def accepted(self) -> bool:
+        return 200 <= self.code < 300
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """A sender or recipient. The address is `local@domain`; its domain may be international (IDNA)."""
+
+    address: str
+    name: str = ""
+
+    @property
+    def wire(self) -> str:
+        """The address as the envelope has it: the domain in ASCII, the local part as it is (RFC 6531)."""
+        local, _, domain = one_line(self.address, 254).rpartition("@")
+        return f"{local}@{domain if domain.isascii() else idna.encode(domain, uts46=True).decode()}"
+
+    @property
+    def header(self) -> str:
+        name = one_line(self.name, NAME_LENGTH)
+        if self.wire.isascii():
+            return formataddr((name, self.wire))
+        shown = f"{Header(name, 'utf-8').encode(linesep='')} <{self.wire}>" if name else self.wire
+        return shown.encode().decode("ascii", "surrogateescape")  # written as the raw UTF-8 that RFC 6532 asks for
+
+
+class Letter(flask_mail.Message):
+    """One mail with the same bytes however often it is made: identity, date and boundary come from its delivery."""
+
+    def __init__(
+        self,
+        ident: uuid.UUID,
+        *,
+        host: str,
+        to: Party,
+        sender: Party,
+        subject: str,
+        text: str,
+        html: str,
+        at: datetime,
+        reply_to: Party | None = None,
+    ) -> None:
+        super().__init__(
+            subject=one_line(subject), recipients=[to.wire], body=text, html=html, sender=sender.wire
+        )
+        self.ident, self.to, self.from_, self.answer_to, self.at = ident, to, sender, reply_to, at
+        self.msgId = f"<{ident}@{host}>"
+
+    def _message(self) -> MIMEMultipart:
+        whole = MIMEMultipart("alternative", boundary=f"=_{self.ident.hex}", policy=_WIRE)
+        whole["Subject"] = Header(self.subject, "utf-8" if not self.subject.isascii() else "us-ascii")
+        whole["From"] = self.from_.header
+        whole["To"] = self.to.header
+        if self.answer_to:
+            whole["Reply-To"] = self.answer_to.header
+        whole["Date"] = format_datetime(self.at.astimezone(UTC).replace(microsecond=0))
+        whole["Message-ID"] = self.msgId
+        whole["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers, please
+        for subtype, content in (("plain", self.body), ("html", self.html)):
+            whole.attach(_part(subtype, content))
+        return whole
+
+    def as_bytes(self) -> bytes:
+        return self._message().as_bytes(policy=_WIRE)
+
+
+def _part(subtype: str, content: str | None) -> MIMENonMultipart:
+    """Quoted-printable, since a paragraph may be longer than the 998 bytes of a line of SMTP."""
+    part = MIMENonMultipart("text", subtype, charset="utf-8", policy=_WIRE)
+    part["Content-Transfer-Encoding"] = "quoted-printable"
+    part.set_payload(binascii.b2a_qp((content or "").encode(), istext=True).decode())
+    return part
+
+
+class Connection(flask_mail.Connection):
+    """Flask-Mail's connection with time limits, checked certificates, reuse, and the server's own words as answer.
+
+    It sends whatever `app.testing` says: a letter that is suppressed and called delivered is a letter lost.
+    """
+
+    def __init__(self, mail: Any) -> None:
+        super().__init__(mail)
+        self.used = 0.0
+
+    def configure_host(self) -> smtplib.SMTP:
+        mail, context = self.mail, ssl.create_default_context()
+        host: smtplib.SMTP
+        if mail.use_ssl:
+            host = smtplib.SMTP_SSL(mail.server, mail.port, timeout=TIMEOUT, context=context)
+        else:
+            host = smtplib.SMTP(mail.server, mail.port, timeout=TIMEOUT)
+        try:
+            if mail.use_tls:
+                host.starttls(context=context)
+            if mail.username and mail.password:
+                host.login(mail.username, mail.password)
+            host.ehlo_or_helo_if_needed()
+        except BaseException:
+            host.close()
+            raise
+        return host
+
+    def carry(self, letter: Letter) -> Answer:
+        """Hand the letter over and return what the server said. Raises `CannotConnect` and `Broken`."""
+        host = self._open()
+        try:
+            answer = _converse(host, letter)
+            if answer.code == 421:  # "closing transmission channel"
+                self.close()
+            elif not answer.accepted:
+                host.rset()
+        except smtplib.SMTPNotSupportedError:
+            host.rset()
+            return Answer(553, "the server takes no international address (SMTPUTF8)")
+        except (smtplib.SMTPException, OSError) as error:
+            self.close()
+            raise Broken(type(error).__name__) from None
+        self.used = time.monotonic()
+        return answer
+
+    def _open(self) -> smtplib.SMTP:
+        if self.host is not None and not self._alive():
+            self.close()
+        if self.host is None:
+            try:
+                self.host = self.configure_host()
+            except smtplib.SMTPResponseException as error:
+                raise CannotConnect(error.smtp_code, _text(error.smtp_error)) from None
+            except (smtplib.SMTPException, OSError) as error:
+                raise CannotConnect(0, type(error).__name__) from None
+        return self.host
+
+    def _alive(self) -> bool:
+        idle = time.monotonic() - self.used
+        if idle > IDLE_SECONDS:
+            return False
+        if idle < SURE_SECONDS:
+            return True
+        try:
+            return bool(self.host.noop()[0] == 250)
+        except (smtplib.SMTPException, OSError):
+            return False
+
+    def close(self) -> None:
+        """Leave at once: a server that hangs is not waited for with a QUIT."""
+        if self.host is not None:
+            self.host.close()
+            self.host = None
+
+    def quit(self) -> None:
+        """Leave politely."""
+        if self.host is not None:
+            try:
+                _set_timeout(self.host, 1.0)
+                self.host.quit()
+            except (smtplib.SMTPException, OSError):
+                pass
+            self.close()
+
+
+def _converse(host: smtplib.SMTP, letter: Letter) -> Answer:
+    """One transaction (RFC 5321, section 3.3) in at most `PATIENCE` seconds."""
+    deadline = time.monotonic() + PATIENCE
+    sender, to = letter.from_.wire, letter.to.wire
+    options = [] if (sender + to).isascii() else ["SMTPUTF8"]
+    _set_timeout(host, TIMEOUT)
+    code, said = host.mail(sender, options)
+    if code == 250:
+        _set_timeout(host, deadline - time.monotonic())
+        code, said = host.rcpt(to)
+    if code in {250, 251}:
+        _set_timeout(host, deadline - time.monotonic())
+        try:
+            code, said = host.data(letter.as_bytes())
+        except smtplib.SMTPDataError as error:
+            code, said = error.smtp_code, cast(bytes, error.smtp_error)
+    if code < 200:
+        raise smtplib.SMTPServerDisconnected
+    return Answer(code, _text(said))
+
+
+def _set_timeout(host: smtplib.SMTP, seconds: float) -> None:
+    if host.sock is not None:
+        host.sock.settimeout(max(0.1, min(TIMEOUT, seconds)))
+
+
+def _text(said: bytes | str) -> str:
+    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
+    return one_line(text, 500)
+
+
+def open_connection() -> Connection:
+    """A connection to the application's mail server; nothing is dialled before the first letter."""
+    return Connection(current_app.extensions["mail"])
+
+
+def sender(name: str = "") -> Party:
+    """The address this installation writes from, under `name` or the name configured with it."""
+    configured, address = parseaddr(current_app.extensions["bidflux_settings"].mail_sender)
+    return Party(address, name or configured)

@@ -1,0 +1,328 @@
+"""From what was typed to a `Draft`: every fault named at once, every doubt asked about, nothing guessed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+from flask_babel import gettext as _
+
+from app.contacts import read_email, read_phone, show_phone
+from app.integrations.pictures import NotAPicture, read_signature
+from app.models import Property
+from app.models.offer import FINANCING
+from app.money import Money, read_amount
+from app.offer_document import Bidder, Draft, Signature
+from app.offer_questions import Question
+from app.presentation import LABELS, show_money
+
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
+LINE, TEXT = 200, 4000
+MAX_CO_BUYERS = 10
+MAX_TERM_DAYS = 3650
+FAR_BELOW, FAR_ABOVE = Decimal("0.1"), Decimal(5)
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class OfferReader:
+    """Reads one form. `values` as typed, `confirmed` the questions answered, `rules` per field."""
+
+    prop: Property
+    values: Mapping[str, str]
+    conditions: Collection[str]
+    consent: bool
+    confirmed: Collection[str]
+    rules: Mapping[str, str]
+    at: datetime
+    zone: str
+    errors: dict[str, list[str]] = field(default_factory=dict)
+    questions: dict[str, Question] = field(default_factory=dict)
+
+    def read(self) -> Draft | None:
+        """The draft, or None with `errors` and `questions` saying what stands in the way."""
+        amount = self._amount("amount", ask=True)
+        financing = self._choice("financing", FINANCING)
+        parts = self._parts(financing, amount)
+        draft = {
+            "bidder": self._bidder(),
+            "amount": amount,
+            "financing": financing,
+            "payment_term_days": self._days(),
+            "payment_term_note": self._line("payment_term_note"),
+            "valid_until": self._date("valid_until"),
+            "conditions": self._conditions(),
+            "conditions_text": self._text("conditions_text"),
+            "co_buyers": self._co_buyers(),
+            "represented_by": self._line("represented_by"),
+            "message": self._text("message"),
+            "replaces": self._reference(),
+            "signature": self._signature(),
+            **parts,
+            **self._advance(amount),
+            **self._dates(),
+        }
+        if not self.consent:
+            self._wrong("consent", _("Tick this box once you have read the privacy notice"))
+        return None if self.errors or self.questions else Draft(**draft)  # type: ignore[arg-type]
+
+    # --- text ---
+
+    def _raw(self, name: str, limit: int) -> str:
+        if self.rules[name] == "hidden":
+            return ""
+        typed = self.values.get(name, "")
+        if "\ufffd" in typed or _has_surrogates(typed):
+            self._wrong(name, _("Some characters could not be read; type them again"))
+            return ""
+        text = CONTROL.sub("", typed.replace("\r\n", "\n").replace("\r", "\n")).strip()
+        if len(text) > limit:
+            self._wrong(name, _("Use at most %(limit)d characters", limit=limit))
+        return text
+
+    def _text(self, name: str) -> str | None:
+        return self._needed(name, self._raw(name, TEXT))
+
+    def _line(self, name: str, limit: int = LINE) -> str | None:
+        return self._needed(name, " ".join(self._raw(name, limit).split()))
+
+    def _needed(self, name: str, text: str) -> str | None:
+        if not text and self.rules[name] == "required" and name not in self.errors:
+            self._wrong(name, _("Fill this in"))
+        return text or None
+
+    def _wrong(self, name: str, message: str) -> None:
+        self.errors.setdefault(name, []).append(message)
+
+    def _ask(self, name: str, value: str, text: str, confirm: str, suggestion: str | None = None) -> None:
+        key = f"{name}:{value}"
+        if key not in self.confirmed:
+            self.questions[name] = Question(text, confirm, key, suggestion)
+
+    def _parsed(self, name: str, read: Callable[[str], T], message: str, limit: int = 100) -> T | None:
+        if not (text := self._line(name, limit)):
+            return None
+        try:
+            return read(text)
+        except ValueError:
+            self._wrong(name, message)
+            return None
+
+    def _choice(self, name: str, allowed: Collection[str]) -> str | None:
+        value = self._line(name)
+        if value and value not in allowed:
+            self._wrong(name, _("Choose one of the answers"))
+            return None
+        if not value and self.errors.get(name) == [_("Fill this in")]:
+            self.errors[name] = [_("Choose one of the answers")]
+        return value
+
+    # --- people ---
+
+    def _bidder(self) -> Bidder:
+        name = self._line("full_name") or ""
+        if name and (len(name) < 3 or not any(c.isalpha() for c in name)):
+            self._wrong("full_name", _("Write your name and surname"))
+        email = self._email()
+        phone = self._phone()
+        kind = self._choice("type", LABELS["bidder_type"]) or "person"
+        company, tax_id = None, None
+        if kind == "company":
+            company, tax_id = self._line("company_name"), self._tax_id()
+            if not company and "company_name" not in self.errors:
+                self._wrong("company_name", _("Write the name of the company"))
+        return Bidder(name, email or "", phone or "", kind, company, tax_id)
+
+    def _email(self) -> str | None:
+        wrong = _("Write an e-mail address such as nume@exemplu.ro")
+        email = self._parsed("email", read_email, wrong, 254)
+        if email and email.suggestion:
+            question = _("Did you mean %(address)s?", address=email.suggestion)
+            keep = _("No, %(address)s is right", address=email.address)
+            self._ask("email", email.address, question, keep, email.suggestion)
+        return email.address if email else None
+
+    def _phone(self) -> str | None:
+        wrong = _("Write a phone number such as 0712 034 567, or one that begins with + and the country")
+        phone = self._parsed("phone", read_phone, wrong)
+        if phone and phone.doubtful:
+            shown = show_phone(phone.e164)
+            self._ask(
+                "phone", phone.e164, _("%(phone)s looks unusual. Is it right?", phone=shown), _("Yes, it is right")
+            )
+        return phone.e164 if phone else None
+
+    def _tax_id(self) -> str | None:
+        tax_id = (self._line("tax_id", 30) or "").upper().replace(" ", "")
+        if not tax_id and "tax_id" not in self.errors:
+            self._wrong("tax_id", _("Write the tax id of the company"))
+        elif tax_id and not re.fullmatch(r"[A-Z]{0,3}[0-9A-Z\-]{2,20}", tax_id):
+            self._wrong("tax_id", _("Use letters and digits only, such as RO12345678"))
+        return tax_id or None
+
+    def _co_buyers(self) -> tuple[str, ...]:
+        lines = [" ".join(line.split()) for line in (self._text("co_buyers") or "").splitlines()]
+        names = tuple(line for line in lines if line)
+        if len(names) > MAX_CO_BUYERS or any(len(name) > LINE for name in names):
+            self._wrong("co_buyers", _("Name at most ten co-buyers, one a line"))
+        return names
+
+    # --- money ---
+
+    def _amount(self, name: str, *, ask: bool = False) -> Money | None:
+        wrong = _("Write an amount such as 125.000 or 125.000,50")
+        reading = self._parsed(name, read_amount, wrong)
+        if reading is None:
+            return None
+        if reading.minor == 0:
+            self._wrong(name, _("The amount must be more than zero"))
+            return None
+        amount = Money(reading.minor, self.prop.currency)
+        if reading.other is not None or (ask and self._unlikely(amount)):
+            question = _("This reads as %(amount)s. Is that what you mean?", amount=show_money(amount))
+            self._ask(name, str(amount.minor), question, _("Yes, %(amount)s", amount=show_money(amount)))
+        return amount
+
+    def _unlikely(self, amount: Money) -> bool:
+        asking = self.prop.asking_minor
+        if not asking:
+            return amount.minor < 1_000_00
+        return not FAR_BELOW <= Decimal(amount.minor) / asking <= FAR_ABOVE
+
+    def _parts(self, financing: str | None, amount: Money | None) -> dict[str, Any]:
+        if financing not in {"mixed", "credit"}:
+            return {}
+        own, credit = self._amount("own_funds_amount"), self._amount("credit_amount")
+        faulty = self.errors.keys() & {"amount", "own_funds_amount", "credit_amount"}
+        if amount and not faulty:
+            if financing == "mixed" and not own and not credit:
+                self._wrong("own_funds_amount", _("Say how much of the amount is own funds and how much is credit"))
+            elif bool(own) != bool(credit) and (own or credit) < amount:  # type: ignore[operator]
+                rest = Money(amount.minor - (own or credit).minor, amount.currency)  # type: ignore[union-attr]
+                own, credit = own or rest, credit or rest
+            if own and credit and own.minor + credit.minor != amount.minor:
+                total = show_money(Money(own.minor + credit.minor, amount.currency))
+                whole = show_money(amount)
+                message = _("Own funds and credit make %(total)s, the offer is %(whole)s", total=total, whole=whole)
+                self._wrong("credit_amount", message)
+        preapproved = self._choice("credit_preapproved", ("yes", "no"))
+        return {
+            "own_funds": own,
+            "credit": credit,
+            "credit_program": self._choice("credit_program", LABELS["credit_program"]),
+            "credit_preapproved": None if preapproved is None else preapproved == "yes",
+        }
+
+    def _advance(self, amount: Money | None) -> dict[str, Any]:
+        required = self.rules["advance_amount"] == "required"
+        if required and not (self.values.get("advance_amount") or self.values.get("advance_percent")):
+            self._wrong("advance_amount", _("Write the advance as an amount or in percent"))
+            return {}
+        either = {**self.rules, "advance_amount": "optional", "advance_percent": "optional"} if required else self.rules
+        rules, self.rules = self.rules, either
+        advance = self._amount("advance_amount")
+        percent = self._parsed("advance_percent", _percent, _("Write a percentage from 0 to 100"))
+        self.rules = rules
+        if advance and percent:
+            self._wrong("advance_percent", _("Write the advance once: as an amount or in percent"))
+        if advance and amount and advance > amount:
+            self._wrong("advance_amount", _("The advance is more than the offer"))
+        return {"advance_amount": advance, "advance_percent": percent}
+
+    # --- terms ---
+
+    def _days(self) -> int | None:
+        wrong = _("Write a number of days, from 0 to %(most)d", most=MAX_TERM_DAYS)
+        return self._parsed("payment_term_days", _days, wrong)
+
+    def _date(self, name: str) -> date | None:
+        day = self._parsed(name, _date, _("Write a date such as 2026-12-31 or 31.12.2026"))
+        today = self.at.astimezone(ZoneInfo(self.zone)).date()
+        if day and day < today:
+            self._wrong(name, _("This date has passed"))
+        if day and day.year > today.year + 10:
+            self._wrong(name, _("This date is too far away"))
+        return day
+
+    def _dates(self) -> dict[str, Any]:
+        precontract, deed = self._date("precontract_date"), self._date("deed_date")
+        if precontract and deed and deed < precontract:
+            self._wrong("deed_date", _("The deed comes after the pre-contract"))
+        return {"precontract_date": precontract, "deed_date": deed}
+
+    def _conditions(self) -> tuple[str, ...]:
+        if self.rules["conditions"] == "hidden":
+            return ()
+        if set(self.conditions) - LABELS["condition"].keys():
+            self._wrong("conditions", _("Choose one of the answers"))
+        return tuple(sorted(set(self.conditions)))
+
+    def _reference(self) -> str | None:
+        typed = (self._line("replaces", 30) or "").upper().replace(" ", "")
+        if not typed:
+            return None
+        reference = typed if typed.startswith("BF-") else f"BF-{typed.removeprefix('BF')}"
+        if not re.fullmatch(r"BF-[0-9A-Z]{8}", reference):
+            self._wrong("replaces", _("A reference looks like BF-7KQ4MXPA"))
+        return reference
+
+    # --- signature ---
+
+    def _signature(self) -> Signature | None:
+        if not self.prop.signature_required:
+            return None
+        drawn, typed = self.values.get("signature_drawn", ""), self.values.get("signature_typed", "")
+        kind = self.values.get("signature_kind") or ("drawn" if drawn else "typed")
+        if kind == "drawn" and drawn:
+            try:
+                return Signature("drawn", image=read_signature(drawn))
+            except NotAPicture:
+                self._wrong(
+                    "signature_drawn", _("The drawn signature could not be read; draw it again or type your name")
+                )
+                return None
+        if kind == "typed" and typed.strip():
+            rules, self.rules = self.rules, {**self.rules, "signature_typed": "optional"}
+            text = self._line("signature_typed")
+            self.rules = rules
+            return Signature("typed", text=text)
+        self._wrong(
+            "signature_drawn" if kind == "drawn" else "signature_typed",
+            _("Draw your signature, or type your full name"),
+        )
+        return None
+
+
+def _has_surrogates(text: str) -> bool:
+    return any("\ud800" <= c <= "\udfff" for c in text)
+
+
+def _days(text: str) -> int:
+    found = re.fullmatch(r"(\d{1,4})(?: ?(?:zile|de zile|zi|days?|d))?", text, re.ASCII | re.IGNORECASE)
+    if not found or int(found.group(1)) > MAX_TERM_DAYS:
+        raise ValueError(text)
+    return int(found.group(1))
+
+
+def _date(text: str) -> date:
+    if found := re.fullmatch(r"(\d{1,2})[./-](\d{1,2})[./-](\d{4})", text, re.ASCII):
+        day, month, year = (int(part) for part in found.groups())
+        return date(year, month, day)
+    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII):
+        raise ValueError(text)
+    return date.fromisoformat(text)
+
+
+def _percent(text: str) -> str:
+    try:
+        value = Decimal(text.rstrip("% ").replace(",", "."))
+    except InvalidOperation:
+        raise ValueError(text) from None
+    if not value.is_finite() or not 0 < value <= 100 or value != round(value, 2):
+        raise ValueError(text)
+    return f"{value.normalize():f}"
