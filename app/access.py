@@ -37,7 +37,6 @@ class Guard(Enum):
     LINK = "whoever holds the signed token in the path"
     SIGNED_IN = "a signed-in person, within what is theirs"
     OWNER = "a signed-in owner"
-    API = "an API key"
     OPERATOR = "the operator's own machine"
     DEVELOPMENT = "a developer's machine; elsewhere it does not exist"
 
@@ -139,12 +138,6 @@ def _owner() -> AnyResponse | None:
     return None
 
 
-def _api() -> None:
-    from app.blueprints.api.auth import require_key
-
-    require_key()
-
-
 def _operator() -> None:
     if request.remote_addr not in LOOPBACK:
         raise NotFound
@@ -160,7 +153,6 @@ _GUARDS: dict[Guard, Callable[[], AnyResponse | None]] = {
     Guard.LINK: _let_in,
     Guard.SIGNED_IN: _signed_in,
     Guard.OWNER: _owner,
-    Guard.API: _api,
     Guard.OPERATOR: _operator,
     Guard.DEVELOPMENT: _development,
 }
@@ -204,7 +196,7 @@ def _whole_agency(by: Person, write: bool) -> bool:
     return by.is_owner or (by.agency.colleagues_read and not write)
 
 
-def properties_of(by: Person, *, write: bool = False) -> Select[tuple[Property]]:
+def properties_of(by: Person, *, write: bool = False) -> Select[Property]:
     """The properties that a person may see, or, with `write`, change."""
     query = select(Property).where(Property.agency_id == by.agency_id)
     return query if _whole_agency(by, write) else query.where(Property.agent_id == by.user.id)

@@ -86,11 +86,6 @@ class Settings:
             "MAIL_PASSWORD": self.mail_password,
             "MAIL_DEFAULT_SENDER": self.mail_sender,
             "MAIL_DEBUG": False,
-            "RATELIMIT_STORAGE_URI": self.redis_url,
-            "RATELIMIT_STORAGE_OPTIONS": {"socket_connect_timeout": 0.25, "socket_timeout": 0.5},
-            "RATELIMIT_STRATEGY": "fixed-window",
-            "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": True,
-            "RATELIMIT_HEADERS_ENABLED": False,
             "TEMPLATES_AUTO_RELOAD": False,
         }
 

@@ -9,6 +9,7 @@ from flask import Flask, Response, g, jsonify, render_template, request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 from flask_wtf.csrf import CSRFError
+from markupsafe import escape
 from werkzeug.exceptions import HTTPException
 
 from app.errors import DomainError, TooMany
@@ -94,7 +95,16 @@ def answer(status: int, title: str | None = None, detail: str | None = None) -> 
         response = jsonify(body)
         response.mimetype = "application/problem+json"
     else:
-        page = render_template("errors/error.html", code=status, title=title, detail=detail, request_id=request_id)
-        response = Response(page)
+        response = Response(_page(status, title, detail, request_id))
     response.status_code = status
     return response
+
+
+def _page(status: int, title: str, detail: str, request_id: str) -> str:
+    """The error page; when even that fails, its words alone. Flask would otherwise log what a person typed."""
+    try:
+        return render_template("errors/error.html", code=status, title=title, detail=detail, request_id=request_id)
+    except Exception as error:
+        log.error("error_page", error=type(error).__name__, trace=_trace(error), request_id=request_id)
+        words = f"<title>{escape(title)}</title><h1>{escape(title)}</h1><p>{escape(detail)}</p>"
+        return f"<!doctype html><html lang=ro><meta charset=utf-8>{words}<p>{request_id}</p></html>"

@@ -29,9 +29,9 @@ def _headers(response: Response) -> Response:
     headers["X-Request-Id"] = g.get("request_id", "-")
     if declared is None or response.status_code >= 400 or "Cache-Control" not in headers:
         headers["Cache-Control"] = declared.cache.value if declared and response.status_code < 400 else "no-store"
-    if _signed_path() or (declared and declared.guard in {Guard.SIGNED_IN, Guard.OWNER, Guard.API}):
+    if _signed_path() or (declared and declared.guard in {Guard.SIGNED_IN, Guard.OWNER}):
         headers["X-Robots-Tag"] = "noindex, nofollow, noarchive"
-    if declared and declared.guard is not Guard.API and response.mimetype == "text/html":
+    if response.mimetype == "text/html":
         response.vary.add("HX-Request")
         response.vary.add("Accept-Language")
     if current_app.extensions["bidflux_settings"].secure:

@@ -6,6 +6,7 @@ import logging
 import re
 import sys
 import time
+from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
@@ -19,7 +20,7 @@ def redact(path: str) -> str:
     return TOKEN.sub(r"\1…", path.partition("?")[0])
 
 
-def _redact_values(_logger: Any, _name: str, fields: dict[str, Any]) -> dict[str, Any]:
+def _redact_values(_logger: Any, _name: str, fields: MutableMapping[str, Any]) -> dict[str, Any]:
     return {name: TOKEN.sub(r"\1…", value) if isinstance(value, str) else value for name, value in fields.items()}
 
 

@@ -108,13 +108,13 @@ def show_short(moment: datetime) -> str:
     """`23 nov., 18:00`, for tables whose head names the zone."""
     local = moment.astimezone(zone())
     this_year = local.year == datetime.now(zone()).year
-    return babel_datetime(local, "d MMM, HH:mm" if this_year else "d MMM y, HH:mm", rebase=False)
+    return str(babel_datetime(local, "d MMM, HH:mm" if this_year else "d MMM y, HH:mm", rebase=False))
 
 
 def show_date(day: date | datetime) -> str:
     if isinstance(day, datetime):
         day = day.astimezone(zone()).date()
-    return babel_date(day, "d MMMM y", rebase=False)
+    return str(babel_date(day, "d MMMM y", rebase=False))
 
 
 def show_money(amount: Money) -> str:
@@ -126,7 +126,7 @@ def show_percent(part: int, whole: int) -> str:
 
 
 def days(count: int) -> str:
-    return ngettext("%(num)d day", "%(num)d days", count)
+    return str(ngettext("%(num)d day", "%(num)d days", count))
 
 
 def _(text: str) -> str:

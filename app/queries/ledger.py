@@ -32,7 +32,7 @@ def verify_chain(agency: Agency) -> tuple[int, Fault | None]:
             walked += 1
             yield row
 
-    fault = first_fault(agency.id, rows(), agency.head_seq, agency.head_hash)  # type: ignore[arg-type]
+    fault = first_fault(agency.id, rows(), agency.head_seq, agency.head_hash)
     return walked, fault
 
 

@@ -57,7 +57,7 @@ class Receipt:
     """What the bidder holds: the offer, its property with agent and agency, its place in the ledger."""
 
     offer: OpenedOffer
-    property: Property
+    prop: Property
     ledger_seq: int
 
     @property

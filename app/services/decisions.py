@@ -6,7 +6,7 @@ import uuid
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import insert, select, update
 
 from app import keys
 from app.access import Person
@@ -64,11 +64,11 @@ def decide(
     return True
 
 
-def _unread(state: Row[Any], by: Actor) -> bool:
+def _unread(state: Any, by: Actor) -> bool:
     return by.type == "user" and state.status == "viewed"
 
 
-def _lock(tx: UnitOfWork, offer_id: uuid.UUID) -> Row[Any]:
+def _lock(tx: UnitOfWork, offer_id: uuid.UUID) -> Any:
     columns = (
         OfferState.status,
         OfferState.version,
@@ -81,7 +81,7 @@ def _lock(tx: UnitOfWork, offer_id: uuid.UUID) -> Row[Any]:
     ).one()
 
 
-def _step(tx: UnitOfWork, offer_id: uuid.UUID, state: Row[Any], to: str, by: Actor, reason: str | None) -> None:
+def _step(tx: UnitOfWork, offer_id: uuid.UUID, state: Any, to: str, by: Actor, reason: str | None) -> None:
     decision_id = new_id()
     key = keys.offer_key(tx.agency_id, offer_id)
     place = Place(tx.agency_id, "decision", "reason", decision_id)

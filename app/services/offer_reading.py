@@ -69,7 +69,7 @@ class OfferReader:
         }
         if not self.consent:
             self._wrong("consent", _("Tick this box once you have read the privacy notice"))
-        return None if self.errors or self.questions else Draft(**draft)  # type: ignore[arg-type]
+        return None if self.errors or self.questions else Draft(**draft)
 
     # --- text ---
 

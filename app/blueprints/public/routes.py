@@ -81,18 +81,18 @@ def receipt(token: str) -> str | tuple[str, int]:
         opened = None
     if opened is None:
         return _link_page("invalid", None)
-    g.zone = opened.property.agency.zone
+    g.zone = opened.prop.agency.zone
     document, again = opened.offer.document, None
-    if document and opened.property.accepts_offers and opened.offer.state.latest:
-        again = f"{offer_url(opened.property)}?replaces={opened.offer.offer.reference}"
+    if document and opened.prop.accepts_offers and opened.offer.state.latest:
+        again = f"{offer_url(opened.prop)}?replaces={opened.offer.offer.reference}"
     return render_template(
         "public/receipt.html",
         offer=opened,
         sections=sections(document.terms, document.body["property"]["asking_price"]) if document else [],
         signature=_stored_signature(opened.offer.document, opened.offer.signature_image),
-        property=facts(opened.property, None),
-        agency=opened.property.agency,
-        agent=opened.property.agent,
+        property=facts(opened.prop, None),
+        agency=opened.prop.agency,
+        agent=opened.prop.agent,
         again_url=again,
         fresh=request.args.get("sent") == "1",
         rules=texts.rules(language()),
