@@ -1,0 +1,99 @@
+/* The dashboard's small helpers; listeners sit on the document, so that swapped-in fragments need no wiring. */
+(function () {
+  "use strict";
+  document.documentElement.classList.add("js");
+
+  /* Say something briefly: toast("Copied"), or an HX-Trigger of {"toast": {"text": "…", "tone": "good"}}. */
+  function toast(text, tone) {
+    var place = document.getElementById("toasts");
+    if (!place || !text) { return; }
+    var note = document.createElement("div");
+    note.className = "toast" + (tone ? " toast--" + tone : "");
+    note.textContent = text;
+    place.appendChild(note);
+    window.setTimeout(function () { note.remove(); }, Math.max(5000, text.length * 90));
+  }
+  document.addEventListener("toast", function (event) {
+    var detail = event.detail || {};
+    toast(detail.text || detail.value, detail.tone);
+  });
+
+  function copy(text) {
+    if (navigator.clipboard) { return navigator.clipboard.writeText(text); }
+    return new Promise(function (done, failed) {
+      var area = document.createElement("textarea");
+      area.value = text;
+      area.className = "visually-hidden";
+      document.body.appendChild(area);
+      area.select();
+      var copied = document.execCommand("copy");
+      area.remove();
+      if (copied) { done(); } else { failed(new Error("copy")); }
+    });
+  }
+
+  document.addEventListener("click", function (event) {
+    var button = event.target.closest("[data-copy], [data-share], [data-open], [data-close], [data-print]");
+    if (!button) {
+      if (event.target.nodeName === "DIALOG") { event.target.close(); }
+      return;
+    }
+    if (button.dataset.print !== undefined) { window.print(); return; }
+    if (button.dataset.copy !== undefined) {
+      var source = button.dataset.copy ? document.getElementById(button.dataset.copy) : null;
+      var text = source ? source.value || source.textContent.trim() : button.dataset.text;
+      copy(text).then(
+        function () { toast(button.dataset.copied, "good"); },
+        function () { if (source && source.select) { source.select(); } }
+      );
+      return;
+    }
+    if (button.dataset.share !== undefined) {
+      navigator.share({ title: button.dataset.title, text: button.dataset.text, url: button.dataset.share })
+        .catch(function () { /* the reader changed their mind */ });
+      return;
+    }
+    if (button.dataset.open) {
+      var dialog = document.getElementById(button.dataset.open);
+      if (dialog && dialog.showModal) { event.preventDefault(); dialog.showModal(); }
+      return;
+    }
+    var open = button.closest("dialog");
+    if (open) { event.preventDefault(); open.close(); }
+  });
+
+  /* The phone's own share sheet: offered only where there is one. */
+  function prepare(within) {
+    if (navigator.share) {
+      Array.prototype.forEach.call(within.querySelectorAll("[data-share]"), function (button) { button.hidden = false; });
+    }
+    var summary = within.matches && within.matches("[data-focus]") ? within : within.querySelector("[data-focus]");
+    if (summary) { summary.focus(); }
+  }
+  prepare(document);
+  new MutationObserver(function (changes) {
+    changes.forEach(function (change) {
+      Array.prototype.forEach.call(change.addedNodes, function (node) {
+        if (node.nodeType === 1 && node.querySelector) { prepare(node); }
+      });
+    });
+  }).observe(document.getElementById("main") || document.body, { childList: true, subtree: true });
+
+  /* Filters apply as they are changed; the button stays for those without this script. */
+  document.addEventListener("change", function (event) {
+    var form = event.target.closest("form[data-auto-submit]");
+    if (form && form.requestSubmit) { form.requestSubmit(); }
+  });
+  /* One press, one sending. */
+  document.addEventListener("submit", function (event) {
+    var form = event.target;
+    if (form.dataset.once === undefined) { return; }
+    if (form.dataset.sent) { event.preventDefault(); return; }
+    form.dataset.sent = "1";
+  });
+  window.addEventListener("pageshow", function (event) {
+    if (event.persisted) {
+      Array.prototype.forEach.call(document.querySelectorAll("form[data-sent]"), function (form) { delete form.dataset.sent; });
+    }
+  });
+})();

@@ -1,0 +1,289 @@
+/* The buyer's pages. Everything here is a comfort: without it the same forms work by themselves. */
+(function () {
+  "use strict";
+  var root = document.documentElement;
+  var lang = root.lang || "ro";
+  var each = function (selector, act, within) {
+    Array.prototype.forEach.call((within || document).querySelectorAll(selector), act);
+  };
+  root.classList.add("js");
+
+  /* Fields that only some answers call for. What is hidden is not sent. */
+  function chosen(form, name) {
+    var picked = form.querySelector('input[name="' + name + '"]:checked');
+    return picked ? picked.value : "";
+  }
+  function toggle(form) {
+    each("[data-when]", function (group) {
+      var shown = group.dataset.is.split(" ").indexOf(chosen(form, group.dataset.when)) >= 0;
+      group.hidden = !shown;
+      each("input, select, textarea", function (field) { field.disabled = !shown; }, group);
+    }, form);
+  }
+
+  /* Amounts, read as the server reads them; `other` is a second meaning a thousand times away. */
+  function readAmount(text) {
+    var bare = text.trim().replace(/^(?:€|eur|euro|ron|lei|leu)/i, "").replace(/(?:€|eur|euro|ron|lei|leu|,-|\.-)$/i, "")
+      .replace(/[\s\u00a0\u202f\u2009']+/g, " ").trim();
+    var short = /^(\d+(?:[.,]\d{1,2})?)(k|mii|mil\.?|milioane|m)$/i.exec(bare.replace(/ /g, ""));
+    if (short) {
+      return { value: parseFloat(short[1].replace(",", ".")) * (/^(k|mii)$/i.test(short[2]) ? 1e3 : 1e6) };
+    }
+    if (bare.indexOf(" ") >= 0) {
+      if (!/^\d{1,3}(?: \d{3})+(?:[.,]\d{1,2})?$/.test(bare)) { return null; }
+      bare = bare.replace(/ /g, "");
+    }
+    if (/^\d+(?:[.,]\d{1,2})?$/.test(bare)) { return { value: parseFloat(bare.replace(",", ".")) }; }
+    var grouped = /^\d{1,3}([.,])\d{3}(?:\1\d{3})*(?:([.,])(\d{1,2}))?$/.exec(bare);
+    if (!grouped || grouped[1] === grouped[2]) { return null; }
+    var whole = grouped[3] ? bare.slice(0, -grouped[3].length - 1) : bare;
+    var value = parseFloat(whole.replace(/[.,]/g, "") + "." + (grouped[3] || "0"));
+    var lone = !grouped[3] && bare.split(/[.,]/).length === 2 && grouped[1] === ",";
+    return { value: value, other: lone ? value / 1000 : 0 };
+  }
+  function showAmount(value, currency) {
+    var cents = Math.round(value * 100) % 100 ? 2 : 0;
+    var parts = value.toFixed(cents).split(".");
+    var english = lang === "en";
+    var digits = parts[0].replace(/\B(?=(\d{3})+$)/g, english ? "," : ".") + (parts[1] ? (english ? "." : ",") + parts[1] : "");
+    return english ? currency + "\u00a0" + digits : digits + "\u00a0" + currency;
+  }
+  function echo(form) {
+    each("[data-echo]", function (line) {
+      var field = document.getElementById(line.dataset.echo);
+      var show = function () {
+        var read = field.value ? readAmount(field.value) : null;
+        line.textContent = "";
+        line.classList.toggle("echo--doubt", Boolean(read && read.other));
+        if (!read || read.value > 1e11) { return; }
+        var strong = document.createElement("strong");
+        strong.textContent = "= " + showAmount(read.value, form.dataset.currency);
+        line.appendChild(strong);
+        if (read.other) { line.appendChild(document.createTextNode(" / " + showAmount(read.other, form.dataset.currency) + " ?")); }
+      };
+      field.addEventListener("input", show);
+      show();
+    }, form);
+  }
+
+  /* A draft, in this tab only, without the signature, until the offer is sent. */
+  var PREFIX = "bidflux-draft:";
+  var store = null;
+  try { store = window.sessionStorage; store.getItem("x"); } catch (blocked) { store = null; }
+  function kept(field) {
+    return field.name && field.type !== "hidden" && ["website", "confirmed", "consent", "step"].indexOf(field.name) < 0 &&
+      field.name.indexOf("signature") !== 0 && field.type !== "submit" && field.type !== "button";
+  }
+  function draft(form) {
+    if (!store) { return; }
+    var key = PREFIX + location.pathname.replace(/^\/(ro|en)(?=\/)/, "");
+    var note = document.querySelector("[data-draft-note]");
+    var fields = Array.prototype.filter.call(form.elements, kept);
+    var untouched = ["full_name", "email", "phone", "amount"].every(function (name) {
+      return !form.elements[name] || !form.elements[name].value;
+    });
+    var saved = null;
+    try { saved = JSON.parse(store.getItem(key)); } catch (broken) { saved = null; }
+    if (saved && untouched && !document.getElementById("error-summary")) {
+      fields.forEach(function (field) {
+        var values = saved[field.name];
+        if (!values) { return; }
+        if (field.type === "radio" || field.type === "checkbox") { field.checked = values.indexOf(field.value) >= 0; }
+        else { field.value = values[0]; }
+        var folded = field.closest("details");
+        if (folded && values[0] && field.type !== "radio") { folded.open = true; }
+      });
+      if (note) { note.hidden = false; }
+    }
+    var save = function () {
+      var values = {};
+      fields.forEach(function (field) {
+        var choice = field.type === "radio" || field.type === "checkbox";
+        if (choice ? field.checked : field.value) { (values[field.name] = values[field.name] || []).push(field.value); }
+      });
+      try { store.setItem(key, JSON.stringify(values)); } catch (full) { /* a draft is a comfort */ }
+    };
+    form.addEventListener("input", save);
+    form.addEventListener("change", save);
+    each("[data-draft-clear]", function (button) {
+      button.addEventListener("click", function () {
+        store.removeItem(key);
+        form.reset();
+        form.dispatchEvent(new Event("bidflux:reset"));
+        note.hidden = true;
+        form.elements.full_name.focus();
+      });
+    });
+  }
+  if (store && document.querySelector("[data-sent]")) {
+    Object.keys(store).forEach(function (key) {
+      if (key.indexOf(PREFIX) === 0) { store.removeItem(key); }
+    });
+  }
+
+  /* The signature: a picture in a hidden field. */
+  function signature(form) {
+    var part = form.querySelector("[data-signature]");
+    if (!part) { return; }
+    var canvas = part.querySelector("canvas");
+    var hidden = form.elements.signature_drawn;
+    var state = part.querySelector("[data-signature-state]");
+    var typed = document.getElementById("signature_kind");
+    if (!window.SignaturePad || !canvas.getContext) {
+      each("fieldset, [data-when='signature_kind'][data-is='drawn']", function (piece) { piece.remove(); }, part);
+      each("[data-when]", function (piece) { piece.removeAttribute("data-when"); }, part);
+      hidden = document.createElement("input");
+      hidden.type = "hidden"; hidden.name = "signature_kind"; hidden.value = "typed";
+      part.appendChild(hidden);
+      return;
+    }
+    if (!("chosen" in typed.dataset) && !document.getElementById("signature_kind-drawn").checked &&
+        window.matchMedia("(pointer: coarse)").matches) {
+      document.getElementById("signature_kind-drawn").checked = true;
+    }
+    var pad = new window.SignaturePad(canvas, { penColor: "#12233a", backgroundColor: "#ffffff", minWidth: 0.8, maxWidth: 2.6 });
+    var width = 0;
+    var restored = hidden.value;
+    var say = function () { state.textContent = hidden.value ? state.dataset.signed : ""; };
+    var fit = function () {
+      if (!canvas.offsetWidth || canvas.offsetWidth === width) { return; }
+      var strokes = pad.toData();
+      var ratio = Math.min(Math.max(window.devicePixelRatio || 1, 1), 2);
+      width = canvas.offsetWidth;
+      canvas.width = width * ratio;
+      canvas.height = canvas.offsetHeight * ratio;
+      canvas.getContext("2d").scale(ratio, ratio);
+      pad.clear();
+      if (strokes.length) { pad.fromData(strokes); }
+      else if (restored) {
+        var picture = new Image();
+        picture.onload = function () {
+          var scale = Math.min(width / picture.width, canvas.offsetHeight / picture.height);
+          canvas.getContext("2d").drawImage(picture, 0, 0, picture.width * scale, picture.height * scale);
+        };
+        picture.src = restored;
+      }
+    };
+    pad.addEventListener("beginStroke", function () {
+      if (restored) { restored = ""; pad.clear(); }
+    });
+    pad.addEventListener("endStroke", function () { hidden.value = pad.toDataURL("image/png"); say(); });
+    part.querySelector("[data-signature-clear]").addEventListener("click", function () {
+      restored = "";
+      pad.clear();
+      hidden.value = "";
+      say();
+    });
+    form.addEventListener("change", fit);
+    window.addEventListener("resize", fit);
+    form.refit = fit;
+    say();
+  }
+
+  each("form[data-offer]", function (form) {
+    signature(form);
+    draft(form);
+    toggle(form);
+    if (form.refit) { form.refit(); }
+    form.addEventListener("change", function () { toggle(form); });
+    form.addEventListener("bidflux:reset", function () { toggle(form); });
+    echo(form);
+    each("[data-suggest]", function (button) {
+      button.addEventListener("click", function () {
+        var field = document.getElementById(button.dataset.for);
+        field.value = button.dataset.suggest;
+        field.dispatchEvent(new Event("input", { bubbles: true }));
+        field.focus();
+        button.closest(".question").hidden = true;
+      });
+    }, form);
+  });
+
+  /* One press, one sending; coming back by the Back button makes the button work again. */
+  each("form[data-once]", function (form) {
+    form.addEventListener("submit", function (event) {
+      if (form.dataset.sent) { event.preventDefault(); return; }
+      form.dataset.sent = "1";
+      each("button[data-busy]", function (button) {
+        if (event.submitter && event.submitter !== button) { return; }
+        button.setAttribute("aria-disabled", "true");
+        button.dataset.idle = button.textContent;
+        button.textContent = button.dataset.busy;
+      }, form);
+    });
+  });
+  window.addEventListener("pageshow", function (event) {
+    if (!event.persisted) { return; }
+    each("form[data-once]", function (form) {
+      delete form.dataset.sent;
+      each("button[data-idle]", function (button) {
+        button.removeAttribute("aria-disabled");
+        button.textContent = button.dataset.idle;
+      }, form);
+    });
+  });
+
+  /* What is left until the window closes or opens. */
+  function countdowns() {
+    each("[data-countdown]", function (place) {
+      var left = (new Date(place.dataset.countdown).getTime() - Date.now()) / 1000;
+      var text = place.dataset.closed;
+      if (left > 0) {
+        var unit = left > 172800 ? ["day", 86400] : left > 7200 ? ["hour", 3600] : left > 120 ? ["minute", 60] : ["second", 1];
+        var near = new Intl.RelativeTimeFormat(lang, { numeric: "always" });
+        text = place.dataset.closes + " " + near.format(Math.floor(left / unit[1]), unit[0]);
+      }
+      /* Read out when it ends, not every second. */
+      place.setAttribute("aria-live", left > 0 ? "off" : "polite");
+      if (place.textContent !== text) { place.textContent = text; }
+    });
+  }
+  if (window.Intl && Intl.RelativeTimeFormat && document.querySelector("[data-countdown]")) {
+    countdowns();
+    window.setInterval(countdowns, 1000);
+  }
+
+  each("[data-focus]", function (place) { place.focus(); });
+  each("[data-focus] a", function (link) {
+    link.addEventListener("click", function (event) {
+      var field = document.getElementById(link.hash.slice(1));
+      if (!field) { return; }
+      event.preventDefault();
+      var folded = field.closest("details");
+      if (folded) { folded.open = true; }
+      field.scrollIntoView({ block: "center" });
+      field.focus({ preventScroll: true });
+    });
+  });
+  /* Back from the review by "Change": to that very field. */
+  if (location.hash.length > 1 && !document.querySelector("[data-focus]")) {
+    var target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (target && target.form) {
+      if (target.closest("details")) { target.closest("details").open = true; }
+      target.focus();
+    }
+  }
+
+  each("[data-print]", function (button) {
+    button.addEventListener("click", function () { window.print(); });
+  });
+  window.addEventListener("beforeprint", function () {
+    each("details", function (folded) { folded.open = true; });
+  });
+  if (navigator.share) {
+    each("[data-share-page]", function (button) {
+      button.hidden = false;
+      button.addEventListener("click", function () {
+        navigator.share({ title: button.dataset.title, url: location.href }).catch(function () { /* the reader changed their mind */ });
+      });
+    });
+  }
+  each("[data-copy]", function (button) {
+    if (!navigator.clipboard) { button.hidden = true; return; }
+    button.addEventListener("click", function () {
+      navigator.clipboard.writeText(document.getElementById(button.dataset.copy).innerText).then(function () {
+        button.querySelector("span").textContent = button.dataset.copied;
+      });
+    });
+  });
+})();
