@@ -1,4 +1,4 @@
-"""Everything that was sent with an offer, as label and value in the reader's language. Used wherever it is read back."""
+"""Everything that was sent with an offer, as label and value in the reader's language."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ class Row:
 def offer_rows(document: Document, asking: Money | None) -> list[Row]:
     """The terms, in the order in which they were asked; what was left out has no row."""
     terms = document.terms
-    return [row for row in (*_amount(terms, asking), *_time(terms), *_conditions(terms), *_signature(terms)) if row.value]
+    return [
+        row for row in (*_amount(terms, asking), *_time(terms), *_conditions(terms), *_signature(terms)) if row.value
+    ]
 
 
 def bidder_rows(document: Document) -> list[Row]:

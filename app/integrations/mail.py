@@ -5,6 +5,7 @@ from __future__ import annotations
 import binascii
 import re
 import smtplib
+import socket
 import ssl
 import time
 import unicodedata
@@ -112,15 +113,13 @@ class Letter(flask_mail.Message):
         at: datetime,
         reply_to: Party | None = None,
     ) -> None:
-        super().__init__(
-            subject=one_line(subject), recipients=[to.wire], body=text, html=html, sender=sender.wire
-        )
+        super().__init__(subject=one_line(subject), recipients=[to.wire], body=text, html=html, sender=sender.wire)
         self.ident, self.to, self.from_, self.answer_to, self.at = ident, to, sender, reply_to, at
         self.msgId = f"<{ident}@{host}>"
 
     def _message(self) -> MIMEMultipart:
         whole = MIMEMultipart("alternative", boundary=f"=_{self.ident.hex}", policy=_WIRE)
-        whole["Subject"] = Header(self.subject, "utf-8" if not self.subject.isascii() else "us-ascii")
+        whole["Subject"] = Header(self.subject, "us-ascii" if self.subject.isascii() else "utf-8")  # type: ignore[assignment]
         whole["From"] = self.from_.header
         whole["To"] = self.to.header
         if self.answer_to:
@@ -209,9 +208,18 @@ class Connection(flask_mail.Connection):
         if idle < SURE_SECONDS:
             return True
         try:
-            return bool(self.host.noop()[0] == 250)
+            return self.host is not None and self.host.noop()[0] == 250
         except (smtplib.SMTPException, OSError):
             return False
+
+    def interrupt(self) -> None:
+        """From another thread: end the conversation under way; the thread that holds it gets `Broken`."""
+        host = self.host
+        try:
+            if host is not None and host.sock is not None:
+                host.sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
 
     def close(self) -> None:
         """Leave at once: a server that hangs is not waited for with a QUIT."""

@@ -1,0 +1,46 @@
+"""The relay owns the clock: every five seconds it looks for what is due and has it delivered, queue or no queue."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import structlog
+from flask import Flask
+
+from app.clock import now
+from app.jobs import drain as drains
+from app.jobs.post import close_post
+from app.jobs.signals import on_stop
+from app.wake import bell
+
+SWEEP_SECONDS = 5.0
+PATIENCE = timedelta(seconds=10)  # longer, and whoever heard the bell is not coming
+BUDGET = 10.0
+
+log = structlog.get_logger(__name__)
+
+
+def run_relay(app: Flask, stop: threading.Event | None = None) -> None:
+    """Sweep until SIGTERM, SIGINT or `stop`. A database or Valkey that is away is looked for again, never died of."""
+    stop = stop or on_stop()
+    log.info("relay_started")
+    while not stop.is_set():
+        try:
+            with app.app_context():
+                sweep()
+        except Exception as fault:
+            log.error("sweep_failed", fault=type(fault).__name__)
+        stop.wait(SWEEP_SECONDS)
+    close_post(app, at_once=True)
+    log.info("relay_stopped")
+
+
+def sweep() -> None:
+    """Ring for what is due; deliver it here when nobody can hear, or nobody came."""
+    since = drains.oldest_due(now())
+    if since is None:
+        return
+    rung = bell().ring()
+    if not rung or now() - since > PATIENCE:
+        drains.drain(BUDGET)

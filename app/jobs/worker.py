@@ -1,0 +1,95 @@
+"""The worker: RQ in this very process (its forking worker does a third of the jobs), as long as it takes."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType
+
+import redis
+import structlog
+from flask import Flask, current_app
+from rq import SimpleWorker
+from rq.exceptions import StopRequested
+from rq.serializers import JSONSerializer
+from rq.worker import WorkerStatus
+
+from app.jobs.drain import drain, stopping
+from app.jobs.post import close_post
+from app.wake import QUEUE, bell
+
+TTL_SECONDS = 30  # a connection that silently died is noticed after this long
+FIRST_WAIT, LONGEST_WAIT = 0.25, 2.0
+
+log = structlog.get_logger(__name__)
+
+
+class Worker(SimpleWorker):
+    """RQ's worker without its remote control, and with a stop that reaches the drain under way."""
+
+    max_connection_wait_time = LONGEST_WAIT
+    log_result_lifespan = False
+
+    def subscribe(self) -> None:
+        """Commands over Valkey would cost a thread and a connection, and nobody sends any."""
+
+    def unsubscribe(self) -> None:
+        pass
+
+    def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        """Once is enough: the drain hands back what it holds. No call to Valkey, which may be why we are stopped."""
+        stopping.set()
+        signal.signal(signal.SIGINT, _exit)
+        signal.signal(signal.SIGTERM, _exit)
+        self._stop_requested = True
+        if self.get_state() != WorkerStatus.BUSY:
+            raise StopRequested
+
+    def _install_signal_handlers(self) -> None:
+        signal.signal(signal.SIGINT, self.request_stop)
+        signal.signal(signal.SIGTERM, self.request_stop)
+
+
+def _ask(_number: int, _frame: FrameType | None) -> None:
+    stopping.set()
+
+
+def _exit(_number: int, _frame: FrameType | None) -> None:
+    """A second signal changes nothing: stopping takes seconds, and Ctrl-C in a terminal often arrives twice."""
+
+
+def run_worker(app: Flask) -> None:
+    """Work until SIGTERM or SIGINT. While Valkey is away, look for it every two seconds at most."""
+    wait = FIRST_WAIT
+    log.info("worker_started")
+    with app.app_context():
+        while not stopping.is_set():
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, _ask)
+            try:
+                bell().connection.ping()
+                wait = FIRST_WAIT
+                _work()
+            except (StopRequested, redis.RedisError) as fault:
+                if not stopping.is_set():
+                    log.warning("queue_away", error=type(fault).__name__)
+            stopping.wait(wait)
+            wait = min(wait * 2, LONGEST_WAIT)
+        close_post(app, at_once=True)
+    log.info("worker_stopped")
+
+
+def _work() -> None:
+    """One worker's life: it ends with a signal or with Valkey. What fell due in between is taken up first."""
+    drain()
+    connection = redis.Redis.from_url(current_app.extensions["bidflux_settings"].redis_url)
+    try:
+        worker = Worker(
+            [QUEUE],
+            connection=connection,
+            serializer=JSONSerializer,
+            worker_ttl=TTL_SECONDS,
+            log_job_description=False,
+        )
+        worker.work(logging_level="WARNING", with_scheduler=False)
+    finally:
+        connection.close()

@@ -1,0 +1,193 @@
+"""Mails: who gets one, in which language, from what. All of it is opened from the offer's sealed body or event."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import current_app, g
+from flask_babel import force_locale
+from sqlalchemy import select
+from sqlalchemy.orm import aliased
+
+from app import keys
+from app.extensions import db
+from app.integrations.mail import Letter, Party, one_line, paragraphs, sender
+from app.links import receipt_token
+from app.models import Agency, Event, Offer, OfferBody, OfferKey, OfferState, Property, User
+from app.money import Money
+from app.offer_document import Document, decode
+from app.offer_rows import bidder_rows, offer_rows
+from app.presentation import show_money
+from app.representations import base_url
+from app.vault import Place, unpad, unseal
+
+
+class NoLongerOwed(Exception):
+    """The mail would be untrue by now, or its person has been forgotten. The argument says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """One mail as its delivery names it."""
+
+    id: uuid.UUID
+    agency_id: uuid.UUID
+    event_seq: int
+    template: str
+    offer_id: uuid.UUID | None
+    user_id: uuid.UUID | None
+    created_at: datetime
+
+
+def compose(owed: Owed) -> Letter:
+    """The letter, the same bytes each time. Raises `NoLongerOwed`; anything else is a fault of ours."""
+    row = _load(owed)
+    key = keys.unwrap_offer_key(owed.agency_id, row.id, row.kek_id, row.wrapped)
+    place = Place(owed.agency_id, "offer_body", "body", row.id)
+    document = decode(unpad(unseal(key, place, row.body_ct)))
+    if owed.template == "offer_agent":
+        return _to_agent(owed, row, document)
+    if owed.template == "offer_bidder":
+        return _to_bidder(owed, row, document, status=None)
+    if owed.template == "decision_bidder":
+        return _to_bidder(owed, row, document, status=_decided(owed, row, key))
+    raise LookupError(owed.template)
+
+
+def answer_key(agency_id: uuid.UUID, offer_id: uuid.UUID | None) -> bytes | None:
+    """What the server's answer is sealed under; None once the person is forgotten, since answers repeat addresses."""
+    return keys.offer_key(agency_id, offer_id) if offer_id else keys.agency_key(agency_id, "secret")
+
+
+Agent, Reader = aliased(User), aliased(User)
+
+
+def _load(owed: Owed) -> Any:
+    """The offer with its keys, property, agency, responsible agent and the user written to."""
+    row = db.session.execute(
+        select(
+            Offer.id, Offer.reference, Offer.amount_minor, Offer.asking_minor, Offer.currency, Offer.language,
+            Offer.submitted_at, OfferState.status, OfferState.withdrawn_at, OfferState.erased_at,
+            OfferKey.kek_id, OfferKey.wrapped, OfferBody.body_ct, Property.title, Property.title_en,
+            Agency.name.label("agency_name"), Agency.email.label("agency_email"), Agency.phone.label("agency_phone"),
+            Agency.zone, Agency.language.label("agency_language"),
+            Agent.full_name.label("agent_name"), Agent.email.label("agent_email"), Agent.phone.label("agent_phone"),
+            Agent.active.label("agent_active"),
+            Reader.full_name.label("reader_name"), Reader.email.label("reader_email"),
+            Reader.language.label("reader_language"), Reader.active.label("reader_active"),
+        )
+        .join(OfferState, OfferState.offer_id == Offer.id)
+        .join(OfferBody, OfferBody.offer_id == Offer.id)
+        .join(Property, Property.id == Offer.property_id)
+        .join(Agency, Agency.id == Offer.agency_id)
+        .join(Agent, Agent.id == Property.agent_id)
+        .outerjoin(OfferKey, OfferKey.offer_id == Offer.id)
+        .outerjoin(Reader, Reader.id == owed.user_id)
+        .where(Offer.agency_id == owed.agency_id, Offer.id == owed.offer_id)
+    ).one_or_none()  # fmt: skip
+    if row is None or row.wrapped is None or row.erased_at:
+        raise NoLongerOwed("erased")
+    return row
+
+
+def _decided(owed: Owed, row: Any, key: bytes) -> str:
+    """The status decided on, if it still stands: nobody is told of a decision that was taken back meanwhile."""
+    event = db.session.execute(
+        select(Event.body_ct).where(Event.agency_id == owed.agency_id, Event.seq == owed.event_seq)
+    ).one()
+    place = Place(owed.agency_id, "event", "body", str(owed.event_seq))
+    status: str = json.loads(unseal(key, place, event.body_ct))["data"]["status"]
+    if status != row.status or row.withdrawn_at:
+        raise NoLongerOwed("overtaken")
+    return status
+
+
+def _asking(row: Any) -> Money | None:
+    return Money(row.asking_minor, row.currency) if row.asking_minor else None
+
+
+def _to_agent(owed: Owed, row: Any, document: Document) -> Letter:
+    """To the agent, or to the agency when that account was ended: a client's data stays in the house."""
+    bidder = document.bidder
+    here = bool(row.reader_active)
+    to = Party(row.reader_email, row.reader_name) if here else Party(row.agency_email, row.agency_name)
+    more = {"url": f"{base_url()}/app/offers/{row.id}"}
+    return _letter(
+        owed,
+        row,
+        document,
+        more,
+        language=row.reader_language if here else row.agency_language,
+        to=to,
+        from_=sender(),
+        reply_to=Party(bidder.email, bidder.full_name),
+    )
+
+
+def _to_bidder(owed: Owed, row: Any, document: Document, status: str | None) -> Letter:
+    bidder = document.bidder
+    contact = Party(row.agent_email, row.agent_name) if row.agent_active else Party(row.agency_email, row.agency_name)
+    more = {
+        "url": f"{base_url()}/r/{receipt_token(row.id)}",
+        "status": status,
+        "contact_party": contact,
+        "contact_phone": row.agent_phone if row.agent_active else row.agency_phone,
+    }
+    return _letter(
+        owed,
+        row,
+        document,
+        more,
+        language=row.language,
+        to=Party(bidder.email, bidder.full_name),
+        from_=sender(row.agency_name),
+        reply_to=contact,
+    )
+
+
+def _letter(
+    owed: Owed,
+    row: Any,
+    document: Document,
+    more: dict[str, Any],
+    *,
+    language: str,
+    to: Party,
+    from_: Party,
+    reply_to: Party,
+) -> Letter:
+    g.language, g.zone = language, row.zone
+    with force_locale(language):
+        values = {
+            "lang": language,
+            "reference": row.reference,
+            "title": one_line((row.title_en if language == "en" else None) or row.title),
+            "amount": show_money(Money(row.amount_minor, row.currency)),
+            "submitted_at": row.submitted_at,
+            "agency_name": row.agency_name,
+            "bidder_rows": bidder_rows(document),
+            "offer_rows": offer_rows(document, _asking(row)),
+            "support_email": current_app.extensions["bidflux_settings"].support_email,
+            **more,
+        }
+        return Letter(
+            owed.id,
+            host=urlsplit(base_url()).hostname or "localhost",
+            to=to,
+            sender=from_,
+            reply_to=reply_to,
+            subject=_render(owed.template, "subject.txt", values),
+            text=paragraphs(_render(owed.template, "body.txt", values)),
+            html=paragraphs(_render(owed.template, "body.html", values)),
+            at=owed.created_at,
+        )
+
+
+def _render(template: str, part: str, values: dict[str, Any]) -> str:
+    """Without Flask's context processors: a mail has no request, no session and no reader but its own."""
+    return current_app.jinja_env.get_template(f"emails/{template}/{part}").render(values)

@@ -1,0 +1,157 @@
+"""A real SMTP server on the loopback that can refuse, hang up, vanish and come back."""
+
+from __future__ import annotations
+
+import asyncio
+import email
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from email.policy import default
+from typing import Any
+
+import pytest
+from aiosmtpd.smtp import SMTP, Envelope, Session
+from flask import Flask
+
+from app.jobs import drain as drains
+from app.jobs.post import close_post
+
+
+@dataclass
+class Received:
+    """One letter as it came over the wire."""
+
+    sender: str
+    to: list[str]
+    raw: bytes
+    at: float = field(default_factory=time.monotonic)
+
+    @property
+    def message(self) -> EmailMessage:
+        message = email.message_from_bytes(self.raw, policy=default)
+        assert isinstance(message, EmailMessage)
+        return message
+
+    def body(self, kind: str = "plain") -> str:
+        part = self.message.get_body((kind,))
+        assert part is not None
+        return str(part.get_content())
+
+
+class Mailbox:
+    """The server. `answer` decides what is said to RCPT (by recipient); `data` what is said after DATA."""
+
+    def __init__(self) -> None:
+        self.letters: list[Received] = []
+        self.answer: Callable[[str], str | None] = lambda to: None
+        self.data: Callable[[Received], str | None] = lambda letter: None
+        self.drop = 0
+        self.connections = 0
+        self.utf8 = True
+        self.port = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._server: asyncio.Server | None = None
+        self._transports: list[Any] = []
+
+    async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, to: str, options: Any) -> str:
+        said = self.answer(to)
+        if said is None:
+            envelope.rcpt_tos.append(to)
+        return said or "250 OK"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        assert isinstance(envelope.content, bytes)
+        letter = Received(str(envelope.mail_from), list(envelope.rcpt_tos), envelope.content)
+        if self.drop:
+            self.drop -= 1
+            server.transport.abort()
+            return "421 gone"
+        said = self.data(letter)
+        if said is None:
+            self.letters.append(letter)
+        return said or "250 2.0.0 Kept"
+
+    def start(self) -> None:
+        ready = threading.Event()
+
+        def factory() -> SMTP:
+            self.connections += 1
+            protocol = SMTP(self, enable_SMTPUTF8=self.utf8, hostname="localhost", loop=self._loop)
+            made = protocol.connection_made
+
+            def connection_made(transport: Any) -> None:
+                self._transports.append(transport)
+                made(transport)
+
+            protocol.connection_made = connection_made  # type: ignore[method-assign]
+            return protocol
+
+        def run() -> None:
+            loop = self._loop = asyncio.new_event_loop()
+            self._server = loop.run_until_complete(loop.create_server(factory, "127.0.0.1", self.port))
+            self.port = self._server.sockets[0].getsockname()[1]
+            ready.set()
+            loop.run_forever()
+            self._server.close()
+            for transport in self._transports:
+                transport.abort()
+            for task in asyncio.all_tasks(loop):
+                task.cancel()
+            loop.run_until_complete(asyncio.sleep(0.05))
+            loop.close()
+            self._transports.clear()
+
+        self._thread = threading.Thread(target=run, daemon=True)
+        self._thread.start()
+        assert ready.wait(5)
+
+    def stop(self) -> None:
+        """The server vanishes, as when its process is killed; `start` brings it back on the same port."""
+        if self._loop and self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(5)
+
+    def to(self, address: str) -> list[Received]:
+        return [letter for letter in self.letters if address in letter.to]
+
+    def wait(self, count: int, seconds: float = 10) -> list[Received]:
+        until = time.monotonic() + seconds
+        while len(self.letters) < count and time.monotonic() < until:
+            time.sleep(0.01)
+        assert len(self.letters) >= count, f"{len(self.letters)} of {count} letters came"
+        return self.letters
+
+
+def point(app: Flask, mailbox: Mailbox) -> None:
+    app.extensions["mail"].server, app.extensions["mail"].port = "127.0.0.1", mailbox.port
+
+
+@pytest.fixture
+def mailbox() -> Iterator[Mailbox]:
+    box = Mailbox()
+    box.start()
+    yield box
+    box.stop()
+
+
+@pytest.fixture
+def smtp(app: Flask, mailbox: Mailbox) -> Iterator[Mailbox]:
+    """The server that the application's mail goes to."""
+    point(app, mailbox)
+    drains.stopping.clear()
+    yield mailbox
+    drains.stopping.clear()
+    close_post(app)
+
+
+@pytest.fixture
+def nobody() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    return port
