@@ -154,6 +154,11 @@ def register_presentation(app: Flask) -> None:
         phone=show_phone,
     )
     app.jinja_env.globals.update(
-        label=label, asset=asset, lang_url=other_language_url, show_percent=show_percent, Money=Money
+        support_email=app.extensions["bidflux_settings"].support_email,
+        label=label,
+        asset=asset,
+        lang_url=other_language_url,
+        show_percent=show_percent,
+        Money=Money,
     )
     app.context_processor(lambda: {"lang": language()})

@@ -22,8 +22,10 @@ class CheckedClient(FlaskClient):
     """Checks HTML answers: they parse, ids are unique, fields have labels, forms an action, one `h1`, nothing unsaved."""
 
     def open(self, *args: Any, **kwargs: Any) -> TestResponse:
-        response = super().open(*args, **kwargs)
-        assert not (db.session.new or db.session.dirty or db.session.deleted), "a change was left uncommitted"
+        with self.application.app_context():  # a fresh one, as each request has outside tests
+            response = super().open(*args, **kwargs)
+            assert not (db.session.new or db.session.dirty or db.session.deleted), "a change was left uncommitted"
+        db.session.rollback()  # the test looks at the database as it is now
         if response.mimetype == "text/html" and response.data:
             check_html(response.get_data(as_text=True), fragment=response.request.headers.get("HX-Request") == "true")
         return response

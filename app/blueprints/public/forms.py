@@ -1,9 +1,10 @@
-"""The buyer's form. Everything is text until `OfferReader` has read it, so that what was typed is shown again as typed."""
+"""The buyer's form. Everything is text until `OfferReader` has read it: what was typed is shown again as typed."""
 
 from __future__ import annotations
 
 from flask_babel import lazy_gettext as _l
 from wtforms import BooleanField, Form, RadioField, SelectMultipleField, StringField, TextAreaField
+from wtforms.fields.choices import SelectChoice
 
 from app.models import Property
 from app.offer_questions import Question
@@ -35,6 +36,11 @@ def rules_of(prop: Property) -> dict[str, str]:
     return rules
 
 
+def choices(kind: str) -> list[SelectChoice]:
+    """The values of an enumeration with their labels."""
+    return [SelectChoice(value, text) for value, text in LABELS[kind].items()]
+
+
 class Rules(dict[str, str]):
     """A field that nobody ruled on is optional."""
 
@@ -47,34 +53,32 @@ class OfferForm(Form):
     email = StringField(_l("E-mail"))
     phone = StringField(_l("Phone"))
     amount = StringField(_l("Amount offered"))
-    financing = RadioField(_l("Type of financing"), choices=list(LABELS["financing"].items()), validate_choice=False)
+    financing = RadioField(_l("Type of financing"), choices=choices("financing"), validate_choice=False)
     own_funds_amount = StringField(_l("Own funds"))
     credit_amount = StringField(_l("Credit"))
-    credit_program = RadioField(
-        _l("Credit programme"), choices=list(LABELS["credit_program"].items()), validate_choice=False
-    )
+    credit_program = RadioField(_l("Credit programme"), choices=choices("credit_program"), validate_choice=False)
     credit_preapproved = RadioField(
-        _l("Is the credit pre-approved?"), choices=[("yes", _l("Yes")), ("no", _l("No"))], validate_choice=False
+        _l("Is the credit pre-approved?"),
+        choices=[SelectChoice("yes", _l("Yes")), SelectChoice("no", _l("No"))],
+        validate_choice=False,
     )
     payment_term_days = StringField(_l("Payment term, in days"))
     payment_term_note = StringField(_l("Note on the payment term"))
     valid_until = StringField(_l("Valid until"))
     advance_amount = StringField(_l("Advance, as an amount"))
     advance_percent = StringField(_l("Advance, in percent"))
-    conditions = SelectMultipleField(
-        _l("The offer depends on"), choices=list(LABELS["condition"].items()), validate_choice=False
-    )
+    conditions = SelectMultipleField(_l("The offer depends on"), choices=choices("condition"), validate_choice=False)
     conditions_text = TextAreaField(_l("Other conditions"))
     precontract_date = StringField(_l("Preferred date of the pre-contract"))
     deed_date = StringField(_l("Preferred date of the deed"))
     co_buyers = TextAreaField(_l("Co-buyers"))
-    type = RadioField(_l("You buy as"), choices=list(LABELS["bidder_type"].items()), validate_choice=False)
+    type = RadioField(_l("You buy as"), choices=choices("bidder_type"), validate_choice=False)
     company_name = StringField(_l("Company name"))
     tax_id = StringField(_l("Tax id (CUI)"))
     represented_by = StringField(_l("Represented by"))
     message = TextAreaField(_l("Message for the agent"))
     replaces = StringField(_l("Reference of the earlier offer"))
-    signature_kind = RadioField(_l("Signature"), choices=list(LABELS["signature"].items()), validate_choice=False)
+    signature_kind = RadioField(_l("Signature"), choices=choices("signature"), validate_choice=False)
     signature_drawn = StringField(_l("Drawn signature"))
     signature_typed = StringField(_l("Type your full name as signature"))
     consent = BooleanField(_l("I have read the privacy notice"))

@@ -88,6 +88,8 @@ def receipt(token: str) -> str | tuple[str, int]:
     return render_template(
         "public/receipt.html",
         offer=opened,
+        commitment=opened.commitment,
+        ledger_seq=opened.ledger_seq,
         sections=sections(document.terms, document.body["property"]["asking_price"]) if document else [],
         signature=_stored_signature(opened.offer.document, opened.offer.signature_image),
         property=facts(opened.prop, None),
@@ -163,8 +165,10 @@ class _Submission:
         try:
             sent = submit(self.link.property, draft, sending, by=BIDDER)
         except LinkClosed as closed:
-            return _link_page(closed.state, self.link.property, self._kept(draft))
+            now_open = open_link(self.token)
+            return _link_page(closed.state, now_open.property if now_open else None, self._kept(draft))
         except Invalid as invalid:
+            self.link = open_link(self.token) or self.link
             self.form.add_errors({name: [_(message) for message in held] for name, held in invalid.errors.items()})
             return self._show_form(), 422
         return redirect(url_for("public.receipt", token=receipt_token(sent.offer_id), sent=1), 303)

@@ -1,0 +1,179 @@
+"""The buyer's journey through the form, without scripts."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import func, select
+
+from app.extensions import db
+from app.links import offer_link_token
+from app.models import Delivery, LedgerEntry, Offer, Property
+from app.queries.offers import offer_by_id, open_offer
+from tests.factories import make_agency, make_property, make_user
+
+GOOD = {
+    "full_name": "Măriuca Țepeș-Ionescu",
+    "email": "mariuca@client.example",
+    "phone": "0712 034 567",
+    "amount": "118.500",
+    "financing": "cash",
+    "payment_term_days": "30",
+    "consent": "y",
+}
+
+
+@pytest.fixture
+def prop(app: Flask) -> Property:
+    agency = make_agency()
+    return make_property(agency, make_user(agency).id)
+
+
+def path_of(prop: Property) -> str:
+    return f"/o/{offer_link_token(prop.id, prop.link_version)}"
+
+
+def hidden(page: str) -> dict[str, list[str]]:
+    """The hidden inputs of a page, as a browser would post them."""
+    found: dict[str, list[str]] = {}
+    for tag in re.findall(r"<input[^>]*type=\"hidden\"[^>]*>", page):
+        name, value = re.search(r'name="([^"]*)"', tag), re.search(r'value="([^"]*)"', tag)
+        if name:
+            found.setdefault(name.group(1), []).append(unescape(value.group(1)) if value else "")
+    return found
+
+
+def fill(client: FlaskClient, path: str, **values: str | list[str]) -> tuple[int, str]:
+    """Open the form, fill it in, ask for the review."""
+    stamp = hidden(client.get(path).get_data(as_text=True))["stamp"]
+    answer = client.post(path, data={**GOOD, "stamp": stamp, "step": "review", **values})
+    return answer.status_code, answer.get_data(as_text=True)
+
+
+def offers() -> int:
+    return db.session.scalar(select(func.count()).select_from(Offer)) or 0
+
+
+def test_an_offer_goes_from_form_over_review_to_receipt(client: FlaskClient, prop: Property) -> None:
+    status, review = fill(client, path_of(prop), message="Ne place mult. „Suntem” gata să semnăm.")
+    assert status == 200
+    assert "118.500" in review and "Măriuca Țepeș-Ionescu" in review and "+40 712 034 567" in review
+    assert offers() == 0
+    sent = client.post(path_of(prop), data={**hidden(review), "step": "send"})
+    assert sent.status_code == 303
+    receipt = client.get(sent.location)
+    assert receipt.status_code == 200
+    offer = db.session.scalars(select(Offer)).one()
+    page = receipt.get_data(as_text=True)
+    assert offer.reference in page and offer.commitment.hex() in page and "„Suntem”" in page
+    assert offer.amount_minor == 118_500_00
+    assert db.session.scalar(select(func.count()).select_from(Delivery)) == 2
+    assert db.session.scalar(select(func.count()).where(LedgerEntry.kind == "offer.submitted")) == 1
+    assert not client.get_cookie("bidflux")
+
+
+def test_everything_typed_is_kept_when_something_is_wrong(client: FlaskClient, prop: Property) -> None:
+    status, page = fill(client, path_of(prop), amount="o sută", message="Un mesaj <b>anume</b>", full_name="")
+    assert status == 422
+    assert 'value="o sută"' in page and "Un mesaj &lt;b&gt;anume&lt;/b&gt;" in page
+    assert 'value="mariuca@client.example"' in page
+    assert 'href="#amount"' in page and 'href="#full_name"' in page
+
+
+def test_a_resent_form_is_one_offer_and_other_content_is_another(client: FlaskClient, prop: Property) -> None:
+    _, review = fill(client, path_of(prop))
+    form = hidden(review)
+    first = client.post(path_of(prop), data={**form, "step": "send"})
+    again = client.post(path_of(prop), data={**form, "step": "send"})
+    assert first.location == again.location and offers() == 1
+    other = client.post(path_of(prop), data={**form, "amount": "119.000", "step": "send"})
+    assert other.status_code == 303 and other.location != first.location and offers() == 2
+
+
+def test_doubts_are_asked_about_and_answered_by_a_tick(client: FlaskClient, prop: Property) -> None:
+    status, page = fill(client, path_of(prop), email="ana@gmial.com", phone="+44 7700 900123", amount="125")
+    assert status == 422
+    assert "ana@gmail.com" in page
+    keys = [unescape(key) for key in re.findall(r'name="confirmed" value="([^"]*)"', page)]
+    assert len(keys) == 3
+    status, page = fill(
+        client, path_of(prop), email="ana@gmial.com", phone="+44 7700 900123", amount="125", confirmed=keys
+    )
+    assert status == 200
+    sent = client.post(path_of(prop), data={**hidden(page), "step": "send"})
+    assert sent.status_code == 303
+
+
+def test_change_brings_the_form_back_with_everything_in_it(client: FlaskClient, prop: Property) -> None:
+    _, review = fill(client, path_of(prop), conditions=["bank_approval", "home_sale"])
+    page = client.post(path_of(prop), data={**hidden(review), "step": "edit"})
+    text = page.get_data(as_text=True)
+    assert page.status_code == 200 and 'value="118.500"' in text
+    assert re.search(r'value="bank_approval"[^>]* checked', text)
+
+
+def test_mixed_financing_must_add_up(client: FlaskClient, prop: Property) -> None:
+    status, _ = fill(client, path_of(prop), financing="mixed", own_funds_amount="18.500", credit_amount="90.000")
+    assert status == 422
+    status, page = fill(client, path_of(prop), financing="mixed", own_funds_amount="18.500")
+    assert status == 200 and "100.000" in page
+
+
+def test_a_required_signature_is_enforced_by_the_server(client: FlaskClient, prop: Property) -> None:
+    signed = make_property(prop.agency_id, prop.agent_id, signature_required=True)
+    assert fill(client, path_of(signed))[0] == 422
+    status, review = fill(client, path_of(signed), signature_kind="typed", signature_typed="Măriuca Țepeș-Ionescu")
+    assert status == 200
+    sent = client.post(path_of(signed), data={**hidden(review), "step": "send"})
+    assert sent.status_code == 303
+    row = offer_by_id(db.session.scalars(select(Offer.id)).one())
+    assert row
+    document = open_offer(*row).document
+    assert document and document.terms["signature"]["text"] == "Măriuca Țepeș-Ionescu"
+
+
+def test_a_form_left_open_past_the_close_keeps_what_was_typed_to_copy(client: FlaskClient, prop: Property) -> None:
+    from app.ledger import SYSTEM
+    from app.services import properties
+
+    _, review = fill(client, path_of(prop), message="de păstrat")
+    properties.change(prop, {"accepts_offers": False}, by=SYSTEM)
+    late = client.post(path_of(prop), data={**hidden(review), "step": "send"})
+    text = late.get_data(as_text=True)
+    assert late.status_code == 410 and "de păstrat" in text and offers() == 0
+    assert "Ioana Ștefănescu" in text
+
+
+def test_hidden_fields_are_neither_shown_nor_taken(client: FlaskClient, prop: Property) -> None:
+    quiet = make_property(prop.agency_id, prop.agent_id, field_rules={"message": "hidden", "valid_until": "required"})
+    assert 'name="message"' not in client.get(path_of(quiet)).get_data(as_text=True)
+    assert fill(client, path_of(quiet), message="strecurat")[0] == 422
+    status, review = fill(client, path_of(quiet), message="strecurat", valid_until="2040-01-01")
+    assert status == 422
+    from datetime import date, timedelta
+
+    day = (date.today() + timedelta(days=20)).isoformat()
+    status, review = fill(client, path_of(quiet), message="strecurat", valid_until=day)
+    assert status == 200 and "strecurat" not in review.split("<form")[0]
+    client.post(path_of(quiet), data={**hidden(review), "step": "send"})
+    row = offer_by_id(db.session.scalars(select(Offer.id)).one())
+    assert row
+    document = open_offer(*row).document
+    assert document and document.terms["message"] is None
+
+
+def test_a_link_previews_with_title_and_picture_and_nothing_else(client: FlaskClient, prop: Property) -> None:
+    page = client.get(path_of(prop)).get_data(as_text=True)
+    tags = dict(re.findall(r'<meta property="og:(\w+)" content="([^"]*)"', page))
+    assert tags["title"] == prop.title
+    assert set(tags) <= {"title", "image", "type", "site_name"}
+
+
+def test_the_page_speaks_the_language_of_its_address(client: FlaskClient, prop: Property) -> None:
+    assert '<html lang="ro">' in client.get(path_of(prop)).get_data(as_text=True)
+    english = client.get("/en" + path_of(prop)).get_data(as_text=True)
+    assert '<html lang="en">' in english and f'action="/en{path_of(prop)}"' in english
