@@ -16,6 +16,7 @@ from app.config import Settings, load_settings
 from app.database import configure_engine
 from app.error_pages import register_errors
 from app.extensions import babel, csrf, db, login_manager, mail, migrate
+from app.faults import configure_faults
 from app.headers import register_headers
 from app.language import LanguagePrefix, choose_language
 from app.logs import configure_logs
@@ -30,6 +31,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     """The application, from settings or from the environment; raises `ConfigurationError` naming every fault."""
     settings = settings or load_settings()
     settings.data_dir.mkdir(parents=True, exist_ok=True)
+    configure_faults(settings)
     app = Flask(__name__)
     app.config.from_mapping(settings.flask())
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

@@ -13,6 +13,7 @@ from markupsafe import escape
 from werkzeug.exceptions import HTTPException
 
 from app.errors import DomainError, TooMany
+from app.faults import report
 
 log = structlog.get_logger(__name__)
 
@@ -73,6 +74,7 @@ def _http(error: HTTPException) -> Response:
 
 def _unexpected(error: Exception) -> Response:
     log.error("unexpected", error=type(error).__name__, request_id=g.get("request_id"), exc_info=_trace(error))
+    report(error)
     return answer(500)
 
 
