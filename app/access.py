@@ -58,6 +58,7 @@ class Policy:
     reads: tuple[RateLimitItem, ...]
     writes: tuple[RateLimitItem, ...]
     scope: str
+    records: str = ""
 
 
 @lru_cache
@@ -67,12 +68,21 @@ def rates(text: str) -> tuple[RateLimitItem, ...]:
 
 
 def policy(
-    guard: Guard, *, limit: str, writes: str | None = None, cache: Cache = Cache.NONE, scope: str = ""
+    guard: Guard,
+    *,
+    limit: str,
+    writes: str | None = None,
+    cache: Cache = Cache.NONE,
+    scope: str = "",
+    records: str = "",
 ) -> Callable[[View], View]:
-    """Declare a route. `limit` counts its reads, `writes` the rest, per address or signed-in person."""
+    """Declare a route. `limit` counts its reads, `writes` the rest, per address or signed-in person.
+
+    A GET changes nothing; `records` names what one writes down nevertheless.
+    """
 
     def declare(view: View) -> View:
-        declared = Policy(guard, cache, rates(limit), rates(writes or limit), scope or view.__name__)
+        declared = Policy(guard, cache, rates(limit), rates(writes or limit), scope or view.__name__, records)
         view.__dict__["policy"] = declared
         return view
 

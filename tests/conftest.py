@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import secrets
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,14 @@ from tests.pages import CheckedClient
 ROOT = Path(__file__).parent.parent
 SECRET = secrets.token_hex(32)
 KEYS = base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+def free_port() -> int:
+    """A port of the loopback that is free now; each test process takes its own."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def settings_for(data: Path, **environment: str) -> Settings:
@@ -62,7 +71,7 @@ def migrate(app: Flask) -> None:
 @pytest.fixture(scope="session")
 def valkey() -> Iterator[str]:
     """A real Valkey; its address."""
-    with ValkeyServer() as server:
+    with ValkeyServer(port=free_port()) as server:
         yield f"redis://127.0.0.1:{server.port}/0"
 
 

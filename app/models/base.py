@@ -6,7 +6,7 @@ import enum
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from sqlalchemy import DateTime, ForeignKeyConstraint, LargeBinary, MetaData, String, UniqueConstraint, Uuid
 from sqlalchemy.engine import Dialect
@@ -68,7 +68,12 @@ class Base(DeclarativeBase):
 
     __kept__: ClassVar[Keeping]
     metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map = {datetime: UtcDateTime(), bytes: LargeBinary(), uuid.UUID: Uuid(), str: String()}
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        datetime: UtcDateTime(),
+        bytes: LargeBinary(),
+        uuid.UUID: Uuid(),
+        str: String(),
+    }
 
 
 Id = Annotated[uuid.UUID, mapped_column(Uuid(), primary_key=True)]

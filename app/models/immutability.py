@@ -34,7 +34,8 @@ def _sqlite(table: Table, keeping: Keeping) -> Iterator[tuple[str, str]]:
     meets = " OR ".join(
         "(" + " AND ".join(f"{column} = NEW.{column}" for column in columns) + ")" for columns in keeping.unique
     )
-    when = f"BEFORE INSERT ON {table.name} WHEN EXISTS (SELECT 1 FROM {table.name} WHERE {meets})"
+    # Only names of our own tables and columns meet here.
+    when = f"BEFORE INSERT ON {table.name} WHEN EXISTS (SELECT 1 FROM {table.name} WHERE {meets})"  # noqa: S608  # nosec B608
     # The plain INSERT that meets a row must still fail as a uniqueness fault does.
     yield _sqlite_trigger(f"tr_{table.name}_replace", when, f"UNIQUE constraint failed: {table.name}", prefix="")
 
@@ -45,7 +46,9 @@ def _sqlite_trigger(name: str, when: str, what: str, prefix: str = "this table d
 
 FUNCTION = """
 CREATE FUNCTION bidflux_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN RAISE EXCEPTION 'this table does not change: %', TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation'; END $$
+BEGIN
+  RAISE EXCEPTION 'this table does not change: %', TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';
+END $$
 """
 
 
