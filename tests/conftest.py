@@ -1,4 +1,4 @@
-"""Real engines for every test: SQLite files, PostgreSQL, Valkey. Time and the outside world are all that is ever faked."""
+"""Real engines for every test: SQLite files, PostgreSQL, Valkey. Only time and the outside world are ever faked."""
 
 from __future__ import annotations
 

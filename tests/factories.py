@@ -28,7 +28,9 @@ def make_agency(name: str = "Casa Bună Imobiliare") -> uuid.UUID:
 def make_user(agency_id: uuid.UUID, role: str = "agent", **values: Any) -> User:
     """A user whose password is `PASSWORD`."""
     email = values.pop("email", f"{role}-{uuid.uuid4().hex[:8]}@agentie.example")
-    new = accounts.NewUser(email, values.pop("full_name", "Ioana Ștefănescu"), role=role, phone="+40712034567", **values)
+    new = accounts.NewUser(
+        email, values.pop("full_name", "Ioana Ștefănescu"), role=role, phone="+40712034567", **values
+    )
     return db.session.get_one(User, accounts.create_user(agency_id, new, PASSWORD))
 
 

@@ -19,7 +19,7 @@ UNLABELLED_TYPES = {"hidden", "submit", "button"}
 
 
 class CheckedClient(FlaskClient):
-    """Checks HTML answers: they parse, ids are unique, fields have labels, forms an action, one `h1`, nothing unsaved."""
+    """Checks HTML answers: valid, unique ids, labelled fields, forms with an action, one `h1`, nothing unsaved."""
 
     def open(self, *args: Any, **kwargs: Any) -> TestResponse:
         with self.application.app_context():  # a fresh one, as each request has outside tests

@@ -10,5 +10,8 @@ def test_works(either_app):
     from app.extensions import db
     from app.queries.ledger import verify_chain, offers_fault
 
-    assert verify_chain(db.session.get_one(Agency, a)) == (5 if 0 else verify_chain(db.session.get_one(Agency, a))[0], None)
+    assert verify_chain(db.session.get_one(Agency, a)) == (
+        5 if 0 else verify_chain(db.session.get_one(Agency, a))[0],
+        None,
+    )
     assert offers_fault(db.session.get_one(Agency, a)) is None

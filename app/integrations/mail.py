@@ -143,6 +143,22 @@ def _part(subtype: str, content: str | None) -> MIMENonMultipart:
     return part
 
 
+class _Dialled:
+    """Makes itself known before it dials, so that waiting for a greeting that never comes can be interrupted too."""
+
+    def __init__(self, connection: Connection, *args: Any, **options: Any) -> None:
+        connection.dialled = cast(smtplib.SMTP, self)
+        super().__init__(*args, **options)
+
+
+class _Smtp(_Dialled, smtplib.SMTP):
+    pass
+
+
+class _SmtpOverTls(_Dialled, smtplib.SMTP_SSL):
+    pass
+
+
 class Connection(flask_mail.Connection):
     """Flask-Mail's connection with time limits, checked certificates, reuse, and the server's own words as answer.
 
@@ -152,14 +168,15 @@ class Connection(flask_mail.Connection):
     def __init__(self, mail: Any) -> None:
         super().__init__(mail)
         self.used = 0.0
+        self.dialled: smtplib.SMTP | None = None
 
     def configure_host(self) -> smtplib.SMTP:
         mail, context = self.mail, ssl.create_default_context()
         host: smtplib.SMTP
         if mail.use_ssl:
-            host = smtplib.SMTP_SSL(mail.server, mail.port, timeout=TIMEOUT, context=context)
+            host = _SmtpOverTls(self, mail.server, mail.port, timeout=TIMEOUT, context=context)
         else:
-            host = smtplib.SMTP(mail.server, mail.port, timeout=TIMEOUT)
+            host = _Smtp(self, mail.server, mail.port, timeout=TIMEOUT)
         try:
             if mail.use_tls:
                 host.starttls(context=context)
@@ -214,7 +231,7 @@ class Connection(flask_mail.Connection):
 
     def interrupt(self) -> None:
         """From another thread: end the conversation under way; the thread that holds it gets `Broken`."""
-        host = self.host
+        host = self.dialled
         try:
             if host is not None and host.sock is not None:
                 host.sock.shutdown(socket.SHUT_RDWR)

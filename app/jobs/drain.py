@@ -113,7 +113,7 @@ class _Drain:
         wait(begun, timeout=GRACE)
         close_post(current_app, at_once=True)
         outcomes = [future.result() for future in begun if future.done()]
-        outcomes += [Outcome(self.held[future], "pending", now(), tried=False) for future in never]
+        outcomes += [Outcome(self.held[future], "pending", tried=False) for future in never]
         with housekeeping() as connection:
             record(connection, outcomes)
         self.accepted += sum(outcome.state == "delivered" for outcome in outcomes)

@@ -99,10 +99,9 @@ class Post:
 
     def _try(self, leased: Leased) -> Outcome:
         if self.away:
-            due = next_try_away(leased.owed.created_at, now(), 0)
-            return Outcome(leased, "pending", due, tried=False)
+            return Outcome(leased, "pending", tried=False)
         if leased.until - now() < LEAST_LEASE:
-            return Outcome(leased, "pending", now(), tried=False)
+            return Outcome(leased, "pending", tried=False)
         letter = compose(leased.owed)
         key = answer_key(leased.owed.agency_id, leased.owed.offer_id)
         db.session.rollback()  # no transaction stays open while the server thinks

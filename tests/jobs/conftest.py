@@ -7,8 +7,10 @@ import email
 import socket
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from email.message import EmailMessage
 from email.policy import default
 from typing import Any
@@ -16,9 +18,16 @@ from typing import Any
 import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from flask import Flask
+from sqlalchemy import select, update
 
+from app.clock import now
+from app.extensions import db
 from app.jobs import drain as drains
+from app.jobs import retries
 from app.jobs.post import close_post
+from app.models import Attempt, Delivery, Property
+from app.writing import housekeeping
+from tests import factories
 
 
 @dataclass
@@ -39,7 +48,7 @@ class Received:
     def body(self, kind: str = "plain") -> str:
         part = self.message.get_body((kind,))
         assert part is not None
-        return str(part.get_content())
+        return str(part.get_content()).replace("\r\n", "\n")
 
 
 class Mailbox:
@@ -138,14 +147,56 @@ def mailbox() -> Iterator[Mailbox]:
     box.stop()
 
 
-@pytest.fixture
-def smtp(app: Flask, mailbox: Mailbox) -> Iterator[Mailbox]:
-    """The server that the application's mail goes to."""
+def _served(app: Flask, mailbox: Mailbox) -> Iterator[Mailbox]:
     point(app, mailbox)
     drains.stopping.clear()
     yield mailbox
     drains.stopping.clear()
     close_post(app)
+
+
+@pytest.fixture
+def smtp(app: Flask, mailbox: Mailbox) -> Iterator[Mailbox]:
+    """The server that the application's mail goes to."""
+    yield from _served(app, mailbox)
+
+
+@pytest.fixture
+def either_smtp(either_app: Flask, mailbox: Mailbox) -> Iterator[Mailbox]:
+    """The same, for the application on both databases."""
+    yield from _served(either_app, mailbox)
+
+
+@pytest.fixture
+def prop(request: pytest.FixtureRequest) -> Property:
+    """A property of an agency with one agent, in whichever application the test runs."""
+    request.getfixturevalue("either_app" if "either_app" in request.fixturenames else "app")
+    agency = factories.make_agency()
+    return factories.make_property(agency, factories.make_user(agency).id)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refused letter is due again at once."""
+    monkeypatch.setattr(retries, "_spread", lambda _seconds: timedelta(0))
+
+
+def deliveries(offer_id: uuid.UUID | None = None) -> list[Delivery]:
+    """The deliveries as the database has them now."""
+    db.session.rollback()
+    wanted = select(Delivery).order_by(Delivery.template)
+    return list(db.session.scalars(wanted.filter_by(offer_id=offer_id) if offer_id else wanted))
+
+
+def attempts() -> list[Attempt]:
+    db.session.rollback()
+    return list(db.session.scalars(select(Attempt).order_by(Attempt.delivery_id, Attempt.n)))
+
+
+def change(**values: Any) -> None:
+    """Change every delivery behind the application's back, as time or a crash would."""
+    with housekeeping() as connection:
+        connection.execute(update(Delivery).values(**values))
 
 
 @pytest.fixture
@@ -155,3 +206,10 @@ def nobody() -> int:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
     return port
+
+
+def change_leases() -> None:
+    """Let every lease that is held run out."""
+    with housekeeping() as connection:
+        lapsed = now() - timedelta(seconds=1)
+        connection.execute(update(Delivery).where(Delivery.state == "leased").values(lease_until=lapsed))

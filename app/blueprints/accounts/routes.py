@@ -1,3 +1,91 @@
-from flask import Blueprint
+"""Signing in and out."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, redirect, request, session, url_for
+from flask_babel import gettext as _
+from flask_babel import ngettext
+from flask_login import current_user, login_user, logout_user
+from werkzeug.wrappers import Response as AnyResponse
+
+from app.access import Guard, caller_address, person, policy, rates
+from app.blueprints.accounts.forms import LoginForm, browser_name, local_path
+from app.errors import TooMany
+from app.fragments import page
+from app.models import User
+from app.ratelimits import hit, keyed
+from app.services.accounts import authenticate, end_session, find_session, start_session
 
 accounts = Blueprint("accounts", __name__)
+
+PER_ACCOUNT = rates("30/15 minute; 200/day")
+PER_ADDRESS = rates("100/15 minute; 1000/day")
+IN_ALL = rates("300/minute")
+
+
+@accounts.route("/login", methods=["GET", "POST"])
+@policy(Guard.PUBLIC, limit="120/minute", writes="120/minute")
+def login() -> AnyResponse:
+    """The form; POSTed with `email`, `password` and `next`."""
+    onward = local_path(request.values.get("next"))
+    if request.method == "GET":
+        return redirect(onward or url_for("offers.index"), 303) if current_user.is_authenticated else _form(onward)
+    form = LoginForm(request.form)
+    email, password = form.email.data or "", form.password.data or ""
+    try:
+        count_try(email)
+    except TooMany as error:
+        return _too_many(form, onward, error)
+    user = authenticate(email, password) if email and password else None
+    if user is None:
+        message = _("E-mail or password is wrong. Check both and try again.")
+        return _form(onward, form, message, 422)
+    _sign_in(user)
+    return redirect(onward or url_for("offers.index"), 303)
+
+
+@accounts.post("/logout")
+@policy(Guard.SIGNED_IN, limit="60/minute")
+def logout() -> AnyResponse:
+    """End this browser's session, in the table too."""
+    end_session(person().session_id, person().user.id)
+    logout_user()
+    session.clear()
+    return redirect(url_for("accounts.login"), 303)
+
+
+@accounts.get("/app")
+@accounts.get("/app/")
+@policy(Guard.SIGNED_IN, limit="300/minute")
+def start() -> AnyResponse:
+    """Where the dashboard begins."""
+    return redirect(url_for("offers.index"), 303)
+
+
+def count_try(email: str) -> None:
+    """Count a try at a password before it is hashed; raise `TooMany`."""
+    hit(PER_ACCOUNT, "login-account", keyed(email.strip().lower()))
+    hit(PER_ADDRESS, "login-address", keyed(caller_address()))
+    hit(IN_ALL, "login-all")
+
+
+def _sign_in(user: User) -> None:
+    """A new session under a new token: whatever the browser held before is gone."""
+    token = start_session(user, browser_name(request.headers.get("User-Agent", "")))
+    session.clear()
+    session.permanent = True
+    login_user(find_session(token))
+
+
+def _too_many(form: LoginForm, onward: str | None, error: TooMany) -> Response:
+    minutes = max(1, -(-min(error.retry_after, 900) // 60))
+    wait = ngettext("Wait %(num)d minute and try again.", "Wait %(num)d minutes and try again.", minutes)
+    message = _("Too many tries.") + " " + wait + " "
+    message += _("If you have forgotten your password, an administrator of your agency can set a new one.")
+    response = _form(onward, form, message, 429)
+    response.headers["Retry-After"] = str(error.retry_after)
+    return response
+
+
+def _form(onward: str | None, form: LoginForm | None = None, message: str = "", status: int = 200) -> Response:
+    return page("accounts/login.html", status=status, form=form or LoginForm(), onward=onward, message=message)
