@@ -177,3 +177,21 @@ def test_the_page_speaks_the_language_of_its_address(client: FlaskClient, prop: 
     assert '<html lang="ro">' in client.get(path_of(prop)).get_data(as_text=True)
     english = client.get("/en" + path_of(prop)).get_data(as_text=True)
     assert '<html lang="en">' in english and f'action="/en{path_of(prop)}"' in english
+
+
+def test_a_changed_property_or_agent_shows_at_once(client: FlaskClient, prop: Property) -> None:
+    from app.ledger import SYSTEM
+    from app.services import properties
+
+    path = path_of(prop)
+    assert "Mănăștur" in client.get(path).get_data(as_text=True)
+    properties.change(prop, {"title": "Casă cu livadă în Feleacu"}, by=SYSTEM)
+    assert "Casă cu livadă" in client.get(path).get_data(as_text=True)
+    db.session.execute(db.text("UPDATE user SET full_name = 'Radu Mihai'"))
+    db.session.commit()
+    assert "Radu Mihai" in client.get(path).get_data(as_text=True)
+
+
+def test_each_form_has_a_stamp_of_its_own(client: FlaskClient, prop: Property) -> None:
+    stamps = {hidden(client.get(path_of(prop)).get_data(as_text=True))["stamp"][0] for _ in range(3)}
+    assert len(stamps) == 3

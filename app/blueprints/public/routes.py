@@ -12,6 +12,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.access import Cache, Guard, caller_address, policy, rates
+from app.blueprints.public.blank_forms import BlankForms
 from app.blueprints.public.facts import facts
 from app.blueprints.public.forms import OfferForm
 from app.clock import now
@@ -34,6 +35,7 @@ from app.services.offers import Sending, submit
 public = Blueprint("public", __name__)
 csrf.exempt(public)  # no cookie speaks for the buyer; the form's signed stamp ties it to its link
 
+blank_forms = BlankForms()
 STATE_STATUS = {"not_open": 403, "closed": 410, "off": 410, "rotated": 410, "invalid": 404}
 SENDS_PER_LINK = rates("60/minute; 600/hour")
 
@@ -52,8 +54,7 @@ def offer(token: str) -> AnyResponse | str | tuple[str, int]:
     if request.method == "GET":
         if link.state != "open":
             return _link_page(link.state, link.property)
-        form = OfferForm(data={"replaces": request.args.get("replaces", "")[:20], "type": "person"}).bind(link.property)
-        return _form_page(link, token, form, _new_stamp(link.property))
+        return blank_forms.page(link.property, _new_stamp(link.property), lambda stamp: _blank(link, token, stamp))
     return _Submission(link, token).answer()
 
 
@@ -203,6 +204,11 @@ class _Submission:
             notice=texts.rules(language()),
             send_label=send_label,
         )
+
+
+def _blank(link: OpenedLink, token: str, stamp: str) -> str:
+    form = OfferForm(data={"replaces": request.args.get("replaces", "")[:20], "type": "person"}).bind(link.property)
+    return _form_page(link, token, form, stamp)
 
 
 def _new_stamp(prop: Property) -> str:
