@@ -15,7 +15,6 @@ CHECKS = {
     "lint": ["ruff", "check", "."],
     "types": ["mypy"],
     "layers": ["lint-imports"],
-    "template format": ["djlint", "--check", "--quiet", "app/templates"],
     "template lint": ["djlint", "--lint", "--quiet", "app/templates"],
     "security": ["bandit", "-q", "-c", "pyproject.toml", "-r", "app"],
     "translations": ["python", "tools/check_translations.py"],

@@ -98,7 +98,7 @@ def test_doubts_are_asked_about_and_answered_by_a_tick(client: FlaskClient, prop
     status, page = fill(client, path_of(prop), email="ana@gmial.com", phone="+44 7700 900123", amount="125")
     assert status == 422
     assert "ana@gmail.com" in page
-    keys = [unescape(key) for key in re.findall(r'name="confirmed" value="([^"]*)"', page)]
+    keys = [unescape(key) for key in re.findall(r'name="confirmed"\s+value="([^"]*)"', page)]
     assert len(keys) == 3
     status, page = fill(
         client, path_of(prop), email="ana@gmial.com", phone="+44 7700 900123", amount="125", confirmed=keys
