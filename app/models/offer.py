@@ -14,6 +14,8 @@ STATUSES = ("new", "viewed", "accepted", "rejected")
 FINANCING = ("cash", "credit", "mixed")
 SOURCES = ("link", "agent", "api")
 SIGNATURES = ("drawn", "typed")
+# What lists filter and sort by: columns of `Offer` that `OfferState` repeats.
+COPIED = ("property_id", "amount_minor", "currency", "financing", "term_days", "source", "signed", "submitted_at")
 FILE_KINDS = ("signature", "receipt")
 
 _STATUS = "('new', 'viewed', 'accepted', 'rejected')"

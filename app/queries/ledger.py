@@ -13,9 +13,9 @@ from app.clock import rfc3339
 from app.extensions import db
 from app.ledger import Fault, first_fault
 from app.models import Agency, LedgerEntry, Offer, OfferBody, OfferKey, OfferState
+from app.models.offer import COPIED
 from app.money import Money
 from app.offer_document import commitment, decode
-from app.services.offers import COPIED
 from app.vault import CannotOpen, Place, unpad, unseal
 
 BATCH = 2_000

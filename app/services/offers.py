@@ -31,6 +31,7 @@ from app.models import (
     Property,
     Submission,
 )
+from app.models.offer import COPIED
 from app.money import Money
 from app.offer_document import Document, Draft
 from app.representations import link_state, offer_json
@@ -210,9 +211,6 @@ def _offer_row(
         "previous_id": previous_id,
         "schema_no": offer_document.SCHEMA_NO,
     }
-
-
-COPIED = ("property_id", "amount_minor", "currency", "financing", "term_days", "source", "signed", "submitted_at")
 
 
 def _state_row(row: dict[str, Any]) -> dict[str, Any]:
