@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 
 class DomainError(Exception):
     """Something the rules refuse. `status` is its HTTP status, `title` a message id for translation."""
@@ -37,11 +39,11 @@ class LinkClosed(DomainError):
 
 
 class Invalid(DomainError):
-    """Input that cannot be accepted: field name to message ids."""
+    """Input that cannot be accepted: field name to messages, translated when they are shown."""
 
     status = 422
 
-    def __init__(self, errors: dict[str, list[str]]) -> None:
+    def __init__(self, errors: Mapping[str, Sequence[object]]) -> None:
         self.errors = errors
         super().__init__(", ".join(errors))
 

@@ -19,7 +19,7 @@ from babel.messages.pofile import read_po, write_po
 ROOT = Path(__file__).resolve().parent.parent
 PO = ROOT / "app" / "translations" / "ro" / "LC_MESSAGES" / "messages.po"
 MO = PO.with_suffix(".mo")
-KEYWORDS = ("_", "ngettext:1,2", "lazy_gettext")
+KEYWORDS = ("_", "_l", "ngettext:1,2", "lazy_gettext")
 CEDILLA = re.compile("[şţŞŢ]")
 PLACEHOLDER = re.compile(r"%\((\w+)\)[#0\- +]*[\d.*]*([a-zA-Z])|%(?:%|[sdifr])")
 
@@ -30,7 +30,7 @@ def extract() -> Catalog:
         template = Path(folder) / "messages.pot"
         keywords = [word for keyword in KEYWORDS for word in ("-k", keyword)]
         pybabel = [str(Path(sys.executable).parent / "pybabel"), "--quiet", "extract", "-F", "babel.cfg"]
-        subprocess.run([*pybabel, *keywords, "-o", str(template), "app"], cwd=ROOT, check=True)
+        subprocess.run([*pybabel, *keywords, "-o", str(template), "."], cwd=ROOT, check=True)
         return read_po(io.BytesIO(template.read_bytes()))
 
 

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import rfc8785
+from flask_babel import lazy_gettext
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -38,8 +39,8 @@ from app.representations import link_state, offer_json
 from app.vault import Place, blind, offer_key_place, pad, seal
 from app.writing import UnitOfWork, writing
 
-REPLACES_UNKNOWN = "We know no offer with this reference from you for this property"
-REPLACES_TAKEN = "That offer was already replaced or withdrawn; give the reference of the latest one"
+REPLACES_UNKNOWN = lazy_gettext("We know no offer with this reference from you for this property")
+REPLACES_TAKEN = lazy_gettext("That offer was already replaced or withdrawn; give the reference of the latest one")
 
 
 @dataclass(frozen=True, slots=True)

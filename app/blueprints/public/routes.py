@@ -170,7 +170,7 @@ class _Submission:
             return _link_page(closed.state, now_open.property if now_open else None, self._kept(draft))
         except Invalid as invalid:
             self.link = open_link(self.token) or self.link
-            self.form.add_errors({name: [_(message) for message in held] for name, held in invalid.errors.items()})
+            self.form.add_errors({name: [str(message) for message in held] for name, held in invalid.errors.items()})
             return self._show_form(), 422
         return redirect(url_for("public.receipt", token=receipt_token(sent.offer_id), sent=1), 303)
 
