@@ -11,7 +11,7 @@ from flask import Flask
 from app.clock import now
 from app.jobs import drain as drains
 from app.jobs.post import close_post
-from app.jobs.signals import on_stop
+from app.jobs.signals import on_stop, pause
 from app.wake import bell
 
 SWEEP_SECONDS = 5.0
@@ -31,7 +31,7 @@ def run_relay(app: Flask, stop: threading.Event | None = None) -> None:
                 sweep()
         except Exception as fault:
             log.error("sweep_failed", fault=type(fault).__name__)
-        stop.wait(SWEEP_SECONDS)
+        pause(stop, SWEEP_SECONDS)
     close_post(app, at_once=True)
     log.info("relay_stopped")
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from types import FrameType
 
 from app.jobs.drain import stopping
 
 
 def on_stop() -> threading.Event:
-    """An event that SIGTERM and SIGINT set, together with the drain's own. Where there is no main thread, only that."""
+    """The drain's own event, set by SIGTERM and SIGINT from now on. A second signal changes nothing."""
 
     def ask(_number: int, _frame: FrameType | None) -> None:
         stopping.set()
@@ -19,3 +20,11 @@ def on_stop() -> threading.Event:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, ask)
     return stopping
+
+
+def pause(stop: threading.Event, seconds: float) -> None:
+    """Sleep, or until asked to stop. Not `stop.wait`: a handler that sets an event its own thread is just locking
+    would wait for itself."""
+    until = time.monotonic() + seconds
+    while not stop.is_set() and (left := until - time.monotonic()) > 0:
+        time.sleep(min(0.1, left))

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import signal
-from types import FrameType
-
 import redis
 import structlog
 from flask import Flask, current_app
+from redis.client import Pipeline
 from rq import SimpleWorker
 from rq.exceptions import StopRequested
 from rq.serializers import JSONSerializer
@@ -15,9 +13,11 @@ from rq.worker import WorkerStatus
 
 from app.jobs.drain import drain, stopping
 from app.jobs.post import close_post
+from app.jobs.signals import on_stop, pause
 from app.wake import QUEUE, bell
 
 TTL_SECONDS = 30  # a connection that silently died is noticed after this long
+LISTEN_SECONDS = 1
 FIRST_WAIT, LONGEST_WAIT = 0.25, 2.0
 
 log = structlog.get_logger(__name__)
@@ -35,36 +35,30 @@ class Worker(SimpleWorker):
     def unsubscribe(self) -> None:
         pass
 
-    def request_stop(self, signum: int, frame: FrameType | None) -> None:
-        """Once is enough: the drain hands back what it holds. No call to Valkey, which may be why we are stopped."""
-        stopping.set()
-        signal.signal(signal.SIGINT, _exit)
-        signal.signal(signal.SIGTERM, _exit)
-        self._stop_requested = True
-        if self.get_state() != WorkerStatus.BUSY:
+    @property
+    def dequeue_timeout(self) -> int:
+        return LISTEN_SECONDS
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
+        """RQ's loop comes by here every second: the one place where a stop is heard.
+
+        RQ itself raises from its signal handler, which now and then lands where an exception is swallowed.
+        """
+        if stopping.is_set() and pipeline is None and self.get_state() != WorkerStatus.BUSY:
             raise StopRequested
+        super().heartbeat(timeout, pipeline)
 
     def _install_signal_handlers(self) -> None:
-        signal.signal(signal.SIGINT, self.request_stop)
-        signal.signal(signal.SIGTERM, self.request_stop)
-
-
-def _ask(_number: int, _frame: FrameType | None) -> None:
-    stopping.set()
-
-
-def _exit(_number: int, _frame: FrameType | None) -> None:
-    """A second signal changes nothing: stopping takes seconds, and Ctrl-C in a terminal often arrives twice."""
+        """They are set already, and stay over the lives of several workers."""
 
 
 def run_worker(app: Flask) -> None:
     """Work until SIGTERM or SIGINT. While Valkey is away, look for it every two seconds at most."""
     wait = FIRST_WAIT
+    on_stop()
     log.info("worker_started")
     with app.app_context():
         while not stopping.is_set():
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, _ask)
             try:
                 bell().connection.ping()
                 wait = FIRST_WAIT
@@ -72,7 +66,7 @@ def run_worker(app: Flask) -> None:
             except (StopRequested, redis.RedisError) as fault:
                 if not stopping.is_set():
                     log.warning("queue_away", error=type(fault).__name__)
-            stopping.wait(wait)
+            pause(stopping, wait)
             wait = min(wait * 2, LONGEST_WAIT)
         close_post(app, at_once=True)
     log.info("worker_stopped")

@@ -12,18 +12,18 @@ from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app import keys
 from app.access import Person
 from app.clock import now
-from app.errors import Invalid, NotFound
+from app.errors import Invalid
 from app.extensions import db
 from app.ids import new_id
 from app.ledger import SYSTEM, Actor
 from app.models import Agency, ApiKey, User, UserSession
-from app.models.agency import AGENT, OWNER
+from app.models.agency import AGENT
 from app.writing import housekeeping, writing
 
 SESSION_LIFE = timedelta(days=14)
@@ -33,8 +33,7 @@ API_KEY_PREFIX = "bfx_live_"
 TOO_SHORT = "Use at least 12 characters"
 TOO_LONG = "Use at most 256 characters"
 EMAIL_TAKEN = "Someone already signs in with this address"
-WRONG_PASSWORD = "This is not your present password"
-LAST_OWNER = "An agency needs at least one administrator"
+NOT_PRESENT = "This is not your present password"
 
 hasher = PasswordHasher()
 _NOBODY = hasher.hash(secrets.token_hex(16))
@@ -179,7 +178,7 @@ def check_present_password(user: User, password: str) -> None:
     try:
         hasher.verify(user.password_hash, password[: MAX_PASSWORD + 1])
     except (VerificationError, InvalidHashError):
-        raise Invalid({"present": [WRONG_PASSWORD]}) from None
+        raise Invalid({"present": [NOT_PRESENT]}) from None
 
 
 def change_user(user: User, values: Mapping[str, Any], *, by: Actor) -> None:
@@ -196,68 +195,6 @@ def change_agency(agency: Agency, values: Mapping[str, Any], *, by: Actor) -> No
     with writing(agency_id) as tx:
         tx.connection.execute(update(Agency).where(Agency.id == agency_id).values(**values))
         tx.record("agency.changed", agency_id, by, {"fields": sorted(values)})
-
-
-def users_of(agency_id: uuid.UUID) -> list[User]:
-    """Everybody who signs in, or once did: the active first, by name."""
-    query = select(User).where(User.agency_id == agency_id).order_by(User.active.desc(), User.full_name)
-    return list(db.session.scalars(query))
-
-
-def get_user(agency_id: uuid.UUID, user_id: uuid.UUID) -> User:
-    """One colleague; raises `NotFound`."""
-    found = db.session.scalar(select(User).where(User.agency_id == agency_id, User.id == user_id))
-    if found is None:
-        raise NotFound
-    return found
-
-
-def set_role(user: User, role: str, *, by: Actor) -> None:
-    """Make someone an owner or an agent; raises `Invalid` when no owner would be left."""
-    user_id, agency_id = user.id, user.agency_id
-    with writing(agency_id) as tx:
-        if role != OWNER:
-            _keep_an_owner(agency_id, user_id)
-        tx.connection.execute(update(User).where(User.id == user_id).values(role=role))
-        tx.record("user.role_changed", user_id, by, {"role": role})
-
-
-def deactivate(user: User, *, by: Actor) -> None:
-    """End all sessions and let nobody sign in as this person; raises `Invalid` for the last owner.
-
-    Hand their properties over first: mail about offers goes to whoever is responsible.
-    """
-    user_id, agency_id = user.id, user.agency_id
-    with writing(agency_id) as tx:
-        _keep_an_owner(agency_id, user_id)
-        tx.connection.execute(update(User).where(User.id == user_id).values(active=False))
-        tx.connection.execute(delete(UserSession).where(UserSession.user_id == user_id))
-        tx.record("user.deactivated", user_id, by)
-
-
-def _keep_an_owner(agency_id: uuid.UUID, leaving: uuid.UUID) -> None:
-    others = select(func.count()).select_from(User)
-    others = others.where(User.agency_id == agency_id, User.role == OWNER, User.active, User.id != leaving)
-    if not db.session.scalar(others):
-        raise Invalid({"role": [LAST_OWNER]})
-
-
-def api_keys_of(agency_id: uuid.UUID) -> list[ApiKey]:
-    """Newest first, the revoked among them."""
-    query = select(ApiKey).where(ApiKey.agency_id == agency_id).order_by(ApiKey.created_at.desc())
-    return list(db.session.scalars(query))
-
-
-def revoke_api_key(agency_id: uuid.UUID, key_id: uuid.UUID, *, by: Actor) -> None:
-    """Let a key open nothing any more; raises `NotFound`, and does nothing for one already revoked."""
-    mine = (ApiKey.agency_id == agency_id) & (ApiKey.id == key_id)
-    with writing(agency_id) as tx:
-        row = tx.connection.execute(select(ApiKey.revoked_at).where(mine)).one_or_none()
-        if row is None:
-            raise NotFound
-        if row.revoked_at is None:
-            tx.connection.execute(update(ApiKey).where(mine).values(revoked_at=tx.at))
-            tx.record("api_key.revoked", key_id, by)
 
 
 def create_api_key(agency_id: uuid.UUID, name: str, *, by: Actor) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import email
+import io
 import socket
 import threading
 import time
@@ -16,6 +17,7 @@ from email.policy import default
 from typing import Any
 
 import pytest
+import structlog
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from flask import Flask
 from sqlalchemy import select, update
@@ -197,6 +199,14 @@ def change(**values: Any) -> None:
     """Change every delivery behind the application's back, as time or a crash would."""
     with housekeeping() as connection:
         connection.execute(update(Delivery).values(**values))
+
+
+@pytest.fixture
+def said(app: Flask) -> io.StringIO:
+    """What the application logs."""
+    lines = io.StringIO()
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(lines))
+    return lines
 
 
 @pytest.fixture

@@ -1,3 +1,127 @@
-from flask import Blueprint
+"""The offers of an agency: the list, one offer, the answer to it, and the file."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import date
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, Response, abort, request, stream_with_context, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response as AnyResponse
+
+from app.access import Guard, get_offer, get_property, person, policy
+from app.blueprints.offers.forms import DecisionForm, read_filter
+from app.blueprints.offers.pages import offer_page, status_tabs, with_filter
+from app.clock import now
+from app.errors import Conflict, IllegalTransition
+from app.fragments import done, page
+from app.htmx import is_full_view, wants_block
+from app.presentation import label
+from app.queries import offer_list
+from app.queries.offers import open_offer
+from app.queries.property_list import property_choices
+from app.services import decisions, exports
 
 offers = Blueprint("offers", __name__)
+
+
+@offers.get("/app/offers")
+@policy(Guard.SIGNED_IN, limit="600/minute")
+def index() -> Response:
+    """The list; its address holds filter and place."""
+    chosen, by = read_filter(request.args), person()
+    after, before = (offer_list.Cursor.read(request.args.get(name)) for name in ("after", "before"))
+    shown = offer_list.list_offers(by, chosen, after=after, before=before)
+    return page(
+        "offers/index.html",
+        "offer_list",
+        chosen=chosen,
+        shown=shown,
+        tabs=status_tabs(chosen, offer_list.count_by_status(by, chosen)),
+        newer_url=with_filter(chosen, before=shown.newer) if shown.newer else None,
+        older_url=with_filter(chosen, after=shown.older) if shown.older else None,
+        properties=property_choices(by),
+        today=today(),
+    )
+
+
+@offers.get("/app/offers.csv")
+@policy(Guard.SIGNED_IN, limit="20/minute", records="who took out which offers, before the first row leaves")
+def export_csv() -> Response:
+    """The offers of a filter as a file. HEAD and prefetches take nothing, and record nothing."""
+    chosen, by = read_filter(request.args), person()
+    zone, rows = by.agency.zone, offer_list.all_offers(by, chosen)
+    if is_full_view():
+        exports.record_export(chosen, by=by)
+        file = stream_with_context(exports.offers_csv(rows, zone))
+    else:
+        file = iter(())
+    name = f"{_('offers')}-{today().isoformat()}.csv"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(file, content_type="text/csv; charset=utf-8", headers=headers)
+
+
+@offers.get("/app/offers/<uuid:offer_id>")
+@policy(Guard.SIGNED_IN, limit="600/minute", records="a person's full view of an offer")
+def show(offer_id: uuid.UUID) -> Response:
+    """One offer with everything it holds."""
+    offer, _state = get_offer(person(), offer_id)
+    if is_full_view():
+        decisions.view(offer, by=person())
+    return _offer(offer_id)
+
+
+@offers.post("/app/offers/<uuid:offer_id>/status")
+@policy(Guard.SIGNED_IN, limit="120/minute")
+def decide(offer_id: uuid.UUID) -> AnyResponse:
+    """Set where the agent stands with the offer, as it was when they looked."""
+    offer, _state = get_offer(person(), offer_id, write=True)
+    form = DecisionForm(request.form)
+    if not form.validate():
+        return _offer(offer_id, 422, form=form)
+    status = str(form.status.data)
+    try:
+        decisions.decide(
+            offer.id,
+            offer.agency_id,
+            status,
+            by=person().actor,
+            reason=(form.reason.data or "").strip() or None,
+            version=form.version.data,
+            notify_bidder=bool(form.notify_bidder.data),
+        )
+    except IllegalTransition:
+        return _offer(offer_id, 409, form=form, problem=_("This offer cannot be set to that status any more."))
+    except Conflict:
+        problem = _("Someone changed this offer just before you. Look at it again, then decide.")
+        return _offer(offer_id, 409, form=form, problem=problem)
+    message = _("Saved: %(status)s", status=label("status", status).lower())
+    if wants_block():
+        return _offer(offer_id, toast=message)
+    return done(url_for("offers.show", offer_id=offer_id) if status != "new" else url_for("offers.index"), message)
+
+
+@offers.get("/app/offers/<uuid:offer_id>/signature")
+@policy(Guard.SIGNED_IN, limit="600/minute")
+def signature(offer_id: uuid.UUID) -> Response:
+    """The drawn signature as a picture."""
+    image = open_offer(*get_offer(person(), offer_id)).signature_image
+    if image is None:
+        abort(404)
+    return Response(image, mimetype="image/png")
+
+
+def _offer(offer_id: uuid.UUID, status: int = 200, *, toast: str = "", **context: Any) -> Response:
+    """The page of an offer as it is now, or its block."""
+    by = person()
+    opened = open_offer(*get_offer(by, offer_id))
+    prop = get_property(by, opened.offer.property_id)
+    context = {"form": DecisionForm(), "problem": "", **context, **offer_page(by, opened, prop, today())}
+    return page("offers/show.html", "offer_view", status, toast=toast, **context)
+
+
+def today() -> date:
+    """The day it is at the agency."""
+    return now().astimezone(ZoneInfo(person().agency.zone)).date()

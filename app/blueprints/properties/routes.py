@@ -1,3 +1,162 @@
-from flask import Blueprint
+"""The properties of an agency: the list, one with its link and offers, and what can be changed about it."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from flask import Blueprint, Response, abort, redirect, request, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response as AnyResponse
+
+from app.access import Cache, Guard, get_property, person, policy
+from app.blueprints.offers.routes import today
+from app.blueprints.properties.saving import PropertySaving
+from app.blueprints.properties.sharing import qr_file, share
+from app.errors import IllegalTransition
+from app.fragments import done, page
+from app.htmx import wants_block
+from app.language import language
+from app.queries import offer_list, property_list
+from app.queries.offers import link_photo
+from app.queries.timeline import property_steps
+from app.representations import offer_url
+from app.services import properties as service
 
 properties = Blueprint("properties", __name__)
+SHOWN_OFFERS = 10
+
+
+@properties.get("/app/properties")
+@policy(Guard.SIGNED_IN, limit="600/minute")
+def index() -> Response:
+    """The list; `q` searches, `archived=1` shows what was put away."""
+    q, archived = request.args.get("q", "")[:100], request.args.get("archived") == "1"
+    number = max(1, min(request.args.get("page", 1, type=int), 10_000))
+    shown = property_list.list_properties(person(), q=q, archived=archived, number=number)
+    return page("properties/index.html", "property_list", shown=shown, q=q, archived=archived)
+
+
+@properties.route("/app/properties/new", methods=["GET", "POST"])
+@policy(Guard.SIGNED_IN, limit="300/minute", writes="60/minute", scope="property-new")
+def new() -> AnyResponse:
+    """The form of a new property."""
+    saving = PropertySaving(person(), None)
+    if request.method == "GET":
+        return saving.form_page()
+    if (property_id := saving.save()) is None:
+        return saving.form_page(saving.status)
+    return done(url_for("properties.show", property_id=property_id), _("The property is saved"))
+
+
+@properties.get("/app/properties/<uuid:property_id>")
+@policy(Guard.SIGNED_IN, limit="600/minute", scope="property")
+def show(property_id: uuid.UUID) -> Response:
+    """One property: facts, link, offers, history."""
+    return _property(property_id)
+
+
+@properties.get("/app/properties/external/<path:external_id>")
+@policy(Guard.SIGNED_IN, limit="600/minute")
+def external(external_id: str) -> AnyResponse:
+    """Where a CRM's own id leads."""
+    found = property_list.property_by_external_id(person(), external_id)
+    return redirect(url_for("properties.show", property_id=found), 303)
+
+
+@properties.route("/app/properties/<uuid:property_id>/edit", methods=["GET", "POST"])
+@policy(Guard.SIGNED_IN, limit="300/minute", writes="60/minute", scope="property-edit")
+def edit(property_id: uuid.UUID) -> AnyResponse:
+    """The form of a property, as it was when it was opened."""
+    saving = PropertySaving(person(), get_property(person(), property_id, write=True))
+    if request.method == "GET":
+        return saving.form_page()
+    if saving.save() is None:
+        return saving.form_page(saving.status)
+    return done(url_for("properties.show", property_id=property_id), _("The property is saved"))
+
+
+@properties.post("/app/properties/<uuid:property_id>/accepts")
+@policy(Guard.SIGNED_IN, limit="120/minute")
+def accepts(property_id: uuid.UUID) -> AnyResponse:
+    """Turn the link on (`on=1`) or off."""
+    prop, on = get_property(person(), property_id, write=True), request.form.get("on") == "1"
+    if on and (prop.archived_at or prop.transaction_type != "sale"):
+        raise IllegalTransition
+    service.change(prop, {"accepts_offers": on}, by=person().actor)
+    message = _("The link takes offers") if on else _("The link is off")
+    if wants_block():
+        return _property(property_id, toast=message)
+    return done(url_for("properties.show", property_id=property_id), message)
+
+
+@properties.route("/app/properties/<uuid:property_id>/link", methods=["GET", "POST"])
+@policy(Guard.SIGNED_IN, limit="300/minute", writes="30/minute", scope="property-link")
+def rotate(property_id: uuid.UUID) -> AnyResponse:
+    """A new link: the warning, and what its button does."""
+    prop = get_property(person(), property_id, write=True)
+    if request.method == "GET":
+        return page("properties/confirm.html", property=prop, action="rotate")
+    service.rotate_link(prop, by=person().actor)
+    message = _("The property has a new link. The old one has stopped.")
+    return done(url_for("properties.show", property_id=property_id), message)
+
+
+@properties.route("/app/properties/<uuid:property_id>/archive", methods=["GET", "POST"])
+@policy(Guard.SIGNED_IN, limit="300/minute", writes="30/minute", scope="property-archive")
+def archive(property_id: uuid.UUID) -> AnyResponse:
+    """Putting a property away: the warning, and what its button does."""
+    prop = get_property(person(), property_id, write=True)
+    if request.method == "GET":
+        return page("properties/confirm.html", property=prop, action="archive")
+    service.archive(prop, by=person().actor)
+    return done(url_for("properties.show", property_id=property_id), _("The property is archived"))
+
+
+@properties.get("/app/properties/<uuid:property_id>/photo")
+@policy(Guard.SIGNED_IN, limit="1200/minute", cache=Cache.PRIVATE_FOREVER, scope="property-photo")
+def photo(property_id: uuid.UUID) -> Response:
+    """The picture; its address names its version."""
+    picture = link_photo(get_property(person(), property_id))
+    if picture is None:
+        abort(404)
+    return Response(picture.body, mimetype=picture.mime)
+
+
+@properties.get("/app/properties/<uuid:property_id>/qr.<any(svg, png):kind>")
+@policy(Guard.SIGNED_IN, limit="120/minute")
+def qr(property_id: uuid.UUID, kind: str) -> Response:
+    """The link as a QR code, to keep or print."""
+    prop = get_property(person(), property_id)
+    if not prop.accepts_offers:
+        abort(404)
+    mimetype = "image/svg+xml" if kind == "svg" else "image/png"
+    headers = {"Content-Disposition": f'attachment; filename="bidflux-{prop.id.hex[-8:]}.{kind}"'}
+    return Response(qr_file(offer_url(prop), kind), mimetype=mimetype, headers=headers)
+
+
+@properties.get("/app/properties/<uuid:property_id>/card")
+@policy(Guard.SIGNED_IN, limit="120/minute", scope="property-card")
+def card(property_id: uuid.UUID) -> Response:
+    """A card of A6 to print."""
+    prop = get_property(person(), property_id)
+    if not prop.accepts_offers:
+        abort(404)
+    return page("properties/card.html", property=prop, share=share(prop, language()))
+
+
+def _property(property_id: uuid.UUID, *, toast: str = "") -> Response:
+    """The page of a property as it is now, or its block."""
+    by = person()
+    prop = get_property(by, property_id)
+    chosen = offer_list.OfferFilter(property_id=prop.id)
+    context: dict[str, Any] = {
+        "property": prop,
+        "may_change": by.is_owner or prop.agent_id == by.user.id,
+        "share": share(prop, language()),
+        "shown": offer_list.list_offers(by, chosen, limit=SHOWN_OFFERS),
+        "counts": offer_list.count_by_status(by, chosen),
+        "steps": property_steps(by.agency_id, prop.id),
+        "today": today(),
+    }
+    return page("properties/show.html", "property_view", toast=toast, **context)

@@ -1,3 +1,191 @@
-from flask import Blueprint
+"""Settings: one's own, and, for owners, the agency's, its people's and its keys'."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from typing import Any
+
+from flask import Blueprint, Response, request, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response as AnyResponse
+from wtforms import Form
+
+from app.access import Guard, person, policy
+from app.blueprints.accounts.routes import count_try
+from app.blueprints.settings.forms import ZONES, AgencyForm, ApiKeyForm, PasswordForm, ProfileForm, UserForm, phone_of
+from app.contacts import show_phone
+from app.errors import Invalid, NotFound, TooMany
+from app.fragments import done, page
+from app.models.agency import ROLES
+from app.representations import base_url
+from app.services import accounts, staff
 
 settings = Blueprint("settings", __name__)
+
+
+@settings.route("/app/settings", methods=["GET", "POST"])
+@policy(Guard.SIGNED_IN, limit="300/minute", writes="60/minute", scope="settings")
+def profile() -> AnyResponse:
+    """One's own name, phone and language; beside them password and sessions."""
+    if request.method == "GET":
+        return _profile()
+    form = ProfileForm(request.form)
+    if not form.validate():
+        return _profile(422, form=form)
+    accounts.change_user(person().user, form.values(), by=person().actor)
+    return done(url_for("settings.profile"), _("Saved"))
+
+
+@settings.post("/app/settings/password")
+@policy(Guard.SIGNED_IN, limit="20/minute")
+def password() -> AnyResponse:
+    """A new password; every other session ends."""
+    form, user = PasswordForm(request.form), person().user
+    if not form.validate():
+        return _profile(422, password_form=form)
+    try:
+        count_try(user.email)
+        accounts.check_present_password(user, form.present.data)
+        accounts.set_password(user, form.password.data, by=person().actor, keep_session=person().session_id)
+    except TooMany:
+        form.present.errors = [_("Too many tries. Wait 15 minutes and try again.")]
+        return _profile(429, password_form=form)
+    except Invalid as invalid:
+        return _profile(422, password_form=_refused(form, invalid))
+    return done(url_for("settings.profile"), _("The password is changed and your other sessions have ended"))
+
+
+@settings.post("/app/settings/sessions/<uuid:session_id>/end")
+@policy(Guard.SIGNED_IN, limit="60/minute")
+def end_session(session_id: uuid.UUID) -> AnyResponse:
+    """Sign one browser out."""
+    accounts.end_session(session_id, person().user.id)
+    return done(url_for("settings.profile"), _("The session has ended"))
+
+
+@settings.route("/app/settings/agency", methods=["GET", "POST"])
+@policy(Guard.OWNER, limit="300/minute", writes="60/minute", scope="settings-agency")
+def agency() -> AnyResponse:
+    """What buyers read of the agency, its zone, and who may read what."""
+    held = person().agency
+    if request.method == "GET":
+        fields = {name: getattr(held, name) for name in ("name", "email", "zone", "colleagues_read")}
+        form = AgencyForm(data={**fields, "phone": show_phone(held.phone) if held.phone else ""})
+        return page("settings/agency.html", form=form, zones=ZONES)
+    form = AgencyForm(request.form)
+    if not form.validate():
+        return page("settings/agency.html", status=422, form=form, zones=ZONES)
+    accounts.change_agency(held, form.values(), by=person().actor)
+    return done(url_for("settings.agency"), _("Saved"))
+
+
+@settings.route("/app/settings/users", methods=["GET", "POST"])
+@policy(Guard.OWNER, limit="300/minute", writes="60/minute", scope="settings-users")
+def users() -> AnyResponse:
+    """Who signs in. A new person's first password is shown in the answer, this once."""
+    if request.method == "GET":
+        return _users()
+    form = UserForm(request.form)
+    if not form.validate():
+        return _users(422, form=form)
+    new = accounts.NewUser(form.email.data, form.full_name.data, role=form.role.data, phone=phone_of(form.phone))
+    first = secrets.token_urlsafe(12)
+    try:
+        accounts.create_user(person().agency_id, new, first, by=person().actor)
+    except Invalid as invalid:
+        return _users(422, form=_refused(form, invalid))
+    return _users(shown=(new.full_name, new.email, first))
+
+
+@settings.post("/app/settings/users/<uuid:user_id>/role")
+@policy(Guard.OWNER, limit="60/minute")
+def role(user_id: uuid.UUID) -> AnyResponse:
+    """Make someone an administrator or an agent."""
+    user, wanted = staff.get_user(person().agency_id, user_id), request.form.get("role", "")
+    if wanted not in ROLES:
+        raise NotFound
+    try:
+        staff.set_role(user, wanted, by=person().actor)
+    except Invalid as invalid:
+        return _users(422, problem=_problem(invalid))
+    return done(url_for("settings.users"), _("Saved"))
+
+
+@settings.post("/app/settings/users/<uuid:user_id>/password")
+@policy(Guard.OWNER, limit="20/minute")
+def user_password(user_id: uuid.UUID) -> AnyResponse:
+    """A new first password for someone who forgot theirs, shown this once; their sessions end."""
+    user, first = staff.get_user(person().agency_id, user_id), secrets.token_urlsafe(12)
+    name, email = user.full_name, user.email
+    accounts.set_password(user, first, by=person().actor)
+    return _users(shown=(name, email, first))
+
+
+@settings.route("/app/settings/users/<uuid:user_id>/deactivate", methods=["GET", "POST"])
+@policy(Guard.OWNER, limit="300/minute", writes="60/minute", scope="settings-deactivate")
+def deactivate(user_id: uuid.UUID) -> AnyResponse:
+    """Let someone sign in no more: the warning, and what its button does."""
+    user = staff.get_user(person().agency_id, user_id)
+    if request.method == "GET":
+        return page("settings/deactivate.html", user=user)
+    try:
+        staff.deactivate(user, heir=person().user.id, by=person().actor)
+    except Invalid as invalid:
+        return _users(422, problem=_problem(invalid))
+    return done(url_for("settings.users"), _("This person can no longer sign in"))
+
+
+@settings.route("/app/settings/api", methods=["GET", "POST"])
+@policy(Guard.OWNER, limit="300/minute", writes="30/minute", scope="settings-api")
+def api() -> AnyResponse:
+    """Keys for the CRM. A new one is shown in the answer, this once."""
+    if request.method == "GET":
+        return _api()
+    form = ApiKeyForm(request.form)
+    if not form.validate():
+        return _api(422, form=form)
+    key = accounts.create_api_key(person().agency_id, form.name.data, by=person().actor)
+    return _api(key=key)
+
+
+@settings.post("/app/settings/api/<uuid:key_id>/revoke")
+@policy(Guard.OWNER, limit="60/minute")
+def revoke(key_id: uuid.UUID) -> AnyResponse:
+    """Let a key open nothing any more."""
+    staff.revoke_api_key(person().agency_id, key_id, by=person().actor)
+    return done(url_for("settings.api"), _("The key is revoked"))
+
+
+def _profile(status: int = 200, **forms: Form) -> Response:
+    user = person().user
+    held = {
+        "full_name": user.full_name,
+        "phone": show_phone(user.phone) if user.phone else "",
+        "language": user.language,
+    }
+    context: dict[str, Any] = {"form": ProfileForm(data=held), "password_form": PasswordForm(), **forms}
+    sessions = accounts.sessions_of(user.id)
+    return page("settings/profile.html", status=status, sessions=sessions, here=person().session_id, **context)
+
+
+def _users(status: int = 200, **context: Any) -> Response:
+    context = {"form": UserForm(), "shown": None, "problem": "", **context}
+    return page("settings/users.html", status=status, users=staff.users_of(person().agency_id), **context)
+
+
+def _api(status: int = 200, **context: Any) -> Response:
+    context = {"form": ApiKeyForm(), "key": None, **context}
+    held = staff.api_keys_of(person().agency_id)
+    return page("settings/api.html", status=status, keys=held, api_url=f"{base_url()}/api/crm", **context)
+
+
+def _refused(form: Form, invalid: Invalid) -> Form:
+    """The form with what the service refused, in the reader's language."""
+    for name, messages in invalid.errors.items():
+        form[name].errors = [*form[name].errors, *(_(message) for message in messages)]
+    return form
+
+
+def _problem(invalid: Invalid) -> str:
+    return " ".join(_(message) for messages in invalid.errors.values() for message in messages)

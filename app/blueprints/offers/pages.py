@@ -1,0 +1,82 @@
+"""What the pages of offers show beside the rows themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from urllib.parse import quote
+
+from flask import url_for
+from flask_babel import gettext as _
+
+from app.access import Person
+from app.language import language
+from app.models import Property
+from app.models.offer import STATUSES
+from app.money import Money
+from app.offer_document import Document
+from app.offer_sections import sections
+from app.presentation import label, show_percent
+from app.queries.offer_list import OfferFilter
+from app.queries.offers import OpenedOffer
+from app.queries.timeline import chain_of, mails_owed, offer_steps
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """One status as a link, with how many it shows."""
+
+    text: str
+    count: int
+    url: str
+    current: bool
+
+
+def with_filter(chosen: OfferFilter, **place: object) -> str:
+    """The list's address with this filter, at `after` or `before`."""
+    return url_for("offers.index", **chosen.named(), **{name: str(value) for name, value in place.items()})
+
+
+def status_tabs(chosen: OfferFilter, counts: dict[str, int]) -> list[Tab]:
+    others = {name: value for name, value in chosen.named().items() if name != "status"}
+    tabs = [Tab(_("All"), counts[""], url_for("offers.index", **others), chosen.status is None)]
+    for status in STATUSES:
+        url = url_for("offers.index", status=status, **others)
+        tabs.append(Tab(label("status", status), counts[status], url, chosen.status == status))
+    return tabs
+
+
+def offer_page(by: Person, opened: OpenedOffer, prop: Property, today: date) -> dict[str, Any]:
+    """The context of an offer's page."""
+    offer, state, document = opened.offer, opened.state, opened.document
+    asking = document.body["property"]["asking_price"] if document else None
+    lapsed = offer.valid_until is not None and offer.valid_until < today
+    return {
+        "offer": offer,
+        "state": state,
+        "property": prop,
+        "amount": Money(offer.amount_minor, offer.currency),
+        "percent": show_percent(offer.amount_minor, offer.asking_minor) if offer.asking_minor else "",
+        "bidder": document.bidder if document else None,
+        "sections": sections(document.terms, asking) if document else [],
+        "signature": document.terms["signature"] if document else None,
+        "contact": contact_links(opened, document, prop) if document else None,
+        "lapsed": lapsed and state.status in {"new", "viewed"},
+        "may_decide": by.is_owner or prop.agent_id == by.user.id,
+        "steps": offer_steps(offer),
+        "mails": mails_owed(offer),
+        "chain": chain_of(offer),
+    }
+
+
+def contact_links(opened: OpenedOffer, document: Document, prop: Property) -> dict[str, str]:
+    """Ways to the bidder, each beginning with who writes about what."""
+    bidder = document.bidder
+    subject = _("Your offer %(reference)s", reference=opened.offer.reference)
+    about = f"{subject}: {prop.local_title(language())}"
+    return {
+        "phone": f"tel:{bidder.phone}",
+        "whatsapp": f"https://wa.me/{bidder.phone.lstrip('+')}?text={quote(about)}",
+        "email": f"mailto:{quote(bidder.email, safe='@+')}?subject={quote(about)}",
+    }

@@ -1,0 +1,115 @@
+"""The form of a property. Everything is text until `PropertyReader` has read it: what was typed is shown again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask_babel import lazy_gettext as _l
+from wtforms import BooleanField, FileField, Form, SelectField, StringField, TextAreaField
+from wtforms.fields.choices import SelectChoice
+
+from app.language import language
+from app.models import Property
+from app.money import NBSP, Money, show
+from app.presentation import LABELS
+
+LOCAL = "%Y-%m-%dT%H:%M"
+# What each rule of a property speaks of, as the buyer reads it.
+RULED = {
+    "valid_until": _l("Valid until"),
+    "advance": _l("Advance"),
+    "conditions": _l("Conditions"),
+    "precontract_date": _l("Preferred date of the pre-contract"),
+    "deed_date": _l("Preferred date of the deed"),
+    "co_buyers": _l("Co-buyers"),
+    "type": _l("Buying as a company"),
+    "represented_by": _l("Represented by"),
+    "payment_term_note": _l("Note on the payment term"),
+    "message": _l("Message"),
+}
+RULES = {"optional": _l("Optional"), "required": _l("Required"), "hidden": _l("Hidden")}
+
+
+def _choices(pairs: Iterable[tuple[str, Any]]) -> list[SelectChoice]:
+    return [SelectChoice(value, text) for value, text in pairs]
+
+
+def _rule(text: Any) -> SelectField:
+    return SelectField(text, choices=_choices(RULES.items()), validate_choice=False)
+
+
+class PropertyForm(Form):
+    title = StringField(_l("Title"))
+    title_en = StringField(_l("Title in English"), description=_l("Shown to buyers who read the page in English."))
+    description = TextAreaField(_l("Description"))
+    description_en = TextAreaField(_l("Description in English"))
+    property_type = SelectField(
+        _l("Type"), choices=_choices(LABELS["property_type"].items()), default="apartment", validate_choice=False
+    )
+    external_id = StringField(_l("CRM id"), description=_l("The id of this property in your CRM."))
+    agent_id = SelectField(_l("Responsible agent"), validate_choice=False)
+    address = StringField(_l("Street and number"))
+    show_exact_address = BooleanField(_l("Show street and number to buyers"))
+    zone = StringField(_l("Neighbourhood"))
+    city = StringField(_l("Town"))
+    county = StringField(_l("County"))
+    usable_area_sqm = StringField(_l("Usable area"))
+    built_area_sqm = StringField(_l("Built area"))
+    land_area_sqm = StringField(_l("Land"))
+    rooms = StringField(_l("Rooms"))
+    asking_price = StringField(_l("Asking price"), description=_l("Leave it empty when no price is shown."))
+    currency = SelectField(
+        _l("Currency"), choices=_choices([("EUR", "EUR"), ("RON", "RON")]), default="EUR", validate_choice=False
+    )
+    price_vat = SelectField(
+        _l("VAT"), choices=_choices([("", _l("Not said")), *LABELS["price_vat"].items()]), validate_choice=False
+    )
+    buyer_commission = StringField(_l("Buyer's commission"), description=_l("As the buyer reads it: 2% + VAT, or 0%."))
+    accepts_offers = BooleanField(_l("Accept offers through the link"))
+    offers_open_at = StringField(_l("Offers from"), description=_l("Empty: at once."))
+    offers_close_at = StringField(_l("Offers until"), description=_l("Empty: until you turn the link off."))
+    signature_required = BooleanField(_l("Ask the buyer to sign the offer"))
+    rule_valid_until = _rule(RULED["valid_until"])
+    rule_advance = _rule(RULED["advance"])
+    rule_conditions = _rule(RULED["conditions"])
+    rule_precontract_date = _rule(RULED["precontract_date"])
+    rule_deed_date = _rule(RULED["deed_date"])
+    rule_co_buyers = _rule(RULED["co_buyers"])
+    rule_type = _rule(RULED["type"])
+    rule_represented_by = _rule(RULED["represented_by"])
+    rule_payment_term_note = _rule(RULED["payment_term_note"])
+    rule_message = _rule(RULED["message"])
+    photo = FileField(_l("Photo"), description=_l("JPEG, PNG or WebP, at most 10 MB."))
+    remove_photo = BooleanField(_l("Remove the present photo"))
+
+    def rule_fields(self) -> list[SelectField]:
+        return [self[f"rule_{name}"] for name in RULED]
+
+    def add_errors(self, errors: dict[str, list[str]]) -> None:
+        for name, messages in errors.items():
+            self[name].errors = [*self[name].errors, *messages]
+
+
+def values_of(prop: Property, zone: str) -> dict[str, Any]:
+    """A property as the form shows it."""
+    same = (
+        "title", "title_en", "description", "description_en", "property_type", "external_id", "address",
+        "show_exact_address", "zone", "city", "county", "currency", "price_vat", "buyer_commission",
+        "accepts_offers", "signature_required",
+    )  # fmt: skip
+    numbers = ("usable_area_sqm", "built_area_sqm", "land_area_sqm", "rooms")
+    moments = ("offers_open_at", "offers_close_at")
+    price = show(Money(prop.asking_minor, prop.currency), language()) if prop.asking_minor else ""
+    return {
+        **{name: getattr(prop, name) for name in same},
+        **{name: str(getattr(prop, name) or "") for name in numbers},
+        **{
+            name: at.astimezone(ZoneInfo(zone)).strftime(LOCAL) if (at := getattr(prop, name)) else ""
+            for name in moments
+        },
+        **{f"rule_{name}": prop.field_rules.get(name, "optional") for name in RULED},
+        "agent_id": str(prop.agent_id),
+        "asking_price": price.replace(prop.currency, "").replace(NBSP, ""),
+    }

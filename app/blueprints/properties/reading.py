@@ -1,0 +1,152 @@
+"""From what was typed about a property to its columns: every fault named at once, every doubt asked about."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask_babel import gettext as _
+
+from app.blueprints.properties.forms import RULED, RULES
+from app.clock import now
+from app.models.property import CURRENCIES, PRICE_VAT, PROPERTY_TYPES
+from app.money import Money, NotMoney, read_amount
+from app.offer_questions import Question
+from app.presentation import show_money
+
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufffd]")
+LENGTHS = {
+    "title": 200, "title_en": 200, "description": 8000, "description_en": 8000, "external_id": 100, "address": 300,
+    "zone": 120, "city": 120, "county": 120, "buyer_commission": 120,
+}  # fmt: skip
+LONG = {"description", "description_en"}
+NUMBERS = {"usable_area_sqm": 1_000_000, "built_area_sqm": 1_000_000, "land_area_sqm": 100_000_000, "rooms": 500}
+FLAGS = ("show_exact_address", "accepts_offers", "signature_required")
+
+
+@dataclass(slots=True)
+class PropertyReader:
+    """Reads one form. `values` as typed; `present` what the property holds now; `agents` who may be responsible."""
+
+    values: Mapping[str, str]
+    confirmed: Collection[str]
+    zone: str
+    agents: Collection[uuid.UUID]
+    present: Mapping[str, Any]
+    errors: dict[str, list[str]] = field(default_factory=dict)
+    questions: dict[str, Question] = field(default_factory=dict)
+
+    def read(self) -> dict[str, Any] | None:
+        """The columns, or None with `errors` and `questions` saying what stands in the way."""
+        columns: dict[str, Any] = {name: self._text(name) for name in LENGTHS}
+        if not columns["title"]:
+            self._wrong("title", _("Give the property a title"))
+        columns |= {name: self._number(name) for name in NUMBERS}
+        columns |= {name: bool(self.values.get(name)) for name in FLAGS}
+        columns["property_type"] = self._choice("property_type", PROPERTY_TYPES)
+        columns["currency"] = self._choice("currency", CURRENCIES)
+        columns["price_vat"] = self._choice("price_vat", PRICE_VAT) if self.values.get("price_vat") else None
+        columns["asking_minor"] = self._price(columns["currency"] or "EUR")
+        columns["field_rules"] = self._rules()
+        columns |= self._window()
+        if agent_id := self._agent():
+            columns["agent_id"] = agent_id
+        return None if self.errors or self.questions else columns
+
+    def _wrong(self, name: str, message: str) -> None:
+        self.errors.setdefault(name, []).append(message)
+
+    def _typed(self, name: str) -> str:
+        text = self.values.get(name, "").replace("\r\n", "\n").replace("\r", "\n")
+        return CONTROL.sub("", text.encode("utf-8", "ignore").decode()).strip()
+
+    def _text(self, name: str) -> str | None:
+        text = self._typed(name)
+        if name not in LONG:
+            text = " ".join(text.split())
+        if len(text) > LENGTHS[name]:
+            self._wrong(name, _("Use at most %(limit)d characters", limit=LENGTHS[name]))
+        return text or None
+
+    def _number(self, name: str) -> int | None:
+        text = re.sub(r"[\s.\u00a0]|(?:mp|m²|m2)$", "", self._typed(name).lower())
+        if not text:
+            return None
+        if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or not 0 < int(text) <= NUMBERS[name]:
+            self._wrong(name, _("Write a whole number, from 1 to %(most)s", most=NUMBERS[name]))
+            return None
+        return int(text)
+
+    def _choice(self, name: str, allowed: Collection[str]) -> str | None:
+        value = self.values.get(name, "")
+        if value not in allowed:
+            self._wrong(name, _("Choose one of the answers"))
+            return None
+        return value
+
+    def _price(self, currency: str) -> int | None:
+        typed = self._typed("asking_price")
+        if not typed:
+            return None
+        try:
+            reading = read_amount(typed)
+        except NotMoney:
+            self._wrong("asking_price", _("Write an amount such as 125.000 or 125.000,50"))
+            return None
+        if not reading.minor:
+            self._wrong("asking_price", _("The amount must be more than zero"))
+            return None
+        shown = show_money(Money(reading.minor, currency))
+        key = f"asking_price:{reading.minor}"
+        if (
+            reading.other is not None
+            and key not in self.confirmed
+            and reading.minor != self.present.get("asking_minor")
+        ):
+            text = _("This reads as %(amount)s. Is that what you mean?", amount=shown)
+            self.questions["asking_price"] = Question(text, _("Yes, %(amount)s", amount=shown), key)
+        return reading.minor
+
+    def _rules(self) -> dict[str, str]:
+        rules = {name: self.values.get(f"rule_{name}", "optional") for name in RULED}
+        for name, rule in rules.items():
+            if rule not in RULES:
+                self._wrong(f"rule_{name}", _("Choose one of the answers"))
+        return {name: rule for name, rule in rules.items() if rule != "optional"}
+
+    def _agent(self) -> uuid.UUID | None:
+        chosen = self.values.get("agent_id")
+        if not chosen:
+            return None
+        found = next((agent_id for agent_id in self.agents if str(agent_id) == chosen), None)
+        if found is None:
+            self._wrong("agent_id", _("Choose one of the answers"))
+        return found
+
+    def _window(self) -> dict[str, datetime | None]:
+        opens, closes = self._moment("offers_open_at"), self._moment("offers_close_at")
+        held = self.present.get("offers_close_at")
+        if closes and closes <= now() and (held is None or closes != held.replace(second=0, microsecond=0)):
+            self._wrong("offers_close_at", _("This time has passed"))
+        if opens and closes and closes <= opens:
+            self._wrong("offers_close_at", _("The end comes after the beginning"))
+        return {"offers_open_at": opens, "offers_close_at": closes}
+
+    def _moment(self, name: str) -> datetime | None:
+        """A local time of the agency, as UTC. The time of the day may be left out by old browsers only."""
+        text = self._typed(name).replace(" ", "T")
+        if not text:
+            return None
+        try:
+            local = datetime.fromisoformat(text)
+            if local.tzinfo or not now().year - 1 <= local.year <= now().year + 10:
+                raise ValueError(text)
+        except ValueError:
+            self._wrong(name, _("Write a date and time such as 2026-12-31 18:00"))
+            return None
+        return local.replace(tzinfo=ZoneInfo(self.zone)).astimezone(UTC)

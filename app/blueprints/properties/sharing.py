@@ -1,0 +1,73 @@
+"""The ways to hand a property's link on."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from urllib.parse import quote
+
+import segno
+from flask_babel import force_locale
+from flask_babel import gettext as _
+
+from app.models import Property
+from app.representations import link_state, offer_url
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A link with everything the share panel offers. `texts` are (language, ready text)."""
+
+    state: str
+    url: str
+    texts: tuple[tuple[str, str], ...]
+    subject: str
+    qr: str
+
+    @property
+    def text(self) -> str:
+        return self.texts[0][1]
+
+    @property
+    def mail(self) -> str:
+        return f"mailto:?subject={quote(self.subject)}&body={quote(self.text)}"
+
+    @property
+    def sms(self) -> str:
+        return f"sms:?&body={quote(self.text)}"
+
+    @property
+    def whatsapp(self) -> str:
+        return f"https://wa.me/?text={quote(self.text)}"
+
+    @property
+    def facebook(self) -> str:
+        return f"https://www.facebook.com/sharer/sharer.php?u={quote(self.url, safe='')}"
+
+
+def share(prop: Property, language: str) -> Share:
+    """The link of a property; its texts begin with the reader's own language."""
+    url = offer_url(prop)
+    languages = ("en", "ro") if language == "en" else ("ro", "en")
+    texts = tuple((code, _text(prop, url, code)) for code in languages)
+    subject = _("Offers for %(title)s", title=prop.local_title(language))
+    return Share(link_state(prop, prop.link_version), url, texts, subject, qr_svg(url))
+
+
+def _text(prop: Property, url: str, language: str) -> str:
+    with force_locale(language):
+        title = prop.local_title(language)
+        return str(_("Send your offer for %(title)s here: %(url)s", title=title, url=url))
+
+
+def qr_svg(url: str) -> str:
+    """For the page itself: no size of its own, classes instead of styles."""
+    code = segno.make(url, error="m", micro=False)
+    return str(code.svg_inline(border=2, svgclass="qr", lineclass=None, omitsize=True, dark="#000", light="#fff"))
+
+
+def qr_file(url: str, kind: str) -> bytes:
+    """A file to keep or print; `kind` is svg or png."""
+    out = io.BytesIO()
+    segno.make(url, error="m", micro=False).save(out, kind=kind, scale=16, border=4)
+    return out.getvalue()

@@ -1,0 +1,112 @@
+"""Forms of the settings. Each is checked here; what needs the database is checked by the service."""
+
+from __future__ import annotations
+
+from typing import Any
+from zoneinfo import available_timezones
+
+from flask_babel import lazy_gettext as _l
+from wtforms import BooleanField, Form, PasswordField, SelectField, StringField
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import AnyOf, InputRequired, Length, ValidationError
+
+from app.contacts import NotAContact, read_email, read_phone
+from app.models.agency import ROLES
+from app.presentation import LABELS
+
+FILL_IN = _l("Fill this in")
+LONG = _l("Use at most %(max)d characters")
+LANGUAGES = (("ro", "Română"), ("en", "English"))
+# The agencies we know of sit in these; any other zone name may be typed.
+ZONES = ("Europe/Bucharest", "Europe/Chisinau", "Europe/Budapest", "Europe/Vienna", "Europe/London", "UTC")
+
+
+def _line(most: int) -> list[Any]:
+    return [InputRequired(FILL_IN), Length(max=most, message=LONG)]
+
+
+def _strip(text: str | None) -> str:
+    return " ".join((text or "").split())
+
+
+def _phone(_form: Form, field: StringField) -> None:
+    if not field.data:
+        return
+    try:
+        field.e164 = read_phone(field.data).e164
+    except NotAContact:
+        raise ValidationError(
+            _l("Write a phone number such as 0712 034 567, or one that begins with + and the country")
+        ) from None
+
+
+def _email(_form: Form, field: StringField) -> None:
+    try:
+        field.data = read_email(field.data or "").address.lower()
+    except NotAContact:
+        raise ValidationError(_l("Write an e-mail address such as nume@exemplu.ro")) from None
+
+
+def _known_zone(_form: Form, field: StringField) -> None:
+    if field.data not in available_timezones():
+        raise ValidationError(_l("Write the name of a time zone such as Europe/Bucharest"))
+
+
+class ProfileForm(Form):
+    full_name = StringField(_l("Full name"), filters=[_strip], validators=_line(200))
+    phone = StringField(_l("Phone"), validators=[_phone], description=_l("Shown to buyers beside your name."))
+    language = SelectField(_l("Language"), choices=[SelectChoice(*pair) for pair in LANGUAGES])
+
+    def values(self) -> dict[str, Any]:
+        return {"full_name": self.full_name.data, "phone": phone_of(self.phone), "language": self.language.data}
+
+
+class PasswordForm(Form):
+    present = PasswordField(_l("Present password"), validators=[InputRequired(FILL_IN)])
+    password = PasswordField(
+        _l("New password"), validators=[InputRequired(FILL_IN)], description=_l("At least 12 characters.")
+    )
+
+
+class AgencyForm(Form):
+    name = StringField(_l("Name of the agency"), filters=[_strip], validators=_line(200))
+    email = StringField(_l("E-mail"), validators=[_email], description=_l("Shown to buyers."))
+    phone = StringField(_l("Phone"), validators=[_phone])
+    zone = StringField(_l("Time zone"), validators=[_known_zone])
+    colleagues_read = BooleanField(_l("Agents may read the properties and offers of their colleagues"))
+
+    def values(self) -> dict[str, Any]:
+        return {
+            "name": self.name.data,
+            "email": self.email.data,
+            "phone": phone_of(self.phone),
+            "zone": self.zone.data,
+            "colleagues_read": bool(self.colleagues_read.data),
+        }
+
+
+class UserForm(Form):
+    full_name = StringField(_l("Full name"), filters=[_strip], validators=_line(200))
+    email = StringField(_l("E-mail"), validators=[_email], description=_l("They sign in with it."))
+    phone = StringField(_l("Phone"), validators=[_phone])
+    role = SelectField(
+        _l("Role"),
+        choices=[SelectChoice(role, LABELS["role"][role]) for role in reversed(ROLES)],
+        validators=[AnyOf(ROLES, _l("Choose one of the answers"))],
+        validate_choice=False,
+        default="agent",
+    )
+
+
+class ApiKeyForm(Form):
+    name = StringField(
+        _l("Name of the key"),
+        filters=[_strip],
+        validators=_line(100),
+        description=_l("Which system uses it, so that you know which one to revoke."),
+    )
+
+
+def phone_of(field: StringField) -> str | None:
+    """The number as stored, after `validate`."""
+    return getattr(field, "e164", None) if field.data else None

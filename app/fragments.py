@@ -1,0 +1,33 @@
+"""The one way pages leave the dashboard: whole, or one named block of the same template for htmx.
+
+`Vary: HX-Request` is set for every page in `app/headers.py`.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from flask import Response, flash, redirect, render_template
+from jinja2_fragments.flask import render_block
+from werkzeug.wrappers import Response as AnyResponse
+
+from app.htmx import wants_block
+
+
+def page(template: str, block: str = "", status: int = 200, *, toast: str = "", **context: Any) -> Response:
+    """The page, or, when htmx asks, its `block`, with `toast` said in passing."""
+    if block and wants_block():
+        response = Response(render_block(template, block, **context), status)
+        if toast:
+            # A dict, escaped to ASCII: a header with ș in it drops the connection.
+            response.headers["HX-Trigger"] = json.dumps({"toast": {"text": toast, "tone": "good"}})
+        return response
+    return Response(render_template(template, **context), status)
+
+
+def done(where: str, message: str = "") -> AnyResponse:
+    """After a form that was right: on to `where`, which says `message`."""
+    if message:
+        flash(message, "good")
+    return redirect(where, 303)

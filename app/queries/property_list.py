@@ -1,0 +1,81 @@
+"""The list of properties, with how many offers each has."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+from sqlalchemy import case, func, or_, select
+
+from app.access import Person, offers_of, properties_of
+from app.errors import NotFound
+from app.extensions import db
+from app.models import OfferState, Property, User
+from app.representations import link_state
+
+PAGE = 25
+CHOICES = 500
+
+
+@dataclass(frozen=True, slots=True)
+class PropertyLine:
+    property: Property
+    offers: int
+    new: int
+
+    @property
+    def link(self) -> str:
+        """Where the link stands: open, not_open, closed or off."""
+        return link_state(self.property, self.property.link_version)
+
+
+@dataclass(frozen=True, slots=True)
+class PropertyPage:
+    lines: list[PropertyLine]
+    number: int
+    more: bool
+
+
+def list_properties(by: Person, *, q: str = "", archived: bool = False, number: int = 1) -> PropertyPage:
+    """One page, newest first; `q` looks in title, place and the CRM's id."""
+    query = properties_of(by)
+    query = query.where(Property.archived_at.is_not(None) if archived else Property.archived_at.is_(None))
+    for word in q.split()[:6]:
+        columns = (Property.title, Property.title_en, Property.city, Property.zone, Property.county, Property.address)
+        matches = [column.icontains(word, autoescape=True) for column in columns]
+        query = query.where(or_(*matches, Property.external_id == word))
+    query = query.order_by(Property.created_at.desc(), Property.id.desc())
+    found = db.session.scalars(query.offset((number - 1) * PAGE).limit(PAGE + 1)).all()
+    counts = count_offers([prop.id for prop in found], by)
+    lines = [PropertyLine(prop, *counts.get(prop.id, (0, 0))) for prop in found[:PAGE]]
+    return PropertyPage(lines, number, len(found) > PAGE)
+
+
+def count_offers(ids: list[uuid.UUID], by: Person) -> dict[uuid.UUID, tuple[int, int]]:
+    """All offers and the new ones, by property."""
+    if not ids:
+        return {}
+    new = func.sum(case((OfferState.status == "new", 1), else_=0))
+    query = select(OfferState.property_id, func.count(), new).where(offers_of(by), OfferState.property_id.in_(ids))
+    return {row[0]: (row[1], int(row[2])) for row in db.session.execute(query.group_by(OfferState.property_id))}
+
+
+def property_choices(by: Person) -> list[tuple[uuid.UUID, str]]:
+    """Id and title of what a person may see, for a filter."""
+    query = properties_of(by).with_only_columns(Property.id, Property.title).order_by(Property.title).limit(CHOICES)
+    return [(row[0], row[1]) for row in db.session.execute(query)]
+
+
+def agent_choices(by: Person) -> list[tuple[uuid.UUID, str]]:
+    """The people of the agency who may be responsible for a property."""
+    query = select(User.id, User.full_name).where(User.agency_id == by.agency_id, User.active).order_by(User.full_name)
+    return [(row[0], row[1]) for row in db.session.execute(query)]
+
+
+def property_by_external_id(by: Person, external_id: str) -> uuid.UUID:
+    """The property that a CRM knows under this id; raises `NotFound`."""
+    query = properties_of(by).with_only_columns(Property.id).where(Property.external_id == external_id)
+    found = db.session.scalar(query)
+    if found is None:
+        raise NotFound
+    return uuid.UUID(str(found))

@@ -1,0 +1,85 @@
+"""Whom and what an owner lets in: colleagues and the keys of CRMs."""
+
+from __future__ import annotations
+
+import uuid
+
+from sqlalchemy import delete, func, select, update
+
+from app.errors import Invalid, NotFound
+from app.extensions import db
+from app.ledger import Actor
+from app.models import ApiKey, Property, User, UserSession
+from app.models.agency import OWNER
+from app.services import properties
+from app.writing import writing
+
+LAST_OWNER = "An agency needs at least one administrator"
+ONESELF = "You cannot deactivate yourself"
+
+
+def users_of(agency_id: uuid.UUID) -> list[User]:
+    """Everybody who signs in, or once did: the active first, by name."""
+    query = select(User).where(User.agency_id == agency_id).order_by(User.active.desc(), User.full_name)
+    return list(db.session.scalars(query))
+
+
+def get_user(agency_id: uuid.UUID, user_id: uuid.UUID) -> User:
+    """One colleague; raises `NotFound`."""
+    found = db.session.scalar(select(User).where(User.agency_id == agency_id, User.id == user_id))
+    if found is None:
+        raise NotFound
+    return found
+
+
+def set_role(user: User, role: str, *, by: Actor) -> None:
+    """Make someone an owner or an agent; raises `Invalid` when no owner would be left."""
+    user_id, agency_id = user.id, user.agency_id
+    with writing(agency_id) as tx:
+        if role != OWNER:
+            _keep_an_owner(agency_id, user_id)
+        tx.connection.execute(update(User).where(User.id == user_id).values(role=role))
+        tx.record("user.role_changed", user_id, by, {"role": role})
+
+
+def deactivate(user: User, *, heir: uuid.UUID, by: Actor) -> None:
+    """End all sessions and let nobody sign in as this person; raises `Invalid` for the last owner, or oneself.
+
+    Their properties pass to `heir` afterwards, one at a time: mail about offers goes to whoever is responsible.
+    """
+    user_id, agency_id = user.id, user.agency_id
+    if user_id == heir:
+        raise Invalid({"user": [ONESELF]})
+    with writing(agency_id) as tx:
+        _keep_an_owner(agency_id, user_id)
+        tx.connection.execute(update(User).where(User.id == user_id).values(active=False))
+        tx.connection.execute(delete(UserSession).where(UserSession.user_id == user_id))
+        tx.record("user.deactivated", user_id, by)
+    left = select(Property).where(Property.agency_id == agency_id, Property.agent_id == user_id)
+    for prop in db.session.scalars(left).all():
+        properties.change(prop, {"agent_id": heir}, by=by)
+
+
+def _keep_an_owner(agency_id: uuid.UUID, leaving: uuid.UUID) -> None:
+    others = select(func.count()).select_from(User)
+    others = others.where(User.agency_id == agency_id, User.role == OWNER, User.active, User.id != leaving)
+    if not db.session.scalar(others):
+        raise Invalid({"role": [LAST_OWNER]})
+
+
+def api_keys_of(agency_id: uuid.UUID) -> list[ApiKey]:
+    """Newest first, the revoked among them."""
+    query = select(ApiKey).where(ApiKey.agency_id == agency_id).order_by(ApiKey.created_at.desc())
+    return list(db.session.scalars(query))
+
+
+def revoke_api_key(agency_id: uuid.UUID, key_id: uuid.UUID, *, by: Actor) -> None:
+    """Let a key open nothing any more; raises `NotFound`, and does nothing for one already revoked."""
+    mine = (ApiKey.agency_id == agency_id) & (ApiKey.id == key_id)
+    with writing(agency_id) as tx:
+        row = tx.connection.execute(select(ApiKey.revoked_at).where(mine)).one_or_none()
+        if row is None:
+            raise NotFound
+        if row.revoked_at is None:
+            tx.connection.execute(update(ApiKey).where(mine).values(revoked_at=tx.at))
+            tx.record("api_key.revoked", key_id, by)
