@@ -14,6 +14,7 @@ from flask_babel import format_date as babel_date
 from flask_babel import format_datetime as babel_datetime
 from flask_babel import lazy_gettext, ngettext
 from flask_login import current_user
+from markupsafe import Markup
 
 from app import money
 from app.contacts import show_phone
@@ -143,6 +144,51 @@ def asset(path: str) -> str:
     return f"/static/{path}?v={_digest(path)}"
 
 
+# What each kind of ledger entry is called on a timeline.
+STEPS: dict[str, Any] = {
+    "offer.submitted": lazy_gettext("Offer sent"),
+    "offer.viewed": lazy_gettext("Opened"),
+    "offer.decided": lazy_gettext("Status changed"),
+    "property.created": lazy_gettext("Property created"),
+    "property.updated": lazy_gettext("Property changed"),
+    "property.archived": lazy_gettext("Property archived"),
+    "property.agent_changed": lazy_gettext("Responsible agent changed"),
+    "link.on": lazy_gettext("Link turned on"),
+    "link.off": lazy_gettext("Link turned off"),
+    "link.changed": lazy_gettext("Rules of the link changed"),
+    "link.rotated": lazy_gettext("New link made"),
+}
+ACTORS: dict[str, Any] = {
+    "user": lazy_gettext("a colleague"),
+    "api_key": lazy_gettext("the CRM"),
+    "bidder": lazy_gettext("the client"),
+    "system": lazy_gettext("the system"),
+}
+LINK_STATES: dict[str, tuple[Any, str]] = {
+    "open": (lazy_gettext("Takes offers"), "good"),
+    "not_open": (lazy_gettext("Not open yet"), "warn"),
+    "closed": (lazy_gettext("Closed"), ""),
+    "off": (lazy_gettext("Off"), ""),
+}
+
+
+def step_text(step: Any) -> str:
+    """A ledger entry in words; a decision names the status it led to."""
+    text = str(STEPS.get(step.kind, step.kind))
+    return f"{text}: {label('status', step.data['to']).lower()}" if step.kind == "offer.decided" else text
+
+
+def step_actor(step: Any) -> str:
+    return str(step.who or ACTORS.get(step.actor, step.actor))
+
+
+def link_badge(state: str) -> Markup:
+    """Where a link stands, as a badge."""
+    text, tone = LINK_STATES[state]
+    extra = f" badge--{tone}" if tone else ""
+    return Markup('<span class="badge{}">{}</span>').format(extra, str(text))
+
+
 def register_presentation(app: Flask) -> None:
     app.jinja_env.filters.update(
         money=show_money,
@@ -156,6 +202,10 @@ def register_presentation(app: Flask) -> None:
     app.jinja_env.globals.update(
         support_email=app.extensions["bidflux_settings"].support_email,
         label=label,
+        step_text=step_text,
+        step_actor=step_actor,
+        link_badge=link_badge,
+        zone_name=lambda: zone().key,
         asset=asset,
         lang_url=other_language_url,
         show_percent=show_percent,

@@ -37,7 +37,7 @@ class DecisionForm(Form):
     reason = TextAreaField(
         _l("Reason"),
         validators=[Length(max=MAX_REASON, message=_l("Use at most %(max)d characters"))],
-        description=_l("Kept in the history. If you tell the bidder by mail, they read it too."),
+        description=_l("For your agency only: it stays in the history and is never sent to the client."),
     )
     notify_bidder = BooleanField(_l("Tell the bidder by mail"))
     version = IntegerField(_l("Version"), validators=[InputRequired()])

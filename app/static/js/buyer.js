@@ -62,6 +62,7 @@
         if (read.other) { line.appendChild(document.createTextNode(" / " + showAmount(read.other, form.dataset.currency) + " ?")); }
       };
       field.addEventListener("input", show);
+      form.addEventListener("bidflux:reset", show);
       show();
     }, form);
   }
