@@ -12,6 +12,7 @@ from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from flask_babel import lazy_gettext
 from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 
@@ -30,10 +31,10 @@ SESSION_LIFE = timedelta(days=14)
 SEEN_EVERY = timedelta(minutes=5)
 MIN_PASSWORD, MAX_PASSWORD = 12, 256
 API_KEY_PREFIX = "bfx_live_"
-TOO_SHORT = "Use at least 12 characters"
-TOO_LONG = "Use at most 256 characters"
-EMAIL_TAKEN = "Someone already signs in with this address"
-NOT_PRESENT = "This is not your present password"
+TOO_SHORT = lazy_gettext("Use at least 12 characters")
+TOO_LONG = lazy_gettext("Use at most 256 characters")
+EMAIL_TAKEN = lazy_gettext("Someone already signs in with this address")
+NOT_PRESENT = lazy_gettext("This is not your present password")
 
 hasher = PasswordHasher()
 _NOBODY = hasher.hash(secrets.token_hex(16))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 
+from flask_babel import lazy_gettext
 from sqlalchemy import delete, func, select, update
 
 from app.errors import Invalid, NotFound
@@ -14,8 +15,8 @@ from app.models.agency import OWNER
 from app.services import properties
 from app.writing import writing
 
-LAST_OWNER = "An agency needs at least one administrator"
-ONESELF = "You cannot deactivate yourself"
+LAST_OWNER = lazy_gettext("An agency needs at least one administrator")
+ONESELF = lazy_gettext("You cannot deactivate yourself")
 
 
 def users_of(agency_id: uuid.UUID) -> list[User]:

@@ -183,9 +183,9 @@ def _api(status: int = 200, **context: Any) -> Response:
 def _refused(form: Form, invalid: Invalid) -> Form:
     """The form with what the service refused, in the reader's language."""
     for name, messages in invalid.errors.items():
-        form[name].errors = [*form[name].errors, *(_(message) for message in messages)]
+        form[name].errors = [*form[name].errors, *(str(message) for message in messages)]
     return form
 
 
 def _problem(invalid: Invalid) -> str:
-    return " ".join(_(message) for messages in invalid.errors.values() for message in messages)
+    return " ".join(str(message) for messages in invalid.errors.values() for message in messages)
