@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Insert, insert, select, update
 
 from app import ledger
 from app.clock import now, rfc3339
@@ -22,14 +23,17 @@ from app.database import WRITE, WriterQueue
 from app.extensions import db
 from app.ids import new_id
 from app.ledger import Actor
-from app.models import Agency, Delivery, Event, LedgerEntry
+from app.models import Agency, Base, Delivery, Event, LedgerEntry
 from app.vault import Place, seal
 from app.wake import wake
 
 
 @dataclass(slots=True)
 class UnitOfWork:
-    """One open write of one agency. `at` is its single moment; `seq` and `hash` are the chain's head so far."""
+    """One open write of one agency. `at` is its single moment; `seq` and `hash` are the chain's head so far.
+
+    New rows are gathered by `add` and written table by table when the unit closes, in the order of first mention.
+    """
 
     agency_id: uuid.UUID
     connection: Connection
@@ -38,25 +42,33 @@ class UnitOfWork:
     hash: bytes
     event_seq: int
     owes: bool = field(default=False)
+    _rows: dict[type[Base], list[dict[str, Any]]] = field(default_factory=dict)
+
+    def add(self, table: type[Base], **row: Any) -> None:
+        """Gather a row of this agency; `agency_id` is filled in."""
+        self._rows.setdefault(table, []).append({"agency_id": self.agency_id, **row})
+
+    def flush(self) -> None:
+        """Write what was gathered."""
+        for table, rows in self._rows.items():
+            self.connection.execute(_insert(table), rows)
+        self._rows.clear()
 
     def record(self, kind: str, object_id: uuid.UUID | None, by: Actor, data: dict[str, Any] | None = None) -> int:
         """Append an entry to the ledger; return its sequence number. `data` holds no personal text."""
         self.seq += 1
         body = ledger.entry_body(self.agency_id, self.seq, self.at, kind, object_id, by, data or {})
         self.hash = ledger.chain(self.hash, body)
-        self.connection.execute(
-            insert(LedgerEntry),
-            {
-                "agency_id": self.agency_id,
-                "seq": self.seq,
-                "at": self.at,
-                "kind": kind,
-                "object_id": object_id,
-                "actor_type": by.type,
-                "actor_id": by.id,
-                "body": body,
-                "hash": self.hash,
-            },
+        self.add(
+            LedgerEntry,
+            seq=self.seq,
+            at=self.at,
+            kind=kind,
+            object_id=object_id,
+            actor_type=by.type,
+            actor_id=by.id,
+            body=body,
+            hash=self.hash,
         )
         return self.seq
 
@@ -82,17 +94,15 @@ class UnitOfWork:
             **more,
         }
         place = Place(self.agency_id, "event", "body", str(self.event_seq))
-        self.connection.execute(
-            insert(Event),
-            {
-                "agency_id": self.agency_id,
-                "seq": self.event_seq,
-                "at": self.at,
-                "type": kind,
-                "offer_id": offer_id,
-                "property_id": property_id,
-                "body_ct": seal(key, place, json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()),
-            },
+        text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+        self.add(
+            Event,
+            seq=self.event_seq,
+            at=self.at,
+            type=kind,
+            offer_id=offer_id,
+            property_id=property_id,
+            body_ct=seal(key, place, text.encode()),
         )
         return self.event_seq
 
@@ -107,24 +117,26 @@ class UnitOfWork:
     ) -> uuid.UUID:
         """Owe one mail: to a user, or, without one, to the offer's bidder."""
         delivery_id = new_id()
-        self.connection.execute(
-            insert(Delivery),
-            {
-                "id": delivery_id,
-                "agency_id": self.agency_id,
-                "event_seq": event_seq,
-                "kind": "mail",
-                "template": template,
-                "offer_id": offer_id,
-                "user_id": user_id,
-                "state": "pending",
-                "due_at": self.at + after,
-                "attempts": 0,
-                "created_at": self.at,
-            },
+        self.add(
+            Delivery,
+            id=delivery_id,
+            event_seq=event_seq,
+            kind="mail",
+            template=template,
+            offer_id=offer_id,
+            user_id=user_id,
+            state="pending",
+            due_at=self.at + after,
+            attempts=0,
+            created_at=self.at,
         )
         self.owes = True
         return delivery_id
+
+
+@cache
+def _insert(table: type[Base]) -> Insert:
+    return insert(table)
 
 
 def _queue() -> WriterQueue:
@@ -142,6 +154,7 @@ def writing(agency_id: uuid.UUID) -> Iterator[UnitOfWork]:
         tx = UnitOfWork(agency_id, connection, now(), agency.head_seq, agency.head_hash, agency.event_seq)
         yield tx
         db.session.flush()
+        tx.flush()
         if (tx.seq, tx.event_seq) != (agency.head_seq, agency.event_seq):
             connection.execute(
                 update(Agency)

@@ -6,7 +6,7 @@ import uuid
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
 
 from app import keys
 from app.access import Person
@@ -26,8 +26,7 @@ DECIDED = ("accepted", "rejected")
 def view(offer: Offer, *, by: Person) -> None:
     """Record that a person opened the offer; a new one becomes viewed, and the first time is kept."""
     with writing(offer.agency_id) as tx:
-        access = {"id": new_id(), "agency_id": tx.agency_id, "user_id": by.user.id, "kind": "viewed"}
-        tx.connection.execute(insert(Access), {**access, "offer_id": offer.id, "at": tx.at})
+        tx.add(Access, id=new_id(), user_id=by.user.id, kind="viewed", offer_id=offer.id, at=tx.at)
         state = _lock(tx, offer.id)
         if state.status == "new" and not state.erased_at:
             _step(tx, offer.id, state, "viewed", by.actor, None)
@@ -86,20 +85,17 @@ def _step(tx: UnitOfWork, offer_id: uuid.UUID, state: Any, to: str, by: Actor, r
     key = keys.offer_key(tx.agency_id, offer_id)
     place = Place(tx.agency_id, "decision", "reason", decision_id)
     viewed: datetime | None = state.viewed_at or (tx.at if to != "new" else None)
-    tx.connection.execute(
-        insert(Decision),
-        {
-            "id": decision_id,
-            "agency_id": tx.agency_id,
-            "offer_id": offer_id,
-            "from_status": state.status,
-            "to_status": to,
-            "actor_type": by.type,
-            "actor_id": by.id,
-            "at": tx.at,
-            "reason_ct": seal(key, place, reason.encode()) if reason and key else None,
-            "undoes_id": None,
-        },
+    tx.add(
+        Decision,
+        id=decision_id,
+        offer_id=offer_id,
+        from_status=state.status,
+        to_status=to,
+        actor_type=by.type,
+        actor_id=by.id,
+        at=tx.at,
+        reason_ct=seal(key, place, reason.encode()) if reason and key else None,
+        undoes_id=None,
     )
     tx.connection.execute(
         update(OfferState)

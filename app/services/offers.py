@@ -13,7 +13,7 @@ from typing import Any
 
 import rfc8785
 from flask_babel import lazy_gettext
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app import keys, offer_document
@@ -36,7 +36,7 @@ from app.models.offer import COPIED
 from app.money import Money
 from app.offer_document import Document, Draft
 from app.representations import link_state, offer_json
-from app.vault import Place, blind, offer_key_place, pad, seal
+from app.vault import Place, Wrapped, blind, offer_key_place, pad, seal
 from app.writing import UnitOfWork, writing
 
 REPLACES_UNKNOWN = lazy_gettext("We know no offer with this reference from you for this property")
@@ -66,76 +66,91 @@ class Sent:
 
 def submit(prop: Property, draft: Draft, sending: Sending, *, by: Actor) -> Sent:
     """Accept an offer. Raises `LinkClosed` when the link no longer takes it and `Invalid` for a wrong `replaces`."""
-    agency_id, property_id = prop.agency_id, prop.id
-    terms = draft.terms()
+    property_id = prop.id
+    sealed = prepare(prop.agency_id, draft)
+    press = {"property_id": property_id, "nonce": sending.nonce, "content_mac": sealed.content}
+    with writing(prop.agency_id) as tx:
+        earlier = tx.connection.scalar(select(Submission.offer_id).filter_by(**press))
+        if earlier:
+            return Sent(earlier, fresh=False)
+        current = _recheck(tx, property_id, sending.link_version)
+        previous_id = _previous(tx.connection, property_id, draft.replaces, sealed.tags) if draft.replaces else None
+        seq = store(tx, current, sealed, sending, previous_id, by=by)
+        tx.owe_mail("offer_agent", seq, offer_id=sealed.offer_id, user_id=current.agent_id)
+        tx.owe_mail("offer_bidder", seq, offer_id=sealed.offer_id)
+    return Sent(sealed.offer_id, fresh=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What can be worked out before the lock: the offer's id and key, blind indexes, the name of its content."""
+
+    offer_id: uuid.UUID
+    draft: Draft
+    terms: dict[str, Any]
+    key: bytes
+    wrapped: Wrapped
+    tags: dict[str, bytes]
+    content: bytes
+
+
+def prepare(agency_id: uuid.UUID, draft: Draft) -> Prepared:
+    """Hash and make keys; nothing is written."""
+    offer_id, terms = new_id(), draft.terms()
     tags = {
         "email": blind(keys.agency_key(agency_id, "blind_email"), draft.bidder.email.casefold()),
         "phone": blind(keys.agency_key(agency_id, "blind_phone"), draft.bidder.phone),
     }
     content = hmac.digest(keys.agency_key(agency_id, "content"), rfc8785.dumps(terms), hashlib.sha256)
-    offer_id = new_id()
     key, wrapped = keys.keyring().new_key(offer_key_place(agency_id, offer_id))
-    press = {"property_id": property_id, "nonce": sending.nonce, "content_mac": content}
-    with writing(agency_id) as tx:
-        earlier = tx.connection.scalar(select(Submission.offer_id).filter_by(**press))
-        if earlier:
-            return Sent(earlier, fresh=False)
-        current = _recheck(tx, property_id, sending.link_version)
-        previous_id = _previous(tx.connection, property_id, draft.replaces, tags) if draft.replaces else None
-        row = _offer_row(tx, current, draft, sending, offer_id, previous_id)
-        canonical = offer_document.encode(_header(row, current, sending), terms, os.urandom(32))
-        row["commitment"] = offer_document.commitment(canonical)
-        state = _state_row(row)
+    return Prepared(offer_id, draft, terms, key, wrapped, tags, content)
 
-        def put(table: type[Any], **values: Any) -> None:
-            tx.connection.execute(insert(table), {"agency_id": agency_id, "offer_id": offer_id, **values})
 
-        def sealed(table: str, column: str, plain: bytes) -> bytes:
-            return seal(key, Place(agency_id, table, column, offer_id), plain)
+def store(
+    tx: UnitOfWork, prop: Any, sealed: Prepared, sending: Sending, previous_id: uuid.UUID | None, *, by: Actor
+) -> int:
+    """Every row of one offer, its ledger entry and its event; returns the event's number. `prop` as it is now."""
+    offer_id, draft = sealed.offer_id, sealed.draft
+    row = _offer_row(tx, prop, draft, sending, offer_id, previous_id)
+    canonical = offer_document.encode(_header(row, prop, sending), sealed.terms, os.urandom(32))
+    row["commitment"] = offer_document.commitment(canonical)
+    state = _state_row(row)
+    tx.add(Offer, **row)
+    tx.add(OfferBody, offer_id=offer_id, body_ct=_seal(tx, sealed, "offer_body", "body", pad(canonical)))
+    tx.add(
+        OfferKey,
+        offer_id=offer_id,
+        kek_id=sealed.wrapped.kek_id,
+        wrapped=sealed.wrapped.wrapped,
+        name_ct=_seal(tx, sealed, "offer_key", "name", draft.bidder.folded_name.encode()),
+    )
+    tx.add(OfferState, **state)
+    for field, tag in sealed.tags.items():
+        tx.add(OfferTag, offer_id=offer_id, field=field, tag=tag)
+    press = {"nonce": sending.nonce, "content_mac": sealed.content}
+    tx.add(Submission, property_id=row["property_id"], offer_id=offer_id, **press)
+    if sending.address or sending.browser:
+        origin = json.dumps({"address": sending.address, "browser": (sending.browser or "")[:300]})
+        tx.add(OfferOrigin, offer_id=offer_id, body_ct=_seal(tx, sealed, "offer_origin", "body", origin.encode()))
+    if draft.signature and (image := draft.signature.image):
+        digest, body_ct = hashlib.sha256(image).digest(), _seal(tx, sealed, "offer_file", "signature", image)
+        file = {"kind": "signature", "mime": "image/png", "sha256": digest, "body_ct": body_ct}
+        tx.add(OfferFile, offer_id=offer_id, **file)
+    if previous_id:
+        _supersede(tx, previous_id)
+    tx.record("offer.submitted", offer_id, by, _entry(row))
+    document = Document({"offer": sealed.terms})
+    shown = offer_json(SimpleNamespace(**row), SimpleNamespace(**state), document, external_id=prop.external_id)
+    return tx.announce("offer.created", by, shown, key=sealed.key, offer_id=offer_id, property_id=row["property_id"])
 
-        tx.connection.execute(insert(Offer), row)
-        put(OfferBody, body_ct=sealed("offer_body", "body", pad(canonical)))
-        put(
-            OfferKey,
-            kek_id=wrapped.kek_id,
-            wrapped=wrapped.wrapped,
-            name_ct=sealed("offer_key", "name", draft.bidder.folded_name.encode()),
-        )
-        tx.connection.execute(insert(OfferState), state)
-        tx.connection.execute(
-            insert(OfferTag),
-            [{"agency_id": agency_id, "offer_id": offer_id, "field": f, "tag": tag} for f, tag in tags.items()],
-        )
-        put(Submission, **press)
-        if sending.address or sending.browser:
-            origin = json.dumps({"address": sending.address, "browser": (sending.browser or "")[:300]})
-            put(OfferOrigin, body_ct=sealed("offer_origin", "body", origin.encode()))
-        if draft.signature and draft.signature.image:
-            image = draft.signature.image
-            put(
-                OfferFile,
-                kind="signature",
-                mime="image/png",
-                sha256=hashlib.sha256(image).digest(),
-                body_ct=sealed("offer_file", "signature", image),
-            )
-        if previous_id:
-            _supersede(tx, previous_id)
-        tx.record("offer.submitted", offer_id, by, _entry(row))
-        shown = offer_json(
-            SimpleNamespace(**row),
-            SimpleNamespace(**state),
-            Document({"offer": terms}),
-            external_id=current.external_id,
-        )
-        seq = tx.announce("offer.created", by, shown, key=key, offer_id=offer_id, property_id=property_id)
-        tx.owe_mail("offer_agent", seq, offer_id=offer_id, user_id=current.agent_id)
-        tx.owe_mail("offer_bidder", seq, offer_id=offer_id)
-    return Sent(offer_id, fresh=True)
+
+def _seal(tx: UnitOfWork, sealed: Prepared, table: str, column: str, plain: bytes) -> bytes:
+    return seal(sealed.key, Place(tx.agency_id, table, column, sealed.offer_id), plain)
 
 
 _CURRENT: tuple[InstrumentedAttribute[Any], ...] = (
     Property.id,
+    Property.agency_id,
     Property.title,
     Property.title_en,
     Property.agent_id,
@@ -195,7 +210,6 @@ def _offer_row(
         reference = new_reference()
     return {
         "id": offer_id,
-        "agency_id": tx.agency_id,
         "property_id": prop.id,
         "reference": reference,
         "amount_minor": draft.amount.minor,
@@ -217,7 +231,6 @@ def _offer_row(
 def _state_row(row: dict[str, Any]) -> dict[str, Any]:
     return {
         "offer_id": row["id"],
-        "agency_id": row["agency_id"],
         **{name: row[name] for name in COPIED},
         "status": "new",
         "version": 1,
@@ -236,7 +249,7 @@ def _header(row: dict[str, Any], prop: Any, sending: Sending) -> dict[str, Any]:
     asking = Money(prop.asking_minor, prop.currency).text if prop.asking_minor else None
     return {
         "id": str(row["id"]),
-        "agency_id": str(row["agency_id"]),
+        "agency_id": str(prop.agency_id),
         "reference": row["reference"],
         "submitted_at": rfc3339(row["submitted_at"]),
         "source": row["source"],
