@@ -15,7 +15,7 @@ from functools import cache
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import Connection, Insert, insert, select, update
+from sqlalchemy import Connection, Insert, bindparam, insert, select, update
 
 from app import ledger
 from app.clock import now, rfc3339
@@ -134,6 +134,11 @@ class UnitOfWork:
         return delivery_id
 
 
+_HEAD = (
+    select(Agency.head_seq, Agency.head_hash, Agency.event_seq).where(Agency.id == bindparam("id")).with_for_update()
+)
+
+
 @cache
 def _insert(table: type[Base]) -> Insert:
     return insert(table)
@@ -148,9 +153,7 @@ def _queue() -> WriterQueue:
 def writing(agency_id: uuid.UUID) -> Iterator[UnitOfWork]:
     """Write for one agency. Rows loaded before are stale inside: load again what a rule depends on."""
     with _turn() as connection:
-        agency = connection.execute(
-            select(Agency.head_seq, Agency.head_hash, Agency.event_seq).where(Agency.id == agency_id).with_for_update()
-        ).one()
+        agency = connection.execute(_HEAD, {"id": agency_id}).one()
         tx = UnitOfWork(agency_id, connection, now(), agency.head_seq, agency.head_hash, agency.event_seq)
         yield tx
         db.session.flush()

@@ -101,7 +101,7 @@ def user_set_password(email: str, password: str | None, as_json: bool) -> None:
     try:
         accounts.set_password(person, password, by=SYSTEM)
     except Invalid as error:
-        fail("; ".join(error.errors["password"]))
+        fail("; ".join(str(message) for message in error.errors["password"]))
     say({"email": address, "password": password}, f"{address}: {password}", as_json=as_json)
 
 

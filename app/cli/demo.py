@@ -52,11 +52,11 @@ def seed(property_count: int, offer_count: int, name: str, as_json: bool) -> Non
     began = time.perf_counter()
     found = db.session.execute(
         select(Agency.id, Property.agent_id)
-        .join(Property, Property.agency_id == Agency.id, isouter=True)
+        .join(Property, Property.agency_id == Agency.id)
         .where(Agency.name == name)
         .limit(1)
     ).one_or_none()
-    agency_id, agent_id = (found[0], found[1]) if found and found[1] else seeding.stress_agency(name)
+    agency_id, agent_id = (found[0], found[1]) if found else seeding.stress_agency(name)
     made = seeding.seed_properties(agency_id, agent_id, property_count)
     offers = seeding.seed_offers(agency_id, made, offer_count, random.SystemRandom())
     seconds = round(time.perf_counter() - began, 1)

@@ -35,11 +35,12 @@ class Tab:
 
 def with_filter(chosen: OfferFilter, **place: object) -> str:
     """The list's address with this filter, at `after` or `before`."""
-    return url_for("offers.index", **chosen.named(), **{name: str(value) for name, value in place.items()})
+    values: dict[str, Any] = {**chosen.named(), **{name: str(value) for name, value in place.items()}}
+    return url_for("offers.index", **values)
 
 
 def status_tabs(chosen: OfferFilter, counts: dict[str, int]) -> list[Tab]:
-    others = {name: value for name, value in chosen.named().items() if name != "status"}
+    others: dict[str, Any] = {name: value for name, value in chosen.named().items() if name != "status"}
     tabs = [Tab(_("All"), counts[""], url_for("offers.index", **others), chosen.status is None)]
     for status in STATUSES:
         url = url_for("offers.index", status=status, **others)
