@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, func, select
+from sqlalchemy import ColumnElement, Row, func, select
 
 from app.access import Person, offers_of
 from app.extensions import db
@@ -117,7 +117,7 @@ class OfferPage:
     older: Cursor | None
 
 
-def _lines(by: Person, chosen: OfferFilter) -> Select[Any]:
+def _lines(by: Person, chosen: OfferFilter) -> Any:
     state = OfferState
     return (
         select(
@@ -134,7 +134,7 @@ def _lines(by: Person, chosen: OfferFilter) -> Select[Any]:
     )  # fmt: skip
 
 
-def _newest_first(query: Select[Any]) -> Select[Any]:
+def _newest_first(query: Any) -> Any:
     return query.order_by(OfferState.submitted_at.desc(), OfferState.offer_id.desc())
 
 

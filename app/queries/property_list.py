@@ -19,14 +19,14 @@ CHOICES = 500
 
 @dataclass(frozen=True, slots=True)
 class PropertyLine:
-    property: Property
+    prop: Property
     offers: int
     new: int
 
     @property
     def link(self) -> str:
         """Where the link stands: open, not_open, closed or off."""
-        return link_state(self.property, self.property.link_version)
+        return link_state(self.prop, self.prop.link_version)
 
 
 @dataclass(frozen=True, slots=True)

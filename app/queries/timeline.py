@@ -114,6 +114,7 @@ def _reasons(offer: Offer) -> dict[str, str]:
     return {
         str(row[0]): unseal(key, Place(offer.agency_id, "decision", "reason", row[0]), row[1]).decode()
         for row in db.session.execute(query)
+        if row[1]
     }
 
 
