@@ -14,9 +14,9 @@ MAX_MINOR = 10**13  # a hundred billion: beyond any property, far below 2^53
 NBSP = "\u00a0"
 _SPACES = re.compile(r"[\s\u00a0\u202f\u2009']+")
 _CURRENCY = re.compile(r"(?i)^(?:€|eur|euro|ron|lei|leu)?\s*(.*?)\s*(?:€|eur|euro|ron|lei|leu|,-|\.-)?$")
-_SHORT = re.compile(r"(?i)^(\d+(?:[.,]\d{1,2})?)(k|mii|mil\.?|milioane|m)$")
-_GROUPED = re.compile(r"^\d{1,3}(?:([.,])\d{3})(?:\1\d{3})*(?:([.,])(\d{1,2}))?$")
-_PLAIN = re.compile(r"^(\d+)(?:[.,](\d{1,2}))?$")
+_SHORT = re.compile(r"(?ia)^(\d+(?:[.,]\d{1,2})?)(k|mii|mil\.?|milioane|m)$")
+_GROUPED = re.compile(r"^\d{1,3}(?:([.,])\d{3})(?:\1\d{3})*(?:([.,])(\d{1,2}))?$", re.ASCII)
+_PLAIN = re.compile(r"^(\d+)(?:[.,](\d{1,2}))?$", re.ASCII)
 
 
 class NotMoney(ValueError):
@@ -80,7 +80,7 @@ def _join_spaced(text: str) -> str:
     """Drop the spaces of `125 000` and of `1 250 000,50`; refuse them anywhere else."""
     if " " not in text:
         return text
-    if not re.fullmatch(r"\d{1,3}(?: \d{3})+(?:[.,]\d{1,2})?", text):
+    if not re.fullmatch(r"\d{1,3}(?: \d{3})+(?:[.,]\d{1,2})?", text, re.ASCII):
         raise NotMoney(text)
     return text.replace(" ", "")
 

@@ -89,7 +89,7 @@ class Property(Base):
     def shown_address(self) -> str:
         """As much of the address as the agent lets a buyer see."""
         street = self.address if self.show_exact_address else None
-        return ", ".join(part for part in (street, self.zone, self.city, self.county) if part)
+        return ", ".join(dict.fromkeys(part for part in (street, self.zone, self.city, self.county) if part))
 
 
 class Upload(Base):

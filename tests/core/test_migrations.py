@@ -1,0 +1,39 @@
+"""Migrations go down and up again on both engines, with data in them, and match the models."""
+
+from __future__ import annotations
+
+from flask import Flask
+from flask_migrate import downgrade, upgrade
+from sqlalchemy import inspect
+
+from app.extensions import db
+from tests.conftest import ROOT
+from tests.factories import make_agency, make_offer, make_property, make_user
+
+FOLDER = str(ROOT / "migrations")
+
+
+def test_down_and_up_with_data(either_app: Flask) -> None:
+    agency = make_agency()
+    make_offer(make_property(agency, make_user(agency).id))
+    db.session.remove()
+    downgrade(directory=FOLDER, revision="base")
+    assert set(inspect(db.engine).get_table_names()) <= {"alembic_version"}
+    upgrade(directory=FOLDER)
+    again = make_agency("Din nou")
+    make_offer(make_property(again, make_user(again).id))
+
+
+def test_the_models_say_what_the_migrations_made(either_app: Flask) -> None:
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    from app.models import Base
+    from app.models.base import UtcDateTime
+
+    def same_type(_context: object, _column: object, model: object, _found: object, wanted: object) -> bool | None:
+        return False if isinstance(wanted, UtcDateTime) else None
+
+    with db.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": same_type})
+        assert compare_metadata(context, Base.metadata) == []

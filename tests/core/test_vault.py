@@ -1,0 +1,89 @@
+"""A ciphertext opens in its own place only."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+
+import pytest
+from flask import Flask
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import select
+
+from app import keys
+from app.extensions import db
+from app.models import AgencyKey, OfferKey, OfferTag
+from app.queries.offers import offer_by_id, open_offer
+from app.vault import CannotOpen, Keyring, Place, blind, pad, seal, unpad, unseal
+from app.writing import housekeeping
+from tests.factories import make_agency, make_offer, make_property, make_user
+
+KEY = bytes(range(32))
+PLACE = Place(uuid.UUID(int=1), "offer_body", "body", uuid.UUID(int=2))
+
+
+def test_known_answers() -> None:
+    sealed = seal(KEY, PLACE, b"salut", nonce=bytes(12))
+    assert sealed.hex() == "01000000000000000000000000" + "7dddd9abc13aa2e365d876edb063358caaff32c2c3"
+    assert blind(KEY, "ana@client.example").hex() == "01440eba0aa9a0a09198ec25fe4eae8c"
+
+
+def test_moved_anywhere_else_it_does_not_open() -> None:
+    sealed = seal(KEY, PLACE, b"salut")
+    assert unseal(KEY, PLACE, sealed) == b"salut"
+    for other in (
+        replace(PLACE, agency=uuid.UUID(int=9)),
+        replace(PLACE, table="offer_file"),
+        replace(PLACE, column="name"),
+        replace(PLACE, row=uuid.UUID(int=3)),
+    ):
+        with pytest.raises(CannotOpen):
+            unseal(KEY, other, sealed)
+
+
+@given(st.integers(0, 33), st.integers(1, 255))
+def test_a_flipped_bit_does_not_open(place: int, mask: int) -> None:
+    sealed = bytearray(seal(KEY, PLACE, b"salut"))
+    sealed[place % len(sealed)] ^= mask
+    with pytest.raises(CannotOpen):
+        unseal(KEY, PLACE, bytes(sealed))
+
+
+@given(st.binary(max_size=1200))
+def test_padding_hides_the_length_and_comes_off(plain: bytes) -> None:
+    assert len(pad(plain)) % 512 == 0 and unpad(pad(plain)) == plain
+
+
+def test_rotation_rewraps_everything_in_batches_and_changes_nothing_else(either_app: Flask) -> None:
+    agency = make_agency()
+    prop = make_property(agency, make_user(agency).id)
+    offers = [make_offer(prop) for _ in range(5)]
+    tags = set(db.session.execute(select(OfferTag.tag, OfferTag.offer_id)).all())
+    new = bytes(reversed(KEY))
+    either_app.extensions["bidflux_keyring"] = Keyring((new, *either_app.extensions["bidflux_settings"].keys))
+    done = []
+    while True:
+        with housekeeping() as connection:
+            count = keys.rewrap_batch(connection, limit=2)
+        if not count:
+            break
+        done.append(count)
+    assert sum(done) == 5 + 4 and len(done) > 1
+    either_app.extensions["bidflux_keyring"] = Keyring((new,))
+    either_app.extensions["bidflux_agency_keys"].clear()
+    assert {k for t in (OfferKey, AgencyKey) for k in db.session.scalars(select(t.kek_id))} == {Keyring((new,)).active}
+    for offer in offers:
+        row = offer_by_id(offer)
+        assert row and open_offer(*row).document
+    assert set(db.session.execute(select(OfferTag.tag, OfferTag.offer_id)).all()) == tags
+
+
+def test_a_key_that_is_missing_is_named(app: Flask) -> None:
+    agency = make_agency()
+    offer = make_offer(make_property(agency, make_user(agency).id))
+    app.extensions["bidflux_keyring"] = Keyring((KEY,))
+    row = offer_by_id(offer)
+    assert row
+    with pytest.raises(CannotOpen, match="not among BIDFLUX_KEYS"):
+        open_offer(*row)
