@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Request, Response, current_app, g, request
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 
 from app.access import Guard, current_policy
 
@@ -15,6 +16,18 @@ HSTS = "max-age=31536000; includeSubDomains"
 
 def register_headers(app: Flask) -> None:
     app.after_request(_headers)
+    app.session_interface = NoCookieForBuyers()
+
+
+class NoCookieForBuyers(SecureCookieSessionInterface):
+    """Behind a signed link nobody is signed in and nothing is remembered: no cookie is read, none is set."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        return SecureCookieSession() if _signed(request.path) else super().open_session(app, request)
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        if not _signed_path():
+            super().save_session(app, session, response)
 
 
 def _headers(response: Response) -> Response:
@@ -40,4 +53,8 @@ def _headers(response: Response) -> Response:
 
 
 def _signed_path() -> bool:
-    return request.path.startswith(("/o/", "/r/"))
+    return _signed(request.path)
+
+
+def _signed(path: str) -> bool:
+    return path.startswith(("/o/", "/r/"))

@@ -51,7 +51,7 @@ def offer(token: str) -> AnyResponse | str | tuple[str, int]:
     if link is None:
         return _link_page("invalid", None)
     g.zone = link.property.agency.zone
-    if request.method == "GET":
+    if request.method != "POST":
         if link.state != "open":
             return _link_page(link.state, link.property)
         return blank_forms.page(link.property, _new_stamp(link.property), lambda stamp: _blank(link, token, stamp))

@@ -1,0 +1,165 @@
+"""The chain cannot fork, and any tampering is named by its first bad entry."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from flask import Flask
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import func, select, text
+
+from app.database import is_sqlite
+from app.extensions import db
+from app.ledger import GENESIS, SYSTEM, chain, entry_body, first_fault
+from app.models import Agency, Delivery, Event, LedgerEntry, Offer, OfferBody, OfferKey, OfferState
+from app.queries.ledger import offers_fault, verify_chain
+from tests.factories import make_agency, make_draft, make_offer, make_property, make_user
+
+AGENCY = UUID(int=5)
+
+
+@dataclass(frozen=True)
+class Entry:
+    agency_id: UUID
+    seq: int
+    at: datetime
+    kind: str
+    object_id: UUID | None
+    actor_type: str
+    actor_id: UUID | None
+    body: bytes
+    hash: bytes
+
+
+def entries(count: int) -> list[Entry]:
+    made, previous, at = [], GENESIS, datetime(2026, 11, 1, tzinfo=UTC)
+    for seq in range(1, count + 1):
+        at += timedelta(seconds=1)
+        body = entry_body(AGENCY, seq, at, "test", UUID(int=seq), SYSTEM, {"n": seq})
+        previous = chain(previous, body)
+        made.append(Entry(AGENCY, seq, at, "test", UUID(int=seq), "system", None, body, previous))
+    return made
+
+
+CHAIN = entries(30)
+HEAD = CHAIN[-1].hash
+
+
+def test_a_whole_chain_holds() -> None:
+    assert first_fault(AGENCY, CHAIN, 30, HEAD) is None
+
+
+@given(st.integers(0, 29), st.sampled_from(["edit", "delete", "insert", "swap", "column", "trim"]))
+def test_the_first_bad_entry_is_named(place: int, how: str) -> None:
+    rows, entry = list(CHAIN), CHAIN[place]
+    expected = place + 1
+    if how == "edit":
+        rows[place] = replace(entry, body=entry.body.replace(b'"kind":"test"', b'"kind":"told"'))
+    elif how == "delete":
+        del rows[place]
+    elif how == "insert":
+        rows.insert(place, replace(entry, body=b"{}"))
+    elif how == "swap":
+        other = (place + 1) % 30
+        rows[place], rows[other] = rows[other], rows[place]
+        expected = min(place, other) + 1
+    elif how == "column":
+        rows[place] = replace(entry, object_id=UUID(int=999))
+    else:
+        rows = rows[:place]
+    fault = first_fault(AGENCY, rows, 30, HEAD)
+    assert fault and fault.seq == expected
+
+
+def test_fifty_at_once_make_one_chain(either_app: Flask) -> None:
+    agency = make_agency()
+    prop = make_property(agency, make_user(agency).id)
+    property_id = prop.id
+
+    def send(_number: int) -> None:
+        with either_app.app_context():
+            from app.models import Property
+
+            make_offer(db.session.get_one(Property, property_id))
+
+    with ThreadPoolExecutor(10) as pool:
+        list(pool.map(send, range(50)))
+    db.session.rollback()
+    held = db.session.get_one(Agency, agency)
+    db.session.refresh(held)
+    assert verify_chain(held)[1] is None and offers_fault(held) is None
+    assert held.event_seq == 1 + 50
+    for table in (Offer, OfferBody, OfferKey, OfferState):
+        assert db.session.scalar(select(func.count()).select_from(table)) == 50
+    seqs = db.session.scalars(select(Event.seq).order_by(Event.seq)).all()
+    assert seqs == list(range(1, 52))
+    assert db.session.scalar(select(func.count()).select_from(Delivery)) == 100
+
+
+def tamper(statement: str) -> None:
+    """As somebody with the database in hand would: the trigger goes first."""
+    for trigger in ("tr_ledger_update", "tr_offer_update", "tr_ledger_delete"):
+        db.session.execute(text(f"DROP TRIGGER IF EXISTS {trigger}"))
+    db.session.execute(text(statement))
+    db.session.commit()
+
+
+@pytest.mark.parametrize(
+    ("statement", "reason"),
+    [
+        ("UPDATE offer SET amount_minor = amount_minor + 1", "amount"),
+        ("UPDATE offer SET term_days = 1", "term_days"),
+        ("UPDATE offer_state SET amount_minor = 1", "copy"),
+        ("UPDATE ledger SET kind = 'x' WHERE seq = 2", "entry 2"),
+        ("DELETE FROM ledger WHERE seq = 3", "entry 3"),
+    ],
+)
+def test_the_command_names_what_was_bent(app: Flask, statement: str, reason: str) -> None:
+    agency = make_agency()
+    make_offer(make_property(agency, make_user(agency).id))
+    runner = app.test_cli_runner()
+    sound = runner.invoke(args=["ledger", "verify", "--offers", "--json"])
+    assert sound.exit_code == 0 and json.loads(sound.output)["valid"]
+    tamper(statement)
+    bent = runner.invoke(args=["ledger", "verify", "--offers", "--json"])
+    assert bent.exit_code == 1 and reason in json.loads(bent.output)["agencies"][0]["reason"]
+
+
+def test_processes_too_make_one_chain(app: Flask) -> None:
+    """SQLite over processes: the file lock in front of it, not luck."""
+    assert is_sqlite(db.engine)
+    agency = make_agency()
+    prop = make_property(agency, make_user(agency).id)
+    property_id = prop.id
+    db.session.remove()
+    db.engine.dispose()
+    children = []
+    for _ in range(3):
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                with app.app_context():
+                    from app.models import Property
+
+                    for _ in range(5):
+                        make_offer(
+                            db.session.get_one(Property, property_id),
+                            make_draft(payment_term_days=random.randint(1, 90)),
+                        )
+                code = 0
+            finally:
+                os._exit(code)
+        children.append(child)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0]
+    held = db.session.get_one(Agency, agency)
+    assert verify_chain(held)[1] is None
+    assert db.session.scalar(select(func.count()).where(LedgerEntry.kind == "offer.submitted")) == 15

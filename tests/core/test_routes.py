@@ -1,0 +1,193 @@
+"""Every route says who may call it, and shows nothing to whom it is not meant for."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select, text
+from werkzeug.routing import Rule
+
+from app.access import Guard, Policy
+from app.extensions import db
+from app.ledger import SYSTEM
+from app.links import offer_link_token, receipt_token
+from app.models import ApiKey, Base, Property, User, UserSession
+from app.services import accounts, properties
+from tests.factories import csrf, login, make_agency, make_offer, make_property, make_user
+
+HIDDEN = {404, 405}
+
+
+def test_every_route_declares_guard_limit_and_cache(app: Flask) -> None:
+    for rule in app.url_map.iter_rules():
+        declared = getattr(app.view_functions[rule.endpoint], "policy", None)
+        assert isinstance(declared, Policy), f"{rule} says nothing"
+        assert declared.reads and declared.writes and declared.cache, rule
+
+
+@pytest.fixture
+def theirs(app: Flask) -> dict[str, Any]:
+    """Everything that another agency has, by the name of the URL's parameter."""
+    owner = make_user(make_agency("Cealaltă"), "owner")
+    agent = make_user(owner.agency_id)
+    prop = make_property(owner.agency_id, agent.id, external_id="CRM-9")
+    offer = make_offer(prop)
+    accounts.create_api_key(owner.agency_id, "CRM", by=SYSTEM)
+    accounts.start_session(agent, "Firefox")
+    return {
+        "property_id": prop.id,
+        "offer_id": offer,
+        "external_id": "CRM-9",
+        "user_id": agent.id,
+        "key_id": db.session.scalars(select(ApiKey.id)).one(),
+        "session_id": db.session.scalars(select(UserSession.id)).one(),
+        "kind": "svg",
+        "name": "x.eml",
+        "filename": "nothing",
+        "token": "x",
+    }
+
+
+def guarded(app: Flask) -> list[Rule]:
+    wanted = {Guard.SIGNED_IN, Guard.OWNER}
+    return [r for r in app.url_map.iter_rules() if app.view_functions[r.endpoint].policy.guard in wanted]
+
+
+def path(app: Flask, rule: Rule, values: dict[str, Any]) -> str:
+    with app.test_request_context():
+        return app.url_for(rule.endpoint, **{name: values[name] for name in rule.arguments})
+
+
+def contents() -> dict[str, list[Any]]:
+    rows = {}
+    for table in Base.metadata.sorted_tables:
+        rows[table.name] = sorted(repr(tuple(row)) for row in db.session.execute(select(table)))
+    db.session.rollback()
+    return rows
+
+
+def test_a_stranger_of_another_agency_sees_and_changes_nothing(
+    app: Flask, client: FlaskClient, theirs: dict[str, Any]
+) -> None:
+    login(client, make_user(make_agency("A mea"), "owner"))
+    token = csrf(client.get("/app/settings").get_data(as_text=True))
+    before = contents()
+    for rule in guarded(app):
+        if not rule.arguments - {"kind"}:
+            continue
+        for method in sorted((rule.methods or set()) & {"GET", "POST"}):
+            data = {"csrf_token": token, "status": "accepted", "version": "1", "role": "owner", "on": "0"}
+            answer = client.open(path(app, rule, theirs), method=method, data=data if method == "POST" else None)
+            allowed = HIDDEN | ({303} if rule.endpoint == "settings.end_session" else set())
+            assert answer.status_code in allowed, f"{method} {rule} answers {answer.status_code}"
+            body = answer.get_data(as_text=True)
+            assert "Țurcanu" not in body and "Mănăștur" not in body
+    assert contents() == before
+
+
+def test_an_agent_does_not_reach_a_colleagues_rows(app: Flask, client: FlaskClient) -> None:
+    owner = make_user(make_agency(), "owner")
+    prop = make_property(owner.agency_id, owner.id)
+    offer = make_offer(prop)
+    agent = make_user(owner.agency_id)
+    login(client, agent)
+    for where in (f"/app/offers/{offer}", f"/app/properties/{prop.id}", "/app/settings/users", "/app/settings/api"):
+        assert client.get(where).status_code == 404, where
+    assert "Țurcanu" not in client.get("/app/offers").get_data(as_text=True)
+    assert "Țurcanu" not in client.get("/app/offers.csv").get_data(as_text=True)
+
+
+def test_who_is_signed_out_is_sent_to_sign_in_and_htmx_leaves_the_page(app: Flask, client: FlaskClient) -> None:
+    ids = ("property_id", "offer_id", "user_id", "key_id", "session_id")
+    values = {"kind": "svg", "external_id": "x", **{name: uuid.uuid4() for name in ids}}
+    for rule in guarded(app):
+        if "GET" in (rule.methods or ()):
+            assert "/login" in client.get(path(app, rule, values)).location
+    answer = client.get("/app/offers", headers={"HX-Request": "true"})
+    assert answer.headers["HX-Redirect"].startswith("/login")
+
+
+def test_opening_a_link_twenty_times_changes_nothing(app: Flask, client: FlaskClient) -> None:
+    agency = make_agency()
+    prop = make_property(agency, make_user(agency).id)
+    offer = make_offer(prop)
+    before = contents()
+    for _ in range(10):
+        for where in (f"/o/{offer_link_token(prop.id, 1)}", f"/r/{receipt_token(offer)}"):
+            assert client.get(where).status_code == 200
+            assert client.head(where).status_code == 200
+    assert contents() == before
+
+
+def test_every_answer_carries_the_headers(app: Flask, client: FlaskClient) -> None:
+    for where, status in (("/", 200), ("/nu", 404), ("/o/x", 404), ("/healthz", 200), ("/login", 200)):
+        answer = client.get(where)
+        assert answer.status_code == status
+        csp = answer.headers["Content-Security-Policy"]
+        assert "unsafe" not in csp and "frame-ancestors 'none'" in csp
+        assert answer.headers["X-Content-Type-Options"] == "nosniff" and answer.headers["Referrer-Policy"]
+        assert answer.headers["Cache-Control"]
+    private = client.get("/o/x").headers
+    assert private["Referrer-Policy"] == "no-referrer" and private["Cache-Control"] == "no-store"
+    assert "noindex" in private["X-Robots-Tag"] and "Set-Cookie" not in private
+
+
+@pytest.mark.parametrize("language", ["ro", "en"])
+@pytest.mark.parametrize(("state", "status"), [("off", 410), ("rotated", 410), ("closed", 410), ("not_open", 403)])
+def test_each_state_of_a_link_has_its_page(
+    app: Flask, client: FlaskClient, state: str, status: int, language: str
+) -> None:
+    from datetime import timedelta
+
+    from app.clock import now
+
+    agency = make_agency()
+    prop = make_property(agency, make_user(agency).id)
+    where = f"/{language}/o/{offer_link_token(prop.id, prop.link_version)}"
+    if state == "off":
+        properties.change(prop, {"accepts_offers": False}, by=SYSTEM)
+    elif state == "rotated":
+        properties.rotate_link(prop, by=SYSTEM)
+    elif state == "closed":
+        properties.change(prop, {"offers_close_at": now() - timedelta(hours=1)}, by=SYSTEM)
+    else:
+        properties.change(prop, {"offers_open_at": now() + timedelta(days=1)}, by=SYSTEM)
+    answer = client.get(where)
+    assert answer.status_code == status
+    page = answer.get_data(as_text=True)
+    assert "Ioana Ștefănescu" in page and "+40 712 034 567" in page and f'lang="{language}"' in page
+    if state == "closed":
+        held = db.session.get_one(Property, prop.id)
+        properties.change(held, {"offers_close_at": now() + timedelta(days=1)}, by=SYSTEM)
+        assert client.get(where).status_code == 200, "an extended window keeps the link"
+
+
+def test_signing_in_is_throttled_and_sessions_can_be_ended(app: Flask, client: FlaskClient) -> None:
+    user: User = make_user(make_agency(), "owner")
+    login(client, user)
+    assert client.get("/app/offers").status_code == 200
+    db.session.execute(text("DELETE FROM user_session"))
+    db.session.commit()
+    assert client.get("/app/offers").status_code == 303
+    other = app.test_client()
+    token = csrf(other.get("/login").get_data(as_text=True))
+    codes = [
+        other.post("/login", data={"email": user.email, "password": "", "csrf_token": token}).status_code
+        for _ in range(32)
+    ]
+    assert codes[0] == 422 and codes[-1] == 429
+
+
+def test_what_was_signed_in_as_is_renewed(app: Flask, client: FlaskClient) -> None:
+    user = make_user(make_agency())
+    client.get("/login")
+    before = client.get_cookie("bidflux")
+    login(client, user)
+    after = client.get_cookie("bidflux")
+    assert before and after and before.value != after.value
+    assert re.search(r"HttpOnly", client.get("/login", headers={"Cookie": ""}).headers.get("Set-Cookie", "HttpOnly"))
