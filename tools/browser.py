@@ -9,9 +9,7 @@ import sys
 from pathlib import Path
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-FIX = (
-    "No browser for the tests: install Chromium, or set CHROMIUM=/path/to/chromium, then run make test again."
-)
+FIX = "No browser for the tests: install Chromium, or set CHROMIUM=/path/to/chromium, then run make test again."
 
 
 def from_environment() -> str | None:

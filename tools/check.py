@@ -48,9 +48,7 @@ def audit() -> bool:
     except OSError:
         print("skip  known vulnerabilities (no network)")
         return True
-    done = subprocess.run(
-        [str(BIN / AUDIT[0]), *AUDIT[1:]], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([str(BIN / AUDIT[0]), *AUDIT[1:]], cwd=ROOT, capture_output=True, text=True, check=False)
     found = done.returncode != 0 and "vulnerabilit" in done.stderr and "Name" in done.stdout
     if done.returncode and not found:
         print("skip  known vulnerabilities (the service did not answer)")

@@ -24,14 +24,10 @@ def update(entries: list[dict[str, str]]) -> None:
 def faults(entries: list[dict[str, str]]) -> list[str]:
     """What is changed, gone, or vendored without being named."""
     named = {entry["file"] for entry in entries}
-    present = {
-        str(path.relative_to(VENDOR)) for path in VENDOR.rglob("*") if path.is_file() and path != MANIFEST
-    }
+    present = {str(path.relative_to(VENDOR)) for path in VENDOR.rglob("*") if path.is_file() and path != MANIFEST}
     found = [f"{name}: in the manifest, not in the folder" for name in sorted(named - present)]
     found += [f"{name}: in the folder, not in the manifest" for name in sorted(present - named)]
-    changed = (
-        e["file"] for e in entries if e["file"] in present and digest(VENDOR / e["file"]) != e["sha256"]
-    )
+    changed = (e["file"] for e in entries if e["file"] in present and digest(VENDOR / e["file"]) != e["sha256"])
     return found + [f"{name}: differs from the recorded hash" for name in changed]
 
 

@@ -55,9 +55,7 @@ async def serve(port: int, folder: Path) -> None:
         loop.add_signal_handler(number, stop.set)
     outbox = Outbox(folder)
     server = await loop.create_server(
-        lambda: SMTP(
-            outbox, data_size_limit=LARGEST_MESSAGE, enable_SMTPUTF8=True, hostname="localhost", loop=loop
-        ),
+        lambda: SMTP(outbox, data_size_limit=LARGEST_MESSAGE, enable_SMTPUTF8=True, hostname="localhost", loop=loop),
         "127.0.0.1",
         port,
     )

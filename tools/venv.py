@@ -60,9 +60,7 @@ def install(wanted: str) -> None:
 
 def main() -> None:
     if sys.version_info < (3, 11):  # noqa: UP036 (that is what it tells)
-        sys.exit(
-            f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}: make PYTHON=python3.11 ..."
-        )
+        sys.exit(f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}: make PYTHON=python3.11 ...")
     wanted = sys.argv[1]
     if current(wanted):
         return

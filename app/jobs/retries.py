@@ -13,7 +13,7 @@ AWAY_LEAST, AWAY_MOST, AWAY_SHARE = 5.0, 900.0, 0.15
 
 def _spread(seconds: float) -> timedelta:
     """±20%, so that what failed together does not come back together."""
-    return timedelta(seconds=seconds * random.uniform(0.8, 1.2))  # noqa: S311  no secret
+    return timedelta(seconds=seconds * random.uniform(0.8, 1.2))  # noqa: S311  # nosec B311
 
 
 def next_try(created: datetime, now: datetime, attempts: int) -> datetime | None:
