@@ -1,0 +1,1 @@
+"""Figures as ratios against floors measured in the same run: `make bench`."""
