@@ -13,8 +13,8 @@ graceful_timeout = 25
 timeout = 60
 keepalive = 5
 
-# Loading in each worker keeps database and Valkey connections from being shared across a fork.
-preload_app = False
+# One load for all workers: nothing is connected before the fork, and memory is shared.
+preload_app = True
 
 # The heartbeat file belongs in memory: on a disk a slow write looks like a dead worker.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 from argon2 import PasswordHasher
@@ -37,7 +38,12 @@ EMAIL_TAKEN = lazy_gettext("Someone already signs in with this address")
 NOT_PRESENT = lazy_gettext("This is not your present password")
 
 hasher = PasswordHasher()
-_NOBODY = hasher.hash(secrets.token_hex(16))
+
+
+@cache
+def _nobody() -> str:
+    """A hash that no password fits: an unknown address must take as long as a wrong password."""
+    return hasher.hash(secrets.token_hex(16))
 
 
 def create_agency(name: str, email: str, *, zone: str = "Europe/Bucharest", language: str = "ro") -> uuid.UUID:
@@ -125,7 +131,7 @@ def authenticate(email: str, password: str) -> User | None:
     """The user, or None. Takes as long for an unknown address as for a wrong password. Throttle before calling."""
     user = db.session.scalar(select(User).where(User.email == email.strip().lower(), User.active))
     try:
-        hasher.verify(user.password_hash if user else _NOBODY, password[: MAX_PASSWORD + 1])
+        hasher.verify(user.password_hash if user else _nobody(), password[: MAX_PASSWORD + 1])
     except (VerificationError, InvalidHashError):
         return None
     return user
