@@ -1,0 +1,81 @@
+"""A real Chromium against the running application."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from flask import Flask
+from playwright.sync_api import Browser, Page, sync_playwright
+from werkzeug.serving import make_server
+
+from tests.conftest import free_port, make_app, settings_for
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=os.environ.get("CHROMIUM"), args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def live(sqlite_url: str, tmp_path: Path, valkey: str) -> Iterator[tuple[Flask, str]]:
+    """The application on a port of its own, and its address."""
+    port = free_port()
+    base = f"http://127.0.0.1:{port}"
+    app = make_app(settings_for(tmp_path, DATABASE_URL=sqlite_url, REDIS_URL=valkey, BASE_URL=base))
+    server = make_server("127.0.0.1", port, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield app, base
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+class Watched:
+    """A page whose console, requests and accessibility are watched."""
+
+    def __init__(self, page: Page, base: str) -> None:
+        self.page, self.base = page, base
+        self.faults: list[str] = []
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.faults.append(str(error)))
+        page.on("request", lambda request: self._request(request.url))
+
+    def _console(self, message: object) -> None:
+        kind, text = message.type, message.text  # type: ignore[attr-defined]
+        # A 422 is the answer to a form with something missing, no fault of the page.
+        if kind in {"error", "warning"} and "status of 422" not in text:
+            self.faults.append(text)
+
+    def _request(self, url: str) -> None:
+        if not url.startswith((self.base, "data:", "blob:")):
+            self.faults.append(f"off origin: {url}")
+
+    def check(self) -> None:
+        """Nothing in the console, nothing off origin, nothing that axe finds, nothing that scrolls sideways."""
+        assert self.faults == []
+        found = Axe().run(self.page).response["violations"]
+        assert [(v["id"], [n["target"] for n in v["nodes"]][:3]) for v in found] == []
+        width = self.page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
+        assert width[0] <= width[1]
+        self.faults.clear()  # what axe itself did
+
+
+def open_page(browser: Browser, base: str, *, phone: bool = True, scripts: bool = True, dark: bool = False) -> Watched:
+    size = {"width": 390, "height": 844} if phone else {"width": 1280, "height": 800}
+    context = browser.new_context(
+        viewport=size,  # type: ignore[arg-type]
+        locale="ro-RO",
+        java_script_enabled=scripts,
+        color_scheme="dark" if dark else "light",
+        reduced_motion="reduce",
+    )
+    return Watched(context.new_page(), base)

@@ -1,0 +1,163 @@
+"""The main job as its users do it: on a phone, without scripts, by keyboard, and at the agent's desk."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser, Page, expect
+
+from app.links import offer_link_token
+from tests.browser.conftest import open_page
+from tests.conftest import ROOT
+from tests.factories import PASSWORD, make_agency, make_offer, make_property, make_user
+
+pytestmark = pytest.mark.browser
+Live = tuple[Flask, str]
+
+
+def link(app: Flask, **values: object) -> str:
+    with app.app_context():
+        agency = make_agency()
+        prop = make_property(agency, make_user(agency).id, **values)
+        return f"/o/{offer_link_token(prop.id, prop.link_version)}"
+
+
+def fill(page: Page, amount: str = "118.500") -> None:
+    page.fill("[name=full_name]", "Măriuca Țepeș-Ionescu")
+    page.fill("[name=email]", "mariuca@client.example")
+    page.fill("[name=phone]", "0712 034 567")
+    page.fill("[name=amount]", amount)
+    page.locator("[name=financing][value=cash]").check()
+    page.fill("[name=payment_term_days]", "30")
+    page.locator("[name=consent]").check()
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_buyer_on_a_phone_sends_an_offer(browser: Browser, live: Live, dark: bool) -> None:
+    app, base = live
+    watched = open_page(browser, base, dark=dark)
+    page = watched.page
+    page.goto(base + link(app))
+    watched.check()
+    page.get_by_role("button", name="Verifică oferta").click()
+    expect(page.get_by_role("alert")).to_contain_text("Nume complet")
+    watched.check()
+    fill(page)
+    page.get_by_role("button", name="Verifică oferta").click()
+    expect(page.locator("h1")).to_have_text("Verificați oferta")
+    watched.check()
+    page.get_by_role("button", name=re.compile("Trimit oferta de 118.500")).click()
+    expect(page.get_by_text("Oferta a fost trimisă")).to_be_visible()
+    watched.check()
+    assert page.context.cookies() == []
+
+
+def test_without_scripts_everything_works_signature_included(browser: Browser, live: Live) -> None:
+    app, base = live
+    page = open_page(browser, base, scripts=False).page
+    page.goto(base + link(app, signature_required=True))
+    fill(page)
+    page.locator("[name=signature_kind][value=typed]").check()
+    page.fill("[name=signature_typed]", "Măriuca Țepeș-Ionescu")
+    page.get_by_role("button", name="Verifică oferta").click()
+    page.get_by_role("button", name=re.compile("Semnez și trimit")).click()
+    expect(page.locator("body")).to_contain_text("Oferta a fost trimisă")
+
+
+def test_a_signature_is_drawn_with_the_pointer(browser: Browser, live: Live) -> None:
+    app, base = live
+    watched = open_page(browser, base)
+    page = watched.page
+    page.goto(base + link(app, signature_required=True))
+    fill(page)
+    page.locator("[name=signature_kind][value=drawn]").check()
+    pad = page.locator("canvas")
+    pad.scroll_into_view_if_needed()
+    box = pad.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + 30, box["y"] + 40)
+    page.mouse.down()
+    for step in range(12):
+        page.mouse.move(box["x"] + 30 + step * 14, box["y"] + 40 + (step % 3) * 18)
+    page.mouse.up()
+    page.get_by_role("button", name="Verifică oferta").click()
+    expect(page.locator("img.signature-image")).to_be_visible()
+    watched.check()
+    page.get_by_role("button", name=re.compile("Semnez și trimit")).click()
+    expect(page.get_by_text("Oferta a fost trimisă")).to_be_visible()
+
+
+def test_by_keyboard_alone(browser: Browser, live: Live) -> None:
+    app, base = live
+    page = open_page(browser, base, phone=False).page
+    page.goto(base + link(app))
+    page.locator("[name=full_name]").focus()
+    for text in ("Ana Pop", "ana@client.example", "0712034567", "118500"):
+        page.keyboard.type(text)
+        page.keyboard.press("Tab")
+    while page.evaluate("document.activeElement.name") != "financing":
+        page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    while page.evaluate("document.activeElement.name") != "payment_term_days":
+        page.keyboard.press("Tab")
+    page.keyboard.type("30")
+    while page.evaluate("document.activeElement.name") != "consent":
+        page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_have_text("Verificați oferta")
+
+
+def test_an_agent_finds_opens_and_accepts_in_place(browser: Browser, live: Live) -> None:
+    app, base = live
+    with app.app_context():
+        owner = make_user(make_agency(), "owner")
+        make_offer(make_property(owner.agency_id, owner.id))
+        email = owner.email
+    watched = open_page(browser, base, phone=False)
+    page = watched.page
+    page.goto(base + "/app/offers")
+    watched.check()
+    page.fill("[name=email]", email)
+    page.fill("[name=password]", PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url(base + "/app/offers")
+    watched.check()
+    page.get_by_role("link", name="Andrei Țurcanu").click()
+    page.wait_for_url(re.compile(r"/app/offers/[0-9a-f-]{36}$"))
+    expect(page.locator("#offer-view .badge").first).to_have_text("Vizualizată")
+    watched.check()
+    before = page.url
+    page.get_by_role("button", name="Acceptă").click()
+    expect(page.locator("#offer-view .badge").first).to_have_text("Acceptată")
+    assert page.url == before
+    expect(page.locator("#offer-view")).to_contain_text("notar")
+    watched.check()
+    page.go_back()
+    expect(page.locator("h1")).to_have_text("Oferte")
+    for path in (
+        "/app/properties",
+        "/app/properties/new",
+        "/app/settings",
+        "/app/settings/users",
+        "/docs",
+        "/gdpr",
+        "/",
+    ):
+        page.goto(base + path)
+        watched.check()
+
+
+NEWER_CSS = (":is(", ":where(", ":has(", "@layer", "color-mix(", "inset:", "aspect-ratio", "@container", "dvh", "&:")
+NEWER_JS = ("??=", "||=", "&&=", "replaceAll(", ".at(", "structuredClone", "static {")
+
+
+def test_buyer_pages_load_nothing_that_a_browser_of_2020_cannot_read() -> None:
+    css = (ROOT / "app/static/css/bidflux.css").read_text()
+    assert [word for word in NEWER_CSS if word in css] == []
+    assert not re.search(r"display:\s*flex[^}]*[^-]gap:", css), "gap in flex came with Chromium 84"
+    for script in ("js/buyer.js", "vendor/signature_pad-5.1.0/signature_pad.umd.min.js"):
+        text = (ROOT / "app/static" / script).read_text()
+        assert [word for word in NEWER_JS if word in text] == [], script
