@@ -158,6 +158,18 @@ STEPS: dict[str, Any] = {
     "link.changed": lazy_gettext("Rules of the link changed"),
     "link.rotated": lazy_gettext("New link made"),
 }
+STEP_ICONS = {
+    "offer.submitted": "mail",
+    "offer.viewed": "eye",
+    "accepted": "check",
+    "rejected": "close",
+    "new": "mail",
+    "viewed": "eye",
+    "property.created": "plus",
+    "link.on": "link",
+    "link.off": "lock",
+    "link.rotated": "refresh",
+}
 ACTORS: dict[str, Any] = {
     "user": lazy_gettext("a colleague"),
     "api_key": lazy_gettext("the CRM"),
@@ -182,6 +194,19 @@ def step_actor(step: Any) -> str:
     return str(step.who or ACTORS.get(step.actor, step.actor))
 
 
+def step_icon(step: Any) -> str:
+    """The picture beside a step, by what it led to or by its kind."""
+    led_to = step.data.get("to") if step.kind == "offer.decided" else None
+    return STEP_ICONS.get(led_to or step.kind, "edit")
+
+
+def step_tone(step: Any) -> str:
+    if step.kind == "offer.submitted":
+        return "new"
+    led_to = step.data.get("to") if step.kind == "offer.decided" else None
+    return {"accepted": "good", "rejected": "bad"}.get(led_to or "", "")
+
+
 def link_badge(state: str) -> Markup:
     """Where a link stands, as a badge."""
     text, tone = LINK_STATES[state]
@@ -204,6 +229,8 @@ def register_presentation(app: Flask) -> None:
         label=label,
         step_text=step_text,
         step_actor=step_actor,
+        step_icon=step_icon,
+        step_tone=step_tone,
         link_badge=link_badge,
         zone_name=lambda: zone().key,
         asset=asset,

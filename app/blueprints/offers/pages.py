@@ -16,7 +16,7 @@ from app.models import Property
 from app.models.offer import STATUSES
 from app.money import Money
 from app.offer_document import Document
-from app.offer_sections import sections
+from app.offer_sections import Section, sections
 from app.presentation import label, show_percent
 from app.queries.offer_list import OfferFilter
 from app.queries.offers import OpenedOffer
@@ -51,7 +51,6 @@ def status_tabs(chosen: OfferFilter, counts: dict[str, int]) -> list[Tab]:
 def offer_page(by: Person, opened: OpenedOffer, prop: Property, today: date) -> dict[str, Any]:
     """The context of an offer's page."""
     offer, state, document = opened.offer, opened.state, opened.document
-    asking = document.body["property"]["asking_price"] if document else None
     lapsed = offer.valid_until is not None and offer.valid_until < today
     return {
         "offer": offer,
@@ -60,7 +59,7 @@ def offer_page(by: Person, opened: OpenedOffer, prop: Property, today: date) -> 
         "amount": Money(offer.amount_minor, offer.currency),
         "percent": show_percent(offer.amount_minor, offer.asking_minor) if offer.asking_minor else "",
         "bidder": document.bidder if document else None,
-        "sections": sections(document.terms, asking) if document else [],
+        "sections": _sections(document) if document else [],
         "signature": document.terms["signature"] if document else None,
         "contact": contact_links(opened, document, prop) if document else None,
         "lapsed": lapsed and state.status in {"new", "viewed"},
@@ -69,6 +68,13 @@ def offer_page(by: Person, opened: OpenedOffer, prop: Property, today: date) -> 
         "mails": mails_owed(offer),
         "chain": chain_of(offer),
     }
+
+
+def _sections(document: Document) -> list[Section]:
+    """What was sent, as the agent reads it: the amount already stands on top of the page."""
+    first, *others = sections(document.terms)
+    kept = [part._replace(rows=[row for row in part.rows if row.field != "amount"]) for part in others]
+    return [first._replace(title=_("Client")), *(part for part in kept if part.rows)]
 
 
 def contact_links(opened: OpenedOffer, document: Document, prop: Property) -> dict[str, str]:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from flask_babel import format_decimal
 from flask_babel import gettext as _
 
 from app.blueprints.properties.forms import RULED, RULES
@@ -78,7 +79,7 @@ class PropertyReader:
         if not text:
             return None
         if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or not 0 < int(text) <= NUMBERS[name]:
-            self._wrong(name, _("Write a whole number, from 1 to %(most)s", most=NUMBERS[name]))
+            self._wrong(name, _("Write a whole number, from 1 to %(most)s", most=format_decimal(NUMBERS[name])))
             return None
         return int(text)
 

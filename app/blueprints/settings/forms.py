@@ -8,7 +8,7 @@ from zoneinfo import available_timezones
 from flask_babel import lazy_gettext as _l
 from wtforms import BooleanField, Form, PasswordField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import AnyOf, InputRequired, Length, ValidationError
+from wtforms.validators import AnyOf, DataRequired, InputRequired, Length, ValidationError
 
 from app.contacts import NotAContact, read_email, read_phone
 from app.models.agency import ROLES
@@ -22,7 +22,7 @@ ZONES = ("Europe/Bucharest", "Europe/Chisinau", "Europe/Budapest", "Europe/Vienn
 
 
 def _line(most: int) -> list[Any]:
-    return [InputRequired(FILL_IN), Length(max=most, message=LONG)]
+    return [DataRequired(FILL_IN), Length(max=most, message=LONG)]
 
 
 def _strip(text: str | None) -> str:

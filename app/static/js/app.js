@@ -97,3 +97,20 @@
     }
   });
 })();
+
+/* What htmx could not do is said, in the page's own words; a form's answer (409, 422) says so itself. */
+(function () {
+  "use strict";
+  function failed() {
+    var place = document.getElementById("toasts");
+    if (place) {
+      document.dispatchEvent(new CustomEvent("toast", { detail: { text: place.dataset.failed, tone: "bad" } }));
+    }
+  }
+  document.addEventListener("htmx:response:error", function (event) {
+    var ctx = event.detail && event.detail.ctx;
+    var status = ctx && ctx.response ? ctx.response.status : 0;
+    if (status !== 409 && status !== 422) { failed(); }
+  });
+  document.addEventListener("htmx:error", failed);
+})();

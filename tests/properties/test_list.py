@@ -1,0 +1,61 @@
+"""The list of properties."""
+
+from __future__ import annotations
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app.ledger import SYSTEM
+from app.models import User
+from app.services import properties
+from tests.factories import login, make_agency, make_offer, make_property, make_user
+
+
+@pytest.fixture
+def owner(client: FlaskClient, app: Flask) -> User:
+    user = make_user(make_agency(), "owner")
+    login(client, user)
+    return user
+
+
+def test_offers_and_new_ones_are_counted(client: FlaskClient, owner: User) -> None:
+    prop = make_property(owner.agency_id, owner.id)
+    offer = make_offer(prop)
+    make_offer(prop)
+    client.get(f"/app/offers/{offer}")
+    page = client.get("/app/properties").get_data(as_text=True)
+    assert "<span>2<small>1 nouă</small></span>" in page and "Primește oferte" in page
+
+
+def test_search_looks_in_title_place_and_crm_id(client: FlaskClient, owner: User) -> None:
+    make_property(owner.agency_id, owner.id, title="Vilă la munte", city="Sinaia", external_id="X-77")
+    make_property(owner.agency_id, owner.id, title="Garsonieră", city="Iași", external_id="X-78")
+    for q in ("munte", "SINAIA vil", "X-77"):
+        page = client.get("/app/properties", query_string={"q": q}).get_data(as_text=True)
+        assert "Vilă la munte" in page and "Garsonieră" not in page, q
+    for q in ("%", "_", "nimic"):
+        assert "Garsonieră" not in client.get("/app/properties", query_string={"q": q}).get_data(as_text=True)
+
+
+def test_the_archived_stand_apart(client: FlaskClient, owner: User) -> None:
+    prop = make_property(owner.agency_id, owner.id, title="Casă veche")
+    properties.archive(prop, by=SYSTEM)
+    assert "Casă veche" not in client.get("/app/properties").get_data(as_text=True)
+    assert "Casă veche" in client.get("/app/properties?archived=1").get_data(as_text=True)
+
+
+def test_pages_follow_one_another(client: FlaskClient, owner: User) -> None:
+    for number in range(27):
+        make_property(owner.agency_id, owner.id, title=f"Lot {number:02d}")
+    first = client.get("/app/properties").get_data(as_text=True)
+    second = client.get("/app/properties?page=2").get_data(as_text=True)
+    assert "Lot 26" in first and "Lot 01" not in first and "Lot 01" in second
+    for nonsense in ("0", "-3", "x", "99999999999999999999"):
+        assert client.get("/app/properties", query_string={"page": nonsense}).status_code == 200
+
+
+def test_a_crms_own_id_leads_to_the_property(client: FlaskClient, owner: User) -> None:
+    prop = make_property(owner.agency_id, owner.id, external_id="crm/7 ș")
+    assert client.get("/app/properties/external/crm/7 ș").location == f"/app/properties/{prop.id}"
+    assert client.get("/app/properties/external/none").status_code == 404
