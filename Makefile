@@ -24,8 +24,8 @@ test: dev-packages  ## run the whole suite (TESTS=path narrows it)
 check: dev-packages  ## format, lint, types, layers, templates, translations, vendored files
 	@$(BIN)/python tools/check.py
 
-bench: dev-packages  ## the benchmarks, as one table of ratios
-	@exec $(BIN)/python -m benchmarks
+bench: dev-packages  ## the benchmarks, as one table of ratios (SUITES="buyer mail" narrows it)
+	@exec $(BIN)/python -m benchmarks $(SUITES)
 
 lock: dev-packages  ## compile the requirements anew
 	@$(BIN)/python tools/lock.py

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-import rfc8785
-
+from app.canonical import canonical
 from app.clock import rfc3339
 
 GENESIS = bytes(32)
@@ -57,7 +56,7 @@ def entry_body(
     data: dict[str, Any],
 ) -> bytes:
     """The exact bytes that are hashed and stored. `data` holds no personal text."""
-    return rfc8785.dumps(
+    return canonical(
         {
             "v": 1,
             "agency": str(agency_id),

@@ -9,12 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import unicodedata
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-import rfc8785
-
+from app.canonical import canonical
 from app.money import Money
 
 SCHEMA_NO = 1
@@ -33,6 +32,10 @@ class Bidder:
     @property
     def folded_name(self) -> str:
         return fold(self.full_name)
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,7 @@ class Draft:
             "precontract_date": self.precontract_date.isoformat() if self.precontract_date else None,
             "deed_date": self.deed_date.isoformat() if self.deed_date else None,
             "message": self.message,
-            "bidder": asdict(self.bidder),
+            "bidder": self.bidder.shown,
             "co_buyers": list(self.co_buyers),
             "represented_by": self.represented_by,
             "signature": self.signature.shown if self.signature else None,
@@ -120,15 +123,15 @@ class Document:
 
 def encode(header: dict[str, Any], terms: dict[str, Any], salt: bytes) -> bytes:
     """The canonical bytes."""
-    return rfc8785.dumps({"schema": SCHEMA, **header, "offer": terms, "salt": salt.hex()})
+    return canonical({"schema": SCHEMA, **header, "offer": terms, "salt": salt.hex()})
 
 
-def decode(canonical: bytes) -> Document:
-    return Document(json.loads(canonical))
+def decode(text: bytes) -> Document:
+    return Document(json.loads(text))
 
 
-def commitment(canonical: bytes) -> bytes:
-    return hashlib.sha256(canonical).digest()
+def commitment(text: bytes) -> bytes:
+    return hashlib.sha256(text).digest()
 
 
 def fold(text: str) -> str:

@@ -25,7 +25,9 @@ class Result:
     p99_ms: float
 
 
-def run(port: int, requests: Iterator[Request], seconds: float, expected: int) -> Result:
+def run(
+    port: int, requests: Iterator[Request], seconds: float, expected: int, *, connections: int = CONNECTIONS
+) -> Result:
     """Send until time or requests run out; raise when an answer is not the expected one."""
     took: list[float] = []
     faults: list[str] = []
@@ -52,7 +54,7 @@ def run(port: int, requests: Iterator[Request], seconds: float, expected: int) -
         with lock:
             took.extend(mine)
 
-    threads = [threading.Thread(target=worker) for _ in range(CONNECTIONS)]
+    threads = [threading.Thread(target=worker) for _ in range(connections)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -61,4 +63,4 @@ def run(port: int, requests: Iterator[Request], seconds: float, expected: int) -
         raise SystemExit(faults[0])
     spent = time.perf_counter() - began
     took.sort()
-    return Result(len(took) / spent, took[int(len(took) * 0.99) - 1] * 1000)
+    return Result(len(took) / spent, took[max(0, int(len(took) * 0.99) - 1)] * 1000)

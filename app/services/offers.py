@@ -7,7 +7,7 @@ import hmac
 import json
 import os
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -73,6 +73,8 @@ def submit(prop: Property, draft: Draft, sending: Sending, *, by: Actor) -> Sent
             return Sent(earlier, fresh=False)
         current = _recheck(tx, property_id, sending.link_version)
         previous_id = _previous(tx.connection, property_id, draft.replaces, sealed.tags) if draft.replaces else None
+        while tx.connection.scalar(_TAKEN, {"reference": sealed.reference}):
+            sealed = replace(sealed, reference=new_reference())
         seq = store(tx, current, sealed, sending, previous_id, by=by)
         tx.owe_mail("offer_agent", seq, offer_id=sealed.offer_id, user_id=current.agent_id)
         tx.owe_mail("offer_bidder", seq, offer_id=sealed.offer_id)
@@ -81,9 +83,10 @@ def submit(prop: Property, draft: Draft, sending: Sending, *, by: Actor) -> Sent
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What can be worked out before the lock: the offer's id and key, blind indexes, the name of its content."""
+    """What can be worked out before the lock: its id, reference and key, blind indexes, the name of its content."""
 
     offer_id: uuid.UUID
+    reference: str
     draft: Draft
     terms: dict[str, Any]
     key: bytes
@@ -101,7 +104,7 @@ def prepare(agency_id: uuid.UUID, draft: Draft) -> Prepared:
     }
     content = hmac.digest(keys.agency_key(agency_id, "content"), _compact(terms), hashlib.sha256)
     key, wrapped = keys.keyring().new_key(offer_key_place(agency_id, offer_id))
-    return Prepared(offer_id, draft, terms, key, wrapped, tags, content)
+    return Prepared(offer_id, new_reference(), draft, terms, key, wrapped, tags, content)
 
 
 def _compact(terms: dict[str, Any]) -> bytes:
@@ -114,12 +117,12 @@ def store(
 ) -> int:
     """Every row of one offer, its ledger entry and its event; returns the event's number. `prop` as it is now."""
     offer_id, draft = sealed.offer_id, sealed.draft
-    row = _offer_row(tx, prop, draft, sending, offer_id, previous_id)
-    canonical = offer_document.encode(_header(row, prop, sending), sealed.terms, os.urandom(32))
-    row["commitment"] = offer_document.commitment(canonical)
+    row = _offer_row(tx, prop, sealed, sending, previous_id)
+    text = offer_document.encode(_header(row, prop, sending), sealed.terms, os.urandom(32))
+    row["commitment"] = offer_document.commitment(text)
     state = _state_row(row)
     tx.add(Offer, **row)
-    tx.add(OfferBody, offer_id=offer_id, body_ct=_seal(tx, sealed, "offer_body", "body", pad(canonical)))
+    tx.add(OfferBody, offer_id=offer_id, body_ct=_seal(tx, sealed, "offer_body", "body", pad(text)))
     tx.add(
         OfferKey,
         offer_id=offer_id,
@@ -213,15 +216,13 @@ def _supersede(tx: UnitOfWork, previous_id: uuid.UUID) -> None:
 
 
 def _offer_row(
-    tx: UnitOfWork, prop: Any, draft: Draft, sending: Sending, offer_id: uuid.UUID, previous_id: uuid.UUID | None
+    tx: UnitOfWork, prop: Any, sealed: Prepared, sending: Sending, previous_id: uuid.UUID | None
 ) -> dict[str, Any]:
-    reference = new_reference()
-    while tx.connection.scalar(_TAKEN, {"reference": reference}):
-        reference = new_reference()
+    draft = sealed.draft
     return {
-        "id": offer_id,
+        "id": sealed.offer_id,
         "property_id": prop.id,
-        "reference": reference,
+        "reference": sealed.reference,
         "amount_minor": draft.amount.minor,
         "currency": prop.currency,
         "asking_minor": prop.asking_minor,
