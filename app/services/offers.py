@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from flask_babel import lazy_gettext
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, exists, select, update
 
 from app import keys, offer_document
 from app.clock import rfc3339
@@ -66,19 +66,28 @@ def submit(prop: Property, draft: Draft, sending: Sending, *, by: Actor) -> Sent
     """Accept an offer. Raises `LinkClosed` when the link no longer takes it and `Invalid` for a wrong `replaces`."""
     property_id = prop.id
     sealed = prepare(prop.agency_id, draft)
-    press = {"property_id": property_id, "nonce": sending.nonce, "content_mac": sealed.content}
+    press = {"id": property_id, "nonce": sending.nonce, "content_mac": sealed.content, "reference": sealed.reference}
     with writing(prop.agency_id) as tx:
-        earlier = tx.connection.scalar(_PRESSED, press)
-        if earlier:
-            return Sent(earlier, fresh=False)
-        current = _recheck(tx, property_id, sending.link_version)
+        current = tx.connection.execute(_CURRENT, press).one()
+        if current.pressed:
+            return Sent(current.pressed, fresh=False)
+        state = link_state(current, sending.link_version, tx.at)  # type: ignore[arg-type]
+        if state != "open":
+            raise LinkClosed(state)
         previous_id = _previous(tx.connection, property_id, draft.replaces, sealed.tags) if draft.replaces else None
-        while tx.connection.scalar(_TAKEN, {"reference": sealed.reference}):
-            sealed = replace(sealed, reference=new_reference())
+        if current.taken:
+            sealed = _renamed(tx, sealed)
         seq = store(tx, current, sealed, sending, previous_id, by=by)
         tx.owe_mail("offer_agent", seq, offer_id=sealed.offer_id, user_id=current.agent_id)
         tx.owe_mail("offer_bidder", seq, offer_id=sealed.offer_id)
     return Sent(sealed.offer_id, fresh=True)
+
+
+def _renamed(tx: UnitOfWork, sealed: Prepared) -> Prepared:
+    """Under a reference that nobody has; the first one drawn was taken, which happens once in millions."""
+    while tx.connection.scalar(select(_TAKEN), {"reference": sealed.reference}):
+        sealed = replace(sealed, reference=new_reference())
+    return sealed
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,13 +163,13 @@ def _seal(tx: UnitOfWork, sealed: Prepared, table: str, column: str, plain: byte
     return seal(sealed.key, Place(tx.agency_id, table, column, sealed.offer_id), plain)
 
 
-# Built once: putting a statement together costs more than running it.
+# Built once: putting a statement together costs more than running it. One round trip for all that the lock must settle.
 _PRESSED = select(Submission.offer_id).where(
-    Submission.property_id == bindparam("property_id"),
+    Submission.property_id == bindparam("id"),
     Submission.nonce == bindparam("nonce"),
     Submission.content_mac == bindparam("content_mac"),
 )
-_TAKEN = select(Offer.id).where(Offer.reference == bindparam("reference"))
+_TAKEN = exists().where(Offer.reference == bindparam("reference"))
 _CURRENT = select(
     Property.id,
     Property.agency_id,
@@ -178,16 +187,9 @@ _CURRENT = select(
     Property.archived_at,
     Property.link_version,
     Property.signature_required,
+    _PRESSED.scalar_subquery().label("pressed"),
+    _TAKEN.label("taken"),
 ).where(Property.id == bindparam("id"))
-
-
-def _recheck(tx: UnitOfWork, property_id: uuid.UUID, version: int) -> Any:
-    """The property as it is now, under the lock; raises `LinkClosed`."""
-    current = tx.connection.execute(_CURRENT, {"id": property_id}).one()
-    state = link_state(current, version, tx.at)  # type: ignore[arg-type]
-    if state != "open":
-        raise LinkClosed(state)
-    return current
 
 
 def _previous(connection: Connection, property_id: uuid.UUID, reference: str, tags: dict[str, bytes]) -> uuid.UUID:

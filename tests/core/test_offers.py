@@ -145,3 +145,11 @@ def test_statuses_move_as_the_rules_say(prop: Property) -> None:
     state = db.session.get_one(OfferState, offer)
     db.session.refresh(state)
     assert state.viewed_at is not None and state.decided_at is None
+
+
+def test_a_reference_drawn_twice_is_drawn_again(prop: Property, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = db.session.get_one(Offer, make_offer(prop)).reference
+    drawn = iter([first, first, "BF-22222222"])
+    monkeypatch.setattr("app.services.offers.new_reference", lambda: next(drawn))
+    assert db.session.get_one(Offer, make_offer(prop)).reference == "BF-22222222"
+    books_balance()

@@ -37,7 +37,7 @@ csrf.exempt(public)  # no cookie speaks for the buyer; the form's signed stamp t
 
 blank_forms = BlankForms()
 STATE_STATUS = {"not_open": 403, "closed": 410, "off": 410, "rotated": 410, "invalid": 404}
-SENDS_PER_LINK = rates("60/minute; 600/hour")
+SENDS_PER_LINK = rates("300/hour")
 
 
 @public.route("/o/<token>", methods=["GET", "POST"])
