@@ -2,6 +2,7 @@
 
 from app.models.agency import Agency, AgencyKey, ApiKey, User, UserSession
 from app.models.base import Base, Kept
+from app.models.followup import Confirmation, Note, OfferRequest
 from app.models.offer import (
     Decision,
     Offer,
@@ -14,7 +15,7 @@ from app.models.offer import (
     Submission,
     TextVersion,
 )
-from app.models.property import Property, Upload
+from app.models.property import LinkActivity, Property, Upload
 from app.models.record import Access, Attempt, Delivery, Event, LedgerEntry
 
 __all__ = [
@@ -24,16 +25,20 @@ __all__ = [
     "ApiKey",
     "Attempt",
     "Base",
+    "Confirmation",
     "Decision",
     "Delivery",
     "Event",
     "Kept",
     "LedgerEntry",
+    "LinkActivity",
+    "Note",
     "Offer",
     "OfferBody",
     "OfferFile",
     "OfferKey",
     "OfferOrigin",
+    "OfferRequest",
     "OfferState",
     "OfferTag",
     "Property",

@@ -211,7 +211,7 @@ class OfferState(Base):
 
 
 class Decision(Base):
-    """One step of status: from, to, by whom, when, why (sealed under the offer's key)."""
+    """One step of status: from, to, by whom, when; why, and what the bidder is told, sealed under the offer's key."""
 
     __tablename__ = "decision"
     __kept__ = kept(Kept.APPEND, ("id",), ("agency_id", "undoes_id"))
@@ -233,4 +233,5 @@ class Decision(Base):
     actor_id: Mapped[uuid.UUID | None]
     at: Mapped[datetime]
     reason_ct: Mapped[bytes | None]
+    message_ct: Mapped[bytes | None]
     undoes_id: Mapped[uuid.UUID | None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
@@ -111,3 +111,17 @@ class Upload(Base):
     body: Mapped[bytes]
     sha256: Mapped[bytes] = mapped_column(LargeBinary(32))
     created_at: Mapped[datetime]
+
+
+class LinkActivity(Base):
+    """How often a property's link was looked at and begun, by day of the agency; of persons nothing is kept."""
+
+    __tablename__ = "link_activity"
+    __kept__ = kept(Kept.MUTABLE)
+    __table_args__ = (own("property"),)
+
+    property_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    agency_id: Mapped[uuid.UUID]
+    opened: Mapped[int] = mapped_column(default=0)
+    begun: Mapped[int] = mapped_column(default=0)

@@ -1,0 +1,77 @@
+"""What people do about an offer after it came: notes, asking for a better one, confirming one taken by phone."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.models.base import Base, Id, Kept, kept, own, tenant_unique
+
+
+class Note(Base):
+    """What a colleague wrote beside an offer, for the agency only; sealed under the offer's key."""
+
+    __tablename__ = "note"
+    __kept__ = kept(Kept.DELETE, ("id",))
+    __table_args__ = (
+        tenant_unique(),
+        own("offer"),
+        own("user"),
+        Index("ix_note_offer", "agency_id", "offer_id", "at"),
+    )
+
+    id: Mapped[Id]
+    agency_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("agency.id"))
+    offer_id: Mapped[uuid.UUID]
+    user_id: Mapped[uuid.UUID]
+    at: Mapped[datetime]
+    body_ct: Mapped[bytes]
+
+
+class OfferRequest(Base):
+    """A better offer asked of one bidder: open until its deadline, until it is answered, or taken back.
+
+    `offer_id` is the offer it speaks of, `answer_id` the one that came of it; what the agent wrote is sealed under
+    the key of the first.
+    """
+
+    __tablename__ = "offer_request"
+    __kept__ = kept(Kept.MUTABLE)
+    __table_args__ = (
+        tenant_unique(),
+        UniqueConstraint("agency_id", "answer_id"),
+        own("property"),
+        own("offer"),
+        own("offer", "answer_id"),
+        own("user"),
+        CheckConstraint("deadline > created_at", name="deadline"),
+        CheckConstraint("answer_id IS NULL OR cancelled_at IS NULL", name="ended_once"),
+        CheckConstraint("answer_id <> offer_id", name="another"),
+        Index("ix_offer_request_offer", "agency_id", "offer_id"),
+    )
+
+    id: Mapped[Id]
+    agency_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("agency.id"))
+    property_id: Mapped[uuid.UUID]
+    offer_id: Mapped[uuid.UUID]
+    user_id: Mapped[uuid.UUID]
+    created_at: Mapped[datetime]
+    deadline: Mapped[datetime]
+    message_ct: Mapped[bytes | None]
+    answer_id: Mapped[uuid.UUID | None]
+    cancelled_at: Mapped[datetime | None]
+
+
+class Confirmation(Base):
+    """A bidder said that an offer recorded for them (source `agent` or `api`) is theirs."""
+
+    __tablename__ = "confirmation"
+    __kept__ = kept(Kept.APPEND, ("offer_id",))
+    __table_args__ = (own("offer"),)
+
+    offer_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    agency_id: Mapped[uuid.UUID]
+    at: Mapped[datetime]
