@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Response, flash, redirect, render_template
 from jinja2_fragments.flask import render_block
@@ -31,3 +32,12 @@ def done(where: str, message: str = "") -> AnyResponse:
     if message:
         flash(message, "good")
     return redirect(where, 303)
+
+
+def local_path(text: str | None) -> str | None:
+    """A path of this very site, or None: nobody is ever sent elsewhere."""
+    text = text or ""
+    if not text.startswith("/") or text.startswith("//") or "\\" in text or any(ord(c) < 33 for c in text):
+        return None
+    parts = urlsplit(text)
+    return text if not parts.scheme and not parts.netloc else None

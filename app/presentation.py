@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from flask import Flask, g
 from flask_babel import format_date as babel_date
 from flask_babel import format_datetime as babel_datetime
-from flask_babel import lazy_gettext, ngettext
+from flask_babel import gettext, lazy_gettext, ngettext
 from flask_login import current_user
 from markupsafe import Markup
 
@@ -153,6 +153,7 @@ STEPS: dict[str, Any] = {
     "property.updated": lazy_gettext("Property changed"),
     "property.archived": lazy_gettext("Property archived"),
     "property.agent_changed": lazy_gettext("Responsible agent changed"),
+    "property.outcome": lazy_gettext("Outcome decided"),
     "link.on": lazy_gettext("Link turned on"),
     "link.off": lazy_gettext("Link turned off"),
     "link.changed": lazy_gettext("Rules of the link changed"),
@@ -187,6 +188,8 @@ LINK_STATES: dict[str, tuple[Any, str]] = {
 def step_text(step: Any) -> str:
     """A ledger entry in words; a decision names the status it led to."""
     text = str(STEPS.get(step.kind, step.kind))
+    if "undoes" in step.data:
+        text = gettext("Answer undone")
     return f"{text}: {label('status', step.data['to']).lower()}" if step.kind == "offer.decided" else text
 
 

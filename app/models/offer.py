@@ -222,6 +222,7 @@ class Decision(Base):
         own("decision", "undoes_id"),
         CheckConstraint(f"from_status IN {_STATUS} AND to_status IN {_STATUS}", name="statuses"),
         Index("ix_decision_offer", "agency_id", "offer_id", "at"),
+        Index("ix_decision_at", "agency_id", "at"),
     )
 
     id: Mapped[Id]

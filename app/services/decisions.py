@@ -3,24 +3,56 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from app import keys
 from app.access import Person
 from app.errors import Conflict, IllegalTransition
+from app.extensions import db
 from app.ids import new_id
 from app.ledger import Actor
-from app.models import Access, Decision, Offer, OfferBody, OfferKey, OfferState, Property
+from app.models import Access, Decision, Delivery, LedgerEntry, Offer, OfferBody, OfferKey, OfferState, Property
 from app.offer_document import decode
 from app.representations import offer_json
+from app.services.properties import switch_link
 from app.vault import Place, seal, unpad, unseal
 from app.writing import UnitOfWork, writing
 
-UNDO_SECONDS = 10
+UNDO = timedelta(seconds=10)
 DECIDED = ("accepted", "rejected")
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """An offer, at the version that the decider saw; None takes it as it is."""
+
+    offer_id: uuid.UUID
+    version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is decided. `reason` stays in the agency; `message` is for the bidder, if `notify_bidder`."""
+
+    status: str
+    reason: str | None = None
+    message: str | None = None
+    notify_bidder: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What accepting an offer means for its property: others told no, or kept in reserve; the link closed, or not."""
+
+    property_id: uuid.UUID
+    reject: tuple[Chosen, ...] = ()
+    message: str | None = None
+    close_link: bool = False
 
 
 def view(offer: Offer, *, by: Person) -> None:
@@ -29,7 +61,7 @@ def view(offer: Offer, *, by: Person) -> None:
         tx.add(Access, id=new_id(), user_id=by.user.id, kind="viewed", offer_id=offer.id, at=tx.at)
         state = _lock(tx, offer.id)
         if state.status == "new" and not state.erased_at:
-            _step(tx, offer.id, state, "viewed", by.actor, None)
+            _step(tx, offer.id, state, Answer("viewed"), by.actor)
             _announce(tx, offer.id, "offer.viewed", by.actor)
 
 
@@ -43,24 +75,95 @@ def decide(
     version: int | None = None,
     notify_bidder: bool = False,
 ) -> bool:
-    """Set the status; return False when it already was so.
+    """Set the status of one offer; return False when it already was so. Raises as `decide_all`."""
+    answer = Answer(status, reason, notify_bidder=notify_bidder)
+    return decide_all(agency_id, [Chosen(offer_id, version)], answer, by=by) is not None
 
-    `version` is the state as the decider saw it: `Conflict` when it has moved on. `IllegalTransition` for an offer
-    withdrawn or erased, and for anyone but a person marking an offer new. The bidder's mail is due after ten seconds.
+
+def decide_all(
+    agency_id: uuid.UUID, chosen: Sequence[Chosen], answer: Answer, *, by: Actor, outcome: Outcome | None = None
+) -> uuid.UUID | None:
+    """Give one answer to some offers, all or none; return a decision by which it can be undone, or None.
+
+    None means that all were so already. `Conflict` when one has moved on since it was seen. `IllegalTransition` for an
+    offer withdrawn or erased, and for anyone but a person marking an offer new. Bidders are told after ten seconds.
     """
     with writing(agency_id) as tx:
-        state = _lock(tx, offer_id)
-        if state.status == status:
-            return False
-        if version is not None and version != state.version:
+        made = [_decide(tx, one, answer, by) for one in chosen]
+        if outcome:
+            no = Answer("rejected", message=outcome.message, notify_bidder=True)
+            made += [_decide(tx, one, no, by) for one in outcome.reject]
+            closed = outcome.close_link and switch_link(tx, outcome.property_id, on=False, by=by)
+            data = {"accepted": [str(one.offer_id) for one in chosen], "rejected": len(outcome.reject)}
+            tx.record("property.outcome", outcome.property_id, by, {**data, "link_closed": bool(closed)})
+    return next((decision for decision in made if decision), None)
+
+
+def _decide(tx: UnitOfWork, chosen: Chosen, answer: Answer, by: Actor) -> uuid.UUID | None:
+    state = _lock(tx, chosen.offer_id)
+    if state.status == answer.status:
+        return None
+    if chosen.version is not None and chosen.version != state.version:
+        raise Conflict
+    if state.withdrawn_at or state.erased_at or (answer.status == "new" and not _unread(state, by)):
+        raise IllegalTransition
+    decision = _step(tx, chosen.offer_id, state, answer, by)
+    kind = "offer.status_changed"
+    seq = _announce(tx, chosen.offer_id, kind, by, reason=answer.reason, previous_status=state.status)
+    if answer.notify_bidder and answer.status in DECIDED:
+        tx.owe_mail("decision_bidder", seq, offer_id=chosen.offer_id, after=UNDO)
+    return decision
+
+
+def undo(decision_id: uuid.UUID, agency_id: uuid.UUID, *, by: Actor) -> list[uuid.UUID]:
+    """Take back everything that was decided in the same moment, within ten seconds; return the offers it was about.
+
+    What was owed because of it is cancelled. `Conflict` when it is too late, something has left the house, an offer
+    has moved on since, or the decision was somebody else's.
+    """
+    with writing(agency_id) as tx:
+        made = _made_with(tx, decision_id)
+        if not made or (made[0].actor_type, made[0].actor_id) != (by.type, by.id) or tx.at - made[0].at > UNDO:
             raise Conflict
-        if state.withdrawn_at or state.erased_at or (status == "new" and not _unread(state, by)):
-            raise IllegalTransition
-        _step(tx, offer_id, state, status, by, reason)
-        seq = _announce(tx, offer_id, "offer.status_changed", by, reason=reason, previous_status=state.status)
-        if notify_bidder and status in DECIDED:
-            tx.owe_mail("decision_bidder", seq, offer_id=offer_id, after=timedelta(seconds=UNDO_SECONDS))
-    return True
+        offers = [decision.offer_id for decision in made]
+        _cancel(tx, offers, made[0].at)
+        for decision in made:
+            state = _lock(tx, decision.offer_id)
+            if state.status != decision.to_status or state.updated_at != decision.at:
+                raise Conflict
+            _step(tx, decision.offer_id, state, Answer(decision.from_status), by, undoes=decision)
+            kind = "offer.status_changed"
+            _announce(tx, decision.offer_id, kind, by, previous_status=decision.to_status)
+        for property_id in _closed_with(tx, offers, made[0].at):
+            switch_link(tx, property_id, on=True, by=by)
+    return offers
+
+
+def _made_with(tx: UnitOfWork, decision_id: uuid.UUID) -> list[Decision]:
+    """The decisions of the moment in which this one was made, unless they undo others."""
+    of = select(Decision).where(Decision.agency_id == tx.agency_id)
+    one = db.session.scalar(of.where(Decision.id == decision_id))
+    if one is None:
+        return []
+    return list(db.session.scalars(of.where(Decision.at == one.at, Decision.undoes_id.is_(None))))
+
+
+def _closed_with(tx: UnitOfWork, offers: list[uuid.UUID], at: datetime) -> list[uuid.UUID]:
+    """The properties of these offers whose links were turned off in that moment."""
+    held = select(Offer.property_id).where(Offer.agency_id == tx.agency_id, Offer.id.in_(offers))
+    off = (LedgerEntry.kind == "link.off", LedgerEntry.at == at, LedgerEntry.object_id.in_(held))
+    closed = db.session.scalars(select(LedgerEntry.object_id).where(LedgerEntry.agency_id == tx.agency_id, *off))
+    return [property_id for property_id in closed if property_id]
+
+
+def _cancel(tx: UnitOfWork, offers: list[uuid.UUID], at: datetime) -> None:
+    """Nothing that was owed since that moment leaves the house any more; `Conflict` when something is on its way."""
+    owed = (Delivery.agency_id == tx.agency_id, Delivery.offer_id.in_(offers), Delivery.created_at == at)
+    tx.connection.execute(
+        update(Delivery).where(*owed, Delivery.state == "pending").values(state="cancelled", ended_at=tx.at)
+    )
+    if tx.connection.scalar(select(func.count()).where(*owed, Delivery.state != "cancelled")):
+        raise Conflict
 
 
 def _unread(state: Any, by: Actor) -> bool:
@@ -74,17 +177,25 @@ def _lock(tx: UnitOfWork, offer_id: uuid.UUID) -> Any:
         OfferState.viewed_at,
         OfferState.withdrawn_at,
         OfferState.erased_at,
+        OfferState.updated_at,
     )
     return tx.connection.execute(
         select(*columns).where(OfferState.agency_id == tx.agency_id, OfferState.offer_id == offer_id)
     ).one()
 
 
-def _step(tx: UnitOfWork, offer_id: uuid.UUID, state: Any, to: str, by: Actor, reason: str | None) -> None:
-    decision_id = new_id()
+def _step(
+    tx: UnitOfWork, offer_id: uuid.UUID, state: Any, answer: Answer, by: Actor, *, undoes: Decision | None = None
+) -> uuid.UUID:
+    decision_id, to = new_id(), answer.status
     key = keys.offer_key(tx.agency_id, offer_id)
-    place = Place(tx.agency_id, "decision", "reason", decision_id)
     viewed: datetime | None = state.viewed_at or (tx.at if to != "new" else None)
+    if undoes and viewed == undoes.at:
+        viewed = None  # it was never opened, only answered
+
+    def sealed(column: str, text: str | None) -> bytes | None:
+        return seal(key, Place(tx.agency_id, "decision", column, decision_id), text.encode()) if text and key else None
+
     tx.add(
         Decision,
         id=decision_id,
@@ -94,8 +205,9 @@ def _step(tx: UnitOfWork, offer_id: uuid.UUID, state: Any, to: str, by: Actor, r
         actor_type=by.type,
         actor_id=by.id,
         at=tx.at,
-        reason_ct=seal(key, place, reason.encode()) if reason and key else None,
-        undoes_id=None,
+        reason_ct=sealed("reason", answer.reason),
+        message_ct=sealed("message", answer.message),
+        undoes_id=undoes.id if undoes else None,
     )
     tx.connection.execute(
         update(OfferState)
@@ -109,7 +221,9 @@ def _step(tx: UnitOfWork, offer_id: uuid.UUID, state: Any, to: str, by: Actor, r
         )
     )
     kind = "offer.viewed" if state.status == "new" and to == "viewed" else "offer.decided"
-    tx.record(kind, offer_id, by, {"from": state.status, "to": to, "decision": str(decision_id)})
+    data = {"from": state.status, "to": to, "decision": str(decision_id)}
+    tx.record(kind, offer_id, by, {**data, "undoes": str(undoes.id)} if undoes else data)
+    return decision_id
 
 
 def _announce(

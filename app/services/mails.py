@@ -18,7 +18,7 @@ from app import keys
 from app.extensions import db
 from app.integrations.mail import Letter, Party, one_line, paragraphs, sender
 from app.links import receipt_token
-from app.models import Agency, Event, Offer, OfferBody, OfferKey, OfferState, Property, User
+from app.models import Agency, Decision, Event, Offer, OfferBody, OfferKey, OfferState, Property, User
 from app.money import Money
 from app.offer_document import Document, decode
 from app.offer_rows import bidder_rows, offer_rows
@@ -55,7 +55,8 @@ def compose(owed: Owed) -> Letter:
     if owed.template == "offer_bidder":
         return _to_bidder(owed, row, document, status=None)
     if owed.template == "decision_bidder":
-        return _to_bidder(owed, row, document, status=_decided(owed, row, key))
+        status = _decided(owed, row, key)
+        return _to_bidder(owed, row, document, status=status, message=_message(owed, key))
     raise LookupError(owed.template)
 
 
@@ -107,6 +108,18 @@ def _decided(owed: Owed, row: Any, key: bytes) -> str:
     return status
 
 
+def _message(owed: Owed, key: bytes) -> str | None:
+    """What the agent wrote to the bidder with the decision; it was made in the moment in which the mail was owed."""
+    made = db.session.execute(
+        select(Decision.id, Decision.message_ct).where(
+            Decision.agency_id == owed.agency_id, Decision.offer_id == owed.offer_id, Decision.at == owed.created_at
+        )
+    ).one_or_none()
+    if made is None or made.message_ct is None:
+        return None
+    return unseal(key, Place(owed.agency_id, "decision", "message", made.id), made.message_ct).decode()
+
+
 def _asking(row: Any) -> Money | None:
     return Money(row.asking_minor, row.currency) if row.asking_minor else None
 
@@ -129,12 +142,13 @@ def _to_agent(owed: Owed, row: Any, document: Document) -> Letter:
     )
 
 
-def _to_bidder(owed: Owed, row: Any, document: Document, status: str | None) -> Letter:
+def _to_bidder(owed: Owed, row: Any, document: Document, status: str | None, message: str | None = None) -> Letter:
     bidder = document.bidder
     contact = Party(row.agent_email, row.agent_name) if row.agent_active else Party(row.agency_email, row.agency_name)
     more = {
         "url": f"{base_url()}/r/{receipt_token(row.id)}",
         "status": status,
+        "message": message,
         "contact_party": contact,
         "contact_phone": row.agent_phone if row.agent_active else row.agency_phone,
     }

@@ -65,6 +65,18 @@ def change(prop: Property, values: Mapping[str, Any], *, by: Actor, version: int
     return True
 
 
+def switch_link(tx: UnitOfWork, property_id: uuid.UUID, *, on: bool, by: Actor) -> bool:
+    """Turn a link on or off within a unit of work; return False when it already was so."""
+    current = _load(property_id)
+    if current.accepts_offers == on:
+        return False
+    current.accepts_offers = on
+    _touch(tx, current)
+    tx.record("link.on" if on else "link.off", current.id, by, _window(current))
+    _announce(tx, current, "property.updated", by)
+    return True
+
+
 def rotate_link(prop: Property, *, by: Actor) -> None:
     """A new link; the old one stops at once."""
     with writing(prop.agency_id) as tx:

@@ -86,12 +86,14 @@ def upgrade():
     )
     op.create_index('ix_offer_request_offer', 'offer_request', ['agency_id', 'offer_id'], unique=False)
     op.add_column('decision', sa.Column('message_ct', sa.LargeBinary(), nullable=True))
+    op.create_index('ix_decision_at', 'decision', ['agency_id', 'at'], unique=False)
     sqlite = op.get_bind().dialect.name == "sqlite"
     for statement in SQLITE_TRIGGERS if sqlite else POSTGRESQL_TRIGGERS:
         op.execute(statement)
 
 
 def downgrade():
+    op.drop_index('ix_decision_at', table_name='decision')
     op.drop_column('decision', 'message_ct')
     op.drop_index('ix_offer_request_offer', table_name='offer_request')
     op.drop_table('offer_request')

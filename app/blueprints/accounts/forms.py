@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from flask_babel import lazy_gettext as _l
 from wtforms import Form, PasswordField, StringField
 
@@ -11,15 +9,6 @@ from wtforms import Form, PasswordField, StringField
 class LoginForm(Form):
     email = StringField(_l("E-mail"))
     password = PasswordField(_l("Password"))
-
-
-def local_path(text: str | None) -> str | None:
-    """A path of this very site, or None: whoever signs in is never sent elsewhere."""
-    text = text or ""
-    if not text.startswith("/") or text.startswith("//") or "\\" in text or any(ord(c) < 33 for c in text):
-        return None
-    parts = urlsplit(text)
-    return text if not parts.scheme and not parts.netloc else None
 
 
 def browser_name(agent: str) -> str:

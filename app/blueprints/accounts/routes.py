@@ -9,9 +9,9 @@ from flask_login import current_user, login_user, logout_user
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.access import Guard, caller_address, person, policy, rates
-from app.blueprints.accounts.forms import LoginForm, browser_name, local_path
+from app.blueprints.accounts.forms import LoginForm, browser_name
 from app.errors import TooMany
-from app.fragments import page
+from app.fragments import local_path, page
 from app.models import User
 from app.ratelimits import hit, keyed
 from app.services.accounts import authenticate, end_session, find_session, start_session

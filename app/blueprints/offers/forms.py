@@ -6,13 +6,14 @@ import uuid
 
 from flask_babel import lazy_gettext as _l
 from werkzeug.datastructures import MultiDict
-from wtforms import BooleanField, Form, IntegerField, StringField, TextAreaField
+from wtforms import BooleanField, Form, RadioField, StringField, TextAreaField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import AnyOf, InputRequired, Length
 
 from app.models.offer import FINANCING, STATUSES
 from app.queries.offer_list import OfferFilter
 
-MAX_REASON = 1000
+TOO_LONG = Length(max=1000, message=_l("Use at most %(max)d characters"))
 
 
 def read_filter(args: MultiDict[str, str]) -> OfferFilter:
@@ -36,8 +37,31 @@ class DecisionForm(Form):
     status = StringField(_l("Status"), validators=[InputRequired(_l("Choose one of the answers")), AnyOf(STATUSES)])
     reason = TextAreaField(
         _l("Reason"),
-        validators=[Length(max=MAX_REASON, message=_l("Use at most %(max)d characters"))],
+        validators=[TOO_LONG],
         description=_l("For your agency only: it stays in the history and is never sent to the client."),
     )
     notify_bidder = BooleanField(_l("Tell the bidder by mail"))
-    version = IntegerField(_l("Version"), validators=[InputRequired()])
+    message = TextAreaField(
+        _l("Message"), validators=[TOO_LONG], description=_l("Goes into the mail, as you write it.")
+    )
+    others = RadioField(
+        _l("The other offers"),
+        choices=[
+            SelectChoice("keep", _l("Keep them in reserve: a bank may still refuse")),
+            SelectChoice("reject", _l("Tell them no, by mail")),
+        ],
+        default="keep",
+        validate_choice=False,
+    )
+    others_message = TextAreaField(
+        _l("Message to them"), validators=[TOO_LONG], description=_l("Goes into each of their mails, as you write it.")
+    )
+    close_link = BooleanField(_l("Turn the link off: no more offers come in"))
+
+    @staticmethod
+    def statuses() -> tuple[str, ...]:
+        return STATUSES
+
+    def text(self, name: str) -> str | None:
+        """What was typed into a text field, or None."""
+        return (self[name].data or "").strip() or None

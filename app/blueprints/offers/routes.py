@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import uuid
 from datetime import date
-from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, Response, abort, request, stream_with_context, url_for
+from flask import Blueprint, Response, abort, request, stream_with_context
 from flask_babel import gettext as _
-from werkzeug.wrappers import Response as AnyResponse
 
 from app.access import Guard, get_offer, get_property, person, policy
-from app.blueprints.offers.forms import DecisionForm, read_filter
+from app.blueprints.offers.forms import read_filter
 from app.blueprints.offers.pages import offer_page, status_tabs, with_filter
 from app.clock import now
-from app.errors import Conflict, IllegalTransition
-from app.fragments import done, page
-from app.htmx import is_full_view, wants_block
-from app.presentation import label
+from app.fragments import page
+from app.htmx import is_full_view
 from app.queries import offer_list
 from app.queries.offers import open_offer
 from app.queries.property_list import property_choices
@@ -67,40 +63,13 @@ def export_csv() -> Response:
 @policy(Guard.SIGNED_IN, limit="600/minute", records="a person's full view of an offer")
 def show(offer_id: uuid.UUID) -> Response:
     """One offer with everything it holds."""
-    offer, _state = get_offer(person(), offer_id)
+    by = person()
+    offer, _state = get_offer(by, offer_id)
     if is_full_view():
-        decisions.view(offer, by=person())
-    return _offer(offer_id)
-
-
-@offers.post("/app/offers/<uuid:offer_id>/status")
-@policy(Guard.SIGNED_IN, limit="120/minute")
-def decide(offer_id: uuid.UUID) -> AnyResponse:
-    """Set where the agent stands with the offer, as it was when they looked."""
-    offer, _state = get_offer(person(), offer_id, write=True)
-    form = DecisionForm(request.form)
-    if not form.validate():
-        return _offer(offer_id, 422, form=form)
-    status = str(form.status.data)
-    try:
-        decisions.decide(
-            offer.id,
-            offer.agency_id,
-            status,
-            by=person().actor,
-            reason=(form.reason.data or "").strip() or None,
-            version=form.version.data,
-            notify_bidder=bool(form.notify_bidder.data),
-        )
-    except IllegalTransition:
-        return _offer(offer_id, 409, form=form, problem=_("This offer cannot be set to that status any more."))
-    except Conflict:
-        problem = _("Someone changed this offer just before you. Look at it again, then decide.")
-        return _offer(offer_id, 409, form=form, problem=problem)
-    message = _("Saved: %(status)s", status=label("status", status).lower())
-    if wants_block():
-        return _offer(offer_id, toast=message)
-    return done(url_for("offers.show", offer_id=offer_id) if status != "new" else url_for("offers.index"), message)
+        decisions.view(offer, by=by)
+    opened = open_offer(*get_offer(by, offer_id))
+    prop = get_property(by, opened.offer.property_id)
+    return page("offers/show.html", "offer_view", **offer_page(by, opened, prop, today()))
 
 
 @offers.get("/app/offers/<uuid:offer_id>/signature")
@@ -111,15 +80,6 @@ def signature(offer_id: uuid.UUID) -> Response:
     if image is None:
         abort(404)
     return Response(image, mimetype="image/png")
-
-
-def _offer(offer_id: uuid.UUID, status: int = 200, *, toast: str = "", **context: Any) -> Response:
-    """The page of an offer as it is now, or its block."""
-    by = person()
-    opened = open_offer(*get_offer(by, offer_id))
-    prop = get_property(by, opened.offer.property_id)
-    context = {"form": DecisionForm(), "problem": "", **context, **offer_page(by, opened, prop, today())}
-    return page("offers/show.html", "offer_view", status, toast=toast, **context)
 
 
 def today() -> date:

@@ -67,6 +67,9 @@
     if (navigator.share) {
       Array.prototype.forEach.call(within.querySelectorAll("[data-share]"), function (button) { button.hidden = false; });
     }
+    Array.prototype.forEach.call(within.querySelectorAll("form[data-seconds]"), function (form) {
+      window.setTimeout(function () { form.remove(); }, Number(form.dataset.seconds) * 1000);
+    });
     var summary = within.matches && within.matches("[data-focus]") ? within : within.querySelector("[data-focus]");
     if (summary) { summary.focus(); }
   }
@@ -78,6 +81,31 @@
       });
     });
   }).observe(document.getElementById("main") || document.body, { childList: true, subtree: true });
+
+  /* What is swapped into the dialog opens it; a page swapped in behind it closes it, with the focus back where it was. */
+  var dialog = document.getElementById("dialog");
+  var opener = null;
+  if (dialog && dialog.showModal) {
+    document.addEventListener("htmx:before:request", function (event) {
+      var source = event.detail && event.detail.ctx ? event.detail.ctx.sourceElement : null;
+      if (source && source.id && !dialog.contains(source)) { opener = source.id; }
+    });
+    new MutationObserver(function () {
+      var filled = dialog.querySelector("#dialog-body > *");
+      if (filled && !dialog.open) { dialog.showModal(); }
+      var title = dialog.querySelector("[data-focus], #decision-title");
+      if (filled && title) { title.focus(); }
+    }).observe(document.getElementById("dialog-body"), { childList: true });
+    dialog.addEventListener("close", function () {
+      document.getElementById("dialog-body").textContent = "";
+      var back = (opener && document.getElementById(opener)) || document.querySelector(".undo");
+      if (back) { back.focus(); }
+    });
+    document.addEventListener("htmx:after:swap", function (event) {
+      var target = event.detail && event.detail.ctx ? event.detail.ctx.target : null;
+      if (dialog.open && target && !dialog.contains(target)) { dialog.close(); }
+    });
+  }
 
   /* Filters apply as they are changed; the button stays for those without this script. */
   document.addEventListener("change", function (event) {

@@ -1,0 +1,146 @@
+"""Answering offers: one page for one offer or many, which says beforehand what will happen and whom it tells."""
+
+from __future__ import annotations
+
+import uuid
+
+from flask import Response, flash, redirect, request, url_for
+from flask_babel import gettext as _
+from flask_babel import ngettext
+from werkzeug.datastructures import MultiDict
+from werkzeug.wrappers import Response as AnyResponse
+
+from app.access import Guard, person, policy
+from app.blueprints.offers.forms import DecisionForm
+from app.blueprints.offers.routes import offers, today
+from app.errors import Conflict, IllegalTransition, NotFound
+from app.fragments import done, local_path, page
+from app.presentation import label
+from app.queries.deciding import Candidate, candidates, others_of
+from app.services import decisions
+from app.services.decisions import Answer, Chosen, Outcome
+
+MOST = 50
+
+
+@offers.get("/app/offers/decision")
+@policy(Guard.SIGNED_IN, limit="600/minute")
+def decision() -> Response:
+    """What is about to be decided: `offer` once or more, `status`, and `next` to go back to."""
+    form = DecisionForm(request.args)
+    if form.status.data not in DecisionForm.statuses():
+        raise NotFound
+    return _page(form, candidates(person(), _offers(request.args)))
+
+
+@offers.post("/app/offers/decision")
+@policy(Guard.SIGNED_IN, limit="120/minute", scope="decide")
+def decide() -> AnyResponse:
+    """Decide on every `seen` offer, all or none, as they were when they were looked at."""
+    by, form = person(), DecisionForm(request.form)
+    seen, others = (_seen(request.form.getlist(name)) for name in ("seen", "other"))
+    if not seen or form.status.data not in DecisionForm.statuses():
+        raise NotFound
+    chosen = candidates(by, [one.offer_id for one in seen])
+    if not form.validate():
+        return _page(form, chosen, 422)
+    candidates(by, [one.offer_id for one in others])
+    answer = Answer(
+        str(form.status.data), form.text("reason"), form.text("message"), notify_bidder=bool(form.notify_bidder.data)
+    )
+    try:
+        made = decisions.decide_all(by.agency_id, seen, answer, by=by.actor, outcome=_outcome(form, chosen, others))
+    except IllegalTransition:
+        return _page(form, chosen, 409, problem=_("This offer cannot be set to that status any more."))
+    except Conflict:
+        problem = _("Someone changed this offer just before you. Look at it again, then decide.")
+        return _page(form, candidates(by, [one.offer_id for one in seen]), 409, problem=problem)
+    if made:
+        _offer_undo(made, answer.status, len(seen))
+    return redirect(_onward(), 303)
+
+
+@offers.post("/app/offers/undo")
+@policy(Guard.SIGNED_IN, limit="120/minute", scope="decide")
+def undo() -> AnyResponse:
+    """Take back what was just decided, while nothing of it has left the house."""
+    try:
+        decision_id = uuid.UUID(request.form.get("decision", ""))
+    except ValueError:
+        raise NotFound from None
+    try:
+        decisions.undo(decision_id, person().agency_id, by=person().actor)
+    except Conflict:
+        flash(_("It was too late to undo. You can still set another status."), "warn")
+        return redirect(_onward(), 303)
+    return done(_onward(), _("Undone. Nobody was told."))
+
+
+def _page(form: DecisionForm, chosen: list[Candidate], status: int = 200, *, problem: str = "") -> Response:
+    beside = []
+    if form.status.data == "accepted" and len(chosen) == 1:
+        beside = others_of(person(), chosen[0].property_id, [chosen[0].id])
+    return page(
+        "offers/decision.html",
+        "decision",
+        status,
+        form=form,
+        chosen=chosen,
+        others=beside,
+        problem=problem,
+        title=_title(str(form.status.data), chosen),
+        onward=_onward(),
+        today=today(),
+    )
+
+
+def _title(status: str, chosen: list[Candidate]) -> str:
+    count = len(chosen)
+    titles = {
+        "accepted": ngettext("Accept the offer", "Accept %(num)d offers", count),
+        "rejected": ngettext("Reject the offer", "Reject %(num)d offers", count),
+        "viewed": ngettext("Mark the offer as viewed", "Mark %(num)d offers as viewed", count),
+        "new": ngettext("Mark the offer as new", "Mark %(num)d offers as new", count),
+    }
+    return str(titles[status])
+
+
+def _offer_undo(decision_id: uuid.UUID, status: str, count: int) -> None:
+    """Shown on the next page, with a way back for as long as there is one."""
+    said = label("status", status).lower()
+    text = ngettext("Saved: %(status)s", "Saved for %(num)d offers: %(status)s", count, status=said)
+    shown = {"text": text, "decision": str(decision_id), "seconds": decisions.UNDO.seconds - 1}
+    flash(shown, "undo")  # type: ignore[arg-type]  # Flask keeps whatever JSON can say
+
+
+def _outcome(form: DecisionForm, chosen: list[Candidate], others: list[Chosen]) -> Outcome | None:
+    """What else an acceptance does, when it is about one offer."""
+    if form.status.data != "accepted" or len(chosen) != 1 or "others" not in request.form:
+        return None
+    reject = tuple(others) if form.others.data == "reject" else ()
+    close = bool(form.close_link.data)
+    return Outcome(chosen[0].property_id, reject, form.text("others_message") if reject else None, close_link=close)
+
+
+def _offers(args: MultiDict[str, str]) -> list[uuid.UUID]:
+    """The ids asked for, at most fifty; raises `NotFound` for none, or what is none."""
+    try:
+        found = [uuid.UUID(text) for text in args.getlist("offer")]
+    except ValueError:
+        raise NotFound from None
+    if not 0 < len(found) <= MOST:
+        raise NotFound
+    return found
+
+
+def _seen(values: list[str]) -> list[Chosen]:
+    """`id:version` pairs, as the page carried them."""
+    try:
+        pairs = [value.split(":") for value in values[: 10 * MOST]]
+        return [Chosen(uuid.UUID(offer), int(version)) for offer, version in pairs]
+    except ValueError:
+        raise NotFound from None
+
+
+def _onward() -> str:
+    return local_path(request.values.get("next")) or url_for("offers.index")

@@ -1,0 +1,113 @@
+"""The offers that an answer is about to be given to, and those beside them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Row, select
+
+from app.access import Person, offers_of
+from app.errors import NotFound
+from app.extensions import db
+from app.keys import unwrap_offer_key
+from app.models import Offer, OfferBody, OfferKey, OfferState, Property
+from app.money import Money
+from app.offer_document import decode
+from app.vault import Place, unpad, unseal
+
+UNDECIDED = ("new", "viewed")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An offer as far as deciding needs it; `name` is None once the person has been forgotten."""
+
+    id: uuid.UUID
+    agency_id: uuid.UUID
+    property_id: uuid.UUID
+    property_title: str
+    takes_offers: bool
+    reference: str
+    name: str | None
+    amount: Money
+    financing: str
+    status: str
+    version: int
+    valid_until: date | None
+    withdrawn_at: datetime | None
+    submitted_at: datetime
+
+    @property
+    def seen(self) -> str:
+        """What a form carries: which offer, as it was when it was shown."""
+        return f"{self.id}:{self.version}"
+
+    def lapsed(self, today: date) -> bool:
+        return self.valid_until is not None and self.valid_until < today
+
+
+def candidates(by: Person, offers: Sequence[uuid.UUID]) -> list[Candidate]:
+    """These offers, in this order; raises `NotFound` unless the person may decide on every one."""
+    rows = db.session.execute(_query(by).where(OfferState.offer_id.in_(offers))).all()
+    found = {row.id: row for row in rows}
+    if len(found) != len(set(offers)):
+        raise NotFound
+    return [_candidate(found[offer]) for offer in dict.fromkeys(offers)]
+
+
+def others_of(by: Person, property_id: uuid.UUID, but: Sequence[uuid.UUID]) -> list[Candidate]:
+    """The undecided offers of a property that still stand, the highest first."""
+    standing = (
+        OfferState.property_id == property_id,
+        OfferState.status.in_(UNDECIDED),
+        OfferState.latest,
+        OfferState.withdrawn_at.is_(None),
+        OfferState.erased_at.is_(None),
+        OfferState.offer_id.not_in(but),
+    )
+    query = _query(by).where(*standing).order_by(OfferState.amount_minor.desc(), OfferState.submitted_at)
+    return [_candidate(row) for row in db.session.execute(query)]
+
+
+def _query(by: Person) -> Any:
+    return (
+        select(
+            Offer.id, Offer.agency_id, Offer.property_id, Offer.reference, Offer.amount_minor, Offer.currency,
+            Offer.financing, Offer.valid_until, Offer.submitted_at, OfferState.status, OfferState.version,
+            OfferState.withdrawn_at, Property.title, Property.accepts_offers, OfferBody.body_ct, OfferKey.kek_id,
+            OfferKey.wrapped,
+        )
+        .join(OfferState, OfferState.offer_id == Offer.id)
+        .join(Property, Property.id == Offer.property_id)
+        .join(OfferBody, OfferBody.offer_id == Offer.id)
+        .join(OfferKey, OfferKey.offer_id == Offer.id, isouter=True)
+        .where(offers_of(by, write=True))
+    )  # fmt: skip
+
+
+def _candidate(row: Row[Any]) -> Candidate:
+    name = None
+    if row.wrapped is not None:
+        key = unwrap_offer_key(row.agency_id, row.id, row.kek_id, row.wrapped)
+        body = unseal(key, Place(row.agency_id, "offer_body", "body", row.id), row.body_ct)
+        name = decode(unpad(body)).bidder.full_name
+    return Candidate(
+        id=row.id,
+        agency_id=row.agency_id,
+        property_id=row.property_id,
+        property_title=row.title,
+        takes_offers=row.accepts_offers,
+        reference=row.reference,
+        name=name,
+        amount=Money(row.amount_minor, row.currency),
+        financing=row.financing,
+        status=row.status,
+        version=row.version,
+        valid_until=row.valid_until,
+        withdrawn_at=row.withdrawn_at,
+        submitted_at=row.submitted_at,
+    )
