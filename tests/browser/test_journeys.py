@@ -110,7 +110,7 @@ def test_by_keyboard_alone(browser: Browser, live: Live) -> None:
     expect(page.locator("h1")).to_have_text("Verificați oferta")
 
 
-def test_an_agent_finds_opens_and_accepts_in_place(browser: Browser, live: Live) -> None:
+def test_an_agent_finds_opens_accepts_and_undoes_in_place(browser: Browser, live: Live) -> None:
     app, base = live
     with app.app_context():
         owner = make_user(make_agency(), "owner")
@@ -130,10 +130,21 @@ def test_an_agent_finds_opens_and_accepts_in_place(browser: Browser, live: Live)
     expect(page.locator("#offer-view .badge").first).to_have_text("Vizualizată")
     watched.check()
     before = page.url
-    page.get_by_role("button", name="Acceptă").click()
+    page.get_by_role("link", name="Acceptă…").press("Enter")
+    expect(page.locator("dialog #decision-title")).to_be_focused()
+    watched.check()
+    page.get_by_label("Anunță pe Andrei Țurcanu").check()
+    page.locator("dialog").get_by_role("button", name="Acceptă oferta").press("Enter")
     expect(page.locator("#offer-view .badge").first).to_have_text("Acceptată")
-    assert page.url == before
+    expect(page.locator("dialog")).to_be_hidden()
     expect(page.locator("#offer-view")).to_contain_text("notar")
+    assert page.url == before
+    watched.check()
+    page.get_by_role("button", name="Anulează").press("Enter")
+    expect(page.locator("#offer-view .badge").first).to_have_text("Vizualizată")
+    page.get_by_role("link", name="Respinge…").click()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("link", name="Respinge…")).to_be_focused()
     watched.check()
     page.go_back()
     expect(page.locator("h1")).to_have_text("Oferte")
