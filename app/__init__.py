@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 
-from flask import Flask, g
+from flask import Flask, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import models  # noqa: F401  the tables must be known before the engine is
@@ -25,6 +25,8 @@ from app.ratelimits import Counter
 from app.services.accounts import find_session
 from app.vault import Keyring
 from app.wake import Bell
+
+TEXT_BYTES = 2 * 1024 * 1024
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -71,5 +73,7 @@ def _extensions(app: Flask) -> None:
 
 
 def _begin() -> None:
+    if request.mimetype != "multipart/form-data":
+        request.max_content_length = TEXT_BYTES  # only forms with pictures may be as large as Flask's own limit
     g.began = time.perf_counter()
     g.request_id = secrets.token_hex(8)

@@ -119,7 +119,7 @@ class _Reader:
     def secret(self, name: str, value: str) -> str:
         if not value:
             self.faults.append(f"{name} is missing")
-        elif value.lower() in GUESSABLE or len(set(value)) < 8:
+        elif value.lower() in GUESSABLE or len(set(value)) < 8 or value in (value + value)[1:-1]:
             self.faults.append(f"{name} is a default or guessable value; generate one, as .env.example shows")
         elif len(value) < MIN_SECRET_LENGTH:
             self.faults.append(f"{name} is too short: at least {MIN_SECRET_LENGTH} characters")
@@ -171,6 +171,8 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
     secret_key = read.secret("SECRET_KEY", read.text("SECRET_KEY"))
     fallbacks = tuple(read.secret("SECRET_KEY_FALLBACKS", word) for word in read.words("SECRET_KEY_FALLBACKS"))
     keys = read.keys()
+    if secret_key and secret_key in {*read.words("BIDFLUX_KEYS")}:
+        read.faults.append("BIDFLUX_KEYS must be other than SECRET_KEY: who forges a link must not read the data")
     base_url = read.text("BASE_URL").rstrip("/")
     parts = urlsplit(base_url)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path or parts.query:

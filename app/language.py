@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from typing import Any
+from urllib.parse import quote
 
 from flask import g, has_request_context, request
 from flask_babel import get_locale
@@ -51,4 +52,4 @@ def language() -> str:
 def other_language_url(code: str) -> str:
     """This very page in another language."""
     query = request.query_string.decode("utf-8", "replace")
-    return f"/{code}{request.path}" + (f"?{query}" if query else "")
+    return f"/{code}{quote(request.path)}" + (f"?{query}" if query else "")

@@ -80,7 +80,7 @@ class OfferReader:
         if "\ufffd" in typed or _has_surrogates(typed):
             self._wrong(name, _("Some characters could not be read; type them again"))
             return ""
-        text = CONTROL.sub("", typed.replace("\r\n", "\n").replace("\r", "\n")).strip()
+        text = unseen_removed(typed).strip()
         if len(text) > limit:
             self._wrong(name, _("Use at most %(limit)d characters", limit=limit))
         return text
@@ -296,6 +296,11 @@ class OfferReader:
             _("Draw your signature, or type your full name"),
         )
         return None
+
+
+def unseen_removed(text: str) -> str:
+    """Text without control and direction characters, its lines ended by `\\n`."""
+    return CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def _has_surrogates(text: str) -> bool:

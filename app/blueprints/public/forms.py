@@ -9,6 +9,7 @@ from wtforms.fields.choices import SelectChoice
 from app.models import Property
 from app.offer_questions import Question
 from app.presentation import LABELS
+from app.services.offer_reading import unseen_removed
 
 REQUIRED = frozenset({"full_name", "email", "phone", "amount", "financing", "payment_term_days", "consent"})
 # Which fields of the form each rule of a property speaks of.
@@ -88,7 +89,10 @@ class OfferForm(Form):
     questions: dict[str, Question]
 
     def bind(self, prop: Property) -> OfferForm:
-        """Fit the form to a property."""
+        """Fit the form to a property. What cannot be seen is dropped here: no page may repeat it."""
+        for typed in self:
+            if isinstance(typed.data, str):
+                typed.data = unseen_removed(typed.data)
         self.rules = Rules(rules_of(prop))
         self.questions = {}
         return self

@@ -1,0 +1,53 @@
+"""The product does not start half configured, and says everything that is wrong at once."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+
+import pytest
+
+from app.config import ConfigurationError, load_settings
+
+SOUND = {
+    "BIDFLUX_ENV": "production",
+    "BIDFLUX_DATA": "/tmp/nowhere",
+    "SECRET_KEY": secrets.token_hex(32),
+    "BIDFLUX_KEYS": base64.b64encode(secrets.token_bytes(32)).decode(),
+    "BASE_URL": "https://oferte.example",
+    "MAIL_SERVER": "smtp.example",
+    "MAIL_DEFAULT_SENDER": "oferte@agentie.example",
+    "REDIS_URL": "redis://queue.example/0",
+}
+
+
+def refused(**changes: str) -> str:
+    with pytest.raises(ConfigurationError) as error:
+        load_settings({**SOUND, **changes})
+    return str(error.value)
+
+
+def test_sound_settings_start() -> None:
+    assert load_settings(SOUND).secure
+
+
+@pytest.mark.parametrize("secret", ["", "short", "dev", "changeme" * 8, "a" * 64, "0123456789abcdef" * 4])
+def test_a_missing_short_or_default_secret_is_refused(secret: str) -> None:
+    assert "SECRET_KEY" in refused(SECRET_KEY=secret)
+
+
+@pytest.mark.parametrize("keys", ["", "x", base64.b64encode(b"short").decode(), base64.b64encode(bytes(32)).decode()])
+def test_missing_or_weak_data_keys_are_refused(keys: str) -> None:
+    assert "BIDFLUX_KEYS" in refused(BIDFLUX_KEYS=keys)
+
+
+def test_everything_wrong_is_named_at_once_and_no_secret_is_shown() -> None:
+    wrong = {"SECRET_KEY": "hunter2hunter2", "BIDFLUX_KEYS": "opensesame", "BASE_URL": "oferte", "MAIL_PORT": "many"}
+    said = refused(**wrong)
+    assert all(name in said for name in wrong)
+    assert "hunter2" not in said and "opensesame" not in said
+
+
+def test_the_data_key_is_not_the_session_key() -> None:
+    same = base64.b64encode(secrets.token_bytes(32)).decode()
+    assert "BIDFLUX_KEYS" in refused(SECRET_KEY=same, BIDFLUX_KEYS=same)
