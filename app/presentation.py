@@ -23,6 +23,7 @@ from app.money import Money
 
 DEFAULT_ZONE = "Europe/Bucharest"
 STATIC = Path(__file__).parent / "static"
+COUNTED = 1000  # counters of lists are exact up to here
 
 LABELS: dict[str, dict[str, Any]] = {
     "status": {
@@ -79,6 +80,35 @@ LABELS: dict[str, dict[str, Any]] = {
 }
 
 
+FILTERS: dict[str, Any] = {
+    "q": lazy_gettext("Search"),
+    "status": lazy_gettext("Status"),
+    "property_id": lazy_gettext("Property"),
+    "property_external_id": lazy_gettext("CRM id"),
+    "agent": lazy_gettext("Agent"),
+    "financing": lazy_gettext("Financing"),
+    "currency": lazy_gettext("Currency"),
+    "min_amount": lazy_gettext("Amount from"),
+    "max_amount": lazy_gettext("Amount to"),
+    "submitted_after": lazy_gettext("Submitted from"),
+    "submitted_before": lazy_gettext("Submitted to"),
+    "updated_since": lazy_gettext("Changed since"),
+    "min_term": lazy_gettext("Payment term from, in days"),
+    "max_term": lazy_gettext("Payment term to, in days"),
+    "source": lazy_gettext("Source"),
+    "signed": lazy_gettext("Signed"),
+    "latest": lazy_gettext("Latest"),
+    "reference": lazy_gettext("Reference"),
+    "email": lazy_gettext("E-mail"),
+    "sort": lazy_gettext("Order"),
+}
+
+
+def filter_label(name: str) -> str:
+    """What a field of the filter of offers is called."""
+    return str(FILTERS[name])
+
+
 def label(kind: str, value: str) -> str:
     """The name of an enumeration's value in the reader's language."""
     return str(LABELS[kind].get(value, value))
@@ -124,6 +154,11 @@ def show_money(amount: Money) -> str:
 
 def show_percent(part: int, whole: int) -> str:
     return money.percent(part, whole, language())
+
+
+def capped(count: int) -> str:
+    """A counter that stopped counting past a thousand: `1000+`."""
+    return f"{COUNTED}+" if count > COUNTED else str(count)
 
 
 def days(count: int) -> str:
@@ -225,11 +260,13 @@ def register_presentation(app: Flask) -> None:
         date=show_date,
         iso=lambda moment: moment.isoformat(),
         days=days,
+        capped=capped,
         phone=show_phone,
     )
     app.jinja_env.globals.update(
         support_email=app.extensions["bidflux_settings"].support_email,
         label=label,
+        filter_label=filter_label,
         step_text=step_text,
         step_actor=step_actor,
         step_icon=step_icon,

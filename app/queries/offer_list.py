@@ -1,14 +1,15 @@
-"""The list of offers: one filter for rows, counters and export; keyset pages; names opened for the page's rows only."""
+"""The list of offers: keyset pages in any order, counters, and every row of a filter; names opened as rows are read."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
+from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, select
+from sqlalchemy import ColumnElement, Row, func, literal, select
 
 from app.access import Person, offers_of
 from app.extensions import db
@@ -17,65 +18,16 @@ from app.models import Offer, OfferBody, OfferKey, OfferState, Property
 from app.models.offer import STATUSES
 from app.money import Money
 from app.offer_document import Document, decode
+from app.presentation import COUNTED
+from app.queries.offer_filter import OfferFilter
+from app.queries.offer_order import Cursor, Order
+from app.queries.offer_search import Search, read_search, scan
 from app.vault import Place, unpad, unseal
+
+__all__ = ["Cursor", "OfferFilter", "OfferLine", "OfferPage"]
 
 PAGE = 25
 EXPORT_BATCH = 500
-
-
-@dataclass(frozen=True, slots=True)
-class OfferFilter:
-    """Which offers. Every field is optional; none holds personal data."""
-
-    status: str | None = None
-    property_id: uuid.UUID | None = None
-    financing: str | None = None
-
-    def condition(self, *, with_status: bool = True) -> list[ColumnElement[bool]]:
-        found: list[ColumnElement[bool]] = []
-        if self.status and with_status:
-            found.append(OfferState.status == self.status)
-        if self.property_id:
-            found.append(OfferState.property_id == self.property_id)
-        if self.financing:
-            found.append(OfferState.financing == self.financing)
-        return found
-
-    def named(self) -> dict[str, str]:
-        """The filter as it stands in a URL."""
-        pairs = {"status": self.status, "property_id": self.property_id, "financing": self.financing}
-        return {name: str(value) for name, value in pairs.items() if value}
-
-
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """A place in the list, newest first."""
-
-    at: datetime
-    offer_id: uuid.UUID
-
-    def __str__(self) -> str:
-        return f"{int(self.at.timestamp()) * 1_000_000 + self.at.microsecond:x}-{self.offer_id.hex}"
-
-    @classmethod
-    def read(cls, text: str | None) -> Cursor | None:
-        """None for anything that is no cursor: the list then begins at the top."""
-        moment, _, hexed = (text or "").partition("-")
-        try:
-            seconds, micros = divmod(int(moment, 16), 1_000_000)
-            return cls(datetime.fromtimestamp(seconds, UTC).replace(microsecond=micros), uuid.UUID(hexed))
-        except (ValueError, OverflowError, OSError):
-            return None
-
-    def older(self) -> ColumnElement[bool]:
-        return (OfferState.submitted_at < self.at) | (
-            (OfferState.submitted_at == self.at) & (OfferState.offer_id < self.offer_id)
-        )
-
-    def newer(self) -> ColumnElement[bool]:
-        return (OfferState.submitted_at > self.at) | (
-            (OfferState.submitted_at == self.at) & (OfferState.offer_id > self.offer_id)
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +48,7 @@ class OfferLine:
     source: str
     status: str
     latest: bool
+    version: int
     submitted_at: datetime
     withdrawn_at: datetime | None
     decided_at: datetime | None
@@ -112,30 +65,37 @@ class OfferLine:
 
 @dataclass(frozen=True, slots=True)
 class OfferPage:
+    """One page. `newer` leads to the page before it, `older` to the next one, in whatever order the list stands.
+
+    `counts`: how many offers each status would show, and under "" how many all would; more than `COUNTED` means
+    "at least that many".
+    """
+
     lines: list[OfferLine]
     newer: Cursor | None
     older: Cursor | None
+    counts: dict[str, int]
 
 
-def _lines(by: Person, chosen: OfferFilter) -> Any:
+def _visible(by: Person, chosen: OfferFilter, search: Search, *, with_status: bool = True) -> list[ColumnElement[bool]]:
+    return [offers_of(by), *chosen.conditions(by.agency_id, with_status=with_status), *search.conditions]
+
+
+def _rows(order: Order) -> Any:
     state = OfferState
     return (
         select(
             state.offer_id, state.agency_id, state.property_id, state.amount_minor, state.currency, state.financing,
-            state.term_days, state.signed, state.source, state.status, state.latest, state.submitted_at,
+            state.term_days, state.signed, state.source, state.status, state.latest, state.version, state.submitted_at,
             state.withdrawn_at, state.decided_at, Offer.reference, Offer.asking_minor, Offer.valid_until,
             Property.title, Property.external_id, OfferBody.body_ct, OfferKey.kek_id, OfferKey.wrapped,
+            order.key.label("sorted_by"),
         )
         .join(Offer, Offer.id == state.offer_id)
         .join(Property, Property.id == state.property_id)
         .join(OfferBody, OfferBody.offer_id == state.offer_id, isouter=True)
         .join(OfferKey, OfferKey.offer_id == state.offer_id, isouter=True)
-        .where(offers_of(by), *chosen.condition())
     )  # fmt: skip
-
-
-def _newest_first(query: Any) -> Any:
-    return query.order_by(OfferState.submitted_at.desc(), OfferState.offer_id.desc())
 
 
 def _line(row: Row[Any]) -> OfferLine:
@@ -158,6 +118,7 @@ def _line(row: Row[Any]) -> OfferLine:
         source=row.source,
         status=row.status,
         latest=row.latest,
+        version=row.version,
         submitted_at=row.submitted_at,
         withdrawn_at=row.withdrawn_at,
         decided_at=row.decided_at,
@@ -166,58 +127,109 @@ def _line(row: Row[Any]) -> OfferLine:
 
 
 def list_offers(
-    by: Person, chosen: OfferFilter, *, after: Cursor | None = None, before: Cursor | None = None, limit: int = PAGE
+    by: Person,
+    chosen: OfferFilter,
+    *,
+    after: Cursor | None = None,
+    before: Cursor | None = None,
+    limit: int = PAGE,
+    counted: bool = True,
 ) -> OfferPage:
-    """One page, newest first: from the top, older than `after`, or just newer than `before`."""
-    query = _lines(by, chosen)
+    """One page in the filter's order: from the top, what follows `after`, or what comes just before `before`.
+
+    Whoever does not show the counters asks for none with `counted=False`.
+    """
+    order, search = Order(chosen.sort), read_search(by.agency_id, chosen.q)
+    read = partial(_found, by, chosen, search, order) if search.names else partial(_straight, by, chosen, search, order)
+
+    def count(counts: dict[str, int]) -> dict[str, int]:
+        return counts or (_count(by, chosen, search) if counted else {})
+
     if before:
-        ascending = query.where(before.newer()).order_by(OfferState.submitted_at, OfferState.offer_id)
-        rows: Sequence[Row[Any]] = db.session.execute(ascending.limit(limit + 1)).all()
-        if len(rows) > limit:
-            return _page(rows[limit - 1 :: -1], newer=True, older=True)
+        rows, more, counts = read(before, backward=True, limit=limit)
+        if more:
+            return _page(order, rows[::-1], count(counts), newer=True, older=True)
         after = None  # less than a page above: the top of the list
-    query = query.where(after.older()) if after else query
-    rows = db.session.execute(_newest_first(query).limit(limit + 1)).all()
-    return _page(rows[:limit], newer=after is not None, older=len(rows) > limit)
+    rows, more, counts = read(after, backward=False, limit=limit)
+    return _page(order, rows, count(counts), newer=after is not None, older=more)
 
 
-def _page(rows: Sequence[Row[Any]], *, newer: bool, older: bool) -> OfferPage:
-    def cursor(row: Row[Any]) -> Cursor:
-        return Cursor(row.submitted_at, row.offer_id)
+# Rows, whether there are more, and the counters, where finding the rows has already counted them.
+Read = tuple[Sequence[Row[Any]], bool, dict[str, int]]
 
+
+def _straight(
+    by: Person, chosen: OfferFilter, search: Search, order: Order, place: Cursor | None, *, backward: bool, limit: int
+) -> Read:
+    """What the columns in clear decide."""
+    query = _rows(order).where(*_visible(by, chosen, search))
+    query = query.where(order.beyond(place, backward=backward)) if place else query
+    rows = db.session.execute(order.apply(query, backward=backward).limit(limit + 1)).all()
+    return rows[:limit], len(rows) > limit, {}
+
+
+def _found(
+    by: Person, chosen: OfferFilter, search: Search, order: Order, place: Cursor | None, *, backward: bool, limit: int
+) -> Read:
+    """What names decide: found first, then read."""
+    found = scan(by, chosen, search, order, place, backward=backward, limit=limit)
+    rows = db.session.execute(_rows(order).where(offers_of(by), OfferState.offer_id.in_(found.ids))).all()
+    held = {row.offer_id: row for row in rows}
+    counts = {status: found.counts.get(status, 0) for status in STATUSES}
+    return [held[id_] for id_ in found.ids if id_ in held], found.more, {"": sum(counts.values()), **counts}
+
+
+def _page(order: Order, rows: Sequence[Row[Any]], counts: dict[str, int], *, newer: bool, older: bool) -> OfferPage:
     return OfferPage(
         [_line(row) for row in rows],
-        cursor(rows[0]) if newer and rows else None,
-        cursor(rows[-1]) if older and rows else None,
+        order.place_of(rows[0].sorted_by, rows[0].offer_id) if newer and rows else None,
+        order.place_of(rows[-1].sorted_by, rows[-1].offer_id) if older and rows else None,
+        counts,
     )
 
 
 def count_by_status(by: Person, chosen: OfferFilter) -> dict[str, int]:
-    """How many offers each status would show, and under "" how many all would."""
-    query = select(OfferState.status, func.count()).where(offers_of(by), *chosen.condition(with_status=False))
-    counted = dict.fromkeys(STATUSES, 0)
-    for status, count in db.session.execute(query.group_by(OfferState.status)):
-        counted[status] = count
-    return {"": sum(counted.values()), **counted}
+    """How many offers each status would show, and under "" how many all would; past `COUNTED` it stops counting."""
+    search = read_search(by.agency_id, chosen.q)
+    if search.names:
+        return _found(by, chosen, search, Order(chosen.sort), None, backward=False, limit=0)[2]
+    return _count(by, chosen, search)
 
 
 def count_offers(by: Person, chosen: OfferFilter) -> int:
-    query = select(func.count()).select_from(OfferState).where(offers_of(by), *chosen.condition())
+    """How many offers a filter shows, to the last one."""
+    search = read_search(by.agency_id, chosen.q)
+    if search.names:
+        counts = scan(by, chosen, search, Order(chosen.sort), None, backward=False, limit=0).counts
+        return counts.get(chosen.status, 0) if chosen.status else sum(counts.values())
+    query = select(func.count()).select_from(OfferState).where(*_visible(by, chosen, search))
     return db.session.scalar(query) or 0
 
 
-def count_new(by: Person) -> int:
-    return count_offers(by, OfferFilter(status="new"))
+def _count(by: Person, chosen: OfferFilter, search: Search) -> dict[str, int]:
+    conditions = _visible(by, chosen, search, with_status=False)
+    counters = []
+    for status in STATUSES:
+        some = select(literal(1)).select_from(OfferState).where(OfferState.status == status, *conditions)
+        capped = some.limit(COUNTED + 1).subquery()
+        counters.append(select(func.count()).select_from(capped).scalar_subquery().label(status))
+    counted = dict(db.session.execute(select(*counters)).one()._mapping)
+    return {"": sum(counted.values()), **counted}
 
 
 def all_offers(by: Person, chosen: OfferFilter) -> Iterator[OfferLine]:
-    """Every offer of the filter, newest first, in batches that hold no transaction open between them."""
-    after: Cursor | None = None
+    """Every offer of the filter in its order, in batches that hold no transaction open between them."""
+    order, search = Order(chosen.sort), read_search(by.agency_id, chosen.q)
+    place: Cursor | None = None
     while True:
-        query = _newest_first(_lines(by, chosen)).limit(EXPORT_BATCH)
-        rows = db.session.execute(query.where(after.older()) if after else query).all()
+        query = _rows(order).where(*_visible(by, chosen, search))
+        query = query.where(order.beyond(place)) if place else query
+        rows = db.session.execute(order.apply(query).limit(EXPORT_BATCH)).all()
         db.session.rollback()
-        yield from map(_line, rows)
+        for row in rows:
+            line = _line(row)
+            if not search.names or (line.document and search.matches(line.document.bidder.folded_name)):
+                yield line
         if len(rows) < EXPORT_BATCH:
             return
-        after = Cursor(rows[-1].submitted_at, rows[-1].offer_id)
+        place = order.place_of(rows[-1].sorted_by, rows[-1].offer_id)

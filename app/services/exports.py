@@ -21,7 +21,8 @@ from app.ids import new_id
 from app.models import Access
 from app.money import from_decimal_text
 from app.presentation import label
-from app.queries.offer_list import OfferFilter, OfferLine, count_offers
+from app.queries.offer_filter import OfferFilter
+from app.queries.offer_list import OfferLine, count_offers
 from app.writing import writing
 
 BOM = "\ufeff"
@@ -33,7 +34,7 @@ def record_export(chosen: OfferFilter, *, by: Person) -> int:
     """Write down that `by` takes out the offers of a filter; return how many they are."""
     count = count_offers(by, chosen)
     with writing(by.agency_id) as tx:
-        tx.record("offers.exported", None, by.actor, {"rows": count, "filter": chosen.named()})
+        tx.record("offers.exported", None, by.actor, {"rows": count, "filter": chosen.recordable()})
         row = {"id": new_id(), "agency_id": tx.agency_id, "user_id": by.user.id, "kind": "exported", "at": tx.at}
         tx.connection.execute(insert(Access), row)
     return count

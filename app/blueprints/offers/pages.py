@@ -18,7 +18,7 @@ from app.money import Money
 from app.offer_document import Document
 from app.offer_sections import Section, sections
 from app.presentation import label, show_percent
-from app.queries.offer_list import OfferFilter
+from app.queries.offer_filter import OfferFilter
 from app.queries.offers import OpenedOffer
 from app.queries.timeline import chain_of, mails_owed, offer_steps
 

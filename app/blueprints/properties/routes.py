@@ -18,6 +18,7 @@ from app.fragments import done, page
 from app.htmx import wants_block
 from app.language import language
 from app.queries import offer_list, property_list
+from app.queries.offer_filter import OfferFilter
 from app.queries.offers import link_photo
 from app.queries.timeline import property_steps
 from app.representations import offer_url
@@ -149,13 +150,11 @@ def _property(property_id: uuid.UUID, *, toast: str = "") -> Response:
     """The page of a property as it is now, or its block."""
     by = person()
     prop = get_property(by, property_id)
-    chosen = offer_list.OfferFilter(property_id=prop.id)
     context: dict[str, Any] = {
         "property": prop,
         "may_change": by.is_owner or prop.agent_id == by.user.id,
         "share": share(prop, language()),
-        "shown": offer_list.list_offers(by, chosen, limit=SHOWN_OFFERS),
-        "counts": offer_list.count_by_status(by, chosen),
+        "shown": offer_list.list_offers(by, OfferFilter(property_id=prop.id), limit=SHOWN_OFFERS),
         "steps": property_steps(by.agency_id, prop.id),
         "today": today(),
     }

@@ -1,0 +1,305 @@
+"""Which offers: one filter for list, counters, export, API and poll, by the names of the contract's `GET /offers`."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import ColumnElement, select
+
+from app.contacts import NotAContact, read_email
+from app.keys import agency_key
+from app.models import Offer, OfferState, OfferTag, Property, User
+from app.models.offer import FINANCING, SOURCES, STATUSES
+from app.models.property import CURRENCIES
+from app.money import Money, NotMoney, from_decimal_text, read_amount
+from app.queries.offer_order import DEFAULT_SORT, SORTS, WITHIN_ONE_CURRENCY
+from app.vault import blind
+
+MAX_TEXT = 200
+MAIN_CURRENCY = "EUR"
+Errors = dict[str, list[Any]]
+Condition = ColumnElement[bool]
+
+
+class Unreadable(ValueError):
+    """A value that means nothing; its text says what would."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A moment as it was typed, and what it means."""
+
+    text: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OfferFilter:
+    """Every field is optional. `q` and `email` hold personal data: neither is logged, and saved views seal them.
+
+    Amounts are minor units of `currency`. Times are half open: from `…_after` on, and before `…_before`.
+    """
+
+    q: str | None = field(default=None, repr=False)
+    status: str | None = None
+    property_id: uuid.UUID | None = None
+    property_external_id: str | None = None
+    agent: str | None = None
+    financing: str | None = None
+    currency: str | None = None
+    min_amount: int | None = None
+    max_amount: int | None = None
+    submitted_after: Moment | None = None
+    submitted_before: Moment | None = None
+    updated_since: Moment | None = None
+    min_term: int | None = None
+    max_term: int | None = None
+    source: str | None = None
+    signed: bool | None = None
+    latest: bool | None = None
+    reference: str | None = None
+    email: str | None = field(default=None, repr=False)
+    sort: str = DEFAULT_SORT
+
+    def named(self) -> dict[str, str]:
+        """The filter as it stands in a URL; what says nothing is left out."""
+        given = {item.name: getattr(self, item.name) for item in fields(self)}
+        if self.sort == DEFAULT_SORT:
+            del given["sort"]
+        return {name: _text(name, value) for name, value in given.items() if value is not None}
+
+    def recordable(self) -> dict[str, str]:
+        """The same for the ledger, which holds no personal text: of a search only that there was one."""
+        return {name: "…" if name in {"q", "email"} else value for name, value in self.named().items()}
+
+    def without(self, *names: str) -> OfferFilter:
+        """The filter with some of its fields as if they had never been given."""
+        blank = OfferFilter()
+        return replace(self, **{name: getattr(blank, name) for name in names})
+
+    @property
+    def narrows(self) -> bool:
+        """Whether it leaves any offer out."""
+        return self.without("sort") != OfferFilter()
+
+    def conditions(self, agency_id: uuid.UUID, *, with_status: bool = True) -> list[Condition]:
+        """On `OfferState`; the words of `q` are not among them, see `app.queries.offer_search`."""
+        return [
+            build(self, agency_id, getattr(self, name))
+            for name, build in _CONDITIONS.items()
+            if getattr(self, name) is not None and (with_status or name != "status")
+        ]
+
+
+def _text(name: str, value: Any) -> str:
+    if name in {"min_amount", "max_amount"}:
+        return Money(value, "").text.removesuffix(".00")
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value.text if isinstance(value, Moment) else str(value)
+
+
+# --- from a filter to conditions ----------------------------------------------------------------------------------
+
+
+def _of_property(*conditions: Condition) -> Condition:
+    return OfferState.property_id.in_(select(Property.id).where(*conditions))
+
+
+def _agent(_chosen: OfferFilter, agency_id: uuid.UUID, agent: str) -> Condition:
+    try:
+        return _of_property(Property.agency_id == agency_id, Property.agent_id == uuid.UUID(agent))
+    except ValueError:
+        named = select(User.id).where(User.agency_id == agency_id, User.email == agent)
+        return _of_property(Property.agency_id == agency_id, Property.agent_id.in_(named))
+
+
+def tagged(agency_id: uuid.UUID, kind: str, value: str) -> Condition:
+    """Offers by exactly this `email` (casefolded) or `phone` (E.164), found by blind index."""
+    tag = blind(agency_key(agency_id, f"blind_{kind}"), value)
+    held = select(OfferTag.offer_id).where(OfferTag.agency_id == agency_id, OfferTag.field == kind, OfferTag.tag == tag)
+    return OfferState.offer_id.in_(held)
+
+
+def referenced(agency_id: uuid.UUID, reference: str) -> Condition:
+    held = select(Offer.id).where(Offer.agency_id == agency_id, Offer.reference == reference)
+    return OfferState.offer_id.in_(held)
+
+
+def _equal(name: str) -> Callable[[OfferFilter, uuid.UUID, Any], Condition]:
+    column = getattr(OfferState, name)
+    return lambda _chosen, _agency, value: column == value
+
+
+_CONDITIONS: dict[str, Callable[[OfferFilter, uuid.UUID, Any], Condition]] = {
+    **{name: _equal(name) for name in ("status", "property_id", "financing", "currency", "source", "signed", "latest")},
+    "property_external_id": lambda _f, agency, value: _of_property(
+        Property.agency_id == agency, Property.external_id == value
+    ),
+    "agent": _agent,
+    "min_amount": lambda _f, _agency, value: OfferState.amount_minor >= value,
+    "max_amount": lambda _f, _agency, value: OfferState.amount_minor <= value,
+    "submitted_after": lambda _f, _agency, value: OfferState.submitted_at >= value.at,
+    "submitted_before": lambda _f, _agency, value: OfferState.submitted_at < value.at,
+    "updated_since": lambda _f, _agency, value: OfferState.updated_at >= value.at,
+    "min_term": lambda _f, _agency, value: OfferState.term_days >= value,
+    "max_term": lambda _f, _agency, value: OfferState.term_days <= value,
+    "reference": lambda _f, agency, value: referenced(agency, value),
+    "email": lambda _f, agency, value: tagged(agency, "email", value),
+}
+
+
+# --- from an address to a filter ----------------------------------------------------------------------------------
+
+
+def read_filter(
+    given: Mapping[str, str], zone: str, *, default_currency: str | None = None, decimals: bool = False
+) -> tuple[OfferFilter, Errors]:
+    """The filter that the fields of a query string say, and what is wrong with those that say nothing, by name.
+
+    A wrong value is left out of the filter: whoever must not answer for more than was asked refuses when there are
+    errors. Days and times without an offset are in `zone`. `default_currency` is taken where amounts are compared and
+    none is named; without it that is an error. With `decimals`, amounts are decimal strings and nothing else.
+    """
+    read: dict[str, Any] = {}
+    errors: Errors = {}
+    reading = _Reading(ZoneInfo(zone), decimals)
+    for item in fields(OfferFilter):
+        text = " ".join(given.get(item.name, "").replace("\0", " ").split())
+        if not text:
+            continue
+        try:
+            read[item.name] = getattr(reading, item.name)(text)
+        except Unreadable as error:
+            errors[item.name] = [error.args[0]]
+    _check_order(read, errors)
+    chosen = OfferFilter(**read)
+    compares = chosen.min_amount is not None or chosen.max_amount is not None or chosen.sort in WITHIN_ONE_CURRENCY
+    if compares and chosen.currency is None and "currency" not in errors:
+        if default_currency is None:
+            errors["currency"] = [_l("Say in which currency the amounts are compared: EUR or RON")]
+        chosen = replace(chosen, currency=default_currency)
+    return chosen, errors
+
+
+def _check_order(read: dict[str, Any], errors: Errors) -> None:
+    """What ends before it begins is said, not answered with an empty list."""
+    for low, high in (("min_amount", "max_amount"), ("min_term", "max_term")):
+        if low in read and high in read and read[low] > read[high]:
+            errors[high] = [_l("This is less than the lower limit")]
+            del read[high]
+    first, last = read.get("submitted_after"), read.get("submitted_before")
+    if first and last and first.at >= last.at:
+        errors["submitted_before"] = [_l("This is before the first day")]
+        del read["submitted_before"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """How each field is read; the methods bear the fields' names and raise `Unreadable`."""
+
+    zone: ZoneInfo
+    decimals: bool
+
+    def q(self, text: str) -> str:
+        return text[:MAX_TEXT]
+
+    def status(self, text: str) -> str:
+        return _one_of(text, STATUSES)
+
+    def financing(self, text: str) -> str:
+        return _one_of(text, FINANCING)
+
+    def source(self, text: str) -> str:
+        return _one_of(text, SOURCES)
+
+    def currency(self, text: str) -> str:
+        return _one_of(text.upper(), CURRENCIES)
+
+    def sort(self, text: str) -> str:
+        return _one_of(text, (*SORTS, *(f"-{name}" for name in SORTS)))
+
+    def property_id(self, text: str) -> uuid.UUID:
+        try:
+            return uuid.UUID(text)
+        except ValueError:
+            raise Unreadable(_l("No property has this id")) from None
+
+    def property_external_id(self, text: str) -> str:
+        return text[:MAX_TEXT]
+
+    def agent(self, text: str) -> str:
+        """An id, or the e-mail with which they sign in."""
+        return text[:254].lower()
+
+    def min_amount(self, text: str) -> int:
+        try:
+            if self.decimals:
+                return from_decimal_text(text)
+            reading = read_amount(text)
+        except NotMoney:
+            raise Unreadable(_l("Write an amount such as 125000")) from None
+        if reading.other is not None:
+            raise Unreadable(_l("This can be read in two ways: write the amount without separators"))
+        return reading.minor
+
+    max_amount = min_amount
+
+    def min_term(self, text: str) -> int:
+        if not text.isdecimal() or len(text) > 5:
+            raise Unreadable(_l("Write a whole number of days"))
+        return int(text)
+
+    max_term = min_term
+
+    def submitted_after(self, text: str) -> Moment:
+        return self._moment(text, timedelta(0))
+
+    updated_since = submitted_after
+
+    def submitted_before(self, text: str) -> Moment:
+        """A day counts whole: before the next one begins."""
+        return self._moment(text, timedelta(days=1))
+
+    def _moment(self, text: str, after_day: timedelta) -> Moment:
+        try:
+            if len(text) == len("2026-11-23"):
+                day = date.fromisoformat(text) + after_day
+                return Moment(text, datetime.combine(day, time(), self.zone).astimezone(UTC))
+            # A plus sign that nobody escaped arrives as a space.
+            at = datetime.fromisoformat(text.replace(" ", "+"))
+            return Moment(text.replace(" ", "+"), at.replace(tzinfo=at.tzinfo or self.zone).astimezone(UTC))
+        except (ValueError, OverflowError):
+            raise Unreadable(_l("Write a day such as 2026-11-23, or a time as in RFC 3339")) from None
+
+    def signed(self, text: str) -> bool:
+        if (value := _YES_NO.get(text.lower())) is None:
+            raise Unreadable(_l("Write true or false"))
+        return value
+
+    latest = signed
+
+    def reference(self, text: str) -> str:
+        plain = text.upper().replace(" ", "")[:20]
+        return plain if plain.startswith("BF-") else f"BF-{plain}"
+
+    def email(self, text: str) -> str:
+        try:
+            return read_email(text[:254]).folded
+        except NotAContact:
+            raise Unreadable(_l("Write the whole e-mail address: parts of it are not searched")) from None
+
+
+_YES_NO = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+
+
+def _one_of(text: str, allowed: tuple[str, ...]) -> str:
+    if text not in allowed:
+        raise Unreadable(_l("Choose one of: %(values)s", values=", ".join(allowed)))
+    return text

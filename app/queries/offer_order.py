@@ -1,0 +1,145 @@
+"""The order of a list of offers, and places in it: keyset cursors in both directions, whatever the column."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, case, literal, or_, tuple_
+
+from app.models import Offer, OfferState, Property
+from app.models.offer import STATUSES
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """A column kept in clear. `kind` is the type of its values; empty ones stand last, whichever way it runs.
+
+    `beside` is the table that holds it, and how it is joined, where that is not `OfferState` itself.
+    """
+
+    by: Any
+    kind: type
+    nullable: bool = False
+    beside: tuple[Any, ColumnElement[bool]] | None = None
+
+
+_OFFER = (Offer, Offer.id == OfferState.offer_id)
+_PROPERTY = (Property, Property.id == OfferState.property_id)
+
+SORTS: dict[str, Sort] = {
+    "submitted_at": Sort(OfferState.submitted_at, datetime),
+    "updated_at": Sort(OfferState.updated_at, datetime),
+    "viewed_at": Sort(OfferState.viewed_at, datetime, nullable=True),
+    "decided_at": Sort(OfferState.decided_at, datetime, nullable=True),
+    "withdrawn_at": Sort(OfferState.withdrawn_at, datetime, nullable=True),
+    "valid_until": Sort(Offer.valid_until, date, nullable=True, beside=_OFFER),
+    "amount": Sort(OfferState.amount_minor, int),
+    "asking_price_at_submission": Sort(Offer.asking_minor, int, nullable=True, beside=_OFFER),
+    "payment_term_days": Sort(OfferState.term_days, int),
+    "status": Sort(case({status: n for n, status in enumerate(STATUSES)}, value=OfferState.status), int),
+    "financing": Sort(OfferState.financing, str),
+    "source": Sort(OfferState.source, str),
+    "signed": Sort(OfferState.signed, bool),
+    "latest": Sort(OfferState.latest, bool),
+    "reference": Sort(Offer.reference, str, beside=_OFFER),
+    "property": Sort(Property.title, str, beside=_PROPERTY),
+}
+DEFAULT_SORT = "-submitted_at"
+WITHIN_ONE_CURRENCY = {f"{sign}{name}" for name in ("amount", "asking_price_at_submission") for sign in ("", "-")}
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A place in a list: the value sorted by and the id of one row, and the order in which that means anything."""
+
+    sort: str
+    value: Any
+    offer_id: uuid.UUID
+
+    def __str__(self) -> str:
+        value = self.value.isoformat() if isinstance(self.value, date) else self.value
+        text = json.dumps([self.sort, value, self.offer_id.hex], ensure_ascii=False, separators=(",", ":"))
+        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+    @classmethod
+    def read(cls, text: str | None, sort: str) -> Cursor | None:
+        """None for anything that is no cursor in this order: the list then begins at the top."""
+        if not text or len(text) > 2000:
+            return None
+        try:
+            found = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+            named, value, hexed = found
+            if named != sort:
+                return None
+            return cls(sort, _value(SORTS[sort.removeprefix("-")], value), uuid.UUID(hexed))
+        except (ValueError, TypeError, AttributeError, OverflowError, RecursionError, binascii.Error):
+            return None
+
+
+def _value(sort: Sort, value: Any) -> Any:
+    """What stood in a cursor, as the column's own type; raise `ValueError` for anything a row cannot hold."""
+    if value is None and sort.nullable:
+        return None
+    if sort.kind is datetime:
+        at = datetime.fromisoformat(value)
+        return at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC)
+    if sort.kind is date:
+        return date.fromisoformat(value)
+    if type(value) is not sort.kind:
+        raise ValueError(value)
+    if (isinstance(value, int) and abs(value) >= 2**63) or (isinstance(value, str) and b"\0" in value.encode()):
+        raise ValueError(value)
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A list's order; `name` is a key of `SORTS`, with `-` in front when it runs downward."""
+
+    name: str
+
+    @property
+    def _sort(self) -> Sort:
+        return SORTS[self.name.removeprefix("-")]
+
+    @property
+    def key(self) -> ColumnElement[Any]:
+        """What rows are sorted by, to be selected beside them for their cursors."""
+        by: ColumnElement[Any] = self._sort.by
+        return by
+
+    def join(self, query: Select[Any]) -> Select[Any]:
+        """A query over `OfferState` with the table that the key is in."""
+        return query.join(*self._sort.beside) if self._sort.beside else query
+
+    def apply(self, query: Select[Any], *, backward: bool = False) -> Select[Any]:
+        """The query in this order, or from its end."""
+        down = self.name.startswith("-") != backward
+        columns = (self.key, OfferState.offer_id)
+        ordered = [column.desc() if down else column.asc() for column in columns]
+        if self._sort.nullable:
+            empty = self.key.is_(None)
+            ordered.insert(0, empty.desc() if backward else empty.asc())
+        return query.order_by(*ordered)
+
+    def beyond(self, place: Cursor, *, backward: bool = False) -> ColumnElement[bool]:
+        """The rows that follow a place, or with `backward` those that come before it."""
+        down = self.name.startswith("-") != backward
+        own_id = literal(place.offer_id, OfferState.offer_id.type)
+        past_id = OfferState.offer_id < own_id if down else OfferState.offer_id > own_id
+        if place.value is None:
+            beside = and_(self.key.is_(None), past_id)
+            return or_(self.key.is_not(None), beside) if backward else beside
+        here = tuple_(self.key, OfferState.offer_id)
+        there = tuple_(literal(place.value, self.key.type), own_id)
+        past = here < there if down else here > there
+        return or_(past, self.key.is_(None)) if self._sort.nullable and not backward else past
+
+    def place_of(self, value: Any, offer_id: uuid.UUID) -> Cursor:
+        return Cursor(self.name, value, offer_id)

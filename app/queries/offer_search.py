@@ -1,0 +1,138 @@
+"""Free text over offers: e-mail and phone exactly, by blind index; references; names by opening the narrow ciphertext.
+
+Nothing that could be searched is kept in clear: a search over names reads `offer_key.name_ct` of every offer that the
+rest of the filter leaves, opens each in memory and keeps what matches.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, String, false, literal, select, type_coerce
+from sqlalchemy.orm import InstrumentedAttribute
+
+from app.access import Person, offers_of
+from app.contacts import NotAContact, read_email, read_phone
+from app.extensions import db
+from app.ids import REFERENCE_ALPHABET, REFERENCE_LENGTH
+from app.keys import keyring
+from app.models import Offer, OfferKey, OfferState
+from app.offer_document import fold
+from app.queries.offer_filter import Condition, OfferFilter, referenced, tagged
+from app.queries.offer_order import Cursor, Order
+
+MAX_WORDS = 8
+BATCH = 2000
+PHONE_DIGITS = 7
+_NUMBER = re.compile(r"(?<![\w@.+-])\+?\(?\d[\d\s().\-/]+\d(?![\w@])", re.ASCII)
+_REFERENCE = re.compile(f"(BF-)?[{REFERENCE_ALPHABET}]{{{REFERENCE_LENGTH}}}")
+_BEGUN = re.compile(f"BF-[{REFERENCE_ALPHABET}]{{0,{REFERENCE_LENGTH - 1}}}")
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What a free text asks for: all `conditions`, and all `names` somewhere in the bidder's name."""
+
+    conditions: list[Condition] = field(default_factory=list)
+    names: tuple[str, ...] = ()
+
+    def matches(self, folded: str) -> bool:
+        return all(word in folded for word in self.names)
+
+
+def read_search(agency_id: uuid.UUID, text: str | None) -> Search:
+    """The words of `q`, each by what it looks like. An e-mail or phone that is not whole finds nothing."""
+    if not text:
+        return Search()
+    conditions: list[Condition] = []
+
+    def number(found: re.Match[str]) -> str:
+        if sum(c.isdigit() for c in found[0]) < PHONE_DIGITS:
+            return found[0]
+        conditions.append(_by_phone(agency_id, found[0]))
+        return " "
+
+    names: list[str] = []
+    for word in _NUMBER.sub(number, text).split()[:MAX_WORDS]:
+        condition = _by_email(agency_id, word) if "@" in word else _by_reference(agency_id, word.upper())
+        if condition is None:
+            names += fold(word).split()
+        else:
+            conditions.append(condition)
+    return Search(conditions, tuple(names))
+
+
+def _by_phone(agency_id: uuid.UUID, text: str) -> Condition:
+    try:
+        return tagged(agency_id, "phone", read_phone(text).e164)
+    except NotAContact:
+        return false()
+
+
+def _by_email(agency_id: uuid.UUID, word: str) -> Condition:
+    try:
+        return tagged(agency_id, "email", read_email(word).folded)
+    except NotAContact:
+        return false()
+
+
+def _by_reference(agency_id: uuid.UUID, word: str) -> Condition | None:
+    """None when the word is none: eight of its letters may also be a name, unless some offer bears them."""
+    if _BEGUN.fullmatch(word):
+        begun = select(Offer.id).where(Offer.agency_id == agency_id, Offer.reference.startswith(word, autoescape=True))
+        return OfferState.offer_id.in_(begun)
+    if not _REFERENCE.fullmatch(word):
+        return None
+    reference = word if word.startswith("BF-") else f"BF-{word}"
+    known = select(Offer.id).where(Offer.agency_id == agency_id, Offer.reference == reference)
+    if word != reference and db.session.scalar(known) is None:
+        return None
+    return referenced(agency_id, reference)
+
+
+class Found(NamedTuple):
+    """One page of what a search found, and how many it found of each status, whatever the status asked for."""
+
+    ids: list[uuid.UUID]
+    more: bool
+    counts: dict[str, int]
+
+
+def scan(
+    by: Person, chosen: OfferFilter, search: Search, order: Order, place: Cursor | None, *, backward: bool, limit: int
+) -> Found:
+    """Open the names within the filter, once: for the page at `place`, and for the counters."""
+    beyond: ColumnElement[bool] = order.beyond(place, backward=backward) if place else literal(True)
+    columns = (_hex(OfferState.offer_id), OfferKey.kek_id, OfferKey.wrapped, OfferKey.name_ct, OfferState.status)
+    query = (
+        select(*columns, beyond)
+        .select_from(OfferState)
+        .join(OfferKey, OfferKey.offer_id == OfferState.offer_id)
+        .where(offers_of(by), *chosen.conditions(by.agency_id, with_status=False), *search.conditions)
+        .execution_options(yield_per=BATCH)
+    )
+    opened = keyring().name_opener(by.agency_id)
+    needles = [word.encode() for word in search.names]
+    counts: dict[str, int] = {}
+    kept: list[uuid.UUID] = []
+    for row, kek_id, wrapped, name_ct, status, follows in db.session.execute(
+        order.apply(order.join(query), backward=backward)
+    ):
+        hexed = row if type(row) is str else row.hex
+        name = opened(hexed, kek_id, wrapped, name_ct)
+        for needle in needles:
+            if needle not in name:
+                break
+        else:
+            counts[status] = counts.get(status, 0) + 1
+            if follows and len(kept) <= limit and chosen.status in {None, status}:
+                kept.append(uuid.UUID(hexed))
+    return Found(kept[:limit], len(kept) > limit, counts)
+
+
+def _hex(column: InstrumentedAttribute[uuid.UUID]) -> ColumnElement[Any]:
+    """The id as the driver gives it: on SQLite hex digits, which is all that is needed of most rows."""
+    return type_coerce(column, String) if db.engine.dialect.name == "sqlite" else column.expression
