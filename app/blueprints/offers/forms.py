@@ -1,4 +1,4 @@
-"""The answer to an offer."""
+"""What is asked about an answer to offers."""
 
 from __future__ import annotations
 
