@@ -208,7 +208,7 @@ class _Reading:
     decimals: bool
 
     def q(self, text: str) -> str:
-        return text[:MAX_TEXT]
+        return text[:MAX_TEXT].rstrip()
 
     def status(self, text: str) -> str:
         return _one_of(text, STATUSES)
@@ -232,11 +232,11 @@ class _Reading:
             raise Unreadable(_l("No property has this id")) from None
 
     def property_external_id(self, text: str) -> str:
-        return text[:MAX_TEXT]
+        return text[:MAX_TEXT].rstrip()
 
     def agent(self, text: str) -> str:
         """An id, or the e-mail with which they sign in."""
-        return text[:254].lower()
+        return text.lower()[:254]
 
     def min_amount(self, text: str) -> int:
         try:
@@ -286,8 +286,8 @@ class _Reading:
     latest = signed
 
     def reference(self, text: str) -> str:
-        plain = text.upper().replace(" ", "")[:20]
-        return plain if plain.startswith("BF-") else f"BF-{plain}"
+        plain = text.upper().replace(" ", "")
+        return (plain if plain.startswith("BF-") else f"BF-{plain}")[:20]
 
     def email(self, text: str) -> str:
         try:
