@@ -181,8 +181,8 @@ def read_filter(
     _check_order(read, errors)
     chosen = OfferFilter(**read)
     compares = chosen.min_amount is not None or chosen.max_amount is not None or chosen.sort in WITHIN_ONE_CURRENCY
-    if compares and chosen.currency is None and "currency" not in errors:
-        if default_currency is None:
+    if compares and chosen.currency is None:
+        if default_currency is None and "currency" not in errors:
             errors["currency"] = [_l("Say in which currency the amounts are compared: EUR or RON")]
         chosen = replace(chosen, currency=default_currency)
     return chosen, errors
