@@ -20,6 +20,11 @@ class Row(NamedTuple):
     value: str
     field: str
 
+    @property
+    def long(self) -> bool:
+        """Free text, which may hold line ends."""
+        return self.field in {"message", "conditions_text", "payment_term_note"} or "\n" in self.value
+
 
 class Section(NamedTuple):
     title: str
@@ -36,6 +41,15 @@ def sections(terms: dict[str, Any], asking_price: str | None = None) -> list[Sec
     ]
     kept = [Section(title, [row for row in rows if row.value]) for title, rows in found]
     return [section for section in kept if section.rows]
+
+
+def signature_row(terms: dict[str, Any]) -> Row | None:
+    """How it was signed, where the signature itself cannot be shown."""
+    signature = terms["signature"]
+    if signature is None:
+        return None
+    kind = label("signature", signature["kind"])
+    return Row(_("Signature"), f"{kind}: {signature['text']}" if signature["text"] else kind, "signature")
 
 
 def money_text(text: str | None, currency: str) -> str:

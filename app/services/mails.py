@@ -21,7 +21,7 @@ from app.links import receipt_token
 from app.models import Agency, Decision, Event, Offer, OfferBody, OfferKey, OfferState, Property, User
 from app.money import Money
 from app.offer_document import Document, decode
-from app.offer_rows import bidder_rows, offer_rows
+from app.offer_sections import sections, signature_row
 from app.presentation import show_money
 from app.representations import base_url
 from app.vault import Place, unpad, unseal
@@ -120,10 +120,6 @@ def _message(owed: Owed, key: bytes) -> str | None:
     return unseal(key, Place(owed.agency_id, "decision", "message", made.id), made.message_ct).decode()
 
 
-def _asking(row: Any) -> Money | None:
-    return Money(row.asking_minor, row.currency) if row.asking_minor else None
-
-
 def _to_agent(owed: Owed, row: Any, document: Document) -> Letter:
     """To the agent, or to the agency when that account was ended: a client's data stays in the house."""
     bidder = document.bidder
@@ -177,6 +173,8 @@ def _letter(
 ) -> Letter:
     g.language, g.zone = language, row.zone
     with force_locale(language):
+        bidder, *terms = sections(document.terms, document.body["property"]["asking_price"])
+        signature = signature_row(document.terms)
         values = {
             "lang": language,
             "reference": row.reference,
@@ -184,8 +182,8 @@ def _letter(
             "amount": show_money(Money(row.amount_minor, row.currency)),
             "submitted_at": row.submitted_at,
             "agency_name": row.agency_name,
-            "bidder_rows": bidder_rows(document),
-            "offer_rows": offer_rows(document, _asking(row)),
+            "bidder_rows": bidder.rows,
+            "offer_rows": [*(line for part in terms for line in part.rows), *([signature] if signature else [])],
             "support_email": current_app.extensions["bidflux_settings"].support_email,
             **more,
         }
