@@ -184,6 +184,8 @@ STEPS: dict[str, Any] = {
     "offer.submitted": lazy_gettext("Offer sent"),
     "offer.viewed": lazy_gettext("Opened"),
     "offer.decided": lazy_gettext("Status changed"),
+    "note.written": lazy_gettext("Note written"),
+    "note.removed": lazy_gettext("Note removed"),
     "property.created": lazy_gettext("Property created"),
     "property.updated": lazy_gettext("Property changed"),
     "property.archived": lazy_gettext("Property archived"),

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 
 from app import keys
 from app.extensions import db
-from app.models import ApiKey, Attempt, Decision, Delivery, LedgerEntry, Offer, OfferState, User
+from app.models import ApiKey, Attempt, Decision, Delivery, LedgerEntry, Note, Offer, OfferState, User
 from app.vault import Place, unseal
 
 LIMIT = 100
@@ -116,6 +116,34 @@ def _reasons(offer: Offer) -> dict[str, str]:
         for row in db.session.execute(query)
         if row[1]
     }
+
+
+@dataclass(frozen=True, slots=True)
+class NoteLine:
+    """A colleague's note, opened."""
+
+    id: uuid.UUID
+    user_id: uuid.UUID
+    who: str
+    at: datetime
+    text: str
+
+
+def notes_of(offer: Offer) -> list[NoteLine]:
+    """Oldest first; none once the person has been forgotten."""
+    key = keys.offer_key(offer.agency_id, offer.id)
+    query = (
+        select(Note.id, Note.user_id, User.full_name, Note.at, Note.body_ct)
+        .join(User, User.id == Note.user_id)
+        .where(Note.agency_id == offer.agency_id, Note.offer_id == offer.id)
+        .order_by(Note.at, Note.id)
+    )
+    if key is None:
+        return []
+    return [
+        NoteLine(*row[:4], unseal(key, Place(offer.agency_id, "note", "body", row.id), row.body_ct).decode())
+        for row in db.session.execute(query)
+    ]
 
 
 def mails_owed(offer: Offer) -> list[MailState]:

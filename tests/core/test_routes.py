@@ -12,12 +12,12 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, text
 from werkzeug.routing import Rule
 
-from app.access import Guard, Policy
+from app.access import Guard, Person, Policy
 from app.extensions import db
 from app.ledger import SYSTEM
 from app.links import offer_link_token, receipt_token
-from app.models import ApiKey, Base, Property, User, UserSession
-from app.services import accounts, properties
+from app.models import Agency, ApiKey, Base, Offer, Property, User, UserSession
+from app.services import accounts, notes, properties
 from tests.factories import csrf, login, make_agency, make_offer, make_property, make_user
 
 HIDDEN = {404, 405}
@@ -39,7 +39,10 @@ def theirs(app: Flask) -> dict[str, Any]:
     offer = make_offer(prop)
     accounts.create_api_key(owner.agency_id, "CRM", by=SYSTEM)
     accounts.start_session(agent, "Firefox")
+    by = Person(agent, db.session.get_one(Agency, agent.agency_id), uuid.uuid4(), "")
+    note = notes.write(db.session.get_one(Offer, offer), "Țurcanu: de sunat", by=by)
     return {
+        "note_id": note,
         "property_id": prop.id,
         "offer_id": offer,
         "external_id": "CRM-9",

@@ -75,7 +75,7 @@ def test_agent_reads_who_how_much_and_how(smtp: Mailbox, prop: Property) -> None
         body = flat(letter.body(kind))
         for said in (
             "Andrei Țurcanu", "andrei.turcanu@client.example", "+40 722 000 111", "Țurcanu Invest SRL", "RO12345678",
-            "EUR 118,500", "Of the asking price: 94.8%", "EUR 50,000.50", "EUR 68,499.50", "Mixed",
+            "EUR 118,500", "Of the asking price", "94.8%", "EUR 50,000.50", "EUR 68,499.50", "Mixed",
             "Noua Casă", "pre-approved", "45 days", "după aprobarea creditului", "17 May 2030", "10%",
             "Approval of the credit by the bank", "Technical inspection", "fără mobilă", "Maria Țurcanu", "Dan Broker",
             "ne place mult.", "Typed signature", "Three-room apartment in Mănăștur",

@@ -5,11 +5,19 @@ from __future__ import annotations
 from flask_babel import lazy_gettext as _l
 from wtforms import BooleanField, Form, RadioField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import AnyOf, InputRequired, Length
+from wtforms.validators import AnyOf, DataRequired, InputRequired, Length
 
 from app.models.offer import STATUSES
 
 TOO_LONG = Length(max=1000, message=_l("Use at most %(max)d characters"))
+
+
+class NoteForm(Form):
+    text = TextAreaField(
+        _l("New note"),
+        validators=[DataRequired(_l("Fill this in")), Length(max=4000, message=_l("Use at most %(max)d characters"))],
+        description=_l("Seen by your agency only."),
+    )
 
 
 class DecisionForm(Form):

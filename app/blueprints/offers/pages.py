@@ -11,6 +11,7 @@ from flask import url_for
 from flask_babel import gettext as _
 
 from app.access import Person
+from app.blueprints.offers.forms import NoteForm
 from app.language import language
 from app.models import Property
 from app.models.offer import STATUSES
@@ -20,7 +21,7 @@ from app.offer_sections import Section, sections
 from app.presentation import label, show_percent
 from app.queries.offer_filter import OfferFilter
 from app.queries.offers import OpenedOffer
-from app.queries.timeline import chain_of, mails_owed, offer_steps
+from app.queries.timeline import chain_of, mails_owed, notes_of, offer_steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,9 @@ def status_tabs(chosen: OfferFilter, counts: dict[str, int]) -> list[Tab]:
     return tabs
 
 
-def offer_page(by: Person, opened: OpenedOffer, prop: Property, today: date) -> dict[str, Any]:
+def offer_page(
+    by: Person, opened: OpenedOffer, prop: Property, today: date, note_form: NoteForm | None = None
+) -> dict[str, Any]:
     """The context of an offer's page."""
     offer, state, document = opened.offer, opened.state, opened.document
     lapsed = offer.valid_until is not None and offer.valid_until < today
@@ -67,6 +70,8 @@ def offer_page(by: Person, opened: OpenedOffer, prop: Property, today: date) -> 
         "steps": offer_steps(offer),
         "mails": mails_owed(offer),
         "chain": chain_of(offer),
+        "notes": notes_of(offer),
+        "note_form": note_form or NoteForm(),
     }
 
 

@@ -6,10 +6,12 @@ import uuid
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, Response, abort, request, stream_with_context
+from flask import Blueprint, Response, abort, redirect, request, stream_with_context, url_for
 from flask_babel import gettext as _
+from werkzeug.wrappers import Response as AnyResponse
 
 from app.access import Guard, get_offer, get_property, person, policy
+from app.blueprints.offers.forms import NoteForm
 from app.blueprints.offers.pages import offer_page, status_tabs, with_filter
 from app.clock import now
 from app.errors import Invalid
@@ -19,7 +21,7 @@ from app.queries import offer_list
 from app.queries.offer_filter import MAIN_CURRENCY, read_filter
 from app.queries.offers import open_offer
 from app.queries.property_list import property_choices
-from app.services import decisions, exports
+from app.services import decisions, exports, notes
 
 offers = Blueprint("offers", __name__)
 
@@ -73,9 +75,28 @@ def show(offer_id: uuid.UUID) -> Response:
     offer, _state = get_offer(by, offer_id)
     if is_full_view():
         decisions.view(offer, by=by)
-    opened = open_offer(*get_offer(by, offer_id))
-    prop = get_property(by, opened.offer.property_id)
-    return page("offers/show.html", "offer_view", **offer_page(by, opened, prop, today()))
+    return _offer(offer_id)
+
+
+@offers.post("/app/offers/<uuid:offer_id>/notes")
+@policy(Guard.SIGNED_IN, limit="120/minute", scope="notes")
+def write_note(offer_id: uuid.UUID) -> AnyResponse:
+    """Keep a note beside the offer: whoever may read it may write one."""
+    offer, _state = get_offer(person(), offer_id)
+    form = NoteForm(request.form)
+    if not form.validate():
+        return _offer(offer_id, 422, form)
+    notes.write(offer, (form.text.data or "").strip(), by=person())
+    return redirect(url_for("offers.show", offer_id=offer_id), 303)
+
+
+@offers.post("/app/offers/<uuid:offer_id>/notes/<uuid:note_id>/remove")
+@policy(Guard.SIGNED_IN, limit="120/minute", scope="notes")
+def remove_note(offer_id: uuid.UUID, note_id: uuid.UUID) -> AnyResponse:
+    """Take one's own note away."""
+    offer, _state = get_offer(person(), offer_id)
+    notes.remove(offer, note_id, by=person())
+    return redirect(url_for("offers.show", offer_id=offer_id), 303)
 
 
 @offers.get("/app/offers/<uuid:offer_id>/signature")
@@ -86,6 +107,14 @@ def signature(offer_id: uuid.UUID) -> Response:
     if image is None:
         abort(404)
     return Response(image, mimetype="image/png")
+
+
+def _offer(offer_id: uuid.UUID, status: int = 200, note_form: NoteForm | None = None) -> Response:
+    """The page of an offer as it is now, or its block."""
+    by = person()
+    opened = open_offer(*get_offer(by, offer_id))
+    prop = get_property(by, opened.offer.property_id)
+    return page("offers/show.html", "offer_view", status, **offer_page(by, opened, prop, today(), note_form))
 
 
 def today() -> date:

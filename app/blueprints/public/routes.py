@@ -41,7 +41,7 @@ SENDS_PER_LINK = rates("300/hour")
 
 
 @public.route("/o/<token>", methods=["GET", "POST"])
-@policy(Guard.LINK, limit="240/minute", writes="120/minute; 1200/hour", scope="offer")
+@policy(Guard.LINK, limit="240/minute", writes="120/5 minute", scope="offer")
 def offer(token: str) -> AnyResponse | str | tuple[str, int]:
     """The form; POSTed with `step` review, edit or send."""
     try:
