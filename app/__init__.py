@@ -21,6 +21,7 @@ from app.headers import register_headers
 from app.language import LanguagePrefix, choose_language
 from app.logs import configure_logs
 from app.presentation import register_presentation
+from app.queries.offer_names import NameBook
 from app.ratelimits import Counter
 from app.services.accounts import find_session
 from app.vault import Keyring
@@ -42,6 +43,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         bidflux_keyring=Keyring(settings.keys),
         bidflux_agency_keys={},
         bidflux_known_texts=set(),
+        bidflux_names=NameBook(),
         bidflux_bell=Bell(settings.redis_url),
         bidflux_counter=Counter(settings.redis_url),
     )

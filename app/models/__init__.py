@@ -17,6 +17,7 @@ from app.models.offer import (
 )
 from app.models.property import LinkActivity, Property, Upload
 from app.models.record import Access, Attempt, Delivery, Event, LedgerEntry
+from app.models.view import SavedView
 
 __all__ = [
     "Access",
@@ -42,6 +43,7 @@ __all__ = [
     "OfferState",
     "OfferTag",
     "Property",
+    "SavedView",
     "Submission",
     "TextVersion",
     "Upload",

@@ -18,6 +18,8 @@ SIGNATURES = ("drawn", "typed")
 COPIED = ("property_id", "amount_minor", "currency", "financing", "term_days", "source", "signed", "submitted_at")
 FILE_KINDS = ("signature", "receipt")
 
+_NEWEST = ("submitted_at", "offer_id")
+_FILTERED = ("currency", "amount_minor", "financing", "term_days", "source", "signed", "latest")
 _STATUS = "('new', 'viewed', 'accepted', 'rejected')"
 _FINANCING = "('cash', 'credit', 'mixed')"
 
@@ -183,9 +185,10 @@ class OfferState(Base):
         CheckConstraint(f"status IN {_STATUS}", name="status"),
         CheckConstraint("status = 'new' OR viewed_at IS NOT NULL OR decided_at IS NOT NULL", name="seen"),
         CheckConstraint("(status IN ('accepted', 'rejected')) = (decided_at IS NOT NULL)", name="decided"),
-        Index("ix_offer_state_submitted", "agency_id", "submitted_at", "offer_id"),
-        Index("ix_offer_state_status", "agency_id", "status", "submitted_at", "offer_id"),
-        Index("ix_offer_state_property", "agency_id", "property_id", "submitted_at", "offer_id"),
+        # These hold everything that lists filter by, so that pages and counters never fetch the rows they leave out.
+        Index("ix_offer_state_submitted", "agency_id", *_NEWEST, "status", "property_id", *_FILTERED),
+        Index("ix_offer_state_status", "agency_id", "status", *_NEWEST, "property_id", *_FILTERED),
+        Index("ix_offer_state_property", "agency_id", "property_id", *_NEWEST, "status", *_FILTERED),
         Index("ix_offer_state_amount", "agency_id", "currency", "amount_minor", "offer_id"),
         Index("ix_offer_state_updated", "agency_id", "updated_at", "offer_id"),
     )

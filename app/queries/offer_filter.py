@@ -19,6 +19,7 @@ from app.models.offer import FINANCING, SOURCES, STATUSES
 from app.models.property import CURRENCIES
 from app.money import Money, NotMoney, from_decimal_text, read_amount
 from app.queries.offer_order import DEFAULT_SORT, SORTS, WITHIN_ONE_CURRENCY
+from app.queries.planning import Aside
 from app.vault import blind
 
 MAX_TEXT = 200
@@ -88,13 +89,23 @@ class OfferFilter:
         """Whether it leaves any offer out."""
         return self.without("sort") != OfferFilter()
 
+    @property
+    def names_few(self) -> bool:
+        """Whether it names a property or a person, and so few offers that all can be counted at once."""
+        return bool(self.property_id or self.property_external_id or self.reference or self.email)
+
     def conditions(self, agency_id: uuid.UUID, *, with_status: bool = True) -> list[Condition]:
         """On `OfferState`; the words of `q` are not among them, see `app.queries.offer_search`."""
-        return [
-            build(self, agency_id, getattr(self, name))
-            for name, build in _CONDITIONS.items()
-            if getattr(self, name) is not None and (with_status or name != "status")
-        ]
+        names = [name for name in _CONDITIONS if with_status or name != "status"]
+        return self._build(_CONDITIONS, names, agency_id)
+
+    def pins(self, agency_id: uuid.UUID) -> list[Condition]:
+        """The conditions that leave few offers, whatever the agency has."""
+        return self._build(_PINS, list(_PINS), agency_id)
+
+    def _build(self, how: dict[str, Build], names: list[str], agency_id: uuid.UUID) -> list[Condition]:
+        given = [(how[name], getattr(self, name)) for name in names]
+        return [build(self, agency_id, value) for build, value in given if value is not None]
 
 
 def _text(name: str, value: Any) -> str:
@@ -104,6 +115,8 @@ def _text(name: str, value: Any) -> str:
         return "true" if value else "false"
     return value.text if isinstance(value, Moment) else str(value)
 
+
+Build = Callable[[OfferFilter, uuid.UUID, Any], Condition]
 
 # --- from a filter to conditions ----------------------------------------------------------------------------------
 
@@ -132,24 +145,31 @@ def referenced(agency_id: uuid.UUID, reference: str) -> Condition:
     return OfferState.offer_id.in_(held)
 
 
-def _equal(name: str) -> Callable[[OfferFilter, uuid.UUID, Any], Condition]:
+def _equal(name: str) -> Build:
     column = getattr(OfferState, name)
     return lambda _chosen, _agency, value: column == value
 
 
-_CONDITIONS: dict[str, Callable[[OfferFilter, uuid.UUID, Any], Condition]] = {
+def _amount(chosen: OfferFilter, limits: Condition) -> Condition:
+    """By amount only a list that is sorted by amount is read; any other would fetch every row of the range first."""
+    return limits if chosen.sort in WITHIN_ONE_CURRENCY else Aside(limits)
+
+
+_CONDITIONS: dict[str, Build] = {
     **{name: _equal(name) for name in ("status", "property_id", "financing", "currency", "source", "signed", "latest")},
     "property_external_id": lambda _f, agency, value: _of_property(
         Property.agency_id == agency, Property.external_id == value
     ),
     "agent": _agent,
-    "min_amount": lambda _f, _agency, value: OfferState.amount_minor >= value,
-    "max_amount": lambda _f, _agency, value: OfferState.amount_minor <= value,
+    "min_amount": lambda f, _agency, value: _amount(f, OfferState.amount_minor >= value),
+    "max_amount": lambda f, _agency, value: _amount(f, OfferState.amount_minor <= value),
     "submitted_after": lambda _f, _agency, value: OfferState.submitted_at >= value.at,
     "submitted_before": lambda _f, _agency, value: OfferState.submitted_at < value.at,
     "updated_since": lambda _f, _agency, value: OfferState.updated_at >= value.at,
     "min_term": lambda _f, _agency, value: OfferState.term_days >= value,
     "max_term": lambda _f, _agency, value: OfferState.term_days <= value,
+}
+_PINS: dict[str, Build] = {
     "reference": lambda _f, agency, value: referenced(agency, value),
     "email": lambda _f, agency, value: tagged(agency, "email", value),
 }

@@ -9,9 +9,9 @@ from datetime import date, datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, literal, select
+from sqlalchemy import ColumnElement, Row, ScalarSelect, func, literal, select
 
-from app.access import Person, offers_of
+from app.access import Person
 from app.extensions import db
 from app.keys import unwrap_offer_key
 from app.models import Offer, OfferBody, OfferKey, OfferState, Property
@@ -21,7 +21,7 @@ from app.offer_document import Document, decode
 from app.presentation import COUNTED
 from app.queries.offer_filter import OfferFilter
 from app.queries.offer_order import Cursor, Order
-from app.queries.offer_search import Search, read_search, scan
+from app.queries.offer_search import Found, Search, read_search, scan, totals, visible
 from app.vault import Place, unpad, unseal
 
 __all__ = ["Cursor", "OfferFilter", "OfferLine", "OfferPage"]
@@ -77,8 +77,18 @@ class OfferPage:
     counts: dict[str, int]
 
 
-def _visible(by: Person, chosen: OfferFilter, search: Search, *, with_status: bool = True) -> list[ColumnElement[bool]]:
-    return [offers_of(by), *chosen.conditions(by.agency_id, with_status=with_status), *search.conditions]
+def _ids(by: Person, chosen: OfferFilter, search: Search, order: Order, place: Cursor | None, *, backward: bool) -> Any:
+    """The ids of a filter with what they are sorted by. Bodies are read for the rows that are shown, never sorted."""
+    query = select(OfferState.offer_id, order.key.label("sorted_by")).where(*visible(by, chosen, search))
+    query = query.where(order.beyond(place, backward=backward)) if place else query
+    return order.apply(order.join(query), backward=backward)
+
+
+def _read(order: Order, ids: Sequence[uuid.UUID]) -> list[Row[Any]]:
+    """Everything about these offers, in this order. The caller has found the ids within what may be seen."""
+    rows = db.session.execute(_rows(order).where(OfferState.offer_id.in_(ids))).all()
+    held = {row.offer_id: row for row in rows}
+    return [held[offer_id] for offer_id in ids if offer_id in held]
 
 
 def _rows(order: Order) -> Any:
@@ -140,43 +150,24 @@ def list_offers(
     Whoever does not show the counters asks for none with `counted=False`.
     """
     order, search = Order(chosen.sort), read_search(by.agency_id, chosen.q)
-    read = partial(_found, by, chosen, search, order) if search.names else partial(_straight, by, chosen, search, order)
-
-    def count(counts: dict[str, int]) -> dict[str, int]:
-        return counts or (_count(by, chosen, search) if counted else {})
-
-    if before:
-        rows, more, counts = read(before, backward=True, limit=limit)
-        if more:
-            return _page(order, rows[::-1], count(counts), newer=True, older=True)
-        after = None  # less than a page above: the top of the list
-    rows, more, counts = read(after, backward=False, limit=limit)
-    return _page(order, rows, count(counts), newer=after is not None, older=more)
+    find = partial(scan if search.names else _find, by, chosen, search, order, limit=limit)
+    found = find(before, backward=True) if before else None
+    if found is None or not found.more:  # less than a page above is the top of the list
+        after = None if before else after
+        found, before = find(after, backward=False), None
+    ids = found.ids[::-1] if before else found.ids
+    counts = found.counts or (_count(by, chosen, search) if counted else {})
+    newer, older = bool(before or after), bool(before or found.more)
+    return _page(order, _read(order, ids), counts, newer=newer, older=older)
 
 
-# Rows, whether there are more, and the counters, where finding the rows has already counted them.
-Read = tuple[Sequence[Row[Any]], bool, dict[str, int]]
-
-
-def _straight(
+def _find(
     by: Person, chosen: OfferFilter, search: Search, order: Order, place: Cursor | None, *, backward: bool, limit: int
-) -> Read:
-    """What the columns in clear decide."""
-    query = _rows(order).where(*_visible(by, chosen, search))
-    query = query.where(order.beyond(place, backward=backward)) if place else query
-    rows = db.session.execute(order.apply(query, backward=backward).limit(limit + 1)).all()
-    return rows[:limit], len(rows) > limit, {}
-
-
-def _found(
-    by: Person, chosen: OfferFilter, search: Search, order: Order, place: Cursor | None, *, backward: bool, limit: int
-) -> Read:
-    """What names decide: found first, then read."""
-    found = scan(by, chosen, search, order, place, backward=backward, limit=limit)
-    rows = db.session.execute(_rows(order).where(offers_of(by), OfferState.offer_id.in_(found.ids))).all()
-    held = {row.offer_id: row for row in rows}
-    counts = {status: found.counts.get(status, 0) for status in STATUSES}
-    return [held[id_] for id_ in found.ids if id_ in held], found.more, {"": sum(counts.values()), **counts}
+) -> Found:
+    """What the columns in clear decide; the counters are counted apart."""
+    query = _ids(by, chosen, search, order, place, backward=backward).limit(limit + 1)
+    ids = list(db.session.scalars(query))
+    return Found(ids[:limit], len(ids) > limit, {})
 
 
 def _page(order: Order, rows: Sequence[Row[Any]], counts: dict[str, int], *, newer: bool, older: bool) -> OfferPage:
@@ -192,7 +183,7 @@ def count_by_status(by: Person, chosen: OfferFilter) -> dict[str, int]:
     """How many offers each status would show, and under "" how many all would; past `COUNTED` it stops counting."""
     search = read_search(by.agency_id, chosen.q)
     if search.names:
-        return _found(by, chosen, search, Order(chosen.sort), None, backward=False, limit=0)[2]
+        return scan(by, chosen, search, Order(chosen.sort), None, backward=False, limit=0).counts
     return _count(by, chosen, search)
 
 
@@ -200,21 +191,25 @@ def count_offers(by: Person, chosen: OfferFilter) -> int:
     """How many offers a filter shows, to the last one."""
     search = read_search(by.agency_id, chosen.q)
     if search.names:
-        counts = scan(by, chosen, search, Order(chosen.sort), None, backward=False, limit=0).counts
-        return counts.get(chosen.status, 0) if chosen.status else sum(counts.values())
-    query = select(func.count()).select_from(OfferState).where(*_visible(by, chosen, search))
+        return scan(by, chosen, search, Order(chosen.sort), None, backward=False, limit=0).counts[chosen.status or ""]
+    query = select(func.count()).select_from(OfferState).where(*visible(by, chosen, search))
     return db.session.scalar(query) or 0
 
 
 def _count(by: Person, chosen: OfferFilter, search: Search) -> dict[str, int]:
-    conditions = _visible(by, chosen, search, with_status=False)
-    counters = []
-    for status in STATUSES:
-        some = select(literal(1)).select_from(OfferState).where(OfferState.status == status, *conditions)
-        capped = some.limit(COUNTED + 1).subquery()
-        counters.append(select(func.count()).select_from(capped).scalar_subquery().label(status))
-    counted = dict(db.session.execute(select(*counters)).one()._mapping)
-    return {"": sum(counted.values()), **counted}
+    conditions = visible(by, chosen.without("sort"), search, with_status=False)
+    if search.conditions or chosen.names_few:
+        each = [func.count().filter(OfferState.status == status).label(status) for status in STATUSES]
+        query = select(*each).select_from(OfferState).where(*conditions)
+    else:
+        query = select(*(_capped(status, conditions).label(status) for status in STATUSES))
+    return totals(dict(db.session.execute(query).one()._mapping))
+
+
+def _capped(status: str, conditions: list[ColumnElement[bool]]) -> ScalarSelect[int]:
+    """Counting by status runs along the index that begins with it and holds all that is filtered by."""
+    some = select(literal(1)).where(OfferState.status == status, *conditions).limit(COUNTED + 1).subquery()
+    return select(func.count()).select_from(some).scalar_subquery()
 
 
 def all_offers(by: Person, chosen: OfferFilter) -> Iterator[OfferLine]:
@@ -222,14 +217,13 @@ def all_offers(by: Person, chosen: OfferFilter) -> Iterator[OfferLine]:
     order, search = Order(chosen.sort), read_search(by.agency_id, chosen.q)
     place: Cursor | None = None
     while True:
-        query = _rows(order).where(*_visible(by, chosen, search))
-        query = query.where(order.beyond(place)) if place else query
-        rows = db.session.execute(order.apply(query).limit(EXPORT_BATCH)).all()
+        found = db.session.execute(_ids(by, chosen, search, order, place, backward=False).limit(EXPORT_BATCH)).all()
+        rows = _read(order, [row.offer_id for row in found])
         db.session.rollback()
         for row in rows:
             line = _line(row)
             if not search.names or (line.document and search.matches(line.document.bidder.folded_name)):
                 yield line
-        if len(rows) < EXPORT_BATCH:
+        if len(found) < EXPORT_BATCH:
             return
-        place = order.place_of(rows[-1].sorted_by, rows[-1].offer_id)
+        place = order.place_of(found[-1].sorted_by, found[-1].offer_id)

@@ -8,24 +8,25 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, String, false, literal, select, type_coerce
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy import ColumnElement, false, literal, select
 
 from app.access import Person, offers_of
 from app.contacts import NotAContact, read_email, read_phone
 from app.extensions import db
 from app.ids import REFERENCE_ALPHABET, REFERENCE_LENGTH
-from app.keys import keyring
-from app.models import Offer, OfferKey, OfferState
+from app.models import Offer, OfferState
+from app.models.offer import STATUSES
 from app.offer_document import fold
 from app.queries.offer_filter import Condition, OfferFilter, referenced, tagged
+from app.queries.offer_names import names_of, raw_id
 from app.queries.offer_order import Cursor, Order
+from app.queries.planning import Aside
 
 MAX_WORDS = 8
-BATCH = 2000
 PHONE_DIGITS = 7
 _NUMBER = re.compile(r"(?<![\w@.+-])\+?\(?\d[\d\s().\-/]+\d(?![\w@])", re.ASCII)
 _REFERENCE = re.compile(f"(BF-)?[{REFERENCE_ALPHABET}]{{{REFERENCE_LENGTH}}}")
@@ -94,45 +95,46 @@ def _by_reference(agency_id: uuid.UUID, word: str) -> Condition | None:
 
 
 class Found(NamedTuple):
-    """One page of what a search found, and how many it found of each status, whatever the status asked for."""
+    """One page of what was found; where that was counted on the way, how many of each status, and in all under ""."""
 
     ids: list[uuid.UUID]
     more: bool
     counts: dict[str, int]
 
 
+def visible(by: Person, chosen: OfferFilter, search: Search, *, with_status: bool = True) -> list[Condition]:
+    """What `by` may see of a filter. A person or a reference leaves few: those are looked up, all else is checked."""
+    conditions = [offers_of(by), *chosen.conditions(by.agency_id, with_status=with_status)]
+    if pinned := [*chosen.pins(by.agency_id), *search.conditions]:
+        return [*pinned, *(Aside(condition) for condition in conditions)]
+    return conditions
+
+
 def scan(
     by: Person, chosen: OfferFilter, search: Search, order: Order, place: Cursor | None, *, backward: bool, limit: int
 ) -> Found:
-    """Open the names within the filter, once: for the page at `place`, and for the counters."""
+    """Go through the names within the filter, once: for the page at `place`, and for the counters."""
     beyond: ColumnElement[bool] = order.beyond(place, backward=backward) if place else literal(True)
-    columns = (_hex(OfferState.offer_id), OfferKey.kek_id, OfferKey.wrapped, OfferKey.name_ct, OfferState.status)
-    query = (
-        select(*columns, beyond)
-        .select_from(OfferState)
-        .join(OfferKey, OfferKey.offer_id == OfferState.offer_id)
-        .where(offers_of(by), *chosen.conditions(by.agency_id, with_status=False), *search.conditions)
-        .execution_options(yield_per=BATCH)
-    )
-    opened = keyring().name_opener(by.agency_id)
+    conditions = [*visible(by, chosen, search, with_status=False), OfferState.erased_at.is_(None)]
+    query = select(raw_id(OfferState.offer_id), OfferState.status, beyond).where(*conditions)
+    rows = db.session.execute(order.apply(order.join(query), backward=backward)).all()
+    within = select(raw_id(OfferState.offer_id)).where(*conditions)
+    names = names_of(by.agency_id, [row[0] for row in rows], within)
     needles = [word.encode() for word in search.names]
     counts: dict[str, int] = {}
     kept: list[uuid.UUID] = []
-    for row, kek_id, wrapped, name_ct, status, follows in db.session.execute(
-        order.apply(order.join(query), backward=backward)
-    ):
-        hexed = row if type(row) is str else row.hex
-        name = opened(hexed, kek_id, wrapped, name_ct)
+    for offer_id, status, follows in rows:
+        name = names.get(offer_id, b"")
         for needle in needles:
             if needle not in name:
                 break
         else:
             counts[status] = counts.get(status, 0) + 1
             if follows and len(kept) <= limit and chosen.status in {None, status}:
-                kept.append(uuid.UUID(hexed))
-    return Found(kept[:limit], len(kept) > limit, counts)
+                kept.append(offer_id if isinstance(offer_id, uuid.UUID) else uuid.UUID(offer_id))
+    return Found(kept[:limit], len(kept) > limit, totals(counts))
 
 
-def _hex(column: InstrumentedAttribute[uuid.UUID]) -> ColumnElement[Any]:
-    """The id as the driver gives it: on SQLite hex digits, which is all that is needed of most rows."""
-    return type_coerce(column, String) if db.engine.dialect.name == "sqlite" else column.expression
+def totals(counts: Mapping[str, int]) -> dict[str, int]:
+    """Counters of every status, and of all under ""."""
+    return {"": sum(counts.values()), **{status: counts.get(status, 0) for status in STATUSES}}
