@@ -190,6 +190,8 @@ STEPS: dict[str, Any] = {
     "property.updated": lazy_gettext("Property changed"),
     "property.archived": lazy_gettext("Property archived"),
     "property.agent_changed": lazy_gettext("Responsible agent changed"),
+    "offer.moved": lazy_gettext("Put elsewhere in the order"),
+    "order.reset": lazy_gettext("Order taken back"),
     "property.outcome": lazy_gettext("Outcome decided"),
     "link.on": lazy_gettext("Link turned on"),
     "link.off": lazy_gettext("Link turned off"),

@@ -2,7 +2,7 @@
 
 from app.models.agency import Agency, AgencyKey, ApiKey, User, UserSession
 from app.models.base import Base, Kept
-from app.models.followup import Confirmation, Note, OfferRequest
+from app.models.followup import Confirmation, Note, OfferMove, OfferRequest
 from app.models.offer import (
     Decision,
     Offer,
@@ -38,6 +38,7 @@ __all__ = [
     "OfferBody",
     "OfferFile",
     "OfferKey",
+    "OfferMove",
     "OfferOrigin",
     "OfferRequest",
     "OfferState",

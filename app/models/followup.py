@@ -75,3 +75,25 @@ class Confirmation(Base):
     offer_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     agency_id: Mapped[uuid.UUID]
     at: Mapped[datetime]
+
+
+class OfferMove(Base):
+    """An offer that an agent put elsewhere in its property's order, and why (sealed under the offer's key)."""
+
+    __tablename__ = "offer_move"
+    __kept__ = kept(Kept.DELETE, ("offer_id",))
+    __table_args__ = (
+        own("property"),
+        own("offer"),
+        own("user"),
+        CheckConstraint("place > 0", name="place"),
+        Index("ix_offer_move_property", "agency_id", "property_id", "at"),
+    )
+
+    offer_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    agency_id: Mapped[uuid.UUID]
+    property_id: Mapped[uuid.UUID]
+    user_id: Mapped[uuid.UUID]
+    at: Mapped[datetime]
+    place: Mapped[int]
+    reason_ct: Mapped[bytes | None]

@@ -20,7 +20,7 @@ from app.money import Money
 from app.offer_document import Document, decode
 from app.presentation import COUNTED
 from app.queries.offer_filter import OfferFilter
-from app.queries.offer_order import Cursor, Order
+from app.queries.offer_order import DEFAULT_SORT, Cursor, Order
 from app.queries.offer_search import Found, Search, read_search, scan, totals, visible
 from app.vault import Place, unpad, unseal
 
@@ -227,3 +227,9 @@ def all_offers(by: Person, chosen: OfferFilter) -> Iterator[OfferLine]:
         if len(found) < EXPORT_BATCH:
             return
         place = order.place_of(found[-1].sorted_by, found[-1].offer_id)
+
+
+def lines_where(by: Person, *conditions: ColumnElement[bool]) -> list[OfferLine]:
+    """The offers that meet the conditions, the newest first: for the few of one page, not for lists."""
+    query = _rows(Order(DEFAULT_SORT)).where(offers_of(by), *conditions)
+    return [_line(row) for row in db.session.execute(Order(DEFAULT_SORT).apply(query))]

@@ -8,8 +8,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from app.blueprints.accounts.forms import browser_name, local_path
+from app.blueprints.accounts.forms import browser_name
 from app.extensions import db
+from app.fragments import local_path
 from app.models import User, UserSession
 from app.services import staff
 from tests.factories import PASSWORD, csrf, login, make_agency, make_user

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import uuid
+
 from flask_babel import lazy_gettext as _l
-from wtforms import BooleanField, Form, RadioField, StringField, TextAreaField
+from wtforms import BooleanField, Form, IntegerField, RadioField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import AnyOf, DataRequired, InputRequired, Length
+from wtforms.validators import UUID, AnyOf, DataRequired, InputRequired, Length, NumberRange
 
 from app.models.offer import STATUSES
 
@@ -18,6 +20,18 @@ class NoteForm(Form):
         validators=[DataRequired(_l("Fill this in")), Length(max=4000, message=_l("Use at most %(max)d characters"))],
         description=_l("Seen by your agency only."),
     )
+
+
+class MoveForm(Form):
+    offer = StringField(validators=[InputRequired(), UUID()])
+    place = IntegerField(_l("Place"), validators=[InputRequired(), NumberRange(1, 10_000)])
+    reason = StringField(
+        _l("Why"),
+        validators=[Length(max=300, message=_l("Use at most %(max)d characters"))],
+    )
+
+    def offer_id(self) -> uuid.UUID:
+        return uuid.UUID(self.offer.data)
 
 
 class DecisionForm(Form):

@@ -1,0 +1,83 @@
+"""Offers side by side, and the order in which a property's offers stand."""
+
+from __future__ import annotations
+
+import uuid
+
+from flask import Response, request, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response as AnyResponse
+
+from app.access import Guard, get_offer, get_property, person, policy
+from app.blueprints.offers.forms import MoveForm
+from app.blueprints.offers.routes import offers, today
+from app.errors import NotFound
+from app.fragments import done, page
+from app.queries import comparing
+from app.services import ordering
+
+
+@offers.get("/app/compare")
+@policy(Guard.SIGNED_IN, limit="600/minute")
+def compare() -> Response:
+    """Two to six offers, `offer` each: a page of its own, also on paper. What is not the reader's is not there."""
+    try:
+        wanted = [uuid.UUID(text) for text in request.args.getlist("offer")]
+    except ValueError:
+        raise NotFound from None
+    lines = comparing.chosen_lines(person(), wanted[: comparing.MOST])
+    return page(
+        "offers/compare.html",
+        "comparison",
+        lines=lines,
+        rows=comparing.compare(lines) if len(lines) >= comparing.FEWEST else [],
+        too_many=len(set(wanted)) > comparing.MOST,
+        mixed=len({line.amount.currency for line in lines}) > 1,
+        today=today(),
+    )
+
+
+@offers.get("/app/properties/<uuid:property_id>/order")
+@policy(Guard.SIGNED_IN, limit="600/minute", scope="order")
+def order(property_id: uuid.UUID) -> Response:
+    """The offers that still stand, the best first, each with the reason why it stands there."""
+    return _order(property_id)
+
+
+@offers.post("/app/properties/<uuid:property_id>/order")
+@policy(Guard.SIGNED_IN, limit="120/minute", scope="order")
+def move(property_id: uuid.UUID) -> AnyResponse:
+    """Put one offer at another place, and say why."""
+    by, form = person(), MoveForm(request.form)
+    get_property(by, property_id, write=True)
+    if not form.validate():
+        return _order(property_id, 422, form)
+    _offer, state = get_offer(by, form.offer_id(), write=True)
+    if state.property_id != property_id:
+        raise NotFound
+    ordering.move(state, form.place.data or 1, (form.reason.data or "").strip() or None, by=by)
+    return done(url_for("offers.order", property_id=property_id), _("The offer was moved"))
+
+
+@offers.post("/app/properties/<uuid:property_id>/order/reset")
+@policy(Guard.SIGNED_IN, limit="120/minute", scope="order")
+def reset_order(property_id: uuid.UUID) -> AnyResponse:
+    """Take every move back."""
+    get_property(person(), property_id, write=True)
+    ordering.reset(property_id, by=person())
+    return done(url_for("offers.order", property_id=property_id), _("The offers stand in their own order again"))
+
+
+def _order(property_id: uuid.UUID, status: int = 200, form: MoveForm | None = None) -> Response:
+    by = person()
+    prop = get_property(by, property_id)
+    return page(
+        "offers/order.html",
+        "order",
+        status,
+        property=prop,
+        standing=comparing.standing(by, prop),
+        form=form or MoveForm(),
+        may_change=by.is_owner or prop.agent_id == by.user.id,
+        most=comparing.MOST,
+    )

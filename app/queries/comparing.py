@@ -1,0 +1,279 @@
+"""Offers side by side: what each says on every term, which is best, and in which order they stand and why."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask_babel import gettext as _
+from flask_babel import ngettext
+from sqlalchemy import select
+from sqlalchemy.orm import aliased
+
+from app import keys
+from app.access import Person
+from app.extensions import db
+from app.models import Offer, OfferMove, OfferState, Property, User
+from app.money import Money
+from app.offer_sections import money_text
+from app.presentation import label, show_date, show_money, show_percent, show_short
+from app.queries.offer_list import OfferLine, lines_where
+from app.ranking import CERTAINTY, Contender, Move, certainty, conditions_count, ordered, reasons
+from app.vault import Place, unseal
+
+FEWEST, MOST = 2, 6
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What one offer says in one row."""
+
+    text: str
+    note: str = ""
+    best: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One row; `differs` when the offers do not all say the same."""
+
+    label: str
+    cells: list[Cell]
+    differs: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One offer in its property's order: why it stands before the next, and who moved it here, if anybody did."""
+
+    line: OfferLine
+    place: int
+    why: str
+    moved_by: str | None = None
+    moved_why: str | None = None
+
+
+def chosen_lines(by: Person, offers: Sequence[uuid.UUID]) -> list[OfferLine]:
+    """Those of these offers that the person may see, in the order asked for."""
+    found = {line.id: line for line in lines_where(by, OfferState.offer_id.in_(offers))}
+    return [found[offer] for offer in dict.fromkeys(offers) if offer in found]
+
+
+def compare(lines: Sequence[OfferLine]) -> list[Line]:
+    """Every row that at least one of the offers fills; forgotten persons' offers keep what stands in clear."""
+    one_currency = len({line.amount.currency for line in lines}) == 1
+    earlier = earlier_amounts(lines)
+    rows = [
+        _row(_("Amount offered"), lines, _amount, best=_highest if one_currency else None),
+        _row(_("Against the asking price"), lines, _against, best=None),
+        _row(_("Financing"), lines, _financing, best=_most_certain),
+        _row(_("Own funds"), lines, lambda line: _money(line, "own_funds_amount")),
+        _row(_("Credit"), lines, lambda line: _money(line, "credit_amount")),
+        _row(_("Credit programme"), lines, lambda line: _label(line, "credit_program")),
+        _row(_("Payment term"), lines, lambda line: _days(line.term_days), best=_shortest),
+        _row(_("Note on the payment term"), lines, lambda line: _term(line, "payment_term_note")),
+        _row(_("Conditions"), lines, _conditions, best=_freest),
+        _row(_("Advance"), lines, _advance),
+        _row(_("Valid until"), lines, lambda line: show_date(line.valid_until) if line.valid_until else ""),
+        _row(_("Preferred date of the pre-contract"), lines, lambda line: _day(line, "precontract_date")),
+        _row(_("Preferred date of the deed"), lines, lambda line: _day(line, "deed_date")),
+        _row(_("Buys as"), lines, _buys_as),
+        _row(_("Co-buyers"), lines, lambda line: ", ".join(_terms(line).get("co_buyers") or ())),
+        _row(_("Represented by"), lines, lambda line: _term(line, "represented_by")),
+        _row(_("Signature"), lines, lambda line: _("Signed") if line.signed else _("Not signed")),
+        _row(_("Message"), lines, lambda line: _term(line, "message")),
+        _row(_("Earlier offers of this client"), lines, lambda line: " → ".join(map(show_money, earlier[line.id]))),
+        _row(_("Submitted"), lines, lambda line: show_short(line.submitted_at), best=_earliest),
+    ]
+    return [row for row in rows if any(cell.text for cell in row.cells)]
+
+
+Best = Callable[[OfferLine], Any]
+
+
+def _row(name: str, lines: Sequence[OfferLine], text: Callable[[OfferLine], str], best: Best | None = None) -> Line:
+    """`best` gives what to compare by, the greatest being best; None marks nothing. A tie of all is no best."""
+    texts = [text(line) for line in lines]
+    values = [best(line) for line in lines] if best else []
+    top = max(values) if values and len(set(values)) > 1 else None
+    cells = [Cell(said, best=bool(values) and top is not None and values[n] == top) for n, said in enumerate(texts)]
+    return Line(name, cells, len(set(texts)) > 1)
+
+
+def _terms(line: OfferLine) -> dict[str, Any]:
+    return line.document.terms if line.document else {}
+
+
+def _term(line: OfferLine, name: str) -> str:
+    return str(_terms(line).get(name) or "")
+
+
+def _label(line: OfferLine, name: str) -> str:
+    value = _terms(line).get(name)
+    return label(name, value) if value else ""
+
+
+def _money(line: OfferLine, name: str) -> str:
+    return money_text(_terms(line).get(name), line.amount.currency)
+
+
+def _day(line: OfferLine, name: str) -> str:
+    text = _terms(line).get(name)
+    return show_date(datetime.fromisoformat(text).date()) if text else ""
+
+
+def _days(days: int) -> str:
+    return str(ngettext("%(num)d day", "%(num)d days", days))
+
+
+def _amount(line: OfferLine) -> str:
+    return show_money(line.amount)
+
+
+def _against(line: OfferLine) -> str:
+    if not line.asking_minor:
+        return ""
+    off = line.amount.minor - line.asking_minor
+    sign = "+" if off > 0 else "−" if off < 0 else "±"
+    money = show_money(Money(abs(off), line.amount.currency))
+    return f"{sign}{money} ({show_percent(line.amount.minor, line.asking_minor)})"
+
+
+def _financing(line: OfferLine) -> str:
+    text = label("financing_short", line.financing)
+    approved = _terms(line).get("credit_preapproved")
+    if approved is None or line.financing == "cash":
+        return text
+    word = _("pre-approved") if approved else _("not pre-approved")
+    return f"{text}, {word}"
+
+
+def _conditions(line: OfferLine) -> str:
+    conditions = _terms(line).get("conditions") or {"kinds": [], "text": None}
+    named = [label("condition", kind) for kind in conditions["kinds"]]
+    return "; ".join([*named, *([conditions["text"]] if conditions["text"] else [])]) or _("None")
+
+
+def _advance(line: OfferLine) -> str:
+    percent = _terms(line).get("advance_percent")
+    return _money(line, "advance_amount") or (f"{percent}%" if percent else "")
+
+
+def _buys_as(line: OfferLine) -> str:
+    bidder = _terms(line).get("bidder") or {}
+    if bidder.get("type") == "company":
+        return f"{label('bidder_type', 'company')}: {bidder['company_name']}"
+    return label("bidder_type", "person") if bidder else ""
+
+
+def _highest(line: OfferLine) -> int:
+    return line.amount.minor
+
+
+def _most_certain(line: OfferLine) -> int:
+    return CERTAINTY.index(certainty(_terms(line))) if line.document else -1
+
+
+def _shortest(line: OfferLine) -> int:
+    return -line.term_days
+
+
+def _freest(line: OfferLine) -> int:
+    return -conditions_count(_terms(line)) if line.document else -99
+
+
+def _earliest(line: OfferLine) -> float:
+    return -line.submitted_at.timestamp()
+
+
+def earlier_amounts(lines: Sequence[OfferLine]) -> dict[uuid.UUID, list[Money]]:
+    """For each offer the amounts of those it replaced, the first one first."""
+    wanted = [line.id for line in lines]
+    step = select(Offer.id.label("head"), Offer.previous_id).where(Offer.id.in_(wanted)).cte("step", recursive=True)
+    before = aliased(Offer)
+    step = step.union_all(select(step.c.head, before.previous_id).join(before, before.id == step.c.previous_id))
+    rows = db.session.execute(
+        select(step.c.head, Offer.amount_minor, Offer.currency)
+        .join(Offer, Offer.id == step.c.previous_id)
+        .order_by(Offer.submitted_at)
+    )
+    found: dict[uuid.UUID, list[Money]] = {offer: [] for offer in wanted}
+    for row in rows:
+        found[row.head].append(Money(row.amount_minor, row.currency))
+    return found
+
+
+# --- the order of a property's offers ---------------------------------------------------------------------------
+
+
+def standing(by: Person, prop: Property) -> list[Standing]:
+    """The offers of a property that still stand, in its currency, the best first."""
+    lines = lines_where(
+        by,
+        OfferState.property_id == prop.id,
+        OfferState.currency == prop.currency,
+        OfferState.latest.is_(True),
+        OfferState.status != "rejected",
+        OfferState.withdrawn_at.is_(None),
+        OfferState.erased_at.is_(None),
+    )
+    held = {line.id: line for line in lines if line.document}
+    moves = _moves(prop)
+    order = ordered([_contender(line) for line in held.values()], [move for move, _who, _why in moves])
+    moved = {move.offer_id: (who, why) for move, who, why in moves}
+    whys = [*reasons(order), None]
+    found = []
+    for n, one in enumerate(order):
+        who, why = moved.get(one.id, (None, None))
+        after = order[n + 1] if n + 1 < len(order) else None
+        found.append(Standing(held[one.id], n + 1, _why(one, after, whys[n]), who, why))
+    return found
+
+
+def _contender(line: OfferLine) -> Contender:
+    terms = _terms(line)
+    return Contender(line.id, line.amount, certainty(terms), conditions_count(terms), line.term_days, line.submitted_at)
+
+
+def _why(one: Contender, after: Contender | None, step: str | None) -> str:
+    """Why it stands before the next one, in words; nothing for the last, and for one that was moved."""
+    if after is None or step is None:
+        return ""
+    if step == "amount":
+        more = show_money(Money(one.amount.minor - after.amount.minor, one.amount.currency))
+        return str(_("%(money)s more than the next", money=more))
+    if step == "certainty":
+        names = {"better": _certainty_name(one.certainty), "worse": _certainty_name(after.certainty)}
+        return str(_("the same amount; %(better)s before %(worse)s", **names))
+    if step == "conditions":
+        return str(_("the same amount and financing; fewer conditions"))
+    if step == "term":
+        return str(_("the same amount, financing and conditions; a shorter term"))
+    return str(_("the same on every step; it came earlier"))
+
+
+def _certainty_name(name: str) -> str:
+    financing, _sep, approved = name.partition("_")
+    text = label("financing_short", financing).lower()
+    word = _("pre-approved")
+    return f"{text} ({word})" if approved else text
+
+
+def _moves(prop: Property) -> list[tuple[Move, str, str | None]]:
+    """What agents moved, in the order in which they did, with who and why."""
+    query = (
+        select(OfferMove.offer_id, OfferMove.place, OfferMove.reason_ct, User.full_name)
+        .join(User, User.id == OfferMove.user_id)
+        .where(OfferMove.agency_id == prop.agency_id, OfferMove.property_id == prop.id)
+        .order_by(OfferMove.at)
+    )
+    found = []
+    for row in db.session.execute(query):
+        key = keys.offer_key(prop.agency_id, row.offer_id) if row.reason_ct else None
+        place = Place(prop.agency_id, "offer_move", "reason", row.offer_id)
+        why = unseal(key, place, row.reason_ct).decode() if key and row.reason_ct else None
+        found.append((Move(row.offer_id, row.place), row.full_name, why))
+    return found
