@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, ScalarSelect, func, literal, select
 
-from app.access import Person
+from app.access import Person, offers_of
 from app.extensions import db
 from app.keys import unwrap_offer_key
 from app.models import Offer, OfferBody, OfferKey, OfferState, Property
