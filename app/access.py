@@ -20,6 +20,7 @@ from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import joinedload
 from werkzeug.wrappers import Response as AnyResponse
 
+from app.api_access import KeyHolder, let_in
 from app.errors import NotFound
 from app.extensions import db
 from app.ledger import Actor
@@ -37,6 +38,7 @@ class Guard(Enum):
     LINK = "whoever holds the signed token in the path"
     SIGNED_IN = "a signed-in person, within what is theirs"
     OWNER = "a signed-in owner"
+    API_KEY = "a CRM with a key of the agency"
     OPERATOR = "the operator's own machine"
     DEVELOPMENT = "a developer's machine; elsewhere it does not exist"
 
@@ -76,7 +78,8 @@ def policy(
     scope: str = "",
     records: str = "",
 ) -> Callable[[View], View]:
-    """Declare a route. `limit` counts its reads, `writes` the rest, per address or signed-in person.
+    """Declare a route. `limit` counts its reads, `writes` the rest, per address, or per key behind `Guard.API_KEY`,
+    where `scope` is what the key must be good for: `read` or `write`.
 
     A GET changes nothing; `records` names what one writes down nevertheless.
     """
@@ -100,8 +103,12 @@ def enforce() -> AnyResponse | None:
     if declared is None:
         return None  # unknown path: the 404 is on its way
     reading = request.method in {"GET", "HEAD", "OPTIONS"}
+    rates = declared.reads if reading else declared.writes
+    if declared.guard is Guard.API_KEY:
+        let_in(declared.scope, rates, caller_address())  # counted by key: many agencies call from one CRM's address
+        return None
     hit(
-        declared.reads if reading else declared.writes,
+        rates,
         declared.scope,
         keyed(caller_address()),
         shared=not reading,
@@ -202,26 +209,34 @@ def person() -> Person:
 # --- loading is authorising -------------------------------------------------------------------------------------
 
 
-def _whole_agency(by: Person, write: bool) -> bool:
-    return by.is_owner or (by.agency.colleagues_read and not write)
+Asker = Person | KeyHolder
 
 
-def properties_of(by: Person, *, write: bool = False) -> Select[Property]:
-    """The properties that a person may see, or, with `write`, change."""
+def _only_of(by: Asker, write: bool) -> uuid.UUID | None:
+    """The person to whose properties it is kept; None for the whole agency."""
+    if isinstance(by, KeyHolder) or by.is_owner or (by.agency.colleagues_read and not write):
+        return None
+    return by.user.id
+
+
+def properties_of(by: Asker, *, write: bool = False) -> Select[Property]:
+    """The properties that a person or a CRM may see, or, with `write`, change."""
     query = select(Property).where(Property.agency_id == by.agency_id)
-    return query if _whole_agency(by, write) else query.where(Property.agent_id == by.user.id)
+    agent = _only_of(by, write)
+    return query if agent is None else query.where(Property.agent_id == agent)
 
 
-def offers_of(by: Person, *, write: bool = False) -> ColumnElement[bool]:
+def offers_of(by: Asker, *, write: bool = False) -> ColumnElement[bool]:
     """The condition on `OfferState` that keeps to the offers of those properties."""
     in_agency = OfferState.agency_id == by.agency_id
-    if _whole_agency(by, write):
+    agent = _only_of(by, write)
+    if agent is None:
         return in_agency
-    own = select(Property.id).where(Property.agency_id == by.agency_id, Property.agent_id == by.user.id)
+    own = select(Property.id).where(Property.agency_id == by.agency_id, Property.agent_id == agent)
     return in_agency & OfferState.property_id.in_(own)
 
 
-def get_property(by: Person, property_id: uuid.UUID, *, write: bool = False) -> Property:
+def get_property(by: Asker, property_id: uuid.UUID, *, write: bool = False) -> Property:
     """One property with its agent, or 404."""
     query = properties_of(by, write=write).where(Property.id == property_id)
     found = db.session.scalar(query.options(joinedload(Property.agent), joinedload(Property.agency)))
@@ -230,7 +245,7 @@ def get_property(by: Person, property_id: uuid.UUID, *, write: bool = False) -> 
     return found
 
 
-def get_offer(by: Person, offer_id: uuid.UUID, *, write: bool = False) -> tuple[Offer, OfferState]:
+def get_offer(by: Asker, offer_id: uuid.UUID, *, write: bool = False) -> tuple[Offer, OfferState]:
     """One offer with its state, or 404."""
     query = select(Offer, OfferState).join(OfferState, OfferState.offer_id == Offer.id)
     found = db.session.execute(query.where(Offer.id == offer_id, offers_of(by, write=write))).one_or_none()

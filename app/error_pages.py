@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import structlog
-from flask import Flask, Response, g, jsonify, render_template, request
+from flask import Flask, Response, g, render_template, request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 from flask_wtf.csrf import CSRFError
@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException
 
 from app.errors import DomainError, TooMany
 from app.faults import report
+from app.problems import problem
 
 log = structlog.get_logger(__name__)
 
@@ -53,6 +54,8 @@ def register_errors(app: Flask) -> None:
 
 
 def _domain(error: DomainError) -> Response:
+    if _by_api():
+        return problem(error)
     response = answer(error.status)
     if isinstance(error, TooMany):
         response.headers["Retry-After"] = str(error.retry_after)
@@ -66,6 +69,8 @@ def _csrf(_error: CSRFError) -> Response:
 def _http(error: HTTPException) -> Response:
     if error.response is not None:
         return error.response  # type: ignore[return-value]
+    if _by_api():
+        return problem(error)
     response = answer(error.code or 500)
     if error.code == 405 and (allowed := error.get_headers()):
         response.headers.extend([pair for pair in allowed if pair[0] == "Allow"])
@@ -75,7 +80,11 @@ def _http(error: HTTPException) -> Response:
 def _unexpected(error: Exception) -> Response:
     log.error("unexpected", error=type(error).__name__, request_id=g.get("request_id"), exc_info=_trace(error))
     report(error)
-    return answer(500)
+    return problem(error) if _by_api() else answer(500)
+
+
+def _by_api() -> bool:
+    return request.path.startswith("/api/crm")
 
 
 def _trace(error: Exception) -> str:
@@ -92,14 +101,7 @@ def answer(status: int, title: str | None = None, detail: str | None = None) -> 
     known_title, known_detail = PAGES.get(status, PAGES[500 if status >= 500 else 400])
     title, detail = title or str(known_title), detail or str(known_detail)
     request_id = g.get("request_id", "-")
-    if request.path.startswith("/api/"):
-        body = {"type": "about:blank", "title": title, "status": status, "detail": detail, "request_id": request_id}
-        response = jsonify(body)
-        response.mimetype = "application/problem+json"
-    else:
-        response = Response(_page(status, title, detail, request_id))
-    response.status_code = status
-    return response
+    return Response(_page(status, title, detail, request_id), status)
 
 
 def _page(status: int, title: str, detail: str, request_id: str) -> str:

@@ -17,6 +17,24 @@ class NotFound(DomainError):
     title = "Not found"
 
 
+class NoKey(DomainError):
+    """No API key, or one that opens nothing: unknown, expired or revoked."""
+
+    status = 401
+    title = "An API key is needed"
+
+
+class NoScope(DomainError):
+    """The key is good, and not for this: `scope` is what it lacks."""
+
+    status = 403
+    title = "The key may not do this"
+
+    def __init__(self, scope: str) -> None:
+        self.scope = scope
+        super().__init__(scope)
+
+
 class Conflict(DomainError):
     """The row moved on since it was read; `current` is what it is now."""
 
@@ -25,7 +43,20 @@ class Conflict(DomainError):
 
 
 class IllegalTransition(Conflict):
+    """From where it stands, the offer may be set only to the statuses in `legal`."""
+
     title = "This step is not possible"
+
+    def __init__(self, legal: Sequence[str] = ()) -> None:
+        self.legal = tuple(legal)
+        super().__init__()
+
+
+class Stale(Conflict):
+    """The caller said which version it had seen, and the row has moved on (RFC 9110, section 13.1.1)."""
+
+    status = 412
+    title = "It has changed since it was read"
 
 
 class LinkClosed(DomainError):
@@ -46,6 +77,25 @@ class Invalid(DomainError):
     def __init__(self, errors: Mapping[str, Sequence[object]]) -> None:
         self.errors = errors
         super().__init__(", ".join(errors))
+
+
+class KeyReused(Invalid):
+    """The `Idempotency-Key` was sent before, with another request."""
+
+    def __init__(self) -> None:
+        super().__init__({":Idempotency-Key": ["Sent before with another method, path or body"]})
+
+
+class Unreadable(DomainError):
+    """The body is no document that can be read: broken, ambiguous, or in another encoding."""
+
+    status = 400
+
+
+class WrongMedia(DomainError):
+    """The body says that it is something else than JSON."""
+
+    status = 415
 
 
 class TooMany(DomainError):

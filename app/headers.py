@@ -23,10 +23,10 @@ class NoCookieForBuyers(SecureCookieSessionInterface):
     """Behind a signed link nobody is signed in and nothing is remembered: no cookie is read, none is set."""
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
-        return SecureCookieSession() if _signed(request.path) else super().open_session(app, request)
+        return SecureCookieSession() if _without_cookie(request.path) else super().open_session(app, request)
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        if not _signed_path():
+        if not _without_cookie(request.path):
             super().save_session(app, session, response)
 
 
@@ -58,3 +58,8 @@ def _signed_path() -> bool:
 
 def _signed(path: str) -> bool:
     return path.startswith(("/o/", "/r/"))
+
+
+def _without_cookie(path: str) -> bool:
+    """Behind a signed link nobody is signed in; a CRM brings its key with every call."""
+    return _signed(path) or path.startswith("/api/crm")

@@ -40,7 +40,8 @@ def choose_language() -> str:
         return str(by_url)
     if request.path.startswith("/app") and current_user.is_authenticated:
         return str(current_user.user.language)
-    return request.accept_languages.best_match(LANGUAGES, "ro") or "ro"
+    usual = "en" if request.path.startswith("/api/") else "ro"  # developers read English unless they ask otherwise
+    return request.accept_languages.best_match(LANGUAGES, usual) or usual
 
 
 def language() -> str:

@@ -17,6 +17,7 @@ from itsdangerous.encoding import base64_decode, base64_encode
 
 MAX_TOKEN = 72
 OFFER_LINK, RECEIPT, STAMP = "offer-link", "receipt", "form-stamp"
+PHOTO, CURSOR = "photo", "cursor"
 
 
 class BadToken(Exception):
@@ -46,14 +47,15 @@ def _sign(purpose: str, payload: bytes) -> str:
     return _signer(purpose).sign(base64_encode(payload)).decode()
 
 
-def _unsign(purpose: str, token: str, length: int) -> bytes:
+def _unsign(purpose: str, token: str, length: int | None) -> bytes:
+    """The payload, which has `length` bytes where that is known; raises `BadToken`."""
     try:
         payload = base64_decode(_signer(purpose).unsign(token.encode("ascii")))
         signature = base64_decode(token.rpartition(".")[2])
     except (BadData, UnicodeEncodeError):
         raise BadToken(purpose) from None
     # The last letter of a signature has two bits to spare: one token must be one string.
-    if len(payload) != length or not token.endswith("." + base64_encode(signature).decode()):
+    if len(payload) != (length or len(payload)) or not token.endswith("." + base64_encode(signature).decode()):
         raise BadToken(purpose)
     return payload
 
@@ -79,6 +81,26 @@ def read_receipt(token: str) -> uuid.UUID:
     if len(token) > MAX_TOKEN:
         raise BadToken(RECEIPT)
     return uuid.UUID(bytes=_unsign(RECEIPT, token, 16))
+
+
+def photo_token(upload_id: uuid.UUID) -> str:
+    """The token of one picture of a property, for whoever shows the property elsewhere."""
+    return _sign(PHOTO, upload_id.bytes)
+
+
+def read_photo_token(token: str) -> uuid.UUID:
+    if len(token) > MAX_TOKEN:
+        raise BadToken(PHOTO)
+    return uuid.UUID(bytes=_unsign(PHOTO, token, 16))
+
+
+def cursor_token(payload: bytes) -> str:
+    """A place in a list of the API, which only we can have named."""
+    return _sign(CURSOR, payload)
+
+
+def read_cursor_token(token: str) -> bytes:
+    return _unsign(CURSOR, token, None)
 
 
 def form_stamp(property_id: uuid.UUID, nonce: bytes, opened: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import time
+from dataclasses import dataclass
 
 import structlog
 from flask import current_app
@@ -39,11 +40,37 @@ class Counter:
                 log.warning("limits_local", error=type(error).__name__)
         return self.local.hit(rate, *names)
 
+    def spend(self, rate: RateLimitItem, *names: str) -> Spent:
+        """Count in Valkey and say what is left; here while Valkey is away."""
+        allowed = self.shared(rate, *names)
+        limiter = self.local if time.monotonic() < self._quiet_until else self._shared
+        try:
+            reset, remaining = limiter.get_window_stats(rate, *names)
+        except (StorageError, RedisError):
+            reset, remaining = time.time() + rate.get_expiry(), 0
+        return Spent(rate, not allowed, max(0, remaining), max(1, round(reset - time.time())))
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Where a limit stands after a call: past it or not, calls left, seconds until it begins anew."""
+
+    rate: RateLimitItem
+    over: bool
+    remaining: int
+    reset: int
+
 
 def keyed(value: str) -> str:
     """A name for something personal in limiter keys: a keyed hash, never the thing itself."""
     secret = current_app.config["SECRET_KEY"].encode()
     return hmac.digest(secret, b"limit\0" + value.encode("utf-8", "replace"), hashlib.sha256)[:12].hex()
+
+
+def spend(rate: RateLimitItem, *names: str) -> Spent:
+    """Count one call against a rate over all processes, and say where it stands."""
+    counter: Counter = current_app.extensions["bidflux_counter"]
+    return counter.spend(rate, *names)
 
 
 def hit(rates: tuple[RateLimitItem, ...], *names: str, shared: bool = True) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from flask import current_app
 
 from app.clock import now, rfc3339
-from app.links import offer_link_token
+from app.links import offer_link_token, photo_token
 from app.models import Property
 from app.money import Money
 from app.offer_document import Document
@@ -38,6 +38,7 @@ class StateRow(Protocol):
     viewed_at: datetime | None
     decided_at: datetime | None
     withdrawn_at: datetime | None
+    erased_at: datetime | None
     updated_at: datetime
 
 
@@ -47,9 +48,15 @@ def base_url() -> str:
 
 
 def offer_json(
-    offer: OfferRow, state: StateRow, document: Document, *, external_id: str | None, reason: str | None = None
+    offer: OfferRow,
+    state: StateRow,
+    document: Document,
+    *,
+    external_id: str | None,
+    reason: str | None = None,
+    confirmed_at: datetime | None = None,
 ) -> dict[str, Any]:
-    """One offer under the names of the contract."""
+    """One offer under the names of the contract. `confirmed_at`: when its bidder confirmed what others recorded."""
     terms = document.terms
     signature = terms["signature"]
     return {
@@ -64,16 +71,39 @@ def offer_json(
         "language": offer.language,
         "signature": {"kind": signature["kind"], "signed_at": rfc3339(offer.submitted_at)} if signature else None,
         "source": offer.source,
+        "confirmed_at": _time(confirmed_at),
         "previous_offer_id": str(offer.previous_id) if offer.previous_id else None,
         "is_latest": state.latest,
         "submitted_at": rfc3339(offer.submitted_at),
         "viewed_at": _time(state.viewed_at),
         "decided_at": _time(state.decided_at),
         "withdrawn_at": _time(state.withdrawn_at),
+        "erased_at": _time(state.erased_at),
         "updated_at": rfc3339(state.updated_at),
         "version": state.version,
         "dashboard_url": f"{base_url()}/app/offers/{offer.id}",
     }
+
+
+PERSONAL = (
+    "decision_reason", "own_funds_amount", "credit_amount", "credit_program", "credit_preapproved", "payment_term_note",
+    "advance_amount", "advance_percent", "conditions", "precontract_date", "deed_date", "message", "bidder",
+    "represented_by", "signature",
+)  # fmt: skip
+
+
+def forgotten_offer_json(row: Any) -> dict[str, Any]:
+    """What is left of an offer whose bidder has been forgotten, from the columns of `Offer` and `OfferState`."""
+    terms = {
+        **dict.fromkeys(PERSONAL),
+        "amount": _amount(row.amount_minor, row.currency),
+        "currency": row.currency,
+        "financing": row.financing,
+        "payment_term_days": row.term_days,
+        "valid_until": row.valid_until.isoformat() if row.valid_until else None,
+        "co_buyers": [],
+    }
+    return offer_json(row, row, Document({"offer": terms}), external_id=row.external_id, confirmed_at=row.confirmed_at)
 
 
 def property_json(prop: Property, *, offers_count: int = 0) -> dict[str, Any]:
@@ -88,15 +118,21 @@ def property_json(prop: Property, *, offers_count: int = 0) -> dict[str, Any]:
         "id": str(prop.id),
         **{name: getattr(prop, name) for name in same},
         "asking_price": _amount(prop.asking_minor, prop.currency),
-        "photo_url": None,
+        "photo_url": photo_url(prop),
         "agent": {"email": prop.agent.email, "full_name": prop.agent.full_name, "phone": prop.agent.phone},
         "offers_open_at": _time(prop.offers_open_at),
         "offers_close_at": _time(prop.offers_close_at),
         "offer_url": offer_url(prop) if prop.accepts_offers else None,
         "offers_count": offers_count,
+        "archived_at": _time(prop.archived_at),
         "created_at": rfc3339(prop.created_at),
         "updated_at": rfc3339(prop.updated_at),
     }
+
+
+def photo_url(prop: Property) -> str | None:
+    """The property's photo as we serve it; a new photo has a new address."""
+    return f"{base_url()}/photos/{photo_token(prop.photo_id)}" if prop.photo_id else None
 
 
 def offer_url(prop: Property) -> str:

@@ -27,6 +27,8 @@ from app.models import Agency, Base, Delivery, Event, LedgerEntry
 from app.vault import Place, seal
 from app.wake import wake
 
+OPEN = "bidflux_unit"
+
 
 @dataclass(slots=True)
 class UnitOfWork:
@@ -41,6 +43,7 @@ class UnitOfWork:
     seq: int
     hash: bytes
     event_seq: int
+    sends_mail: bool = True
     owes: bool = field(default=False)
     _rows: dict[type[Base], list[dict[str, Any]]] = field(default_factory=dict)
 
@@ -115,8 +118,10 @@ class UnitOfWork:
         user_id: uuid.UUID | None = None,
         after: timedelta = timedelta(0),
     ) -> uuid.UUID:
-        """Owe one mail: to a user, or, without one, to the offer's bidder."""
+        """Owe one mail: to a user, or, without one, to the offer's bidder. A test agency writes to nobody."""
         delivery_id = new_id()
+        if not self.sends_mail:
+            return delivery_id
         self.add(
             Delivery,
             id=delivery_id,
@@ -135,7 +140,9 @@ class UnitOfWork:
 
 
 _HEAD = (
-    select(Agency.head_seq, Agency.head_hash, Agency.event_seq).where(Agency.id == bindparam("id")).with_for_update()
+    select(Agency.head_seq, Agency.head_hash, Agency.event_seq, Agency.test_of_id)
+    .where(Agency.id == bindparam("id"))
+    .with_for_update()
 )
 
 
@@ -151,13 +158,30 @@ def _queue() -> WriterQueue:
 
 @contextmanager
 def writing(agency_id: uuid.UUID) -> Iterator[UnitOfWork]:
-    """Write for one agency. Rows loaded before are stale inside: load again what a rule depends on."""
+    """Write for one agency. Rows loaded before are stale inside: load again what a rule depends on.
+
+    Inside another unit of the same agency it joins that one, which commits all or nothing.
+    """
+    outer: UnitOfWork | None = db.session.info.get(OPEN)
+    if outer is not None:
+        if outer.agency_id != agency_id:
+            raise RuntimeError("one unit of work writes for one agency")
+        yield outer
+        db.session.flush()
+        outer.flush()
+        return
     with _turn() as connection:
         agency = connection.execute(_HEAD, {"id": agency_id}).one()
-        tx = UnitOfWork(agency_id, connection, now(), agency.head_seq, agency.head_hash, agency.event_seq)
-        yield tx
-        db.session.flush()
-        tx.flush()
+        tx = UnitOfWork(
+            agency_id, connection, now(), agency.head_seq, agency.head_hash, agency.event_seq, not agency.test_of_id
+        )
+        db.session.info[OPEN] = tx
+        try:
+            yield tx
+            db.session.flush()
+            tx.flush()
+        finally:
+            db.session.info.pop(OPEN, None)
         if (tx.seq, tx.event_seq) != (agency.head_seq, agency.event_seq):
             connection.execute(
                 update(Agency)

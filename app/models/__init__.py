@@ -1,6 +1,6 @@
 """The tables. Import models from here."""
 
-from app.models.agency import Agency, AgencyKey, ApiKey, User, UserSession
+from app.models.agency import Agency, AgencyKey, ApiKey, Idempotency, User, UserSession
 from app.models.base import Base, Kept
 from app.models.followup import Confirmation, Note, OfferMove, OfferRequest
 from app.models.offer import (
@@ -30,6 +30,7 @@ __all__ = [
     "Decision",
     "Delivery",
     "Event",
+    "Idempotency",
     "Kept",
     "LedgerEntry",
     "LinkActivity",

@@ -31,7 +31,11 @@ class Agency(Base):
     head_seq: Mapped[int] = mapped_column(default=0)
     head_hash: Mapped[bytes] = mapped_column(LargeBinary(32), default=bytes(32))
     event_seq: Mapped[int] = mapped_column(default=0)
+    # The agency whose test agency this is, for trying the API out. No foreign key: SQLite cannot add one in place.
+    test_of_id: Mapped[uuid.UUID | None] = mapped_column(default=None)
     created_at: Mapped[datetime]
+
+    __table_args__ = (Index("uq_agency_test_of_id", "test_of_id", unique=True),)
 
 
 class User(Base):
@@ -98,8 +102,43 @@ class ApiKey(Base):
     name: Mapped[str] = mapped_column(String(100))
     prefix: Mapped[str] = mapped_column(String(16))
     key_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+    scopes: Mapped[str] = mapped_column(String(40), server_default="read write")
     created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+
+    @property
+    def is_test(self) -> bool:
+        return self.prefix.startswith("bfx_test_")
+
+    def has_expired(self, at: datetime) -> bool:
+        return self.expires_at is not None and self.expires_at <= at
+
+
+class Idempotency(Base):
+    """An answer kept for whoever sends the same `Idempotency-Key` again, committed with what it speaks of.
+
+    Sealed under the key of the offer it shows, where it shows one: it is forgotten with the person.
+    """
+
+    __tablename__ = "idempotency"
+    __kept__ = kept(Kept.DELETE, ("key_id", "name_hash"))
+    __table_args__ = (
+        own("api_key", "key_id"),
+        own("offer"),
+        Index("ix_idempotency_expires", "agency_id", "expires_at"),
+        Index("ix_idempotency_offer", "agency_id", "offer_id"),
+    )
+
+    key_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    name_hash: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    agency_id: Mapped[uuid.UUID]
+    body_mac: Mapped[bytes] = mapped_column(LargeBinary(32))
+    status: Mapped[int]
+    answer_ct: Mapped[bytes]
+    offer_id: Mapped[uuid.UUID | None]
+    expires_at: Mapped[datetime]
 
 
 class AgencyKey(Base):

@@ -107,3 +107,8 @@ def link_photo(prop: Property) -> Upload | None:
     if prop.photo_id is None:
         return None
     return db.session.scalar(select(Upload).where(Upload.agency_id == prop.agency_id, Upload.id == prop.photo_id))
+
+
+def photo_by_id(upload_id: uuid.UUID) -> Upload | None:
+    """For a signed photo address only."""
+    return db.session.get(Upload, upload_id)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import case, func, or_, select
 
-from app.access import Person, offers_of, properties_of
+from app.access import Asker, Person, offers_of, properties_of
 from app.errors import NotFound
 from app.extensions import db
 from app.models import OfferState, Property, User
@@ -51,7 +51,7 @@ def list_properties(by: Person, *, q: str = "", archived: bool = False, number: 
     return PropertyPage(lines, number, len(found) > PAGE)
 
 
-def count_offers(ids: list[uuid.UUID], by: Person) -> dict[uuid.UUID, tuple[int, int]]:
+def count_offers(ids: list[uuid.UUID], by: Asker) -> dict[uuid.UUID, tuple[int, int]]:
     """All offers and the new ones, by property."""
     if not ids:
         return {}
@@ -72,7 +72,7 @@ def agent_choices(by: Person) -> list[tuple[uuid.UUID, str]]:
     return [(row[0], row[1]) for row in db.session.execute(query)]
 
 
-def property_by_external_id(by: Person, external_id: str) -> uuid.UUID:
+def property_by_external_id(by: Asker, external_id: str) -> uuid.UUID:
     """The property that a CRM knows under this id; raises `NotFound`."""
     query = properties_of(by).with_only_columns(Property.id).where(Property.external_id == external_id)
     found = db.session.scalar(query)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import secrets
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -19,6 +19,8 @@ from sqlalchemy.exc import IntegrityError
 
 from app import keys
 from app.access import Person
+from app.api_access import SCOPES
+from app.api_keys import SHOWN, key_hash, new_key
 from app.clock import now
 from app.errors import Invalid
 from app.extensions import db
@@ -31,7 +33,6 @@ from app.writing import housekeeping, writing
 SESSION_LIFE = timedelta(days=14)
 SEEN_EVERY = timedelta(minutes=5)
 MIN_PASSWORD, MAX_PASSWORD = 12, 256
-API_KEY_PREFIX = "bfx_live_"
 TOO_SHORT = lazy_gettext("Use at least 12 characters")
 TOO_LONG = lazy_gettext("Use at most 256 characters")
 EMAIL_TAKEN = lazy_gettext("Someone already signs in with this address")
@@ -46,8 +47,15 @@ def _nobody() -> str:
     return hasher.hash(secrets.token_hex(16))
 
 
-def create_agency(name: str, email: str, *, zone: str = "Europe/Bucharest", language: str = "ro") -> uuid.UUID:
-    """A new tenant with its keys; people come with `create_user`."""
+def create_agency(
+    name: str,
+    email: str,
+    *,
+    zone: str = "Europe/Bucharest",
+    language: str = "ro",
+    test_of: uuid.UUID | None = None,
+) -> uuid.UUID:
+    """A new tenant with its keys; people come with `create_user`. `test_of`: the agency whose test agency it is."""
     agency_id = new_id()
     with housekeeping() as connection:
         db.session.add(
@@ -62,6 +70,7 @@ def create_agency(name: str, email: str, *, zone: str = "Europe/Bucharest", lang
                 head_hash=bytes(32),
                 event_seq=0,
                 colleagues_read=False,
+                test_of_id=test_of,
             )
         )
         db.session.flush()
@@ -204,22 +213,31 @@ def change_agency(agency: Agency, values: Mapping[str, Any], *, by: Actor) -> No
         tx.record("agency.changed", agency_id, by, {"fields": sorted(values)})
 
 
-def create_api_key(agency_id: uuid.UUID, name: str, *, by: Actor) -> str:
-    """A new key for the CRM; shown this once, kept only as its SHA-256."""
-    key = API_KEY_PREFIX + secrets.token_hex(20)
-    key_id = new_id()
+def create_api_key(
+    agency_id: uuid.UUID,
+    name: str,
+    *,
+    by: Actor,
+    scopes: Sequence[str] = SCOPES,
+    expires_at: datetime | None = None,
+    test: bool = False,
+) -> str:
+    """A new key for the CRM; shown this once, kept only as its SHA-256. A test key belongs to a test agency."""
+    key, key_id = new_key(test=test), new_id()
     with writing(agency_id) as tx:
         db.session.add(
             ApiKey(
                 id=key_id,
                 agency_id=agency_id,
                 name=name,
-                prefix=key[:13],
-                key_hash=_hash(key),
+                prefix=key[:SHOWN],
+                key_hash=key_hash(key),
+                scopes=" ".join(scopes),
                 created_at=tx.at,
+                expires_at=expires_at,
             )
         )
-        tx.record("api_key.created", key_id, by)
+        tx.record("api_key.created", key_id, by, {"scopes": list(scopes)})
     return key
 
 

@@ -17,6 +17,7 @@ from app.extensions import db
 from app.ids import new_id
 from app.ledger import Actor
 from app.models import Access, Decision, Delivery, LedgerEntry, Offer, OfferBody, OfferKey, OfferState, Property
+from app.models.offer import STATUSES
 from app.offer_document import decode
 from app.representations import offer_json
 from app.services.properties import switch_link
@@ -106,7 +107,7 @@ def _decide(tx: UnitOfWork, chosen: Chosen, answer: Answer, by: Actor) -> uuid.U
     if chosen.version is not None and chosen.version != state.version:
         raise Conflict
     if state.withdrawn_at or state.erased_at or (answer.status == "new" and not _unread(state, by)):
-        raise IllegalTransition
+        raise IllegalTransition(_legal(state, by))
     decision = _step(tx, chosen.offer_id, state, answer, by)
     kind = "offer.status_changed"
     seq = _announce(tx, chosen.offer_id, kind, by, reason=answer.reason, previous_status=state.status)
@@ -168,6 +169,13 @@ def _cancel(tx: UnitOfWork, offers: list[uuid.UUID], at: datetime) -> None:
 
 def _unread(state: Any, by: Actor) -> bool:
     return by.type == "user" and state.status == "viewed"
+
+
+def _legal(state: Any, by: Actor) -> list[str]:
+    """The statuses that the offer may be set to from where it stands."""
+    if state.withdrawn_at or state.erased_at:
+        return []
+    return [s for s in STATUSES if s != state.status and (s != "new" or _unread(state, by))]
 
 
 def _lock(tx: UnitOfWork, offer_id: uuid.UUID) -> Any:

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import joinedload
 
 from app import keys
@@ -15,7 +15,7 @@ from app.extensions import db
 from app.ids import new_id
 from app.integrations.pictures import Picture
 from app.ledger import Actor
-from app.models import Property, Upload
+from app.models import OfferState, Property, Upload
 from app.representations import property_json
 from app.writing import UnitOfWork, writing
 
@@ -38,9 +38,7 @@ def create(agency_id: uuid.UUID, values: Mapping[str, Any], *, by: Actor) -> uui
         prop = Property(id=property_id, agency_id=agency_id, created_at=tx.at, updated_at=tx.at, **_known(values))
         db.session.add(prop)
         db.session.flush()
-        tx.record("property.created", property_id, by)
-        if prop.accepts_offers:
-            tx.record("link.on", property_id, by, _window(prop))
+        record_creation(tx, prop, by)
         _announce(tx, prop, "property.created", by)
     return property_id
 
@@ -60,7 +58,7 @@ def change(prop: Property, values: Mapping[str, Any], *, by: Actor, version: int
             setattr(current, name, value)
         _touch(tx, current)
         db.session.flush()
-        _record_change(tx, current, changed, by)
+        record_change(tx, current, changed, by)
         _announce(tx, current, "property.updated", by)
     return True
 
@@ -138,7 +136,15 @@ def _touch(tx: UnitOfWork, prop: Property) -> None:
     prop.updated_at = tx.at
 
 
-def _record_change(tx: UnitOfWork, prop: Property, changed: Mapping[str, Any], by: Actor) -> None:
+def record_creation(tx: UnitOfWork, prop: Property, by: Actor) -> None:
+    """The ledger's entries for a new property."""
+    tx.record("property.created", prop.id, by)
+    if prop.accepts_offers:
+        tx.record("link.on", prop.id, by, _window(prop))
+
+
+def record_change(tx: UnitOfWork, prop: Property, changed: Mapping[str, Any], by: Actor) -> None:
+    """The ledger's entries for columns that changed."""
     if "accepts_offers" in changed:
         tx.record("link.on" if prop.accepts_offers else "link.off", prop.id, by, _window(prop))
     elif any(name in changed for name in LINK_FIELDS):
@@ -160,4 +166,12 @@ def _window(prop: Property) -> dict[str, Any]:
 def _announce(tx: UnitOfWork, prop: Property, kind: str, by: Actor) -> None:
     db.session.flush()
     db.session.refresh(prop, ["agent"])
-    tx.announce(kind, by, property_json(prop), key=keys.agency_key(tx.agency_id, "secret"), property_id=prop.id)
+    of_it = (OfferState.agency_id == tx.agency_id, OfferState.property_id == prop.id)
+    offers = db.session.scalar(select(func.count()).select_from(OfferState).where(*of_it)) or 0
+    tx.announce(
+        kind,
+        by,
+        property_json(prop, offers_count=offers),
+        key=keys.agency_key(tx.agency_id, "secret"),
+        property_id=prop.id,
+    )

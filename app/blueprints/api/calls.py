@@ -1,0 +1,202 @@
+"""One call of the API: let in, read and checked by its models, counted, perhaps answered from a kept answer.
+
+`@operation(...)` stands under the route decorator in place of `@policy(...)`: it declares guard, scope, limits and
+models at once, and the same declaration is what `openapi.json` is assembled from.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any
+
+from flask import Response, request
+from pydantic import BaseModel, ValidationError
+
+from app.access import Cache, Guard, Policy, rates
+from app.api_access import key_holder, spent_now
+from app.blueprints.api.schemas.common import Query
+from app.errors import Invalid, Unreadable, WrongMedia
+from app.services.idempotency import Kept, Request, answered_once
+from app.strict_json import NotJson, read_json
+
+READS, WRITES = "1200/minute", "600/minute"
+JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a call gives: JSON, status, headers. `offer_id` names the offer that it shows, if it shows one."""
+
+    body: Any
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    offer_id: uuid.UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What a call takes and gives, as its route declares it."""
+
+    summary: str
+    tag: str
+    scope: str
+    answers: dict[int, type[BaseModel] | None]
+    query: type[Query] | None
+    body: type[BaseModel] | None
+    if_match: bool
+    etag: bool
+    refusals: tuple[int, ...]
+    media: str
+
+
+def operation(
+    summary: str,
+    *,
+    tag: str,
+    scope: str,
+    answers: dict[int, type[BaseModel] | None],
+    query: type[Query] | None = None,
+    body: type[BaseModel] | None = None,
+    documented: type[BaseModel] | None = None,
+    if_match: bool = False,
+    etag: bool = False,
+    refusals: tuple[int, ...] = (),
+    media: str = JSON,
+    limit: str = READS,
+    writes: str = WRITES,
+) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
+    """Declare a call. `scope` is `read` or `write`; `answers` maps status to model, None for no JSON.
+
+    The view is given the path's parameters, and, where they are declared, `query` and `body` as models. It returns an
+    `Answer`, or a `Response` of its own.
+    `documented` describes a body whose items are checked one by one. `refusals` are statuses beyond those that every
+    call may answer.
+    """
+    declared = Operation(summary, tag, scope, answers, query, documented or body, if_match, etag, refusals, media)
+
+    def declare(view: Callable[..., Any]) -> Callable[..., Response]:
+        @wraps(view)
+        def call(**values: Any) -> Response:
+            if query:
+                values["query"] = read_query(query)
+            if body:
+                values["body"] = read_body(body)
+            answer = view(**values) if scope == "read" else _once(lambda: view(**values))
+            return answer if isinstance(answer, Response) else respond(answer)
+
+        call.__dict__["policy"] = Policy(Guard.API_KEY, Cache.NONE, rates(limit), rates(writes), scope)
+        call.__dict__["operation"] = declared
+        return call
+
+    return declare
+
+
+def respond(answer: Answer) -> Response:
+    """An answer as it travels."""
+    if answer.body is None:
+        return Response(status=answer.status, headers=answer.headers)
+    text = json.dumps(answer.body, ensure_ascii=False, separators=(",", ":"))
+    return Response(text, answer.status, answer.headers, content_type=JSON)
+
+
+def expected_version() -> int | None:
+    """The version that `If-Match` names; None without one or for `*`, -1 for what never was a version of ours."""
+    if "If-Match" not in request.headers or request.if_match.star_tag:
+        return None
+    tags = request.if_match.as_set()
+    tag = tags.pop() if len(tags) == 1 else ""
+    return int(tag) if tag.isascii() and tag.isdigit() and len(tag) < 10 else -1
+
+
+def etag(version: int) -> dict[str, str]:
+    return {"ETag": f'"{version}"'}
+
+
+# --- reading ----------------------------------------------------------------------------------------------------
+
+
+def read_query(model: type[Query]) -> Any:
+    """The parameters, or `Invalid`."""
+    given = request.args.to_dict(flat=False)
+    if any("\ufffd" in text for name, texts in given.items() for text in (name, *texts)):
+        raise Unreadable("The query string must be percent-encoded UTF-8.")
+    twice = {name for name, texts in given.items() if len(texts) > 1} - model.repeated
+    if twice:
+        raise Invalid({f"?{name}": ["Named more than once"] for name in twice})
+    values = {name: texts if name in model.repeated else texts[0] for name, texts in given.items()}
+    return checked(model, values, "?")
+
+
+def read_body(model: type[BaseModel]) -> Any:
+    """The body, or `WrongMedia`, `Unreadable`, `Invalid`."""
+    return checked(model, _json())
+
+
+def checked(model: type[BaseModel], value: Any, mark: str = "/") -> Any:
+    """A value as its model; `Invalid` names every fault."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise Invalid(faults(error, mark)) from None
+
+
+def faults(error: ValidationError, mark: str = "/") -> dict[str, list[str]]:
+    """Where and what, without what was typed: a fault never says it back."""
+    found: dict[str, list[str]] = {}
+    for fault in error.errors(include_url=False, include_context=False, include_input=False):
+        steps = [str(step).replace("~", "~0").replace("/", "~1") for step in fault["loc"]]
+        where = mark + (steps[0] if mark == "?" and steps else "/".join(steps))
+        found.setdefault(where if steps else "", []).append(fault["msg"].removeprefix("Value error, "))
+    return found
+
+
+def _json() -> Any:
+    if request.mimetype not in {JSON, "application/merge-patch+json"}:
+        raise WrongMedia
+    if request.mimetype_params.get("charset", "utf-8").lower() not in {"utf-8", "utf8"}:
+        raise WrongMedia("The body must be in UTF-8.")
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise WrongMedia("The body must not be compressed.")
+    try:
+        return read_json(request.get_data(cache=True))
+    except NotJson as error:
+        raise Unreadable(str(error)) from None
+
+
+# --- writing once -----------------------------------------------------------------------------------------------
+
+
+def _once(run: Callable[[], Any]) -> Any:
+    """Run a write; with an `Idempotency-Key`, only the first time that it comes."""
+    name = request.headers.get("Idempotency-Key")
+    if name is None:
+        return run()
+    if not 1 <= len(name) <= 255 or not name.isascii() or not name.isprintable():
+        raise Invalid({":Idempotency-Key": ["Use 1 to 255 printable ASCII characters"]})
+    what = b"\0".join((request.method.encode(), request.full_path.encode(), request.get_data(cache=True)))
+    by = key_holder()
+
+    def first() -> Kept:
+        answer = run()
+        response = respond(answer)
+        headers = {**answer.headers, "Content-Type": response.content_type or JSON}
+        return Kept(answer.status, headers, response.get_data(as_text=True), answer.offer_id)
+
+    kept, again = answered_once(Request(by.agency_id, by.key_id, name, what), first)
+    response = Response(kept.body, kept.status, kept.headers)
+    if again:
+        response.headers["Idempotency-Replayed"] = "true"
+    return response
+
+
+def count_headers(response: Response) -> Response:
+    """`RateLimit` and `RateLimit-Policy` on every answer to a key (draft-ietf-httpapi-ratelimit-headers-10)."""
+    spent = spent_now()
+    if spent:
+        response.headers["RateLimit-Policy"] = f'"default";q={spent.rate.amount};w={spent.rate.get_expiry()}'
+        response.headers["RateLimit"] = f'"default";r={spent.remaining};t={spent.reset}'
+    return response

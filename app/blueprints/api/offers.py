@@ -1,0 +1,93 @@
+"""Offers out, statuses both ways."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from app.access import get_offer
+from app.api_access import key_holder
+from app.blueprints.api.blueprint import api
+from app.blueprints.api.calls import Answer, etag, expected_version, operation
+from app.blueprints.api.paging import link_next, next_cursor, page_body, place_of
+from app.blueprints.api.schemas.offers import OfferOut, OfferPage, OfferQuery, StatusChange, order_known
+from app.errors import Conflict, IllegalTransition, Invalid, Stale
+from app.money import from_decimal_text
+from app.queries.crm_offers import list_offers, show_offer
+from app.queries.offer_filter import Moment, OfferFilter
+from app.queries.offer_order import DEFAULT_SORT, WITHIN_ONE_CURRENCY
+from app.services import decisions
+
+TAG = "Offers"
+
+
+@api.get("/offers")
+@operation("List offers", tag=TAG, scope="read", query=OfferQuery, answers={200: OfferPage})
+def offers_list(query: OfferQuery) -> Answer:
+    """Newest first, unless `sort` says otherwise; with `updated_since` in order of change. Reading changes nothing."""
+    chosen = _filter(query)
+    named = chosen.named()
+    data, more = list_offers(key_holder(), chosen, after=place_of(query.cursor, named), limit=query.limit)
+    cursor = next_cursor(more, named) if more else None
+    return Answer(page_body(data, cursor), headers=link_next("cursor", cursor))
+
+
+@api.get("/offers/<uuid:offer_id>")
+@operation("Read an offer", tag=TAG, scope="read", answers={200: OfferOut}, refusals=(404,), etag=True)
+def offers_read(offer_id: uuid.UUID) -> Answer:
+    """One offer. Reading it over the API does not make it viewed."""
+    return _read(offer_id)
+
+
+@api.route("/offers/<uuid:offer_id>/status", methods=["PATCH", "PUT"])
+@operation(
+    "Set the status",
+    tag=TAG,
+    scope="write",
+    body=StatusChange,
+    answers={200: OfferOut},
+    refusals=(404, 409),
+    if_match=True,
+    etag=True,
+)
+def offers_status(offer_id: uuid.UUID, body: StatusChange) -> Answer:
+    """`viewed`, `accepted` or `rejected`, from any status. Setting the present one again changes nothing.
+
+    Accepting is no contract: in Romania a sale needs a notary.
+    """
+    by, version = key_holder(), expected_version()
+    get_offer(by, offer_id, write=True)
+    answer = decisions.Answer(body.status, body.reason, body.message, notify_bidder=body.notify_bidder)
+    try:
+        decisions.decide_all(by.agency_id, [decisions.Chosen(offer_id, version)], answer, by=by.actor)
+    except IllegalTransition:
+        raise
+    except Conflict:
+        raise Stale from None
+    return _read(offer_id)
+
+
+def _read(offer_id: uuid.UUID) -> Answer:
+    shown = show_offer(key_holder(), offer_id)
+    return Answer(shown, headers=etag(shown["version"]), offer_id=offer_id)
+
+
+def _filter(query: OfferQuery) -> OfferFilter:
+    given: dict[str, Any] = query.model_dump(exclude=OfferQuery.unspoken, exclude_none=True)
+    if not order_known(query.sort):
+        raise Invalid({"?sort": ["Not a column that offers are sorted by"]})
+    for name in ("min_amount", "max_amount"):
+        if name in given:
+            given[name] = from_decimal_text(given[name])
+    for name in ("submitted_after", "submitted_before", "updated_since"):
+        if name in given:
+            given[name] = Moment(given[name].isoformat(), given[name])
+    if "email" in given:
+        given["email"] = given["email"].casefold()
+    if "agent" in given:
+        given["agent"] = given["agent"].lower()
+    given.setdefault("sort", "updated_at" if query.updated_since else DEFAULT_SORT)
+    compares = query.min_amount or query.max_amount or given["sort"] in WITHIN_ONE_CURRENCY
+    if compares and query.currency is None:
+        raise Invalid({"?currency": ["Say in which currency the amounts are compared: EUR or RON"]})
+    return OfferFilter(**given)

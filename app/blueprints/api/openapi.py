@@ -1,0 +1,174 @@
+"""`openapi.json`, assembled from the very declarations and models by which calls are let in and checked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from flask import Flask
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+from werkzeug.routing import Rule
+
+from app.blueprints.api.calls import JSON, Operation
+from app.blueprints.api.schemas.common import Problem
+from app.problems import KINDS, MIMETYPE
+from app.representations import base_url
+
+REF = "#/components/schemas/{model}"
+ALWAYS = (400, 401, 403, 422, 429)
+WITH_BODY = (413, 415)
+TAGS = {
+    "Properties": "What offers are made for. Push with `PUT` by your own id, or `bulk`.",
+    "Offers": "What buyers sent, and where the agency stands with each. An offer never changes; a better one is new.",
+    "Events": "Every change, in order, without a gap.",
+    "Statistics": "Totals over the offers, per currency, never mixed.",
+    "Webhooks": "The same events, called to you as they happen (Standard Webhooks 1.0).",
+    "About": "This description.",
+}
+ABOUT = """\
+Offers for real estate, collected by signed links. Lists are paged by cursor, errors are RFC 9457 problems whose `type`
+opens a page that explains them, money is a decimal string, time is RFC 3339 in UTC.
+
+Send `Authorization: Bearer bfx_live_…`. Keys are made in Settings, API; `bfx_test_…` keys reach a test agency.
+"""
+
+
+def describe(app: Flask) -> dict[str, Any]:
+    """The whole document, OpenAPI 3.1."""
+    found = sorted(_operations(app), key=lambda pair: (str(pair[0]), pair[1].summary))
+    models = {m for _, o in found for m in (*o.answers.values(), o.body, o.query) if m} | {Problem}
+    named, schemas = _schemas(models)
+    paths: dict[str, dict[str, Any]] = {}
+    for rule, declared in found:
+        entry = paths.setdefault(_path(rule), {})
+        view = app.view_functions[rule.endpoint]
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+            name = rule.endpoint.partition(".")[2]
+            if method == "PUT" and "PATCH" in (rule.methods or ()):
+                name += "_by_put"  # an id names one operation
+            entry[method.lower()] = _operation(rule, declared, name, view.__doc__ or "", named)
+    used = {declared.tag for _, declared in found}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "BidFlux", "version": "1", "description": ABOUT},
+        "servers": [{"url": base_url()}],
+        "security": [{"key": []}],
+        "tags": [{"name": name, "description": text} for name, text in TAGS.items() if name in used],
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "bearerFormat": "bfx_live_…"}},
+        },
+    }
+
+
+def _operations(app: Flask) -> Iterator[tuple[Rule, Operation]]:
+    for rule in app.url_map.iter_rules():
+        declared = getattr(app.view_functions[rule.endpoint], "operation", None)
+        if declared:
+            yield rule, declared
+
+
+def _path(rule: Rule) -> str:
+    return re.sub(r"<(?:[^:<>]+:)?([^<>]+)>", r"{\1}", rule.rule)
+
+
+def _schemas(models: Iterable[type[BaseModel]]) -> tuple[dict[type[BaseModel], str], dict[str, Any]]:
+    """The name of each model, and every schema by name."""
+    ordered = sorted(models, key=lambda model: model.__name__)
+    keyed, definitions = models_json_schema([(model, "validation") for model in ordered], ref_template=REF)
+    names = {model: keyed[model, "validation"]["$ref"].rpartition("/")[2] for model in ordered}
+    return names, {name: _tidy(schema) for name, schema in definitions["$defs"].items()}
+
+
+def _tidy(schema: Any) -> Any:
+    """Without the titles that pydantic makes of names."""
+    if isinstance(schema, list):
+        return [_tidy(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {k: _tidy(v) for k, v in schema.items() if k != "title" or isinstance(v, dict)}
+
+
+def _operation(
+    rule: Rule, declared: Operation, name: str, doc: str, named: dict[type[BaseModel], str]
+) -> dict[str, Any]:
+    written = declared.scope == "write"
+    entry: dict[str, Any] = {
+        "operationId": name,
+        "tags": [declared.tag],
+        "summary": declared.summary,
+        "description": f"{_plain(doc)}\n\nScope: `{declared.scope}`.",
+        "parameters": [*_in_path(rule), *_in_query(declared), *_in_headers(declared, written)],
+        "responses": {str(status): _answer(model, declared, named) for status, model in declared.answers.items()},
+    }
+    if declared.body:
+        entry["requestBody"] = {"required": True, "content": {JSON: {"schema": _ref(named[declared.body])}}}
+    refusals = {*ALWAYS, *declared.refusals}
+    refusals |= set(WITH_BODY) if declared.body else set()
+    refusals |= {412} if declared.if_match else set()
+    refusals |= {409} if written else set()
+    entry["responses"] |= {str(status): _refusal(status) for status in sorted(refusals)}
+    return entry
+
+
+def _plain(doc: str) -> str:
+    return "\n\n".join(" ".join(part.split()) for part in doc.split("\n\n"))
+
+
+def _ref(name: str) -> dict[str, str]:
+    return {"$ref": REF.format(model=name)}
+
+
+def _in_path(rule: Rule) -> Iterator[dict[str, Any]]:
+    for name in sorted(rule.arguments):
+        is_id = type(rule._converters[name]).__name__ == "UUIDConverter"
+        kind: dict[str, Any] = {"type": "string", "format": "uuid"} if is_id else {"type": "string", "minLength": 1}
+        if name == "external_id":
+            kind["maxLength"] = 100
+        yield {"name": name, "in": "path", "required": True, "schema": kind}
+
+
+def _in_query(declared: Operation) -> Iterator[dict[str, Any]]:
+    if declared.query is None:
+        return
+    schema = declared.query.model_json_schema(ref_template=REF)
+    for name, given in schema["properties"].items():
+        kind = {k: v for k, v in _tidy(given).items() if k != "description"}
+        if "anyOf" in kind:  # a parameter is absent, never null
+            some = [part for part in kind.pop("anyOf") if part != {"type": "null"}]
+            kind |= some[0] if len(some) == 1 else {"anyOf": some}
+            kind.pop("default", None)
+        yield {"name": name, "in": "query", "schema": kind, "description": given.get("description", "")}
+
+
+def _in_headers(declared: Operation, written: bool) -> Iterator[dict[str, Any]]:
+    if declared.if_match:
+        text = "The `ETag` that was read: 412 when it has changed since."
+        yield {"name": "If-Match", "in": "header", "schema": {"type": "string"}, "description": text}
+    if written:
+        text = "A random key: the same request sent again within seven days is given the same answer."
+        kind = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"}
+        yield {"name": "Idempotency-Key", "in": "header", "schema": kind, "description": text}
+
+
+def _answer(model: type[BaseModel] | None, declared: Operation, named: dict[type[BaseModel], str]) -> dict[str, Any]:
+    answer: dict[str, Any] = {"description": (model.__doc__ or "").strip() if model else "Done."}
+    if model:
+        answer["content"] = {declared.media: {"schema": _ref(named[model])}}
+    elif declared.media != JSON:
+        answer["content"] = {declared.media: {"schema": {"type": "string", "format": "binary"}}}
+    headers = dict.fromkeys(("RateLimit", "RateLimit-Policy"), "Calls left, and the limit.")
+    if declared.etag:
+        headers["ETag"] = "The version, for `If-Match`."
+    answer["headers"] = {name: {"schema": {"type": "string"}, "description": text} for name, text in headers.items()}
+    return answer
+
+
+def _refusal(status: int) -> dict[str, Any]:
+    kinds = [kind for kind in KINDS.values() if kind.status == status]
+    # Kinds are told in the reader's language elsewhere; here their addresses say it.
+    text = "; ".join(f"[{kind.slug}]({kind.uri})" for kind in kinds) or "See the problem."
+    return {"description": text, "content": {MIMETYPE: {"schema": _ref("Problem")}}}

@@ -1,0 +1,54 @@
+"""Cursors: a place in one list with one filter, signed, so that nothing can be read into or out of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import request
+
+from app.errors import Invalid
+from app.links import BadToken, cursor_token, read_cursor_token
+from app.representations import base_url
+
+NO_CURSOR = "Not a cursor of this list with this filter; begin without one"
+
+
+def next_cursor(place: str, chosen: Mapping[str, Any]) -> str:
+    """The cursor for what follows `place`."""
+    return cursor_token(json.dumps([_list(chosen), place], separators=(",", ":")).encode())
+
+
+def place_of(cursor: str | None, chosen: Mapping[str, Any]) -> str | None:
+    """The place that a cursor names; raises `Invalid` when it is none of this list and filter."""
+    if cursor is None:
+        return None
+    try:
+        named, place = json.loads(read_cursor_token(cursor))
+    except (BadToken, ValueError, TypeError):
+        raise Invalid({"?cursor": [NO_CURSOR]}) from None
+    if named != _list(chosen):
+        raise Invalid({"?cursor": [NO_CURSOR]})
+    return str(place)
+
+
+def page_body(data: list[Any], cursor: str | None) -> dict[str, Any]:
+    return {"data": data, "has_more": cursor is not None, "next_cursor": cursor}
+
+
+def link_next(name: str, value: str | None) -> dict[str, str]:
+    """`Link: <…>; rel="next"` (RFC 8288): this very list from `value` on."""
+    if value is None:
+        return {}
+    kept = [(k, v) for k, v in request.args.items(multi=True) if k != name]
+    query = urlencode([*kept, (name, value)])
+    return {"Link": f'<{base_url()}{request.path}?{query}>; rel="next"'}
+
+
+def _list(chosen: Mapping[str, Any]) -> str:
+    """Names a list with its filter, without saying what the filter holds."""
+    text = json.dumps([request.path, chosen], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,189 @@
+"""Properties in and out."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from flask import g
+
+from app.access import get_property
+from app.api_access import key_holder
+from app.blueprints.api.blueprint import api
+from app.blueprints.api.calls import Answer, checked, etag, expected_version, operation
+from app.blueprints.api.paging import link_next, next_cursor, page_body, place_of
+from app.blueprints.api.schemas.properties import (
+    OFFERING,
+    PropertyBulk,
+    PropertyBulkItem,
+    PropertyBulkLoose,
+    PropertyBulkOut,
+    PropertyFields,
+    PropertyNew,
+    PropertyOut,
+    PropertyPage,
+    PropertyPatch,
+    PropertyPut,
+    PropertyQuery,
+)
+from app.errors import Conflict, DomainError, Invalid, Stale
+from app.money import NotMoney, from_decimal_text
+from app.problems import problem_body
+from app.queries.crm_properties import PropertyFilter, list_properties, shown
+from app.services import properties as service
+from app.services import property_sync as sync
+from app.services.property_sync import Sent, Synced
+
+TAG = "Properties"
+
+
+@api.get("/properties")
+@operation("List properties", tag=TAG, scope="read", query=PropertyQuery, answers={200: PropertyPage})
+def properties_list(query: PropertyQuery) -> Answer:
+    """Present ones, newest first. With `updated_since`: in order of change, archived ones among them."""
+    chosen = query.model_dump(include=set(PropertyQuery.spoken), exclude_none=True)
+    data, more = list_properties(
+        key_holder(), PropertyFilter(**chosen), after=place_of(query.cursor, chosen), limit=query.limit
+    )
+    cursor = next_cursor(more, chosen) if more else None
+    return Answer(page_body(data, cursor), headers=link_next("cursor", cursor))
+
+
+@api.post("/properties")
+@operation(
+    "Create a property",
+    tag=TAG,
+    scope="write",
+    body=PropertyNew,
+    answers={201: PropertyOut},
+    refusals=(409,),
+    etag=True,
+)
+def properties_create(body: PropertyNew) -> Answer:
+    """A property that the CRM may not know by an id of its own. With one, `PUT` by external id is safer to repeat."""
+    by = key_holder()
+    done = sync.create(by.agency_id, sent_property(body), by=by.actor)
+    return _written(done, {"Location": f"/api/crm/properties/{done.property_id}"})
+
+
+@api.get("/properties/<uuid:property_id>")
+@operation("Read a property", tag=TAG, scope="read", answers={200: PropertyOut}, refusals=(404,), etag=True)
+def properties_read(property_id: uuid.UUID) -> Answer:
+    """One property, archived or not."""
+    return _read(property_id)
+
+
+@api.patch("/properties/<uuid:property_id>")
+@operation(
+    "Change a property",
+    tag=TAG,
+    scope="write",
+    body=PropertyPatch,
+    answers={200: PropertyOut},
+    refusals=(404, 409),
+    if_match=True,
+    etag=True,
+)
+def properties_change(property_id: uuid.UUID, body: PropertyPatch) -> Answer:
+    """Only the fields that are sent."""
+    by, version = key_holder(), expected_version()
+    prop = get_property(by, property_id, write=True)
+    sent = sent_property(body)
+    given = {_COLUMN.get(name, name) for name in body.model_fields_set}
+    sent = Sent({k: v for k, v in sent.columns.items() if k in given}, sent.agent_email)
+    try:
+        done = sync.change(prop.id, by.agency_id, sent, by=by.actor, version=version)
+    except Conflict as error:
+        raise error if version is None or error.args else Stale from None
+    return _written(done)
+
+
+@api.put("/properties/external/<path:external_id>")
+@operation(
+    "Create or replace by the CRM's id",
+    tag=TAG,
+    scope="write",
+    body=PropertyPut,
+    answers={200: PropertyOut, 201: PropertyOut},
+    etag=True,
+)
+def properties_put(external_id: str, body: PropertyPut) -> Answer:
+    """201 when it is new. Offering fields, photo and agent that are left out keep their values."""
+    by = key_holder()
+    if body.external_id not in {None, external_id}:
+        raise Invalid({"external_id": ["Not the id in the path"]})
+    item = checked(PropertyBulkItem, {**body.model_dump(exclude_unset=True), "external_id": external_id})
+    (done,) = sync.upsert(by.agency_id, [sent_property(item)], by=by.actor)
+    if done.error:
+        raise done.error
+    return _written(done)
+
+
+@api.post("/properties/bulk")
+@operation(
+    "Create or replace up to a hundred",
+    tag=TAG,
+    scope="write",
+    body=PropertyBulkLoose,
+    documented=PropertyBulk,
+    answers={200: PropertyBulkOut},
+)
+def properties_bulk(body: PropertyBulkLoose) -> Answer:
+    """Each as by `PUT`, in one commit. One result per item in order; one bad item spoils no other."""
+    by, results, good = key_holder(), list[dict[str, Any]](), list[tuple[int, Sent]]()
+    for number, item in enumerate(body.data):
+        external_id = item.get("external_id") if isinstance(item, dict) else None
+        results.append({"external_id": external_id if isinstance(external_id, str) else None})
+        try:
+            good.append((number, sent_property(checked(PropertyBulkItem, item))))
+        except Invalid as error:
+            results[number] |= _refused(error)
+    for (number, _sent), done in zip(good, sync.upsert(by.agency_id, [s for _, s in good], by=by.actor), strict=True):
+        results[number] |= _refused(done.error) if done.error else {"status": done.status, "property": _shown(done)}
+    return Answer({"data": results})
+
+
+@api.post("/properties/<uuid:property_id>/link")
+@operation("A new link", tag=TAG, scope="write", answers={200: PropertyOut}, refusals=(404,), etag=True)
+def properties_link(property_id: uuid.UUID) -> Answer:
+    """The old link stops at once. `offer_url` is the new one, while the property accepts offers."""
+    by = key_holder()
+    service.rotate_link(get_property(by, property_id, write=True), by=by.actor)
+    return _read(property_id)
+
+
+def _read(property_id: uuid.UUID) -> Answer:
+    prop = get_property(key_holder(), property_id)
+    return Answer(shown(key_holder(), [prop])[0], headers=etag(prop.version))
+
+
+_COLUMN = {"asking_price": "asking_minor"}
+_NOT_COLUMNS = {"id", "offer_url", "offers_count", "created_at", "updated_at", "archived_at", "warnings"}
+_NOT_COLUMNS |= {"agent", "photo_url", "asking_price", *OFFERING}
+
+
+def sent_property(body: PropertyFields) -> Sent:
+    """The columns that a body says; offering fields and agent only when they were sent."""
+    columns = body.model_dump(exclude=_NOT_COLUMNS)
+    columns |= {name: getattr(body, name) for name in OFFERING if name in body.model_fields_set}
+    if body.asking_price is None:
+        columns["asking_minor"] = None
+    else:
+        try:
+            columns["asking_minor"] = from_decimal_text(body.asking_price)
+        except NotMoney:
+            raise Invalid({"asking_price": ["Not an amount that we take"]}) from None
+    return Sent(columns, body.agent.email if body.agent else None)
+
+
+def _written(done: Synced, headers: dict[str, str] | None = None) -> Answer:
+    status = 201 if done.status == "created" else 200
+    return Answer(_shown(done), status, {**etag(done.version), **(headers or {})})
+
+
+def _shown(done: Synced) -> dict[str, Any]:
+    return {**done.shown, "warnings": [{"pointer": pointer, "detail": text} for pointer, text in done.warnings]}
+
+
+def _refused(error: DomainError) -> dict[str, Any]:
+    return {"status": "error", "error": {**problem_body(error), "request_id": g.request_id}}

@@ -1,0 +1,138 @@
+"""The kinds of values that the API's objects are made of, and the base of every model."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
+UNSEEN = r"^[^\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]*$"
+ONE_LINE = r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]*$"
+AMOUNT = r"^(?!0+(\.0{1,2})?$)[0-9]{1,11}(\.[0-9]{1,2})?$"
+
+
+class Strict(BaseModel):
+    """A JSON object of the API: nothing unknown, nothing converted."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, regex_engine="python-re", protected_namespaces=())
+
+
+class Query(BaseModel):
+    """The parameters of a call, each named at most once."""
+
+    model_config = ConfigDict(extra="forbid", regex_engine="python-re")
+    repeated: ClassVar[frozenset[str]] = frozenset()
+
+
+def _moment(value: Any) -> Any:
+    """RFC 3339 with its offset, as an aware moment in UTC."""
+    if isinstance(value, str):
+        if not RFC3339.fullmatch(value):
+            raise ValueError("must be a time such as 2026-12-31T18:00:00Z (RFC 3339, with its offset)")
+        try:
+            return datetime.fromisoformat(value.upper().replace("Z", "+00:00")).astimezone(UTC)
+        except OverflowError:
+            raise ValueError("is too far away") from None
+    return value
+
+
+def _day(value: Any) -> Any:
+    if isinstance(value, str):
+        if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII):
+            raise ValueError("must be a date such as 2026-12-31")
+        return date.fromisoformat(value)
+    return value
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, str):
+        if not re.fullmatch(r"-?\d{1,18}", value, re.ASCII):
+            raise ValueError("must be a whole number")
+        return int(value)
+    return value
+
+
+def _flag(value: Any) -> Any:
+    if isinstance(value, str):
+        if value not in {"true", "false"}:
+            raise ValueError("must be true or false")
+        return value == "true"
+    return value
+
+
+def _id(value: Any) -> Any:
+    if isinstance(value, str):
+        if not re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", value, re.ASCII):
+            raise ValueError("must be an id such as 0192f0c1-7c1e-7d2a-9b7e-3f1a2b3c4d5e")
+        return uuid.UUID(value)
+    return value
+
+
+Moment = Annotated[datetime, BeforeValidator(_moment)]
+Day = Annotated[date, BeforeValidator(_day)]
+Uid = Annotated[uuid.UUID, BeforeValidator(_id)]
+Whole = Annotated[int, BeforeValidator(_number)]
+Flag = Annotated[bool, BeforeValidator(_flag)]
+Amount = Annotated[str, Field(pattern=AMOUNT, description="A decimal string, exact: `125000` or `125000.50`.")]
+Currency = Literal["EUR", "RON"]
+Email = Annotated[str, Field(min_length=3, max_length=254, pattern=ONE_LINE)]
+Phone = Annotated[str, Field(min_length=3, max_length=40, pattern=ONE_LINE)]
+Link = Annotated[str, Field(max_length=500, pattern=r"^https?://[^\s\u0000-\u0020\u007f-\u009f\ud800-\udfff]+$")]
+# What is shown, and when it is sent back, ignored.
+ReadOnly = Annotated[
+    Any, WithJsonSchema({"readOnly": True, "description": "Ours to say: ignored when it is sent back."})
+]
+
+
+# Text on one line, by how much of it there may be; the second number is the least.
+Line20x1 = Annotated[str, Field(min_length=1, max_length=20, pattern=ONE_LINE)]
+Line30 = Annotated[str, Field(max_length=30, pattern=ONE_LINE)]
+Line100x1 = Annotated[str, Field(min_length=1, max_length=100, pattern=ONE_LINE)]
+Line120 = Annotated[str, Field(max_length=120, pattern=ONE_LINE)]
+Line200 = Annotated[str, Field(max_length=200, pattern=ONE_LINE)]
+Line200x1 = Annotated[str, Field(min_length=1, max_length=200, pattern=ONE_LINE)]
+Line200x3 = Annotated[str, Field(min_length=3, max_length=200, pattern=ONE_LINE)]
+Line254x1 = Annotated[str, Field(min_length=1, max_length=254, pattern=ONE_LINE)]
+Line300 = Annotated[str, Field(max_length=300, pattern=ONE_LINE)]
+# Text over several lines.
+Text4000 = Annotated[str, Field(max_length=4000, pattern=UNSEEN)]
+Text20000 = Annotated[str, Field(max_length=20_000, pattern=UNSEEN)]
+
+
+class Paged(Query):
+    limit: Annotated[Whole, Field(ge=1, le=100, description="How many at most.")] = 50
+    cursor: Annotated[
+        str | None, Field(max_length=400, description="`next_cursor` of the page before, with the same filter.")
+    ] = None
+
+
+class Page(Strict):
+    """One page of a list."""
+
+    has_more: bool
+    next_cursor: str | None = Field(description="What to send as `cursor` for the next page; null on the last.")
+
+
+class Fault(Strict):
+    """One thing wrong with a request: where, and what."""
+
+    detail: str
+    pointer: str | None = Field(None, description="JSON pointer (RFC 6901) into the body.")
+    parameter: str | None = Field(None, description="Name of a query parameter.")
+    header: str | None = Field(None, description="Name of a header.")
+
+
+class Problem(BaseModel):
+    """RFC 9457. `type` is an address that explains the problem and never changes its meaning."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    request_id: str = Field(description="To quote to support.")
+    errors: list[Fault] | None = Field(None, description="Every fault of an invalid request.")
+    legal: list[str] | None = Field(None, description="After an illegal transition: the statuses possible now.")

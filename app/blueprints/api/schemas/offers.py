@@ -1,0 +1,201 @@
+"""The offer, as it is shown, listed and decided upon."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from app.blueprints.api.schemas.common import (
+    Amount,
+    Currency,
+    Day,
+    Email,
+    Flag,
+    Line20x1,
+    Line30,
+    Line100x1,
+    Line200,
+    Line200x1,
+    Line200x3,
+    Line254x1,
+    Moment,
+    Page,
+    Paged,
+    Phone,
+    Strict,
+    Text4000,
+    Uid,
+    Whole,
+)
+from app.queries.offer_order import SORTS
+
+Status = Literal["new", "viewed", "accepted", "rejected"]
+Financing = Literal["cash", "credit", "mixed"]
+Source = Literal["link", "agent", "api"]
+CreditProgram = Literal["standard", "noua_casa"]
+ConditionKind = Literal["bank_approval", "home_sale", "inspection"]
+Days = Annotated[int, Field(ge=0, le=3650, description="From the pre-contract to full payment.")]
+Percent = Annotated[str, Field(pattern=r"^(?!0+(\.0{1,2})?$)(100(\.0{1,2})?|[0-9]{1,2}(\.[0-9]{1,2})?)$")]
+ORDERS = tuple(f"{sign}{name}" for name in SORTS for sign in ("", "-"))
+
+
+class Bidder(Strict):
+    """The buyer."""
+
+    full_name: Line200x3
+    email: Email
+    phone: Phone = Field(description="As people write it; stored as E.164.")
+    type: Literal["person", "company"] = "person"
+    company_name: Line200 | None = None
+    tax_id: Line30 | None = None
+
+
+class Conditions(Strict):
+    """What the offer depends on."""
+
+    kinds: list[ConditionKind] = Field(default_factory=list, max_length=3)
+    text: Text4000 | None = None
+
+
+class OfferNew(Strict):
+    """An offer that was taken elsewhere: by phone, on paper, on a portal. It cannot be changed later."""
+
+    property_id: Uid | None = Field(None, description="This, or `property_external_id`.")
+    property_external_id: Line100x1 | None = None
+    amount: Amount
+    currency: Currency | None = Field(None, description="If sent, the currency of the property.")
+    financing: Financing
+    own_funds_amount: Amount | None = None
+    credit_amount: Amount | None = None
+    credit_program: CreditProgram | None = None
+    credit_preapproved: bool | None = None
+    payment_term_days: Days
+    payment_term_note: Line200 | None = None
+    valid_until: Day | None = None
+    advance_amount: Amount | None = None
+    advance_percent: Percent | None = None
+    conditions: Conditions | None = None
+    precontract_date: Day | None = None
+    deed_date: Day | None = None
+    message: Text4000 | None = None
+    bidder: Bidder
+    co_buyers: list[Line200x1] = Field(default_factory=list, max_length=10)
+    represented_by: Line200 | None = None
+    language: Literal["ro", "en"] = Field("ro", description="In which the bidder is written to.")
+    replaces: Line30 | None = Field(None, description="Reference of this bidder's earlier offer, if it replaces it.")
+
+
+class SignatureOut(Strict):
+    """A simple electronic signature."""
+
+    kind: Literal["drawn", "typed"]
+    signed_at: Moment
+
+
+class BidderOut(Strict):
+    """The buyer, as named in the offer."""
+
+    full_name: str
+    email: str
+    phone: str
+    type: Literal["person", "company"]
+    company_name: str | None
+    tax_id: str | None
+
+
+class ConditionsOut(Strict):
+    """What the offer depends on."""
+
+    kinds: list[str]
+    text: str | None
+
+
+class OfferOut(Strict):
+    """An offer. Once its bidder has been forgotten (`erased_at`), what spoke of the person is null."""
+
+    id: str
+    reference: str
+    property_id: str
+    property_external_id: str | None
+    asking_price_at_submission: str | None
+    status: Status
+    decision_reason: str | None = Field(description="Why it was decided so; for the agency only.")
+    amount: str = Field(description="A decimal string.")
+    currency: Currency
+    financing: Financing
+    own_funds_amount: str | None
+    credit_amount: str | None
+    credit_program: CreditProgram | None
+    credit_preapproved: bool | None
+    payment_term_days: int
+    payment_term_note: str | None
+    valid_until: Day | None = Field(description="End of that day in the agency's zone.")
+    advance_amount: str | None
+    advance_percent: str | None
+    conditions: ConditionsOut | None
+    precontract_date: Day | None
+    deed_date: Day | None
+    message: str | None
+    bidder: BidderOut | None
+    co_buyers: list[str]
+    represented_by: str | None
+    language: Literal["ro", "en"]
+    signature: SignatureOut | None
+    source: Source
+    confirmed_at: Moment | None = Field(
+        description="When its bidder confirmed an offer of source `agent` or `api`; one by `link` needs none."
+    )
+    previous_offer_id: str | None
+    is_latest: bool
+    submitted_at: Moment
+    viewed_at: Moment | None
+    decided_at: Moment | None
+    withdrawn_at: Moment | None
+    erased_at: Moment | None
+    updated_at: Moment
+    version: int
+    dashboard_url: str
+
+
+class OfferPage(Page):
+    """One page of offers, in the order that was asked for."""
+
+    data: list[OfferOut]
+
+
+class OfferQuery(Paged):
+    property_id: Uid | None = None
+    property_external_id: Line100x1 | None = None
+    status: Status | None = None
+    financing: Financing | None = None
+    currency: Currency | None = Field(None, description="Needed with amounts: currencies are never mixed.")
+    min_amount: Amount | None = None
+    max_amount: Amount | None = None
+    submitted_after: Moment | None = Field(None, description="At or after.")
+    submitted_before: Moment | None = Field(None, description="Before.")
+    updated_since: Moment | None = Field(None, description="At or after; the list is then in order of change.")
+    min_term: Annotated[Whole, Field(ge=0, le=3650)] | None = None
+    max_term: Annotated[Whole, Field(ge=0, le=3650)] | None = None
+    agent: Line254x1 | None = Field(None, description="Id, or the e-mail they sign in with.")
+    source: Source | None = None
+    signed: Flag | None = None
+    latest: Flag | None = Field(None, description="false: only those that were replaced.")
+    reference: Line20x1 | None = None
+    email: Email | None = Field(None, description="The bidder's whole address.")
+    sort: Annotated[str, Field(json_schema_extra={"enum": list(ORDERS)})] | None = None
+
+    unspoken: ClassVar[set[str]] = {"limit", "cursor"}
+
+
+class StatusChange(Strict):
+    """Where the agency stands with an offer."""
+
+    status: Status = Field(description="`new` cannot be set over the API; from where it stands, others can.")
+    reason: Text4000 | None = Field(None, description="For the agency only.")
+    message: Text4000 | None = Field(None, description="What the bidder is told beside the decision.")
+    notify_bidder: bool = Field(False, description="Write to the bidder, ten seconds later.")
+
+
+def order_known(value: Any) -> bool:
+    return value is None or value in ORDERS

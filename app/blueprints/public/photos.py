@@ -1,0 +1,24 @@
+"""A property's photo for whoever shows the property elsewhere: the CRM, a portal."""
+
+from __future__ import annotations
+
+from flask import Response
+
+from app.access import Cache, Guard, policy
+from app.blueprints.public.routes import public
+from app.errors import NotFound
+from app.links import BadToken, read_photo_token
+from app.queries.offers import photo_by_id
+
+
+@public.get("/photos/<token>")
+@policy(Guard.LINK, limit="600/minute", cache=Cache.FOREVER)
+def shared_photo(token: str) -> Response:
+    """The picture that the token names, while it is the property's."""
+    try:
+        picture = photo_by_id(read_photo_token(token))
+    except BadToken:
+        raise NotFound from None
+    if picture is None:
+        raise NotFound
+    return Response(picture.body, mimetype=picture.mime)

@@ -1,0 +1,106 @@
+"""Offers as the API shows them: one, or a keyset page, with everything sealed opened row by row."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import and_, select
+from sqlalchemy.orm import aliased
+
+from app.access import offers_of
+from app.api_access import KeyHolder
+from app.errors import NotFound
+from app.extensions import db
+from app.keys import unwrap_offer_key
+from app.models import Confirmation, Decision, Offer, OfferBody, OfferKey, OfferState, Property
+from app.offer_document import decode
+from app.queries.offer_filter import OfferFilter
+from app.queries.offer_order import Cursor, Order
+from app.representations import forgotten_offer_json, offer_json
+from app.vault import Place, unpad, unseal
+
+_COLUMNS = (
+    Offer.id, Offer.agency_id, Offer.reference, Offer.property_id, Offer.asking_minor, Offer.currency,
+    Offer.amount_minor, Offer.financing, Offer.term_days, Offer.valid_until, Offer.source, Offer.language,
+    Offer.previous_id, Offer.submitted_at, OfferState.status, OfferState.latest, OfferState.version,
+    OfferState.viewed_at, OfferState.decided_at, OfferState.withdrawn_at, OfferState.erased_at, OfferState.updated_at,
+    Property.external_id, OfferBody.body_ct, OfferKey.kek_id, OfferKey.wrapped, Confirmation.at.label("confirmed_at"),
+)  # fmt: skip
+
+
+def list_offers(
+    by: KeyHolder, chosen: OfferFilter, *, after: str | None, limit: int
+) -> tuple[list[dict[str, Any]], str | None]:
+    """One page as the API shows it, and the place from which the next one goes on, if there is one."""
+    order = Order(chosen.sort)
+    place = Cursor.read(after, chosen.sort)
+    # First the ids of the page from an index, then everything about them: no wide row is read to be thrown away.
+    ids = select(OfferState.offer_id, order.key.label("sorted_by")).where(
+        offers_of(by), *chosen.conditions(by.agency_id)
+    )
+    ids = order.apply(order.join(ids))
+    if place:
+        ids = ids.where(order.beyond(place))
+    found = db.session.execute(ids.limit(limit + 1)).all()
+    page = found[:limit]
+    more = str(order.place_of(page[-1].sorted_by, page[-1].offer_id)) if len(found) > limit else None
+    return _shown(by, [row.offer_id for row in page]), more
+
+
+def show_offer(by: KeyHolder, offer_id: uuid.UUID) -> dict[str, Any]:
+    """One offer as the API shows it, or `NotFound`."""
+    found = _shown(by, [offer_id])
+    if not found:
+        raise NotFound
+    return found[0]
+
+
+def _shown(by: KeyHolder, ids: Sequence[uuid.UUID]) -> list[dict[str, Any]]:
+    query = (
+        select(*_COLUMNS)
+        .join(OfferState, OfferState.offer_id == Offer.id)
+        .join(Property, Property.id == Offer.property_id)
+        .outerjoin(OfferBody, OfferBody.offer_id == Offer.id)
+        .outerjoin(OfferKey, OfferKey.offer_id == Offer.id)
+        .outerjoin(Confirmation, Confirmation.offer_id == Offer.id)
+        .where(offers_of(by), Offer.id.in_(ids))
+    )
+    rows = {row.id: row for row in db.session.execute(query)}
+    decided = [row.id for row in rows.values() if row.status != "new"]
+    reasons = standing_reasons(by.agency_id, decided)
+    return [_open(rows[offer_id], reasons) for offer_id in ids if offer_id in rows]
+
+
+def _open(row: Any, reasons: dict[uuid.UUID, tuple[str, uuid.UUID, bytes]]) -> dict[str, Any]:
+    if row.wrapped is None or row.body_ct is None:
+        return forgotten_offer_json(row)
+    key = unwrap_offer_key(row.agency_id, row.id, row.kek_id, row.wrapped)
+    document = decode(unpad(unseal(key, Place(row.agency_id, "offer_body", "body", row.id), row.body_ct)))
+    reason = open_reason(row, reasons.get(row.id), key)
+    shown = {"external_id": row.external_id, "reason": reason, "confirmed_at": row.confirmed_at}
+    return offer_json(row, row, document, **shown)
+
+
+def standing_reasons(
+    agency_id: uuid.UUID, offers: Iterable[uuid.UUID]
+) -> dict[uuid.UUID, tuple[str, uuid.UUID, bytes]]:
+    """By offer, of the last decision that stands: the status it set, its id, and why, sealed."""
+    undoing = aliased(Decision)
+    query = (
+        select(Decision.offer_id, Decision.to_status, Decision.id, Decision.reason_ct)
+        .outerjoin(undoing, and_(undoing.agency_id == Decision.agency_id, undoing.undoes_id == Decision.id))
+        .where(Decision.agency_id == agency_id, Decision.offer_id.in_(list(offers)))
+        .where(Decision.undoes_id.is_(None), undoing.id.is_(None))
+        .order_by(Decision.at, Decision.id)
+    )
+    last = {row[0]: row for row in db.session.execute(query)}
+    return {offer_id: (row[1], row[2], row[3]) for offer_id, row in last.items() if row[3]}
+
+
+def open_reason(row: Any, held: tuple[str, uuid.UUID, bytes] | None, key: bytes) -> str | None:
+    """Why the offer stands where it does, or None."""
+    if held is None or held[0] != row.status:
+        return None
+    return unseal(key, Place(row.agency_id, "decision", "reason", held[1]), held[2]).decode()

@@ -1,0 +1,231 @@
+"""Properties as a CRM sends them: created or changed by its own id, one or a hundred in one unit of work."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import attributes, joinedload
+
+from app import keys
+from app.errors import Conflict, DomainError, Invalid
+from app.extensions import db
+from app.ids import new_id
+from app.ledger import Actor
+from app.models import OfferState, Property, User
+from app.models.agency import OWNER
+from app.representations import property_json
+from app.services.properties import CHANGEABLE, record_change, record_creation
+from app.writing import UnitOfWork, writing
+
+UNKNOWN_AGENT = "Nobody in the agency signs in with this address; the administrator is responsible instead"
+LINK_OFF = "Only what is for sale takes offers: the link was turned off"
+NOT_FOR_SALE = "Only a property that is for sale takes offers"
+ARCHIVED = "An archived property takes no offers"
+WINDOW = "The end comes after the beginning"
+TWICE = "Named twice in one request"
+TAKEN = "Another property has this external_id."
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One property as it was sent: columns, the agent's e-mail or None.
+
+    `kept` are columns that have a default for a new property and otherwise stay as they are.
+    """
+
+    columns: Mapping[str, Any]
+    agent_email: str | None = None
+    kept: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Synced:
+    """What became of one: `created`, `updated`, `unchanged` or `error`."""
+
+    status: str
+    property_id: uuid.UUID | None = None
+    shown: dict[str, Any] = field(default_factory=dict)
+    version: int = 0
+    error: DomainError | None = None
+    warnings: list[tuple[str, str]] = field(default_factory=list)
+
+
+def upsert(agency_id: uuid.UUID, sent: Sequence[Sent], *, by: Actor) -> list[Synced]:
+    """Create or change each by its `external_id`; one that is refused spoils no other. The order is kept."""
+    with writing(agency_id) as tx:
+        unit = _Unit(tx, by)
+        held = unit.load(Property.external_id.in_([one.columns["external_id"] for one in sent]))
+        by_external = {prop.external_id: prop for prop in held}
+        seen: set[str] = set()
+        for one in sent:
+            external_id = one.columns["external_id"]
+            if external_id in seen:
+                unit.refuse(Invalid({"external_id": [TWICE]}))
+            else:
+                seen.add(external_id)
+                unit.take(one, by_external.get(external_id))
+        return unit.finish()
+
+
+def create(agency_id: uuid.UUID, sent: Sent, *, by: Actor) -> Synced:
+    """A new property; raises `Invalid`, and `Conflict` when another has its `external_id`."""
+    with writing(agency_id) as tx:
+        unit = _Unit(tx, by)
+        unit.free(sent.columns.get("external_id"), None)
+        unit.take(sent, None)
+        return _one(unit.finish())
+
+
+def change(
+    property_id: uuid.UUID, agency_id: uuid.UUID, sent: Sent, *, by: Actor, version: int | None = None
+) -> Synced:
+    """Change some columns of one; raises `Invalid`, and `Conflict` when `version` is not the present one."""
+    with writing(agency_id) as tx:
+        unit = _Unit(tx, by)
+        current = unit.load(Property.id == property_id)[0]
+        if version is not None and current.version != version:
+            raise Conflict
+        unit.free(sent.columns.get("external_id"), current.id)
+        unit.take(sent, current)
+        return _one(unit.finish())
+
+
+def _one(done: list[Synced]) -> Synced:
+    if done[0].error:
+        raise done[0].error
+    return done[0]
+
+
+class _Unit:
+    """Some properties within one unit of work: all are set, written together, then recorded one by one."""
+
+    def __init__(self, tx: UnitOfWork, by: Actor) -> None:
+        self.tx, self.by = tx, by
+        self.done: list[Synced] = []
+        self.to_record: list[tuple[Synced, Property, Callable[[], None] | None]] = []
+        users = db.session.scalars(select(User).where(User.agency_id == tx.agency_id).order_by(User.created_at)).all()
+        self.users = {user.id: user for user in users}
+        self.by_email = {user.email: user for user in users if user.active}
+        self.owner = next(user for user in users if user.role == OWNER and user.active)
+
+    def load(self, condition: Any) -> Sequence[Property]:
+        query = select(Property).where(Property.agency_id == self.tx.agency_id, condition)
+        query = query.options(joinedload(Property.agent)).execution_options(populate_existing=True)
+        return db.session.scalars(query).all()
+
+    def free(self, external_id: str | None, but: uuid.UUID | None) -> None:
+        """Raise `Conflict` when another property has this id."""
+        if external_id is None:
+            return
+        mine = (Property.agency_id == self.tx.agency_id, Property.external_id == external_id)
+        other = db.session.scalar(select(Property.id).where(*mine))
+        if other is not None and other != but:
+            raise Conflict(TAKEN)
+
+    def refuse(self, error: DomainError) -> None:
+        self.done.append(Synced("error", error=error))
+
+    def take(self, sent: Sent, current: Property | None) -> None:
+        """Set the columns of one, or refuse it."""
+        outcome = Synced("created" if current is None else "updated")
+        values = dict(sent.columns)
+        if sent.agent_email is not None or current is None:
+            values["agent_id"] = self._agent(sent.agent_email, outcome)
+        before = _values(current) if current else {**DEFAULTS, **sent.kept}
+        after = {**before, **values}
+        if errors := _errors(after, values, current):
+            self.refuse(Invalid(errors))
+            return
+        if after["accepts_offers"] and after["transaction_type"] != "sale":
+            after["accepts_offers"] = False
+            outcome.warnings.append(("/transaction_type", LINK_OFF))
+        self.done.append(outcome)
+        if current is None:
+            self._create(after, outcome)
+        else:
+            self._change(current, {k: v for k, v in after.items() if before[k] != v}, outcome)
+
+    def finish(self) -> list[Synced]:
+        """Write all, record and announce each, and show them as they now are."""
+        db.session.flush()
+        counts = self._counts()
+        key = keys.agency_key(self.tx.agency_id, "secret")
+        for outcome, prop, record in self.to_record:
+            outcome.property_id, outcome.version = prop.id, prop.version
+            outcome.shown = property_json(prop, offers_count=counts.get(prop.id, 0))
+            if record:
+                record()
+                kind = f"property.{outcome.status}"
+                self.tx.announce(kind, self.by, outcome.shown, key=key, property_id=prop.id)
+        return self.done
+
+    def _agent(self, email: str | None, outcome: Synced) -> uuid.UUID:
+        found = self.by_email.get(email.strip().lower()) if email else None
+        if email and found is None:
+            outcome.warnings.append(("/agent/email", UNKNOWN_AGENT))
+        return (found or self.owner).id
+
+    def _create(self, values: dict[str, Any], outcome: Synced) -> None:
+        at = self.tx.at
+        prop = Property(id=new_id(), agency_id=self.tx.agency_id, created_at=at, updated_at=at, **values)
+        prop.version = prop.link_version = 1
+        attributes.set_committed_value(prop, "agent", self.users[prop.agent_id])
+        db.session.add(prop)
+        self.to_record.append((outcome, prop, lambda: record_creation(self.tx, prop, self.by)))
+
+    def _change(self, prop: Property, changed: dict[str, Any], outcome: Synced) -> None:
+        if not changed:
+            outcome.status = "unchanged"
+            self.to_record.append((outcome, prop, None))
+            return
+        for name, value in changed.items():
+            setattr(prop, name, value)
+        prop.version += 1
+        prop.updated_at = self.tx.at
+        attributes.set_committed_value(prop, "agent", self.users[prop.agent_id])
+        self.to_record.append((outcome, prop, lambda: record_change(self.tx, prop, changed, self.by)))
+
+    def _counts(self) -> dict[uuid.UUID, int]:
+        old = [prop.id for outcome, prop, _ in self.to_record if outcome.status != "created"]
+        if not old:
+            return {}
+        query = select(OfferState.property_id, func.count()).where(
+            OfferState.agency_id == self.tx.agency_id, OfferState.property_id.in_(old)
+        )
+        return {row[0]: row[1] for row in db.session.execute(query.group_by(OfferState.property_id))}
+
+
+DEFAULTS: dict[str, Any] = {
+    **dict.fromkeys(CHANGEABLE),
+    "property_type": "apartment",
+    "transaction_type": "sale",
+    "availability": "available",
+    "show_exact_address": False,
+    "country": "RO",
+    "currency": "EUR",
+    "accepts_offers": False,
+    "signature_required": False,
+    "field_rules": {},
+}
+
+
+def _values(prop: Property) -> dict[str, Any]:
+    return {name: getattr(prop, name) for name in CHANGEABLE}
+
+
+def _errors(after: Mapping[str, Any], sent: Mapping[str, Any], current: Property | None) -> dict[str, list[str]]:
+    """What the columns cannot be together."""
+    found: dict[str, list[str]] = {}
+    if sent.get("accepts_offers"):
+        if after["transaction_type"] != "sale":
+            found["accepts_offers"] = [NOT_FOR_SALE]
+        elif current is not None and current.archived_at:
+            found["accepts_offers"] = [ARCHIVED]
+    opens, closes = after["offers_open_at"], after["offers_close_at"]
+    if opens and closes and opens >= closes:
+        found["offers_open_at" if "offers_close_at" not in sent else "offers_close_at"] = [WINDOW]
+    return found

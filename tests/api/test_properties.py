@@ -1,0 +1,157 @@
+"""Properties over the API: created, replaced, changed, listed, many at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask
+
+from tests.api.conftest import Crm
+from tests.factories import make_offer, make_property, make_user
+
+FULL = {
+    "title": "Apartament cu 3 camere în Mănăștur",
+    "title_en": "Three-room apartment in Mănăștur",
+    "property_type": "apartment",
+    "city": "Cluj-Napoca",
+    "usable_area_sqm": 72,
+    "rooms": 3,
+    "asking_price": "125000",
+    "currency": "EUR",
+    "accepts_offers": True,
+    "offers_close_at": "2035-12-31T18:00:00+02:00",
+}
+
+
+def test_a_crm_puts_a_property_and_reads_it_back(crm: Crm) -> None:
+    made = crm.call("PUT", "/properties/external/CRM-1", FULL)
+    assert made.status_code == 201, made.text
+    shown = made.json
+    assert shown["external_id"] == "CRM-1" and shown["asking_price"] == "125000.00"
+    assert shown["offers_close_at"] == "2035-12-31T16:00:00.000000Z" and "/o/" in shown["offer_url"]
+    assert shown["agent"]["email"] == crm.owner.email and shown["warnings"] == []
+    read = crm.get(f"/properties/{shown['id']}")
+    assert read.status_code == 200 and read.headers["ETag"] == made.headers["ETag"] == '"1"'
+    assert read.json == {k: v for k, v in shown.items() if k != "warnings"}
+
+
+def test_what_was_read_can_be_written_back_and_changes_nothing(crm: Crm) -> None:
+    made = crm.call("PUT", "/properties/external/CRM-1", FULL)
+    again = crm.call("PUT", "/properties/external/CRM-1", crm.get(f"/properties/{made.json['id']}").json)
+    assert again.status_code == 200 and again.headers["ETag"] == '"1"', again.text
+    assert len(crm.get("/events").json["data"]) == 1
+
+
+def test_a_put_replaces_but_what_is_left_out_of_offering_stays(crm: Crm) -> None:
+    crm.call("PUT", "/properties/external/CRM-1", FULL)
+    shown = crm.put("CRM-1", title="Altfel").json
+    assert shown["accepts_offers"] and shown["offers_close_at"] == "2035-12-31T16:00:00.000000Z"
+    assert shown["rooms"] is None and shown["asking_price"] is None
+    off = crm.put("CRM-1", accepts_offers=False, offers_close_at=None).json
+    assert off["offer_url"] is None and off["offers_close_at"] is None
+
+
+def test_a_patch_changes_only_what_it_names(crm: Crm) -> None:
+    prop = crm.call("PUT", "/properties/external/CRM-1", FULL).json
+    where = f"/properties/{prop['id']}"
+    changed = crm.call("PATCH", where, {"rooms": 4, "asking_price": None})
+    assert changed.status_code == 200 and changed.headers["ETag"] == '"2"'
+    assert changed.json["rooms"] == 4 and changed.json["asking_price"] is None
+    assert changed.json["usable_area_sqm"] == 72 and changed.json["accepts_offers"]
+    assert crm.call("PATCH", where, {"title": None}).status_code == 422
+
+
+def test_a_stale_version_is_refused(crm: Crm) -> None:
+    prop = crm.put("CRM-1").json
+    where = f"/properties/{prop['id']}"
+    assert crm.call("PATCH", where, {"rooms": 4}, If_Match='"1"').status_code == 200
+    stale = crm.call("PATCH", where, {"rooms": 5}, If_Match='"1"')
+    assert stale.status_code == 412 and stale.json["type"].endswith("/docs/errors/stale")
+    assert crm.call("PATCH", where, {"rooms": 5}, If_Match="*").status_code == 200
+
+
+def test_an_agent_nobody_knows_falls_to_the_owner_with_a_warning(crm: Crm) -> None:
+    agent = make_user(crm.owner.agency_id)
+    known = crm.put("CRM-1", agent={"email": agent.email.upper()}).json
+    assert known["agent"]["email"] == agent.email and known["warnings"] == []
+    unknown = crm.put("CRM-2", agent={"email": "nimeni@agentie.example"}).json
+    assert unknown["agent"]["email"] == crm.owner.email
+    assert unknown["warnings"][0]["pointer"] == "/agent/email"
+    assert crm.put("CRM-1").json["agent"]["email"] == agent.email, "left out, it stays"
+
+
+def test_only_what_is_for_sale_takes_offers(crm: Crm) -> None:
+    refused = crm.put("CRM-1", transaction_type="rent", accepts_offers=True)
+    assert refused.status_code == 422 and refused.json["errors"][0]["pointer"] == "/accepts_offers"
+    crm.put("CRM-1", accepts_offers=True)
+    rented = crm.put("CRM-1", transaction_type="rent").json
+    assert rented["accepts_offers"] is False and rented["warnings"]
+
+
+def test_bulk_answers_one_by_one_and_one_bad_item_spoils_no_other(crm: Crm) -> None:
+    crm.put("CRM-2", title="Casă")
+    items: list[Any] = [
+        {"external_id": "CRM-1", **FULL},
+        {"external_id": "CRM-2", "title": "Casă"},
+        {"external_id": "CRM-3", "title": "Casă", "rooms": "trei"},
+        {"external_id": "CRM-1", "title": "Iar"},
+        {"title": "fără id"},
+        17,
+        {"external_id": "CRM-4", "title": "Teren", "transaction_type": "rent", "accepts_offers": True},
+        {"external_id": "CRM-2b", "title": "Casă"},
+    ]
+    answer = crm.call("POST", "/properties/bulk", {"data": items})
+    assert answer.status_code == 200, answer.text
+    results = answer.json["data"]
+    assert [r["status"] for r in results] == [
+        "created", "unchanged", "error", "error", "error", "error", "error", "created"
+    ]  # fmt: skip
+    assert results[2]["error"]["errors"][0]["pointer"] == "/rooms"
+    assert results[0]["property"]["offer_url"] and results[3]["external_id"] == "CRM-1"
+    assert len(crm.get("/properties").json["data"]) == 3
+    assert crm.call("POST", "/properties/bulk", {"data": [{}] * 101}).status_code == 422
+
+
+def test_a_new_link_stops_the_old_one(crm: Crm) -> None:
+    prop = crm.put("CRM-1", accepts_offers=True).json
+    turned = crm.call("POST", f"/properties/{prop['id']}/link")
+    assert turned.status_code == 200 and turned.json["offer_url"] != prop["offer_url"]
+    client = crm.app.test_client()
+    assert client.get(prop["offer_url"].removeprefix("http://localhost")).status_code == 410
+    assert client.get(turned.json["offer_url"].removeprefix("http://localhost")).status_code == 200
+
+
+def test_the_list_is_paged_stably_while_rows_arrive(crm: Crm) -> None:
+    for n in range(7):
+        crm.put(f"CRM-{n}", title=f"Casa {n}")
+    first = crm.get("/properties?limit=3")
+    assert [p["external_id"] for p in first.json["data"]] == ["CRM-6", "CRM-5", "CRM-4"]
+    assert first.json["has_more"] and f"cursor={first.json['next_cursor']}" in first.headers["Link"]
+    crm.put("CRM-new")
+    second = crm.get(f"/properties?limit=3&cursor={first.json['next_cursor']}").json
+    assert [p["external_id"] for p in second["data"]] == ["CRM-3", "CRM-2", "CRM-1"]
+    third = crm.get(f"/properties?limit=3&cursor={second['next_cursor']}").json
+    assert [p["external_id"] for p in third["data"]] == ["CRM-0"] and third["next_cursor"] is None
+    other = crm.get(f"/properties?limit=3&q=casa&cursor={first.json['next_cursor']}")
+    assert other.status_code == 422 and other.json["errors"][0]["parameter"] == "cursor"
+
+
+def test_the_list_is_filtered(crm: Crm) -> None:
+    crm.put("CRM-1", title="Vilă", city="Sibiu", accepts_offers=True)
+    last = crm.put("CRM-2", title="Garsonieră").json
+    found = {
+        query: [p["external_id"] for p in crm.get(f"/properties?{query}").json["data"]]
+        for query in ("accepts_offers=true", "external_id=CRM-2", "q=sibiu+vila", "q=sibiu+vilă", "archived=true")
+    }
+    assert found["accepts_offers=true"] == ["CRM-1"] and found["external_id=CRM-2"] == ["CRM-2"]
+    assert found["q=sibiu+vilă"] == ["CRM-1"] and found["archived=true"] == []
+    since = crm.get(f"/properties?updated_since={last['updated_at']}").json["data"]
+    assert [p["external_id"] for p in since] == ["CRM-2"]
+
+
+def test_offers_are_counted(app: Flask, crm: Crm) -> None:
+    prop = make_property(crm.owner.agency_id, crm.owner.id, external_id="CRM-1")
+    make_offer(prop)
+    assert crm.get(f"/properties/{prop.id}").json["offers_count"] == 1
+    assert crm.put("CRM-1", accepts_offers=True, title="Nou").json["offers_count"] == 1
+    assert crm.get("/events").json["data"][-1]["data"]["offers_count"] == 1
