@@ -68,6 +68,13 @@ LABELS: dict[str, dict[str, Any]] = {
         "api": lazy_gettext("CRM"),
     },
     "signature": {"drawn": lazy_gettext("Drawn signature"), "typed": lazy_gettext("Typed signature")},
+    "purpose": {
+        "seller": lazy_gettext("Report to the seller"),
+        "agency": lazy_gettext("Work inside the agency"),
+        "accounting": lazy_gettext("Accounting"),
+        "person": lazy_gettext("A person asked for their data"),
+        "other": lazy_gettext("Something else"),
+    },
     "role": {"owner": lazy_gettext("Administrator"), "agent": lazy_gettext("Agent")},
     "bidder_type": {"person": lazy_gettext("A person"), "company": lazy_gettext("A company")},
     "delivery": {
@@ -265,6 +272,7 @@ def register_presentation(app: Flask) -> None:
         iso=lambda moment: moment.isoformat(),
         days=days,
         capped=capped,
+        pair=lambda value, kind: (value, label(kind, value)),
         phone=show_phone,
     )
     app.jinja_env.globals.update(

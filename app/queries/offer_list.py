@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
 from typing import Any
@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Row, ScalarSelect, func, literal, select
 from app.access import Person, offers_of
 from app.extensions import db
 from app.keys import unwrap_offer_key
-from app.models import Offer, OfferBody, OfferKey, OfferState, Property
+from app.models import Event, Offer, OfferBody, OfferKey, OfferState, Property
 from app.models.offer import STATUSES
 from app.money import Money
 from app.offer_document import Document, decode
@@ -194,6 +194,19 @@ def count_offers(by: Person, chosen: OfferFilter) -> int:
         return scan(by, chosen, search, Order(chosen.sort), None, backward=False, limit=0).counts[chosen.status or ""]
     query = select(func.count()).select_from(OfferState).where(*visible(by, chosen, search))
     return db.session.scalar(query) or 0
+
+
+def count_since(by: Person, chosen: OfferFilter, seen: int) -> int:
+    """How many offers of a filter came in after the agency's event number `seen`; past `COUNTED` it stops counting."""
+    search = read_search(by.agency_id, chosen.q)
+    sent = (Event.agency_id == by.agency_id, Event.seq > seen, Event.type == "offer.created")
+    ids = db.session.scalars(select(Event.offer_id).where(*sent).order_by(Event.seq.desc()).limit(COUNTED + 1)).all()
+    since = replace(search, conditions=[*search.conditions, OfferState.offer_id.in_(ids)])
+    if not ids:
+        return 0
+    if search.names:
+        return scan(by, chosen, since, Order(chosen.sort), None, backward=False, limit=0).counts[chosen.status or ""]
+    return db.session.scalar(select(func.count()).select_from(OfferState).where(*visible(by, chosen, since))) or 0
 
 
 def _count(by: Person, chosen: OfferFilter, search: Search) -> dict[str, int]:

@@ -66,6 +66,11 @@ def property_choices(by: Person) -> list[tuple[uuid.UUID, str]]:
     return [(row[0], row[1]) for row in db.session.execute(query)]
 
 
+def property_title(by: Person, property_id: uuid.UUID) -> str | None:
+    """The title of one property, where the person may see it."""
+    return db.session.scalar(properties_of(by).with_only_columns(Property.title).where(Property.id == property_id))
+
+
 def agent_choices(by: Person) -> list[tuple[uuid.UUID, str]]:
     """The people of the agency who may be responsible for a property."""
     query = select(User.id, User.full_name).where(User.agency_id == by.agency_id, User.active).order_by(User.full_name)

@@ -5,14 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import json
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
+import openpyxl
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from openpyxl.utils.escape import unescape
 from sqlalchemy import select
 
 from app.extensions import db
-from app.models import Access, LedgerEntry, Property, User
+from app.models import Access, LedgerEntry, Offer, Property, User
 from app.offer_document import Bidder
 from app.services.exports import harmless
 from tests.factories import login, make_agency, make_draft, make_offer, make_property, make_user
@@ -77,7 +81,8 @@ def test_filters_hold_and_the_export_is_written_down(client: FlaskClient, owner:
     wanted = make_offer(prop, make_draft(financing="credit"))
     login(client, owner)
     assert wanted and len(rows(client, f"?financing=credit&property_id={prop.id}")) == 1
-    assert recorded() == [{"rows": 1, "filter": {"financing": "credit", "property_id": str(prop.id)}}]
+    filter_ = {"financing": "credit", "property_id": str(prop.id)}
+    assert recorded() == [{"rows": 1, "filter": filter_, "form": "csv", "purpose": "unstated"}]
     assert db.session.scalars(select(Access.kind)).all() == ["exported"]
 
 
@@ -103,3 +108,45 @@ def test_head_and_prefetch_take_nothing_and_record_nothing(client: FlaskClient, 
     client.head("/app/offers.csv")
     assert not client.get("/app/offers.csv", headers={"Sec-Purpose": "prefetch"}).data
     assert recorded() == []
+
+
+def test_machines_get_the_names_and_values_of_the_api(client: FlaskClient, owner: User, prop: Property) -> None:
+    make_offer(prop, make_draft(message="=1+1"))
+    login(client, owner)
+    for language in ("ro", "en"):
+        response = client.get(f"/{language}/app/offers.csv?columns=machine&purpose=accounting")
+        (row,) = csv.DictReader(io.StringIO(response.data.decode(), newline=""))
+        assert row["amount"] == "118500.00" and row["status"] == "new" and row["signed"] == "false"
+        assert row["submitted_at"].endswith("Z") and row["phone"] == "+40722000111" and row["message"] == "'=1+1"
+        assert row["property_title"] == prop.title and row["payment_term_days"] == "30"
+    assert recorded()[-1] == {"rows": 1, "filter": {}, "form": "csv-machine", "purpose": "accounting"}
+
+
+def test_the_workbook_has_real_numbers_and_dates_and_no_formulas(
+    client: FlaskClient, owner: User, prop: Property
+) -> None:
+    bidder = Bidder('=HYPERLINK("x")', "ana@client.example", "+40722000111", "company", "A & <B> _x0041_\x07", "-1")
+    offer = make_offer(prop, make_draft(bidder=bidder, valid_until=date(2030, 5, 17), message="ș\nț \U0001f3e0"))
+    make_offer(prop)
+    login(client, owner)
+    response = client.get("/app/offers.xlsx?sort=submitted_at")
+    assert response.mimetype.endswith("spreadsheetml.sheet") and ".xlsx" in response.headers["Content-Disposition"]
+    sheet = openpyxl.load_workbook(io.BytesIO(response.data)).active
+    head, first, second = sheet.iter_rows()
+    row = {title.value: cell for title, cell in zip(head, first, strict=True)}
+    assert row["Sumă"].value == 118_500 and row["Sumă"].number_format == "#,##0.00"
+    assert abs(row["% din prețul cerut"].value - 0.948) < 1e-9
+    assert row["Valabilă până la"].value == datetime(2030, 5, 17) and row["Valabilă până la"].is_date
+    at = db.session.get_one(Offer, offer).submitted_at.astimezone(ZoneInfo("Europe/Bucharest")).replace(tzinfo=None)
+    assert abs((row["Trimisă"].value - at).total_seconds()) < 2
+    assert row["Nume complet"].value == '=HYPERLINK("x")' and row["Nume complet"].data_type == "s"
+    assert unescape(row["Firmă"].value) == "A & <B> _x0041_" and row["Mesaj"].value == "ș\nț \U0001f3e0"
+    assert len(second) == len(head) and sheet.freeze_panes == "A2"
+    assert recorded()[-1] == {"rows": 2, "filter": {"sort": "submitted_at"}, "form": "xlsx", "purpose": "unstated"}
+
+
+def test_what_was_searched_for_is_not_written_down(client: FlaskClient, owner: User, prop: Property) -> None:
+    make_offer(prop)
+    login(client, owner)
+    assert len(rows(client, "?q=turcanu&email=andrei.turcanu@client.example")) == 1
+    assert recorded()[-1]["filter"] == {"q": "…", "email": "…"}

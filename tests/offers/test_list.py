@@ -65,7 +65,7 @@ def test_property_and_financing_filter_what_is_counted_too(client: FlaskClient, 
     login(client, owner)
     page = client.get(f"/app/offers?property_id={other.id}&financing=credit").get_data(as_text=True)
     assert links(page) == [str(wanted)] and counts(page)[0] == 1
-    assert f"offers.csv?property_id={other.id}&amp;financing=credit" in page
+    assert 'action="/app/offers.csv"' in page and f'name="property_id" value="{other.id}"' in page
 
 
 def test_nonsense_in_the_address_is_left_out(client: FlaskClient, owner: User, prop: Property) -> None:
@@ -136,3 +136,100 @@ def _actor(user: User):  # type: ignore[no-untyped-def]
     from app.ledger import Actor
 
     return Actor("user", user.id)
+
+
+def get(client: FlaskClient, url: str, **headers: str) -> str:
+    return client.get(url, headers=headers).get_data(as_text=True)
+
+
+def test_the_heads_sort_and_say_so(client: FlaskClient, owner: User, prop: Property) -> None:
+    low, high = make_offer(prop, make_draft(amount=Money(1_000_00, "EUR"))), make_offer(prop)
+    login(client, owner)
+    page = get(client, "/app/offers")
+    assert '<th role="columnheader" scope="col" aria-sort="descending"><a class="sort" id="sort-submitted_at"' in page
+    url = re.search(r'id="sort-amount" href="([^"]+)"', page)
+    assert url and links(get(client, url[1])) == [str(high), str(low)]
+    url = re.search(r'id="sort-amount" href="([^"]+)"', get(client, url[1]))
+    assert url and links(get(client, url[1].replace("&amp;", "&"))) == [str(low), str(high)]
+
+
+def test_each_filter_is_a_chip_that_takes_it_away(client: FlaskClient, owner: User, prop: Property) -> None:
+    make_offer(prop)
+    login(client, owner)
+    query = f"property_id={prop.id}&min_amount=100.000&submitted_after=2026-01-02&signed=false&status=new&max_term=90"
+    page = get(client, f"/app/offers?{query}")
+    for words in ("100.000 EUR", "2 ianuarie 2026", "90 de zile", "EUR", "Nu"):
+        assert words.replace(" ", "\u00a0") in page or words in page, words
+    chip = re.search(r'id="chip-min_amount"\s+href="([^"]+)"', page)
+    assert chip and "min_amount" not in chip[1] and "max_term=90" in chip[1] and "status=new" in chip[1]
+    chip = re.search(r'id="chip-currency"\s+href="([^"]+)"', page)
+    assert chip and "amount" not in chip[1], "without its currency no amount is compared"
+
+
+def test_the_rows_of_a_fragment_are_those_of_the_page(client: FlaskClient, owner: User, prop: Property) -> None:
+    for days in (10, 20, 30, 40):
+        make_offer(prop, make_draft(payment_term_days=days, financing="cash" if days < 30 else "credit"))
+    login(client, owner)
+    for query in ("", "financing=cash", "q=andrei&sort=payment_term_days", "min_term=20", "status=accepted", "q=zzz"):
+        page = get(client, f"/app/offers?{query}")
+        rows = {**HTMX, "HX-Target": "div#offer-results"}
+        whole, part = client.get(f"/app/offers?{query}", headers=HTMX), client.get(f"/app/offers?{query}", headers=rows)
+        assert links(page) == links(whole.get_data(as_text=True)) == links(part.get_data(as_text=True)), query
+        assert counts(page) == counts(part.get_data(as_text=True)), query
+        assert 'id="filter"' in whole.get_data(as_text=True) and 'id="filter"' not in part.get_data(as_text=True)
+
+
+def test_the_address_says_what_is_shown_and_typing_on_is_one_step_back(client: FlaskClient, owner: User) -> None:
+    login(client, owner)
+    rows = {**HTMX, "HX-Target": "div#offer-results"}
+
+    def told(query: str, current: str) -> tuple[str | None, str | None]:
+        here = {"HX-Current-URL": f"http://localhost/app/offers{current}"}
+        headers = client.get(f"/app/offers?{query}", headers={**rows, **here}).headers
+        return headers.get("HX-Push-Url"), headers.get("HX-Replace-Url")
+
+    assert told("q=pop&status=&financing=", "") == ("/app/offers?q=pop", None)
+    assert told("q=popescu&status=&financing=", "?q=pop") == (None, "/app/offers?q=popescu")
+    assert told("q=popescu&financing=cash", "?q=popescu") == ("/app/offers?q=popescu&financing=cash", None)
+    assert told("min_amount=x", "") == (None, "/app/offers?min_amount=x")
+    plain = client.get("/app/offers?q=pop&status=&financing=")
+    assert plain.status_code == 303 and plain.location == "/app/offers?q=pop"
+
+
+def test_what_cannot_be_read_is_said_and_exports_nothing(client: FlaskClient, owner: User, prop: Property) -> None:
+    make_offer(prop)
+    login(client, owner)
+    for query in ("min_amount=x", "property_id=1", "submitted_after=ieri", "signed=poate", "sort=name", "min_term=-1"):
+        page = get(client, f"/app/offers?{query}")
+        assert "nu a putut fi citită" in page, query
+        for file in ("csv", "xlsx"):
+            assert client.get(f"/app/offers.{file}?{query}").status_code == 422, query
+
+
+def test_offers_that_come_in_are_counted_not_shown(client: FlaskClient, owner: User, prop: Property) -> None:
+    make_offer(prop)
+    login(client, owner)
+
+    def news(page: str) -> str:
+        found = re.search(r'hx-get="(/app/offers/news[^"]+)"', page)
+        assert found
+        return found[1].replace("&amp;", "&")
+
+    page, cash = get(client, "/app/offers"), get(client, "/app/offers?financing=cash&q=andrei")
+    assert client.get(news(page), headers=HTMX).status_code == 204
+    make_offer(prop, make_draft(financing="credit"))
+    bar = get(client, news(page), **HTMX)
+    assert "Arată 1 ofertă nouă" in bar and 'data-count="1"' in bar and client.get(news(bar)).status_code == 204
+    assert "Arată" not in get(client, news(cash), **HTMX)
+    for _ in range(2):
+        make_offer(prop)
+    assert "Arată 3 oferte noi" in get(client, news(bar), **HTMX)
+    assert "Arată 2 oferte noi" in get(client, news(cash), **HTMX)
+    assert client.get("/app/offers/news?seen=x&at=-1", headers=HTMX).status_code == 200
+
+
+def test_news_of_another_agency_or_agent_is_no_news(client: FlaskClient, owner: User, prop: Property) -> None:
+    agent = make_user(owner.agency_id)
+    login(client, agent)
+    make_offer(prop)
+    assert "Arată" not in get(client, "/app/offers/news?seen=0&at=0", **HTMX)

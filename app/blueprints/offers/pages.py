@@ -2,51 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from urllib.parse import quote
 
-from flask import url_for
 from flask_babel import gettext as _
 
 from app.access import Person
 from app.blueprints.offers.forms import NoteForm
 from app.language import language
 from app.models import Property
-from app.models.offer import STATUSES
 from app.money import Money
 from app.offer_document import Document
 from app.offer_sections import Section, sections
-from app.presentation import label, show_percent
-from app.queries.offer_filter import OfferFilter
+from app.presentation import show_percent
 from app.queries.offers import OpenedOffer
 from app.queries.timeline import chain_of, mails_owed, notes_of, offer_steps
-
-
-@dataclass(frozen=True, slots=True)
-class Tab:
-    """One status as a link, with how many it shows."""
-
-    text: str
-    count: int
-    url: str
-    current: bool
-
-
-def with_filter(chosen: OfferFilter, **place: object) -> str:
-    """The list's address with this filter, at `after` or `before`."""
-    values: dict[str, Any] = {**chosen.named(), **{name: str(value) for name, value in place.items()}}
-    return url_for("offers.index", **values)
-
-
-def status_tabs(chosen: OfferFilter, counts: dict[str, int]) -> list[Tab]:
-    others: dict[str, Any] = {name: value for name, value in chosen.named().items() if name != "status"}
-    tabs = [Tab(_("All"), counts[""], url_for("offers.index", **others), chosen.status is None)]
-    for status in STATUSES:
-        url = url_for("offers.index", status=status, **others)
-        tabs.append(Tab(label("status", status), counts[status], url, chosen.status == status))
-    return tabs
 
 
 def offer_page(

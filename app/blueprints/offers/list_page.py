@@ -1,0 +1,186 @@
+"""What stands around the rows of the list: tabs with counters, what is filtered by, choices, heads that sort."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from flask import request, url_for
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
+
+from app.access import Person
+from app.models.offer import FINANCING, SOURCES, STATUSES
+from app.models.property import CURRENCIES
+from app.money import Money
+from app.presentation import COUNTED, days, filter_label, label, show_date, show_money
+from app.queries.offer_filter import MAIN_CURRENCY, Errors, Moment, OfferFilter, read_filter
+from app.queries.offer_list import OfferPage
+from app.queries.offer_order import DEFAULT_SORT, WITHIN_ONE_CURRENCY
+from app.queries.property_list import agent_choices, property_choices, property_title
+from app.services.exports import PURPOSES
+
+# Where each letter would otherwise be a page of its own to go back through.
+TYPED = {"q", "min_amount", "max_amount", "min_term", "max_term"}
+ORDERS = {
+    "-submitted_at": _l("Newest first"),
+    "submitted_at": _l("Oldest first"),
+    "-amount": _l("Highest amount first"),
+    "amount": _l("Lowest amount first"),
+    "payment_term_days": _l("Shortest payment term first"),
+    "-payment_term_days": _l("Longest payment term first"),
+    "financing": _l("By financing"),
+    "valid_until": _l("Soonest to expire first"),
+    "status": _l("By status"),
+    "property": _l("By property"),
+    "-updated_at": _l("Last changed first"),
+}
+# Columns of the table, by what sorts them, and which way they run first.
+HEADS = {"property": "", "amount": "-", "financing": "", "status": "", "submitted_at": "-"}
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """One status as a link, with how many it shows."""
+
+    text: str
+    count: int
+    url: str
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """One thing that is filtered by, and the way to the list without it."""
+
+    name: str
+    label: str
+    value: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A column's head: where it leads, and `ascending` or `descending` while it sorts."""
+
+    url: str
+    sorted: str
+
+
+def address(chosen: OfferFilter, **place: object) -> str:
+    """The list's address with this filter, at `after` or `before`."""
+    values: dict[str, Any] = {**chosen.named(), **{name: str(value) for name, value in place.items() if value}}
+    return url_for("offers.index", **values)
+
+
+def read_address(by: Person, args: Mapping[str, str]) -> tuple[OfferFilter, Errors]:
+    """The filter of a query string; amounts are in euros unless it says otherwise."""
+    return read_filter(args, by.agency.zone, default_currency=MAIN_CURRENCY)
+
+
+def results(by: Person, chosen: OfferFilter, shown: OfferPage, errors: Errors) -> dict[str, Any]:
+    """What changes whenever the filter does."""
+    return {
+        "chosen": chosen,
+        "shown": shown,
+        "errors": errors,
+        "purposes": PURPOSES,
+        "tabs": _tabs(chosen, shown.counts),
+        "chips": _chips(by, chosen),
+        "heads": {name: _head(chosen, name, first) for name, first in HEADS.items()},
+        "newer_url": address(chosen, before=shown.newer) if shown.newer else None,
+        "older_url": address(chosen, after=shown.older) if shown.older else None,
+        "total": shown.counts[chosen.status or ""],
+        "said": said,
+        **news(chosen, by.agency.event_seq, by.agency.event_seq, 0),
+    }
+
+
+def news(chosen: OfferFilter, seen: int, at: int, new: int) -> dict[str, Any]:
+    """The bar of what came in after event number `seen`, as known `at` a later one: how many, where to, when to ask."""
+    values: dict[str, Any] = {**chosen.without("sort").named(), "seen": seen, "at": at}
+    return {"new": new, "news_url": url_for("offers.news", **values), "fresh_url": address(chosen.without("sort"))}
+
+
+def choices(by: Person) -> dict[str, Any]:
+    """What the filter's form offers to choose from."""
+    return {
+        "properties": property_choices(by),
+        "agents": agent_choices(by) if by.is_owner or by.agency.colleagues_read else [],
+        "orders": ORDERS,
+        "statuses": STATUSES,
+        "sources": SOURCES,
+        "financing": FINANCING,
+        "currencies": CURRENCIES,
+        "default_sort": DEFAULT_SORT,
+    }
+
+
+def _tabs(chosen: OfferFilter, counts: dict[str, int]) -> list[Tab]:
+    tabs = [Tab(_("All"), counts[""], address(chosen.without("status")), chosen.status is None)]
+    for status in STATUSES:
+        values = {**chosen.without("status").named(), "status": status}
+        url = url_for("offers.index", **values)  # type: ignore[arg-type]
+        tabs.append(Tab(label("status", status), counts[status], url, chosen.status == status))
+    return tabs
+
+
+def _head(chosen: OfferFilter, name: str, first: str) -> Head:
+    now = {name: "ascending", f"-{name}": "descending"}.get(chosen.sort, "")
+    turned = {"ascending": f"-{name}", "descending": name}.get(now, f"{first}{name}")
+    values = {**chosen.named(), "sort": turned}
+    return Head(url_for("offers.index", **values), now)  # type: ignore[arg-type]
+
+
+def _chips(by: Person, chosen: OfferFilter) -> list[Chip]:
+    return [
+        Chip(name, filter_label(name), _value(by, chosen, name, text), address(chosen.without(*_with(name, chosen))))
+        for name, text in chosen.named().items()
+        if name not in {"sort", "status"}
+    ]
+
+
+def _with(name: str, chosen: OfferFilter) -> tuple[str, ...]:
+    """What goes when this goes: without its currency no amount is compared."""
+    if name != "currency":
+        return (name,)
+    return (name, "min_amount", "max_amount", *(["sort"] if chosen.sort in WITHIN_ONE_CURRENCY else []))
+
+
+def _value(by: Person, chosen: OfferFilter, name: str, text: str) -> str:
+    value = getattr(chosen, name)
+    if name == "property_id":
+        return property_title(by, value) or _("unknown")
+    if name == "agent":
+        return next((who for id_, who in agent_choices(by) if str(id_) == text), text)
+    if name in {"min_amount", "max_amount"}:
+        return show_money(Money(value, chosen.currency or ""))
+    if name in {"min_term", "max_term"}:
+        return days(value)
+    if name in {"financing", "source"}:
+        return label("financing_short" if name == "financing" else name, text)
+    if isinstance(value, bool):
+        return str(_("Yes") if value else _("No"))
+    if isinstance(value, Moment) and len(text) == len("2026-11-23"):
+        return show_date(date.fromisoformat(text))
+    return text
+
+
+def replaces_history(by: Person, chosen: OfferFilter) -> bool:
+    """Whether this is the same search typed on: Back then leads to before it, not letter by letter through it."""
+    before = parse_qs(urlsplit(request.headers.get("HX-Current-URL", "")).query)
+    earlier, _errors = read_address(by, {name: values[0] for name, values in before.items()})
+    was, now = earlier.named(), chosen.named()
+    changed = {name for name in {*was, *now} if was.get(name) != now.get(name)}
+    return changed <= {*TYPED, "currency"} and changed <= set(was) & set(now)
+
+
+def said(total: int) -> str:
+    """How many offers are shown, in words, for those who hear the page."""
+    if total > COUNTED:
+        return str(_("More than %(num)d offers", num=COUNTED))
+    return str(ngettext("%(num)d offer", "%(num)d offers", total)) if total else str(_("No offers"))

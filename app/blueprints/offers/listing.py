@@ -1,0 +1,101 @@
+"""The list of offers: the page and its live parts, what is new meanwhile, and the files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from flask import Response, redirect, request, stream_with_context, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response as AnyResponse
+
+from app.access import Guard, person, policy
+from app.blueprints.offers import list_page
+from app.blueprints.offers.routes import offers, today
+from app.errors import Invalid
+from app.fragments import page
+from app.htmx import is_full_view, wants_block
+from app.queries import offer_list
+from app.queries.offer_list import OfferLine
+from app.services import exports
+
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+@offers.get("/app/offers")
+@policy(Guard.SIGNED_IN, limit="600/minute")
+def index() -> AnyResponse:
+    """The list; its address holds filter and place, and nothing that was left empty."""
+    by, live = person(), wants_block()
+    if not live and "" in request.args.values():
+        return redirect(url_for("offers.index", **_given()), 303)
+    chosen, errors = list_page.read_address(by, request.args)
+    after, before = (offer_list.Cursor.read(request.args.get(name), chosen.sort) for name in ("after", "before"))
+    shown = offer_list.list_offers(by, chosen, after=after, before=before)
+    context = list_page.results(by, chosen, shown, errors) | {"today": today()}
+    rows_only = request.headers.get("HX-Target", "").endswith("#offer-results")
+    if not (live and rows_only):
+        context |= list_page.choices(by)
+    response = page("offers/index.html", "offer_results" if rows_only else "offer_list", **context)
+    if live:
+        kind = "HX-Replace-Url" if rows_only and list_page.replaces_history(by, chosen) else "HX-Push-Url"
+        response.headers[kind] = (
+            url_for("offers.index", **_given()) if errors else list_page.address(chosen, after=after, before=before)
+        )
+    return response
+
+
+@offers.get("/app/offers/news")
+@policy(Guard.SIGNED_IN, limit="600/minute")
+def news() -> Response:
+    """How many offers of the filter came in after event number `seen`; nothing when nothing happened since `at`."""
+    by = person()
+    seen, at = (_number(request.args.get(name, "")) for name in ("seen", "at"))
+    if at >= by.agency.event_seq:
+        return Response(status=204)
+    chosen, _errors = list_page.read_address(by, request.args)
+    new = offer_list.count_since(by, chosen, seen)
+    return page("offers/_news.html", **list_page.news(chosen, seen, by.agency.event_seq, new))
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdecimal() and len(text) < 19 else 0
+
+
+def _given() -> dict[str, Any]:
+    """What the address says, without what it leaves empty."""
+    return {name: value for name, value in request.args.items() if value}
+
+
+@offers.get("/app/offers.csv")
+@policy(Guard.SIGNED_IN, limit="20/minute", records="who took out which offers, before the first row leaves")
+def export_csv() -> Response:
+    """The offers of a filter as a file; with `columns=machine` under the names of the API."""
+    zone = person().agency.zone
+    if request.args.get("columns") == "machine":
+        return _file("csv-machine", "csv", "text/csv; charset=utf-8", exports.machine_csv)
+    return _file("csv", "csv", "text/csv; charset=utf-8", lambda rows: exports.offers_csv(rows, zone))
+
+
+@offers.get("/app/offers.xlsx")
+@policy(Guard.SIGNED_IN, limit="20/minute", records="who took out which offers, before the first row leaves")
+def export_xlsx() -> Response:
+    """The offers of a filter as a workbook, with real numbers and dates."""
+    zone = person().agency.zone
+    return _file("xlsx", "xlsx", XLSX, lambda rows: exports.offers_xlsx(rows, zone))
+
+
+def _file(
+    form: str, ending: str, kind: str, write: Callable[[Iterator[OfferLine]], Iterator[str] | Iterator[bytes]]
+) -> Response:
+    """A file of what the filter shows. HEAD and prefetches take nothing, and record nothing."""
+    by = person()
+    chosen, errors = list_page.read_address(by, request.args)
+    if errors:
+        raise Invalid(errors)  # rather no file than one of more offers than were asked for
+    file: Any = iter(())
+    if is_full_view():
+        exports.record_export(chosen, by=by, form=form, purpose=request.args.get("purpose", ""))
+        file = stream_with_context(write(offer_list.all_offers(by, chosen)))
+    headers = {"Content-Disposition": f'attachment; filename="{_("offers")}-{today().isoformat()}.{ending}"'}
+    return Response(file, content_type=kind, headers=headers)

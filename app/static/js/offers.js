@@ -1,0 +1,36 @@
+/* The list of offers: results said aloud politely, and what is new meanwhile, asked for only while somebody looks. */
+(function () {
+  "use strict";
+  var EVERY = 5000;
+  var title = document.title;
+
+  document.addEventListener("htmx:after:swap", function () {
+    var results = document.getElementById("offer-results");
+    var place = document.getElementById("offers-said");
+    if (results && place && place.textContent !== results.dataset.said) { place.textContent = results.dataset.said; }
+    count();
+  });
+
+  /* The title counts what is new, as the bar does. */
+  function count() {
+    var bar = document.getElementById("new-offers");
+    var number = bar && bar.dataset.count;
+    document.title = number ? "(" + number + ") " + title : title;
+  }
+
+  function ask() {
+    var bar = document.getElementById("new-offers");
+    if (bar && window.htmx) { window.htmx.trigger(bar, "ask"); }
+  }
+  var clock = null;
+  function look() {
+    window.clearInterval(clock);
+    clock = null;
+    if (document.visibilityState === "visible") { clock = window.setInterval(ask, EVERY); }
+  }
+  document.addEventListener("visibilitychange", function () {
+    if (document.visibilityState === "visible") { ask(); }
+    look();
+  });
+  look();
+})();
