@@ -24,7 +24,7 @@ from app.api_access import KeyHolder, let_in
 from app.errors import NotFound
 from app.extensions import db
 from app.ledger import Actor
-from app.models import Agency, Offer, OfferState, Property, User
+from app.models import Agency, Offer, OfferState, Property, SavedView, User
 from app.ratelimits import hit, keyed
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -252,3 +252,12 @@ def get_offer(by: Asker, offer_id: uuid.UUID, *, write: bool = False) -> tuple[O
     if found is None:
         raise NotFound
     return found[0], found[1]
+
+
+def get_saved_view(by: Person, view_id: uuid.UUID) -> SavedView:
+    """One's own saved view, or 404: a colleague's does not exist."""
+    query = select(SavedView).where(SavedView.agency_id == by.agency_id, SavedView.user_id == by.user.id)
+    found = db.session.scalar(query.where(SavedView.id == view_id))
+    if found is None:
+        raise NotFound
+    return found

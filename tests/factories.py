@@ -10,9 +10,10 @@ from typing import Any
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from app.access import Person
 from app.extensions import db
 from app.ledger import BIDDER, SYSTEM
-from app.models import Property, User
+from app.models import Agency, Property, User
 from app.money import Money
 from app.offer_document import Bidder, Draft
 from app.services import accounts, properties
@@ -32,6 +33,11 @@ def make_user(agency_id: uuid.UUID, role: str = "agent", **values: Any) -> User:
         email, values.pop("full_name", "Ioana Ștefănescu"), role=role, phone="+40712034567", **values
     )
     return db.session.get_one(User, accounts.create_user(agency_id, new, PASSWORD))
+
+
+def person_of(user: User) -> Person:
+    """The user as whoever a request is signed in as."""
+    return Person(user, db.session.get_one(Agency, user.agency_id), uuid.uuid4(), "")
 
 
 def make_property(agency_id: uuid.UUID, agent_id: uuid.UUID, **values: Any) -> Property:

@@ -18,21 +18,17 @@ from app.access import Person
 from app.clock import now
 from app.extensions import db
 from app.ledger import Actor
-from app.models import Agency, Offer, OfferState, Property, User
+from app.models import Offer, OfferState, Property
 from app.money import Money
 from app.offer_document import Bidder, Signature
 from app.queries.offer_filter import OfferFilter, read_filter
 from app.queries.offer_list import COUNTED, all_offers, count_by_status, count_offers, list_offers
 from app.queries.offer_order import SORTS, Cursor
 from app.services import decisions
-from tests.factories import make_agency, make_draft, make_offer, make_property, make_user
+from tests.factories import make_agency, make_draft, make_offer, make_property, make_user, person_of
 
 ZONE = "Europe/Bucharest"
 ORDERS = [*SORTS, *(f"-{name}" for name in SORTS)]
-
-
-def person(user: User) -> Person:
-    return Person(user, db.session.get_one(Agency, user.agency_id), uuid.uuid4(), "")
 
 
 def chosen(**given: str) -> OfferFilter:
@@ -44,7 +40,7 @@ def chosen(**given: str) -> OfferFilter:
 @pytest.fixture
 def by(either_app: Flask) -> Iterator[Person]:
     """The owner of an agency on either engine."""
-    yield person(make_user(make_agency(), "owner"))
+    yield person_of(make_user(make_agency(), "owner"))
 
 
 @pytest.fixture
@@ -206,7 +202,7 @@ def test_anothers_ids_show_nothing(by: Person, flat: Property) -> None:
     ):
         assert shown(by, **typed) == set(), typed
     assert len(shown(by, q="turcanu")) == len(shown(by, email="andrei.turcanu@client.example")) == 1
-    colleague = person(make_user(by.agency_id))
+    colleague = person_of(make_user(by.agency_id))
     for typed in ({}, {"q": "turcanu"}, {"property_id": str(flat.id)}, {"agent": str(by.user.id)}):
         assert shown(colleague, **typed) == set(), typed
 

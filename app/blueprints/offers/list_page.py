@@ -22,6 +22,7 @@ from app.queries.offer_filter import MAIN_CURRENCY, Errors, Moment, OfferFilter,
 from app.queries.offer_list import OfferPage
 from app.queries.offer_order import DEFAULT_SORT, WITHIN_ONE_CURRENCY
 from app.queries.property_list import agent_choices, property_choices, property_title
+from app.queries.views import views_of
 from app.services.exports import PURPOSES
 
 # Where each letter would otherwise be a page of its own to go back through.
@@ -89,6 +90,8 @@ def results(by: Person, chosen: OfferFilter, shown: OfferPage, errors: Errors) -
         "shown": shown,
         "errors": errors,
         "purposes": PURPOSES,
+        "named": chosen.named(),
+        "views": views_of(by),
         "tabs": _tabs(chosen, shown.counts),
         "chips": _chips(by, chosen),
         "heads": {name: _head(chosen, name, first) for name, first in HEADS.items()},

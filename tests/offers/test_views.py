@@ -1,0 +1,88 @@
+"""Saved views: a filter under a name, one's own, sealed."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from app.errors import Invalid
+from app.extensions import db
+from app.models import SavedView, User
+from app.queries.views import views_of
+from app.services import views
+from tests.factories import csrf, login, make_agency, make_offer, make_property, make_user, person_of
+
+
+@pytest.fixture
+def owner(app: Flask) -> User:
+    return make_user(make_agency(), "owner")
+
+
+def token(client: FlaskClient) -> str:
+    return csrf(client.get("/app/settings").get_data(as_text=True))
+
+
+def test_a_view_is_saved_opened_renamed_and_deleted(client: FlaskClient, owner: User) -> None:
+    make_offer(make_property(owner.agency_id, owner.id))
+    login(client, owner)
+    page = client.get("/app/offers?q=popescu&status=new&sort=-amount").get_data(as_text=True)
+    query = re.search(r'name="query" value="([^"]+)"', page)
+    assert query
+    data = {"csrf_token": token(client), "name": "  Ale lui  Popescu ", "query": query[1].replace("&amp;", "&")}
+    answer = client.post("/app/offers/views", data=data)
+    assert answer.status_code == 303 and "q=popescu" in answer.location
+    page = client.get("/app/offers").get_data(as_text=True)
+    link = re.search(r'href="([^"]+)">Ale lui Popescu</a>', page)
+    assert link and client.get(link[1].replace("&amp;", "&")).status_code == 200
+    assert {"q=popescu", "status=new", "sort=-amount", "currency=EUR"} <= set(
+        re.split(r"[?;&]+", link[1].replace("amp;", ""))
+    )
+    view = db.session.scalars(select(SavedView)).one()
+    where = f"/app/offers/views/{view.id}"
+    assert client.post(where, data={"csrf_token": data["csrf_token"], "name": "Popești"}).status_code == 303
+    assert "Popești" in client.get("/app/offers/views").get_data(as_text=True)
+    answer = client.post(where, data={"csrf_token": data["csrf_token"], "name": " "})
+    assert answer.status_code == 422 and "Dați un nume" in answer.get_data(as_text=True)
+    assert client.post(f"{where}/delete", data={"csrf_token": data["csrf_token"]}).status_code == 303
+    assert "Încă nicio vedere" in client.get("/app/offers/views").get_data(as_text=True)
+
+
+def test_a_view_without_a_name_is_asked_for_one_with_the_filter_kept(client: FlaskClient, owner: User) -> None:
+    login(client, owner)
+    data = {"csrf_token": token(client), "name": "", "query": "status=new"}
+    answer = client.post("/app/offers/views", data=data)
+    assert answer.status_code == 422 and 'value="status=new"' in answer.get_data(as_text=True)
+
+
+def test_the_same_name_replaces_and_fifty_are_enough(owner: User) -> None:
+    by = person_of(owner)
+    for number in range(views.MOST):
+        views.save(f"Vedere {number}", {"status": "new"}, by=by)
+    views.save("VEDERE 3", {"status": "viewed"}, by=by)
+    held = {view.name: view.query for view in views_of(by)}
+    assert len(held) == views.MOST and held["VEDERE 3"] == {"status": "viewed"}
+    with pytest.raises(Invalid):
+        views.save("Încă una", {}, by=by)
+
+
+def test_nobody_else_sees_or_touches_a_view(client: FlaskClient, owner: User) -> None:
+    colleague = make_user(owner.agency_id)
+    view_id = views.save("Secretă", {"q": "popescu"}, by=person_of(colleague))
+    login(client, owner)
+    data = {"csrf_token": token(client), "name": "x"}
+    for where in (f"/app/offers/views/{view_id}", f"/app/offers/views/{view_id}/delete"):
+        assert client.post(where, data=data).status_code == 404
+    assert "Secretă" not in client.get("/app/offers/views").get_data(as_text=True)
+    assert [view.name for view in views_of(person_of(colleague))] == ["Secretă"]
+
+
+def test_neither_name_nor_filter_lies_on_the_disk(app: Flask, owner: User, tmp_path: Path) -> None:
+    views.save("Vederea lui Xulescu", {"q": "xulescu", "email": "xulescu@client.example"}, by=person_of(owner))
+    db.session.remove()
+    for file in tmp_path.glob("bidflux.db*"):
+        assert b"ulescu" not in file.read_bytes(), file
