@@ -16,7 +16,7 @@ from itsdangerous import BadData, Signer
 from itsdangerous.encoding import base64_decode, base64_encode
 
 MAX_TOKEN = 72
-OFFER_LINK, RECEIPT, STAMP = "offer-link", "receipt", "form-stamp"
+OFFER_LINK, RECEIPT, STAMP, REQUEST = "offer-link", "receipt", "form-stamp", "better-offer"
 PHOTO, CURSOR = "photo", "cursor"
 
 
@@ -101,6 +101,17 @@ def cursor_token(payload: bytes) -> str:
 
 def read_cursor_token(token: str) -> bytes:
     return _unsign(CURSOR, token, None)
+
+
+def request_token(request_id: uuid.UUID) -> str:
+    """The token by which one bidder sends the better offer they were asked for: 66 characters."""
+    return _sign(REQUEST, request_id.bytes)
+
+
+def read_request(token: str) -> uuid.UUID:
+    if len(token) > MAX_TOKEN:
+        raise BadToken(REQUEST)
+    return uuid.UUID(bytes=_unsign(REQUEST, token, 16))
 
 
 def form_stamp(property_id: uuid.UUID, nonce: bytes, opened: float) -> str:

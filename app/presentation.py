@@ -197,6 +197,8 @@ STEPS: dict[str, Any] = {
     "property.updated": lazy_gettext("Property changed"),
     "property.archived": lazy_gettext("Property archived"),
     "property.agent_changed": lazy_gettext("Responsible agent changed"),
+    "offer.better_asked": lazy_gettext("Better offer asked for"),
+    "offer.better_taken_back": lazy_gettext("Request for a better offer taken back"),
     "offer.moved": lazy_gettext("Put elsewhere in the order"),
     "order.reset": lazy_gettext("Order taken back"),
     "property.outcome": lazy_gettext("Outcome decided"),

@@ -154,6 +154,15 @@ def link_state(prop: Property, version: int, at: datetime | None = None) -> str:
     return "open"
 
 
+def request_state(request: Any, archived_at: datetime | None, at: datetime) -> str:
+    """Where a request for a better offer stands: open, answered, closed (too late) or off (taken back)."""
+    if request.answer_id:
+        return "answered"
+    if request.cancelled_at or archived_at:
+        return "off"
+    return "open" if at < request.deadline else "closed"
+
+
 def _amount(minor: int | None, currency: str) -> str | None:
     return None if minor is None else Money(minor, currency).text
 

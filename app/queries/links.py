@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import joinedload
 
+from app.clock import now
 from app.extensions import db
-from app.links import read_offer_link
-from app.models import Property
-from app.representations import link_state
+from app.keys import unwrap_offer_key
+from app.links import BadToken, read_offer_link, read_request
+from app.models import Offer, OfferBody, OfferKey, OfferRequest, Property
+from app.offer_document import Document, decode
+from app.representations import link_state, request_state
+from app.vault import Place, unpad, unseal
 
 _PROPERTY = (
     select(Property)
@@ -21,15 +27,60 @@ _PROPERTY = (
 
 @dataclass(frozen=True, slots=True)
 class OpenedLink:
-    """A property, and where its link stands: open, not_open, closed, off or rotated."""
+    """A property, and where its link stands: open, not_open, closed, off, rotated or answered."""
 
     property: Property
     version: int
     state: str
+    request: OpenedRequest | None = None
+
+    def closes_at(self) -> datetime | None:
+        return self.request.deadline if self.request else self.property.offers_close_at
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedRequest:
+    """A better offer asked of one bidder: what they offered, until when, and what the agent wrote."""
+
+    id: uuid.UUID
+    deadline: datetime
+    message: str | None
+    reference: str
+    document: Document
 
 
 def open_link(token: str) -> OpenedLink | None:
-    """The link's property with agent and agency; None when the property is gone. Raises `BadToken`."""
-    link = read_offer_link(token)
+    """The link's property with agent and agency; None when it is gone. Raises `BadToken`.
+
+    A link is a property's, for everybody, or one bidder's, to whom a request for a better offer was sent.
+    """
+    try:
+        link = read_offer_link(token)
+    except BadToken:
+        return _open_request(read_request(token))
     prop = db.session.scalar(_PROPERTY, {"id": link.property_id})
     return OpenedLink(prop, link.version, link_state(prop, link.version)) if prop else None
+
+
+def _open_request(request_id: uuid.UUID) -> OpenedLink | None:
+    """None too once the person has been forgotten."""
+    row = db.session.execute(
+        select(OfferRequest, Offer.reference, OfferBody.body_ct, OfferKey.kek_id, OfferKey.wrapped)
+        .join(Offer, Offer.id == OfferRequest.offer_id)
+        .join(OfferBody, OfferBody.offer_id == Offer.id)
+        .join(OfferKey, OfferKey.offer_id == Offer.id)
+        .where(OfferRequest.id == request_id)
+    ).one_or_none()
+    prop = db.session.scalar(_PROPERTY, {"id": row[0].property_id}) if row else None
+    if row is None or prop is None:
+        return None
+    request: OfferRequest = row[0]
+    agency_id, offer_id = request.agency_id, request.offer_id
+    key = unwrap_offer_key(agency_id, offer_id, row.kek_id, row.wrapped)
+    document = decode(unpad(unseal(key, Place(agency_id, "offer_body", "body", offer_id), row.body_ct)))
+    message = None
+    if request.message_ct:
+        place = Place(agency_id, "offer_request", "message", request.id)
+        message = unseal(key, place, request.message_ct).decode()
+    opened = OpenedRequest(request.id, request.deadline, message, row.reference, document)
+    return OpenedLink(prop, prop.link_version, request_state(request, prop.archived_at, now()), opened)

@@ -12,8 +12,9 @@ from typing import Any
 from sqlalchemy import func, select
 
 from app import keys
+from app.clock import now
 from app.extensions import db
-from app.models import ApiKey, Attempt, Decision, Delivery, LedgerEntry, Note, Offer, OfferState, User
+from app.models import ApiKey, Attempt, Decision, Delivery, LedgerEntry, Note, Offer, OfferRequest, OfferState, User
 from app.vault import Place, unseal
 
 LIMIT = 100
@@ -164,6 +165,19 @@ def mails_owed(offer: Offer) -> list[MailState]:
         .order_by(Delivery.created_at, Delivery.id)
     )
     return [MailState(row[0], row[1] or "", *row[2:]) for row in db.session.execute(query)]
+
+
+def open_request(offer: Offer) -> OfferRequest | None:
+    """The better offer that its bidder is asked for at this moment."""
+    return db.session.scalar(
+        select(OfferRequest).where(
+            OfferRequest.agency_id == offer.agency_id,
+            OfferRequest.offer_id == offer.id,
+            OfferRequest.answer_id.is_(None),
+            OfferRequest.cancelled_at.is_(None),
+            OfferRequest.deadline > now(),
+        )
+    )
 
 
 def chain_of(offer: Offer) -> list[ChainLink]:

@@ -63,7 +63,7 @@ def view(offer: Offer, *, by: Person) -> None:
         state = _lock(tx, offer.id)
         if state.status == "new" and not state.erased_at:
             _step(tx, offer.id, state, Answer("viewed"), by.actor)
-            _announce(tx, offer.id, "offer.viewed", by.actor)
+            announce_offer(tx, offer.id, "offer.viewed", by.actor)
 
 
 def decide(
@@ -110,7 +110,7 @@ def _decide(tx: UnitOfWork, chosen: Chosen, answer: Answer, by: Actor) -> uuid.U
         raise IllegalTransition(_legal(state, by))
     decision = _step(tx, chosen.offer_id, state, answer, by)
     kind = "offer.status_changed"
-    seq = _announce(tx, chosen.offer_id, kind, by, reason=answer.reason, previous_status=state.status)
+    seq = announce_offer(tx, chosen.offer_id, kind, by, reason=answer.reason, previous_status=state.status)
     if answer.notify_bidder and answer.status in DECIDED:
         tx.owe_mail("decision_bidder", seq, offer_id=chosen.offer_id, after=UNDO)
     return decision
@@ -134,7 +134,7 @@ def undo(decision_id: uuid.UUID, agency_id: uuid.UUID, *, by: Actor) -> list[uui
                 raise Conflict
             _step(tx, decision.offer_id, state, Answer(decision.from_status), by, undoes=decision)
             kind = "offer.status_changed"
-            _announce(tx, decision.offer_id, kind, by, previous_status=decision.to_status)
+            announce_offer(tx, decision.offer_id, kind, by, previous_status=decision.to_status)
         for property_id in _closed_with(tx, offers, made[0].at):
             switch_link(tx, property_id, on=True, by=by)
     return offers
@@ -234,7 +234,7 @@ def _step(
     return decision_id
 
 
-def _announce(
+def announce_offer(
     tx: UnitOfWork, offer_id: uuid.UUID, kind: str, by: Actor, *, reason: str | None = None, **more: str
 ) -> int:
     """The event of a step, with the whole offer as it is now."""

@@ -11,19 +11,20 @@ from urllib.parse import urlsplit
 
 from flask import current_app, g
 from flask_babel import force_locale
-from sqlalchemy import select
+from sqlalchemy import and_, select
 from sqlalchemy.orm import aliased
 
 from app import keys
+from app.clock import now
 from app.extensions import db
 from app.integrations.mail import Letter, Party, one_line, paragraphs, sender
-from app.links import receipt_token
-from app.models import Agency, Decision, Event, Offer, OfferBody, OfferKey, OfferState, Property, User
+from app.links import receipt_token, request_token
+from app.models import Agency, Decision, Event, Offer, OfferBody, OfferKey, OfferRequest, OfferState, Property, User
 from app.money import Money
 from app.offer_document import Document, decode
 from app.offer_sections import sections, signature_row
 from app.presentation import show_money
-from app.representations import base_url
+from app.representations import base_url, request_state
 from app.vault import Place, unpad, unseal
 
 
@@ -53,10 +54,12 @@ def compose(owed: Owed) -> Letter:
     if owed.template == "offer_agent":
         return _to_agent(owed, row, document)
     if owed.template == "offer_bidder":
-        return _to_bidder(owed, row, document, status=None)
+        return _to_bidder(owed, row, document)
     if owed.template == "decision_bidder":
         status = _decided(owed, row, key)
         return _to_bidder(owed, row, document, status=status, message=_message(owed, key))
+    if owed.template == "offer_better":
+        return _to_bidder(owed, row, document, **_asked(owed, key))
     raise LookupError(owed.template)
 
 
@@ -88,7 +91,7 @@ def _load(owed: Owed) -> Any:
         .join(Agency, Agency.id == Offer.agency_id)
         .join(Agent, Agent.id == Property.agent_id)
         .outerjoin(OfferKey, OfferKey.offer_id == Offer.id)
-        .outerjoin(Reader, Reader.id == owed.user_id)
+        .outerjoin(Reader, and_(Reader.agency_id == Offer.agency_id, Reader.id == owed.user_id))
         .where(Offer.agency_id == owed.agency_id, Offer.id == owed.offer_id)
     ).one_or_none()  # fmt: skip
     if row is None or row.wrapped is None or row.erased_at:
@@ -120,6 +123,26 @@ def _message(owed: Owed, key: bytes) -> str | None:
     return unseal(key, Place(owed.agency_id, "decision", "message", made.id), made.message_ct).decode()
 
 
+def _asked(owed: Owed, key: bytes) -> dict[str, Any]:
+    """The request for a better offer made in the moment in which the mail was owed, if it still stands."""
+    asked = db.session.scalars(
+        select(OfferRequest).where(
+            OfferRequest.agency_id == owed.agency_id,
+            OfferRequest.offer_id == owed.offer_id,
+            OfferRequest.created_at == owed.created_at,
+        )
+    ).one()
+    if request_state(asked, None, now()) != "open":
+        raise NoLongerOwed("overtaken")
+    place = Place(owed.agency_id, "offer_request", "message", asked.id)
+    message = unseal(key, place, asked.message_ct).decode() if asked.message_ct else None
+    return {
+        "url": f"{base_url()}/o/{request_token(asked.id)}",
+        "deadline": asked.deadline,
+        "message": message,
+    }
+
+
 def _to_agent(owed: Owed, row: Any, document: Document) -> Letter:
     """To the agent, or to the agency when that account was ended: a client's data stays in the house."""
     bidder = document.bidder
@@ -138,15 +161,15 @@ def _to_agent(owed: Owed, row: Any, document: Document) -> Letter:
     )
 
 
-def _to_bidder(owed: Owed, row: Any, document: Document, status: str | None, message: str | None = None) -> Letter:
+def _to_bidder(owed: Owed, row: Any, document: Document, **said: Any) -> Letter:
+    """`said` is what this very mail says beside what all mails to bidders do."""
     bidder = document.bidder
     contact = Party(row.agent_email, row.agent_name) if row.agent_active else Party(row.agency_email, row.agency_name)
     more = {
         "url": f"{base_url()}/r/{receipt_token(row.id)}",
-        "status": status,
-        "message": message,
         "contact_party": contact,
         "contact_phone": row.agent_phone if row.agent_active else row.agency_phone,
+        **said,
     }
     return _letter(
         owed,

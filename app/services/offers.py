@@ -8,6 +8,7 @@ import json
 import os
 import uuid
 from dataclasses import dataclass, replace
+from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -25,6 +26,7 @@ from app.models import (
     OfferFile,
     OfferKey,
     OfferOrigin,
+    OfferRequest,
     OfferState,
     OfferTag,
     Property,
@@ -33,7 +35,7 @@ from app.models import (
 from app.models.offer import COPIED
 from app.money import Money
 from app.offer_document import Document, Draft
-from app.representations import link_state, offer_json
+from app.representations import link_state, offer_json, request_state
 from app.vault import Place, Wrapped, blind, offer_key_place, pad, seal
 from app.writing import UnitOfWork, writing
 
@@ -43,7 +45,10 @@ REPLACES_TAKEN = lazy_gettext("That offer was already replaced or withdrawn; giv
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """Everything beside the draft that is kept with it. `nonce` (16 bytes) names the form it came from."""
+    """Everything beside the draft that is kept with it. `nonce` (16 bytes) names the form it came from.
+
+    `request_id` names the request for a better offer that it answers: its deadline then counts, not the link's window.
+    """
 
     nonce: bytes
     link_version: int
@@ -52,6 +57,7 @@ class Sending:
     texts: dict[str, str]
     address: str | None = None
     browser: str | None = None
+    request_id: uuid.UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +77,20 @@ def submit(prop: Property, draft: Draft, sending: Sending, *, by: Actor) -> Sent
         current = tx.connection.execute(_CURRENT, press).one()
         if current.pressed:
             return Sent(current.pressed, fresh=False)
-        state = link_state(current, sending.link_version, tx.at)  # type: ignore[arg-type]
-        if state != "open":
-            raise LinkClosed(state)
-        previous_id = _previous(tx.connection, property_id, draft.replaces, sealed.tags) if draft.replaces else None
+        previous_id: uuid.UUID | None
+        if sending.request_id:
+            previous_id = _asked_of(tx, sending.request_id, current.archived_at)
+        else:
+            state = link_state(current, sending.link_version, tx.at)  # type: ignore[arg-type]
+            if state != "open":
+                raise LinkClosed(state)
+            previous_id = _previous(tx.connection, property_id, draft.replaces, sealed.tags) if draft.replaces else None
         if current.taken:
             sealed = _renamed(tx, sealed)
         seq = store(tx, current, sealed, sending, previous_id, by=by)
+        if sending.request_id:
+            tx.flush()
+            tx.connection.execute(_ANSWERED, {"request": sending.request_id, "answer": sealed.offer_id})
         tx.owe_mail("offer_agent", seq, offer_id=sealed.offer_id, user_id=current.agent_id)
         tx.owe_mail("offer_bidder", seq, offer_id=sealed.offer_id)
     return Sent(sealed.offer_id, fresh=True)
@@ -207,6 +220,25 @@ def _previous(connection: Connection, property_id: uuid.UUID, reference: str, ta
         raise Invalid({"replaces": [REPLACES_TAKEN]})
     previous: uuid.UUID = found.id
     return previous
+
+
+def _asked_of(tx: UnitOfWork, request_id: uuid.UUID, archived_at: datetime | None) -> uuid.UUID:
+    """The offer that an answer to this request replaces: the latest of its bidder's; raises `LinkClosed`."""
+    asked = tx.connection.execute(
+        select(OfferRequest.offer_id, OfferRequest.answer_id, OfferRequest.cancelled_at, OfferRequest.deadline).where(
+            OfferRequest.agency_id == tx.agency_id, OfferRequest.id == request_id
+        )
+    ).one()
+    state = request_state(asked, archived_at, tx.at)
+    if state != "open":
+        raise LinkClosed(state)
+    latest: uuid.UUID = asked.offer_id
+    while after := tx.connection.scalar(select(Offer.id).where(Offer.previous_id == latest)):
+        latest = after
+    return latest
+
+
+_ANSWERED = update(OfferRequest).where(OfferRequest.id == bindparam("request")).values(answer_id=bindparam("answer"))
 
 
 def _supersede(tx: UnitOfWork, previous_id: uuid.UUID) -> None:

@@ -143,6 +143,7 @@ def test_an_agent_finds_opens_accepts_and_undoes_in_place(browser: Browser, live
     page.get_by_role("button", name="Anulează").press("Enter")
     expect(page.locator("#offer-view .badge").first).to_have_text("Vizualizată")
     page.get_by_role("link", name="Respinge…").click()
+    expect(page.locator("dialog #decision-title")).to_be_focused()
     page.keyboard.press("Escape")
     expect(page.get_by_role("link", name="Respinge…")).to_be_focused()
     watched.check()

@@ -1,4 +1,11 @@
-from app.blueprints.offers import comparing, deciding, listing, viewing  # noqa: F401  their routes are of the same blueprint
+# The routes of these modules are of one blueprint.
+from app.blueprints.offers import (  # noqa: F401
+    asking,
+    comparing,
+    deciding,
+    listing,
+    viewing,
+)
 from app.blueprints.offers.routes import offers
 
 __all__ = ["offers"]

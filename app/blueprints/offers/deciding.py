@@ -30,7 +30,7 @@ def decision() -> Response:
     form = DecisionForm(request.args)
     if form.status.data not in DecisionForm.statuses():
         raise NotFound
-    return _page(form, candidates(person(), _offers(request.args)))
+    return _page(form, candidates(person(), read_offers(request.args)))
 
 
 @offers.post("/app/offers/decision")
@@ -57,7 +57,7 @@ def decide() -> AnyResponse:
         return _page(form, candidates(by, [one.offer_id for one in seen]), 409, problem=problem)
     if made:
         _offer_undo(made, answer.status, len(seen))
-    return redirect(_onward(), 303)
+    return redirect(onward(), 303)
 
 
 @offers.post("/app/offers/undo")
@@ -72,8 +72,8 @@ def undo() -> AnyResponse:
         decisions.undo(decision_id, person().agency_id, by=person().actor)
     except Conflict:
         flash(_("It was too late to undo. You can still set another status."), "warn")
-        return redirect(_onward(), 303)
-    return done(_onward(), _("Undone. Nobody was told."))
+        return redirect(onward(), 303)
+    return done(onward(), _("Undone. Nobody was told."))
 
 
 def _page(form: DecisionForm, chosen: list[Candidate], status: int = 200, *, problem: str = "") -> Response:
@@ -89,7 +89,7 @@ def _page(form: DecisionForm, chosen: list[Candidate], status: int = 200, *, pro
         others=beside,
         problem=problem,
         title=_title(str(form.status.data), chosen),
-        onward=_onward(),
+        onward=onward(),
         today=today(),
     )
 
@@ -122,7 +122,7 @@ def _outcome(form: DecisionForm, chosen: list[Candidate], others: list[Chosen]) 
     return Outcome(chosen[0].property_id, reject, form.text("others_message") if reject else None, close_link=close)
 
 
-def _offers(args: MultiDict[str, str]) -> list[uuid.UUID]:
+def read_offers(args: MultiDict[str, str]) -> list[uuid.UUID]:
     """The ids asked for, at most fifty; raises `NotFound` for none, or what is none."""
     try:
         found = [uuid.UUID(text) for text in args.getlist("offer")]
@@ -142,5 +142,5 @@ def _seen(values: list[str]) -> list[Chosen]:
         raise NotFound from None
 
 
-def _onward() -> str:
+def onward() -> str:
     return local_path(request.values.get("next")) or url_for("offers.index")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 from flask_babel import lazy_gettext as _l
-from wtforms import BooleanField, Form, IntegerField, RadioField, StringField, TextAreaField
+from wtforms import BooleanField, DateTimeLocalField, Form, IntegerField, RadioField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import UUID, AnyOf, DataRequired, InputRequired, Length, NumberRange
 
@@ -32,6 +32,18 @@ class MoveForm(Form):
 
     def offer_id(self) -> uuid.UUID:
         return uuid.UUID(self.offer.data)
+
+
+class BetterForm(Form):
+    until = DateTimeLocalField(
+        _l("Until when"),
+        validators=[InputRequired(_l("Fill this in"))],
+        format="%Y-%m-%dT%H:%M",
+        description=_l("After this the link takes nothing more. In the agency's time zone."),
+    )
+    message = TextAreaField(
+        _l("Message"), validators=[TOO_LONG], description=_l("Goes into the mail, as you write it.")
+    )
 
 
 class DecisionForm(Form):

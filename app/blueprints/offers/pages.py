@@ -17,7 +17,7 @@ from app.offer_document import Document
 from app.offer_sections import Section, sections
 from app.presentation import show_percent
 from app.queries.offers import OpenedOffer
-from app.queries.timeline import chain_of, mails_owed, notes_of, offer_steps
+from app.queries.timeline import chain_of, mails_owed, notes_of, offer_steps, open_request
 
 
 def offer_page(
@@ -41,6 +41,7 @@ def offer_page(
         "steps": offer_steps(offer),
         "mails": mails_owed(offer),
         "chain": chain_of(offer),
+        "asked": open_request(offer),
         "notes": notes_of(offer),
         "note_form": note_form or NoteForm(),
     }

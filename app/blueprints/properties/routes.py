@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.access import Cache, Guard, get_property, person, policy
+from app.blueprints.offers.deciding import MOST
 from app.blueprints.offers.routes import today
 from app.blueprints.properties.saving import PropertySaving
 from app.blueprints.properties.sharing import qr_file, share
@@ -18,6 +19,7 @@ from app.fragments import done, page
 from app.htmx import wants_block
 from app.language import language
 from app.queries import offer_list, property_list
+from app.queries.deciding import others_of
 from app.queries.offer_filter import OfferFilter
 from app.queries.offers import link_photo
 from app.queries.timeline import property_steps
@@ -155,6 +157,7 @@ def _property(property_id: uuid.UUID, *, toast: str = "") -> Response:
         "may_change": by.is_owner or prop.agent_id == by.user.id,
         "share": share(prop, language()),
         "shown": offer_list.list_offers(by, OfferFilter(property_id=prop.id), limit=SHOWN_OFFERS),
+        "standing_ids": [one.id for one in others_of(by, prop.id, [])][:MOST],
         "steps": property_steps(by.agency_id, prop.id),
         "today": today(),
     }

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask_babel import lazy_gettext as _l
 from wtforms import BooleanField, Form, RadioField, SelectMultipleField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 
 from app.models import Property
+from app.offer_document import Document
 from app.offer_questions import Question
 from app.presentation import LABELS
 from app.services.offer_reading import unseen_removed
@@ -116,3 +119,35 @@ class OfferForm(Form):
     def add_errors(self, errors: dict[str, list[str]]) -> None:
         for name, messages in errors.items():
             self[name].errors = [*self[name].errors, *messages]
+
+
+def typed_again(document: Document, replaces: str) -> dict[str, Any]:
+    """An offer as its bidder would type it into a new form that replaces it; signature and consent are given anew."""
+    terms, bidder = document.terms, document.bidder
+    texts = (
+        "financing", "credit_program", "payment_term_note", "valid_until", "advance_percent", "precontract_date",
+        "deed_date", "represented_by", "message",
+    )  # fmt: skip
+    amounts = ("amount", "own_funds_amount", "credit_amount", "advance_amount")
+    approved = terms["credit_preapproved"]
+    return {
+        "full_name": bidder.full_name,
+        "email": bidder.email,
+        "phone": bidder.phone,
+        "type": bidder.type,
+        "company_name": bidder.company_name or "",
+        "tax_id": bidder.tax_id or "",
+        **{name: terms[name] or "" for name in texts},
+        **{name: _as_typed(terms[name]) for name in amounts},
+        "payment_term_days": str(terms["payment_term_days"]),
+        "credit_preapproved": None if approved is None else "yes" if approved else "no",
+        "conditions": list(terms["conditions"]["kinds"]),
+        "conditions_text": terms["conditions"]["text"] or "",
+        "co_buyers": "\n".join(terms["co_buyers"]),
+        "replaces": replaces,
+    }
+
+
+def _as_typed(amount: str | None) -> str:
+    """`118500.00` as `118500`: read the same in every language."""
+    return (amount or "").removesuffix(".00").replace(".", ",")

@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from app.access import Cache, Guard, caller_address, policy, rates
 from app.blueprints.public.blank_forms import BlankForms
 from app.blueprints.public.facts import facts
-from app.blueprints.public.forms import OfferForm
+from app.blueprints.public.forms import OfferForm, typed_again
 from app.clock import now
 from app.errors import Invalid, LinkClosed
 from app.extensions import csrf
@@ -36,7 +36,7 @@ public = Blueprint("public", __name__)
 csrf.exempt(public)  # no cookie speaks for the buyer; the form's signed stamp ties it to its link
 
 blank_forms = BlankForms()
-STATE_STATUS = {"not_open": 403, "closed": 410, "off": 410, "rotated": 410, "invalid": 404}
+STATE_STATUS = {"not_open": 403, "closed": 410, "off": 410, "rotated": 410, "answered": 410, "invalid": 404}
 SENDS_PER_LINK = rates("300/hour")
 
 
@@ -53,7 +53,9 @@ def offer(token: str) -> AnyResponse | str | tuple[str, int]:
     g.zone = link.property.agency.zone
     if request.method != "POST":
         if link.state != "open":
-            return _link_page(link.state, link.property)
+            return _link_page(link.state, link)
+        if link.request:
+            return _blank(link, token, _new_stamp(link.property))
         return blank_forms.page(link.property, _new_stamp(link.property), lambda stamp: _blank(link, token, stamp))
     return _Submission(link, token).answer()
 
@@ -124,7 +126,7 @@ class _Submission:
         if self.step == "send" and draft and self.stamp and not self.form.website.data:
             return self._send(draft, self.stamp)
         if self.link.state != "open":
-            return _link_page(self.link.state, self.link.property, self._kept(draft))
+            return _link_page(self.link.state, self.link, self._kept(draft))
         if self.step == "edit":
             return self._show_form()
         if draft is None or self.form.website.data:
@@ -162,12 +164,13 @@ class _Submission:
             texts={kind: texts.kept(kind, language()) for kind in ("notice", "rules")},
             address=caller_address(),
             browser=request.headers.get("User-Agent"),
+            request_id=self.link.request.id if self.link.request else None,
         )
         try:
             sent = submit(self.link.property, draft, sending, by=BIDDER)
         except LinkClosed as closed:
             now_open = open_link(self.token)
-            return _link_page(closed.state, now_open.property if now_open else None, self._kept(draft))
+            return _link_page(closed.state, now_open, self._kept(draft))
         except Invalid as invalid:
             self.link = open_link(self.token) or self.link
             self.form.add_errors({name: [str(message) for message in held] for name, held in invalid.errors.items()})
@@ -185,7 +188,6 @@ class _Submission:
         return _form_page(self.link, self.token, self.form, self.stamp_text)
 
     def _review(self, draft: Draft, message: str | None = None) -> str:
-        prop = self.link.property
         shown = sections(draft.terms())
         amount = next(row.value for section in shown for row in section.rows if row.field == "amount")
         send_label = (
@@ -195,7 +197,7 @@ class _Submission:
         )
         return render_template(
             "public/review.html",
-            **_context(prop, self.token),
+            **_context(self.link, self.token),
             sections=shown,
             hidden=[*self.form.pairs(), *(("confirmed", key) for key in request.form.getlist("confirmed"))],
             signature=_draft_signature(draft.signature),
@@ -207,7 +209,11 @@ class _Submission:
 
 
 def _blank(link: OpenedLink, token: str, stamp: str) -> str:
-    form = OfferForm(data={"replaces": request.args.get("replaces", "")[:20], "type": "person"}).bind(link.property)
+    if link.request:
+        data = typed_again(link.request.document, link.request.reference)
+    else:
+        data = {"replaces": request.args.get("replaces", "")[:20], "type": "person"}
+    form = OfferForm(data=data).bind(link.property)
     return _form_page(link, token, form, stamp)
 
 
@@ -215,21 +221,22 @@ def _new_stamp(prop: Property) -> str:
     return form_stamp(prop.id, os.urandom(16), time.time())
 
 
-def _context(prop: Property, token: str) -> dict[str, Any]:
+def _context(link: OpenedLink, token: str) -> dict[str, Any]:
+    prop = link.property
     return {
         "property": facts(prop, token),
         "agency": prop.agency,
         "agent": prop.agent,
-        "opens_at": prop.offers_open_at,
-        "closes_at": prop.offers_close_at,
+        "opens_at": None if link.request else prop.offers_open_at,
+        "closes_at": link.closes_at(),
+        "asked_for": link.request,
         "signature_required": prop.signature_required,
         "action": url_for("public.offer", token=token),
     }
 
 
 def _form_page(link: OpenedLink, token: str, form: OfferForm, stamp: str) -> str:
-    prop = link.property
-    context = _context(prop, token)
+    context = _context(link, token)
     photo_url = context["property"].photo_url
     return render_template(
         "public/form.html",
@@ -243,8 +250,9 @@ def _form_page(link: OpenedLink, token: str, form: OfferForm, stamp: str) -> str
     )
 
 
-def _link_page(state: str, prop: Property | None, kept: list[Section] | None = None) -> tuple[str, int]:
+def _link_page(state: str, link: OpenedLink | None, kept: list[Section] | None = None) -> tuple[str, int]:
     """A link that takes nothing says so in plain words, with the agent's contact."""
+    prop = link.property if link else None
     page = render_template(
         "public/link_state.html",
         state=state,
@@ -252,7 +260,7 @@ def _link_page(state: str, prop: Property | None, kept: list[Section] | None = N
         agent=prop.agent if prop else None,
         agency=prop.agency if prop else None,
         opens_at=prop.offers_open_at if prop else None,
-        closes_at=prop.offers_close_at if prop else None,
+        closes_at=link.closes_at() if link else None,
         kept=kept,
     )
     return page, STATE_STATUS[state]

@@ -1,0 +1,85 @@
+"""Asking one bidder or several for a better offer."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from flask import Response, redirect, request, url_for
+from flask_babel import gettext as _
+from flask_babel import ngettext
+from werkzeug.wrappers import Response as AnyResponse
+
+from app.access import Guard, get_offer, person, policy
+from app.blueprints.offers.deciding import onward, read_offers
+from app.blueprints.offers.forms import BetterForm
+from app.blueprints.offers.routes import offers
+from app.clock import now
+from app.errors import IllegalTransition
+from app.fragments import done, page
+from app.queries.deciding import Candidate, candidates
+from app.services import requests
+
+LONGEST = timedelta(days=90)
+USUAL = timedelta(days=3)
+
+
+@offers.get("/app/offers/better")
+@policy(Guard.SIGNED_IN, limit="600/minute", scope="better")
+def better() -> Response:
+    """Whom it asks and until when: `offer` once or more, and `next` to go back to."""
+    usual = (now() + USUAL).astimezone(ZoneInfo(person().agency.zone)).replace(hour=18, minute=0, tzinfo=None)
+    return _page(BetterForm(data={"until": usual}), candidates(person(), read_offers(request.args)))
+
+
+@offers.post("/app/offers/better")
+@policy(Guard.SIGNED_IN, limit="60/minute", scope="better")
+def ask() -> AnyResponse:
+    """Ask the bidders of these offers, all or none; each gets a mail with a form of their own."""
+    form, chosen = BetterForm(request.form), candidates(person(), read_offers(request.form))
+    deadline = _deadline(form)
+    if deadline is None:
+        return _page(form, chosen, 422)
+    try:
+        requests.ask([one.id for one in chosen], deadline, (form.message.data or "").strip() or None, by=person())
+    except IllegalTransition:
+        return _page(form, chosen, 409, problem=_("One of these offers was withdrawn or replaced: nobody was asked."))
+    said = ngettext(
+        "The client is asked for a better offer", "%(num)d clients are asked for a better offer", len(chosen)
+    )
+    return done(onward(), said)
+
+
+@offers.post("/app/offers/<uuid:offer_id>/better/cancel")
+@policy(Guard.SIGNED_IN, limit="60/minute", scope="better")
+def cancel_better(offer_id: uuid.UUID) -> AnyResponse:
+    """Take the open request of an offer back."""
+    get_offer(person(), offer_id, write=True)
+    requests.take_back(offer_id, by=person())
+    return redirect(url_for("offers.show", offer_id=offer_id), 303)
+
+
+def _deadline(form: BetterForm) -> datetime | None:
+    """In UTC; None with the form saying what is wrong."""
+    if not form.validate() or form.until.data is None:
+        return None
+    until: datetime = form.until.data.replace(tzinfo=ZoneInfo(person().agency.zone)).astimezone(UTC)
+    if not now() < until <= now() + LONGEST:
+        form.until.errors = [_("Choose a moment within the next 90 days")]
+        return None
+    return until
+
+
+def _page(form: BetterForm, chosen: list[Candidate], status: int = 200, *, problem: str = "") -> Response:
+    title = ngettext("Ask for a better offer", "Ask %(num)d clients for a better offer", len(chosen))
+    return page(
+        "offers/better.html",
+        "decision",
+        status,
+        form=form,
+        chosen=chosen,
+        title=title,
+        problem=problem,
+        onward=onward(),
+    )

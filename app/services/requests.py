@@ -1,0 +1,74 @@
+"""Asking bidders for a better offer: one request each, with a deadline that is enforced, told in their own language."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select, update
+
+from app import keys
+from app.access import Person
+from app.errors import IllegalTransition
+from app.ids import new_id
+from app.models import OfferRequest, OfferState
+from app.services.decisions import announce_offer
+from app.vault import Place, seal
+from app.writing import UnitOfWork, writing
+
+
+def ask(offers: Sequence[uuid.UUID], deadline: datetime, message: str | None, *, by: Person) -> None:
+    """Ask the bidders of these offers, all or none; an earlier request that is still open gives way to this one.
+
+    `deadline` is aware and in the future. Raises `IllegalTransition` for an offer withdrawn, replaced or forgotten.
+    """
+    with writing(by.agency_id) as tx:
+        for offer_id in offers:
+            _ask(tx, offer_id, deadline, message, by)
+
+
+def _ask(tx: UnitOfWork, offer_id: uuid.UUID, deadline: datetime, message: str | None, by: Person) -> None:
+    state = tx.connection.execute(
+        select(OfferState.property_id, OfferState.latest, OfferState.withdrawn_at, OfferState.erased_at).where(
+            OfferState.agency_id == tx.agency_id, OfferState.offer_id == offer_id
+        )
+    ).one()
+    key = keys.offer_key(tx.agency_id, offer_id)
+    if not state.latest or state.withdrawn_at or state.erased_at or key is None:
+        raise IllegalTransition
+    _take_back(tx, offer_id)
+    request_id = new_id()
+    place = Place(tx.agency_id, "offer_request", "message", request_id)
+    tx.add(
+        OfferRequest,
+        id=request_id,
+        property_id=state.property_id,
+        offer_id=offer_id,
+        user_id=by.user.id,
+        created_at=tx.at,
+        deadline=deadline,
+        message_ct=seal(key, place, message.encode()) if message else None,
+        answer_id=None,
+        cancelled_at=None,
+    )
+    data = {"request": str(request_id), "deadline": deadline.isoformat()}
+    tx.record("offer.better_asked", offer_id, by.actor, data)
+    seq = announce_offer(tx, offer_id, "offer.better_asked", by.actor, deadline=deadline.isoformat())
+    tx.owe_mail("offer_better", seq, offer_id=offer_id)
+
+
+def take_back(offer_id: uuid.UUID, *, by: Person) -> bool:
+    """End the open request of an offer; its link says so. Return False when there was none."""
+    with writing(by.agency_id) as tx:
+        if not _take_back(tx, offer_id):
+            return False
+        tx.record("offer.better_taken_back", offer_id, by.actor)
+    return True
+
+
+def _take_back(tx: UnitOfWork, offer_id: uuid.UUID) -> bool:
+    still = (OfferRequest.answer_id.is_(None), OfferRequest.cancelled_at.is_(None))
+    mine = (OfferRequest.agency_id == tx.agency_id, OfferRequest.offer_id == offer_id)
+    done = tx.connection.execute(update(OfferRequest).where(*mine, *still).values(cancelled_at=tx.at))
+    return bool(done.rowcount)
