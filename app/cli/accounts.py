@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import secrets
 import uuid
+from datetime import timedelta
 
 import click
 from flask import Flask
 from flask.cli import AppGroup
 from sqlalchemy import select
 
+from app.api_access import SCOPES
 from app.cli.output import as_json, fail, say
 from app.clock import now, rfc3339
 from app.contacts import NotAContact, read_email
+from app.demo.sandbox import test_agency_of
 from app.errors import Invalid
 from app.extensions import db
 from app.ledger import SYSTEM
 from app.models import Agency, ApiKey, User
-from app.services import accounts
+from app.services import accounts, staff
 from app.writing import writing
 
 agency = AppGroup("agency", help="Agencies.")
@@ -39,7 +42,7 @@ def _address(text: str) -> str:
 
 def find_agency(wanted: str) -> Agency:
     """By id or exact name; the only one when nothing is named."""
-    query = select(Agency)
+    query = select(Agency) if wanted else select(Agency).where(Agency.test_of_id.is_(None))
     try:
         query = query.where(Agency.id == uuid.UUID(wanted)) if wanted else query
     except ValueError:
@@ -108,11 +111,20 @@ def user_set_password(email: str, password: str | None, as_json: bool) -> None:
 @api_key.command("create")
 @click.option("--agency", "agency_name", default="")
 @click.option("--name", default="CRM", show_default=True)
+@click.option(
+    "--scope", type=click.Choice(["read", "write"]), default="write", show_default=True, help="write reads too."
+)
+@click.option("--days", type=click.IntRange(1, 3650), default=None, help="Valid for so many days; left out: for good.")
+@click.option("--test", is_flag=True, help="A key to the agency's test agency, which is made when there is none.")
 @as_json
-def api_key_create(agency_name: str, name: str, as_json: bool) -> None:
+def api_key_create(agency_name: str, name: str, scope: str, days: int | None, test: bool, as_json: bool) -> None:
     """Make a key; it is printed this once."""
-    key = accounts.create_api_key(find_agency(agency_name).id, name, by=SYSTEM)
-    say({"name": name, "key": key}, key, as_json=as_json)
+    agency_id = find_agency(agency_name).id
+    scopes = SCOPES if scope == "write" else ("read",)
+    expires_at = now() + timedelta(days=days) if days else None
+    held_by = test_agency_of(agency_id) if test else agency_id
+    key = accounts.create_api_key(held_by, name, by=SYSTEM, scopes=scopes, expires_at=expires_at, test=test)
+    say({"name": name, "key": key, "scopes": list(scopes)}, key, as_json=as_json)
 
 
 @api_key.command("list")
@@ -121,13 +133,17 @@ def api_key_create(agency_name: str, name: str, as_json: bool) -> None:
 def api_key_list(agency_name: str, as_json: bool) -> None:
     """List keys by their first characters."""
     tenant = find_agency(agency_name)
-    found = db.session.scalars(select(ApiKey).where(ApiKey.agency_id == tenant.id).order_by(ApiKey.created_at)).all()
+    found = reversed(staff.api_keys_of(tenant.id))
     rows = [
         {
             "id": str(key.id),
             "name": key.name,
             "prefix": key.prefix,
+            "scopes": key.scopes.split(),
+            "test": key.is_test,
             "created_at": rfc3339(key.created_at),
+            "expires_at": rfc3339(key.expires_at) if key.expires_at else None,
+            "last_used_at": rfc3339(key.last_used_at) if key.last_used_at else None,
             "revoked_at": rfc3339(key.revoked_at) if key.revoked_at else None,
         }
         for key in found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from flask_babel import lazy_gettext
 from sqlalchemy import delete, func, select, update
@@ -10,7 +11,7 @@ from sqlalchemy import delete, func, select, update
 from app.errors import Invalid, NotFound
 from app.extensions import db
 from app.ledger import Actor
-from app.models import ApiKey, Property, User, UserSession
+from app.models import Agency, ApiKey, Property, User, UserSession
 from app.models.agency import OWNER
 from app.services import properties
 from app.writing import writing
@@ -69,18 +70,24 @@ def _keep_an_owner(agency_id: uuid.UUID, leaving: uuid.UUID) -> None:
 
 
 def api_keys_of(agency_id: uuid.UUID) -> list[ApiKey]:
-    """Newest first, the revoked among them."""
-    query = select(ApiKey).where(ApiKey.agency_id == agency_id).order_by(ApiKey.created_at.desc())
+    """Newest first, the revoked among them, those of the test agency too."""
+    query = select(ApiKey).where(ApiKey.agency_id.in_(_with_test(agency_id))).order_by(ApiKey.created_at.desc())
     return list(db.session.scalars(query))
 
 
 def revoke_api_key(agency_id: uuid.UUID, key_id: uuid.UUID, *, by: Actor) -> None:
     """Let a key open nothing any more; raises `NotFound`, and does nothing for one already revoked."""
-    mine = (ApiKey.agency_id == agency_id) & (ApiKey.id == key_id)
-    with writing(agency_id) as tx:
-        row = tx.connection.execute(select(ApiKey.revoked_at).where(mine)).one_or_none()
-        if row is None:
-            raise NotFound
+    mine = ApiKey.agency_id.in_(_with_test(agency_id)) & (ApiKey.id == key_id)
+    held_by = db.session.scalar(select(ApiKey.agency_id).where(mine))
+    if held_by is None:
+        raise NotFound
+    with writing(held_by) as tx:
+        row = tx.connection.execute(select(ApiKey.revoked_at).where(mine)).one()
         if row.revoked_at is None:
             tx.connection.execute(update(ApiKey).where(mine).values(revoked_at=tx.at))
             tx.record("api_key.revoked", key_id, by)
+
+
+def _with_test(agency_id: uuid.UUID) -> Any:
+    """The agency, and its test agency."""
+    return select(Agency.id).where((Agency.id == agency_id) | (Agency.test_of_id == agency_id))

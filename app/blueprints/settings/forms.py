@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -10,6 +11,7 @@ from wtforms import BooleanField, Form, PasswordField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import AnyOf, DataRequired, InputRequired, Length, ValidationError
 
+from app.clock import now
 from app.contacts import NotAContact, read_email, read_phone
 from app.models.agency import ROLES
 from app.presentation import LABELS
@@ -105,6 +107,41 @@ class ApiKeyForm(Form):
         validators=_line(100),
         description=_l("Which system uses it, so that you know which one to revoke."),
     )
+    scope = SelectField(
+        _l("What it may do"),
+        choices=[SelectChoice("write", _l("Read and change")), SelectChoice("read", _l("Only read"))],
+        validators=[AnyOf(("write", "read"), _l("Choose one of the answers"))],
+        validate_choice=False,
+        default="write",
+    )
+    days = SelectField(
+        _l("Valid for"),
+        choices=[
+            SelectChoice("0", _l("Until it is revoked")),
+            SelectChoice("30", _l("30 days")),
+            SelectChoice("90", _l("90 days")),
+            SelectChoice("365", _l("A year")),
+        ],
+        validators=[AnyOf(("0", "30", "90", "365"), _l("Choose one of the answers"))],
+        validate_choice=False,
+        default="0",
+    )
+    kind = SelectField(
+        _l("Data"),
+        choices=[SelectChoice("live", _l("This agency")), SelectChoice("test", _l("A test agency with sample data"))],
+        validators=[AnyOf(("live", "test"), _l("Choose one of the answers"))],
+        validate_choice=False,
+        default="live",
+        description=_l("A test key changes nothing of yours and writes to nobody."),
+    )
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        return ("read",) if self.scope.data == "read" else ("read", "write")
+
+    @property
+    def expires_at(self) -> datetime | None:
+        return now() + timedelta(days=int(self.days.data)) if self.days.data != "0" else None
 
 
 def phone_of(field: StringField) -> str | None:

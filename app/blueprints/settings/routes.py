@@ -14,7 +14,9 @@ from wtforms import Form
 from app.access import Guard, person, policy
 from app.blueprints.accounts.routes import count_try
 from app.blueprints.settings.forms import ZONES, AgencyForm, ApiKeyForm, PasswordForm, ProfileForm, UserForm, phone_of
+from app.clock import now
 from app.contacts import show_phone
+from app.demo.sandbox import test_agency_of
 from app.errors import Invalid, NotFound, TooMany
 from app.fragments import done, page
 from app.models.agency import ROLES
@@ -145,7 +147,11 @@ def api() -> AnyResponse:
     form = ApiKeyForm(request.form)
     if not form.validate():
         return _api(422, form=form)
-    key = accounts.create_api_key(person().agency_id, form.name.data, by=person().actor)
+    by, test = person(), form.kind.data == "test"
+    agency_id = test_agency_of(by.agency_id) if test else by.agency_id
+    key = accounts.create_api_key(
+        agency_id, form.name.data, by=by.actor, scopes=form.scopes, expires_at=form.expires_at, test=test
+    )
     return _api(key=key)
 
 
@@ -177,7 +183,7 @@ def _users(status: int = 200, **context: Any) -> Response:
 def _api(status: int = 200, **context: Any) -> Response:
     context = {"form": ApiKeyForm(), "key": None, **context}
     held = staff.api_keys_of(person().agency_id)
-    return page("settings/api.html", status=status, keys=held, api_url=f"{base_url()}/api/crm", **context)
+    return page("settings/api.html", status=status, keys=held, at=now(), api_url=f"{base_url()}/api/crm", **context)
 
 
 def _refused(form: Form, invalid: Invalid) -> Form:

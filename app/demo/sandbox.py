@@ -1,0 +1,49 @@
+"""Test agencies: where `bfx_test_` keys lead. An agency of its own with sample data, which writes to nobody."""
+
+from __future__ import annotations
+
+import random
+import secrets
+import uuid
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from app.clock import now
+from app.demo import content
+from app.demo.seeding import seed_offers
+from app.extensions import db
+from app.ledger import SYSTEM
+from app.models import Agency
+from app.services import accounts, properties
+
+PROPERTIES, OFFERS = 6, 20
+
+
+def test_agency_of(agency_id: uuid.UUID) -> uuid.UUID:
+    """The agency's test agency, made with sample data when there is none."""
+    wanted = select(Agency.id).where(Agency.test_of_id == agency_id)
+    found = db.session.scalar(wanted)
+    if found is not None:
+        return found
+    parent = db.session.get_one(Agency, agency_id)
+    try:
+        made = accounts.create_agency(
+            f"{parent.name} (test)"[:200], parent.email, zone=parent.zone, language=parent.language, test_of=agency_id
+        )
+    except IntegrityError:  # someone was faster
+        return db.session.scalars(wanted).one()
+    _fill(made)
+    return made
+
+
+def _fill(agency_id: uuid.UUID) -> None:
+    name = f"test-{agency_id.hex[-12:]}@test.invalid"  # signs in nowhere: nobody learns the password
+    owner = accounts.NewUser(name, "Ioana Test", role="owner", phone="+40700000000")
+    agent_id = accounts.create_user(agency_id, owner, secrets.token_urlsafe(24))
+    made = []
+    for number, given in enumerate(content.PROPERTIES[:PROPERTIES]):
+        values = {k: v for k, v in given.items() if k not in {"picture", "days", "off"}}
+        values |= {"agent_id": agent_id, "accepts_offers": True, "external_id": f"TEST-{number + 1:03d}"}
+        made.append(properties.create(agency_id, values, by=SYSTEM))
+    seed_offers(agency_id, made, OFFERS, random.Random(now().timestamp()))  # noqa: S311  # nosec B311 - samples
