@@ -11,7 +11,7 @@ from sqlalchemy.orm import joinedload
 
 from app import keys
 from app.extensions import db
-from app.models import LedgerEntry, Offer, OfferBody, OfferFile, OfferState, Property, Upload
+from app.models import Confirmation, LedgerEntry, Offer, OfferBody, OfferFile, OfferState, Property, Upload
 from app.money import Money
 from app.offer_document import Document, decode
 from app.vault import Place, unpad, unseal
@@ -59,6 +59,13 @@ class Receipt:
     offer: OpenedOffer
     prop: Property
     ledger_seq: int
+    confirmed_at: datetime | None
+
+    @property
+    def unconfirmed(self) -> bool:
+        """Recorded by somebody else, and not yet confirmed by the bidder."""
+        offer, state = self.offer.offer, self.offer.state
+        return offer.source != "link" and not (self.confirmed_at or state.withdrawn_at or state.erased_at)
 
     @property
     def reference(self) -> str:
@@ -99,7 +106,8 @@ def open_receipt(offer_id: uuid.UUID) -> Receipt | None:
             LedgerEntry.kind == "offer.submitted",
         )
     ).one()
-    return Receipt(open_offer(offer, state), prop, seq)
+    confirmed_at = db.session.scalar(select(Confirmation.at).where(Confirmation.offer_id == offer.id))
+    return Receipt(open_offer(offer, state), prop, seq, confirmed_at)
 
 
 def link_photo(prop: Property) -> Upload | None:

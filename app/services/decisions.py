@@ -16,12 +16,11 @@ from app.errors import Conflict, IllegalTransition
 from app.extensions import db
 from app.ids import new_id
 from app.ledger import Actor
-from app.models import Access, Decision, Delivery, LedgerEntry, Offer, OfferBody, OfferKey, OfferState, Property
+from app.models import Access, Decision, Delivery, LedgerEntry, Offer, OfferState
 from app.models.offer import STATUSES
-from app.offer_document import decode
-from app.representations import offer_json
+from app.services.offer_events import announce
 from app.services.properties import switch_link
-from app.vault import Place, seal, unpad, unseal
+from app.vault import Place, seal
 from app.writing import UnitOfWork, writing
 
 UNDO = timedelta(seconds=10)
@@ -63,7 +62,7 @@ def view(offer: Offer, *, by: Person) -> None:
         state = _lock(tx, offer.id)
         if state.status == "new" and not state.erased_at:
             _step(tx, offer.id, state, Answer("viewed"), by.actor)
-            announce_offer(tx, offer.id, "offer.viewed", by.actor)
+            announce(tx, offer.id, "offer.viewed", by.actor)
 
 
 def decide(
@@ -110,7 +109,7 @@ def _decide(tx: UnitOfWork, chosen: Chosen, answer: Answer, by: Actor) -> uuid.U
         raise IllegalTransition(_legal(state, by))
     decision = _step(tx, chosen.offer_id, state, answer, by)
     kind = "offer.status_changed"
-    seq = announce_offer(tx, chosen.offer_id, kind, by, reason=answer.reason, previous_status=state.status)
+    seq = announce(tx, chosen.offer_id, kind, by, previous_status=state.status)
     if answer.notify_bidder and answer.status in DECIDED:
         tx.owe_mail("decision_bidder", seq, offer_id=chosen.offer_id, after=UNDO)
     return decision
@@ -134,7 +133,7 @@ def undo(decision_id: uuid.UUID, agency_id: uuid.UUID, *, by: Actor) -> list[uui
                 raise Conflict
             _step(tx, decision.offer_id, state, Answer(decision.from_status), by, undoes=decision)
             kind = "offer.status_changed"
-            announce_offer(tx, decision.offer_id, kind, by, previous_status=decision.to_status)
+            announce(tx, decision.offer_id, kind, by, previous_status=decision.to_status)
         for property_id in _closed_with(tx, offers, made[0].at):
             switch_link(tx, property_id, on=True, by=by)
     return offers
@@ -232,21 +231,3 @@ def _step(
     data = {"from": state.status, "to": to, "decision": str(decision_id)}
     tx.record(kind, offer_id, by, {**data, "undoes": str(undoes.id)} if undoes else data)
     return decision_id
-
-
-def announce_offer(
-    tx: UnitOfWork, offer_id: uuid.UUID, kind: str, by: Actor, *, reason: str | None = None, **more: str
-) -> int:
-    """The event of a step, with the whole offer as it is now."""
-    row = tx.connection.execute(
-        select(Offer.__table__, Property.external_id, OfferBody.body_ct, OfferKey.kek_id, OfferKey.wrapped)
-        .join(Property, Property.id == Offer.property_id)
-        .join(OfferBody, OfferBody.offer_id == Offer.id)
-        .join(OfferKey, OfferKey.offer_id == Offer.id)
-        .where(Offer.id == offer_id)
-    ).one()
-    state = tx.connection.execute(select(OfferState.__table__).where(OfferState.offer_id == offer_id)).one()
-    key = keys.unwrap_offer_key(tx.agency_id, offer_id, row.kek_id, row.wrapped)
-    document = decode(unpad(unseal(key, Place(tx.agency_id, "offer_body", "body", offer_id), row.body_ct)))
-    shown = offer_json(row, state, document, external_id=row.external_id, reason=reason)
-    return tx.announce(kind, by, shown, key=key, offer_id=offer_id, property_id=row.property_id, **more)

@@ -53,7 +53,7 @@ def compose(owed: Owed) -> Letter:
     document = decode(unpad(unseal(key, place, row.body_ct)))
     if owed.template == "offer_agent":
         return _to_agent(owed, row, document)
-    if owed.template == "offer_bidder":
+    if owed.template in {"offer_bidder", "offer_confirm"}:
         return _to_bidder(owed, row, document)
     if owed.template == "decision_bidder":
         status = _decided(owed, row, key)

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from flask_babel import lazy_gettext
-from sqlalchemy import Connection, bindparam, exists, select, update
+from sqlalchemy import bindparam, exists, select, update
 
 from app import keys, offer_document
 from app.clock import rfc3339
@@ -36,6 +36,7 @@ from app.models.offer import COPIED
 from app.money import Money
 from app.offer_document import Document, Draft
 from app.representations import link_state, offer_json, request_state
+from app.services.offer_events import announce
 from app.vault import Place, Wrapped, blind, offer_key_place, pad, seal
 from app.writing import UnitOfWork, writing
 
@@ -72,31 +73,36 @@ def submit(prop: Property, draft: Draft, sending: Sending, *, by: Actor) -> Sent
     """Accept an offer. Raises `LinkClosed` when the link no longer takes it and `Invalid` for a wrong `replaces`."""
     property_id = prop.id
     sealed = prepare(prop.agency_id, draft)
-    press = {"id": property_id, "nonce": sending.nonce, "content_mac": sealed.content, "reference": sealed.reference}
     with writing(prop.agency_id) as tx:
-        current = tx.connection.execute(_CURRENT, press).one()
-        if current.pressed:
-            return Sent(current.pressed, fresh=False)
+        row = current(tx, property_id, sending.nonce, sealed)
+        if row.pressed:
+            return Sent(row.pressed, fresh=False)
         previous_id: uuid.UUID | None
         if sending.request_id:
-            previous_id = _asked_of(tx, sending.request_id, current.archived_at)
+            previous_id = _asked_of(tx, sending.request_id, row.archived_at)
         else:
-            state = link_state(current, sending.link_version, tx.at)  # type: ignore[arg-type]
+            state = link_state(row, sending.link_version, tx.at)
             if state != "open":
                 raise LinkClosed(state)
-            previous_id = _previous(tx.connection, property_id, draft.replaces, sealed.tags) if draft.replaces else None
-        if current.taken:
-            sealed = _renamed(tx, sealed)
-        seq = store(tx, current, sealed, sending, previous_id, by=by)
+            previous_id = previous_of(tx, property_id, draft.replaces, sealed.tags) if draft.replaces else None
+        if row.taken:
+            sealed = renamed(tx, sealed)
+        seq = store(tx, row, sealed, sending, previous_id, by=by)
         if sending.request_id:
             tx.flush()
             tx.connection.execute(_ANSWERED, {"request": sending.request_id, "answer": sealed.offer_id})
-        tx.owe_mail("offer_agent", seq, offer_id=sealed.offer_id, user_id=current.agent_id)
+        tx.owe_mail("offer_agent", seq, offer_id=sealed.offer_id, user_id=row.agent_id)
         tx.owe_mail("offer_bidder", seq, offer_id=sealed.offer_id)
     return Sent(sealed.offer_id, fresh=True)
 
 
-def _renamed(tx: UnitOfWork, sealed: Prepared) -> Prepared:
+def current(tx: UnitOfWork, property_id: uuid.UUID, nonce: bytes, sealed: Prepared) -> Any:
+    """The property under the lock, with `pressed`, the offer that this form was already sent as, and `taken`."""
+    press = {"id": property_id, "nonce": nonce, "content_mac": sealed.content, "reference": sealed.reference}
+    return tx.connection.execute(_CURRENT, press).one()
+
+
+def renamed(tx: UnitOfWork, sealed: Prepared) -> Prepared:
     """Under a reference that nobody has; the first one drawn was taken, which happens once in millions."""
     while tx.connection.scalar(select(_TAKEN), {"reference": sealed.reference}):
         sealed = replace(sealed, reference=new_reference())
@@ -169,7 +175,10 @@ def store(
     tx.record("offer.submitted", offer_id, by, _entry(row))
     document = Document({"offer": sealed.terms})
     shown = offer_json(SimpleNamespace(**row), SimpleNamespace(**state), document, external_id=prop.external_id)
-    return tx.announce("offer.created", by, shown, key=sealed.key, offer_id=offer_id, property_id=row["property_id"])
+    seq = tx.announce("offer.created", by, shown, key=sealed.key, offer_id=offer_id, property_id=row["property_id"])
+    if previous_id:
+        announce(tx, previous_id, "offer.superseded", by)
+    return seq
 
 
 def _seal(tx: UnitOfWork, sealed: Prepared, table: str, column: str, plain: bytes) -> bytes:
@@ -205,9 +214,9 @@ _CURRENT = select(
 ).where(Property.id == bindparam("id"))
 
 
-def _previous(connection: Connection, property_id: uuid.UUID, reference: str, tags: dict[str, bytes]) -> uuid.UUID:
+def previous_of(tx: UnitOfWork, property_id: uuid.UUID, reference: str, tags: dict[str, bytes]) -> uuid.UUID:
     """The offer this one replaces: named by its reference, by someone with the same e-mail or phone."""
-    found = connection.execute(
+    found = tx.connection.execute(
         select(Offer.id, OfferState.latest, OfferState.withdrawn_at)
         .join(OfferState, OfferState.offer_id == Offer.id)
         .join(OfferTag, OfferTag.offer_id == Offer.id)

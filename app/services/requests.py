@@ -13,7 +13,7 @@ from app.access import Person
 from app.errors import IllegalTransition
 from app.ids import new_id
 from app.models import OfferRequest, OfferState
-from app.services.decisions import announce_offer
+from app.services.offer_events import announce
 from app.vault import Place, seal
 from app.writing import UnitOfWork, writing
 
@@ -54,7 +54,7 @@ def _ask(tx: UnitOfWork, offer_id: uuid.UUID, deadline: datetime, message: str |
     )
     data = {"request": str(request_id), "deadline": deadline.isoformat()}
     tx.record("offer.better_asked", offer_id, by.actor, data)
-    seq = announce_offer(tx, offer_id, "offer.better_asked", by.actor, deadline=deadline.isoformat())
+    seq = announce(tx, offer_id, "offer.better_asked", by.actor, deadline=deadline.isoformat())
     tx.owe_mail("offer_better", seq, offer_id=offer_id)
 
 

@@ -5,18 +5,22 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from app.access import get_offer
+from app.access import get_offer, get_property
 from app.api_access import key_holder
 from app.blueprints.api.blueprint import api
 from app.blueprints.api.calls import Answer, etag, expected_version, operation
+from app.blueprints.api.offer_bodies import read_offer, sending_of
 from app.blueprints.api.paging import link_next, next_cursor, page_body, place_of
-from app.blueprints.api.schemas.offers import OfferOut, OfferPage, OfferQuery, StatusChange, order_known
-from app.errors import Conflict, IllegalTransition, Invalid, Stale
+from app.blueprints.api.schemas.offers import OfferNew, OfferOut, OfferPage, OfferQuery, StatusChange, order_known
+from app.errors import Conflict, IllegalTransition, Invalid, NotFound, Stale
+from app.models import Property
 from app.money import from_decimal_text
 from app.queries.crm_offers import list_offers, show_offer
 from app.queries.offer_filter import Moment, OfferFilter
 from app.queries.offer_order import DEFAULT_SORT, WITHIN_ONE_CURRENCY
+from app.queries.property_list import property_by_external_id
 from app.services import decisions
+from app.services.recorded_offers import record
 
 TAG = "Offers"
 
@@ -30,6 +34,17 @@ def offers_list(query: OfferQuery) -> Answer:
     data, more = list_offers(key_holder(), chosen, after=place_of(query.cursor, named), limit=query.limit)
     cursor = next_cursor(more, named) if more else None
     return Answer(page_body(data, cursor), headers=link_next("cursor", cursor))
+
+
+@api.post("/offers")
+@operation("Record an offer taken elsewhere", tag=TAG, scope="write", body=OfferNew, answers={201: OfferOut}, etag=True)
+def offers_record(body: OfferNew) -> Answer:
+    """Of source `api`, and unconfirmed until its bidder, who is written to, confirms it. Needs no open link."""
+    by = key_holder()
+    prop = _property_of(body)
+    sent = record(prop, read_offer(prop, body, by.zone), sending_of(prop, body), by=by.actor)
+    answer = _read(sent.offer_id)
+    return Answer(answer.body, 201, {**answer.headers, "Location": f"/api/crm/offers/{sent.offer_id}"}, sent.offer_id)
 
 
 @api.get("/offers/<uuid:offer_id>")
@@ -70,6 +85,17 @@ def offers_status(offer_id: uuid.UUID, body: StatusChange) -> Answer:
 def _read(offer_id: uuid.UUID) -> Answer:
     shown = show_offer(key_holder(), offer_id)
     return Answer(shown, headers=etag(shown["version"]), offer_id=offer_id)
+
+
+def _property_of(body: OfferNew) -> Property:
+    if (body.property_id is None) == (body.property_external_id is None):
+        raise Invalid({"property_id": ["Name the property once: by property_id or by property_external_id"]})
+    try:
+        by, property_id = key_holder(), body.property_id
+        return get_property(by, property_id or property_by_external_id(by, str(body.property_external_id)), write=True)
+    except NotFound:
+        name = "property_id" if body.property_id else "property_external_id"
+        raise Invalid({name: ["No property of the agency has this id"]}) from None
 
 
 def _filter(query: OfferQuery) -> OfferFilter:

@@ -1,4 +1,4 @@
-from app.blueprints.public import photos  # noqa: F401  its routes are of the same blueprint
+from app.blueprints.public import confirming, photos  # noqa: F401  routes of the same blueprint
 from app.blueprints.public.routes import public
 
 __all__ = ["public"]

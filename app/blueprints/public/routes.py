@@ -100,6 +100,8 @@ def receipt(token: str) -> str | tuple[str, int]:
         agent=opened.prop.agent,
         again_url=again,
         fresh=request.args.get("sent") == "1",
+        unconfirmed=opened.unconfirmed,
+        token=token,
         rules=texts.rules(language()),
     )
 

@@ -1,0 +1,44 @@
+"""The events of one offer: each carries the whole offer as the API shows it at that moment."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from sqlalchemy import select
+
+from app import keys
+from app.ledger import Actor
+from app.models import Confirmation, Offer, OfferBody, OfferKey, OfferState, Property
+from app.offer_document import decode
+from app.queries.crm_offers import open_reason, standing_reasons
+from app.representations import offer_json
+from app.vault import Place, unpad, unseal
+from app.writing import UnitOfWork
+
+
+def announce(tx: UnitOfWork, offer_id: uuid.UUID, kind: str, by: Actor, **more: str) -> int:
+    """Append an event about an offer as it is now, `more` beside its data; returns its number."""
+    tx.flush()
+    row = tx.connection.execute(_ROW.where(Offer.agency_id == tx.agency_id, Offer.id == offer_id)).one()
+    state = tx.connection.execute(select(OfferState.__table__).where(OfferState.offer_id == offer_id)).one()
+    key = keys.unwrap_offer_key(tx.agency_id, offer_id, row.kek_id, row.wrapped)
+    document = decode(unpad(unseal(key, Place(tx.agency_id, "offer_body", "body", offer_id), row.body_ct)))
+    reasons: dict[uuid.UUID, Any] = {}
+    if state.status != "new":
+        reasons = standing_reasons(tx.agency_id, [offer_id])
+    reason = open_reason(state, reasons.get(offer_id), key)
+    shown = offer_json(row, state, document, external_id=row.external_id, reason=reason, confirmed_at=row.confirmed_at)
+    return tx.announce(kind, by, shown, key=key, offer_id=offer_id, property_id=row.property_id, **more)
+
+
+_ROW = (
+    select(
+        Offer.__table__, Property.external_id, OfferBody.body_ct, OfferKey.kek_id, OfferKey.wrapped,
+        Confirmation.at.label("confirmed_at"),
+    )
+    .join(Property, Property.id == Offer.property_id)
+    .join(OfferBody, OfferBody.offer_id == Offer.id)
+    .join(OfferKey, OfferKey.offer_id == Offer.id)
+    .outerjoin(Confirmation, Confirmation.offer_id == Offer.id)
+)  # fmt: skip

@@ -1,0 +1,209 @@
+"""Offers over the API: listed, read, decided upon, recorded for a bidder."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from app.extensions import db
+from app.models import Delivery, OfferKey, Property
+from app.services import decisions
+from app.writing import housekeeping
+from tests.api.conftest import Crm
+from tests.factories import make_draft, make_offer, make_property
+
+TAKEN: dict[str, Any] = {
+    "property_external_id": "CRM-1",
+    "amount": "118500.50",
+    "financing": "mixed",
+    "own_funds_amount": "18500.50",
+    "payment_term_days": 45,
+    "conditions": {"kinds": ["bank_approval"], "text": "fără mobilă"},
+    "bidder": {"full_name": "Andrei Țurcanu", "email": "andrei@client.example", "phone": "0722 000 111"},
+    "co_buyers": ["Maria Țurcanu"],
+}
+
+
+@pytest.fixture
+def prop(crm: Crm) -> Property:
+    return make_property(crm.owner.agency_id, crm.owner.id, external_id="CRM-1")
+
+
+def test_an_offer_is_read_whole_and_reading_does_not_make_it_viewed(crm: Crm, prop: Property) -> None:
+    offer = make_offer(prop, make_draft(message="Ne place mult."))
+    read = crm.get(f"/offers/{offer}")
+    assert read.status_code == 200 and read.headers["ETag"] == '"1"'
+    shown = read.json
+    assert shown["status"] == "new" and shown["amount"] == "118500.00" and shown["message"] == "Ne place mult."
+    assert shown["bidder"]["full_name"] == "Andrei Țurcanu" and shown["property_external_id"] == "CRM-1"
+    assert crm.get("/offers").json["data"] == [shown] == [crm.get("/events").json["data"][-1]["data"]]
+
+
+def test_the_list_takes_the_filters_of_the_contract(crm: Crm, prop: Property) -> None:
+    make_offer(prop)
+    other = make_property(crm.owner.agency_id, crm.owner.id, external_id="CRM-2")
+    make_offer(other, make_draft(financing="credit", payment_term_days=90))
+    expected = {
+        "property_external_id=CRM-2": 1,
+        f"property_id={prop.id}": 1,
+        "financing=cash": 1,
+        "status=accepted": 0,
+        "min_amount=118500&currency=EUR": 2,
+        "min_amount=118500.01&currency=EUR": 0,
+        "min_term=60": 1,
+        "max_term=60": 1,
+        f"agent={crm.owner.email}": 2,
+        "source=link": 2,
+        "signed=false": 2,
+        "latest=true": 2,
+        "email=ANDREI.TURCANU%40client.example": 2,
+        "submitted_after=2030-01-01T00:00:00Z": 0,
+        "updated_since=2020-01-01T00:00:00Z": 2,
+        "sort=payment_term_days": 2,
+    }
+    assert {query: len(crm.get(f"/offers?{query}").json["data"]) for query in expected} == expected
+    for wrong in (
+        "min_amount=5",
+        "status=sold",
+        "limit=0",
+        "limit=101",
+        "sort=bidder",
+        "nimic=1",
+        "status=new&status=new",
+    ):
+        assert crm.get(f"/offers?{wrong}").status_code == 422, wrong
+
+
+def test_pages_of_offers_hold_every_one_once_while_others_arrive(crm: Crm, prop: Property) -> None:
+    made = [str(make_offer(prop)) for _ in range(7)]
+    seen, cursor = [], ""
+    while True:
+        page = crm.get(f"/offers?limit=2{cursor}").json
+        seen += [offer["id"] for offer in page["data"]]
+        make_offer(prop)
+        if not page["has_more"]:
+            break
+        cursor = f"&cursor={page['next_cursor']}"
+    assert seen == made[::-1]
+
+
+def test_a_status_is_set_with_its_reason_and_illegal_ones_say_what_is_legal(crm: Crm, prop: Property) -> None:
+    offer = make_offer(prop)
+    done = crm.call("PATCH", f"/offers/{offer}/status", {"status": "accepted", "reason": "Cea mai bună"})
+    assert done.status_code == 200, done.text
+    assert done.json["status"] == "accepted" and done.json["decision_reason"] == "Cea mai bună"
+    assert done.json["decided_at"] and done.headers["ETag"] == '"2"'
+    assert crm.call("PUT", f"/offers/{offer}/status", {"status": "accepted"}).headers["ETag"] == '"2"'
+    refused = crm.call("PATCH", f"/offers/{offer}/status", {"status": "new"})
+    assert refused.status_code == 409 and refused.json["legal"] == ["viewed", "rejected"]
+    stale = crm.call("PATCH", f"/offers/{offer}/status", {"status": "rejected"}, If_Match='"1"')
+    assert stale.status_code == 412
+    fresh = crm.call("PATCH", f"/offers/{offer}/status", {"status": "rejected"}, If_Match='"2"')
+    assert fresh.status_code == 200 and fresh.json["decision_reason"] is None
+    event = crm.get("/events").json["data"][-1]
+    assert event["type"] == "offer.status_changed" and event["previous_status"] == "accepted"
+    assert event["actor"]["type"] == "api_key" and event["data"] == fresh.json
+
+
+def test_bidders_are_told_only_when_asked_for(crm: Crm, prop: Property) -> None:
+    offer = make_offer(prop)
+    crm.call("PATCH", f"/offers/{offer}/status", {"status": "accepted"})
+    told = select(Delivery).where(Delivery.template == "decision_bidder")
+    assert db.session.scalar(told) is None
+    crm.call("PATCH", f"/offers/{offer}/status", {"status": "rejected", "notify_bidder": True})
+    assert db.session.scalar(told) is not None
+
+
+def test_an_offer_taken_elsewhere_is_unconfirmed_until_its_bidder_confirms(crm: Crm, prop: Property) -> None:
+    made = crm.call("POST", "/offers", TAKEN)
+    assert made.status_code == 201, made.text
+    offer = made.json
+    assert offer["source"] == "api" and offer["confirmed_at"] is None and offer["credit_amount"] == "100000.00"
+    assert offer["bidder"]["phone"] == "+40722000111" and made.headers["Location"].endswith(offer["id"])
+    owed = set(db.session.scalars(select(Delivery.template)))
+    assert owed == {"offer_agent", "offer_confirm"}
+    from app.links import receipt_token
+
+    with crm.app.app_context():
+        token = receipt_token(db.session.scalars(select(OfferKey.offer_id)).one())
+    client = crm.app.test_client()
+    page = client.get(f"/r/{token}").get_data(as_text=True)
+    action = re.search(r'action="([^"]+/confirm)"', page)
+    assert action and crm.get(f"/offers/{offer['id']}").json["confirmed_at"] is None, "opening confirms nothing"
+    assert client.post(action.group(1)).status_code == 303
+    confirmed = crm.get(f"/offers/{offer['id']}").json
+    assert confirmed["confirmed_at"] and "/confirm" not in client.get(f"/r/{token}").get_data(as_text=True)
+    event = crm.get("/events").json["data"][-1]
+    assert event["type"] == "offer.confirmed" and event["data"] == confirmed
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        ({"amount": "0"}, "/amount"),
+        ({"amount": 118500}, "/amount"),
+        ({"currency": "RON"}, "/currency"),
+        ({"credit_amount": "1"}, "/credit_amount"),
+        ({"valid_until": "2001-01-01"}, "/valid_until"),
+        ({"property_external_id": "alta"}, "/property_external_id"),
+        ({"bidder": {**TAKEN["bidder"], "email": "nu e"}}, "/bidder/email"),
+        ({"bidder": {**TAKEN["bidder"], "cnp": "1"}}, "/bidder/cnp"),
+        ({"conditions": {"kinds": ["altceva"]}}, "/conditions/kinds/0"),
+    ],
+)
+def test_a_wrong_offer_points_at_what_is_wrong(crm: Crm, prop: Property, change: dict[str, Any], pointer: str) -> None:
+    refused = crm.call("POST", "/offers", {**TAKEN, **change})
+    assert refused.status_code == 422, refused.text
+    assert pointer in [error["pointer"] for error in refused.json["errors"]]
+
+
+def test_a_replaced_offer_is_announced_as_it_now_is(crm: Crm, prop: Property) -> None:
+    first = crm.call("POST", "/offers", TAKEN).json
+    again = {**TAKEN, "amount": "120000", "own_funds_amount": "20000", "replaces": first["reference"]}
+    second = crm.call("POST", "/offers", again).json
+    assert second["previous_offer_id"] == first["id"]
+    event = crm.get("/events").json["data"][-1]
+    assert event["type"] == "offer.superseded" and event["data"] == crm.get(f"/offers/{first['id']}").json
+    assert event["data"]["is_latest"] is False
+
+
+def test_after_undo_the_earlier_reason_stands_again(crm: Crm, prop: Property) -> None:
+    offer = make_offer(prop)
+    crm.call("PATCH", f"/offers/{offer}/status", {"status": "accepted", "reason": "Prima"})
+    answer = decisions.Answer("rejected", reason="A doua")
+    by = decisions.Actor("user", crm.owner.id)
+    made = decisions.decide_all(crm.owner.agency_id, [decisions.Chosen(offer)], answer, by=by)
+    assert made and crm.get(f"/offers/{offer}").json["decision_reason"] == "A doua"
+    decisions.undo(made, crm.owner.agency_id, by=by)
+    read = crm.get(f"/offers/{offer}").json
+    assert read["decision_reason"] == "Prima" and crm.get("/events").json["data"][-1]["data"] == read
+
+
+def test_a_forgotten_bidder_is_gone_from_offers_and_events(crm: Crm, prop: Property) -> None:
+    offer = make_offer(prop)
+    with housekeeping() as connection:
+        connection.execute(OfferKey.__table__.delete().where(OfferKey.offer_id == offer))
+    shown = crm.get(f"/offers/{offer}").json
+    assert shown["bidder"] is None and shown["amount"] == "118500.00"
+    assert crm.get("/offers").json["data"] == [shown]
+    event = crm.get("/events").json["data"][-1]
+    assert event["erased"] and event["data"] == {"id": str(offer), "property_id": str(prop.id)}
+    assert "Țurcanu" not in crm.get("/events").text
+
+
+def test_a_test_key_reaches_a_test_agency_that_writes_to_nobody(crm: Crm, prop: Property) -> None:
+    from app.demo.sandbox import test_agency_of
+    from app.ledger import SYSTEM
+    from app.services import accounts
+
+    held = test_agency_of(crm.owner.agency_id)
+    assert test_agency_of(crm.owner.agency_id) == held
+    tester = Crm(crm.app, crm.owner, accounts.create_api_key(held, "Test", by=SYSTEM, test=True))
+    assert tester.key.startswith("bfx_test_") and len(tester.get("/offers").json["data"]) == 20
+    assert tester.get(f"/properties/{prop.id}").status_code == 404
+    made = tester.call("POST", "/offers", {**TAKEN, "property_external_id": "TEST-001", "currency": None})
+    assert made.status_code == 201, made.text
+    assert db.session.scalar(select(Delivery.id)) is None
