@@ -198,7 +198,7 @@ def check_present_password(user: User, password: str) -> None:
 
 
 def change_user(user: User, values: Mapping[str, Any], *, by: Actor) -> None:
-    """Set `full_name`, `phone` or `language`."""
+    """Set `full_name`, `phone`, `language` or `shortcuts`."""
     user_id = user.id
     with writing(user.agency_id) as tx:
         tx.connection.execute(update(User).where(User.id == user_id).values(**values))

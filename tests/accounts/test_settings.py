@@ -155,3 +155,14 @@ def test_a_key_is_shown_once_and_revoked_for_good(client: FlaskClient, owner: Us
     db.session.rollback()
     assert db.session.scalars(select(ApiKey.revoked_at)).one() and kinds().count("api_key.revoked") == 1
     assert post(client, "/app/settings/api", name=" ").status_code == 422
+
+
+def test_keys_of_the_keyboard_can_be_switched_off(client: FlaskClient, app: Flask) -> None:
+    user = make_user(make_agency(), "owner")
+    login(client, user)
+    page = client.get("/app/settings").get_data(as_text=True)
+    assert "js/keys.js" in page and 'id="keys"' in page
+    data = {"csrf_token": csrf(page), "full_name": user.full_name, "phone": "", "language": "ro"}
+    assert client.post("/app/settings", data=data).status_code == 303
+    page = client.get("/app/settings").get_data(as_text=True)
+    assert "js/keys.js" not in page and 'id="keys"' not in page

@@ -59,8 +59,17 @@ class ProfileForm(Form):
     phone = StringField(_l("Phone"), validators=[_phone], description=_l("Shown to buyers beside your name."))
     language = SelectField(_l("Language"), choices=[SelectChoice(*pair) for pair in LANGUAGES])
 
+    shortcuts = BooleanField(
+        _l("Use keys in the dashboard"), description=_l("Press ? on any page to see them: / searches, j and k move.")
+    )
+
     def values(self) -> dict[str, Any]:
-        return {"full_name": self.full_name.data, "phone": phone_of(self.phone), "language": self.language.data}
+        return {
+            "full_name": self.full_name.data,
+            "phone": phone_of(self.phone),
+            "language": self.language.data,
+            "shortcuts": bool(self.shortcuts.data),
+        }
 
 
 class PasswordForm(Form):

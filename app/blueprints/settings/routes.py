@@ -169,6 +169,7 @@ def _profile(status: int = 200, **forms: Form) -> Response:
         "full_name": user.full_name,
         "phone": show_phone(user.phone) if user.phone else "",
         "language": user.language,
+        "shortcuts": user.shortcuts,
     }
     context: dict[str, Any] = {"form": ProfileForm(data=held), "password_form": PasswordForm(), **forms}
     sessions = accounts.sessions_of(user.id)

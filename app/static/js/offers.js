@@ -4,7 +4,21 @@
   var EVERY = 5000;
   var title = document.title;
 
+  /* What the focus was on may be gone with the filter it stood for: then it stays near, never at the top of the page. */
+  var held = null;
+  document.addEventListener("htmx:before:swap", function () {
+    var list = document.getElementById("offer-list");
+    held = list && list.contains(document.activeElement) ? document.activeElement.id : null;
+  });
+  function refocus() {
+    if (held === null || document.activeElement !== document.body) { return; }
+    var near = (held && document.getElementById(held)) || document.querySelector("#offer-results .chip") ||
+      document.querySelector("#offer-results .tabs [aria-current]");
+    if (near) { near.focus({ preventScroll: true }); }
+  }
+
   document.addEventListener("htmx:after:swap", function () {
+    refocus();
     var results = document.getElementById("offer-results");
     var place = document.getElementById("offers-said");
     if (results && place && place.textContent !== results.dataset.said) { place.textContent = results.dataset.said; }

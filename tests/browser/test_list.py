@@ -1,0 +1,167 @@
+"""The list of offers in a real browser: live filters, Back, what is new, the keyboard."""
+
+from __future__ import annotations
+
+import re
+import uuid
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser, Page, expect
+
+from app.extensions import db
+from app.models import Property, User
+from app.offer_document import Bidder
+from tests.browser.conftest import Watched, open_page
+from tests.factories import PASSWORD, make_agency, make_draft, make_offer, make_property, make_user
+
+pytestmark = pytest.mark.browser
+Live = tuple[Flask, str]
+NAMES = ("Ana Popescu", "Ion Ionescu", "Maria Popa")
+
+
+def made(app: Flask) -> tuple[str, uuid.UUID]:
+    """An owner's e-mail, and the id of the property of three offers."""
+    with app.app_context():
+        owner = make_user(make_agency(), "owner")
+        prop = make_property(owner.agency_id, owner.id)
+        for number, name in enumerate(NAMES):
+            bidder = Bidder(name, f"client{number}@client.example", f"+4072200011{number}")
+            make_offer(prop, make_draft(bidder=bidder, financing="credit" if number == 1 else "cash"))
+        return owner.email, prop.id
+
+
+def signed_in(browser: Browser, base: str, email: str, *, phone: bool = False, scripts: bool = True) -> Watched:
+    watched = open_page(browser, base, phone=phone, scripts=scripts)
+    page = watched.page
+    page.goto(f"{base}/login")
+    page.fill("[name=email]", email)
+    page.fill("[name=password]", PASSWORD)
+    page.locator("main button[type=submit]").click()
+    page.wait_for_url("**/app/offers")
+    return watched
+
+
+def names(page: Page) -> list[str]:
+    return [text.strip() for text in page.locator("tr.is-link .is-main a").all_inner_texts()]
+
+
+def test_filter_back_reload_and_a_shared_link_give_the_same_page(browser: Browser, live: Live) -> None:
+    app, base = live
+    email, _prop = made(app)
+    watched = signed_in(browser, base, email)
+    page = watched.page
+    page.locator("#q").press_sequentially("pop", delay=30)
+    expect(page.locator("tr.is-link .is-main a")).to_have_count(2)
+    assert page.url.endswith("/app/offers?q=pop") and page.evaluate("document.activeElement.id") == "q"
+    expect(page.locator("#offers-said")).to_have_text("2 oferte")
+    watched.check()
+    page.locator("#q").press_sequentially("a", delay=30)
+    expect(page.locator("tr.is-link .is-main a")).to_have_count(1)
+    page.locator(".filter-more summary").click()
+    page.select_option("#financing", "cash")
+    expect(page.locator("#chip-financing")).to_be_visible()
+    shared, shown = page.url, names(page)
+    watched.check()
+    page.reload()
+    assert names(page) == shown == ["Maria Popa"] and page.input_value("#financing") == "cash"
+    page.locator("tr.is-link .is-main a").first.click()
+    expect(page.locator("h1")).to_have_text("Maria Popa")
+    page.go_back()
+    expect(page.locator("#q")).to_have_value("popa")
+    assert page.url == shared and names(page) == shown
+    page.go_back()
+    expect(page.locator("#chip-financing")).to_have_count(0)
+    expect(page.locator("#q")).to_have_value("popa")
+    page.go_back()
+    expect(page.locator("tr.is-link .is-main a")).to_have_count(3)
+    page.locator("#status-1").click()
+    expect(page.locator("#status-1[aria-current]")).to_be_visible()
+    assert page.evaluate("document.activeElement.id") == "status-1"
+
+
+def test_a_chip_that_goes_leaves_the_focus_near(browser: Browser, live: Live) -> None:
+    app, base = live
+    email, _prop = made(app)
+    page = signed_in(browser, base, email).page
+    page.goto(f"{base}/app/offers?financing=cash&source=link")
+    page.locator("#chip-financing").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#chip-financing")).to_have_count(0)
+    assert page.evaluate("document.activeElement.id") == "chip-source"
+
+
+def test_new_offers_stand_in_a_bar_and_the_title_while_rows_stay(browser: Browser, live: Live) -> None:
+    app, base = live
+    email, prop = made(app)
+    watched = signed_in(browser, base, email)
+    page = watched.page
+    with app.app_context():
+        for _ in range(2):
+            make_offer(db.session.get_one(Property, prop))
+    before = page.locator("tr.is-link").first.bounding_box()
+    expect(page.locator("#show-new")).to_have_text("Arată 2 oferte noi", timeout=8000)
+    assert page.title().startswith("(2) ") and names(page) == list(reversed(NAMES))
+    assert page.locator("tr.is-link").first.bounding_box() == before
+    watched.check()
+    page.locator("#show-new").click()
+    expect(page.locator("tr.is-link .is-main a")).to_have_count(5)
+    assert not page.title().startswith("(")
+
+
+def test_nobody_asks_in_a_hidden_tab(browser: Browser, live: Live) -> None:
+    app, base = live
+    email, _prop = made(app)
+    page = signed_in(browser, base, email).page
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/news" in request.url else None)
+    page.evaluate(
+        "Object.defineProperty(document, 'visibilityState', {value: 'hidden', configurable: true});"
+        "document.dispatchEvent(new Event('visibilitychange'))"
+    )
+    page.wait_for_timeout(6000)
+    assert asked == []
+
+
+def test_everything_by_keyboard(browser: Browser, live: Live) -> None:
+    app, base = live
+    email, _prop = made(app)
+    watched = signed_in(browser, base, email)
+    page = watched.page
+    page.keyboard.press("?")
+    expect(page.locator("#keys")).to_be_visible()
+    watched.check()
+    page.keyboard.press("?")
+    expect(page.locator("#keys")).to_be_hidden()
+    for key, name in (("j", NAMES[2]), ("j", NAMES[1]), ("j", NAMES[0]), ("k", NAMES[1])):
+        page.keyboard.press(key)
+        assert page.evaluate("document.activeElement.textContent.trim()") == name
+    page.keyboard.press("x")
+    assert page.locator("input[name=offer]:checked").count() == 1
+    assert page.evaluate("document.activeElement.textContent.trim()") == NAMES[1], "the focus stays where it was"
+    page.keyboard.press("/")
+    page.keyboard.type("jk?x")
+    assert page.input_value("#q") == "jk?x"
+    page.locator("#q").fill("")
+    expect(page.locator("tr.is-link")).to_have_count(3)
+    page.locator("h1").click()
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_have_text(NAMES[2])
+    with app.app_context():
+        user = db.session.scalars(db.select(User).where(User.email == email)).one()
+        user.shortcuts = False
+        db.session.commit()
+    page.goto(f"{base}/app/offers")
+    page.keyboard.press("?")
+    page.keyboard.press("j")
+    assert page.locator("#keys").count() == 0 and page.evaluate("document.activeElement.nodeName") == "BODY"
+
+
+def test_without_scripts_the_list_filters_and_pages(browser: Browser, live: Live) -> None:
+    app, base = live
+    email, _prop = made(app)
+    page = signed_in(browser, base, email, scripts=False).page
+    page.fill("#q", "popescu")
+    page.get_by_role("button", name="Filtrează").click()
+    assert names(page) == ["Ana Popescu"] and re.search(r"\?q=popescu$", page.url)
