@@ -97,6 +97,8 @@ FILTERS: dict[str, Any] = {
     "currency": lazy_gettext("Currency"),
     "min_amount": lazy_gettext("Amount from"),
     "max_amount": lazy_gettext("Amount to"),
+    "ratio_from": lazy_gettext("Of the asking price, from"),
+    "ratio_below": lazy_gettext("Of the asking price, under"),
     "submitted_after": lazy_gettext("Submitted from"),
     "submitted_before": lazy_gettext("Submitted to"),
     "updated_since": lazy_gettext("Changed since"),

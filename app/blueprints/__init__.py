@@ -15,8 +15,9 @@ def register_blueprints(app: Flask) -> None:
     from app.blueprints.public import public
     from app.blueprints.settings import settings
     from app.blueprints.site import site
+    from app.blueprints.stats import stats
 
-    for blueprint in (site, public, accounts, offers, properties, settings, ops, api, api_docs):
+    for blueprint in (site, public, accounts, offers, properties, stats, settings, ops, api, api_docs):
         app.register_blueprint(blueprint)
     csrf.exempt(api)  # a key in a header is nothing that a browser sends by itself
     static = app.view_functions["static"]

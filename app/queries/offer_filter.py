@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -44,7 +45,8 @@ class Moment:
 class OfferFilter:
     """Every field is optional. `q` and `email` hold personal data: neither is logged, and saved views seal them.
 
-    Amounts are minor units of `currency`. Times are half open: from `…_after` on, and before `…_before`.
+    Amounts are minor units of `currency`; ratios are whole percents of the price asked when the offer was sent. Times
+    and ratios are half open: from `…_after` or `ratio_from` on, and before `…_before` or under `ratio_below`.
     """
 
     q: str | None = field(default=None, repr=False)
@@ -56,6 +58,8 @@ class OfferFilter:
     currency: str | None = None
     min_amount: int | None = None
     max_amount: int | None = None
+    ratio_from: int | None = None
+    ratio_below: int | None = None
     submitted_after: Moment | None = None
     submitted_before: Moment | None = None
     updated_since: Moment | None = None
@@ -145,6 +149,12 @@ def referenced(agency_id: uuid.UUID, reference: str) -> Condition:
     return OfferState.offer_id.in_(held)
 
 
+def _against_asking(agency_id: uuid.UUID, percent: int, compare: Callable[[Any, Any], Any]) -> Condition:
+    """Exactly, in whole numbers; offers for which no price was asked are in no band."""
+    limits = compare(Offer.amount_minor * 100, Offer.asking_minor * percent)
+    return OfferState.offer_id.in_(select(Offer.id).where(Offer.agency_id == agency_id, limits))
+
+
 def _equal(name: str) -> Build:
     column = getattr(OfferState, name)
     return lambda _chosen, _agency, value: column == value
@@ -163,6 +173,8 @@ _CONDITIONS: dict[str, Build] = {
     "agent": _agent,
     "min_amount": lambda f, _agency, value: _amount(f, OfferState.amount_minor >= value),
     "max_amount": lambda f, _agency, value: _amount(f, OfferState.amount_minor <= value),
+    "ratio_from": lambda _f, agency, value: _against_asking(agency, value, operator.ge),
+    "ratio_below": lambda _f, agency, value: _against_asking(agency, value, operator.lt),
     "submitted_after": lambda _f, _agency, value: OfferState.submitted_at >= value.at,
     "submitted_before": lambda _f, _agency, value: OfferState.submitted_at < value.at,
     "updated_since": lambda _f, _agency, value: OfferState.updated_at >= value.at,
@@ -210,7 +222,8 @@ def read_filter(
 
 def _check_order(read: dict[str, Any], errors: Errors) -> None:
     """What ends before it begins is said, not answered with an empty list."""
-    for low, high in (("min_amount", "max_amount"), ("min_term", "max_term")):
+    limits = (("min_amount", "max_amount"), ("min_term", "max_term"), ("ratio_from", "ratio_below"))
+    for low, high in limits:
         if low in read and high in read and read[low] > read[high]:
             errors[high] = [_l("This is less than the lower limit")]
             del read[high]
@@ -277,6 +290,13 @@ class _Reading:
         return int(text)
 
     max_term = min_term
+
+    def ratio_from(self, text: str) -> int:
+        if not text.isdecimal() or not 1 <= len(text) <= 4:
+            raise Unreadable(_l("Write a whole number of percents"))
+        return int(text)
+
+    ratio_below = ratio_from
 
     def submitted_after(self, text: str) -> Moment:
         return self._moment(text, timedelta(0))

@@ -164,6 +164,8 @@ def _value(by: Person, chosen: OfferFilter, name: str, text: str) -> str:
         return show_money(Money(value, chosen.currency or ""))
     if name in {"min_term", "max_term"}:
         return days(value)
+    if name in {"ratio_from", "ratio_below"}:
+        return f"{value}%"
     if name in {"financing", "source"}:
         return label("financing_short" if name == "financing" else name, text)
     if isinstance(value, bool):

@@ -172,6 +172,10 @@ class OfferQuery(Paged):
     currency: Currency | None = Field(None, description="Needed with amounts: currencies are never mixed.")
     min_amount: Amount | None = None
     max_amount: Amount | None = None
+    ratio_from: Annotated[Whole, Field(ge=0, le=1000)] | None = Field(
+        None, description="Percent of the asking price at submission: at or above."
+    )
+    ratio_below: Annotated[Whole, Field(ge=0, le=1000)] | None = Field(None, description="The same: under.")
     submitted_after: Moment | None = Field(None, description="At or after.")
     submitted_before: Moment | None = Field(None, description="Before.")
     updated_since: Moment | None = Field(None, description="At or after; the list is then in order of change.")

@@ -1,0 +1,3 @@
+from app.blueprints.stats.routes import stats
+
+__all__ = ["stats"]
