@@ -9,9 +9,11 @@ from flask import Flask
 from playwright.sync_api import Browser, Page, expect
 
 from app.links import offer_link_token
+from app.money import Money
+from app.offer_document import Bidder
 from tests.browser.conftest import open_page
 from tests.conftest import ROOT
-from tests.factories import PASSWORD, make_agency, make_offer, make_property, make_user
+from tests.factories import PASSWORD, make_agency, make_draft, make_offer, make_property, make_user
 
 pytestmark = pytest.mark.browser
 Live = tuple[Flask, str]
@@ -160,6 +162,49 @@ def test_an_agent_finds_opens_accepts_and_undoes_in_place(browser: Browser, live
     ):
         page.goto(base + path)
         watched.check()
+
+
+def test_an_agent_compares_asks_and_answers_many_from_the_list(browser: Browser, live: Live) -> None:
+    app, base = live
+    with app.app_context():
+        owner = make_user(make_agency(), "owner")
+        prop = make_property(owner.agency_id, owner.id)
+        for n, name in enumerate(("Ana Pop", "Dan Ilie", "Eva Rus")):
+            bidder = Bidder(name, f"client{n}@client.example", "+40722000111")
+            make_offer(prop, make_draft(bidder=bidder, amount=Money((118_000 + n) * 100, "EUR")))
+        email = owner.email
+    watched = open_page(browser, base, phone=False)
+    page = watched.page
+    page.goto(base + "/app/offers")
+    page.fill("[name=email]", email)
+    page.fill("[name=password]", PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url(base + "/app/offers")
+    for name in ("Ana Pop", "Dan Ilie", "Eva Rus"):
+        page.get_by_label(f"Alegeți oferta de la {name}").check()
+    page.get_by_role("button", name="Compară").click()
+    page.wait_for_url("**/app/compare?**")
+    expect(page.locator("tr", has_text="Suma oferită").locator(".best")).to_contain_text("118.002")
+    page.get_by_label("Ascunde ce este la fel la toate").check()
+    expect(page.locator("tr.same").first).to_be_hidden()
+    watched.check()
+    page.get_by_label("Ascunde ce este la fel la toate").uncheck()
+    sheet = page.pdf(prefer_css_page_size=True)
+    assert len(re.findall(rb"/Type\s*/Page\b", sheet)) == 1
+    page.go_back()
+    page.get_by_role("button", name="Răspunde la oferta: Ana Pop").press("Enter")
+    page.locator(".answers:popover-open").get_by_role("link", name="Respinge…").press("Enter")
+    expect(page.locator("dialog #decision-title")).to_be_focused()
+    watched.check()
+    page.locator("dialog").get_by_role("button", name="Respinge oferta").click()
+    expect(page.locator("tr", has_text="Ana Pop").locator(".badge")).to_have_text("Respinsă")
+    for name in ("Dan Ilie", "Eva Rus"):
+        page.get_by_label(f"Alegeți oferta de la {name}").check()
+    page.get_by_role("button", name="Cere o ofertă mai bună…").click()
+    page.locator("dialog").get_by_role("button", name="Cere o ofertă mai bună de la 2 clienți").click()
+    expect(page.locator("#content")).to_contain_text("S-a cerut o ofertă mai bună de la 2 clienți")
+    assert page.url == base + "/app/offers"
+    watched.check()
 
 
 NEWER_CSS = (":is(", ":where(", ":has(", "@layer", "color-mix(", "inset:", "aspect-ratio", "@container", "dvh", "&:")

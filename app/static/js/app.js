@@ -82,7 +82,7 @@
     });
   }).observe(document.getElementById("main") || document.body, { childList: true, subtree: true });
 
-  /* What is swapped into the dialog opens it; a page swapped in behind it closes it, with the focus back where it was. */
+  /* What is swapped into the dialog opens it; a whole page swapped in behind it closes it, with the focus back where it was. */
   var dialog = document.getElementById("dialog");
   var opener = null;
   if (dialog && dialog.showModal) {
@@ -103,7 +103,7 @@
     });
     document.addEventListener("htmx:after:swap", function (event) {
       var target = event.detail && event.detail.ctx ? event.detail.ctx.target : null;
-      if (dialog.open && target && !dialog.contains(target)) { dialog.close(); }
+      if (dialog.open && target && target.id === "content") { dialog.close(); }
     });
   }
 
