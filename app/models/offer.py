@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import date, datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base, Id, Kept, kept, own, tenant_unique
@@ -21,6 +21,7 @@ FILE_KINDS = ("signature", "receipt")
 _NEWEST = ("submitted_at", "offer_id")
 _FILTERED = ("currency", "amount_minor", "financing", "term_days", "source", "signed", "latest")
 _STATUS = "('new', 'viewed', 'accepted', 'rejected')"
+_ACCEPTED = {f"{engine}_where": text("status = 'accepted'") for engine in ("sqlite", "postgresql")}
 _FINANCING = "('cash', 'credit', 'mixed')"
 
 
@@ -190,6 +191,7 @@ class OfferState(Base):
         Index("ix_offer_state_status", "agency_id", "status", *_NEWEST, "property_id", *_FILTERED),
         Index("ix_offer_state_property", "agency_id", "property_id", *_NEWEST, "status", *_FILTERED),
         Index("ix_offer_state_amount", "agency_id", "currency", "amount_minor", "offer_id"),
+        Index("ix_offer_state_accepted", "agency_id", "property_id", **_ACCEPTED),
         Index("ix_offer_state_updated", "agency_id", "updated_at", "offer_id"),
     )
 

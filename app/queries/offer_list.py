@@ -9,7 +9,8 @@ from datetime import date, datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, ScalarSelect, func, literal, select
+from sqlalchemy import ColumnElement, Row, ScalarSelect, and_, func, literal, literal_column, select
+from sqlalchemy.orm import aliased
 
 from app.access import Person, offers_of
 from app.extensions import db
@@ -52,6 +53,7 @@ class OfferLine:
     submitted_at: datetime
     withdrawn_at: datetime | None
     decided_at: datetime | None
+    in_reserve: bool
     document: Document | None
 
     @property
@@ -99,13 +101,26 @@ def _rows(order: Order) -> Any:
             state.term_days, state.signed, state.source, state.status, state.latest, state.version, state.submitted_at,
             state.withdrawn_at, state.decided_at, Offer.reference, Offer.asking_minor, Offer.valid_until,
             Property.title, Property.external_id, OfferBody.body_ct, OfferKey.kek_id, OfferKey.wrapped,
-            order.key.label("sorted_by"),
+            order.key.label("sorted_by"), in_reserve().label("in_reserve"),
         )
         .join(Offer, Offer.id == state.offer_id)
         .join(Property, Property.id == state.property_id)
         .join(OfferBody, OfferBody.offer_id == state.offer_id, isouter=True)
         .join(OfferKey, OfferKey.offer_id == state.offer_id, isouter=True)
     )  # fmt: skip
+
+
+def in_reserve() -> ColumnElement[bool]:
+    """Whether an offer waits while another one of its property is accepted: a bank may still refuse that one."""
+    other = aliased(OfferState)
+    waits = (OfferState.status.in_(("new", "viewed")), OfferState.withdrawn_at.is_(None), OfferState.latest)
+    taken = (
+        select(other.offer_id)
+        .where(other.agency_id == OfferState.agency_id, other.property_id == OfferState.property_id)
+        .where(other.status == literal_column("'accepted'"))  # as the index says it
+        .where(other.withdrawn_at.is_(None))
+    )
+    return and_(*waits, taken.exists())
 
 
 def _line(row: Row[Any]) -> OfferLine:
@@ -132,6 +147,7 @@ def _line(row: Row[Any]) -> OfferLine:
         submitted_at=row.submitted_at,
         withdrawn_at=row.withdrawn_at,
         decided_at=row.decided_at,
+        in_reserve=row.in_reserve,
         document=document,
     )
 
@@ -168,6 +184,26 @@ def _find(
     query = _ids(by, chosen, search, order, place, backward=backward).limit(limit + 1)
     ids = list(db.session.scalars(query))
     return Found(ids[:limit], len(ids) > limit, {})
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An offer within a list: the ones before and after it there; and whether it waits in reserve."""
+
+    before: uuid.UUID | None
+    after: uuid.UUID | None
+    in_reserve: bool
+
+
+def standing(by: Person, chosen: OfferFilter, offer: Offer) -> Standing:
+    """Where an offer, which the caller was allowed to load, stands: also when the filter no longer shows it."""
+    order, search = Order(chosen.sort), read_search(by.agency_id, chosen.q)
+    find = partial(scan if search.names else _find, by, chosen, search, order, limit=1)
+    query = order.join(select(order.key, in_reserve()).select_from(OfferState)).where(OfferState.offer_id == offer.id)
+    value, waits = db.session.execute(query).one()
+    place = order.place_of(value, offer.id)
+    before, after = find(place, backward=True).ids, find(place, backward=False).ids
+    return Standing(next(iter(before), None), next(iter(after), None), waits)
 
 
 def _page(order: Order, rows: Sequence[Row[Any]], counts: dict[str, int], *, newer: bool, older: bool) -> OfferPage:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import joinedload
 
 from app import keys
 from app.extensions import db
-from app.models import Confirmation, LedgerEntry, Offer, OfferBody, OfferFile, OfferState, Property, Upload
+from app.models import Confirmation, LedgerEntry, Offer, OfferBody, OfferFile, OfferKey, OfferState, Property, Upload
 from app.money import Money
 from app.offer_document import Document, decode
 from app.vault import Place, unpad, unseal
@@ -19,29 +19,41 @@ from app.vault import Place, unpad, unseal
 
 @dataclass(frozen=True, slots=True)
 class OpenedOffer:
-    """An offer with its opened document; `document` is None once the person has been forgotten."""
+    """An offer with its key and opened document; both are None once the person has been forgotten."""
 
     offer: Offer
     state: OfferState
+    key: bytes | None
     document: Document | None
-    signature_image: bytes | None
+
+    def unseal(self, table: str, column: str, row_id: uuid.UUID, sealed: bytes) -> bytes:
+        """What else is sealed under the offer's key."""
+        if self.key is None:
+            raise LookupError(self.offer.id)
+        return unseal(self.key, Place(self.offer.agency_id, table, column, row_id), sealed)
 
 
 def open_offer(offer: Offer, state: OfferState) -> OpenedOffer:
     """Open what is sealed of an offer that the caller was allowed to load."""
-    key = keys.offer_key(offer.agency_id, offer.id)
-    if key is None:
+    row = db.session.execute(
+        select(OfferKey.kek_id, OfferKey.wrapped, OfferBody.body_ct)
+        .join(OfferBody, OfferBody.offer_id == OfferKey.offer_id)
+        .where(OfferKey.agency_id == offer.agency_id, OfferKey.offer_id == offer.id)
+    ).one_or_none()
+    if row is None:
         return OpenedOffer(offer, state, None, None)
-    sealed = db.session.scalars(select(OfferBody.body_ct).where(OfferBody.offer_id == offer.id)).one()
-    document = decode(unpad(unseal(key, Place(offer.agency_id, "offer_body", "body", offer.id), sealed)))
-    image = None
-    if offer.signed:
-        drawn = db.session.scalar(
-            select(OfferFile.body_ct).where(OfferFile.offer_id == offer.id, OfferFile.kind == "signature")
-        )
-        if drawn:
-            image = unseal(key, Place(offer.agency_id, "offer_file", "signature", offer.id), drawn)
-    return OpenedOffer(offer, state, document, image)
+    key = keys.unwrap_offer_key(offer.agency_id, offer.id, row.kek_id, row.wrapped)
+    document = decode(unpad(unseal(key, Place(offer.agency_id, "offer_body", "body", offer.id), row.body_ct)))
+    return OpenedOffer(offer, state, key, document)
+
+
+def signature_image(opened: OpenedOffer) -> bytes | None:
+    """The drawn signature as PNG, or None where there is none."""
+    if opened.key is None or not opened.offer.signed:
+        return None
+    chosen = select(OfferFile.body_ct).where(OfferFile.offer_id == opened.offer.id, OfferFile.kind == "signature")
+    drawn = db.session.scalar(chosen)
+    return opened.unseal("offer_file", "signature", opened.offer.id, drawn) if drawn else None
 
 
 def offer_by_id(offer_id: uuid.UUID) -> tuple[Offer, OfferState] | None:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, select
 
-from app import keys
 from app.clock import now
 from app.extensions import db
 from app.models import ApiKey, Attempt, Decision, Delivery, LedgerEntry, Note, Offer, OfferRequest, OfferState, User
-from app.vault import Place, unseal
+from app.queries.offers import OpenedOffer
 
 LIMIT = 100
 
@@ -48,7 +46,7 @@ class MailState:
 
 @dataclass(frozen=True, slots=True)
 class ChainLink:
-    """One offer of a chain of replacements."""
+    """One offer of a chain of replacements; `asked_until` while its bidder is asked for a better one."""
 
     id: uuid.UUID
     reference: str
@@ -57,11 +55,12 @@ class ChainLink:
     status: str
     latest: bool
     submitted_at: datetime
+    asked_until: datetime | None
 
 
-def offer_steps(offer: Offer) -> list[Step]:
+def offer_steps(opened: OpenedOffer) -> list[Step]:
     """Newest first, with the reasons opened."""
-    return _steps(offer.agency_id, offer.id, _reasons(offer))
+    return _steps(opened.offer.agency_id, opened.offer.id, _reasons(opened))
 
 
 def property_steps(agency_id: uuid.UUID, property_id: uuid.UUID) -> list[Step]:
@@ -70,52 +69,36 @@ def property_steps(agency_id: uuid.UUID, property_id: uuid.UUID) -> list[Step]:
 
 
 def _steps(agency_id: uuid.UUID, object_id: uuid.UUID, reasons: dict[str, str]) -> list[Step]:
-    query = select(LedgerEntry.seq, LedgerEntry.at, LedgerEntry.kind, LedgerEntry.actor_type, LedgerEntry.actor_id)
-    rows = db.session.execute(
-        query.add_columns(LedgerEntry.body)
-        .where(LedgerEntry.agency_id == agency_id, LedgerEntry.object_id == object_id)
-        .order_by(LedgerEntry.seq.desc())
+    entry = LedgerEntry
+    query = (
+        select(entry.seq, entry.at, entry.kind, entry.actor_type, entry.body, User.full_name, ApiKey.name)
+        .join(User, and_(User.id == entry.actor_id, User.agency_id == entry.agency_id), isouter=True)
+        .join(ApiKey, and_(ApiKey.id == entry.actor_id, ApiKey.agency_id == entry.agency_id), isouter=True)
+        .where(entry.agency_id == agency_id, entry.object_id == object_id)
+        .order_by(entry.seq.desc())
         .limit(LIMIT)
-    ).all()
-    names = _names(agency_id, rows)
+    )
     steps = []
-    for row in rows:
+    for row in db.session.execute(query):
         data = json.loads(row.body)["data"]
-        who = names.get(row.actor_id, "") if row.actor_id else ""
-        steps.append(
-            Step(row.seq, row.at, row.kind, row.actor_type, who, data, reasons.get(data.get("decision") or ""))
-        )
+        reason = reasons.get(data.get("decision") or "")
+        steps.append(Step(row.seq, row.at, row.kind, row.actor_type, row.full_name or row.name or "", data, reason))
     return steps
 
 
-def _names(agency_id: uuid.UUID, rows: Iterable[Any]) -> dict[uuid.UUID, str]:
-    """Names of the people and keys among the actors."""
-    actors: dict[str, set[uuid.UUID]] = {"user": set(), "api_key": set()}
-    for row in rows:
-        if row.actor_id and row.actor_type in actors:
-            actors[row.actor_type].add(row.actor_id)
-    found: dict[uuid.UUID, str] = {}
-    if actors["user"]:
-        people = select(User.id, User.full_name).where(User.agency_id == agency_id, User.id.in_(actors["user"]))
-        found |= {row[0]: row[1] for row in db.session.execute(people)}
-    if actors["api_key"]:
-        held = select(ApiKey.id, ApiKey.name).where(ApiKey.agency_id == agency_id, ApiKey.id.in_(actors["api_key"]))
-        found |= {row[0]: row[1] for row in db.session.execute(held)}
-    return found
-
-
-def _reasons(offer: Offer) -> dict[str, str]:
+def _reasons(opened: OpenedOffer) -> dict[str, str]:
     """The reasons given with decisions, by the decision's id."""
-    key = keys.offer_key(offer.agency_id, offer.id)
-    if key is None:
+    if opened.key is None:
         return {}
     query = select(Decision.id, Decision.reason_ct).where(
-        Decision.agency_id == offer.agency_id, Decision.offer_id == offer.id, Decision.reason_ct.is_not(None)
+        Decision.agency_id == opened.offer.agency_id,
+        Decision.offer_id == opened.offer.id,
+        Decision.reason_ct.is_not(None),
     )
     return {
-        str(row[0]): unseal(key, Place(offer.agency_id, "decision", "reason", row[0]), row[1]).decode()
+        str(row.id): opened.unseal("decision", "reason", row.id, row.reason_ct).decode()
         for row in db.session.execute(query)
-        if row[1]
+        if row.reason_ct
     }
 
 
@@ -130,19 +113,18 @@ class NoteLine:
     text: str
 
 
-def notes_of(offer: Offer) -> list[NoteLine]:
+def notes_of(opened: OpenedOffer) -> list[NoteLine]:
     """Oldest first; none once the person has been forgotten."""
-    key = keys.offer_key(offer.agency_id, offer.id)
+    if opened.key is None:
+        return []
     query = (
         select(Note.id, Note.user_id, User.full_name, Note.at, Note.body_ct)
         .join(User, User.id == Note.user_id)
-        .where(Note.agency_id == offer.agency_id, Note.offer_id == offer.id)
+        .where(Note.agency_id == opened.offer.agency_id, Note.offer_id == opened.offer.id)
         .order_by(Note.at, Note.id)
     )
-    if key is None:
-        return []
     return [
-        NoteLine(*row[:4], unseal(key, Place(offer.agency_id, "note", "body", row.id), row.body_ct).decode())
+        NoteLine(*row[:4], opened.unseal("note", "body", row.id, row.body_ct).decode())
         for row in db.session.execute(query)
     ]
 
@@ -150,38 +132,24 @@ def notes_of(offer: Offer) -> list[NoteLine]:
 def mails_owed(offer: Offer) -> list[MailState]:
     """Every mail of an offer, oldest first, with the tries so far and the last answer's code."""
     last = (
-        select(Attempt.delivery_id, func.max(Attempt.n).label("n"))
-        .where(Attempt.agency_id == offer.agency_id)
-        .group_by(Attempt.delivery_id)
-        .subquery()
+        select(Attempt.code)
+        .where(Attempt.delivery_id == Delivery.id)
+        .order_by(Attempt.n.desc())
+        .limit(1)
+        .scalar_subquery()
     )
     query = (
         select(Delivery.template, User.full_name, Delivery.state, Delivery.attempts, Delivery.due_at)
-        .add_columns(Delivery.ended_at, Attempt.code)
+        .add_columns(Delivery.ended_at, last)
         .join(User, User.id == Delivery.user_id, isouter=True)
-        .join(last, last.c.delivery_id == Delivery.id, isouter=True)
-        .join(Attempt, (Attempt.delivery_id == Delivery.id) & (Attempt.n == last.c.n), isouter=True)
         .where(Delivery.agency_id == offer.agency_id, Delivery.offer_id == offer.id, Delivery.kind == "mail")
         .order_by(Delivery.created_at, Delivery.id)
     )
     return [MailState(row[0], row[1] or "", *row[2:]) for row in db.session.execute(query)]
 
 
-def open_request(offer: Offer) -> OfferRequest | None:
-    """The better offer that its bidder is asked for at this moment."""
-    return db.session.scalar(
-        select(OfferRequest).where(
-            OfferRequest.agency_id == offer.agency_id,
-            OfferRequest.offer_id == offer.id,
-            OfferRequest.answer_id.is_(None),
-            OfferRequest.cancelled_at.is_(None),
-            OfferRequest.deadline > now(),
-        )
-    )
-
-
 def chain_of(offer: Offer) -> list[ChainLink]:
-    """The offers that this one replaced and that replaced it, oldest first; empty when it stands alone."""
+    """This offer with those that it replaced and that replaced it, oldest first."""
     chain = (
         select(Offer.id, Offer.previous_id)
         .where(Offer.agency_id == offer.agency_id, Offer.id == offer.id)
@@ -190,11 +158,17 @@ def chain_of(offer: Offer) -> list[ChainLink]:
     beside = (Offer.id == chain.c.previous_id) | (Offer.previous_id == chain.c.id)
     chain = chain.union(select(Offer.id, Offer.previous_id).join(chain, (Offer.agency_id == offer.agency_id) & beside))
     columns = (Offer.id, Offer.reference, Offer.amount_minor, Offer.currency, OfferState.status, OfferState.latest)
+    asked = and_(
+        OfferRequest.offer_id == Offer.id,
+        OfferRequest.answer_id.is_(None),
+        OfferRequest.cancelled_at.is_(None),
+        OfferRequest.deadline > now(),
+    )
     query = (
-        select(*columns, Offer.submitted_at)
+        select(*columns, Offer.submitted_at, OfferRequest.deadline)
         .join(OfferState, OfferState.offer_id == Offer.id)
+        .join(OfferRequest, asked, isouter=True)
         .where(Offer.agency_id == offer.agency_id, Offer.id.in_(select(chain.c.id)))
         .order_by(Offer.submitted_at)
     )
-    found = [ChainLink(*row) for row in db.session.execute(query)]
-    return found if len(found) > 1 else []
+    return [ChainLink(*row) for row in db.session.execute(query)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -14,12 +15,13 @@ from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 
 from app.access import Person
+from app.models import Offer
 from app.models.offer import FINANCING, SOURCES, STATUSES
 from app.models.property import CURRENCIES
 from app.money import Money
 from app.presentation import COUNTED, days, filter_label, label, show_date, show_money
 from app.queries.offer_filter import MAIN_CURRENCY, Errors, Moment, OfferFilter, read_filter
-from app.queries.offer_list import OfferPage
+from app.queries.offer_list import OfferPage, standing
 from app.queries.offer_order import DEFAULT_SORT, WITHIN_ONE_CURRENCY
 from app.queries.property_list import agent_choices, property_choices, property_title
 from app.queries.views import views_of
@@ -81,6 +83,29 @@ def address(chosen: OfferFilter, **place: object) -> str:
 def read_address(by: Person, args: Mapping[str, str]) -> tuple[OfferFilter, Errors]:
     """The filter of a query string; amounts are in euros unless it says otherwise."""
     return read_filter(args, by.agency.zone, default_currency=MAIN_CURRENCY)
+
+
+def offer_address(offer_id: uuid.UUID) -> str:
+    """An offer's address that keeps the list it was opened from, as this request names it."""
+    return url_for("offers.show", offer_id=offer_id, **{k: v for k, v in request.args.items() if v})  # type: ignore[arg-type]
+
+
+def around(by: Person, offer: Offer) -> dict[str, Any]:
+    """The way from an offer back to the list it was opened from, and to the offers before and after it there."""
+    chosen, _errors = read_address(by, request.args)
+    named: dict[str, Any] = chosen.named()
+    there = standing(by, chosen, offer)
+    before, after = (
+        url_for("offers.show", offer_id=beside, **named) if beside else None for beside in (there.before, there.after)
+    )
+    return {
+        "named": named,
+        "here": url_for("offers.show", offer_id=offer.id, **named),
+        "list_url": address(chosen),
+        "before_url": before,
+        "after_url": after,
+        "in_reserve": there.in_reserve,
+    }
 
 
 def results(by: Person, chosen: OfferFilter, shown: OfferPage, errors: Errors) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from app.offer_document import Document
 from app.offer_sections import Section, sections
 from app.presentation import show_percent
 from app.queries.offers import OpenedOffer
-from app.queries.timeline import chain_of, mails_owed, notes_of, offer_steps, open_request
+from app.queries.timeline import chain_of, mails_owed, notes_of, offer_steps
 
 
 def offer_page(
@@ -25,6 +25,7 @@ def offer_page(
 ) -> dict[str, Any]:
     """The context of an offer's page."""
     offer, state, document = opened.offer, opened.state, opened.document
+    chain = chain_of(offer)
     lapsed = offer.valid_until is not None and offer.valid_until < today
     return {
         "offer": offer,
@@ -38,11 +39,11 @@ def offer_page(
         "contact": contact_links(opened, document, prop) if document else None,
         "lapsed": lapsed and state.status in {"new", "viewed"},
         "may_decide": by.is_owner or prop.agent_id == by.user.id,
-        "steps": offer_steps(offer),
+        "steps": offer_steps(opened),
         "mails": mails_owed(offer),
-        "chain": chain_of(offer),
-        "asked": open_request(offer),
-        "notes": notes_of(offer),
+        "chain": chain if len(chain) > 1 else [],
+        "asked_until": next(link.asked_until for link in chain if link.id == offer.id),
+        "notes": notes_of(opened),
         "note_form": note_form or NoteForm(),
     }
 

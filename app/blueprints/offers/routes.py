@@ -6,16 +6,18 @@ import uuid
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, Response, abort, redirect, request, url_for
+from flask import Blueprint, Response, abort, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.access import Guard, get_offer, get_property, person, policy
+from app.blueprints.offers import list_page
 from app.blueprints.offers.forms import NoteForm
 from app.blueprints.offers.pages import offer_page
 from app.clock import now
 from app.fragments import page
 from app.htmx import is_full_view
-from app.queries.offers import open_offer
+from app.models import Offer, OfferState
+from app.queries.offers import open_offer, signature_image
 from app.services import decisions, notes
 
 offers = Blueprint("offers", __name__)
@@ -26,22 +28,23 @@ offers = Blueprint("offers", __name__)
 def show(offer_id: uuid.UUID) -> Response:
     """One offer with everything it holds."""
     by = person()
-    offer, _state = get_offer(by, offer_id)
+    found = get_offer(by, offer_id)
     if is_full_view():
-        decisions.view(offer, by=by)
-    return _offer(offer_id)
+        decisions.view(found[0], by=by)
+        found = get_offer(by, offer_id)
+    return _offer(*found)
 
 
 @offers.post("/app/offers/<uuid:offer_id>/notes")
 @policy(Guard.SIGNED_IN, limit="120/minute", scope="notes")
 def write_note(offer_id: uuid.UUID) -> AnyResponse:
     """Keep a note beside the offer: whoever may read it may write one."""
-    offer, _state = get_offer(person(), offer_id)
+    offer, state = get_offer(person(), offer_id)
     form = NoteForm(request.form)
     if not form.validate():
-        return _offer(offer_id, 422, form)
+        return _offer(offer, state, 422, form)
     notes.write(offer, (form.text.data or "").strip(), by=person())
-    return redirect(url_for("offers.show", offer_id=offer_id), 303)
+    return redirect(list_page.offer_address(offer_id), 303)
 
 
 @offers.post("/app/offers/<uuid:offer_id>/notes/<uuid:note_id>/remove")
@@ -50,25 +53,26 @@ def remove_note(offer_id: uuid.UUID, note_id: uuid.UUID) -> AnyResponse:
     """Take one's own note away."""
     offer, _state = get_offer(person(), offer_id)
     notes.remove(offer, note_id, by=person())
-    return redirect(url_for("offers.show", offer_id=offer_id), 303)
+    return redirect(list_page.offer_address(offer_id), 303)
 
 
 @offers.get("/app/offers/<uuid:offer_id>/signature")
 @policy(Guard.SIGNED_IN, limit="600/minute")
 def signature(offer_id: uuid.UUID) -> Response:
     """The drawn signature as a picture."""
-    image = open_offer(*get_offer(person(), offer_id)).signature_image
+    image = signature_image(open_offer(*get_offer(person(), offer_id)))
     if image is None:
         abort(404)
     return Response(image, mimetype="image/png")
 
 
-def _offer(offer_id: uuid.UUID, status: int = 200, note_form: NoteForm | None = None) -> Response:
-    """The page of an offer as it is now, or its block."""
+def _offer(offer: Offer, state: OfferState, status: int = 200, note_form: NoteForm | None = None) -> Response:
+    """The page of an offer, or its block."""
     by = person()
-    opened = open_offer(*get_offer(by, offer_id))
-    prop = get_property(by, opened.offer.property_id)
-    return page("offers/show.html", "offer_view", status, **offer_page(by, opened, prop, today(), note_form))
+    opened = open_offer(offer, state)
+    prop = get_property(by, offer.property_id)
+    context = offer_page(by, opened, prop, today(), note_form) | list_page.around(by, offer)
+    return page("offers/show.html", "offer_view", status, **context)
 
 
 def today() -> date:

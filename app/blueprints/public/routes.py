@@ -25,7 +25,7 @@ from app.models import Property
 from app.offer_document import Draft, Signature
 from app.offer_sections import Section, sections
 from app.queries.links import OpenedLink, open_link
-from app.queries.offers import link_photo, open_receipt
+from app.queries.offers import link_photo, open_receipt, signature_image
 from app.ratelimits import hit
 from app.representations import base_url, offer_url
 from app.services import texts
@@ -94,7 +94,7 @@ def receipt(token: str) -> str | tuple[str, int]:
         commitment=opened.commitment,
         ledger_seq=opened.ledger_seq,
         sections=sections(document.terms, document.body["property"]["asking_price"]) if document else [],
-        signature=_stored_signature(opened.offer.document, opened.offer.signature_image),
+        signature=_stored_signature(opened.offer.document, signature_image(opened.offer)),
         property=facts(opened.prop, None),
         agency=opened.prop.agency,
         agent=opened.prop.agent,
