@@ -77,7 +77,7 @@ def test_filter_back_reload_and_a_shared_link_give_the_same_page(browser: Browse
     expect(page.locator("tr.is-link .is-main a")).to_have_count(3)
     page.locator("#status-1").click()
     expect(page.locator("#status-1[aria-current]")).to_be_visible()
-    assert page.evaluate("document.activeElement.id") == "status-1"
+    expect(page.locator("#status-1")).to_be_focused()
 
 
 def test_a_chip_that_goes_leaves_the_focus_near(browser: Browser, live: Live) -> None:
@@ -165,3 +165,35 @@ def test_without_scripts_the_list_filters_and_pages(browser: Browser, live: Live
     page.fill("#q", "popescu")
     page.get_by_role("button", name="Filtrează").click()
     assert names(page) == ["Ana Popescu"] and re.search(r"\?q=popescu$", page.url)
+
+
+def test_what_is_chosen_follows_to_the_page_of_an_offer_and_through_filters(browser: Browser, live: Live) -> None:
+    app, base = live
+    email, _prop = made(app)
+    watched = signed_in(browser, base, email)
+    page = watched.page
+    bar = page.locator("#chosen .bulk")
+    expect(bar).to_be_hidden()
+    page.locator("tr.is-link", has_text=NAMES[0]).locator("label.tick").click()
+    expect(bar).to_contain_text("Alese: 1")
+    page.goto(f"{base}/app/offers?financing=credit")  # a list without the first one
+    expect(bar).to_contain_text("Alese: 1")
+    watched.check()
+    page.locator("tr.is-link .is-main a").click()
+    expect(page.locator("#tray")).to_contain_text("Alese: 1")
+    page.keyboard.press("x")
+    expect(page.locator("#tray-toggle")).to_have_attribute("aria-pressed", "true")
+    watched.check()
+    page.keyboard.press("k")
+    page.wait_for_url("**/app/offers/*financing=credit")  # the only one in this list: there is none before it
+    page.keyboard.press("c")
+    expect(page.locator("table.compare thead th")).to_have_count(3)
+    assert {NAMES[0], NAMES[1]} == set(page.locator("table.compare thead a").all_inner_texts())
+    page.goto(f"{base}/app/offers")
+    expect(bar).to_contain_text("Alese: 2")
+    page.locator("#bulk-rejected").click()
+    page.locator("dialog[open] button[type=submit]").first.click()
+    expect(page.locator(".undo")).to_be_visible()
+    expect(bar).to_be_hidden()
+    page.reload()
+    expect(bar).to_be_hidden()
