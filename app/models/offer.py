@@ -21,7 +21,7 @@ FILE_KINDS = ("signature", "receipt")
 _NEWEST = ("submitted_at", "offer_id")
 _FILTERED = ("currency", "amount_minor", "financing", "term_days", "source", "signed", "latest")
 _STATUS = "('new', 'viewed', 'accepted', 'rejected')"
-_ACCEPTED = {f"{engine}_where": text("status = 'accepted'") for engine in ("sqlite", "postgresql")}
+_ACCEPTED = text("status = 'accepted'")
 _FINANCING = "('cash', 'credit', 'mixed')"
 
 
@@ -191,7 +191,9 @@ class OfferState(Base):
         Index("ix_offer_state_status", "agency_id", "status", *_NEWEST, "property_id", *_FILTERED),
         Index("ix_offer_state_property", "agency_id", "property_id", *_NEWEST, "status", *_FILTERED),
         Index("ix_offer_state_amount", "agency_id", "currency", "amount_minor", "offer_id"),
-        Index("ix_offer_state_accepted", "agency_id", "property_id", **_ACCEPTED),
+        Index(
+            "ix_offer_state_accepted", "agency_id", "property_id", sqlite_where=_ACCEPTED, postgresql_where=_ACCEPTED
+        ),
         Index("ix_offer_state_updated", "agency_id", "updated_at", "offer_id"),
     )
 

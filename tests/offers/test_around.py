@@ -45,7 +45,9 @@ def accept(offer_id: uuid.UUID, owner: User) -> None:
     decisions.decide(offer_id, owner.agency_id, "accepted", by=person_of(owner).actor)
 
 
-@pytest.mark.parametrize("query", ["", "sort=amount", "sort=-amount&currency=EUR", "q=pop&sort=-payment_term_days", "sort=valid_until"])
+@pytest.mark.parametrize(
+    "query", ["", "sort=amount", "sort=-amount&currency=EUR", "q=pop&sort=-payment_term_days", "sort=valid_until"]
+)
 def test_j_and_k_walk_the_list_that_the_offer_was_opened_from(client: FlaskClient, prop: Property, query: str) -> None:
     made = [offer(prop, f"{name} Pop", amount) for name, amount in (("Ana", 90), ("Dan", 70), ("Ion", 80), ("Mia", 60))]
     listed = client.get(f"/app/offers?{query}").get_data(as_text=True)
@@ -62,7 +64,9 @@ def test_j_and_k_walk_the_list_that_the_offer_was_opened_from(client: FlaskClien
     assert back == urls[::-1]
 
 
-def test_among_the_new_ones_j_goes_on_though_what_was_opened_is_new_no_more(client: FlaskClient, prop: Property) -> None:
+def test_among_the_new_ones_j_goes_on_though_what_was_opened_is_new_no_more(
+    client: FlaskClient, prop: Property
+) -> None:
     made = [offer(prop, f"{name} Pop", 90) for name in ("Ana", "Dan", "Ion")]
     opened, url = [made[-1]], f"/app/offers/{made[-1]}?status=new&q=pop"
     while next_url := beside(client.get(url).get_data(as_text=True)).get("j"):
@@ -95,7 +99,9 @@ def test_others_wait_in_reserve_while_one_is_accepted(client: FlaskClient, owner
     accept(taken, owner)
     listed = client.get("/app/offers").get_data(as_text=True)
     rows = re.findall(r'<tr role="row" class="is-link.*?</tr>', listed, re.S)
-    marked = {found.group(1) for row in rows if "în rezervă" in row and (found := re.search(r'id="offer-([^"]+)"', row))}
+    marked = {
+        found.group(1) for row in rows if "în rezervă" in row and (found := re.search(r'id="offer-([^"]+)"', row))
+    }
     assert marked == {str(waiting)}
     assert "în rezervă" in client.get(f"/app/offers/{waiting}").get_data(as_text=True)
     assert "în rezervă" not in client.get(f"/app/offers/{elsewhere}").get_data(as_text=True)
@@ -109,4 +115,6 @@ def test_the_page_of_an_offer_costs_few_queries(client: FlaskClient, owner: User
     event.listen(db.engine, "before_cursor_execute", listen)
     client.get(f"/app/offers/{made[1]}", headers={"Sec-Purpose": "prefetch"})
     event.remove(db.engine, "before_cursor_execute", listen)
-    assert sum("SELECT" in statement for statement in statements) <= 12, "\n".join(s.replace("\n"," ")[:40]+" … "+s.replace("\n"," ")[s.find("FROM"):][:110] for s in statements)
+    assert sum("SELECT" in statement for statement in statements) <= 12, "\n".join(
+        s.replace("\n", " ")[:40] + " … " + s.replace("\n", " ")[s.find("FROM") :][:110] for s in statements
+    )
