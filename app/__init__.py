@@ -23,6 +23,7 @@ from app.logs import configure_logs
 from app.presentation import register_presentation
 from app.queries.offer_names import NameBook
 from app.ratelimits import Counter
+from app.receipt.authority import Authority
 from app.services.accounts import find_session
 from app.vault import Keyring
 from app.wake import Bell
@@ -41,6 +42,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions.update(
         bidflux_settings=settings,
         bidflux_keyring=Keyring(settings.keys),
+        bidflux_authority=Authority(settings),
         bidflux_agency_keys={},
         bidflux_known_texts=set(),
         bidflux_names=NameBook(),

@@ -52,6 +52,8 @@ class Settings:
     trusted_proxies: int
     sentry_dsn: str | None = field(repr=False)
     form_min_seconds: float
+    seal_file: Path | None
+    tsa_url: str | None
 
     @property
     def production(self) -> bool:
@@ -124,6 +126,12 @@ class _Reader:
         elif len(value) < MIN_SECRET_LENGTH:
             self.faults.append(f"{name} is too short: at least {MIN_SECRET_LENGTH} characters")
         return value
+
+    def address(self, name: str) -> str | None:
+        value = self.text(name)
+        if value and (urlsplit(value).scheme not in {"http", "https"} or not urlsplit(value).hostname):
+            self.faults.append(f"{name} must be an address that begins with https:// or http://")
+        return value or None
 
     def keys(self) -> tuple[bytes, ...]:
         found = []
@@ -214,6 +222,8 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
         trusted_proxies=read.number("TRUSTED_PROXIES", 0, 0, 10),
         sentry_dsn=read.text("SENTRY_DSN") or None,
         form_min_seconds=float(read.number("FORM_MIN_SECONDS", 2, 0, 60)),
+        seal_file=Path(read.text("SEAL_FILE")).resolve() if read.text("SEAL_FILE") else None,
+        tsa_url=read.address("TSA_URL"),
     )
     if read.faults:
         raise ConfigurationError(read.faults)

@@ -42,6 +42,12 @@ class Conflict(DomainError):
     title = "It has changed in the meantime"
 
 
+class NotReady(Conflict):
+    """What is asked for is not made yet."""
+
+    title = "Not made yet"
+
+
 class IllegalTransition(Conflict):
     """From where it stands, the offer may be set only to the statuses in `legal`."""
 

@@ -174,6 +174,17 @@ def days(count: int) -> str:
     return str(ngettext("%(num)d day", "%(num)d days", count))
 
 
+SIGNATURE_WORTH = lazy_gettext(
+    "A simple electronic signature: evidence that the offer was sent. It equals a handwritten one only for small"
+    " values, where the other side recognises it, or between professionals who agreed so."
+)
+
+
+def signature_worth() -> str:
+    """The one sentence that stands wherever the signature is named (Law 214/2024)."""
+    return str(SIGNATURE_WORTH)
+
+
 def _(text: str) -> str:
     return str(lazy_gettext(text))
 
@@ -192,6 +203,7 @@ def asset(path: str) -> str:
 STEPS: dict[str, Any] = {
     "offer.submitted": lazy_gettext("Offer sent"),
     "offer.viewed": lazy_gettext("Opened"),
+    "receipt.sealed": lazy_gettext("Receipt sealed"),
     "offer.decided": lazy_gettext("Status changed"),
     "note.written": lazy_gettext("Note written"),
     "note.removed": lazy_gettext("Note removed"),
@@ -284,6 +296,7 @@ def register_presentation(app: Flask) -> None:
         label=label,
         filter_label=filter_label,
         step_text=step_text,
+        signature_worth=signature_worth,
         step_actor=step_actor,
         step_icon=step_icon,
         step_tone=step_tone,

@@ -119,9 +119,23 @@ class UnitOfWork:
         after: timedelta = timedelta(0),
     ) -> uuid.UUID:
         """Owe one mail: to a user, or, without one, to the offer's bidder. A test agency writes to nobody."""
-        delivery_id = new_id()
         if not self.sends_mail:
-            return delivery_id
+            return new_id()
+        return self._owe(template, event_seq, offer_id, user_id, after)
+
+    def owe_work(self, template: str, event_seq: int, *, offer_id: uuid.UUID, after: timedelta = timedelta(0)) -> None:
+        """Owe what is made for an offer whether or not its agency writes to anybody: a receipt."""
+        self._owe(template, event_seq, offer_id, None, after)
+
+    def _owe(
+        self,
+        template: str,
+        event_seq: int,
+        offer_id: uuid.UUID | None,
+        user_id: uuid.UUID | None,
+        after: timedelta,
+    ) -> uuid.UUID:
+        delivery_id = new_id()
         self.add(
             Delivery,
             id=delivery_id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import binascii
 import re
 import smtplib
@@ -116,9 +117,15 @@ class Letter(flask_mail.Message):
         super().__init__(subject=one_line(subject), recipients=[to.wire], body=text, html=html, sender=sender.wire)
         self.ident, self.to, self.from_, self.answer_to, self.at = ident, to, sender, reply_to, at
         self.msgId = f"<{ident}@{host}>"
+        self._enclosed: tuple[str, str, bytes] | None = None
+
+    def enclose(self, filename: str, mime: str, content: bytes) -> None:
+        """Put one file beside the text; `filename` is ASCII."""
+        self._enclosed = (filename, mime, content)
 
     def _message(self) -> MIMEMultipart:
-        whole = MIMEMultipart("alternative", boundary=f"=_{self.ident.hex}", policy=_WIRE)
+        words = MIMEMultipart("alternative", boundary=f"=_{self.ident.hex}", policy=_WIRE)
+        whole = MIMEMultipart("mixed", boundary=f"=-{self.ident.hex}", policy=_WIRE) if self._enclosed else words
         whole["Subject"] = Header(self.subject, "us-ascii" if self.subject.isascii() else "utf-8")  # type: ignore[assignment]
         whole["From"] = self.from_.header
         whole["To"] = self.to.header
@@ -128,11 +135,22 @@ class Letter(flask_mail.Message):
         whole["Message-ID"] = self.msgId
         whole["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers, please
         for subtype, content in (("plain", self.body), ("html", self.html)):
-            whole.attach(_part(subtype, content))
+            words.attach(_part(subtype, content))
+        if self._enclosed:
+            whole.attach(words)
+            whole.attach(_file(*self._enclosed))
         return whole
 
     def as_bytes(self) -> bytes:
         return self._message().as_bytes(policy=_WIRE)
+
+
+def _file(filename: str, mime: str, content: bytes) -> MIMENonMultipart:
+    part = MIMENonMultipart(*mime.split("/"), policy=_WIRE)
+    part["Content-Transfer-Encoding"] = "base64"
+    part["Content-Disposition"] = f'attachment; filename="{filename}"'
+    part.set_payload(base64.encodebytes(content).decode("ascii"))
+    return part
 
 
 def _part(subtype: str, content: str | None) -> MIMENonMultipart:

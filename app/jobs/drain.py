@@ -9,18 +9,21 @@ from __future__ import annotations
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 from flask import current_app
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, insert, or_, select, union_all, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, insert, or_, select, union_all, update
+from sqlalchemy.orm import aliased
 
 from app.clock import now
 from app.extensions import db
 from app.jobs.post import Leased, Outcome, Post, close_post, post
 from app.models import Attempt, Delivery
+from app.queries.receipts import CONFIRMS, RECEIPT_KEPT, RECEIPT_MAIL
 from app.services.mails import Owed
 from app.wake import bell, wake
 from app.writing import housekeeping
@@ -29,6 +32,7 @@ BATCH = 20
 LEASE = timedelta(seconds=45)
 BUDGET = 60.0  # seconds; below RQ's limit for the job. What is left then rings the bell again
 GATHER = 0.1  # seconds in which outcomes come together into one transaction
+RECEIPTS = (RECEIPT_MAIL, RECEIPT_KEPT)
 GRACE = 4.0  # seconds that letters under way are given when the process is asked to stop
 
 stopping = threading.Event()
@@ -44,21 +48,40 @@ def drain(budget: float = BUDGET) -> int:
 
 def oldest_due(at: datetime) -> datetime | None:
     """Since when the longest waiting of the due deliveries waits, or None when nothing is due."""
-    pending, lapsed = _due(at)
-    waiting = union_all(
-        select(func.min(Delivery.due_at).label("since")).where(pending),
-        select(func.min(Delivery.lease_until)).where(lapsed),
-    ).subquery()
+    waits: list[Select[datetime | None]] = []
+    for due in (_due(at), _due_receipts(at)):
+        waits += [select(func.min(Delivery.due_at).label("since")).where(due[0])]
+        waits += [select(func.min(Delivery.lease_until).label("since")).where(due[1])]
+    waiting = union_all(*waits).subquery()
     oldest: datetime | None = db.session.scalar(select(func.min(waiting.c.since)))
     return oldest
 
 
 def _due(at: datetime) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    mail = Delivery.kind == "mail"
+    mail = and_(Delivery.kind == "mail", Delivery.template.not_in(RECEIPTS))
     return (
         and_(Delivery.state == "pending", Delivery.due_at <= at, mail),
         and_(Delivery.state == "leased", Delivery.lease_until < at, mail),
     )
+
+
+def _due_receipts(at: datetime) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Receipts wait until the mail that confirms the offer has left, or was given up."""
+    confirms = aliased(Delivery)
+    waits = exists().where(
+        confirms.agency_id == Delivery.agency_id,
+        confirms.offer_id == Delivery.offer_id,
+        confirms.template.in_(CONFIRMS),
+        confirms.state.in_(("pending", "leased")),
+    )
+    receipt = and_(Delivery.kind == "mail", Delivery.template.in_(RECEIPTS), ~waits)
+    return (
+        and_(Delivery.state == "pending", Delivery.due_at <= at, receipt),
+        and_(Delivery.state == "leased", Delivery.lease_until < at, receipt),
+    )
+
+
+Due = Callable[[datetime], tuple[ColumnElement[bool], ColumnElement[bool]]]
 
 
 class _Drain:
@@ -98,6 +121,8 @@ class _Drain:
                 hurry(connection)
             room = BATCH - len(self.under_way) if go_on else 0
             leased = claim(connection, room) if room else []
+            if len(leased) < room:
+                leased += claim(connection, room - len(leased), _due_receipts)
             # A full claim means there may be more; after a short one everything due is in hand.
             self.more = len(leased) == room if room else self.more
         self.accepted += sum(outcome.state == "delivered" for outcome in outcomes)
@@ -120,13 +145,13 @@ class _Drain:
         self.under_way.clear()
 
 
-def claim(connection: Connection, count: int) -> list[Leased]:
+def claim(connection: Connection, count: int, due: Due = _due) -> list[Leased]:
     """Lease up to `count` due deliveries, the longest waiting first."""
     at, token = now(), uuid.uuid4()
-    chosen = select(Delivery.id).where(or_(*_due(at))).order_by(Delivery.due_at).limit(count)
+    chosen = select(Delivery.id).where(or_(*due(at))).order_by(Delivery.due_at).limit(count)
     if connection.dialect.name == "postgresql":
         chosen = chosen.with_for_update(skip_locked=True)
-    due = chosen.cte("due")
+    found = chosen.cte("due")
     columns = (
         Delivery.id,
         Delivery.agency_id,
@@ -138,7 +163,7 @@ def claim(connection: Connection, count: int) -> list[Leased]:
     )
     rows = connection.execute(
         update(Delivery)
-        .where(Delivery.id.in_(select(due.c.id)))
+        .where(Delivery.id.in_(select(found.c.id)))
         .values(state="leased", lease_token=token, lease_until=at + LEASE, attempts=Delivery.attempts + 1)
         .returning(*columns, Delivery.attempts)
     ).all()

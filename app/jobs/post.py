@@ -17,6 +17,8 @@ from app.clock import now
 from app.extensions import db
 from app.integrations.mail import Broken, CannotConnect, Connection, open_connection
 from app.jobs.retries import next_try, next_try_away
+from app.queries.receipts import RECEIPT_KEPT, RECEIPT_MAIL
+from app.services import receipts
 from app.services.mails import NoLongerOwed, Owed, answer_key, compose
 from app.vault import Place, seal
 
@@ -102,6 +104,10 @@ class Post:
             return Outcome(leased, "pending", tried=False)
         if leased.until - now() < LEAST_LEASE:
             return Outcome(leased, "pending", tried=False)
+        if leased.owed.template in {RECEIPT_MAIL, RECEIPT_KEPT}:
+            _make_receipt(leased.owed)
+            if leased.owed.template == RECEIPT_KEPT:
+                return Outcome(leased, "delivered", tried=False)
         letter = compose(leased.owed)
         key = answer_key(leased.owed.agency_id, leased.owed.offer_id)
         db.session.rollback()  # no transaction stays open while the server thinks
@@ -113,6 +119,15 @@ class Post:
         except Broken as broken:
             return _outcome(leased, 0, str(broken), key)
         return _outcome(leased, answer.code, answer.text, key)
+
+
+def _make_receipt(owed: Owed) -> None:
+    if owed.offer_id is None:
+        raise LookupError(owed.template)
+    try:
+        receipts.make(owed.agency_id, owed.offer_id)
+    except receipts.Forgotten:
+        raise NoLongerOwed("erased") from None
 
 
 def _outcome(leased: Leased, code: int, answer: str, key: bytes | None, *, away: bool = False) -> Outcome:

@@ -14,6 +14,7 @@ from app.clock import now
 from app.extensions import db
 from app.models import ApiKey, Attempt, Decision, Delivery, LedgerEntry, Note, Offer, OfferRequest, OfferState, User
 from app.queries.offers import OpenedOffer
+from app.queries.receipts import RECEIPT_KEPT
 
 LIMIT = 100
 
@@ -143,6 +144,7 @@ def mails_owed(offer: Offer) -> list[MailState]:
         .add_columns(Delivery.ended_at, last)
         .join(User, User.id == Delivery.user_id, isouter=True)
         .where(Delivery.agency_id == offer.agency_id, Delivery.offer_id == offer.id, Delivery.kind == "mail")
+        .where(Delivery.template != RECEIPT_KEPT)
         .order_by(Delivery.created_at, Delivery.id)
     )
     return [MailState(row[0], row[1] or "", *row[2:]) for row in db.session.execute(query)]

@@ -24,6 +24,7 @@ from app.money import Money
 from app.offer_document import Document, decode
 from app.offer_sections import sections, signature_row
 from app.presentation import show_money
+from app.queries.receipts import RECEIPT_MAIL, stored
 from app.representations import base_url, request_state
 from app.vault import Place, unpad, unseal
 
@@ -58,6 +59,8 @@ def compose(owed: Owed) -> Letter:
     if owed.template == "decision_bidder":
         status = _decided(owed, row, key)
         return _to_bidder(owed, row, document, status=status, message=_message(owed, key))
+    if owed.template == RECEIPT_MAIL:
+        return _with_receipt(_to_bidder(owed, row, document), row)
     if owed.template == "offer_better":
         return _to_bidder(owed, row, document, **_asked(owed, key))
     raise LookupError(owed.template)
@@ -75,8 +78,8 @@ def _load(owed: Owed) -> Any:
     """The offer with its keys, property, agency, responsible agent and the user written to."""
     row = db.session.execute(
         select(
-            Offer.id, Offer.reference, Offer.amount_minor, Offer.asking_minor, Offer.currency, Offer.language,
-            Offer.submitted_at, OfferState.status, OfferState.withdrawn_at, OfferState.erased_at,
+            Offer.id, Offer.agency_id, Offer.reference, Offer.amount_minor, Offer.asking_minor, Offer.currency,
+            Offer.language, Offer.submitted_at, OfferState.status, OfferState.withdrawn_at, OfferState.erased_at,
             OfferKey.kek_id, OfferKey.wrapped, OfferBody.body_ct, Property.title, Property.title_en,
             Agency.name.label("agency_name"), Agency.email.label("agency_email"), Agency.phone.label("agency_phone"),
             Agency.zone, Agency.language.label("agency_language"),
@@ -183,6 +186,14 @@ def _to_bidder(owed: Owed, row: Any, document: Document, **said: Any) -> Letter:
     )
 
 
+def _with_receipt(letter: Letter, row: Any) -> Letter:
+    pdf = stored(row.agency_id, row.id)
+    if pdf is None:
+        raise LookupError("receipt")
+    letter.enclose(f"{row.reference}.pdf", "application/pdf", pdf)
+    return letter
+
+
 def _letter(
     owed: Owed,
     row: Any,
@@ -205,6 +216,7 @@ def _letter(
             "amount": show_money(Money(row.amount_minor, row.currency)),
             "submitted_at": row.submitted_at,
             "agency_name": row.agency_name,
+            "verify_url": f"{base_url()}/verify",
             "bidder_rows": bidder.rows,
             "offer_rows": [*(line for part in terms for line in part.rows), *([signature] if signature else [])],
             "support_email": current_app.extensions["bidflux_settings"].support_email,

@@ -36,6 +36,7 @@ from app.models.offer import COPIED
 from app.money import Money
 from app.offer_document import Document, Draft
 from app.representations import link_state, offer_json, request_state
+from app.services import receipts
 from app.services.offer_events import announce
 from app.vault import Place, Wrapped, blind, offer_key_place, pad, seal
 from app.writing import UnitOfWork, writing
@@ -93,6 +94,7 @@ def submit(prop: Property, draft: Draft, sending: Sending, *, by: Actor) -> Sent
             tx.connection.execute(_ANSWERED, {"request": sending.request_id, "answer": sealed.offer_id})
         tx.owe_mail("offer_agent", seq, offer_id=sealed.offer_id, user_id=row.agent_id)
         tx.owe_mail("offer_bidder", seq, offer_id=sealed.offer_id)
+        receipts.owe(tx, seq, sealed.offer_id)
     return Sent(sealed.offer_id, fresh=True)
 
 

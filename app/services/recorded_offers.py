@@ -8,7 +8,7 @@ from app.errors import Conflict, IllegalTransition
 from app.ledger import BIDDER, Actor
 from app.models import Confirmation, Offer, OfferState, Property
 from app.offer_document import Draft
-from app.services import offers
+from app.services import offers, receipts
 from app.services.offer_events import announce
 from app.services.offers import Sending, Sent
 from app.writing import writing
@@ -36,6 +36,7 @@ def record(prop: Property, draft: Draft, sending: Sending, *, by: Actor) -> Sent
         seq = offers.store(tx, current, sealed, sending, previous_id, by=by)
         tx.owe_mail("offer_agent", seq, offer_id=sealed.offer_id, user_id=current.agent_id)
         tx.owe_mail("offer_confirm", seq, offer_id=sealed.offer_id)
+        receipts.owe(tx, seq, sealed.offer_id, mailed=False)
     return Sent(sealed.offer_id, fresh=True)
 
 
@@ -61,5 +62,5 @@ def confirm(offer: Offer) -> bool:
             return False
         tx.add(Confirmation, offer_id=offer_id, at=tx.at)
         tx.record("offer.confirmed", offer_id, BIDDER)
-        announce(tx, offer_id, "offer.confirmed", BIDDER)
+        receipts.owe(tx, announce(tx, offer_id, "offer.confirmed", BIDDER), offer_id)
     return True

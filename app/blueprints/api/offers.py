@@ -5,6 +5,8 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from flask import Response
+
 from app.access import get_offer, get_property
 from app.api_access import key_holder
 from app.blueprints.api.blueprint import api
@@ -12,13 +14,14 @@ from app.blueprints.api.calls import Answer, etag, expected_version, operation
 from app.blueprints.api.offer_bodies import read_offer, sending_of
 from app.blueprints.api.paging import link_next, next_cursor, page_body, place_of
 from app.blueprints.api.schemas.offers import OfferNew, OfferOut, OfferPage, OfferQuery, StatusChange, order_known
-from app.errors import Conflict, IllegalTransition, Invalid, NotFound, Stale
+from app.errors import Conflict, IllegalTransition, Invalid, NotFound, NotReady, Stale
 from app.models import Property
 from app.money import from_decimal_text
 from app.queries.crm_offers import list_offers, show_offer
 from app.queries.offer_filter import Moment, OfferFilter
 from app.queries.offer_order import DEFAULT_SORT, WITHIN_ONE_CURRENCY
 from app.queries.property_list import property_by_external_id
+from app.queries.receipts import stored
 from app.services import decisions
 from app.services.recorded_offers import record
 
@@ -52,6 +55,27 @@ def offers_record(body: OfferNew) -> Answer:
 def offers_read(offer_id: uuid.UUID) -> Answer:
     """One offer. Reading it over the API does not make it viewed."""
     return _read(offer_id)
+
+
+@api.get("/offers/<uuid:offer_id>/receipt")
+@operation(
+    "Download the receipt",
+    tag=TAG,
+    scope="read",
+    answers={200: None},
+    refusals=(404, 409),
+    media="application/pdf",
+)
+def offers_receipt(offer_id: uuid.UUID) -> Response:
+    """The sealed PDF that its bidder has. 409 while it is not made: a few seconds after the offer came in.
+
+    404 as well once the person has been forgotten.
+    """
+    offer, state = get_offer(key_holder(), offer_id)
+    pdf = stored(offer.agency_id, offer.id)
+    if pdf is None:
+        raise NotFound if state.erased_at else NotReady
+    return Response(pdf, mimetype="application/pdf")
 
 
 @api.route("/offers/<uuid:offer_id>/status", methods=["PATCH", "PUT"])

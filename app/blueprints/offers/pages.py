@@ -17,6 +17,7 @@ from app.offer_document import Document
 from app.offer_sections import Section, sections
 from app.presentation import show_percent
 from app.queries.offers import OpenedOffer
+from app.queries.receipts import state_of
 from app.queries.timeline import chain_of, mails_owed, notes_of, offer_steps
 
 
@@ -41,6 +42,7 @@ def offer_page(
         "may_decide": by.is_owner or prop.agent_id == by.user.id,
         "steps": offer_steps(opened),
         "mails": mails_owed(offer),
+        "receipt": state_of(offer.agency_id, offer.id),
         "chain": chain if len(chain) > 1 else [],
         "asked_until": next(link.asked_until for link in chain if link.id == offer.id),
         "notes": notes_of(opened),

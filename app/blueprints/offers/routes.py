@@ -6,7 +6,7 @@ import uuid
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, Response, abort, redirect, request
+from flask import Blueprint, Response, abort, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.access import Guard, get_offer, get_property, person, policy
@@ -18,7 +18,8 @@ from app.fragments import page
 from app.htmx import is_full_view
 from app.models import Offer, OfferState
 from app.queries.offers import open_offer, signature_image
-from app.services import decisions, notes
+from app.queries.receipts import stored
+from app.services import decisions, notes, receipts
 
 offers = Blueprint("offers", __name__)
 
@@ -64,6 +65,26 @@ def signature(offer_id: uuid.UUID) -> Response:
     if image is None:
         abort(404)
     return Response(image, mimetype="image/png")
+
+
+@offers.get("/app/offers/<uuid:offer_id>/receipt.pdf")
+@policy(Guard.SIGNED_IN, limit="120/minute")
+def receipt_pdf(offer_id: uuid.UUID) -> Response:
+    """The sealed receipt, as its bidder has it."""
+    offer, _state = get_offer(person(), offer_id)
+    pdf = stored(offer.agency_id, offer.id)
+    if pdf is None:
+        abort(404)
+    named = {"Content-Disposition": f'attachment; filename="{offer.reference}.pdf"'}
+    return Response(pdf, mimetype="application/pdf", headers=named)
+
+
+@offers.post("/app/offers/<uuid:offer_id>/receipt.pdf")
+@policy(Guard.SIGNED_IN, limit="30/minute", scope="ask-receipt")
+def ask_receipt(offer_id: uuid.UUID) -> AnyResponse:
+    """Have the receipt made for an offer that has none."""
+    receipts.ask(get_offer(person(), offer_id)[0])
+    return redirect(url_for("offers.show", offer_id=offer_id), 303)
 
 
 def _offer(offer: Offer, state: OfferState, status: int = 200, note_form: NoteForm | None = None) -> Response:

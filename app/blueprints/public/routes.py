@@ -26,6 +26,7 @@ from app.offer_document import Draft, Signature
 from app.offer_sections import Section, sections
 from app.queries.links import OpenedLink, open_link
 from app.queries.offers import link_photo, open_receipt, signature_image
+from app.queries.receipts import state_of
 from app.ratelimits import hit
 from app.representations import base_url, offer_url
 from app.services import texts
@@ -101,6 +102,7 @@ def receipt(token: str) -> str | tuple[str, int]:
         again_url=again,
         fresh=request.args.get("sent") == "1",
         unconfirmed=opened.unconfirmed,
+        receipt=state_of(opened.offer.offer.agency_id, opened.offer.offer.id),
         token=token,
         rules=texts.rules(language()),
     )

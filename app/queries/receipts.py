@@ -1,0 +1,140 @@
+"""What a receipt is made of, and the receipt once it is made."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+
+from app import keys
+from app.extensions import db
+from app.ledger import GENESIS
+from app.models import Delivery, LedgerEntry, OfferBody, OfferFile, OfferRequest, OfferState, TextVersion
+from app.offer_document import Document
+from app.queries.offers import Receipt, open_receipt, signature_image
+from app.vault import Place, unpad, unseal
+
+RECEIPT_MAIL, RECEIPT_KEPT = "receipt_bidder", "receipt_kept"  # made and mailed; only made
+CONFIRMS = ("offer_bidder", "offer_confirm")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The ledger's entry of a submission, and the hash of the one before it."""
+
+    seq: int
+    at: datetime
+    previous: bytes
+    body: bytes
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything a receipt says. `text` is the document's very bytes, `signature` a PNG; `steps` are moments with the
+    ledger's kind or `mail.<template>`, in order; `texts` what was shown, kind to SHA-256 and words."""
+
+    opened: Receipt
+    document: Document
+    text: bytes
+    signature: bytes | None
+    entry: Entry
+    steps: list[tuple[datetime, str]]
+    texts: dict[str, tuple[str, str]]
+    asked_by_mail: bool
+
+
+def entry_of(agency_id: uuid.UUID, offer_id: uuid.UUID) -> Entry:
+    """The entry that took the offer down."""
+    own = (LedgerEntry.agency_id == agency_id, LedgerEntry.object_id == offer_id)
+    row = db.session.execute(
+        select(LedgerEntry.seq, LedgerEntry.at, LedgerEntry.body, LedgerEntry.hash).where(
+            *own, LedgerEntry.kind == "offer.submitted"
+        )
+    ).one()
+    before = select(LedgerEntry.hash).where(LedgerEntry.agency_id == agency_id, LedgerEntry.seq == row.seq - 1)
+    return Entry(row.seq, row.at, db.session.scalar(before) or GENESIS, row.body, row.hash)
+
+
+def facts_of(agency_id: uuid.UUID, offer_id: uuid.UUID) -> Facts | None:
+    """What the receipt of an offer says now; None once its person has been forgotten."""
+    opened = open_receipt(offer_id)
+    if opened is None or opened.offer.document is None:
+        return None
+    sealed = db.session.scalars(select(OfferBody.body_ct).where(OfferBody.offer_id == offer_id)).one()
+    text = unpad(opened.offer.unseal("offer_body", "body", offer_id, sealed))
+    asked = select(OfferRequest.id).where(OfferRequest.agency_id == agency_id, OfferRequest.answer_id == offer_id)
+    named = opened.offer.document.body["texts"]
+    kept = select(TextVersion.sha256, TextVersion.body).where(
+        TextVersion.sha256.in_([bytes.fromhex(digest) for digest in named.values()])
+    )
+    bodies = {row.sha256.hex(): row.body for row in db.session.execute(kept)}
+    return Facts(
+        opened,
+        opened.offer.document,
+        text,
+        signature_image(opened.offer),
+        entry_of(agency_id, offer_id),
+        _steps(agency_id, offer_id),
+        {kind: (digest, bodies.get(digest, "")) for kind, digest in named.items()},
+        db.session.scalar(asked) is not None,
+    )
+
+
+def _steps(agency_id: uuid.UUID, offer_id: uuid.UUID) -> list[tuple[datetime, str]]:
+    shown = ("offer.submitted", "offer.confirmed", "offer.code_confirmed")
+    entries = select(LedgerEntry.at, LedgerEntry.kind).where(
+        LedgerEntry.agency_id == agency_id, LedgerEntry.object_id == offer_id, LedgerEntry.kind.in_(shown)
+    )
+    mails = select(Delivery.ended_at, Delivery.template).where(
+        Delivery.agency_id == agency_id,
+        Delivery.offer_id == offer_id,
+        Delivery.template.in_(("offer_agent", *CONFIRMS)),
+        Delivery.state == "delivered",
+    )
+    found = [(row.at, row.kind) for row in db.session.execute(entries)]
+    found += [(row.ended_at, f"mail.{row.template}") for row in db.session.execute(mails)]
+    return sorted(found)
+
+
+def stored(agency_id: uuid.UUID, offer_id: uuid.UUID) -> bytes | None:
+    """The sealed receipt of an offer that the caller was allowed to load; None when there is none."""
+    key = keys.offer_key(agency_id, offer_id)
+    sealed = db.session.scalar(
+        select(OfferFile.body_ct).where(
+            OfferFile.agency_id == agency_id, OfferFile.offer_id == offer_id, OfferFile.kind == "receipt"
+        )
+    )
+    if key is None or sealed is None:
+        return None
+    return unseal(key, Place(agency_id, "offer_file", "receipt", offer_id), sealed)
+
+
+def is_current(agency_id: uuid.UUID, offer_id: uuid.UUID, confirmed_at: datetime | None) -> bool:
+    """Whether a receipt is held that says what is known now: a confirmation may have come after it."""
+    sealed_at = select(LedgerEntry.at).where(
+        LedgerEntry.agency_id == agency_id, LedgerEntry.object_id == offer_id, LedgerEntry.kind == "receipt.sealed"
+    )
+    last = db.session.scalar(sealed_at.order_by(LedgerEntry.seq.desc()).limit(1))
+    return last is not None and (confirmed_at is None or last >= confirmed_at)
+
+
+def state_of(agency_id: uuid.UUID, offer_id: uuid.UUID) -> str:
+    """`ready`, `owed` (on its way), `none` (nobody asked for it yet) or `erased`."""
+    if db.session.scalar(select(OfferState.erased_at).where(OfferState.offer_id == offer_id)):
+        return "erased"
+    if db.session.scalar(
+        select(OfferFile.sha256).where(
+            OfferFile.agency_id == agency_id, OfferFile.offer_id == offer_id, OfferFile.kind == "receipt"
+        )
+    ):
+        return "ready"
+    owed = select(Delivery.id).where(
+        Delivery.agency_id == agency_id,
+        Delivery.offer_id == offer_id,
+        Delivery.template.in_((RECEIPT_MAIL, RECEIPT_KEPT)),
+        Delivery.state.in_(("pending", "leased")),
+    )
+    return "owed" if db.session.scalar(owed.limit(1)) else "none"

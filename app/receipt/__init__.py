@@ -1,0 +1,1 @@
+"""The bidder's receipt: drawn (`drawing`), sealed (`sealing`) by the installation's certificate (`authority`)."""

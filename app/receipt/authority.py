@@ -1,0 +1,212 @@
+"""The installation's certificates: a root of its own, and what the root vouches for.
+
+Made when first needed, in `seal/` of the data folder (mode 0700), each private key with its certificate in one file:
+
+- `root.key` signs only the other two; `root.pem` holds every root there ever was, the present one first. It is public.
+- `seal.key` seals receipts, `checkpoint.key` (Ed25519) signs the heads of ledgers.
+
+The two are replaced every year and the old private key is gone with its file, so that who breaks in cannot seal
+into the past years. Their certificates last as long as the root: a seal can be checked for decades. `SEAL_FILE`
+replaces the sealing key with one that the owner was given by an authority of their choice.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.x509.oid import NameOID
+
+from app.clock import now
+from app.config import ConfigurationError, Settings
+
+ROOT_LIFE = timedelta(days=365 * 40)
+ROOT_RENEWED = timedelta(days=365 * 10)
+KEY_LIFE = timedelta(days=365)
+SKEW = timedelta(minutes=10)  # clocks differ: a certificate is good a little before it was made
+
+Key = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A private key, its certificate, and the certificates from there up to, without, the root."""
+
+    key: Key
+    certificate: x509.Certificate
+    chain: tuple[x509.Certificate, ...] = ()
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the certificate, in hex."""
+        return self.certificate.fingerprint(hashes.SHA256()).hex()
+
+
+class Authority:
+    """The certificates of one data folder. Any number of processes may ask at once."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._folder = settings.data_dir / "seal"
+        self._host = urlsplit(settings.base_url).hostname or "localhost"
+        self._held: dict[str, Identity] = {}
+        self._lock = threading.Lock()
+        self._given: tuple[Identity, x509.Certificate] | None = None
+        if settings.seal_file:
+            self._given = _read_given(settings.seal_file)
+
+    def seal(self) -> Identity:
+        """What receipts are sealed with now."""
+        return self._given[0] if self._given else self._leaf("seal")
+
+    def checkpoint(self) -> Identity:
+        """The Ed25519 key that signs the heads of ledgers now."""
+        return self._leaf("checkpoint")
+
+    def roots(self) -> list[x509.Certificate]:
+        """Every certificate that a seal may lead up to, the present first."""
+        self._root()
+        own = x509.load_pem_x509_certificates((self._folder / "root.pem").read_bytes())
+        return [self._given[1], *own] if self._given else own
+
+    def roots_pem(self) -> bytes:
+        return b"".join(root.public_bytes(serialization.Encoding.PEM) for root in self.roots())
+
+    def _leaf(self, name: str) -> Identity:
+        """The key of that name; a new one when there is none yet, or the old one has served its year."""
+        with self._lock:
+            if not self._fresh(name):
+                with self._alone():
+                    root = self._made_root()
+                    self._held[name] = _read(self._folder / f"{name}.key") or self._make(name, root)
+                    if not self._fresh(name):
+                        self._held[name] = self._make(name, root)
+            return self._held[name]
+
+    def _fresh(self, name: str) -> bool:
+        held = self._held.get(name)
+        return held is not None and held.certificate.not_valid_before_utc + SKEW + KEY_LIFE > now()
+
+    def _root(self) -> Identity:
+        with self._lock, self._alone():
+            return self._made_root()
+
+    def _made_root(self) -> Identity:
+        """Call it under `_alone`."""
+        root = _read(self._folder / "root.key")
+        if root and root.certificate.not_valid_after_utc - ROOT_RENEWED > now():
+            return root
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = _name(f"BidFlux root {now():%Y}, {self._host}")
+        builder = _certificate(name, name, key, now() + ROOT_LIFE)
+        builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        builder = builder.add_extension(_usage(key_cert_sign=True, crl_sign=True), critical=True)
+        made = Identity(key, builder.sign(key, hashes.SHA256()))
+        public = self._folder / "root.pem"
+        before = public.read_bytes() if public.exists() else b""
+        _write(self._folder / "root.key", made)
+        _replace(public, made.certificate.public_bytes(serialization.Encoding.PEM) + before, 0o644)
+        return made
+
+    def _make(self, name: str, root: Identity) -> Identity:
+        key: Key = ec.generate_private_key(ec.SECP256R1()) if name == "seal" else ed25519.Ed25519PrivateKey.generate()
+        issuer, until = root.certificate.subject, root.certificate.not_valid_after_utc
+        builder = _certificate(_name(f"BidFlux {name} {now():%Y-%m}, {self._host}"), issuer, key, until)
+        builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        usage = _usage(digital_signature=True, content_commitment=name == "seal")
+        builder = builder.add_extension(usage, critical=True)
+        own = x509.AuthorityKeyIdentifier.from_issuer_public_key(root.key.public_key())
+        builder = builder.add_extension(own, critical=False)
+        made = Identity(key, builder.sign(root.key, hashes.SHA256()))
+        _write(self._folder / f"{name}.key", made)
+        return made
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """No other process makes a key meanwhile."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with (self._folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+def _name(text: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text[:64])])
+
+
+def _certificate(subject: x509.Name, issuer: x509.Name, key: Key, until: datetime) -> x509.CertificateBuilder:
+    public = key.public_key()
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(public)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now() - SKEW)
+        .not_valid_after(until)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+    )
+
+
+def _usage(**wanted: bool) -> x509.KeyUsage:
+    names = (
+        "digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement",
+        "key_cert_sign", "crl_sign", "encipher_only", "decipher_only",
+    )  # fmt: skip
+    return x509.KeyUsage(**{name: wanted.get(name, False) for name in names})
+
+
+def _read(path: Path) -> Identity | None:
+    """A key and its certificate; None when there is no such file."""
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    key = serialization.load_pem_private_key(text, None)
+    first, *more = x509.load_pem_x509_certificates(text)
+    if not isinstance(key, Key) or key.public_key() != first.public_key():
+        raise ValueError("the key is of a kind that cannot seal, or not the first certificate's")
+    return Identity(key, first, tuple(more))
+
+
+def _read_given(path: Path) -> tuple[Identity, x509.Certificate]:
+    """The owner's own: a private key, its certificate, any certificates between, and last the root."""
+    try:
+        found = _read(path)
+        if found is None or not found.chain:
+            raise ValueError("the file or the root in it is missing")
+        links = [found.certificate, *found.chain]
+        for link, issuer in pairwise(links):
+            link.verify_directly_issued_by(issuer)
+    except Exception as fault:
+        what = f"SEAL_FILE must hold a private key, its certificate and its issuers up to the root, in PEM: {fault}"
+        raise ConfigurationError([what]) from None
+    return Identity(found.key, found.certificate, found.chain[:-1]), found.chain[-1]
+
+
+def _write(path: Path, identity: Identity) -> None:
+    key = identity.key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    _replace(path, key + identity.certificate.public_bytes(serialization.Encoding.PEM), 0o600)
+
+
+def _replace(path: Path, text: bytes, mode: int) -> None:
+    """Whole or not at all, and never readable by others for a moment."""
+    new = path.with_suffix(".new")
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)

@@ -1,0 +1,203 @@
+"""Receipts: made once by a worker, kept sealed beside the offer, owed to the bidder as a mail of their own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from datetime import timedelta
+
+from flask import current_app, g
+from flask_babel import force_locale
+from flask_babel import gettext as _
+from sqlalchemy import delete, select
+
+from app import keys
+from app.clock import now
+from app.errors import Conflict
+from app.extensions import db
+from app.ledger import SYSTEM
+from app.models import Event, Offer, OfferFile, OfferKey
+from app.offer_sections import money_text, sections, signature_row
+from app.presentation import show_datetime, signature_worth
+from app.queries import receipts as reading
+from app.queries.receipts import RECEIPT_KEPT, RECEIPT_MAIL, Facts
+from app.receipt.authority import Authority
+from app.receipt.drawing import Block, Paper, draw
+from app.receipt.sealing import seal_pdf
+from app.representations import base_url
+from app.vault import Place, seal
+from app.writing import UnitOfWork, writing
+
+LATER = timedelta(seconds=10)  # the mails that somebody waits for go first
+
+
+class Forgotten(Exception):
+    """There is nobody to make a receipt for any more."""
+
+
+def authority() -> Authority:
+    found: Authority = current_app.extensions["bidflux_authority"]
+    return found
+
+
+def owe(tx: UnitOfWork, event_seq: int, offer_id: uuid.UUID, *, mailed: bool = True) -> None:
+    """Owe the bidder a receipt. One that is not `mailed` is only made, as all are in a test agency."""
+    template = RECEIPT_MAIL if mailed and tx.sends_mail else RECEIPT_KEPT
+    tx.owe_work(template, event_seq, offer_id=offer_id, after=LATER)
+
+
+def ask(offer: Offer) -> None:
+    """Have a receipt made for an offer that has none, without a mail. Raises `Conflict` once it is forgotten."""
+    agency_id, offer_id = offer.agency_id, offer.id
+    latest = select(Event.seq).where(Event.agency_id == agency_id, Event.offer_id == offer_id)
+    with writing(agency_id) as tx:
+        state = reading.state_of(agency_id, offer_id)
+        if state == "erased":
+            raise Conflict(_("The person has been forgotten: what they sent can no longer be read."))
+        if state == "none":
+            seq = tx.connection.scalar(latest.order_by(Event.seq.desc()).limit(1))
+            tx.owe_work(RECEIPT_KEPT, seq or 0, offer_id=offer_id)
+
+
+def make(agency_id: uuid.UUID, offer_id: uuid.UUID) -> bytes:
+    """The sealed receipt, the same bytes every time; made now unless there is one. Raises `Forgotten`.
+
+    One recorded by somebody else is made anew once its bidder has confirmed it.
+    """
+    facts = reading.facts_of(agency_id, offer_id)
+    if facts is None:
+        raise Forgotten
+    if reading.is_current(agency_id, offer_id, facts.opened.confirmed_at):
+        held = reading.stored(agency_id, offer_id)
+        if held:
+            return held
+    identity = authority().seal()
+    offer = facts.opened.offer.offer
+    g.language, g.zone = offer.language, facts.opened.prop.agency.zone
+    with force_locale(offer.language):
+        paper = paper_of(facts)
+    db.session.rollback()  # no transaction stays open over what takes long
+    pdf = seal_pdf(draw(paper), identity)
+    with writing(agency_id) as tx:
+        if reading.is_current(agency_id, offer_id, facts.opened.confirmed_at):
+            pdf = reading.stored(agency_id, offer_id) or pdf  # somebody was faster
+        else:
+            _keep(tx, offer_id, pdf, identity.fingerprint)
+    return pdf
+
+
+def _keep(tx: UnitOfWork, offer_id: uuid.UUID, pdf: bytes, seal_name: str) -> None:
+    """Under the lock, which an erasure takes too: no receipt outlives the key of its offer."""
+    alive = select(OfferKey.offer_id).where(OfferKey.agency_id == tx.agency_id, OfferKey.offer_id == offer_id)
+    key = keys.offer_key(tx.agency_id, offer_id)
+    if tx.connection.scalar(alive) is None or key is None:
+        raise Forgotten
+    tx.connection.execute(
+        delete(OfferFile).where(
+            OfferFile.agency_id == tx.agency_id, OfferFile.offer_id == offer_id, OfferFile.kind == "receipt"
+        )
+    )
+    digest = hashlib.sha256(pdf).digest()
+    body_ct = seal(key, Place(tx.agency_id, "offer_file", "receipt", offer_id), pdf)
+    tx.add(OfferFile, offer_id=offer_id, kind="receipt", mime="application/pdf", sha256=digest, body_ct=body_ct)
+    tx.record("receipt.sealed", offer_id, SYSTEM, {"sha256": digest.hex(), "seal": seal_name})
+
+
+def check_url(commitment: str) -> str:
+    """Where a receipt is checked: what its QR code opens."""
+    return f"{base_url()}/verify?hash={commitment}"
+
+
+def paper_of(facts: Facts) -> Paper:
+    """The words of a receipt, in the language of the request for it."""
+    opened, entry, document = facts.opened, facts.entry, facts.document
+    offer = opened.offer.offer
+    you, *terms = sections(document.terms, document.body["property"]["asking_price"])
+    prop, agency = document.body["property"], opened.prop.agency
+    about = [
+        (_("Property"), prop["title"]),
+        (_("Asking price"), money_text(prop["asking_price"], offer.currency)),
+        (_("Received"), f"{show_datetime(offer.submitted_at)} · {offer.submitted_at:%Y-%m-%d %H:%M:%S} UTC"),
+        (_("Sent to"), f"{agency.name}, {agency.email}"),
+    ]
+    left = [Block(part.title, [(row.label, row.value) for row in part.rows]) for part in terms]
+    right = [Block(you.title, [(row.label, row.value) for row in you.rows])]
+    if signed := signature_row(document.terms):
+        right.append(Block(signed.label, [(_("Kind"), signed.value)], facts.signature, signature_worth()))
+    right.append(Block(_("What happened"), [(show_datetime(at), _step(kind)) for at, kind in facts.steps]))
+    right.append(Block(_("How the offer came in"), text=_origin(facts)))
+    return Paper(
+        language=offer.language,
+        title=_("Receipt of the offer %(reference)s", reference=offer.reference),
+        lead=agency.name,
+        amount=money_text(document.terms["amount"], offer.currency),
+        about=[(name, value) for name, value in about if value],
+        left=left,
+        right=right,
+        proof=_proof(facts),
+        foot=_("%(reference)s · sealed by BidFlux for %(agency)s", reference=offer.reference, agency=agency.name),
+        page_word=_("page"),
+        check_url=check_url(offer.commitment.hex()),
+        check_hint=_("Check this receipt: scan, or open %(address)s", address=f"{base_url()}/verify"),
+        at=now(),
+        files={
+            "offer.json": facts.text,
+            "ledger.json": json.dumps(
+                {"previous": entry.previous.hex(), "body": entry.body.decode(), "hash": entry.hash.hex()}
+            ).encode(),
+        },
+    )
+
+
+def _proof(facts: Facts) -> list[Block]:
+    """The small print: what binds this paper to the agency's register, and the texts that were shown."""
+    offer, entry = facts.opened.offer.offer, facts.entry
+    rows = [
+        (_("Fingerprint (SHA-256)"), offer.commitment.hex()),
+        (_("Number in the register"), str(entry.seq)),
+        (_("Head of the register"), entry.hash.hex()),
+    ]
+    what = _(
+        "The attached offer.json is the offer exactly as it was kept; its SHA-256 is the fingerprint. The entries of"
+        " the register are chained by hashes, so none can be changed or left out unseen. Any change to this file breaks"
+        " its seal."
+    )
+    contract = _("Accepting an offer is not a contract: in Romania a property is sold only before a notary.")
+    blocks = [Block(_("Proof"), rows, text=f"{what} {contract}")]
+    names = {"notice": _("Privacy notice, read by the sender"), "rules": _("Rules of the offer, shown before sending")}
+    for kind, (digest, body) in facts.texts.items():
+        blocks.append(Block(names.get(kind, kind), [("SHA-256", digest)], text=body))
+    return blocks
+
+
+def _step(kind: str) -> str:
+    words = {
+        "offer.submitted": _("The offer was received and entered in the register"),
+        "offer.confirmed": _("The client confirmed that the offer is theirs"),
+        "offer.code_confirmed": _("The code sent to the client's e-mail address was entered"),
+        "mail.offer_agent": _("The agent's mail server took the notice of it"),
+        "mail.offer_bidder": _("The client's mail server took the confirmation"),
+        "mail.offer_confirm": _("The client's mail server took the request to confirm it"),
+    }
+    return str(words.get(kind, kind))
+
+
+def _origin(facts: Facts) -> str:
+    """How the link reached the bidder, and what is known of who they are."""
+    offer, language = facts.opened.offer.offer, facts.opened.offer.offer.language
+    if offer.source != "link":
+        how = _("Recorded by the agency for the client, who gave it in another way.")
+        more = _("The client confirmed it.") if facts.opened.confirmed_at else _("The client has not confirmed it.")
+        how = f"{how} {more}"
+    elif facts.asked_by_mail:
+        how = _("Through a personal link that was sent to the client's e-mail address.")
+    else:
+        how = _(
+            "Through the property's offer link (no. %(number)s), which whoever has it can use.",
+            number=offer.link_version,
+        )
+    coded = any(kind == "offer.code_confirmed" for _at, kind in facts.steps)
+    mail = _("The e-mail address was confirmed by a code.") if coded else _("The e-mail address was not confirmed.")
+    shown = _("Form in Romanian.") if language == "ro" else _("Form in English.")
+    return " ".join((how, mail, shown, _("Identity not verified.")))
