@@ -22,6 +22,10 @@ MARGIN, GUTTER, WIDTH = 15.0, 8.0, 180.0  # millimetres
 COLUMN = (WIDTH - GUTTER) / 2
 LABEL = 38.0
 MARK = 26.0  # the QR code's edge
+PICTURE = 22.0  # a signature's height
+SPACE, TITLE, RULE = 1.6, 4.6, 0.8  # before a block, a line of its title, after the line under it
+SIZE, SMALL = 8.0, 6.5  # points
+LEADING, ROW = 0.46, 0.5  # millimetres of a line for each point
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +118,7 @@ class _Pages:
         self._font(20, bold=True)
         pdf.multi_cell(width, 10, paper.amount, new_x="LMARGIN", new_y="NEXT")
         for label, value in paper.about:
-            self._row(label, value, MARGIN, width, 8)
+            self._row(label, value, MARGIN, width, SIZE)
         end = pdf.get_y()
         self._mark(MARGIN + WIDTH - MARK, 12)
         pdf.set_y(max(end, pdf.get_y()) + 1)
@@ -140,28 +144,23 @@ class _Pages:
             self._block(block, x, width)
 
     def _height(self, block: Block, width: float) -> float:
-        """What `_block` will take; measured by drawing it where nothing is kept."""
-        own = self.pdf
-        with own.offset_rendering() as trial:
-            self.pdf = cast("FPDF", trial)
-            before = trial.get_y()
-            trial.set_auto_page_break(False)
-            self._block(block, MARGIN, width)
-            height: float = trial.get_y() - before
-        self.pdf = own
-        return height
+        """What `_block` takes on a page that has room for it."""
+        height = SPACE + RULE + TITLE * self._lines(block.title, width, SIZE + 1, bold=True)
+        height += sum(max(self._row_heights(label, value, width, SIZE)) for label, value in block.rows)
+        height += PICTURE + 1 if block.image else 0
+        return height + (LEADING * SIZE * self._lines(block.text, width, SIZE) if block.text else 0)
 
     def _block(self, block: Block, x: float, width: float, *, small: bool = False) -> None:
-        pdf, size = self.pdf, 6.5 if small else 8.0
-        pdf.set_xy(x, pdf.get_y() + (1.2 if small else 2.0))
+        pdf, size = self.pdf, SMALL if small else SIZE
+        pdf.set_xy(x, pdf.get_y() + SPACE)
         if pdf.auto_page_break and pdf.will_page_break(12):
             pdf.add_page()
             pdf.set_x(x)
         self._font(size + 1, bold=True)
-        pdf.multi_cell(width, 4.6, block.title, new_x="LEFT", new_y="NEXT")
+        pdf.multi_cell(width, TITLE, block.title, new_x="LEFT", new_y="NEXT")
         pdf.set_draw_color(*LINE)
         pdf.line(x, pdf.get_y(), x + width, pdf.get_y())
-        pdf.set_y(pdf.get_y() + 0.8)
+        pdf.set_y(pdf.get_y() + RULE)
         for label, value in block.rows:
             self._row(label, value, x, width, size)
         if block.image:
@@ -169,14 +168,12 @@ class _Pages:
         if block.text:
             self._font(size, soft=small)
             pdf.set_x(x)
-            pdf.multi_cell(width, size * 0.46, block.text, align="L", new_x="LEFT", new_y="NEXT")
+            pdf.multi_cell(width, LEADING * size, block.text, align="L", new_x="LEFT", new_y="NEXT")
 
     def _row(self, label: str, value: str, x: float, width: float, size: float) -> None:
         """Label and value beside each other; the taller one decides where the next row begins."""
-        pdf, height = self.pdf, size * 0.5
-        share = min(LABEL, width * 0.42)
-        labels = self._lines(label, share - 2, size) * height
-        values = self._lines(value, width - share, size) * height
+        pdf, height, share = self.pdf, ROW * size, _share(width)
+        labels, values = self._row_heights(label, value, width, size)
         if pdf.auto_page_break and max(labels, values) < 60 and pdf.will_page_break(max(labels, values)):
             pdf.add_page()
         top, page = pdf.get_y(), pdf.page
@@ -190,12 +187,17 @@ class _Pages:
         if pdf.page == page:
             pdf.set_y(max(top + labels, pdf.get_y()))
 
-    def _lines(self, text: str, width: float, size: float) -> int:
-        self._font(size)
+    def _row_heights(self, label: str, value: str, width: float, size: float) -> tuple[float, float]:
+        share = _share(width)
+        lines = self._lines(label, share - 2, size), self._lines(value, width - share, size)
+        return lines[0] * ROW * size, lines[1] * ROW * size
+
+    def _lines(self, text: str, width: float, size: float, *, bold: bool = False) -> int:
+        self._font(size, bold=bold)
         return len(cast("list[str]", self.pdf.multi_cell(width, 1, text, dry_run=True, output="LINES")))
 
     def _image(self, image: bytes, x: float, width: float) -> None:
-        pdf, box = self.pdf, 22.0
+        pdf, box = self.pdf, PICTURE
         if pdf.auto_page_break and pdf.will_page_break(box):
             pdf.add_page()
         top = pdf.get_y()
@@ -205,3 +207,8 @@ class _Pages:
     def _font(self, size: float, *, bold: bool = False, soft: bool = False) -> None:
         self.pdf.set_font("Sans", "B" if bold else "", size)
         self.pdf.set_text_color(*(SOFT if soft else INK))
+
+
+def _share(width: float) -> float:
+    """The part of a row that its label has."""
+    return min(LABEL, width * 0.42)

@@ -124,7 +124,7 @@ def test_an_offer_taken_elsewhere_is_unconfirmed_until_its_bidder_confirms(crm: 
     assert offer["source"] == "api" and offer["confirmed_at"] is None and offer["credit_amount"] == "100000.00"
     assert offer["bidder"]["phone"] == "+40722000111" and made.headers["Location"].endswith(offer["id"])
     owed = set(db.session.scalars(select(Delivery.template)))
-    assert owed == {"offer_agent", "offer_confirm"}
+    assert owed == {"offer_agent", "offer_confirm", "receipt_kept"}
     from app.links import receipt_token
 
     with crm.app.app_context():
@@ -206,4 +206,5 @@ def test_a_test_key_reaches_a_test_agency_that_writes_to_nobody(crm: Crm, prop: 
     assert tester.get(f"/properties/{prop.id}").status_code == 404
     made = tester.call("POST", "/offers", {**TAKEN, "property_external_id": "TEST-001", "currency": None})
     assert made.status_code == 201, made.text
-    assert db.session.scalar(select(Delivery.id)) is None
+    owed = db.session.scalars(select(Delivery.template)).all()
+    assert owed == ["receipt_kept"], "its receipt is made, and mailed to nobody"

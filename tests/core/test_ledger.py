@@ -101,7 +101,7 @@ def test_fifty_at_once_make_one_chain(either_app: Flask) -> None:
         assert db.session.scalar(select(func.count()).select_from(table)) == 50
     seqs = db.session.scalars(select(Event.seq).order_by(Event.seq)).all()
     assert seqs == list(range(1, 52))
-    assert db.session.scalar(select(func.count()).select_from(Delivery)) == 100
+    assert db.session.scalar(select(func.count()).select_from(Delivery)) == 150
 
 
 def tamper(statement: str) -> None:

@@ -162,7 +162,8 @@ def test_lease_of_the_dead_is_taken_up(either_app: Flask, either_smtp: Mailbox, 
         assert len(claim(connection, 20)) == 2
     assert drain() == 0, "a lease that still stands is respected"
     with housekeeping() as connection:
-        connection.execute(update(Delivery).values(lease_until=now() - timedelta(seconds=1)))
+        leased = update(Delivery).where(Delivery.state == "leased")
+        connection.execute(leased.values(lease_until=now() - timedelta(seconds=1)))
     assert oldest_due(now())
     assert drain() == 2
     assert [row.attempts for row in deliveries()] == [2, 2]
@@ -172,7 +173,8 @@ def test_who_lost_the_lease_records_nothing(either_app: Flask, prop: Property) -
     factories.make_offer(prop)
     with housekeeping() as connection:
         first = claim(connection, 20)
-        connection.execute(update(Delivery).values(lease_token=uuid.uuid4()))
+        leased = update(Delivery).where(Delivery.state == "leased")
+        connection.execute(leased.values(lease_token=uuid.uuid4()))
         drains.record(connection, [posts.Outcome(leased, "delivered", code=250) for leased in first])
     assert states() == ["leased", "leased"] and not attempts()
 
@@ -207,7 +209,7 @@ def test_time_to_undo_is_respected(either_app: Flask, either_smtp: Mailbox, prop
     decisions.decide(offer_id, prop.agency_id, "accepted", by=SYSTEM, notify_bidder=True)
     assert drain() == 0
     with housekeeping() as connection:
-        connection.execute(update(Delivery).where(Delivery.state == "pending").values(due_at=now()))
+        connection.execute(update(Delivery).where(Delivery.template == "decision_bidder").values(due_at=now()))
     assert drain() == 1
 
 

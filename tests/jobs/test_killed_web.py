@@ -146,5 +146,5 @@ def test_killed_in_mid_submission_the_books_balance(app: Flask, web: Web) -> Non
     assert count(OfferBody) == count(OfferKey) == count(OfferState) == offers
     assert count(LedgerEntry, LedgerEntry.kind == "offer.submitted") == offers
     assert count(Event, Event.type == "offer.created") == offers
-    assert count(Delivery) == 2 * offers
+    assert count(Delivery) == 3 * offers
     assert verify_chain(db.session.get_one(Agency, agency))[1] is None

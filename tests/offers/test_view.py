@@ -146,7 +146,7 @@ def test_the_chain_leads_from_each_offer_to_the_others(client: FlaskClient, owne
 def test_mails_owed_are_named_with_their_state(client: FlaskClient, owner: User, prop: Property) -> None:
     offer = make_offer(prop)
     login(client, owner)
-    assert client.get(f"/app/offers/{offer}").get_data(as_text=True).count("Așteaptă să plece") == 2
+    assert client.get(f"/app/offers/{offer}").get_data(as_text=True).count("Așteaptă să plece") == 3
 
 
 def test_a_colleague_who_may_read_may_not_answer(client: FlaskClient, owner: User, prop: Property) -> None:

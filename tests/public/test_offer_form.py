@@ -71,7 +71,7 @@ def test_an_offer_goes_from_form_over_review_to_receipt(client: FlaskClient, pro
     page = receipt.get_data(as_text=True)
     assert offer.reference in page and offer.commitment.hex() in page and "„Suntem”" in page
     assert offer.amount_minor == 118_500_00
-    assert db.session.scalar(select(func.count()).select_from(Delivery)) == 2
+    assert db.session.scalar(select(func.count()).select_from(Delivery)) == 3
     assert db.session.scalar(select(func.count()).where(LedgerEntry.kind == "offer.submitted")) == 1
     assert not client.get_cookie("bidflux")
 

@@ -1,0 +1,90 @@
+"""The installation's certificates: made once, kept privately, renewed in time, replaced by the owner's own."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import time_machine
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from flask import Flask
+
+from app.clock import now
+from app.config import ConfigurationError
+from app.models import Property
+from app.receipt import authority as authorities
+from app.receipt.authority import Authority
+from app.receipt.sealing import seal_pdf
+from app.services import receipts
+from tests.conftest import settings_for
+from tests.factories import make_offer
+from tools.verify_receipt import verify_receipt
+
+
+def test_all_who_start_at_once_use_one_root(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path)
+    with ThreadPoolExecutor(8) as pool:
+        seals = list(pool.map(lambda _n: Authority(settings).seal().fingerprint, range(8)))
+    assert len(set(seals)) == 1
+    folder = tmp_path / "seal"
+    assert oct(folder.stat().st_mode)[-3:] == "700"
+    for name in ("root.key", "seal.key"):
+        assert oct((folder / name).stat().st_mode)[-3:] == "600"
+    assert b"PRIVATE" not in (folder / "root.pem").read_bytes()
+    assert not [name for name in os.listdir(folder) if name.endswith(".new")]
+
+
+def test_the_key_is_replaced_every_year_and_old_receipts_stay_valid(app: Flask, prop: Property) -> None:
+    before = receipts.make(prop.agency_id, make_offer(prop))
+    first = receipts.authority().seal().fingerprint
+    with time_machine.travel(now() + timedelta(days=366)):
+        after = receipts.make(prop.agency_id, make_offer(prop))
+        assert receipts.authority().seal().fingerprint != first
+        roots = receipts.authority().roots_pem()
+        assert verify_receipt(before, roots)["seal"] == first != verify_receipt(after, roots)["seal"]
+    with time_machine.travel(now() + timedelta(days=365 * 31)):
+        receipts.authority().seal()
+        roots = receipts.authority().roots_pem()
+        assert roots.count(b"BEGIN") == 2, "a new root, beside the old one"
+        assert verify_receipt(before, roots)["seal"] == first
+
+
+def _given(folder: Path, *, wrong: bool = False) -> Path:
+    """A sealing certificate (RSA) from an authority of the owner's choice, as one file."""
+    key, root_key = (rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(2))
+    root_name, name = authorities._name("Some authority"), authorities._name("Casa Bună SRL")
+    until = now() + timedelta(days=700)
+    root = authorities._certificate(root_name, root_name, root_key, until)
+    root = root.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+    root = root.add_extension(authorities._usage(key_cert_sign=True), critical=True)
+    leaf = authorities._certificate(name, root_name, key, until)
+    usage = authorities._usage(digital_signature=True, content_commitment=True)
+    leaf = leaf.add_extension(usage, critical=True)
+    signed = [leaf.sign(key if wrong else root_key, hashes.SHA256()), root.sign(root_key, hashes.SHA256())]
+    plain = serialization.NoEncryption()
+    text = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
+    path = folder / "own.pem"
+    path.write_bytes(text + b"".join(c.public_bytes(serialization.Encoding.PEM) for c in signed))
+    return path
+
+
+def test_the_owners_own_certificate_seals_and_is_trusted(app: Flask, tmp_path: Path, sealed: bytes) -> None:
+    own = Authority(settings_for(tmp_path, SEAL_FILE=str(_given(tmp_path))))
+    pdf = seal_pdf(sealed[: sealed.index(b"%%EOF") + 6], own.seal())
+    assert verify_receipt(pdf, own.roots_pem())["seal"] == own.seal().fingerprint
+    assert verify_receipt(sealed, own.roots_pem()), "what was sealed before it came stays valid"
+    with time_machine.travel(now() + timedelta(days=800)):
+        assert verify_receipt(pdf, own.roots_pem()), "it was good when it sealed"
+
+
+def test_a_certificate_that_cannot_seal_stops_the_start(tmp_path: Path) -> None:
+    empty = tmp_path / "empty.pem"
+    empty.write_text("nothing")
+    for path in (tmp_path / "none.pem", empty, _given(tmp_path, wrong=True)):
+        with pytest.raises(ConfigurationError, match="SEAL_FILE"):
+            Authority(settings_for(tmp_path, SEAL_FILE=str(path)))

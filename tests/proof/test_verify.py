@@ -1,0 +1,126 @@
+"""A receipt is valid whole, and in no other way."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from pypdf import PdfReader, PdfWriter
+
+from app.extensions import db
+from app.models import Offer, Property
+from app.receipt.authority import Authority
+from app.receipt.sealing import seal_pdf
+from app.services import receipts
+from tests.conftest import ROOT, settings_for
+from tests.proof.conftest import full_offer
+from tools.verify_receipt import RANGE, verify_receipt
+
+TOOL = ROOT / "tools" / "verify_receipt.py"
+MUTATIONS = 300
+
+
+def refused(pdf: bytes, roots: bytes) -> bool:
+    try:
+        verify_receipt(pdf, roots)
+    except Exception:
+        return True
+    return False
+
+
+def test_it_says_what_when_and_by_which_seal(app: Flask, prop: Property, roots: bytes) -> None:
+    offer_id = full_offer(app, prop)
+    said = verify_receipt(receipts.make(prop.agency_id, offer_id), roots)
+    offer = db.session.get_one(Offer, offer_id)
+    assert said["reference"] == offer.reference and said["fingerprint"] == offer.commitment.hex()
+    assert said["agency"] == str(prop.agency_id) and said["seal"] == receipts.authority().seal().fingerprint
+
+
+def test_every_one_of_300_mutations_is_refused(sealed: bytes, roots: bytes) -> None:
+    """Seeded: flipped bits anywhere, half of them in the seal itself; bytes appended, cut, doubled, swapped."""
+    pick, found = random.Random(20261123), RANGE.search(sealed)
+    assert found
+    first, second = int(found[1]), int(found[2])
+    survived = []
+    for number in range(MUTATIONS):
+        kind, pdf = number % 6, bytearray(sealed)
+        if kind in {0, 1, 2}:
+            low, high = (first, second) if kind == 0 else (0, len(pdf))
+            pdf[pick.randrange(low, high)] ^= 1 << pick.randrange(8)
+        elif kind == 3:
+            pdf += pick.choice([b"\n", b"%%EOF\n", b"\0", pick.randbytes(pick.randrange(1, 200))])
+        elif kind == 4:
+            at = pick.randrange(len(pdf) - 1)
+            del pdf[at : at + pick.randrange(1, 50)]
+        else:
+            at, count = pick.randrange(len(pdf)), pick.randrange(1, 50)
+            pdf[at:at] = pdf[at : at + count] if pick.random() < 0.5 else pick.randbytes(count)
+        if bytes(pdf) != sealed and not refused(bytes(pdf), roots):
+            survived.append(number)
+    assert not survived
+
+
+def _overlaid(pdf: bytes) -> bytes:
+    """An incremental update that covers the page, as an editor would write it."""
+    writer = PdfWriter(io.BytesIO(pdf), incremental=True)
+    page = writer.pages[0]
+    other = PdfWriter()
+    blank = other.add_blank_page(page.mediabox.width, page.mediabox.height)
+    page.merge_page(blank)
+    writer.add_metadata({"/Title": "another"})
+    out = io.BytesIO()
+    writer.write(out)
+    return out.getvalue()
+
+
+def test_overlays_resaves_and_second_seals_are_refused(sealed: bytes, roots: bytes, tmp_path: Path) -> None:
+    overlaid = _overlaid(sealed)
+    assert overlaid.startswith(sealed) and refused(overlaid, roots)
+    writer = PdfWriter(clone_from=PdfReader(io.BytesIO(sealed)))
+    out = io.BytesIO()
+    writer.write(out)
+    assert refused(out.getvalue(), roots), "saved anew by another program"
+    other = Authority(settings_for(tmp_path / "other"))
+    assert refused(sealed, other.roots_pem()), "another root"
+    unsealed = _unsealed(sealed)
+    forged = seal_pdf(unsealed, other.seal())
+    assert not refused(forged, other.roots_pem()), "sound under its own root"
+    assert refused(forged, roots)
+    assert refused(unsealed, roots)
+
+
+def _unsealed(pdf: bytes) -> bytes:
+    """What was drawn, before the seal was put on: the first revision of the file."""
+    return pdf[: pdf.index(b"%%EOF") + 6]
+
+
+@pytest.mark.parametrize("rubbish", [b"", b"%PDF-1.7", b"MZ" * 5000, b"/ByteRange [0 1 2 3] /M (D:20260101000000Z)"])
+def test_what_is_no_receipt_is_refused(rubbish: bytes, roots: bytes) -> None:
+    assert refused(rubbish, roots)
+
+
+def test_a_checkpoint_key_seals_no_receipt(app: Flask, sealed: bytes, roots: bytes) -> None:
+    with pytest.raises(Exception):  # noqa: B017  pyHanko refuses it already
+        forged = seal_pdf(_unsealed(sealed), receipts.authority().checkpoint())
+        verify_receipt(forged, roots)
+
+
+def test_the_tool_stands_alone_in_under_a_hundred_lines(sealed: bytes, roots: bytes, tmp_path: Path) -> None:
+    source = TOOL.read_text(encoding="utf-8")
+    assert len(source.splitlines()) < 100 and "import app" not in source and "from app" not in source
+    alone = tmp_path / "verify_receipt.py"
+    alone.write_text(source, encoding="utf-8")
+    (tmp_path / "root.pem").write_bytes(roots)
+    (tmp_path / "good.pdf").write_bytes(sealed)
+    (tmp_path / "bad.pdf").write_bytes(sealed + b"\n")
+    for name, code, word in (("good.pdf", 0, "VALID"), ("bad.pdf", 1, "NOT VALID"), ("none.pdf", 1, "NOT VALID")):
+        command = [sys.executable, str(alone), str(tmp_path / name), "--root", str(tmp_path / "root.pem")]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+        assert done.returncode == code and done.stdout.startswith(word), done.stdout + done.stderr
+    assert hashlib.sha256(sealed).hexdigest()
