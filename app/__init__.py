@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import secrets
 import time
+from io import BytesIO
+from typing import IO
 
+import flask
 from flask import Flask, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -31,12 +34,20 @@ from app.wake import Bell
 TEXT_BYTES = 2 * 1024 * 1024
 
 
+class Request(flask.Request):
+    """Uploads stay in memory: personal data is in no temporary file."""
+
+    def _get_file_stream(self, *_args: object, **_options: object) -> IO[bytes]:
+        return BytesIO()
+
+
 def create_app(settings: Settings | None = None) -> Flask:
     """The application, from settings or from the environment; raises `ConfigurationError` naming every fault."""
     settings = settings or load_settings()
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     configure_faults(settings)
     app = Flask(__name__)
+    app.request_class = Request
     app.config.from_mapping(settings.flask())
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.extensions.update(

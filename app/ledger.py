@@ -89,7 +89,7 @@ def first_fault(agency_id: uuid.UUID, rows: Iterable[Row], head_seq: int, head_h
         if row.seq != seq + 1:
             return Fault(seq + 1, "missing" if row.seq > seq + 1 else "out of order")
         seq = row.seq
-        if chain(previous, row.body) != row.hash:
+        if not isinstance(row.body, bytes) or chain(previous, row.body) != row.hash:
             return Fault(seq, "does not follow from the entry before it")
         if reason := _disagreement(agency_id, row):
             return Fault(seq, reason)

@@ -44,7 +44,7 @@ def verify_receipt(pdf: bytes, roots: bytes) -> dict[str, Any]:
     at = datetime.strptime(f"{day}{hours or '+00'}{minutes or '00'}", "%Y%m%d%H%M%S%z").astimezone(UTC)
     gap = pdf[first + 1 : second - 1]
     seal = cms.ContentInfo.load(bytes.fromhex(gap.decode("ascii")))
-    content, padded = seal["content"], seal.dump(force=True).hex().upper().ljust(len(gap), "0")
+    content, padded = seal["content"], seal.dump().hex().upper().ljust(len(gap), "0")
     signer, kinds = content["signer_infos"][0], [kind.dump() for kind in content["digest_algorithms"]]
     touched = (
         len(content["signer_infos"]) != 1 or signer["unsigned_attrs"] or kinds != [signer["digest_algorithm"].dump()]
@@ -57,7 +57,7 @@ def verify_receipt(pdf: bytes, roots: bytes) -> dict[str, Any]:
     status = asyncio.run(check)
     need(status.intact and status.valid, "the file was altered after it was sealed")
     need(status.trusted and at <= datetime.now(UTC), "not sealed by a certificate under this root")
-    path = [link.dump() for link in status.validation_path]
+    path = [link.dump() for link in status.validation_path or ()]
     need({link.chosen.dump() for link in content["certificates"]} <= {*path}, "the seal was touched")
     reader = PdfFileReader(io.BytesIO(pdf))
     field = reader.embedded_signatures[0]

@@ -48,7 +48,7 @@ def offers_fault(agency: Agency) -> str | None:
     )
     for row in db.session.execute(query):
         entry = entries.pop(str(row.id), None)
-        if reason := _offer_reason(row, entry):
+        if reason := offer_reason(row, entry):
             return f"offer {row.reference}: {reason}"
     if entries:
         return f"offer {next(iter(entries))}: in the ledger, not in the database"
@@ -63,7 +63,8 @@ def _committed(agency: Agency) -> dict[str, dict[str, Any]]:
     return {str(r.object_id): json.loads(r.body)["data"] for r in db.session.execute(query)}
 
 
-def _offer_reason(row: Row[Any], entry: dict[str, Any] | None) -> str | None:
+def offer_reason(row: Row[Any], entry: dict[str, Any] | None) -> str | None:
+    """What is wrong with one offer, beside what the ledger says of it; None when it holds."""
     if entry is None:
         return "not in the ledger"
     if entry["commitment"] != row.commitment.hex():

@@ -104,9 +104,9 @@ def _keep(tx: UnitOfWork, offer_id: uuid.UUID, pdf: bytes, seal_name: str) -> No
     tx.record("receipt.sealed", offer_id, SYSTEM, {"sha256": digest.hex(), "seal": seal_name})
 
 
-def check_url(commitment: str) -> str:
+def check_url(reference: str, commitment: str) -> str:
     """Where a receipt is checked: what its QR code opens."""
-    return f"{base_url()}/verify?hash={commitment}"
+    return f"{base_url()}/verify?offer={reference}&hash={commitment}"
 
 
 def paper_of(facts: Facts) -> Paper:
@@ -138,7 +138,7 @@ def paper_of(facts: Facts) -> Paper:
         proof=_proof(facts),
         foot=_("%(reference)s · sealed by BidFlux for %(agency)s", reference=offer.reference, agency=agency.name),
         page_word=_("page"),
-        check_url=check_url(offer.commitment.hex()),
+        check_url=check_url(offer.reference, offer.commitment.hex()),
         check_hint=_("Check this receipt: scan, or open %(address)s", address=f"{base_url()}/verify"),
         at=now(),
         files={

@@ -119,6 +119,7 @@ def tamper(statement: str) -> None:
         ("UPDATE offer SET term_days = 1", "term_days"),
         ("UPDATE offer_state SET amount_minor = 1", "copy"),
         ("UPDATE ledger SET kind = 'x' WHERE seq = 2", "entry 2"),
+        ("UPDATE ledger SET body = CAST(body AS TEXT) WHERE seq = 2", "entry 2"),
         ("DELETE FROM ledger WHERE seq = 3", "entry 3"),
     ],
 )

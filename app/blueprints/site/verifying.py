@@ -1,0 +1,98 @@
+"""Checking a receipt: by the file itself, in memory, or by what its QR code names."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from pathlib import Path
+
+import structlog
+from flask import Response, current_app, render_template, request
+from flask_babel import gettext as _
+
+from app.access import Cache, Guard, policy
+from app.blueprints.site.routes import site
+from app.extensions import csrf
+from app.queries.verifying import ALTERED, Finding, find
+from app.receipt.authority import Authority
+
+TOOL = Path(__file__).resolve().parents[3] / "tools" / "verify_receipt.py"
+RECEIPT_BYTES = 4 * 1024 * 1024
+FINGERPRINT = re.compile("[0-9a-f]{64}")
+
+log = structlog.get_logger(__name__)
+
+
+@site.get("/verify")
+@policy(Guard.PUBLIC, limit="60/minute", cache=Cache.NONE)
+def verify() -> str | tuple[str, int]:
+    """The page; with `offer` and `hash`, as the QR code has them, what the register says."""
+    reference, fingerprint = (_printable(request.args.get(name, "")) for name in ("offer", "hash"))
+    if not reference and not fingerprint:
+        return _page()
+    typed = {"reference": reference, "fingerprint": fingerprint}
+    if not FINGERPRINT.fullmatch(fingerprint.lower()) or not reference:
+        return _page(
+            unclear=_("The fingerprint has 64 letters and digits; the reference begins with BF-."), **typed
+        ), 422
+    return _page(finding=find(reference.upper()[:20], fingerprint.lower()), **typed)
+
+
+@site.post("/verify")
+@csrf.exempt
+@policy(Guard.PUBLIC, limit="20/minute", scope="verify-file")
+def verify_file() -> str | tuple[str, int]:
+    """Check an uploaded receipt. It is held in memory and nothing of it is kept."""
+    from tools.verify_receipt import Bad, verify_receipt
+
+    request.max_content_length = RECEIPT_BYTES
+    upload = request.files.get("receipt")
+    pdf = upload.read() if upload else b""
+    if not pdf:
+        return _page(problem=_("Choose the PDF to check.")), 422
+    try:
+        said = verify_receipt(pdf, _authority().roots_pem())
+    except Bad as bad:
+        return _page(finding=Finding(ALTERED), why=str(bad))
+    except Exception as fault:  # whatever a stranger's file makes a parser do
+        log.info("verify_refused", fault=type(fault).__name__)
+        return _page(finding=Finding(ALTERED), why="not a receipt")
+    finding = find(said["reference"], said["fingerprint"])
+    return _page(said=said, sealed_at=datetime.fromisoformat(said["sealed"]), finding=finding)
+
+
+@site.get("/verify/root.pem")
+@policy(Guard.PUBLIC, limit="60/minute", cache=Cache.SHORT)
+def root_certificate() -> Response:
+    """The public certificate that seals lead up to; the present one first, then those before it."""
+    return Response(_authority().roots_pem(), mimetype="application/x-pem-file")
+
+
+@site.get("/verify/verify_receipt.py")
+@policy(Guard.PUBLIC, limit="60/minute", cache=Cache.SHORT)
+def verify_tool() -> Response:
+    """The tool that checks receipts without us."""
+    return Response(TOOL.read_bytes(), content_type="text/x-python; charset=utf-8")
+
+
+def _authority() -> Authority:
+    found: Authority = current_app.extensions["bidflux_authority"]
+    return found
+
+
+def _printable(text: str) -> str:
+    return "".join(c for c in text if c.isprintable()).strip()[:80]
+
+
+def _page(**context: object) -> str:
+    context = {
+        "said": None,
+        "finding": None,
+        "why": "",
+        "problem": "",
+        "unclear": "",
+        "reference": "",
+        "fingerprint": "",
+        **context,
+    }
+    return render_template("site/verify.html", **context)
