@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,7 +15,7 @@ from functools import cache
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import Connection, Insert, bindparam, insert, select, update
+from sqlalchemy import Connection, Insert, Row, bindparam, insert, select, update
 
 from app import ledger
 from app.clock import now, rfc3339
@@ -23,7 +23,7 @@ from app.database import WRITE, WriterQueue
 from app.extensions import db
 from app.ids import new_id
 from app.ledger import Actor
-from app.models import Agency, Base, Delivery, Event, LedgerEntry
+from app.models import Agency, Base, Delivery, Event, LedgerEntry, WebhookEndpoint
 from app.vault import Place, seal
 from app.wake import wake
 
@@ -44,6 +44,7 @@ class UnitOfWork:
     hash: bytes
     event_seq: int
     sends_mail: bool = True
+    has_webhooks: bool = False
     owes: bool = field(default=False)
     _rows: dict[type[Base], list[dict[str, Any]]] = field(default_factory=dict)
 
@@ -84,9 +85,13 @@ class UnitOfWork:
         key: bytes,
         offer_id: uuid.UUID | None = None,
         property_id: uuid.UUID | None = None,
+        after: timedelta | None = timedelta(0),
         **more: Any,
     ) -> int:
-        """Append an event, sealed under `key` (the offer's, or the agency's); return its sequence number."""
+        """Append an event, sealed under `key` (the offer's, or the agency's); return its sequence number.
+
+        Every webhook endpoint that wants it is owed a call, `after` a while; None calls nobody.
+        """
         self.event_seq += 1
         body = {
             "type": kind,
@@ -107,7 +112,17 @@ class UnitOfWork:
             property_id=property_id,
             body_ct=seal(key, place, text.encode()),
         )
+        if self.has_webhooks and after is not None:
+            for endpoint_id, wanted in self._endpoints():
+                if not wanted or kind in wanted.split():
+                    self.owe("webhook", kind, self.event_seq, offer_id=offer_id, endpoint_id=endpoint_id, after=after)
         return self.event_seq
+
+    def _endpoints(self) -> Sequence[Row[uuid.UUID, str]]:
+        query = select(WebhookEndpoint.id, WebhookEndpoint.events).where(
+            WebhookEndpoint.agency_id == self.agency_id, WebhookEndpoint.off_at.is_(None)
+        )
+        return self.connection.execute(query).all()
 
     def owe_mail(
         self,
@@ -121,29 +136,37 @@ class UnitOfWork:
         """Owe one mail: to a user, or, without one, to the offer's bidder. A test agency writes to nobody."""
         if not self.sends_mail:
             return new_id()
-        return self._owe(template, event_seq, offer_id, user_id, after)
+        return self.owe("mail", template, event_seq, offer_id=offer_id, user_id=user_id, after=after)
 
     def owe_work(self, template: str, event_seq: int, *, offer_id: uuid.UUID, after: timedelta = timedelta(0)) -> None:
         """Owe what is made for an offer whether or not its agency writes to anybody: a receipt."""
-        self._owe(template, event_seq, offer_id, None, after)
+        self.owe("mail", template, event_seq, offer_id=offer_id, after=after)
 
-    def _owe(
+    def owe(
         self,
+        kind: str,
         template: str,
         event_seq: int,
-        offer_id: uuid.UUID | None,
-        user_id: uuid.UUID | None,
-        after: timedelta,
+        *,
+        offer_id: uuid.UUID | None = None,
+        user_id: uuid.UUID | None = None,
+        endpoint_id: uuid.UUID | None = None,
+        body_ct: bytes | None = None,
+        after: timedelta = timedelta(0),
+        delivery_id: uuid.UUID | None = None,
     ) -> uuid.UUID:
-        delivery_id = new_id()
+        """Owe one delivery; return its id, which is `delivery_id` where the body is sealed for it already."""
+        delivery_id = delivery_id or new_id()
         self.add(
             Delivery,
             id=delivery_id,
             event_seq=event_seq,
-            kind="mail",
+            kind=kind,
             template=template,
             offer_id=offer_id,
             user_id=user_id,
+            endpoint_id=endpoint_id,
+            body_ct=body_ct,
             state="pending",
             due_at=self.at + after,
             attempts=0,
@@ -154,7 +177,7 @@ class UnitOfWork:
 
 
 _HEAD = (
-    select(Agency.head_seq, Agency.head_hash, Agency.event_seq, Agency.test_of_id)
+    select(Agency.head_seq, Agency.head_hash, Agency.event_seq, Agency.test_of_id, Agency.has_webhooks)
     .where(Agency.id == bindparam("id"))
     .with_for_update()
 )
@@ -187,7 +210,14 @@ def writing(agency_id: uuid.UUID) -> Iterator[UnitOfWork]:
     with _turn() as connection:
         agency = connection.execute(_HEAD, {"id": agency_id}).one()
         tx = UnitOfWork(
-            agency_id, connection, now(), agency.head_seq, agency.head_hash, agency.event_seq, not agency.test_of_id
+            agency_id,
+            connection,
+            now(),
+            agency.head_seq,
+            agency.head_hash,
+            agency.event_seq,
+            sends_mail=not agency.test_of_id,
+            has_webhooks=agency.has_webhooks,
         )
         db.session.info[OPEN] = tx
         try:

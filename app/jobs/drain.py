@@ -21,10 +21,12 @@ from sqlalchemy.orm import aliased
 
 from app.clock import now
 from app.extensions import db
+from app.jobs import hooks as calls
+from app.jobs.hooks import hooks
 from app.jobs.post import Leased, Outcome, Post, close_post, post
 from app.models import Attempt, Delivery
 from app.queries.receipts import CONFIRMS, RECEIPT_KEPT, RECEIPT_MAIL
-from app.services.mails import Owed
+from app.services.letters import Owed
 from app.wake import bell, wake
 from app.writing import housekeeping
 
@@ -40,9 +42,13 @@ log = structlog.get_logger(__name__)
 
 
 def drain(budget: float = BUDGET) -> int:
-    """Deliver what is due; return how many letters a server accepted. Called by RQ and by the relay, without data."""
+    """Deliver what is due; return how many letters a server accepted. Called by RQ and by the relay, without data.
+
+    Webhooks are left to their own thread: a receiver that dawdles must not hold up the mail.
+    """
     bell().answered()
     with current_app.app_context():
+        hooks().ring()
         return _Drain(post(), time.monotonic() + budget).run()
 
 
@@ -53,8 +59,8 @@ def oldest_due(at: datetime) -> datetime | None:
         waits += [select(func.min(Delivery.due_at).label("since")).where(due[0])]
         waits += [select(func.min(Delivery.lease_until).label("since")).where(due[1])]
     waiting = union_all(*waits).subquery()
-    oldest: datetime | None = db.session.scalar(select(func.min(waiting.c.since)))
-    return oldest
+    found = [db.session.scalar(select(func.min(waiting.c.since))), calls.oldest_due(at)]
+    return min((since for since in found if since), default=None)
 
 
 def _due(at: datetime) -> tuple[ColumnElement[bool], ColumnElement[bool]]:

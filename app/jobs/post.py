@@ -19,7 +19,8 @@ from app.integrations.mail import Broken, CannotConnect, Connection, open_connec
 from app.jobs.retries import next_try, next_try_away
 from app.queries.receipts import RECEIPT_KEPT, RECEIPT_MAIL
 from app.services import receipts
-from app.services.mails import NoLongerOwed, Owed, answer_key, compose
+from app.services.letters import NoLongerOwed, Owed
+from app.services.mails import answer_key, compose
 from app.vault import Place, seal
 
 THREADS = 4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from datetime import timedelta
 
 import structlog
@@ -10,8 +11,10 @@ from flask import Flask
 
 from app.clock import now
 from app.jobs import drain as drains
+from app.jobs.hooks import close_hooks
 from app.jobs.post import close_post
 from app.jobs.signals import on_stop, pause
+from app.jobs.tidy import EVERY_SECONDS, tidy
 from app.wake import bell
 
 SWEEP_SECONDS = 5.0
@@ -25,14 +28,19 @@ def run_relay(app: Flask, stop: threading.Event | None = None) -> None:
     """Sweep until SIGTERM, SIGINT or `stop`. A database or Valkey that is away is looked for again, never died of."""
     stop = stop or on_stop()
     log.info("relay_started")
+    tidied = time.monotonic()
     while not stop.is_set():
         try:
             with app.app_context():
                 sweep()
+                if time.monotonic() - tidied > EVERY_SECONDS:
+                    tidied = time.monotonic()
+                    tidy()
         except Exception as fault:
             log.error("sweep_failed", fault=type(fault).__name__)
         pause(stop, SWEEP_SECONDS)
     close_post(app, at_once=True)
+    close_hooks(app)
     log.info("relay_stopped")
 
 

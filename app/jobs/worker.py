@@ -12,6 +12,7 @@ from rq.serializers import JSONSerializer
 from rq.worker import WorkerStatus
 
 from app.jobs.drain import drain, stopping
+from app.jobs.hooks import close_hooks
 from app.jobs.post import close_post
 from app.jobs.signals import on_stop, pause
 from app.wake import QUEUE, bell
@@ -69,6 +70,7 @@ def run_worker(app: Flask) -> None:
             pause(stopping, wait)
             wait = min(wait * 2, LONGEST_WAIT)
         close_post(app, at_once=True)
+        close_hooks(app)
     log.info("worker_stopped")
 
 

@@ -18,6 +18,7 @@ from app.models.offer import (
 from app.models.property import LinkActivity, Property, Upload
 from app.models.record import Access, Attempt, Delivery, Event, LedgerEntry
 from app.models.view import SavedView
+from app.models.webhook import WebhookEndpoint
 
 __all__ = [
     "Access",
@@ -51,4 +52,5 @@ __all__ = [
     "Upload",
     "User",
     "UserSession",
+    "WebhookEndpoint",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint, true
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint, false, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base, Id, Kept, kept, own, tenant_unique
@@ -33,6 +33,8 @@ class Agency(Base):
     event_seq: Mapped[int] = mapped_column(default=0)
     # The agency whose test agency this is, for trying the API out. No foreign key: SQLite cannot add one in place.
     test_of_id: Mapped[uuid.UUID | None] = mapped_column(default=None)
+    # Whether any webhook endpoint is on: a write looks for them only then.
+    has_webhooks: Mapped[bool] = mapped_column(default=False, server_default=false())
     created_at: Mapped[datetime]
 
     __table_args__ = (Index("uq_agency_test_of_id", "test_of_id", unique=True),)

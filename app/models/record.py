@@ -5,12 +5,14 @@ from __future__ import annotations
 import uuid
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base, Id, Kept, kept, own, tenant_unique
 
 DELIVERY_STATES = ("pending", "leased", "delivered", "dead", "cancelled")
+_ENDPOINT = text("endpoint_id IS NOT NULL")
+_CALLS = text("endpoint_id IS NOT NULL AND event_seq > 0")
 ACTORS = ("user", "api_key", "bidder", "system")
 
 
@@ -58,7 +60,10 @@ class Event(Base):
 
 
 class Delivery(Base):
-    """One mail (later: or one webhook call) owed to one recipient. `id` is its Message-ID over all attempts."""
+    """One mail or webhook call owed to one recipient. `id` is its Message-ID or webhook-id over all attempts.
+
+    A call names its `endpoint_id`, and carries the body of its event, or, as a test, one of its own, without a number.
+    """
 
     __tablename__ = "delivery"
     __kept__ = kept(Kept.MUTABLE)
@@ -74,6 +79,19 @@ class Delivery(Base):
         CheckConstraint("(state IN ('delivered', 'dead', 'cancelled')) = (ended_at IS NOT NULL)", name="ended"),
         Index("ix_delivery_due", "state", "due_at"),
         Index("ix_delivery_offer", "agency_id", "offer_id"),
+        Index(
+            "ix_delivery_endpoint", "endpoint_id", "state", "due_at", sqlite_where=_ENDPOINT, postgresql_where=_ENDPOINT
+        ),
+        Index("ix_delivery_log", "endpoint_id", "created_at", "id", sqlite_where=_ENDPOINT, postgresql_where=_ENDPOINT),
+        Index(
+            "uq_delivery_webhook",
+            "agency_id",
+            "event_seq",
+            "endpoint_id",
+            unique=True,
+            sqlite_where=_CALLS,
+            postgresql_where=_CALLS,
+        ),
     )
 
     id: Mapped[Id]
@@ -83,6 +101,8 @@ class Delivery(Base):
     template: Mapped[str] = mapped_column(String(40))
     offer_id: Mapped[uuid.UUID | None]
     user_id: Mapped[uuid.UUID | None]
+    endpoint_id: Mapped[uuid.UUID | None]
+    body_ct: Mapped[bytes | None]
     state: Mapped[str] = mapped_column(String(10), default="pending")
     due_at: Mapped[datetime]
     lease_token: Mapped[uuid.UUID | None]

@@ -109,7 +109,7 @@ def _decide(tx: UnitOfWork, chosen: Chosen, answer: Answer, by: Actor) -> uuid.U
         raise IllegalTransition(_legal(state, by))
     decision = _step(tx, chosen.offer_id, state, answer, by)
     kind = "offer.status_changed"
-    seq = announce(tx, chosen.offer_id, kind, by, previous_status=state.status)
+    seq = announce(tx, chosen.offer_id, kind, by, after=UNDO, previous_status=state.status)
     if answer.notify_bidder and answer.status in DECIDED:
         tx.owe_mail("decision_bidder", seq, offer_id=chosen.offer_id, after=UNDO)
     return decision
@@ -133,7 +133,7 @@ def undo(decision_id: uuid.UUID, agency_id: uuid.UUID, *, by: Actor) -> list[uui
                 raise Conflict
             _step(tx, decision.offer_id, state, Answer(decision.from_status), by, undoes=decision)
             kind = "offer.status_changed"
-            announce(tx, decision.offer_id, kind, by, previous_status=decision.to_status)
+            announce(tx, decision.offer_id, kind, by, after=None, previous_status=decision.to_status)
         for property_id in _closed_with(tx, offers, made[0].at):
             switch_link(tx, property_id, on=True, by=by)
     return offers

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import uuid
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,28 +24,15 @@ from app.offer_sections import sections, signature_row
 from app.presentation import show_money
 from app.queries.receipts import RECEIPT_MAIL, stored
 from app.representations import base_url, request_state
+from app.services import agency_mails
+from app.services.letters import NoLongerOwed, Owed, render
 from app.vault import Place, unpad, unseal
-
-
-class NoLongerOwed(Exception):
-    """The mail would be untrue by now, or its person has been forgotten. The argument says which."""
-
-
-@dataclass(frozen=True, slots=True)
-class Owed:
-    """One mail as its delivery names it."""
-
-    id: uuid.UUID
-    agency_id: uuid.UUID
-    event_seq: int
-    template: str
-    offer_id: uuid.UUID | None
-    user_id: uuid.UUID | None
-    created_at: datetime
 
 
 def compose(owed: Owed) -> Letter:
     """The letter, the same bytes each time. Raises `NoLongerOwed`; anything else is a fault of ours."""
+    if owed.offer_id is None:
+        return agency_mails.compose(owed)
     row = _load(owed)
     key = keys.unwrap_offer_key(owed.agency_id, row.id, row.kek_id, row.wrapped)
     place = Place(owed.agency_id, "offer_body", "body", row.id)
@@ -228,13 +213,8 @@ def _letter(
             to=to,
             sender=from_,
             reply_to=reply_to,
-            subject=_render(owed.template, "subject.txt", values),
-            text=paragraphs(_render(owed.template, "body.txt", values)),
-            html=paragraphs(_render(owed.template, "body.html", values)),
+            subject=render(owed.template, "subject.txt", values),
+            text=paragraphs(render(owed.template, "body.txt", values)),
+            html=paragraphs(render(owed.template, "body.html", values)),
             at=owed.created_at,
         )
-
-
-def _render(template: str, part: str, values: dict[str, Any]) -> str:
-    """Without Flask's context processors: a mail has no request, no session and no reader but its own."""
-    return current_app.jinja_env.get_template(f"emails/{template}/{part}").render(values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -17,8 +18,19 @@ from app.vault import Place, unpad, unseal
 from app.writing import UnitOfWork
 
 
-def announce(tx: UnitOfWork, offer_id: uuid.UUID, kind: str, by: Actor, **more: str) -> int:
-    """Append an event about an offer as it is now, `more` beside its data; returns its number."""
+def announce(
+    tx: UnitOfWork,
+    offer_id: uuid.UUID,
+    kind: str,
+    by: Actor,
+    *,
+    after: timedelta | None = timedelta(0),
+    **more: str,
+) -> int:
+    """Append an event about an offer as it is now, `more` beside its data; returns its number.
+
+    Webhooks call `after` a while; with None they do not.
+    """
     tx.flush()
     row = tx.connection.execute(_ROW.where(Offer.agency_id == tx.agency_id, Offer.id == offer_id)).one()
     state = tx.connection.execute(select(OfferState.__table__).where(OfferState.offer_id == offer_id)).one()
@@ -29,7 +41,7 @@ def announce(tx: UnitOfWork, offer_id: uuid.UUID, kind: str, by: Actor, **more: 
         reasons = standing_reasons(tx.agency_id, [offer_id])
     reason = open_reason(state, reasons.get(offer_id), key)
     shown = offer_json(row, state, document, external_id=row.external_id, reason=reason, confirmed_at=row.confirmed_at)
-    return tx.announce(kind, by, shown, key=key, offer_id=offer_id, property_id=row.property_id, **more)
+    return tx.announce(kind, by, shown, key=key, offer_id=offer_id, property_id=row.property_id, after=after, **more)
 
 
 _ROW = (

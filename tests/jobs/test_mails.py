@@ -18,7 +18,8 @@ from app.models import Delivery, OfferKey, Property, User
 from app.money import Money
 from app.offer_document import Bidder, Signature
 from app.services import decisions
-from app.services.mails import Owed, compose
+from app.services.letters import Owed
+from app.services.mails import compose
 from app.writing import housekeeping
 from tests import factories
 from tests.jobs.conftest import Mailbox, Received, change, deliveries

@@ -18,7 +18,8 @@ from app.links import request_token
 from app.models import Delivery, Offer, OfferRequest, OfferState, Property, User
 from app.money import Money
 from app.offer_document import Bidder
-from app.services.mails import Owed, compose
+from app.services.letters import Owed
+from app.services.mails import compose
 from tests.factories import csrf, login, make_agency, make_draft, make_offer, make_property, make_user
 from tests.public.test_offer_form import hidden
 

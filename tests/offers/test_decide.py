@@ -21,7 +21,8 @@ from app.models import Agency, Decision, Delivery, OfferState, Property, User
 from app.offer_document import Bidder
 from app.queries.ledger import verify_chain
 from app.services import decisions
-from app.services.mails import Owed, compose
+from app.services.letters import Owed
+from app.services.mails import compose
 from app.writing import housekeeping
 from tests.factories import csrf, login, make_agency, make_draft, make_offer, make_property, make_user
 

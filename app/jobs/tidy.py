@@ -1,0 +1,35 @@
+"""What the relay does once an hour: dropping what has had its time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import structlog
+
+from app.clock import now
+from app.services import webhooks
+
+EVERY_SECONDS = 3600.0
+BUDGET = 10.0  # seconds for each chore; what is left is done an hour later
+
+log = structlog.get_logger(__name__)
+
+
+def tidy() -> None:
+    """Do every chore, batch by batch. One that fails does not keep the others from being done."""
+    for name, chore in CHORES.items():
+        until, dropped = time.monotonic() + BUDGET, 0
+        try:
+            while time.monotonic() < until and (some := chore()):
+                dropped += some
+        except Exception as fault:
+            log.error("chore_failed", chore=name, fault=type(fault).__name__)
+        if dropped:
+            log.info("tidied", chore=name, dropped=dropped)
+
+
+# Each drops one batch and says how many rows that was.
+CHORES: dict[str, Callable[[], int]] = {
+    "webhook log": lambda: webhooks.forget_log(now() - webhooks.LOG_KEPT),
+}

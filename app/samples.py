@@ -1,0 +1,118 @@
+"""Whole samples of every event, for trying a receiver out. Nobody in them is real."""
+
+from __future__ import annotations
+
+from typing import Any
+
+OFFER: dict[str, Any] = {
+    "id": "01890a5d-ac96-774b-bcce-b302099a8057",
+    "reference": "BF-7K3M9QXA",
+    "property_id": "01890a5d-ac96-774b-bcce-b302099a8001",
+    "property_external_id": "CRM-1042",
+    "asking_price_at_submission": "125000",
+    "status": "new",
+    "decision_reason": None,
+    "amount": "118500",
+    "currency": "EUR",
+    "financing": "mixed",
+    "own_funds_amount": "50000",
+    "credit_amount": "68500",
+    "credit_program": "standard",
+    "credit_preapproved": True,
+    "payment_term_days": 30,
+    "payment_term_note": None,
+    "valid_until": "2026-12-31",
+    "advance_amount": None,
+    "advance_percent": "10",
+    "conditions": ["bank_approval"],
+    "conditions_text": None,
+    "precontract_date": None,
+    "deed_date": None,
+    "message": "Ne place mult apartamentul.",
+    "bidder": {
+        "full_name": "Măriuca Țepeș-Ionescu",
+        "email": "mariuca@client.example",
+        "phone": "+40712034567",
+        "type": "person",
+        "company_name": None,
+        "tax_id": None,
+    },
+    "co_buyers": [],
+    "represented_by": None,
+    "language": "ro",
+    "signature": {"kind": "typed", "signed_at": "2026-11-23T10:15:00Z"},
+    "source": "link",
+    "confirmed_at": None,
+    "previous_offer_id": None,
+    "is_latest": True,
+    "submitted_at": "2026-11-23T10:15:00Z",
+    "viewed_at": None,
+    "decided_at": None,
+    "withdrawn_at": None,
+    "erased_at": None,
+    "updated_at": "2026-11-23T10:15:00Z",
+    "version": 1,
+    "dashboard_url": "https://oferte.example/app/offers/01890a5d-ac96-774b-bcce-b302099a8057",
+}
+PROPERTY: dict[str, Any] = {
+    "id": OFFER["property_id"],
+    "external_id": "CRM-1042",
+    "title": "Apartament cu 3 camere în Mănăștur",
+    "title_en": "Three-room apartment in Mănăștur",
+    "description": None,
+    "description_en": None,
+    "property_type": "apartment",
+    "transaction_type": "sale",
+    "availability": "available",
+    "address": None,
+    "show_exact_address": False,
+    "zone": "Mănăștur",
+    "city": "Cluj-Napoca",
+    "county": "Cluj",
+    "country": "RO",
+    "usable_area_sqm": 68,
+    "built_area_sqm": None,
+    "land_area_sqm": None,
+    "rooms": 3,
+    "currency": "EUR",
+    "price_vat": None,
+    "buyer_commission": None,
+    "crm_url": None,
+    "accepts_offers": True,
+    "signature_required": False,
+    "asking_price": "125000",
+    "photo_url": None,
+    "agent": {"email": "agent@agentie.example", "full_name": "Ioana Ștefănescu", "phone": "+40712034567"},
+    "offers_open_at": None,
+    "offers_close_at": None,
+    "offer_url": "https://oferte.example/o/exemplu",
+    "offers_count": 1,
+    "archived_at": None,
+    "created_at": "2026-11-20T08:00:00Z",
+    "updated_at": "2026-11-23T10:15:00Z",
+}
+
+
+def sample(kind: str) -> dict[str, Any]:
+    """What an event of this type says beside its envelope."""
+    seen = {**OFFER, "status": "viewed", "viewed_at": "2026-11-23T10:20:00Z", "version": 2}
+    if kind == "offer.viewed":
+        return {"data": seen}
+    if kind == "offer.status_changed":
+        decided = {"status": "accepted", "decided_at": "2026-11-23T11:00:00Z", "version": 3}
+        return {"data": {**seen, **decided}, "previous_status": "viewed"}
+    if kind == "offer.better_asked":
+        return {"data": seen, "deadline": "2026-11-25T16:00:00+00:00"}
+    if kind == "offer.superseded":
+        return {"data": {**seen, "is_latest": False}}
+    if kind == "offer.withdrawn":
+        return {"data": {**seen, "withdrawn_at": "2026-11-23T12:00:00Z"}}
+    if kind == "offer.erased":
+        return {"data": {name: OFFER[name] for name in ("id", "property_id")}}
+    if kind.startswith("offer."):
+        return {"data": OFFER}
+    if kind == "property.archived":
+        return {"data": {**PROPERTY, "accepts_offers": False, "offer_url": None, "archived_at": "2026-11-23T12:00:00Z"}}
+    if kind.startswith(("property.", "link.")):
+        return {"data": PROPERTY}
+    return {"data": {"message": "It works."}}

@@ -1,0 +1,63 @@
+"""Mails to people of an agency about the agency itself, not about one offer."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import current_app, g
+from flask_babel import force_locale
+from sqlalchemy import select
+
+from app.extensions import db
+from app.integrations.mail import Letter, Party, paragraphs, sender
+from app.models import Agency, User, WebhookEndpoint
+from app.representations import base_url
+from app.services import webhooks
+from app.services.letters import NoLongerOwed, Owed, render
+
+
+def compose(owed: Owed) -> Letter:
+    """The letter to the user whom the delivery names. Raises `NoLongerOwed` when there is nothing to tell any more."""
+    row = db.session.execute(
+        select(User.full_name, User.email, User.language, User.active, Agency.name, Agency.zone)
+        .join(Agency, Agency.id == User.agency_id)
+        .where(User.agency_id == owed.agency_id, User.id == owed.user_id)
+    ).one_or_none()
+    if row is None or not row.active:
+        raise NoLongerOwed("left")
+    values = _MORE[owed.template](owed)
+    g.language, g.zone = row.language, row.zone
+    with force_locale(row.language):
+        values |= {
+            "lang": row.language,
+            "agency_name": row.name,
+            "support_email": current_app.extensions["bidflux_settings"].support_email,
+        }
+        return Letter(
+            owed.id,
+            host=urlsplit(base_url()).hostname or "localhost",
+            to=Party(row.email, row.full_name),
+            sender=sender(),
+            subject=render(owed.template, "subject.txt", values),
+            text=paragraphs(render(owed.template, "body.txt", values)),
+            html=paragraphs(render(owed.template, "body.html", values)),
+            at=owed.created_at,
+        )
+
+
+def _failing(owed: Owed) -> dict[str, Any]:
+    """The endpoints that fail now; none left, nothing to say."""
+    query = select(WebhookEndpoint).where(
+        WebhookEndpoint.agency_id == owed.agency_id,
+        WebhookEndpoint.failing_since.is_not(None),
+        WebhookEndpoint.off_at.is_(None) if owed.template != "webhook_off" else WebhookEndpoint.off_at.is_not(None),
+    )
+    found = db.session.scalars(query.order_by(WebhookEndpoint.failing_since)).all()
+    if not found:
+        raise NoLongerOwed("mended")
+    lines = [{"url": webhooks.url_of(one), "since": one.failing_since, "reason": one.off_reason} for one in found]
+    return {"endpoints": lines, "url": f"{base_url()}/app/settings/webhooks"}
+
+
+_MORE = {"webhook_failing": _failing, "webhook_failing_long": _failing, "webhook_off": _failing}

@@ -1,0 +1,332 @@
+"""Webhook endpoints: made, changed, turned off; what they are owed is sent again, or as a test."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import uuid
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask import current_app
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import delete, func, insert, select, update
+
+from app.clock import rfc3339
+from app.errors import Conflict, Invalid, NotFound
+from app.extensions import db
+from app.ids import new_id
+from app.integrations.door import Refused, check_url
+from app.keys import agency_key
+from app.ledger import SYSTEM, Actor
+from app.models import Agency, Attempt, Delivery, Event, User, WebhookEndpoint
+from app.models.agency import OWNER
+from app.models.webhook import EVENTS, TEST
+from app.samples import sample
+from app.vault import Place, seal, unseal
+from app.writing import UnitOfWork, housekeeping, writing
+
+SECRET_BYTES = 32
+PREFIX = "whsec_"
+BOTH_VALID = timedelta(hours=24)  # the earlier secret signs too for this long
+MOST = 20  # endpoints of an agency
+LOG_KEPT = timedelta(days=90)
+FIRST_WARNING, SECOND_WARNING, GIVEN_UP = 4, timedelta(hours=24), timedelta(days=5)
+
+BAD_URL = _l("Write an https:// address, without a user name or password in it")
+ONLY_HTTPS = _l("Write an https:// address: calls carry clients' data")
+BAD_EVENT = _l("There is no such event")
+TOO_MANY = _l("An agency has at most %(num)d endpoints", num=MOST)
+
+
+def endpoints_of(agency_id: uuid.UUID) -> list[WebhookEndpoint]:
+    """Oldest first."""
+    query = select(WebhookEndpoint).where(WebhookEndpoint.agency_id == agency_id)
+    return list(db.session.scalars(query.order_by(WebhookEndpoint.created_at, WebhookEndpoint.id)))
+
+
+def get_endpoint(agency_id: uuid.UUID, endpoint_id: uuid.UUID) -> WebhookEndpoint:
+    """One endpoint of the agency; raises `NotFound`."""
+    query = select(WebhookEndpoint).where(WebhookEndpoint.agency_id == agency_id, WebhookEndpoint.id == endpoint_id)
+    found = db.session.scalar(query)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def url_of(endpoint: Any) -> str:
+    """The address of an endpoint, or of a row with its `id`, `agency_id` and `url_ct`."""
+    key = agency_key(endpoint.agency_id, "secret")
+    return unseal(key, _place(endpoint.agency_id, "url", endpoint.id), endpoint.url_ct).decode()
+
+
+def secrets_of(endpoint: Any, at: datetime) -> list[bytes]:
+    """The secrets that sign at this moment, the newest first."""
+    key = agency_key(endpoint.agency_id, "secret")
+    place = _place(endpoint.agency_id, "secret", endpoint.id)
+    sealed = [endpoint.secret_ct]
+    if endpoint.earlier_secret_ct and endpoint.earlier_until > at:
+        sealed.append(endpoint.earlier_secret_ct)
+    return [unseal(key, place, one) for one in sealed]
+
+
+def create(agency_id: uuid.UUID, url: str, events: Sequence[str] = (), *, by: Actor) -> tuple[uuid.UUID, str]:
+    """A new endpoint for these events, or all; returns its id and its secret, which is never shown again."""
+    _check(url, events)
+    endpoint_id, secret = new_id(), os.urandom(SECRET_BYTES)
+    with writing(agency_id) as tx:
+        if (db.session.scalar(select(func.count()).where(WebhookEndpoint.agency_id == agency_id)) or 0) >= MOST:
+            raise Invalid({"url": [TOO_MANY]})
+        row = {
+            "id": endpoint_id,
+            "agency_id": agency_id,
+            "url_ct": _seal(agency_id, "url", endpoint_id, url.encode()),
+            "events": " ".join(events),
+            "secret_ct": _seal(agency_id, "secret", endpoint_id, secret),
+            "warned": 0,
+            "created_at": tx.at,
+            "updated_at": tx.at,
+        }
+        tx.connection.execute(insert(WebhookEndpoint), row)
+        tx.record("webhook.created", endpoint_id, by, {"events": list(events)})
+        _count(tx)
+    return endpoint_id, shown(secret)
+
+
+def shown(secret: bytes) -> str:
+    """A secret as Standard Webhooks 1.0 writes it."""
+    return PREFIX + base64.b64encode(secret).decode()
+
+
+def change(
+    endpoint: WebhookEndpoint,
+    *,
+    by: Actor,
+    url: str | None = None,
+    events: Sequence[str] | None = None,
+    on: bool | None = None,
+) -> None:
+    """Change what is given. Turned on again, it starts as if it had never failed."""
+    endpoint_id, agency_id = endpoint.id, endpoint.agency_id
+    _check(url, events or ())
+    values: dict[str, Any] = {}
+    if url is not None:
+        values["url_ct"] = _seal(agency_id, "url", endpoint_id, url.encode())
+    if events is not None:
+        values["events"] = " ".join(events)
+    if on:
+        values |= {"off_at": None, "off_reason": None, "failing_since": None, "warned": 0}
+    with writing(agency_id) as tx:
+        tx.connection.execute(
+            update(WebhookEndpoint).where(WebhookEndpoint.id == endpoint_id).values(updated_at=tx.at, **values)
+        )
+        if on is False:
+            _turn_off(tx, endpoint_id, "owner")
+        data = {"events": list(events)} if events is not None else {}
+        told = {} if on is None else {"on": on}
+        tx.record("webhook.changed", endpoint_id, by, {**data, **told, "url": url is not None})
+        _count(tx)
+
+
+def rotate(endpoint: WebhookEndpoint, *, by: Actor) -> str:
+    """A new secret, to be shown once; the one until now signs too for 24 hours."""
+    endpoint_id, agency_id, secret = endpoint.id, endpoint.agency_id, os.urandom(SECRET_BYTES)
+    with writing(agency_id) as tx:
+        tx.connection.execute(
+            update(WebhookEndpoint)
+            .where(WebhookEndpoint.id == endpoint_id)
+            .values(
+                earlier_secret_ct=WebhookEndpoint.secret_ct,
+                earlier_until=tx.at + BOTH_VALID,
+                secret_ct=_seal(agency_id, "secret", endpoint_id, secret),
+                updated_at=tx.at,
+            )
+        )
+        tx.record("webhook.rotated", endpoint_id, by)
+    return shown(secret)
+
+
+def remove(endpoint: WebhookEndpoint, *, by: Actor) -> None:
+    """The endpoint goes, with its secrets and its log; what was owed to it is cancelled."""
+    endpoint_id, agency_id = endpoint.id, endpoint.agency_id
+    with writing(agency_id) as tx:
+        _turn_off(tx, endpoint_id, "owner", ("pending", "leased"))
+        tx.connection.execute(delete(WebhookEndpoint).where(WebhookEndpoint.id == endpoint_id))
+        tx.record("webhook.removed", endpoint_id, by)
+        _count(tx)
+
+
+def send_test(endpoint: WebhookEndpoint, kind: str = TEST, *, by: Actor) -> uuid.UUID:
+    """Owe the endpoint a whole sample of an event, marked `test`; returns the delivery. It stands in no other list."""
+    if kind != TEST and kind not in EVENTS:
+        raise Invalid({"type": [BAD_EVENT]})
+    endpoint_id, agency_id, delivery_id = endpoint.id, endpoint.agency_id, new_id()
+    if endpoint.off_at:
+        raise Conflict
+    with writing(agency_id) as tx:
+        actor = {"type": by.type, "id": str(by.id) if by.id else None}
+        body = {"type": kind, "timestamp": rfc3339(tx.at), "seq": 0, "actor": actor, "test": True, **sample(kind)}
+        text = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+        sealed = seal(agency_key(agency_id, "secret"), Place(agency_id, "delivery", "body", delivery_id), text)
+        tx.owe("webhook", kind, 0, endpoint_id=endpoint_id, body_ct=sealed, delivery_id=delivery_id)
+    return delivery_id
+
+
+def resend(agency_id: uuid.UUID, delivery_id: uuid.UUID) -> None:
+    """Send one call again: the same id and the same body. `Conflict` while it is owed anyhow, or cannot be sent."""
+    with writing(agency_id) as tx:
+        row = tx.connection.execute(
+            select(Delivery.state, Delivery.kind, WebhookEndpoint.off_at)
+            .join(WebhookEndpoint, WebhookEndpoint.id == Delivery.endpoint_id)
+            .where(Delivery.agency_id == agency_id, Delivery.id == delivery_id, Delivery.kind == "webhook")
+        ).one_or_none()
+        if row is None:
+            raise NotFound
+        if row.off_at or row.state in {"pending", "leased"}:
+            raise Conflict
+        _owe_again(tx, Delivery.id == delivery_id)
+
+
+def replay(endpoint: WebhookEndpoint, since: datetime, *, by: Actor) -> int:
+    """Send everything since a moment that has not arrived, also what happened while the endpoint was off.
+
+    Returns how many calls are owed because of it. Ids and bodies stay what they were.
+    """
+    endpoint_id, agency_id = endpoint.id, endpoint.agency_id
+    with writing(agency_id) as tx:
+        columns = select(WebhookEndpoint.off_at, WebhookEndpoint.events)
+        row = tx.connection.execute(columns.where(WebhookEndpoint.id == endpoint_id)).one()
+        if row.off_at:
+            raise Conflict
+        again = _owe_again(
+            tx,
+            Delivery.endpoint_id == endpoint_id,
+            Delivery.created_at >= since,
+            Delivery.event_seq > 0,
+            Delivery.state.in_(("dead", "cancelled")),
+        )
+        owed = select(Delivery.event_seq).where(Delivery.agency_id == agency_id, Delivery.endpoint_id == endpoint_id)
+        missed = select(Event.seq, Event.type, Event.offer_id).where(
+            Event.agency_id == agency_id, Event.at >= since, Event.seq.not_in(owed)
+        )
+        if row.events:
+            missed = missed.where(Event.type.in_(row.events.split()))
+        found = tx.connection.execute(missed.order_by(Event.seq)).all()
+        for event in found:
+            tx.owe("webhook", event.type, event.seq, offer_id=event.offer_id, endpoint_id=endpoint_id)
+        tx.record("webhook.replayed", endpoint_id, by, {"since": rfc3339(since), "calls": again + len(found)})
+    return again + len(found)
+
+
+def _owe_again(tx: UnitOfWork, *which: Any) -> int:
+    owed = tx.connection.execute(
+        update(Delivery)
+        .where(Delivery.agency_id == tx.agency_id, *which)
+        .values(state="pending", due_at=tx.at, ended_at=None, lease_token=None, lease_until=None)
+    ).rowcount
+    tx.owes = tx.owes or owed > 0
+    return owed
+
+
+# --- what calls that fail lead to -----------------------------------------------------------------------------------
+
+
+def recovered(endpoint_id: uuid.UUID) -> None:
+    """A call arrived: the endpoint is whole again."""
+    with housekeeping() as connection:
+        connection.execute(
+            update(WebhookEndpoint).where(WebhookEndpoint.id == endpoint_id).values(failing_since=None, warned=0)
+        )
+
+
+def failed(agency_id: uuid.UUID, endpoint_id: uuid.UUID, *, attempts: int, event_seq: int, gone: bool) -> None:
+    """A call failed for the `attempts`-th time: note since when, warn the owners, give the endpoint up after five days.
+
+    With `gone` (410) it is given up at once. Warned at the fourth failure of a call, and after a day without success.
+    """
+    with writing(agency_id) as tx:
+        row = tx.connection.execute(
+            select(WebhookEndpoint.failing_since, WebhookEndpoint.warned, WebhookEndpoint.off_at)
+            .where(WebhookEndpoint.id == endpoint_id)
+        ).one_or_none()  # fmt: skip
+        if row is None or row.off_at:
+            return
+        since = row.failing_since or tx.at
+        values: dict[str, Any] = {"failing_since": since}
+        if gone or tx.at - since >= GIVEN_UP:
+            reason = "gone" if gone else "failing"
+            _turn_off(tx, endpoint_id, reason)
+            tx.record("webhook.off", endpoint_id, SYSTEM, {"reason": reason})
+            _count(tx)
+            _warn(tx, "webhook_off", event_seq)
+        elif row.warned < 2 and tx.at - since >= SECOND_WARNING:
+            values["warned"] = 2
+            _warn(tx, "webhook_failing_long", event_seq)
+        elif row.warned < 1 and attempts >= FIRST_WARNING:
+            values["warned"] = 1
+            _warn(tx, "webhook_failing", event_seq)
+        tx.connection.execute(update(WebhookEndpoint).where(WebhookEndpoint.id == endpoint_id).values(**values))
+
+
+def _warn(tx: UnitOfWork, template: str, event_seq: int) -> None:
+    """One mail for each owner; where several endpoints fail over the same event, it names them all."""
+    owners = select(User.id).where(User.agency_id == tx.agency_id, User.role == OWNER, User.active.is_(True))
+    told = select(Delivery.user_id).where(
+        Delivery.agency_id == tx.agency_id, Delivery.event_seq == event_seq, Delivery.template == template
+    )
+    for user_id in tx.connection.scalars(owners.where(User.id.not_in(told))):
+        tx.owe_mail(template, event_seq, offer_id=None, user_id=user_id)
+
+
+def forget_log(before: datetime, limit: int = 500) -> int:
+    """Drop calls that ended before a moment, with their attempts; returns how many. Rerun until 0."""
+    with housekeeping() as connection:
+        old = select(Delivery.id).where(Delivery.kind == "webhook", Delivery.ended_at < before).limit(limit)
+        ids = list(connection.scalars(old))
+        connection.execute(delete(Attempt).where(Attempt.delivery_id.in_(ids)))
+        connection.execute(delete(Delivery).where(Delivery.id.in_(ids)))
+    return len(ids)
+
+
+def _turn_off(tx: UnitOfWork, endpoint_id: uuid.UUID, reason: str, cancel: tuple[str, ...] = ("pending",)) -> None:
+    """Nothing more is sent there. What was owed is cancelled, and can be replayed once it is on again."""
+    tx.flush()
+    tx.connection.execute(
+        update(WebhookEndpoint)
+        .where(WebhookEndpoint.id == endpoint_id, WebhookEndpoint.off_at.is_(None))
+        .values(off_at=tx.at, off_reason=reason)
+    )
+    tx.connection.execute(
+        update(Delivery)
+        .where(Delivery.agency_id == tx.agency_id, Delivery.endpoint_id == endpoint_id, Delivery.state.in_(cancel))
+        .values(state="cancelled", ended_at=tx.at, lease_token=None, lease_until=None)
+    )
+
+
+def _count(tx: UnitOfWork) -> None:
+    """Whether the agency's writes look for endpoints at all."""
+    on = select(WebhookEndpoint.id).where(WebhookEndpoint.agency_id == tx.agency_id, WebhookEndpoint.off_at.is_(None))
+    tx.connection.execute(update(Agency).where(Agency.id == tx.agency_id).values(has_webhooks=on.exists()))
+
+
+def _check(url: str | None, events: Sequence[str]) -> None:
+    if url is not None:
+        try:
+            check_url(url)
+        except Refused:
+            raise Invalid({"url": [BAD_URL]}) from None
+        settings = current_app.extensions["bidflux_settings"]
+        if url.startswith("http://") and not settings.webhook_allow_networks:
+            raise Invalid({"url": [ONLY_HTTPS]})
+    if any(event not in EVENTS for event in events):
+        raise Invalid({"events": [BAD_EVENT]})
+
+
+def _place(agency_id: uuid.UUID, column: str, endpoint_id: uuid.UUID) -> Place:
+    return Place(agency_id, "webhook_endpoint", column, endpoint_id)
+
+
+def _seal(agency_id: uuid.UUID, column: str, endpoint_id: uuid.UUID, plain: bytes) -> bytes:
+    return seal(agency_key(agency_id, "secret"), _place(agency_id, column, endpoint_id), plain)
