@@ -54,6 +54,7 @@ class Settings:
     form_min_seconds: float
     seal_file: Path | None
     tsa_url: str | None
+    backup_recipient: str | None
 
     @property
     def production(self) -> bool:
@@ -224,6 +225,7 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
         form_min_seconds=float(read.number("FORM_MIN_SECONDS", 2, 0, 60)),
         seal_file=Path(read.text("SEAL_FILE")).resolve() if read.text("SEAL_FILE") else None,
         tsa_url=read.address("TSA_URL"),
+        backup_recipient=read.text("BACKUP_RECIPIENT") or None,
     )
     if read.faults:
         raise ConfigurationError(read.faults)

@@ -1,0 +1,127 @@
+"""The file of a backup: a tar of `manifest.json` and the database's copy, sealed to an age recipient.
+
+Whoever makes backups needs the recipient only (`age1…`, public); the identity (`AGE-SECRET-KEY-1…`) opens them and is
+kept elsewhere. `age -d -i backup.key FILE | tar x` opens one without the product.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pyrage
+
+from app.backup import BackupFailed
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a backup says of itself. `agencies` are `{"id", "seq", "hash"}` (hex), `counts` rows by table, `erased` the
+    number of forgotten offers, `sha256` that of the file called `database`."""
+
+    made_at: str
+    engine: str
+    revision: str
+    database: str
+    sha256: str
+    counts: dict[str, int]
+    agencies: list[dict[str, Any]]
+    erased: int
+    format: int = FORMAT
+
+
+def new_identity(path: Path) -> str:
+    """Write a new identity to `path` (mode 0600) and its recipient to `path`.pub; return the recipient."""
+    identity = pyrage.x25519.Identity.generate()
+    recipient = str(identity.to_public())
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(f"# public key: {recipient}\n{identity}\n")
+    except FileExistsError:
+        raise BackupFailed(f"{path} exists already: a key is never written over") from None
+    Path(f"{path}.pub").write_text(f"{recipient}\n")
+    return recipient
+
+
+def read_recipient(text: str) -> pyrage.x25519.Recipient:
+    """`age1…`, or the name of a file that holds it."""
+    given = Path(text).read_text().strip() if not text.startswith("age1") and Path(text).is_file() else text
+    try:
+        return pyrage.x25519.Recipient.from_str(given)
+    except pyrage.RecipientError:
+        raise BackupFailed("the recipient is not one that `backup key` names (age1…), nor a file with it") from None
+
+
+def read_identity(path: Path) -> pyrage.x25519.Identity:
+    lines = [line.strip() for line in path.read_text().splitlines()]
+    try:
+        return pyrage.x25519.Identity.from_str(next(line for line in lines if line and not line.startswith("#")))
+    except (StopIteration, pyrage.IdentityError):
+        raise BackupFailed(f"{path} holds no key that `backup key` made (AGE-SECRET-KEY-1…)") from None
+
+
+@contextmanager
+def workshop(folder: Path) -> Iterator[Path]:
+    """A folder of this user's own beside the database, gone afterwards: a copy is as private as the database."""
+    with tempfile.TemporaryDirectory(prefix=".backup-", dir=folder) as made:
+        yield Path(made)
+
+
+def pack(manifest: Manifest, database: Path, target: Path, recipient: pyrage.x25519.Recipient) -> None:
+    """Seal a copy of the database into `target`, which is whole or is not there."""
+    tar = database.with_suffix(".tar")
+    told = database.with_name(MANIFEST)
+    told.write_text(json.dumps(asdict(manifest), indent=1))
+    with tarfile.open(tar, "w") as bundle:
+        bundle.add(told, MANIFEST)
+        bundle.add(database, manifest.database)
+    part = target.with_name(f"{target.name}.part")
+    with open(tar, "rb") as plain, open(part, "wb", opener=_private) as sealed:
+        pyrage.encrypt_io(plain, sealed, [recipient])
+        sealed.flush()
+        os.fsync(sealed.fileno())
+    os.replace(part, target)
+
+
+def unpack(source: Path, identity: pyrage.x25519.Identity, folder: Path) -> tuple[Manifest, Path]:
+    """Open a backup into `folder`; its manifest and the database's copy. Raises `BackupFailed` for any byte changed."""
+    tar = folder / "backup.tar"
+    try:
+        with open(source, "rb") as sealed, open(tar, "wb", opener=_private) as plain:
+            pyrage.decrypt_io(sealed, plain, [identity])
+    except pyrage.DecryptError:
+        raise BackupFailed(f"{source} does not open: another key's, cut short, or changed") from None
+    except OSError as error:
+        raise BackupFailed(f"{source} does not open: {error.strerror or 'it was cut short or changed'}") from None
+    with tarfile.open(tar) as bundle:
+        bundle.extractall(folder, filter="data")
+    tar.unlink()
+    held = json.loads((folder / MANIFEST).read_text())
+    if held["format"] != FORMAT:
+        raise BackupFailed(f"{source} was made by a newer version: restore it with that one")
+    manifest = Manifest(**held)
+    database = folder / manifest.database
+    if fingerprint(database) != manifest.sha256:
+        raise BackupFailed(f"{source} holds another database than its manifest names")
+    return manifest, database
+
+
+def fingerprint(path: Path) -> str:
+    """SHA-256 of a file, in hex."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

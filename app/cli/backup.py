@@ -1,0 +1,159 @@
+"""`backup key|create|verify|restore`: the whole database in one sealed file, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from flask import Flask, current_app
+from flask.cli import AppGroup
+from flask_migrate import upgrade
+from sqlalchemy import delete, inspect, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.backup import BackupFailed
+from app.backup.archive import Manifest, new_identity, pack, read_identity, read_recipient, unpack, workshop
+from app.backup.checking import chain_faults, erasure_faults, faults
+from app.backup.engines import copy_in, copy_out, looked_into
+from app.cli.output import as_json, fail, say
+from app.clock import now
+from app.config import Settings
+from app.extensions import db
+from app.models import Agency, UserSession
+from app.writing import housekeeping
+
+backup = AppGroup("backup", help="The database in one sealed file, and back.")
+file_argument = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+identity_option = click.option(
+    "--key",
+    "key",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The private key that `backup key` made.",
+)
+
+
+def register(app: Flask) -> None:
+    app.cli.add_command(backup)
+
+
+@contextmanager
+def _plainly() -> Iterator[None]:
+    """What goes wrong is one line."""
+    try:
+        yield
+    except BackupFailed as failed:
+        fail(str(failed))
+    except SQLAlchemyError as error:
+        fail(f"the database says: {str(getattr(error, 'orig', None) or error).splitlines()[0]}")
+
+
+def _settings() -> Settings:
+    settings: Settings = current_app.extensions["bidflux_settings"]
+    return settings
+
+
+@backup.command("key")
+@click.argument("file", type=click.Path(path_type=Path))
+@as_json
+def key(file: Path, as_json: bool) -> None:
+    """Make the key that opens backups, FILE, and FILE.pub, which only makes them. Take FILE to another place."""
+    with _plainly():
+        recipient = new_identity(file)
+    say({"recipient": recipient, "key": str(file)}, f"BACKUP_RECIPIENT={recipient}", as_json=as_json)
+
+
+@backup.command("create")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--to", "to", default="", help="age1…, or a file that holds it; BACKUP_RECIPIENT when left out.")
+@as_json
+def create(file: Path, to: str, as_json: bool) -> None:
+    """Back up into FILE, or into a new file in the folder FILE, while everything runs."""
+    made = file / f"bidflux-{now():%Y%m%dT%H%M%SZ}.age" if file.is_dir() else file
+    with _plainly():
+        wanted = to or _settings().backup_recipient or ""
+        if not wanted:
+            raise BackupFailed("name who can open it: --to, or BACKUP_RECIPIENT; `backup key` makes one")
+        recipient = read_recipient(wanted)
+        if made.exists():
+            raise BackupFailed(f"{made} exists already")
+        with workshop(_settings().data_dir) as folder:
+            manifest, copy = copy_out(db.engine, folder)
+            pack(manifest, copy, made, recipient)
+    answer = {"file": str(made), "bytes": made.stat().st_size, **_told(manifest)}
+    say(answer, f"{made}: {_line(manifest)}", as_json=as_json)
+
+
+@backup.command("verify")
+@file_argument
+@identity_option
+@as_json
+def verify(file: Path, key: Path, as_json: bool) -> None:
+    """Open FILE and check it: every row, every ledger, every erasure. Changes nothing; exit 1 when it does not hold."""
+    with _plainly(), workshop(_settings().data_dir) as folder:
+        manifest = _checked(file, key, folder)[0]
+    say({"valid": True, **_told(manifest)}, f"valid: {_line(manifest)}", as_json=as_json)
+
+
+@backup.command("restore")
+@file_argument
+@identity_option
+@click.option("--force", is_flag=True, help="Replace a database that holds something; it is gone afterwards.")
+@as_json
+def restore(file: Path, key: Path, force: bool, as_json: bool) -> None:
+    """Put FILE in the place of the database, with everything stopped; forget again who was erased since."""
+    with _plainly():
+        if not force and _holds_something():
+            raise BackupFailed("the database holds data: nothing was changed. --force replaces it")
+        with workshop(_settings().data_dir) as folder:
+            manifest, copy = _checked(file, key, folder)
+            db.session.remove()
+            copy_in(db.engine, copy)
+        upgrade(directory=str(Path(current_app.root_path).parent / "migrations"))
+        with housekeeping() as connection:
+            connection.execute(delete(UserSession))  # who signed out since must not be signed in again
+        with db.engine.connect() as connection:
+            if wrong := chain_faults(connection) + erasure_faults(connection):
+                raise BackupFailed(f"restored, but {wrong[0]}")
+    say({"restored": True, **_told(manifest)}, f"restored: {_line(manifest)}", as_json=as_json)
+
+
+def _checked(file: Path, key: Path, folder: Path) -> tuple[Manifest, Path]:
+    """A backup's manifest and copy, if it is of this kind of database and holds what it says."""
+    manifest, copy = unpack(file, read_identity(key), folder)
+    if manifest.engine != db.engine.dialect.name:
+        raise BackupFailed(f"{file} is of {manifest.engine}, DATABASE_URL names {db.engine.dialect.name}")
+    with looked_into(db.engine, copy) as connection:
+        if wrong := faults(connection, manifest):
+            raise BackupFailed("; ".join(wrong[:3]))
+    return manifest, copy
+
+
+def _holds_something() -> bool:
+    """Has anybody an agency here? A database that cannot be read may hold one."""
+    try:
+        if not inspect(db.engine).has_table("agency"):
+            return False
+        return db.session.scalar(select(Agency.id).limit(1)) is not None
+    except SQLAlchemyError:
+        return True
+
+
+def _told(manifest: Manifest) -> dict[str, object]:
+    return {
+        "made_at": manifest.made_at,
+        "revision": manifest.revision,
+        "offers": manifest.counts["offer"],
+        "erased": manifest.erased,
+        "counts": manifest.counts,
+        "agencies": manifest.agencies,
+    }
+
+
+def _line(manifest: Manifest) -> str:
+    held = manifest.counts
+    return (
+        f"{held['offer']} offers ({manifest.erased} erased), {held['ledger']} ledger entries, as of {manifest.made_at}"
+    )
