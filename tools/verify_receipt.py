@@ -45,12 +45,13 @@ def verify_receipt(pdf: bytes, roots: bytes) -> dict[str, Any]:
     gap = pdf[first + 1 : second - 1]
     seal = cms.ContentInfo.load(bytes.fromhex(gap.decode("ascii")))
     content, padded = seal["content"], seal.dump().hex().upper().ljust(len(gap), "0")
+    ends = seal.dump().endswith(content.dump()) and content.dump().endswith(content["signer_infos"][0].dump())
     signer, kinds = content["signer_infos"][0], [kind.dump() for kind in content["digest_algorithms"]]
     touched = (
         len(content["signer_infos"]) != 1 or signer["unsigned_attrs"] or kinds != [signer["digest_algorithm"].dump()]
     )
     touched |= {content["version"].native, signer["version"].native} != {"v1"}
-    need(pdf[first:second] == f"<{padded}>".encode() and not touched, "the seal was touched")
+    need(pdf[first:second] == f"<{padded}>".encode() and ends and not touched, "the seal was touched")
     trusted = [asn1.Certificate.load(der) for _, _, der in pem.unarmor(roots, multiple=True)]
     context = ValidationContext(trust_roots=trusted, allow_fetching=False, moment=at)
     check = generic_cms.async_validate_detached_cms(pdf[:first] + pdf[second:], content, context)
