@@ -1,97 +1,99 @@
-"""Check a BidFlux receipt (PDF) or ledger export (JSON Lines) without BidFlux: `pip install pyhanko cryptography`, then
-`python verify_receipt.py RECEIPT.pdf --root root.pem`. Exit 0 valid, 1 not. Nothing leaves this machine."""
+"""Check a BidFlux receipt (PDF) or ledger export (JSON Lines) without BidFlux: `pip install pyhanko`, then
+`python verify_receipt.py FILE --root root.pem`. Exit 0 valid, 1 not. Nothing leaves this machine."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import hashlib
 import io
 import json
 import re
 import sys
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
-from asn1crypto import cms, pem
-from asn1crypto import x509 as asn1
+from asn1crypto import cms, pem, x509
+from cryptography.x509 import load_pem_x509_certificates
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.validation import generic_cms
+from pyhanko_certvalidator import ValidationContext
 
 RANGE = re.compile(rb"/ByteRange ?\[ ?0 (\d{1,9}) (\d{1,9}) (\d{1,9}) ?\]")
 MOMENT = re.compile(rb"/M ?\(D(?::|\\072)(\d{14})(?:Z|([+-]\d\d)'(\d\d)'?)\)")
 
 
-class Bad(Exception):
-    """Not valid, and why."""
-
-
-def need(holds: Any, why: str) -> None:
+def need(holds: object, why: str) -> None:
     if not holds:
-        raise Bad(why)
+        raise ValueError(why)
 
 
-def verify_receipt(pdf: bytes, roots: bytes) -> dict[str, Any]:
-    """What a valid receipt says; raises `Bad`. No PDF parser sees the file before its seal is known to hold."""
-    from pyhanko.pdf_utils.reader import PdfFileReader
-    from pyhanko.sign.validation import SignatureCoverageLevel, generic_cms
-    from pyhanko_certvalidator import ValidationContext
+def chain(previous: str, body: str) -> str:
+    return sha256(bytes.fromhex(previous) + body.encode()).hexdigest()
 
+
+def verify_receipt(pdf: bytes, roots: bytes) -> dict[str, str]:
+    """What a valid receipt says; else raises. No PDF parser sees the file before its seal is known to hold."""
     ranges, moments = RANGE.findall(pdf), MOMENT.findall(pdf)
     need(len(ranges) == len(moments) == 1, "not a receipt: it has no seal, or more than one")
     first, second, rest = map(int, ranges[0])
     need(first < second and second + rest == len(pdf), "the seal does not cover the whole file")
     day, hours, minutes = (part.decode() for part in moments[0])
     at = datetime.strptime(f"{day}{hours or '+00'}{minutes or '00'}", "%Y%m%d%H%M%S%z").astimezone(UTC)
-    gap = pdf[first + 1 : second - 1]
-    seal = cms.ContentInfo.load(bytes.fromhex(gap.decode("ascii")))
-    content, padded = seal["content"], seal.dump().hex().upper().ljust(len(gap), "0")
-    ends = seal.dump().endswith(content.dump()) and content.dump().endswith(content["signer_infos"][0].dump())
-    signer, kinds = content["signer_infos"][0], [kind.dump() for kind in content["digest_algorithms"]]
-    touched = (
-        len(content["signer_infos"]) != 1 or signer["unsigned_attrs"] or kinds != [signer["digest_algorithm"].dump()]
-    )
-    touched |= {content["version"].native, signer["version"].native} != {"v1"}
-    need(pdf[first:second] == f"<{padded}>".encode() and ends and not touched, "the seal was touched")
-    trusted = [asn1.Certificate.load(der) for _, _, der in pem.unarmor(roots, multiple=True)]
+    gap = pdf[first + 1 : second - 1].decode("ascii")
+    seal = cms.ContentInfo.load(bytes.fromhex(gap))
+    content, signer = seal["content"], seal["content"]["signer_infos"][0]
+    parts = (len(content["signer_infos"]), content["version"].native, signer["version"].native)
+    kinds = [kind.dump() for kind in content["digest_algorithms"]]
+    whole = seal.dump().endswith(content.dump()) and content.dump().endswith(signer.dump())
+    whole &= parts == (1, "v1", "v1") and kinds == [signer["digest_algorithm"].dump()] and not signer["unsigned_attrs"]
+    padded = seal.dump().hex().upper().ljust(len(gap), "0")
+    need(whole and pdf[first:second] == f"<{padded}>".encode(), "the seal was touched")
+    trusted = [x509.Certificate.load(der) for _, _, der in pem.unarmor(roots, multiple=True)]
     context = ValidationContext(trust_roots=trusted, allow_fetching=False, moment=at)
-    check = generic_cms.async_validate_detached_cms(pdf[:first] + pdf[second:], content, context)
-    status = asyncio.run(check)
+    status = asyncio.run(generic_cms.async_validate_detached_cms(pdf[:first] + pdf[second:], content, context))
     need(status.intact and status.valid, "the file was altered after it was sealed")
     need(status.trusted and at <= datetime.now(UTC), "not sealed by a certificate under this root")
     path = [link.dump() for link in status.validation_path or ()]
     need({link.chosen.dump() for link in content["certificates"]} <= {*path}, "the seal was touched")
-    reader = PdfFileReader(io.BytesIO(pdf))
-    field = reader.embedded_signatures[0]
-    field.compute_integrity_info()
-    need(field.coverage == SignatureCoverageLevel.ENTIRE_FILE and field.docmdp_level.value == 1, "changes are allowed")
-    names = reader.root["/Names"]["/EmbeddedFiles"]["/Names"]
+    names = PdfFileReader(io.BytesIO(pdf)).root["/Names"]["/EmbeddedFiles"]["/Names"]
     held = {str(names[n]): names[n + 1]["/EF"]["/F"].data for n in range(0, len(names), 2)}
-    entry, fingerprint = json.loads(held["ledger.json"]), hashlib.sha256(held["offer.json"]).hexdigest()
-    body, offer = json.loads(entry["body"]), json.loads(held["offer.json"])
+    entry, offer = json.loads(held["ledger.json"]), json.loads(held["offer.json"])
+    body, digest = json.loads(entry["body"]), sha256(held["offer.json"]).hexdigest()
     need(chain(entry["previous"], entry["body"]) == entry["hash"], "its entry does not lead to the head it names")
-    need(body["data"]["commitment"] == fingerprint, "its offer is not the one in the ledger")
-    about = {"reference": offer["reference"], "received": body["at"], "agency": body["agency"], "entry": body["seq"]}
-    sealed = {"sealed": at.isoformat(), "seal": hashlib.sha256(path[-1]).hexdigest()}
-    return {**about, "head": entry["hash"], "fingerprint": fingerprint, **sealed}
+    need(body["data"]["commitment"] == digest, "its offer is not the one in the ledger")
+    about = {"reference": offer["reference"], "received": body["at"], "agency": body["agency"]}
+    about |= {"entry": str(body["seq"]), "head": entry["hash"], "fingerprint": digest}
+    return about | {"sealed": f"{at}", "seal": sha256(path[-1]).hexdigest()}
 
 
-def chain(previous: str, body: str) -> str:
-    return hashlib.sha256(bytes.fromhex(previous) + body.encode()).hexdigest()
+def verify_ledger(export: bytes, roots: bytes) -> dict[str, str]:
+    """What a whole export says: its chain (where anonymised, the hashes alone), signed heads, and the signed end."""
+    seq, head, said, lines = 0, "00" * 32, {}, export.splitlines(keepends=True)
+    about, anchors = json.loads(lines[0]), load_pem_x509_certificates(roots)
+    for line in map(json.loads, lines[1:]):
+        if text := line.get("signed"):
+            (certificate,), said = load_pem_x509_certificates(line["certificate"].encode()), json.loads(text)
+            certificate.verify_directly_issued_by(next(r for r in anchors if r.subject == certificate.issuer))
+            certificate.public_key().verify(bytes.fromhex(line["signature"]), text.encode())
+            need((said["agency"], said["seq"], said["head"]) == (about["agency"], seq, head), f"not signed at {seq}")
+        else:
+            seq, body, said = seq + 1, line.get("body"), {}
+            need(line["seq"] == seq and (body or about["form"] == "anonymised"), f"entry {seq} is missing")
+            need(not body or chain(head, body) == line["hash"], f"entry {seq} does not follow from the one before")
+            head = line["hash"]
+    need(said.get("lines") == sha256(b"".join(lines[:-1])).hexdigest(), "the end is not the one signed")
+    return {"agency": about["agency"], "form": about["form"], "entries": str(seq), "head": head}
 
 
-def main() -> int:
+if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("file", type=Path)
     parser.add_argument("--root", type=Path, required=True, help="what /verify/root.pem of the installation serves")
     given = parser.parse_args()
     try:
-        answer = verify_receipt(given.file.read_bytes(), given.root.read_bytes())
+        content, roots = given.file.read_bytes(), given.root.read_bytes()
+        said = (verify_ledger if content[:1] == b"{" else verify_receipt)(content, roots)
+        print("VALID", *(f"{name}: {value}" for name, value in said.items()), sep="\n")
     except Exception as fault:
-        print(f"NOT VALID: {fault if isinstance(fault, Bad) else 'not a receipt'}")
-        return 1
-    print("VALID", *(f"{name}: {value}" for name, value in answer.items()), sep="\n")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        sys.exit(f"NOT VALID: {str(fault) or type(fault).__name__}")

@@ -1,8 +1,9 @@
-"""`ledger verify`: is the chain whole, and do the offers say what was committed to."""
+"""`ledger`: is the chain whole, do the offers say what was committed to; signed heads; exports to check elsewhere."""
 
 from __future__ import annotations
 
 import sys
+from typing import IO
 
 import click
 from flask import Flask
@@ -11,8 +12,10 @@ from flask.cli import AppGroup
 from app.cli.accounts import find_agency
 from app.cli.output import as_json, say
 from app.extensions import db
+from app.ledger import SYSTEM
 from app.models import Agency
 from app.queries.ledger import offers_fault, verify_chain
+from app.services import checkpoints, ledger_export
 
 ledger = AppGroup("ledger", help="The record of what happened.")
 
@@ -46,3 +49,31 @@ def verify(agency_name: str, offers: bool, as_json: bool) -> None:
     lines = [f"{a['name']}: {a['entries']} entries, {a['reason'] or 'valid'}" for a in answers]
     say({"valid": sound, "agencies": answers}, "\n".join(lines) or "no agencies", as_json=as_json)
     sys.exit(0 if sound else 1)
+
+
+@ledger.command("checkpoint")
+@click.option("--agency", "agency_name", default="", help="One agency; all when left out.")
+@as_json
+def checkpoint(agency_name: str, as_json: bool) -> None:
+    """Sign the head of each ledger as it is now (Ed25519), and have it timestamped where TSA_URL says by whom."""
+    tenants = [find_agency(agency_name)] if agency_name else list(db.session.query(Agency))
+    answers = []
+    for tenant_id, name in [(tenant.id, tenant.name) for tenant in tenants]:
+        try:
+            answers.append({"agency": str(tenant_id), "name": name, "seq": checkpoints.take(tenant_id), "reason": None})
+        except checkpoints.Broken as broken:
+            answers.append({"agency": str(tenant_id), "name": name, "seq": None, "reason": str(broken)})
+    checkpoints.stamp_due()
+    lines = [f"{a['name']}: {a['reason'] or 'empty' if a['seq'] is None else a['seq']}" for a in answers]
+    say({"agencies": answers}, "\n".join(lines) or "no agencies", as_json=as_json)
+    sys.exit(1 if any(answer["reason"] for answer in answers) else 0)
+
+
+@ledger.command("export")
+@click.option("--agency", "agency_name", required=True)
+@click.option("--anonymised", is_flag=True, help="Numbers in place of people, offers and properties.")
+@click.option("--out", type=click.File("wb"), default="-", help="A file; standard output when left out.")
+def export(agency_name: str, anonymised: bool, out: IO[bytes]) -> None:
+    """The whole ledger in JSON Lines; check it with tools/verify_receipt.py."""
+    for line in ledger_export.export(find_agency(agency_name).id, anonymised=anonymised, by=SYSTEM):
+        out.write(line)

@@ -15,9 +15,11 @@ from app.jobs.hooks import close_hooks
 from app.jobs.post import close_post
 from app.jobs.signals import on_stop, pause
 from app.jobs.tidy import EVERY_SECONDS, tidy
+from app.services import checkpoints
 from app.wake import bell
 
 SWEEP_SECONDS = 5.0
+ROUND_SECONDS = 300.0  # how often it looks for what belongs to the night
 PATIENCE = timedelta(seconds=10)  # longer, and whoever heard the bell is not coming
 BUDGET = 10.0
 
@@ -29,6 +31,7 @@ def run_relay(app: Flask, stop: threading.Event | None = None) -> None:
     stop = stop or on_stop()
     log.info("relay_started")
     tidied = time.monotonic()
+    next_round = tidied + SWEEP_SECONDS
     while not stop.is_set():
         try:
             with app.app_context():
@@ -36,6 +39,9 @@ def run_relay(app: Flask, stop: threading.Event | None = None) -> None:
                 if time.monotonic() - tidied > EVERY_SECONDS:
                     tidied = time.monotonic()
                     tidy()
+                if time.monotonic() >= next_round:
+                    next_round = time.monotonic() + ROUND_SECONDS
+                    checkpoints.nightly()
         except Exception as fault:
             log.error("sweep_failed", fault=type(fault).__name__)
         pause(stop, SWEEP_SECONDS)

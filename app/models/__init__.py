@@ -2,6 +2,7 @@
 
 from app.models.agency import Agency, AgencyKey, ApiKey, Idempotency, User, UserSession
 from app.models.base import Base, Kept
+from app.models.checkpoint import Checkpoint, Timestamping
 from app.models.followup import Confirmation, Note, OfferMove, OfferRequest
 from app.models.offer import (
     Decision,
@@ -27,6 +28,7 @@ __all__ = [
     "ApiKey",
     "Attempt",
     "Base",
+    "Checkpoint",
     "Confirmation",
     "Decision",
     "Delivery",
@@ -49,6 +51,7 @@ __all__ = [
     "SavedView",
     "Submission",
     "TextVersion",
+    "Timestamping",
     "Upload",
     "User",
     "UserSession",

@@ -122,5 +122,6 @@ def test_the_tool_stands_alone_in_under_a_hundred_lines(sealed: bytes, roots: by
     for name, code, word in (("good.pdf", 0, "VALID"), ("bad.pdf", 1, "NOT VALID"), ("none.pdf", 1, "NOT VALID")):
         command = [sys.executable, str(alone), str(tmp_path / name), "--root", str(tmp_path / "root.pem")]
         done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
-        assert done.returncode == code and done.stdout.startswith(word), done.stdout + done.stderr
+        said = done.stdout + done.stderr
+        assert done.returncode == code and said.startswith(word), said
     assert hashlib.sha256(sealed).hexdigest()

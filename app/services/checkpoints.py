@@ -1,0 +1,152 @@
+"""Checkpoints: signed heads of ledgers, so that whoever keeps one sees a register that was trimmed or rewritten."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from datetime import datetime, timedelta
+
+import structlog
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from flask import current_app
+from sqlalchemy import func, insert, select
+
+from app.canonical import canonical
+from app.clock import now, rfc3339
+from app.errors import Conflict
+from app.extensions import db
+from app.integrations.timestamps import NoTimestamp, timestamp
+from app.models import Agency, Checkpoint, Timestamping
+from app.queries.ledger import verify_chain
+from app.receipt.authority import Authority
+from app.writing import housekeeping, writing
+
+KIND, END = "bidflux.checkpoint", "bidflux.ledger.end"
+NIGHT = 1  # o'clock, UTC
+STEPS = (timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=2), timedelta(hours=12), timedelta(hours=24))
+
+log = structlog.get_logger(__name__)
+
+
+class Broken(Conflict):
+    """The register does not hold, so its head is not signed. The argument says where."""
+
+    title = "The register does not hold"
+
+
+def signed(kind: str, agency_id: uuid.UUID, seq: int, head: bytes, at: datetime, **more: str) -> dict[str, str]:
+    """A statement about a head and its signature, in the form of exports."""
+    identity = _authority().checkpoint()
+    key = identity.key
+    if not isinstance(key, Ed25519PrivateKey):
+        raise TypeError("checkpoints are signed by Ed25519")
+    said = {"v": 1, "kind": kind, "agency": str(agency_id), "seq": seq, "head": head.hex(), "at": rfc3339(at), **more}
+    body = canonical(said)
+    certificate = identity.certificate.public_bytes(serialization.Encoding.PEM).decode()
+    return {"signed": body.decode(), "signature": key.sign(body).hex(), "certificate": certificate}
+
+
+def take(agency_id: uuid.UUID) -> int | None:
+    """Sign the head as it is now; its number, or None while the ledger is empty. Raises `Broken`.
+
+    The same head is signed once. The whole chain is walked first.
+    """
+    db.session.rollback()
+    _entries, fault = verify_chain(db.session.get_one(Agency, agency_id))
+    if fault:
+        raise Broken(f"entry {fault.seq}: {fault.reason}")
+    with writing(agency_id) as tx:
+        known = select(Checkpoint.seq).where(Checkpoint.agency_id == agency_id, Checkpoint.seq == tx.seq)
+        if tx.seq == 0 or tx.connection.scalar(known):
+            return tx.seq or None
+        made = signed(KIND, agency_id, tx.seq, tx.hash, tx.at)
+        tx.add(
+            Checkpoint,
+            seq=tx.seq,
+            at=tx.at,
+            body=made["signed"].encode(),
+            signature=bytes.fromhex(made["signature"]),
+            certificate=made["certificate"],
+        )
+        return tx.seq
+
+
+def nightly() -> int:
+    """Take what last night asks for, and try again what was not timestamped; how many checkpoints were made."""
+    made = 0
+    for agency_id in _due():
+        try:
+            made += take(agency_id) is not None
+        except Broken as broken:
+            log.error("ledger_broken", agency=str(agency_id), where=str(broken))
+    stamp_due()
+    return made
+
+
+def last_night(at: datetime) -> datetime:
+    """The last time it was one o'clock at night (UTC)."""
+    night = at.replace(hour=NIGHT, minute=0, second=0, microsecond=0)
+    return night if night <= at else night - timedelta(days=1)
+
+
+def _due() -> list[uuid.UUID]:
+    """Agencies whose ledger moved since its last checkpoint, when that is older than last night."""
+    last = (
+        select(func.max(Checkpoint.seq).label("seq"), func.max(Checkpoint.at).label("at"), Checkpoint.agency_id)
+        .group_by(Checkpoint.agency_id)
+        .subquery()
+    )
+    query = (
+        select(Agency.id, Agency.created_at, last.c.at)
+        .join(last, last.c.agency_id == Agency.id, isouter=True)
+        .where(Agency.head_seq > func.coalesce(last.c.seq, 0))
+    )
+    night = last_night(now())
+    return [row.id for row in db.session.execute(query) if (row.at or row.created_at) < night]
+
+
+def stamp_due() -> None:
+    """Have every checkpoint timestamped that has no token yet and whose next try is due. Nothing without `TSA_URL`."""
+    settings = current_app.extensions["bidflux_settings"]
+    if settings.tsa_url is None:
+        return
+    tries = (
+        select(
+            Timestamping.agency_id, Timestamping.seq, func.count().label("n"), func.max(Timestamping.at).label("at"),
+            func.count(Timestamping.token).label("tokens"),
+        )
+        .group_by(Timestamping.agency_id, Timestamping.seq)
+        .subquery()
+    )  # fmt: skip
+    query = (
+        select(Checkpoint.agency_id, Checkpoint.seq, Checkpoint.body, tries.c.n, tries.c.at)
+        .join(tries, (tries.c.agency_id == Checkpoint.agency_id) & (tries.c.seq == Checkpoint.seq), isouter=True)
+        .where(func.coalesce(tries.c.tokens, 0) == 0)
+    )
+    waiting = db.session.execute(query).all()
+    db.session.rollback()
+    for row in waiting:
+        tried = row.n or 0
+        if tried and now() < row.at + STEPS[min(tried, len(STEPS)) - 1]:
+            continue
+        token, fault = None, None
+        try:
+            token = timestamp(settings.tsa_url, row.body, settings.webhook_allow_networks)
+        except NoTimestamp as why:
+            fault = why.code
+            log.warning("no_timestamp", agency=str(row.agency_id), seq=row.seq, why=why.code)
+        values = {"agency_id": row.agency_id, "seq": row.seq, "n": tried + 1, "at": now(), "token": token}
+        with housekeeping() as connection:
+            connection.execute(insert(Timestamping), {**values, "fault": fault})
+
+
+def _authority() -> Authority:
+    found: Authority = current_app.extensions["bidflux_authority"]
+    return found
+
+
+def said(checkpoint: Checkpoint) -> dict[str, object]:
+    """What a checkpoint says."""
+    body: dict[str, object] = json.loads(checkpoint.body)
+    return body

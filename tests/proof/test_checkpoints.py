@@ -1,0 +1,324 @@
+"""The head of the ledger is signed every night, timestamped where it can be, and exports are checked end to end."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import time_machine
+from asn1crypto import keys, tsp, x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509 import BasicConstraints, ExtendedKeyUsage
+from cryptography.x509.oid import ExtendedKeyUsageOID
+from flask import Flask
+from flask.testing import FlaskClient
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from pyhanko.sign.timestamps import DummyTimeStamper
+from sqlalchemy import select, text, update
+
+from app.clock import now
+from app.extensions import db
+from app.ledger import SYSTEM
+from app.models import Checkpoint, LedgerEntry, Property, Timestamping
+from app.queries.checkpoints import checkpoints_of
+from app.receipt.authority import _certificate, _name
+from app.services import checkpoints, ledger_export, receipts
+from tests.conftest import ROOT, make_app, settings_for
+from tests.factories import csrf, login, make_offer, make_user
+from tools.verify_receipt import verify_ledger, verify_receipt
+
+NOON = datetime(2031, 3, 3, 12, tzinfo=UTC)
+
+
+def taken() -> list[Checkpoint]:
+    db.session.rollback()
+    return list(db.session.scalars(select(Checkpoint).order_by(Checkpoint.seq)))
+
+
+def test_every_night_in_which_something_happened(app: Flask, prop: Property) -> None:
+    assert checkpoints.nightly() == 0, "no night has passed yet"
+    with time_machine.travel(NOON):
+        assert checkpoints.nightly() == 1 and checkpoints.nightly() == 0
+    with time_machine.travel(NOON + timedelta(days=1)):
+        assert checkpoints.nightly() == 0, "nothing happened"
+        make_offer(prop)
+        assert checkpoints.nightly() == 1
+        make_offer(prop)
+        assert checkpoints.nightly() == 0, "tonight"
+    with time_machine.travel(NOON + timedelta(days=2)):
+        assert checkpoints.nightly() == 1
+    first, second, third = taken()
+    assert first.seq < second.seq < third.seq
+    assert json.loads(third.body)["head"] == db.session.get_one(LedgerEntry, (prop.agency_id, third.seq)).hash.hex()
+
+
+def test_on_demand_by_command_the_same_head_is_signed_once(either_app: Flask) -> None:
+    from tests.factories import make_agency
+
+    make_agency()
+    runner = either_app.test_cli_runner()
+    answers = [json.loads(runner.invoke(args=["ledger", "checkpoint", "--json"]).output) for _ in range(2)]
+    assert answers[0] == answers[1] and answers[0]["agencies"][0]["seq"] == len(taken()) == 1
+
+
+def test_a_register_that_does_not_hold_is_not_signed(app: Flask, prop: Property) -> None:
+    db.session.execute(text("DROP TRIGGER tr_ledger_update"))
+    db.session.execute(text("UPDATE ledger SET kind = 'other' WHERE seq = 2"))
+    db.session.commit()
+    with pytest.raises(checkpoints.Broken, match="entry 2"):
+        checkpoints.take(prop.agency_id)
+    with time_machine.travel(NOON):
+        checkpoints.nightly()
+    done = app.test_cli_runner().invoke(args=["ledger", "checkpoint"])
+    assert not taken() and done.exit_code == 1 and "entry 2" in done.output
+
+
+class Tsa:
+    """A small authority over HTTP. `mood` is how it answers: well, 503, rubbish, stale (another digest) or declined."""
+
+    def __init__(self) -> None:
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        own = _certificate(_name("Tsa"), _name("Tsa"), key, now() + timedelta(days=9000))
+        own = own.add_extension(BasicConstraints(ca=False, path_length=None), critical=True)
+        own = own.add_extension(ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), critical=True)
+        der = own.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+        plain = key.private_bytes(
+            serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        self.stamper = DummyTimeStamper(x509.Certificate.load(der), keys.PrivateKeyInfo.load(plain))
+        self.mood, self.calls = "well", 0
+        tsa = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                status, body = tsa.answer(self.rfile.read(int(self.headers["Content-Length"])))
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server.server_port}/tsr"
+
+    def answer(self, body: bytes) -> tuple[int, bytes]:
+        self.calls += 1
+        request = tsp.TimeStampReq.load(body)
+        if self.mood == "503":
+            return 503, b""
+        if self.mood == "rubbish":
+            return 200, b"<html>"
+        if self.mood == "stale":
+            request["message_imprint"]["hashed_message"] = bytes(32)
+        if self.mood == "declined":
+            return 200, bytes.fromhex("30053003020102")  # PKIStatusInfo: rejection, and no token
+        return 200, self.stamper.request_tsa_response(request).dump()
+
+
+@pytest.fixture
+def tsa() -> Iterator[Tsa]:
+    authority = Tsa()
+    yield authority
+    authority.server.shutdown()
+    authority.server.server_close()
+
+
+@pytest.fixture
+def stamped(sqlite_url: str, tmp_path: Path, tsa: Tsa) -> Iterator[Flask]:
+    """The application with a timestamping authority on the loopback."""
+    more = {"DATABASE_URL": sqlite_url, "TSA_URL": tsa.url, "WEBHOOK_ALLOW_NETWORKS": "127.0.0.0/8"}
+    app = make_app(settings_for(tmp_path, **more))
+    with app.app_context():
+        yield app
+        db.session.remove()
+        db.engine.dispose()
+
+
+def tries() -> list[tuple[int, str | None, bool]]:
+    db.session.rollback()
+    rows = db.session.scalars(select(Timestamping).order_by(Timestamping.n))
+    return [(row.n, row.fault, row.token is not None) for row in rows]
+
+
+def test_a_timestamp_speaks_of_the_very_bytes_that_were_signed(stamped: Flask, tsa: Tsa) -> None:
+    from tests.factories import make_agency
+
+    agency = make_agency()
+    checkpoints.take(agency)
+    checkpoints.stamp_due()
+    checkpoints.stamp_due()
+    assert tries() == [(1, None, True)] and tsa.calls == 1
+    line = checkpoints_of(agency)[0]
+    info = tsp.ContentInfo.load(line.token or b"")["content"]["encap_content_info"]["content"].parsed
+    import hashlib
+
+    assert info["message_imprint"]["hashed_message"].native == hashlib.sha256(line.body).digest()
+
+
+@pytest.mark.parametrize(
+    ("mood", "fault"),
+    [("503", "http_503"), ("rubbish", "invalid"), ("stale", "invalid"), ("declined", "declined"), ("gone", "connect")],
+)
+def test_where_there_is_none_that_is_recorded_and_it_is_tried_again(
+    stamped: Flask, tsa: Tsa, mood: str, fault: str
+) -> None:
+    from tests.factories import make_agency
+
+    agency = make_agency()
+    tsa.mood = mood
+    if mood == "gone":
+        tsa.server.shutdown()
+        tsa.server.server_close()
+    checkpoints.take(agency)
+    with time_machine.travel(NOON, tick=False) as clock:
+        checkpoints.stamp_due()
+        checkpoints.stamp_due()
+        assert tries() == [(1, fault, False)], "not before its time"
+        clock.shift(timedelta(minutes=6))
+        checkpoints.stamp_due()
+        assert tries() == [(1, fault, False), (2, fault, False)]
+        held = checkpoints_of(agency)[0]
+        assert held.token is None and (held.faults, held.fault) == (2, fault)
+        if mood != "gone":
+            tsa.mood = "well"
+            clock.shift(timedelta(minutes=31))
+            checkpoints.stamp_due()
+            assert tries()[-1] == (3, None, True) and checkpoints_of(agency)[0].token
+
+
+def exported(prop: Property, anonymised: bool) -> bytes:
+    return b"".join(ledger_export.export(prop.agency_id, anonymised=anonymised, by=SYSTEM))
+
+
+@pytest.mark.parametrize("form", ["full", "anonymised"])
+def test_the_tool_checks_an_export_from_end_to_end(app: Flask, prop: Property, tmp_path: Path, form: str) -> None:
+    offer_id = make_offer(prop)
+    checkpoints.take(prop.agency_id)
+    pdf, roots = receipts.make(prop.agency_id, offer_id), receipts.authority().roots_pem()
+    lines = exported(prop, form == "anonymised")
+    (tmp_path / "ledger.jsonl").write_bytes(lines)
+    (tmp_path / "bent.jsonl").write_bytes(lines.replace(b"offer.submitted", b"offer.submittee"))
+    (tmp_path / "root.pem").write_bytes(roots)
+    for name, code in (("ledger.jsonl", 0), ("bent.jsonl", 1)):
+        command = [sys.executable, str(ROOT / "tools" / "verify_receipt.py"), name, "--root", "root.pem"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == code, done.stdout + done.stderr
+    said, receipt = verify_ledger(lines, roots), verify_receipt(pdf, roots)
+    hashes_by_seq = {line["seq"]: line["hash"] for line in map(json.loads, lines.splitlines()) if "seq" in line}
+    assert hashes_by_seq[int(receipt["entry"])] == receipt["head"], "a receipt is found in it"
+    assert said["entries"] == str(len(hashes_by_seq)) and said["form"] == form
+
+
+def test_anonymised_names_nobody(app: Flask, prop: Property) -> None:
+    make_offer(prop)
+    lines = exported(prop, True).decode()
+    body = lines.split("\n", 1)[1]
+    for told in (str(prop.id), str(prop.agent_id), "BF-", "Țurcanu", "Casa"):
+        assert told not in body, told
+    assert '"offer 1"' in body and '"property 1"' in body and "commitment" in body
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path) -> tuple[bytes, bytes, bytes]:
+    """An export in full, one anonymised, and the root."""
+    import shutil
+
+    from tests.factories import make_agency, make_property
+
+    folder = tmp_path_factory.mktemp("export")
+    shutil.copy(migrated_sqlite, folder / "bidflux.db")
+    app = make_app(settings_for(folder))
+    with app.app_context():
+        agency = make_agency()
+        prop = make_property(agency, make_user(agency).id)
+        for _ in range(4):
+            make_offer(prop)
+            checkpoints.take(agency)
+        found = exported(prop, False), exported(prop, True), receipts.authority().roots_pem()
+        db.session.remove()
+        db.engine.dispose()
+    return found
+
+
+@given(st.data(), st.booleans(), st.sampled_from(["flip", "drop", "double", "swap", "cut", "append"]))
+@hypothesis_settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_an_export_that_was_bent_anywhere_is_refused(
+    whole: tuple[bytes, bytes, bytes], data: st.DataObject, anonymised: bool, how: str
+) -> None:
+    export, roots = whole[anonymised], whole[2]
+    lines = export.splitlines(keepends=True)
+    place = data.draw(st.integers(0, len(lines) - 2))
+    bent = list(lines)
+    if how == "flip":
+        at = data.draw(st.integers(0, len(export) - 1))
+        content = bytearray(export)
+        content[at] ^= 1 << data.draw(st.integers(0, 7))
+        bent = [bytes(content)]
+    elif how == "drop":
+        del bent[place]
+    elif how == "double":
+        bent.insert(place, bent[place])
+    elif how == "swap":
+        bent[place], bent[place + 1] = bent[place + 1], bent[place]
+    elif how == "cut":
+        bent = bent[: place + 1]
+    else:
+        bent.append(lines[place])
+    changed = b"".join(bent)
+    if changed == export:
+        return
+    try:
+        said = verify_ledger(changed, roots)
+    except Exception:
+        return
+    # Only spaces at the very end, or letters' case in a hash that is read as bytes, say the same.
+    assert said == verify_ledger(export, roots) and how == "flip"
+    assert changed[: -len(lines[-1])] == export[: -len(lines[-1])], "a line before the end was changed"
+
+
+def test_the_owner_signs_reads_and_downloads_and_an_agent_does_not(
+    app: Flask, client: FlaskClient, prop: Property
+) -> None:
+    login(client, make_user(prop.agency_id, "owner"))
+    page = client.get("/app/settings/register").get_data(as_text=True)
+    token = {"csrf_token": csrf(page)}
+    assert client.post("/app/settings/register", data=token).status_code == 303
+    head = checkpoints_of(prop.agency_id)[0].head
+    assert head in client.get("/app/settings/register").get_data(as_text=True)
+    lines = client.get("/app/settings/register/checkpoints.jsonl").get_data(as_text=True).splitlines()
+    assert [json.loads(json.loads(line)["signed"])["head"] for line in lines] == [head]
+    for form in ("full", "anonymised"):
+        answer = client.post("/app/settings/register/export", data={**token, "form": form})
+        assert answer.mimetype == "application/jsonl" and "attachment" in answer.headers["Content-Disposition"]
+        assert verify_ledger(answer.data, receipts.authority().roots_pem())["form"] == form
+    kinds = db.session.scalars(select(LedgerEntry.kind).where(LedgerEntry.kind == "ledger.exported")).all()
+    assert len(kinds) == 2
+    agent = app.test_client()
+    login(agent, make_user(prop.agency_id))
+    assert agent.get("/app/settings/register").status_code == 404
+
+
+def test_what_failed_to_be_stamped_is_shown(app: Flask, client: FlaskClient, prop: Property) -> None:
+    checkpoints.take(prop.agency_id)
+    seq = taken()[0].seq
+    db.session.add(Timestamping(agency_id=prop.agency_id, seq=seq, n=1, at=now(), token=None, fault="http_503"))
+    db.session.commit()
+    login(client, make_user(prop.agency_id, "owner"))
+    assert "http_503" in client.get("/app/settings/register").get_data(as_text=True)
+    with pytest.raises(Exception, match="does not change"):
+        db.session.execute(update(Checkpoint).values(seq=99))
+    db.session.rollback()
