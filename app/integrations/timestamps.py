@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Sequence
 
 from asn1crypto import cms, tsp
+from asn1crypto.parser import parse
 
 from app.integrations.door import Door, Network, Refused, Unreachable
 
@@ -38,6 +39,9 @@ def timestamp(url: str, content: bytes, allow: Sequence[Network] = ()) -> bytes:
             answer = door.call("POST", url, headers=headers, body=req.dump(), deadline=DEADLINE, keep=TOKEN_BYTES)
             if answer.status != 200:
                 raise NoTimestamp(f"http_{answer.status}")
+            # Read by itself: asn1crypto cannot read an answer without a token, which is what a refusal is.
+            if tsp.PKIStatusInfo.load(parse(answer.body, strict=True)[4])["status"].native != "granted":
+                raise NoTimestamp("declined")
             return tsp.TimeStampResp.load(answer.body, strict=True)
 
     try:
