@@ -197,3 +197,71 @@ def test_what_is_chosen_follows_to_the_page_of_an_offer_and_through_filters(brow
     expect(bar).to_be_hidden()
     page.reload()
     expect(bar).to_be_hidden()
+
+
+def test_a_row_is_answered_from_its_own_menu_and_the_focus_comes_back(browser: Browser, live: Live) -> None:
+    app, base = live
+    email, _prop = made(app)
+    watched = signed_in(browser, base, email)
+    page = watched.page
+    row = page.locator("tr.is-link", has_text=NAMES[1])
+    row.locator(".row-menu").press("Enter")
+    menu = page.locator("#answers")
+    expect(menu).to_be_visible()
+    expect(page.locator("#answer-accepted")).to_be_focused()
+    expect(page.locator("#answer-new")).to_be_hidden()  # it is new already
+    watched.check()
+    box, own = menu.bounding_box(), row.bounding_box()
+    assert box and own and box["y"] >= own["y"] and box["y"] - own["y"] < 150, "beside its row"
+    page.locator("#answer-rejected").press("Enter")
+    expect(page.locator("dialog[open]")).to_contain_text(NAMES[1])
+    page.keyboard.press("Escape")
+    expect(row.locator(".row-menu")).to_be_focused()
+    row.locator(".row-menu").press("Enter")
+    page.locator("#answer-rejected").press("Enter")
+    page.locator("dialog[open] button[type=submit]").first.click()
+    expect(page.locator(".undo")).to_be_visible()
+    expect(page.locator("tr.is-link", has_text=NAMES[1])).to_contain_text("Respinsă")
+
+
+def test_without_scripts_the_arrow_of_a_row_leads_to_the_answers(browser: Browser, live: Live) -> None:
+    app, base = live
+    email, _prop = made(app)
+    page = signed_in(browser, base, email, scripts=False).page
+    page.locator("tr.is-link", has_text=NAMES[1]).locator(".row-menu").click()
+    expect(page.locator("h1")).to_have_text(NAMES[1])
+    assert page.url.endswith("#decide-title")
+
+
+def test_two_agents_on_one_offer_the_second_sees_what_the_first_did(browser: Browser, live: Live) -> None:
+    app, base = live
+    email, _prop = made(app)
+    first, second = (signed_in(browser, base, email).page for _ in range(2))
+    for page in (first, second):
+        page.locator("tr.is-link .is-main a", has_text=NAMES[0]).click()
+        expect(page.locator("h1")).to_have_text(NAMES[0])
+        page.wait_for_load_state()
+        page.keyboard.press("a" if page is first else "r")
+        expect(page.locator("dialog[open] form")).to_be_visible()
+    first.locator("dialog[open] button[type=submit]").first.click()
+    expect(first.locator(".undo")).to_be_visible()
+    second.locator("dialog[open] button[type=submit]").first.click()
+    expect(second.locator("dialog[open]")).to_contain_text("Acceptată")  # the fresh row, and nothing overwritten
+    second.reload()
+    expect(second.locator(".title-bar .badge")).to_have_text("Acceptată")
+
+
+def test_a_session_that_ended_leads_to_sign_in_and_back_to_the_same_place(browser: Browser, live: Live) -> None:
+    app, base = live
+    email, _prop = made(app)
+    watched = signed_in(browser, base, email)
+    page = watched.page
+    page.goto(f"{base}/app/offers?financing=cash")
+    page.context.clear_cookies()
+    page.locator("#status-1").click()  # a fragment is asked for, and sign-in is not swapped into the page
+    page.wait_for_url(re.compile("/login.next="))
+    page.fill("[name=email]", email)
+    page.fill("[name=password]", PASSWORD)
+    page.locator("main button[type=submit]").click()
+    page.wait_for_url(re.compile("/app/offers.*financing=cash"))
+    expect(page.locator("tr.is-link .is-main a")).to_have_count(2)

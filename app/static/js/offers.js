@@ -48,3 +48,35 @@
   });
   look();
 })();
+
+/* One menu of answers for all rows: it learns whose it is as it opens, beside its row. */
+(function () {
+  "use strict";
+  var opener = null;
+
+  document.addEventListener("click", function (event) {
+    var menu = document.getElementById("answers");
+    var arrow = event.target.closest("[data-answers]");
+    if (arrow && menu && menu.showPopover) {
+      event.preventDefault();
+      opener = arrow;
+      Array.prototype.forEach.call(menu.querySelectorAll("[data-status]"), function (item) {
+        var status = item.dataset.status;
+        var url = new URL(item.href);
+        url.searchParams.set("offer", arrow.dataset.answers);
+        item.href = url.href;
+        item.hidden = status === arrow.dataset.status || (status === "new" && arrow.dataset.status !== "viewed");
+      });
+      if (menu.matches(":popover-open")) { menu.hidePopover(); }
+      menu.showPopover({ source: arrow });
+      menu.querySelector("[data-status]:not([hidden])").focus();
+      return;
+    }
+    var item = event.target.closest("#answers [data-status]");
+    if (item && window.htmx) {
+      event.preventDefault();
+      menu.hidePopover();
+      window.htmx.ajax("GET", item.href, { source: opener, target: "#dialog-body", swap: "innerHTML" });
+    }
+  });
+})();
