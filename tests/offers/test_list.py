@@ -30,7 +30,7 @@ def prop(owner: User) -> Property:
 
 def links(page: str) -> list[str]:
     """The offers of a page, in order."""
-    return re.findall(r'href="/app/offers/([0-9a-f-]{36})["?]', page)
+    return re.findall(r'id="offer-([0-9a-f-]{36})"', page)
 
 
 def counts(page: str) -> list[int]:
