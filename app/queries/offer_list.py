@@ -9,7 +9,7 @@ from datetime import date, datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, ScalarSelect, and_, func, literal, literal_column, select
+from sqlalchemy import ColumnElement, Row, ScalarSelect, and_, func, literal, literal_column, select, union_all
 from sqlalchemy.orm import aliased
 
 from app.access import Person, offers_of
@@ -198,12 +198,23 @@ class Standing:
 def standing(by: Person, chosen: OfferFilter, offer: Offer) -> Standing:
     """Where an offer, which the caller was allowed to load, stands: also when the filter no longer shows it."""
     order, search = Order(chosen.sort), read_search(by.agency_id, chosen.q)
-    find = partial(scan if search.names else _find, by, chosen, search, order, limit=1)
     query = order.join(select(order.key, in_reserve()).select_from(OfferState)).where(OfferState.offer_id == offer.id)
     value, waits = db.session.execute(query).one()
-    place = order.place_of(value, offer.id)
-    before, after = find(place, backward=True).ids, find(place, backward=False).ids
-    return Standing(next(iter(before), None), next(iter(after), None), waits)
+    before, after = _beside(by, chosen, search, order, order.place_of(value, offer.id))
+    return Standing(before, after, waits)
+
+
+def _beside(
+    by: Person, chosen: OfferFilter, search: Search, order: Order, place: Cursor
+) -> tuple[uuid.UUID | None, uuid.UUID | None]:
+    """The one before a place, and the one after it."""
+    if search.names:
+        find = partial(scan, by, chosen, search, order, place, limit=1)
+        return next(iter(find(backward=True).ids), None), next(iter(find(backward=False).ids), None)
+    sides = {side: _ids(by, chosen, search, order, place, backward=side == "before") for side in ("before", "after")}
+    rows = [select(literal(side), query.limit(1).subquery().c.offer_id) for side, query in sides.items()]
+    found = {row[0]: row[1] for row in db.session.execute(union_all(*rows))}
+    return found.get("before"), found.get("after")
 
 
 def _page(order: Order, rows: Sequence[Row[Any]], counts: dict[str, int], *, newer: bool, older: bool) -> OfferPage:

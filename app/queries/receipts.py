@@ -6,7 +6,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import case, exists, select
 
 from app import keys
 from app.extensions import db
@@ -123,18 +123,13 @@ def is_current(agency_id: uuid.UUID, offer_id: uuid.UUID, confirmed_at: datetime
 
 def state_of(agency_id: uuid.UUID, offer_id: uuid.UUID) -> str:
     """`ready`, `owed` (on its way), `none` (nobody asked for it yet) or `erased`."""
-    if db.session.scalar(select(OfferState.erased_at).where(OfferState.offer_id == offer_id)):
-        return "erased"
-    if db.session.scalar(
-        select(OfferFile.sha256).where(
-            OfferFile.agency_id == agency_id, OfferFile.offer_id == offer_id, OfferFile.kind == "receipt"
-        )
-    ):
-        return "ready"
-    owed = select(Delivery.id).where(
-        Delivery.agency_id == agency_id,
-        Delivery.offer_id == offer_id,
+    its = {table: (table.agency_id == agency_id, table.offer_id == offer_id) for table in (OfferFile, Delivery)}
+    kept = exists().where(*its[OfferFile], OfferFile.kind == "receipt")
+    due = exists().where(
+        *its[Delivery],
         Delivery.template.in_((RECEIPT_MAIL, RECEIPT_KEPT)),
         Delivery.state.in_(("pending", "leased")),
     )
-    return "owed" if db.session.scalar(owed.limit(1)) else "none"
+    state = case((OfferState.erased_at.is_not(None), "erased"), (kept, "ready"), (due, "owed"), else_="none")
+    found: str | None = db.session.scalar(select(state).where(OfferState.offer_id == offer_id))
+    return found or "erased"
