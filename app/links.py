@@ -18,6 +18,7 @@ from itsdangerous.encoding import base64_decode, base64_encode
 MAX_TOKEN = 72
 OFFER_LINK, RECEIPT, STAMP, REQUEST = "offer-link", "receipt", "form-stamp", "better-offer"
 PHOTO, CURSOR = "photo", "cursor"
+BIDDER = "bidder-page"
 
 
 class BadToken(Exception):
@@ -81,6 +82,31 @@ def read_receipt(token: str) -> uuid.UUID:
     if len(token) > MAX_TOKEN:
         raise BadToken(RECEIPT)
     return uuid.UUID(bytes=_unsign(RECEIPT, token, 16))
+
+
+def bidder_token(offer_id: uuid.UUID) -> str:
+    """The token of the private link in a bidder's mail: 66 characters."""
+    return _sign(BIDDER, offer_id.bytes)
+
+
+def read_bidder(token: str) -> uuid.UUID:
+    if len(token) > MAX_TOKEN:
+        raise BadToken(BIDDER)
+    return uuid.UUID(bytes=_unsign(BIDDER, token, 16))
+
+
+def pass_token(kind: str, object_id: uuid.UUID, until: float) -> str:
+    """What a private link is exchanged for: good for one object, until a Unix time."""
+    return _sign(f"{kind}-pass", object_id.bytes + struct.pack(">d", until))
+
+
+def read_pass(kind: str, object_id: uuid.UUID, token: str) -> float:
+    """Until when it is good."""
+    payload = _unsign(f"{kind}-pass", token[:200], 24)
+    if payload[:16] != object_id.bytes:
+        raise BadToken(kind)
+    until: float = struct.unpack(">d", payload[16:])[0]
+    return until
 
 
 def photo_token(upload_id: uuid.UUID) -> str:

@@ -77,6 +77,13 @@ LABELS: dict[str, dict[str, Any]] = {
     },
     "role": {"owner": lazy_gettext("Administrator"), "agent": lazy_gettext("Agent")},
     "bidder_type": {"person": lazy_gettext("A person"), "company": lazy_gettext("A company")},
+    # As its bidder reads it: what the agent did, without saying how they work.
+    "bidder_status": {
+        "new": lazy_gettext("Received, not opened yet"),
+        "viewed": lazy_gettext("Opened by the agent"),
+        "accepted": lazy_gettext("Accepted"),
+        "rejected": lazy_gettext("Not accepted"),
+    },
     "delivery": {
         "pending": lazy_gettext("Waiting to be sent"),
         "leased": lazy_gettext("Being sent"),
@@ -211,6 +218,8 @@ STEPS: dict[str, Any] = {
     "property.updated": lazy_gettext("Property changed"),
     "property.archived": lazy_gettext("Property archived"),
     "property.agent_changed": lazy_gettext("Responsible agent changed"),
+    "offer.confirmed": lazy_gettext("Confirmed by the client"),
+    "offer.withdrawn": lazy_gettext("Offer withdrawn"),
     "offer.better_asked": lazy_gettext("Better offer asked for"),
     "offer.better_taken_back": lazy_gettext("Request for a better offer taken back"),
     "offer.moved": lazy_gettext("Put elsewhere in the order"),
@@ -229,6 +238,7 @@ STEP_ICONS = {
     "new": "mail",
     "viewed": "eye",
     "property.created": "plus",
+    "offer.withdrawn": "close",
     "link.on": "link",
     "link.off": "lock",
     "link.rotated": "refresh",

@@ -20,6 +20,7 @@ from app.models.property import LinkActivity, Property, Upload
 from app.models.record import Access, Attempt, Delivery, Event, LedgerEntry
 from app.models.view import SavedView
 from app.models.webhook import WebhookEndpoint
+from app.models.withdrawal import Withdrawal
 
 __all__ = [
     "Access",
@@ -56,4 +57,5 @@ __all__ = [
     "User",
     "UserSession",
     "WebhookEndpoint",
+    "Withdrawal",
 ]

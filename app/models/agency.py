@@ -28,6 +28,8 @@ class Agency(Base):
     zone: Mapped[str] = mapped_column(String(64), default="Europe/Bucharest")
     language: Mapped[str] = mapped_column(String(2), default="ro")
     colleagues_read: Mapped[bool] = mapped_column(default=False)
+    # Does a bidder see on their page how the agency answered?
+    bidders_see_status: Mapped[bool] = mapped_column(default=False, server_default=false())
     head_seq: Mapped[int] = mapped_column(default=0)
     head_hash: Mapped[bytes] = mapped_column(LargeBinary(32), default=bytes(32))
     event_seq: Mapped[int] = mapped_column(default=0)

@@ -62,6 +62,19 @@ def open_link(token: str) -> OpenedLink | None:
     return OpenedLink(prop, link.version, link_state(prop, link.version)) if prop else None
 
 
+def open_request_of(offer: Offer) -> OfferRequest | None:
+    """The better offer that its bidder is asked for just now."""
+    asked = db.session.scalar(
+        select(OfferRequest).where(
+            OfferRequest.agency_id == offer.agency_id,
+            OfferRequest.offer_id == offer.id,
+            OfferRequest.answer_id.is_(None),
+            OfferRequest.cancelled_at.is_(None),
+        )
+    )
+    return asked if asked and request_state(asked, None, now()) == "open" else None
+
+
 def _open_request(request_id: uuid.UUID) -> OpenedLink | None:
     """None too once the person has been forgotten."""
     row = db.session.execute(

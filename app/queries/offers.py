@@ -64,6 +64,11 @@ def offer_by_id(offer_id: uuid.UUID) -> tuple[Offer, OfferState] | None:
     return (row[0], row[1]) if row else None
 
 
+def offer_by_reference(reference: str) -> Offer | None:
+    """For a bidder whose cookie is then held against its id."""
+    return db.session.scalar(select(Offer).where(Offer.reference == reference))
+
+
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """What the bidder holds: the offer, its property with agent and agency, its place in the ledger."""

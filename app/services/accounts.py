@@ -206,7 +206,7 @@ def change_user(user: User, values: Mapping[str, Any], *, by: Actor) -> None:
 
 
 def change_agency(agency: Agency, values: Mapping[str, Any], *, by: Actor) -> None:
-    """Set `name`, `email`, `phone`, `zone` or `colleagues_read`."""
+    """Set `name`, `email`, `phone`, `zone`, `colleagues_read` or `bidders_see_status`."""
     agency_id = agency.id
     with writing(agency_id) as tx:
         tx.connection.execute(update(Agency).where(Agency.id == agency_id).values(**values))

@@ -16,8 +16,9 @@ from app import keys
 from app.clock import now
 from app.extensions import db
 from app.integrations.mail import Letter, Party, one_line, paragraphs, sender
-from app.links import receipt_token, request_token
+from app.links import bidder_token, receipt_token, request_token
 from app.models import Agency, Decision, Event, Offer, OfferBody, OfferKey, OfferRequest, OfferState, Property, User
+from app.models.withdrawal import Withdrawal
 from app.money import Money
 from app.offer_document import Document, decode
 from app.offer_sections import sections, signature_row
@@ -39,8 +40,12 @@ def compose(owed: Owed) -> Letter:
     document = decode(unpad(unseal(key, place, row.body_ct)))
     if owed.template == "offer_agent":
         return _to_agent(owed, row, document)
-    if owed.template in {"offer_bidder", "offer_confirm"}:
+    if owed.template in {"offer_bidder", "withdrawn_bidder"}:
         return _to_bidder(owed, row, document)
+    if owed.template == "offer_confirm":
+        return _to_bidder(owed, row, document, url=f"{base_url()}/r/{receipt_token(row.id)}")
+    if owed.template == "withdrawn_agent":
+        return _to_agent(owed, row, document, message=_parting(owed, key))
     if owed.template == "decision_bidder":
         status = _decided(owed, row, key)
         return _to_bidder(owed, row, document, status=status, message=_message(owed, key))
@@ -131,12 +136,20 @@ def _asked(owed: Owed, key: bytes) -> dict[str, Any]:
     }
 
 
-def _to_agent(owed: Owed, row: Any, document: Document) -> Letter:
+def _parting(owed: Owed, key: bytes) -> str | None:
+    """What the bidder wrote when they withdrew."""
+    made = db.session.scalar(select(Withdrawal.message_ct).where(Withdrawal.offer_id == owed.offer_id))
+    if made is None or owed.offer_id is None:
+        return None
+    return unseal(key, Place(owed.agency_id, "withdrawal", "message", owed.offer_id), made).decode()
+
+
+def _to_agent(owed: Owed, row: Any, document: Document, **said: Any) -> Letter:
     """To the agent, or to the agency when that account was ended: a client's data stays in the house."""
     bidder = document.bidder
     here = bool(row.reader_active)
     to = Party(row.reader_email, row.reader_name) if here else Party(row.agency_email, row.agency_name)
-    more = {"url": f"{base_url()}/app/offers/{row.id}"}
+    more = {"url": f"{base_url()}/app/offers/{row.id}", **said}
     return _letter(
         owed,
         row,
@@ -154,7 +167,7 @@ def _to_bidder(owed: Owed, row: Any, document: Document, **said: Any) -> Letter:
     bidder = document.bidder
     contact = Party(row.agent_email, row.agent_name) if row.agent_active else Party(row.agency_email, row.agency_name)
     more = {
-        "url": f"{base_url()}/r/{receipt_token(row.id)}",
+        "url": f"{base_url()}/r/{bidder_token(row.id)}",
         "contact_party": contact,
         "contact_phone": row.agent_phone if row.agent_active else row.agency_phone,
         **said,
@@ -200,6 +213,7 @@ def _letter(
             "title": one_line((row.title_en if language == "en" else None) or row.title),
             "amount": show_money(Money(row.amount_minor, row.currency)),
             "submitted_at": row.submitted_at,
+            "at": owed.created_at,
             "agency_name": row.agency_name,
             "verify_url": f"{base_url()}/verify",
             "bidder_rows": bidder.rows,

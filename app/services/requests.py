@@ -37,7 +37,7 @@ def _ask(tx: UnitOfWork, offer_id: uuid.UUID, deadline: datetime, message: str |
     key = keys.offer_key(tx.agency_id, offer_id)
     if not state.latest or state.withdrawn_at or state.erased_at or key is None:
         raise IllegalTransition
-    _take_back(tx, offer_id)
+    end_request(tx, offer_id)
     request_id = new_id()
     place = Place(tx.agency_id, "offer_request", "message", request_id)
     tx.add(
@@ -61,13 +61,14 @@ def _ask(tx: UnitOfWork, offer_id: uuid.UUID, deadline: datetime, message: str |
 def take_back(offer_id: uuid.UUID, *, by: Person) -> bool:
     """End the open request of an offer; its link says so. Return False when there was none."""
     with writing(by.agency_id) as tx:
-        if not _take_back(tx, offer_id):
+        if not end_request(tx, offer_id):
             return False
         tx.record("offer.better_taken_back", offer_id, by.actor)
     return True
 
 
-def _take_back(tx: UnitOfWork, offer_id: uuid.UUID) -> bool:
+def end_request(tx: UnitOfWork, offer_id: uuid.UUID) -> bool:
+    """Within another step: the open request of an offer ends. False when there was none."""
     still = (OfferRequest.answer_id.is_(None), OfferRequest.cancelled_at.is_(None))
     mine = (OfferRequest.agency_id == tx.agency_id, OfferRequest.offer_id == offer_id)
     done = tx.connection.execute(update(OfferRequest).where(*mine, *still).values(cancelled_at=tx.at))

@@ -17,6 +17,7 @@ from app.offer_document import Document
 from app.offer_sections import Section, sections
 from app.presentation import show_percent
 from app.queries.offers import OpenedOffer
+from app.queries.own_offer import parting_words
 from app.queries.receipts import state_of
 from app.queries.timeline import chain_of, mails_owed, notes_of, offer_steps
 
@@ -38,6 +39,7 @@ def offer_page(
         "sections": _sections(document) if document else [],
         "signature": document.terms["signature"] if document else None,
         "contact": contact_links(opened, document, prop) if document else None,
+        "parting_words": parting_words(opened) if state.withdrawn_at else None,
         "lapsed": lapsed and state.status in {"new", "viewed"},
         "may_decide": by.is_owner or prop.agent_id == by.user.id,
         "steps": offer_steps(opened),

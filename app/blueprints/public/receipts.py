@@ -1,18 +1,79 @@
-"""The sealed receipt, for whoever holds the bidder's link."""
+"""What was sent, and proof of it, for whoever holds the receipt's link. It only shows; what changes something is
+behind the private link of the bidder's mail (`bidder.py`)."""
 
 from __future__ import annotations
 
-from flask import Response, redirect, url_for
+from typing import Any
+
+from flask import Response, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.access import Guard, policy
-from app.blueprints.public.routes import public
+from app.blueprints.public.facts import facts
+from app.blueprints.public.routes import data_url, link_page, public
 from app.errors import NotFound
-from app.links import BadToken, read_receipt
+from app.language import language
+from app.links import BadToken, read_bidder, read_receipt
 from app.models import Offer
-from app.queries.offers import offer_by_id
-from app.queries.receipts import stored
-from app.services import receipts
+from app.offer_sections import sections
+from app.queries.offers import Receipt, offer_by_id, open_receipt, signature_image
+from app.queries.receipts import state_of, stored
+from app.representations import offer_url
+from app.services import receipts, texts
+
+
+@public.get("/r/<token>")
+@policy(Guard.LINK, limit="120/minute")
+def receipt(token: str) -> str | tuple[str, int]:
+    """What was sent; or, for a bidder's private link, the door to their page."""
+    try:
+        opened, private = open_receipt(read_receipt(token)), False
+    except BadToken:
+        opened, private = _by_private_link(token)
+    if opened is None:
+        return link_page("invalid", None)
+    g.zone = opened.prop.agency.zone
+    if private:
+        return render_template("public/bidder_door.html", offer=opened, agency=opened.prop.agency, token=token)
+    again = None
+    if opened.offer.document and opened.prop.accepts_offers and opened.offer.state.latest:
+        again = offer_url(opened.prop)
+        again += "" if opened.offer.state.withdrawn_at else f"?replaces={opened.reference}"
+    return receipt_page(
+        opened,
+        pdf_url=url_for("public.receipt_pdf", token=token),
+        again_url=again,
+        confirm_url=url_for("public.confirm", token=token) if opened.unconfirmed else None,
+        fresh=request.args.get("sent") == "1",
+    )
+
+
+def _by_private_link(token: str) -> tuple[Receipt | None, bool]:
+    try:
+        return open_receipt(read_bidder(token)), True
+    except BadToken:
+        return None, False
+
+
+def receipt_page(opened: Receipt, **more: Any) -> str:
+    """The page of an offer as its bidder sees it. `more` is what may be done there, as addresses."""
+    document = opened.offer.document
+    signature = document.terms["signature"] if document else None
+    return render_template(
+        "public/receipt.html",
+        offer=opened,
+        state=opened.offer.state,
+        commitment=opened.commitment,
+        ledger_seq=opened.ledger_seq,
+        sections=sections(document.terms, document.body["property"]["asking_price"]) if document else [],
+        signature={**signature, "data_url": data_url(signature_image(opened.offer))} if signature else None,
+        property=facts(opened.prop, None),
+        agency=opened.prop.agency,
+        agent=opened.prop.agent,
+        receipt=state_of(opened.offer.offer.agency_id, opened.offer.offer.id),
+        rules=texts.rules(language()),
+        **more,
+    )
 
 
 @public.get("/r/<token>/receipt.pdf")

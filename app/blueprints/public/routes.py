@@ -1,4 +1,4 @@
-"""What a buyer opens: the form behind a signed link, its review, the receipt. No cookie is ever set here."""
+"""What a buyer opens: the form behind a signed link, and its review. No cookie is ever set here."""
 
 from __future__ import annotations
 
@@ -20,15 +20,14 @@ from app.errors import Invalid, LinkClosed
 from app.extensions import csrf
 from app.language import language
 from app.ledger import BIDDER
-from app.links import BadToken, Stamp, form_stamp, read_receipt, read_stamp, receipt_token
+from app.links import BadToken, Stamp, form_stamp, read_stamp, receipt_token
 from app.models import Property
 from app.offer_document import Draft, Signature
 from app.offer_sections import Section, sections
 from app.queries.links import OpenedLink, open_link
-from app.queries.offers import link_photo, open_receipt, signature_image
-from app.queries.receipts import state_of
+from app.queries.offers import link_photo
 from app.ratelimits import hit
-from app.representations import base_url, offer_url
+from app.representations import base_url
 from app.services import texts
 from app.services.offer_reading import OfferReader
 from app.services.offers import Sending, submit
@@ -50,14 +49,14 @@ def offer(token: str) -> AnyResponse | str | tuple[str, int]:
     except BadToken:
         link = None
     if link is None:
-        return _link_page("invalid", None)
+        return link_page("invalid", None)
     g.zone = link.property.agency.zone
     if request.method != "POST":
         if link.state != "open":
-            return _link_page(link.state, link)
+            return link_page(link.state, link)
         if link.request:
-            return _blank(link, token, _new_stamp(link.property))
-        return blank_forms.page(link.property, _new_stamp(link.property), lambda stamp: _blank(link, token, stamp))
+            return _blank(link, token, new_stamp(link.property))
+        return blank_forms.page(link.property, new_stamp(link.property), lambda stamp: _blank(link, token, stamp))
     return _Submission(link, token).answer()
 
 
@@ -75,39 +74,6 @@ def photo(token: str) -> Response:
     return Response(picture.body, mimetype=picture.mime)
 
 
-@public.get("/r/<token>")
-@policy(Guard.LINK, limit="120/minute")
-def receipt(token: str) -> str | tuple[str, int]:
-    """The bidder's page: what was sent, and proof of it."""
-    try:
-        opened = open_receipt(read_receipt(token))
-    except BadToken:
-        opened = None
-    if opened is None:
-        return _link_page("invalid", None)
-    g.zone = opened.prop.agency.zone
-    document, again = opened.offer.document, None
-    if document and opened.prop.accepts_offers and opened.offer.state.latest:
-        again = f"{offer_url(opened.prop)}?replaces={opened.offer.offer.reference}"
-    return render_template(
-        "public/receipt.html",
-        offer=opened,
-        commitment=opened.commitment,
-        ledger_seq=opened.ledger_seq,
-        sections=sections(document.terms, document.body["property"]["asking_price"]) if document else [],
-        signature=_stored_signature(opened.offer.document, signature_image(opened.offer)),
-        property=facts(opened.prop, None),
-        agency=opened.prop.agency,
-        agent=opened.prop.agent,
-        again_url=again,
-        fresh=request.args.get("sent") == "1",
-        unconfirmed=opened.unconfirmed,
-        receipt=state_of(opened.offer.offer.agency_id, opened.offer.offer.id),
-        token=token,
-        rules=texts.rules(language()),
-    )
-
-
 class _Submission:
     """One POST of the form: read it, then show it again, show the review, or send it."""
 
@@ -122,7 +88,7 @@ class _Submission:
         try:
             return read_stamp(self.link.property.id, text), text
         except BadToken:
-            return None, _new_stamp(self.link.property)
+            return None, new_stamp(self.link.property)
 
     def answer(self) -> AnyResponse | str | tuple[str, int]:
         reader = self._reader()
@@ -130,7 +96,7 @@ class _Submission:
         if self.step == "send" and draft and self.stamp and not self.form.website.data:
             return self._send(draft, self.stamp)
         if self.link.state != "open":
-            return _link_page(self.link.state, self.link, self._kept(draft))
+            return link_page(self.link.state, self.link, self._kept(draft))
         if self.step == "edit":
             return self._show_form()
         if draft is None or self.form.website.data:
@@ -174,7 +140,7 @@ class _Submission:
             sent = submit(self.link.property, draft, sending, by=BIDDER)
         except LinkClosed as closed:
             now_open = open_link(self.token)
-            return _link_page(closed.state, now_open, self._kept(draft))
+            return link_page(closed.state, now_open, self._kept(draft))
         except Invalid as invalid:
             self.link = open_link(self.token) or self.link
             self.form.add_errors({name: [str(message) for message in held] for name, held in invalid.errors.items()})
@@ -189,7 +155,7 @@ class _Submission:
         return [Section(_("What you typed"), [row for row in rows if row[2] != "signature_drawn"])]  # type: ignore[misc]
 
     def _show_form(self) -> str:
-        return _form_page(self.link, self.token, self.form, self.stamp_text)
+        return form_page(self.link, self.token, self.form, self.stamp_text)
 
     def _review(self, draft: Draft, message: str | None = None) -> str:
         shown = sections(draft.terms())
@@ -218,10 +184,11 @@ def _blank(link: OpenedLink, token: str, stamp: str) -> str:
     else:
         data = {"replaces": request.args.get("replaces", "")[:20], "type": "person"}
     form = OfferForm(data=data).bind(link.property)
-    return _form_page(link, token, form, stamp)
+    return form_page(link, token, form, stamp)
 
 
-def _new_stamp(prop: Property) -> str:
+def new_stamp(prop: Property) -> str:
+    """A form opened now."""
     return form_stamp(prop.id, os.urandom(16), time.time())
 
 
@@ -239,7 +206,8 @@ def _context(link: OpenedLink, token: str) -> dict[str, Any]:
     }
 
 
-def _form_page(link: OpenedLink, token: str, form: OfferForm, stamp: str) -> str:
+def form_page(link: OpenedLink, token: str, form: OfferForm, stamp: str) -> str:
+    """The form as it is; it is sent to the link of `token`."""
     context = _context(link, token)
     photo_url = context["property"].photo_url
     return render_template(
@@ -254,7 +222,7 @@ def _form_page(link: OpenedLink, token: str, form: OfferForm, stamp: str) -> str
     )
 
 
-def _link_page(state: str, link: OpenedLink | None, kept: list[Section] | None = None) -> tuple[str, int]:
+def link_page(state: str, link: OpenedLink | None, kept: list[Section] | None = None) -> tuple[str, int]:
     """A link that takes nothing says so in plain words, with the agent's contact."""
     prop = link.property if link else None
     page = render_template(
@@ -273,13 +241,8 @@ def _link_page(state: str, link: OpenedLink | None, kept: list[Section] | None =
 def _draft_signature(signature: Signature | None) -> dict[str, Any] | None:
     if signature is None:
         return None
-    return {"kind": signature.kind, "text": signature.text, "data_url": _data_url(signature.image)}
+    return {"kind": signature.kind, "text": signature.text, "data_url": data_url(signature.image)}
 
 
-def _stored_signature(document: Any, image: bytes | None) -> dict[str, Any] | None:
-    signature = document.terms["signature"] if document else None
-    return {**signature, "data_url": _data_url(image)} if signature else None
-
-
-def _data_url(image: bytes | None) -> str | None:
+def data_url(image: bytes | None) -> str | None:
     return f"data:image/png;base64,{base64.b64encode(image).decode()}" if image else None

@@ -85,6 +85,10 @@ class AgencyForm(Form):
     phone = StringField(_l("Phone"), validators=[_phone])
     zone = StringField(_l("Time zone"), validators=[_known_zone])
     colleagues_read = BooleanField(_l("Agents may read the properties and offers of their colleagues"))
+    bidders_see_status = BooleanField(
+        _l("Clients see on their page where their offer stands"),
+        description=_l("Received, opened, accepted or rejected. Reasons and notes are never shown."),
+    )
 
     def values(self) -> dict[str, Any]:
         return {
@@ -93,6 +97,7 @@ class AgencyForm(Form):
             "phone": phone_of(self.phone),
             "zone": self.zone.data,
             "colleagues_read": bool(self.colleagues_read.data),
+            "bidders_see_status": bool(self.bidders_see_status.data),
         }
 
 

@@ -72,7 +72,8 @@ def agency() -> AnyResponse:
     """What buyers read of the agency, its zone, and who may read what."""
     held = person().agency
     if request.method == "GET":
-        fields = {name: getattr(held, name) for name in ("name", "email", "zone", "colleagues_read")}
+        names = ("name", "email", "zone", "colleagues_read", "bidders_see_status")
+        fields = {name: getattr(held, name) for name in names}
         form = AgencyForm(data={**fields, "phone": show_phone(held.phone) if held.phone else ""})
         return page("settings/agency.html", form=form, zones=ZONES)
     form = AgencyForm(request.form)

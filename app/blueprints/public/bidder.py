@@ -1,0 +1,164 @@
+"""The bidder's own page, behind the private link of their mail: withdraw, correct, take everything along."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from flask import Response, abort, g, make_response, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from werkzeug.wrappers import Response as AnyResponse
+from wtforms import Form, TextAreaField
+from wtforms.validators import Length
+
+from app.access import Guard, policy
+from app.blueprints.public import passes
+from app.blueprints.public.forms import OfferForm, typed_again
+from app.blueprints.public.receipts import pdf_answer, receipt_page
+from app.blueprints.public.routes import form_page, link_page, new_stamp, public
+from app.errors import IllegalTransition, NotFound
+from app.links import BIDDER, BadToken, offer_link_token, read_bidder, receipt_token, request_token
+from app.queries import own_offer
+from app.queries.links import open_link, open_request_of
+from app.queries.offers import Receipt, offer_by_id, offer_by_reference, open_receipt
+from app.queries.receipts import stored
+from app.services import receipts, withdrawals
+from app.services.offer_reading import unseen_removed
+
+BASE = "/r/offer/<reference>"
+
+
+class WithdrawForm(Form):
+    message = TextAreaField(
+        _l("Message for the agent"),
+        filters=[lambda text: unseen_removed(text or "").strip()],
+        validators=[Length(max=1000, message=_l("Use at most %(max)d characters"))],
+    )
+
+
+@public.post("/r/<token>")
+@policy(Guard.LINK, limit="30/minute")
+def enter(token: str) -> AnyResponse:
+    """The button on the private link's page: let this browser in, at an address without the token."""
+    try:
+        found = offer_by_id(read_bidder(token))
+    except BadToken:
+        found = None
+    if found is None:
+        raise NotFound
+    offer = found[0]
+    where = redirect(url_for("public.own_offer_page", reference=offer.reference), 303)
+    return passes.grant(where, BIDDER, offer.id, f"/r/offer/{offer.reference}")
+
+
+@public.get(BASE)
+@policy(Guard.BIDDER, limit="120/minute")
+def own_offer_page(reference: str) -> str:
+    """The offer as sent, where it stands, and what can be done."""
+    opened = _mine(reference)
+    state = opened.offer.state
+    acts: dict[str, Any] = {"pdf_url": url_for("public.own_receipt", reference=reference), "own": True}
+    if opened.unconfirmed:
+        acts["confirm_url"] = url_for("public.confirm", token=receipt_token(opened.offer.offer.id))
+    if opened.offer.document:
+        acts["data_url"] = url_for("public.own_data", reference=reference)
+        if state.latest:
+            acts["again_url"] = url_for("public.send_again", reference=reference)
+            acts["withdraw_url"] = None if state.withdrawn_at else url_for("public.withdraw", reference=reference)
+            acts["asked_until"] = _asked_until(opened)
+    if opened.prop.agency.bidders_see_status and not state.withdrawn_at:
+        acts["shown_status"] = state.status
+    return receipt_page(opened, **acts)
+
+
+def _asked_until(opened: Receipt) -> Any:
+    asked = open_request_of(opened.offer.offer)
+    return asked.deadline if asked else None
+
+
+@public.route(f"{BASE}/withdraw", methods=["GET", "POST"])
+@policy(Guard.BIDDER, limit="60/minute", writes="20/minute", scope="withdraw")
+def withdraw(reference: str) -> AnyResponse | str | tuple[str, int]:
+    """What withdrawing means; then its button."""
+    opened = _mine(reference)
+    here = url_for("public.own_offer_page", reference=reference)
+    if opened.offer.state.withdrawn_at:
+        return redirect(here, 303)
+    if not opened.offer.state.latest or opened.offer.document is None:
+        raise IllegalTransition
+    form = WithdrawForm(request.form)
+    if request.method == "GET":
+        return _withdraw_page(opened, form)
+    if not form.validate():
+        return _withdraw_page(opened, form), 422
+    withdrawals.withdraw(opened.offer.offer, form.message.data or None)
+    return redirect(here, 303)
+
+
+def _withdraw_page(opened: Receipt, form: WithdrawForm) -> str:
+    return render_template(
+        "public/withdraw.html", offer=opened, form=form, agency=opened.prop.agency, agent=opened.prop.agent
+    )
+
+
+@public.get(f"{BASE}/again")
+@policy(Guard.BIDDER, limit="60/minute")
+def send_again(reference: str) -> AnyResponse | str | tuple[str, int]:
+    """The form with what was sent filled in. A corrected offer replaces the earlier one, unless that was withdrawn."""
+    opened = _mine(reference)
+    document, state = opened.offer.document, opened.offer.state
+    if document is None or not state.latest:
+        return redirect(url_for("public.own_offer_page", reference=reference), 303)
+    asked = open_request_of(opened.offer.offer)
+    token = request_token(asked.id) if asked else offer_link_token(opened.prop.id, opened.prop.link_version)
+    link = open_link(token)
+    if link is None or link.state != "open":
+        return link_page(link.state if link else "invalid", link)
+    form = OfferForm(data=typed_again(document, "" if state.withdrawn_at else reference)).bind(link.property)
+    return form_page(link, token, form, new_stamp(link.property))
+
+
+@public.get(f"{BASE}/receipt.pdf")
+@policy(Guard.BIDDER, limit="60/minute")
+def own_receipt(reference: str) -> Response:
+    """The sealed receipt."""
+    offer = _mine(reference).offer.offer
+    return pdf_answer(offer, stored(offer.agency_id, offer.id))
+
+
+@public.post(f"{BASE}/receipt.pdf")
+@policy(Guard.BIDDER, limit="10/minute")
+def ask_own_receipt(reference: str) -> AnyResponse:
+    """Have it made, where none was made yet."""
+    receipts.ask(_mine(reference).offer.offer)
+    return redirect(url_for("public.own_offer_page", reference=reference), 303)
+
+
+@public.get(f"{BASE}/data.json")
+@policy(Guard.BIDDER, limit="30/minute")
+def own_data(reference: str) -> Response:
+    """Everything that is held about this offer and its sender, to take along (GDPR, articles 15 and 20)."""
+    opened = _mine(reference)
+    if opened.offer.document is None:
+        raise NotFound
+    text = json.dumps(own_offer.everything(opened), ensure_ascii=False, indent=2)
+    named = {"Content-Disposition": f'attachment; filename="{opened.reference}.json"'}
+    return Response(text + "\n", mimetype="application/json", headers=named)
+
+
+def _mine(reference: str) -> Receipt:
+    """The offer that this browser was let in to; for anybody else a page that says how to get there."""
+    offer = offer_by_reference(reference[:20])
+    opened = open_receipt(offer.id) if offer and passes.holds(BIDDER, offer.id) else None
+    if opened is None:
+        page = render_template(
+            "errors/error.html",
+            code=403,
+            title=_("Open your offer from your mail"),
+            detail=_("This page opens only through the link in the mail about your offer, for a day at a time."),
+            request_id=g.get("request_id", "-"),
+        )
+        abort(make_response(page, 403))
+    g.zone = opened.prop.agency.zone
+    return opened

@@ -1,0 +1,37 @@
+"""Private links: opening one shows a button; its press exchanges the token for a cookie of that one page.
+
+A mail scanner that follows links opens the door and goes no further, and the page itself has an address without a
+token, which can stand in a history or on a shared screen. The cookie goes to that page's path only, never to scripts,
+never along with a request from another site, and ends after a day; the link in the mail works again and again.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+
+from flask import current_app, request
+from werkzeug.wrappers import Response
+
+from app.language import LANGUAGES
+from app.links import BadToken, pass_token, read_pass
+
+SECONDS = 24 * 3600
+
+
+def grant(response: Response, kind: str, object_id: uuid.UUID, path: str) -> Response:
+    """Let this browser in at `path`, in either language, until tomorrow."""
+    token = pass_token(kind, object_id, time.time() + SECONDS)
+    secure = current_app.extensions["bidflux_settings"].secure
+    for prefix in ("", *(f"/{code}" for code in LANGUAGES)):
+        where = f"{prefix}{path}"
+        response.set_cookie(kind, token, SECONDS, path=where, secure=secure, httponly=True, samesite="Strict")
+    return response
+
+
+def holds(kind: str, object_id: uuid.UUID) -> bool:
+    """Has this browser been let in?"""
+    try:
+        return read_pass(kind, object_id, request.cookies.get(kind, "")) > time.time()
+    except BadToken:
+        return False

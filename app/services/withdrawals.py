@@ -1,0 +1,47 @@
+"""A bidder takes an offer back: an appended fact, told to the agent. The offer itself stays as it was sent."""
+
+from __future__ import annotations
+
+from sqlalchemy import select, update
+
+from app import keys
+from app.errors import IllegalTransition
+from app.ledger import BIDDER
+from app.models import Offer, OfferState, Property, Withdrawal
+from app.services.offer_events import announce
+from app.services.requests import end_request
+from app.vault import Place, seal
+from app.writing import writing
+
+
+def withdraw(offer: Offer, message: str | None = None) -> bool:
+    """Withdraw an offer, whatever the agent has answered so far; False when it was withdrawn before.
+
+    The status stays: withdrawn is a mark beside it. An open request for a better offer ends, and what was still owed
+    to the bidder about a decision does not leave. Raises `IllegalTransition` for an offer replaced or erased.
+    """
+    agency_id, offer_id = offer.agency_id, offer.id
+    with writing(agency_id) as tx:
+        mine = (OfferState.agency_id == agency_id, OfferState.offer_id == offer_id)
+        state = tx.connection.execute(
+            select(OfferState.latest, OfferState.withdrawn_at, OfferState.erased_at, Property.agent_id)
+            .join(Property, Property.id == OfferState.property_id)
+            .where(*mine)
+        ).one()
+        key = keys.offer_key(agency_id, offer_id)
+        if state.erased_at or key is None or not state.latest:
+            raise IllegalTransition
+        if state.withdrawn_at:
+            return False
+        place = Place(agency_id, "withdrawal", "message", offer_id)
+        sealed = seal(key, place, message.encode()) if message else None
+        tx.add(Withdrawal, offer_id=offer_id, at=tx.at, message_ct=sealed)
+        tx.connection.execute(
+            update(OfferState).where(*mine).values(withdrawn_at=tx.at, version=OfferState.version + 1, updated_at=tx.at)
+        )
+        end_request(tx, offer_id)
+        tx.record("offer.withdrawn", offer_id, BIDDER)
+        seq = announce(tx, offer_id, "offer.withdrawn", BIDDER)
+        tx.owe_mail("withdrawn_agent", seq, offer_id=offer_id, user_id=state.agent_id)
+        tx.owe_mail("withdrawn_bidder", seq, offer_id=offer_id)
+    return True

@@ -1,0 +1,307 @@
+"""The bidder's own page: a door that scanners do not pass, withdrawing, correcting, taking everything along."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import uuid
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select, update
+from werkzeug.test import TestResponse
+
+from app.clock import now
+from app.errors import IllegalTransition
+from app.extensions import db
+from app.ledger import SYSTEM, Actor
+from app.links import bidder_token, receipt_token
+from app.models import Agency, Delivery, Event, LedgerEntry, Offer, OfferState, Property, User, Withdrawal
+from app.queries.offers import offer_by_id, open_offer
+from app.services import decisions, properties, requests, withdrawals
+from app.services.letters import NoLongerOwed, Owed
+from app.services.mails import compose
+from tests.core.test_routes import contents
+from tests.factories import login, make_agency, make_draft, make_offer, make_property, make_user, person_of
+from tests.public.test_offer_form import hidden
+
+
+@pytest.fixture
+def owner(app: Flask) -> User:
+    return make_user(make_agency(), "owner")
+
+
+@pytest.fixture
+def prop(owner: User) -> Property:
+    return make_property(owner.agency_id, owner.id)
+
+
+@pytest.fixture
+def offer(prop: Property) -> Offer:
+    return db.session.get_one(Offer, make_offer(prop, make_draft(message="Ne place.\nMult.", co_buyers=("Ana",))))
+
+
+def door(offer: Offer) -> str:
+    return f"/r/{bidder_token(offer.id)}"
+
+
+def page_of(offer: Offer) -> str:
+    return f"/r/offer/{offer.reference}"
+
+
+def enter(client: FlaskClient, offer: Offer, language: str = "") -> TestResponse:
+    return client.post(f"{language}{door(offer)}")
+
+
+def text(answer: TestResponse) -> str:
+    return answer.get_data(as_text=True)
+
+
+def state_of(offer: Offer) -> OfferState:
+    db.session.rollback()
+    return db.session.get_one(OfferState, offer.id, populate_existing=True)
+
+
+def letter(template: str) -> Any:
+    row = db.session.scalars(select(Delivery).where(Delivery.template == template)).one()
+    owed = Owed(row.id, row.agency_id, row.event_seq, template, row.offer_id, row.user_id, row.created_at)
+    return compose(owed)
+
+
+def test_opening_the_link_changes_nothing_and_shows_nothing_of_the_offer(client: FlaskClient, offer: Offer) -> None:
+    before = contents()
+    for _ in range(5):
+        answer = client.get(door(offer))
+        assert answer.status_code == 200 and "Set-Cookie" not in answer.headers
+        assert "Țurcanu" not in text(answer) and "118.500" not in text(answer).replace("\u00a0", " ")
+        assert client.head(door(offer)).status_code == 200
+    assert contents() == before
+
+
+def test_the_button_leads_to_an_address_without_a_token(client: FlaskClient, offer: Offer) -> None:
+    answer = enter(client, offer)
+    assert answer.status_code == 303 and answer.location == page_of(offer)
+    cookies = answer.headers.getlist("Set-Cookie")
+    assert {re.search(r"Path=([^;]+)", c).group(1) for c in cookies} == {  # type: ignore[union-attr]
+        f"{prefix}{page_of(offer)}" for prefix in ("", "/ro", "/en")
+    }
+    for cookie in cookies:
+        assert "HttpOnly" in cookie and "SameSite=Strict" in cookie and "Max-Age=86400" in cookie
+    shown = client.get(page_of(offer))
+    assert shown.status_code == 200 and "Andrei Țurcanu" in text(shown) and "Retrageți oferta" in text(shown)
+    assert shown.headers["Cache-Control"] == "no-store" and shown.headers["Referrer-Policy"] == "no-referrer"
+    assert "Withdraw the offer" in text(client.get(f"/en{page_of(offer)}"))
+
+
+def test_nobody_else_comes_in(app: Flask, client: FlaskClient, prop: Property, offer: Offer) -> None:
+    other = db.session.get_one(Offer, make_offer(prop))
+    enter(client, other)
+    stranger = app.test_client()
+    for browser in (client, stranger):
+        for end in ("", "/withdraw", "/again", "/receipt.pdf", "/data.json"):
+            answer = browser.get(page_of(offer) + end)
+            assert answer.status_code == 403 and "Țurcanu" not in text(answer), end
+        assert browser.post(f"{page_of(offer)}/withdraw").status_code == 403
+    assert stranger.get("/r/offer/BF-NOSUCH22").status_code == 403, "as if it were somebody's"
+    assert stranger.post(f"/r/{receipt_token(offer.id)}").status_code == 404, "the receipt's link opens no door"
+    assert stranger.post(f"/r/{bidder_token(uuid.uuid4())}").status_code == 404
+    stranger.set_cookie("bidder-page", "x", path=page_of(offer))
+    assert stranger.get(page_of(offer)).status_code == 403
+    assert state_of(offer).withdrawn_at is None
+
+
+def test_the_cookie_ends_after_a_day_and_the_link_opens_again(app: Flask, offer: Offer) -> None:
+    with time_machine.travel(now(), tick=False) as clock:
+        browser = app.test_client()
+        enter(browser, offer)
+        value = browser.get_cookie("bidder-page", path=page_of(offer)).value  # type: ignore[union-attr]
+        clock.shift(timedelta(hours=24, seconds=1))
+        late = app.test_client()
+        late.set_cookie("bidder-page", value, path=page_of(offer))  # one that a browser kept too long
+        assert late.get(page_of(offer)).status_code == 403
+        enter(late, offer)
+        assert late.get(page_of(offer)).status_code == 200
+
+
+def test_withdrawing_is_recorded_told_and_shown(client: FlaskClient, owner: User, offer: Offer) -> None:
+    enter(client, offer)
+    assert "Retrag oferta" in text(client.get(f"{page_of(offer)}/withdraw"))
+    data = {"message": "Am găsit altceva.\nMulțumim."}
+    answer = client.post(f"{page_of(offer)}/withdraw", data=data)
+    assert answer.status_code == 303 and answer.location == page_of(offer)
+    state = state_of(offer)
+    assert state.withdrawn_at and state.status == "new" and state.version == 2
+    made = db.session.scalars(select(Withdrawal)).one()
+    assert made.at == state.withdrawn_at and b"altceva" not in (made.message_ct or b"")
+    entry = db.session.scalars(select(LedgerEntry).order_by(LedgerEntry.seq.desc())).first()
+    assert entry and (entry.kind, entry.object_id, entry.actor_type) == ("offer.withdrawn", offer.id, "bidder")
+    event = db.session.scalars(select(Event).where(Event.type == "offer.withdrawn")).one()
+    opened = open_offer(*offer_by_id(offer.id))  # type: ignore[misc]
+    told = json.loads(opened.unseal("event", "body", str(event.seq), event.body_ct))  # type: ignore[arg-type]
+    assert told["data"]["withdrawn_at"] and told["actor"] == {"type": "bidder", "id": None}
+    to_agent, to_bidder = letter("withdrawn_agent"), letter("withdrawn_bidder")
+    assert to_agent.to.address == owner.email and "Am găsit altceva." in to_agent.body
+    assert "retrasă" in to_agent.subject and f"/app/offers/{offer.id}" in to_agent.body
+    assert to_bidder.to.address == "andrei.turcanu@client.example" and "altceva" not in to_bidder.body
+    page = text(client.get(page_of(offer)))
+    assert "Ați retras această ofertă" in page and "/withdraw" not in page
+    assert client.get(f"{page_of(offer)}/withdraw").status_code == 303
+    login(client, owner)
+    shown = text(client.get(f"/app/offers/{offer.id}"))
+    assert "Am găsit altceva." in shown and "Clientul a retras această ofertă" in shown and "Accept…" not in shown
+    assert "retrasă" in text(client.get("/app/offers"))
+
+
+def test_a_message_too_long_is_kept_and_nothing_is_withdrawn(client: FlaskClient, offer: Offer) -> None:
+    enter(client, offer)
+    answer = client.post(f"{page_of(offer)}/withdraw", data={"message": "ț" * 1001})
+    assert answer.status_code == 422 and "țțțț" in text(answer)
+    assert state_of(offer).withdrawn_at is None
+
+
+@pytest.mark.parametrize("status", ["accepted", "rejected"])
+def test_a_decided_offer_can_still_be_withdrawn_and_keeps_its_status(
+    client: FlaskClient, owner: User, offer: Offer, status: str
+) -> None:
+    by = Actor("user", owner.id)
+    decisions.decide(offer.id, offer.agency_id, status, by=by, notify_bidder=True)
+    assert withdrawals.withdraw(offer)
+    assert (state_of(offer).status, state_of(offer).withdrawn_at is not None) == (status, True)
+    with pytest.raises(NoLongerOwed):
+        letter("decision_bidder")
+    with pytest.raises(IllegalTransition):
+        decisions.decide(offer.id, offer.agency_id, "viewed", by=by)
+    assert not withdrawals.withdraw(offer), "twice is once"
+    assert len(db.session.scalars(select(LedgerEntry).where(LedgerEntry.kind == "offer.withdrawn")).all()) == 1
+
+
+def test_a_replaced_offer_cannot_be_withdrawn(client: FlaskClient, prop: Property, offer: Offer) -> None:
+    make_offer(prop, make_draft(replaces=offer.reference))
+    enter(client, offer)
+    page = text(client.get(page_of(offer)))
+    assert "Ați trimis o ofertă mai nouă" in page and "/withdraw" not in page
+    assert client.post(f"{page_of(offer)}/withdraw").status_code == 409
+    with pytest.raises(IllegalTransition):
+        withdrawals.withdraw(db.session.get_one(Offer, offer.id))
+
+
+def test_withdrawing_ends_a_request_for_a_better_offer(client: FlaskClient, owner: User, offer: Offer) -> None:
+    requests.ask([offer.id], now() + timedelta(days=1), None, by=person_of(owner))
+    enter(client, offer)
+    page = text(client.get(page_of(offer)))
+    assert "Vi se cere o ofertă mai bună" in page
+    form = text(client.get(f"{page_of(offer)}/again"))
+    where = re.search(r'action="(/o/[^"]+)"', form)
+    assert where and client.get(where.group(1)).status_code == 200
+    client.post(f"{page_of(offer)}/withdraw")
+    assert client.get(where.group(1)).status_code == 410
+
+
+def sent_again(client: FlaskClient, offer: Offer, **changed: str) -> TestResponse:
+    """Fill the form that the page opens, and send it."""
+    form = text(client.get(f"{page_of(offer)}/again"))
+    where = re.search(r'action="(/o/[^"]+)"', form).group(1)  # type: ignore[union-attr]
+    fields = dict(re.findall(r'<input[^>]*name="([^"]+)"[^>]*value="([^"]*)"', form))
+    kept = {k: v for k, v in fields.items() if k in {"full_name", "email", "phone", "amount", "replaces", "stamp"}}
+    data = {**kept, "payment_term_days": "30", "financing": "cash", "consent": "y", **changed}
+    review = text(client.post(where, data={**data, "step": "review"}))
+    return client.post(where, data={**hidden(review), "step": "send"})
+
+
+def test_a_corrected_offer_starts_from_the_old_one_and_takes_its_place(client: FlaskClient, offer: Offer) -> None:
+    enter(client, offer)
+    form = text(client.get(f"{page_of(offer)}/again"))
+    assert 'value="Andrei Țurcanu"' in form and f'value="{offer.reference}"' in form and "Ne place.\nMult." in form
+    assert sent_again(client, offer, amount="121.000").status_code == 303
+    db.session.rollback()
+    new = db.session.scalars(select(Offer).where(Offer.id != offer.id)).one()
+    assert (new.amount_minor, new.previous_id) == (121_000_00, offer.id)
+    assert not state_of(offer).latest
+    assert client.get(f"{page_of(offer)}/again").status_code == 303
+
+
+def test_after_withdrawing_a_new_offer_stands_by_itself(client: FlaskClient, offer: Offer) -> None:
+    withdrawals.withdraw(offer)
+    enter(client, offer)
+    assert "Trimiteți o ofertă nouă" in text(client.get(page_of(offer)))
+    assert sent_again(client, offer).status_code == 303
+    db.session.rollback()
+    assert db.session.scalars(select(Offer.previous_id).where(Offer.id != offer.id)).one() is None
+
+
+def test_a_closed_link_takes_no_corrected_offer_and_says_so(client: FlaskClient, prop: Property, offer: Offer) -> None:
+    properties.change(prop, {"accepts_offers": False}, by=SYSTEM)
+    enter(client, offer)
+    answer = client.get(f"{page_of(offer)}/again")
+    assert answer.status_code == 410 and "Ioana Ștefănescu" in text(answer)
+    assert client.get(page_of(offer)).status_code == 200, "the page outlives the link"
+
+
+def test_the_status_is_shown_only_where_the_agency_wants_it(client: FlaskClient, owner: User, offer: Offer) -> None:
+    decisions.decide(offer.id, offer.agency_id, "accepted", by=Actor("user", owner.id), reason="canarmotiv")
+    enter(client, offer)
+    assert "Stadiul" not in text(client.get(page_of(offer))) and "Acceptată" not in text(client.get(page_of(offer)))
+    db.session.execute(update(Agency).values(bidders_see_status=True))
+    db.session.commit()
+    shown = text(client.get(page_of(offer)))
+    assert "Acceptată" in shown and "nu este un contract" in shown and "canarmotiv" not in shown
+    assert "Acceptată" not in text(client.get(f"/r/{receipt_token(offer.id)}"))
+
+
+def test_everything_held_can_be_taken_along(client: FlaskClient, owner: User, offer: Offer) -> None:
+    decisions.decide(offer.id, offer.agency_id, "rejected", by=Actor("user", owner.id), reason="canarmotiv")
+    withdrawals.withdraw(offer, "Am găsit altceva.")
+    enter(client, offer)
+    answer = client.get(f"{page_of(offer)}/data.json")
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="{offer.reference}.json"'
+    held = json.loads(answer.data)
+    assert held["offer"]["offer"]["bidder"]["full_name"] == "Andrei Țurcanu"
+    assert held["sent_from"] == {"address": "192.0.2.7", "browser": "Testing/1.0"}
+    assert held["withdrawal"]["message"] == "Am găsit altceva." and held["commitment"] == offer.commitment.hex()
+    assert [entry["kind"] for entry in held["register"]] == ["offer.submitted", "offer.withdrawn"]
+    assert {mail["kind"] for mail in held["mails_to_you"]} >= {"offer_bidder", "withdrawn_bidder"}
+    assert "canarmotiv" not in answer.get_data(as_text=True)
+
+
+def test_withdrawal_and_acceptance_at_once_leave_one_order(either_app: Flask) -> None:
+    agency = make_agency()
+    agent_id = make_user(agency).id
+    actor = Actor("user", agent_id)
+    for _ in range(5):
+        offer_id = make_offer(make_property(agency, agent_id))
+        db.session.remove()
+        gate, outcomes = threading.Barrier(2), []
+
+        def run(act: Any, gate: threading.Barrier = gate, outcomes: list[Any] = outcomes) -> None:
+            with either_app.app_context():
+                gate.wait()
+                try:
+                    outcomes.append(act())
+                except IllegalTransition:
+                    outcomes.append("refused")
+                finally:
+                    db.session.remove()
+
+        acts = (
+            lambda offer_id=offer_id: withdrawals.withdraw(db.session.get_one(Offer, offer_id)),
+            lambda offer_id=offer_id: decisions.decide(offer_id, agency, "accepted", by=actor),
+        )
+        threads = [threading.Thread(target=run, args=(act,)) for act in acts]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        state = db.session.get_one(OfferState, offer_id)
+        kinds = db.session.scalars(
+            select(LedgerEntry.kind).where(LedgerEntry.object_id == offer_id).order_by(LedgerEntry.seq)
+        ).all()
+        assert state.withdrawn_at and kinds.count("offer.withdrawn") == 1
+        assert state.status == ("accepted" if "offer.decided" in kinds else "new")
+        if "offer.decided" in kinds:
+            assert kinds.index("offer.decided") < kinds.index("offer.withdrawn")
+        db.session.rollback()
