@@ -6,12 +6,12 @@ first entry the previous hash is 32 zero bytes. The agency's row holds the head.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, Protocol
 
 from app.canonical import canonical
@@ -33,15 +33,14 @@ BIDDER = Actor("bidder")
 
 
 class Row(Protocol):
-    """What checking needs of an entry."""
+    """What checking needs of an entry; ids and moment may be spelled already, as `str` and `rfc3339` do."""
 
-    agency_id: uuid.UUID
     seq: int
-    at: datetime
+    at: datetime | str
     kind: str
-    object_id: uuid.UUID | None
+    object_id: uuid.UUID | str | None
     actor_type: str
-    actor_id: uuid.UUID | None
+    actor_id: uuid.UUID | str | None
     body: bytes
     hash: bytes
 
@@ -71,7 +70,7 @@ def entry_body(
 
 
 def chain(previous: bytes, body: bytes) -> bytes:
-    return hashlib.sha256(previous + body).digest()
+    return sha256(previous + body).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,33 +83,43 @@ class Fault:
 
 def first_fault(agency_id: uuid.UUID, rows: Iterable[Row], head_seq: int, head_hash: bytes) -> Fault | None:
     """Walk a whole chain in order of `seq`; None when it holds and ends at the head."""
-    previous, seq = GENESIS, 0
+    previous, seq, agency = GENESIS, 0, str(agency_id)
     for row in rows:
         if row.seq != seq + 1:
             return Fault(seq + 1, "missing" if row.seq > seq + 1 else "out of order")
-        seq = row.seq
-        if not isinstance(row.body, bytes) or chain(previous, row.body) != row.hash:
+        seq, body, own = row.seq, row.body, row.hash
+        if not isinstance(body, bytes) or sha256(previous + body).digest() != own:
             return Fault(seq, "does not follow from the entry before it")
-        if reason := _disagreement(agency_id, row):
+        if reason := _disagreement(agency, row):
             return Fault(seq, reason)
-        previous = row.hash
+        previous = own
     if seq != head_seq:
         return Fault(min(seq, head_seq) + 1, f"the head is at {head_seq}, the last entry at {seq}")
     return None if previous == head_hash else Fault(seq, "is not the head that the agency holds")
 
 
-def _disagreement(agency_id: uuid.UUID, row: Row) -> str | None:
+def _disagreement(agency: str, row: Row) -> str | None:
     """The plain columns are for reading; each must say what the hashed body says."""
+    at, seq, kind, body = row.at, row.seq, row.kind, row.body
+    if not isinstance(at, str):
+        at = rfc3339(at)
+    # Canonical JSON has one spelling: all but the data can be told without reading it, in a tenth of the time.
+    about, by = row.object_id, row.actor_id
+    told_by, told_about = (f'"{by}"' if by else "null"), (f'"{about}"' if about else "null")
+    tail = f'}},"kind":"{kind}","object":{told_about},"seq":{seq},"v":1}}'
+    head = f'{{"actor":{{"id":{told_by},"type":"{row.actor_type}"}},"agency":"{agency}","at":"{at}","data":{{'
+    if body.startswith(head.encode()) and body.endswith(tail.encode()):
+        return None
     try:
-        body = json.loads(row.body)
+        said = json.loads(body)
         told = (
-            body["agency"], body["seq"], body["at"], body["kind"], body["object"],
-            body["actor"]["type"], body["actor"]["id"],
+            said["agency"], said["seq"], said["at"], said["kind"], said["object"],
+            said["actor"]["type"], said["actor"]["id"],
         )  # fmt: skip
     except (ValueError, KeyError, TypeError):
         return "its body is not an entry"
     held = (
-        str(agency_id), row.seq, rfc3339(row.at), row.kind, str(row.object_id) if row.object_id else None,
+        agency, row.seq, at, row.kind, str(row.object_id) if row.object_id else None,
         row.actor_type, str(row.actor_id) if row.actor_id else None,
     )  # fmt: skip
     return None if told == held else "its columns do not say what its body says"

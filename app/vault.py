@@ -117,20 +117,21 @@ class Keyring:
             raise CannotOpen(f"key {kek_id} is not among BIDFLUX_KEYS")
         return unseal(self._keys[kek_id], place, wrapped)
 
-    def name_opener(self, agency: uuid.UUID) -> Callable[[str, str, bytes, bytes], bytes]:
-        """For reading many folded names at once: a function of an offer's id in hex, its key's `kek_id` and `wrapped`,
-        and `name_ct`. The same as `unwrap` and `unseal`, with what is the same for all rows done once."""
+    def opener(self, agency: uuid.UUID, table: str, column: str) -> Callable[[str, str, bytes, bytes], bytes]:
+        """For reading a column of many offers at once: a function of an offer's id in hex, its key's `kek_id` and
+        `wrapped`, and the ciphertext. The same as `unwrap` and `unseal`, with what is the same for all rows done once.
+        """
         wrapping = {kek_id: AESGCM(key).decrypt for kek_id, key in self._keys.items()}
-        key_aad, name_aad = aad_of(agency, "offer_key", "wrapped"), aad_of(agency, "offer_key", "name")
+        key_aad, own_aad = aad_of(agency, "offer_key", "wrapped"), aad_of(agency, table, column)
         start, body = len(VERSION), len(VERSION) + NONCE_BYTES
 
-        def opened(row: str, kek_id: str, wrapped: bytes, name_ct: bytes) -> bytes:
+        def opened(row: str, kek_id: str, wrapped: bytes, sealed: bytes) -> bytes:
             own = row.encode()
             try:
                 key = wrapping[kek_id](wrapped[start:body], wrapped[body:], key_aad + own)
-                return AESGCM(key).decrypt(name_ct[start:body], name_ct[body:], name_aad + own)
+                return AESGCM(key).decrypt(sealed[start:body], sealed[body:], own_aad + own)
             except (InvalidTag, KeyError, ValueError):
-                raise CannotOpen("offer_key") from None
+                raise CannotOpen(table) from None
 
         return opened
 

@@ -69,7 +69,7 @@ def names_of(agency_id: uuid.UUID, ids: Sequence[Any], narrowed: Select[Any]) ->
 
 
 def _opened(agency_id: uuid.UUID, rows: Iterable[Any]) -> Iterable[tuple[Any, bytes]]:
-    opened = keyring().name_opener(agency_id)
+    opened = keyring().opener(agency_id, "offer_key", "name")
     for offer_id, kek_id, wrapped, name_ct in rows:
         yield offer_id, opened(offer_id if type(offer_id) is str else offer_id.hex, kek_id, wrapped, name_ct)
 

@@ -11,8 +11,8 @@ from sqlalchemy import Row, select
 
 from app.extensions import db
 from app.ledger import GENESIS, chain
-from app.models import Agency, LedgerEntry, Offer, OfferBody, OfferKey
-from app.queries.ledger import offer_reason
+from app.models import Agency, LedgerEntry, Offer, OfferKey
+from app.queries.ledger import offer_fault
 
 VALID, ALTERED, UNKNOWN, ERASED = "valid", "altered", "unknown", "erased"
 
@@ -42,9 +42,8 @@ class Finding:
 
 def find(reference: str, fingerprint: str) -> Finding:
     """What the register says of an offer that a receipt names by reference and fingerprint (SHA-256 in hex)."""
-    row = db.session.execute(
-        select(Offer.__table__, OfferBody.body_ct, OfferKey.kek_id, OfferKey.wrapped)
-        .join(OfferBody, OfferBody.offer_id == Offer.id, isouter=True)
+    row: Any = db.session.execute(
+        select(Offer.id, Offer.agency_id, Offer.reference, Offer.submitted_at, OfferKey.kek_id)
         .join(OfferKey, OfferKey.offer_id == Offer.id, isouter=True)
         .where(Offer.reference == reference)
     ).one_or_none()
@@ -64,7 +63,7 @@ def find(reference: str, fingerprint: str) -> Finding:
     )
 
 
-def _entries(offer: Row[Any]) -> list[Row[Any]]:
+def _entries(offer: Any) -> list[Row[Any]]:
     entry = LedgerEntry.__table__
     query = select(entry).where(
         LedgerEntry.agency_id == offer.agency_id,
@@ -74,14 +73,14 @@ def _entries(offer: Row[Any]) -> list[Row[Any]]:
     return list(db.session.execute(query.order_by(LedgerEntry.seq)))
 
 
-def _bent(offer: Row[Any], entry: Row[Any], fingerprint: str) -> bool:
+def _bent(offer: Any, entry: Row[Any], fingerprint: str) -> bool:
     """Receipt, offer, sealed body and ledger must say the same."""
     before = select(LedgerEntry.hash).where(LedgerEntry.agency_id == offer.agency_id, LedgerEntry.seq == entry.seq - 1)
     previous = db.session.scalar(before) or GENESIS
     said = _said(entry)
     if said.get("commitment") != fingerprint or chain(previous, entry.body) != entry.hash:
         return True
-    return offer_reason(offer, said) is not None
+    return offer_fault(offer.id) is not None
 
 
 def _said(entry: Row[Any]) -> dict[str, Any]:

@@ -1,0 +1,77 @@
+"""Checking the register, sealing a receipt, checking one: in one process, with everything loaded."""
+
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+import statistics
+import time
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+
+from benchmarks.product import QUICK, ROUNDS, Row, environment
+
+OFFERS = 2_000 if QUICK else 20_000
+CHAIN, OPENED = 100_000, 10_000  # a second
+
+
+def rows(folder: Path) -> list[Row]:
+    os.environ |= environment(folder, 1, 1)
+    from flask_migrate import upgrade
+
+    from app import create_app
+    from app.demo.seeding import seed_offers, stress_agency
+    from app.extensions import db
+    from app.ledger import SYSTEM
+    from app.models import Agency, Offer
+    from app.queries.ledger import offers_fault, verify_chain
+    from app.services import properties, receipts
+    from tools.verify_receipt import verify_receipt
+
+    app = create_app()
+    with app.app_context():
+        upgrade(directory="migrations")
+        agency_id, owner = stress_agency("Proof")
+        given = {"agent_id": owner, "title": "Proof", "asking_minor": 100_000_00, "accepts_offers": True}
+        with app.test_request_context():
+            seed_offers(agency_id, [properties.create(agency_id, given, by=SYSTEM)], OFFERS, random.Random(1))
+        agency = db.session.get_one(Agency, agency_id)
+        entries, fault = verify_chain(agency)
+        if fault or offers_fault(agency):
+            raise SystemExit("the register does not hold")
+        floor = entries / took(lambda: bare(folder / "bidflux.db"))
+        chain = entries / took(lambda: verify_chain(agency))
+        opened = OFFERS / took(lambda: offers_fault(agency))
+        ids = [row[0] for row in db.session.query(Offer.id).limit(ROUNDS + 2)]
+        pdf = receipts.make(agency_id, ids.pop())
+        roots = receipts.authority().roots_pem()
+        made = took(lambda: receipts.make(agency_id, ids.pop()))
+        checked = took(lambda: verify_receipt(pdf, roots))
+    return [
+        Row("ledger verify", f"{chain:,.0f} entries/s", f"{chain / floor:.2f}", f"≥ {CHAIN:,}/s", chain >= CHAIN),
+        Row("the same --offers", f"{opened:,.0f} offers/s", "", f"≥ {OPENED:,}/s", opened >= OPENED),
+        Row("receipt drawn and sealed", f"{made * 1000:.0f} ms", "", "< 1 s", made < 1),
+        Row("receipt checked", f"{checked * 1000:.0f} ms", "", "< 300 ms", checked < 0.3),
+    ]
+
+
+def took(work: Callable[[], object]) -> float:
+    """The median of some rounds, in seconds."""
+    seconds = []
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - began)
+    return statistics.median(seconds)
+
+
+def bare(database: Path) -> None:
+    """The floor: rows read and hashed, and nothing else."""
+    previous = bytes(32)
+    with sqlite3.connect(database) as connection:
+        for body, own in connection.execute("SELECT body, hash FROM ledger ORDER BY agency_id, seq"):
+            if sha256(previous + body).digest() != own:
+                raise SystemExit("the chain does not hold")
+            previous = own
