@@ -35,7 +35,7 @@ from app.writing import housekeeping
 
 THREADS = 40
 PER_ENDPOINT = 2
-LEASE = timedelta(seconds=45)
+LEASE = timedelta(seconds=28)  # with the relay's patience and sweep a crashed call is taken up within 45 s
 LEAST_LEASE = timedelta(seconds=20)  # a call may take 15 s; with less left another worker could send it too
 GATHER = 0.02  # seconds in which outcomes come together into one transaction
 GRACE = 16.0  # seconds that calls under way are given when the process is asked to stop: as long as a call may take
@@ -58,6 +58,7 @@ class Call:
     event_seq: int
     type: str
     attempts: int
+    tries: int  # attempts since it was last owed, this one among them
     token: uuid.UUID
     until: datetime
     url: str
@@ -220,26 +221,32 @@ class Hooks:
         try:
             answer = self._door.call("POST", call.url, headers=headers, body=call.body)
         except Refused as why:
-            return _outcome(call, at, fault=f"refused: {why}", elapsed=time.monotonic() - began)
+            return _outcome(call, at, headers, fault=f"refused: {why}", elapsed=time.monotonic() - began)
         except Unreachable as why:
-            return _outcome(call, at, fault=why.code, elapsed=time.monotonic() - began)
+            return _outcome(call, at, headers, fault=why.code, elapsed=time.monotonic() - began)
         except Exception as fault:
             log.error("hook_fault", delivery=str(call.id), fault=type(fault).__name__)
-            return _outcome(call, at, fault="fault", elapsed=time.monotonic() - began)
-        return _outcome(call, at, answer=answer, elapsed=answer.elapsed)
+            return _outcome(call, at, headers, fault="fault", elapsed=time.monotonic() - began)
+        return _outcome(call, at, headers, answer=answer, elapsed=answer.elapsed)
 
 
 def _outcome(
-    call: Call, at: datetime, *, answer: Answer | None = None, fault: str = "", elapsed: float = 0.0
+    call: Call,
+    at: datetime,
+    sent: dict[str, str],
+    *,
+    answer: Answer | None = None,
+    fault: str = "",
+    elapsed: float = 0.0,
 ) -> Outcome:
     """Only 2xx is success. What was said is kept, sealed as the call's person is."""
     code = answer.status if answer else 0
     state, due = "delivered", None
     if not 200 <= code < 300:
         asked = answer.headers.get("retry-after") if answer else None
-        due = None if code == 410 else next_try(at, call.attempts, asked)
+        due = None if code == 410 else next_try(at, call.tries, asked)
         state = "pending" if due else "dead"
-    said: dict[str, Any] = {"ms": round(elapsed * 1000), "fault": fault}
+    said: dict[str, Any] = {"ms": round(elapsed * 1000), "fault": fault, "sent": sent}
     if answer:
         said["headers"] = {name: answer.headers[name][:500] for name in SHOWN_HEADERS if name in answer.headers}
         said["body"] = answer.body.decode("utf-8", "replace")
@@ -296,7 +303,8 @@ def claim(connection: Connection, room: int) -> list[Any]:
         .values(state="leased", lease_token=token, lease_until=at + LEASE, attempts=Delivery.attempts + 1)
         .returning(
             Delivery.id, Delivery.agency_id, Delivery.endpoint_id, Delivery.event_seq, Delivery.template,
-            Delivery.offer_id, Delivery.body_ct, Delivery.attempts, Delivery.lease_token, Delivery.lease_until,
+            Delivery.offer_id, Delivery.body_ct, Delivery.attempts, Delivery.tried_before, Delivery.lease_token,
+            Delivery.lease_until,
         )
     )  # fmt: skip
     return list(connection.execute(changed))
@@ -317,8 +325,9 @@ def _load(connection: Connection, rows: list[Any]) -> tuple[list[Call], list[Any
             continue
         calls.append(
             Call(
-                row.id, row.agency_id, row.endpoint_id, row.event_seq, row.template, row.attempts, row.lease_token,
-                row.lease_until, webhooks.url_of(endpoint), webhooks.secrets_of(endpoint, at), *found,
+                row.id, row.agency_id, row.endpoint_id, row.event_seq, row.template, row.attempts,
+                row.attempts - row.tried_before, row.lease_token, row.lease_until, webhooks.url_of(endpoint),
+                webhooks.secrets_of(endpoint, at), *found,
                 failing=endpoint.failing_since is not None or endpoint.warned > 0,
             )
         )  # fmt: skip
@@ -387,7 +396,7 @@ def _note(outcome: Outcome) -> None:
             webhooks.recovered(call.endpoint_id)
     elif call.event_seq:
         gone = outcome.code == 410
-        webhooks.failed(call.agency_id, call.endpoint_id, attempts=call.attempts, event_seq=call.event_seq, gone=gone)
+        webhooks.failed(call.agency_id, call.endpoint_id, attempts=call.tries, event_seq=call.event_seq, gone=gone)
 
 
 def hooks() -> Hooks:

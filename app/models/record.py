@@ -77,7 +77,7 @@ class Delivery(Base):
         CheckConstraint("(state = 'leased') = (lease_token IS NOT NULL)", name="lease"),
         CheckConstraint("(lease_token IS NULL) = (lease_until IS NULL)", name="lease_until"),
         CheckConstraint("(state IN ('delivered', 'dead', 'cancelled')) = (ended_at IS NOT NULL)", name="ended"),
-        Index("ix_delivery_due", "state", "due_at"),
+        Index("ix_delivery_due", "kind", "state", "due_at"),
         Index("ix_delivery_offer", "agency_id", "offer_id"),
         Index(
             "ix_delivery_endpoint", "endpoint_id", "state", "due_at", sqlite_where=_ENDPOINT, postgresql_where=_ENDPOINT
@@ -103,6 +103,7 @@ class Delivery(Base):
     user_id: Mapped[uuid.UUID | None]
     endpoint_id: Mapped[uuid.UUID | None]
     body_ct: Mapped[bytes | None]
+    tried_before: Mapped[int] = mapped_column(default=0, server_default="0")  # attempts before it was sent again
     state: Mapped[str] = mapped_column(String(10), default="pending")
     due_at: Mapped[datetime]
     lease_token: Mapped[uuid.UUID | None]

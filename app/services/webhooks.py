@@ -152,7 +152,7 @@ def remove(endpoint: WebhookEndpoint, *, by: Actor) -> None:
     """The endpoint goes, with its secrets and its log; what was owed to it is cancelled."""
     endpoint_id, agency_id = endpoint.id, endpoint.agency_id
     with writing(agency_id) as tx:
-        _turn_off(tx, endpoint_id, "owner", ("pending", "leased"))
+        _turn_off(tx, endpoint_id, "owner", ("pending", "leased"), "cancelled")
         tx.connection.execute(delete(WebhookEndpoint).where(WebhookEndpoint.id == endpoint_id))
         tx.record("webhook.removed", endpoint_id, by)
         _count(tx)
@@ -175,7 +175,10 @@ def send_test(endpoint: WebhookEndpoint, kind: str = TEST, *, by: Actor) -> uuid
 
 
 def resend(agency_id: uuid.UUID, delivery_id: uuid.UUID) -> None:
-    """Send one call again: the same id and the same body. `Conflict` while it is owed anyhow, or cannot be sent."""
+    """Send one call again: the same id and the same body.
+
+    `Conflict` while it is owed anyhow, while the endpoint is off, and for what was cancelled: taken back, or forgotten.
+    """
     with writing(agency_id) as tx:
         row = tx.connection.execute(
             select(Delivery.state, Delivery.kind, WebhookEndpoint.off_at)
@@ -184,7 +187,7 @@ def resend(agency_id: uuid.UUID, delivery_id: uuid.UUID) -> None:
         ).one_or_none()
         if row is None:
             raise NotFound
-        if row.off_at or row.state in {"pending", "leased"}:
+        if row.off_at or row.state in {"pending", "leased", "cancelled"}:
             raise Conflict
         _owe_again(tx, Delivery.id == delivery_id)
 
@@ -205,7 +208,7 @@ def replay(endpoint: WebhookEndpoint, since: datetime, *, by: Actor) -> int:
             Delivery.endpoint_id == endpoint_id,
             Delivery.created_at >= since,
             Delivery.event_seq > 0,
-            Delivery.state.in_(("dead", "cancelled")),
+            Delivery.state == "dead",
         )
         owed = select(Delivery.event_seq).where(Delivery.agency_id == agency_id, Delivery.endpoint_id == endpoint_id)
         missed = select(Event.seq, Event.type, Event.offer_id).where(
@@ -224,7 +227,7 @@ def _owe_again(tx: UnitOfWork, *which: Any) -> int:
     owed = tx.connection.execute(
         update(Delivery)
         .where(Delivery.agency_id == tx.agency_id, *which)
-        .values(state="pending", due_at=tx.at, ended_at=None, lease_token=None, lease_until=None)
+        .values(state="pending", due_at=tx.at, ended_at=None, tried_before=Delivery.attempts)
     ).rowcount
     tx.owes = tx.owes or owed > 0
     return owed
@@ -290,8 +293,10 @@ def forget_log(before: datetime, limit: int = 500) -> int:
     return len(ids)
 
 
-def _turn_off(tx: UnitOfWork, endpoint_id: uuid.UUID, reason: str, cancel: tuple[str, ...] = ("pending",)) -> None:
-    """Nothing more is sent there. What was owed is cancelled, and can be replayed once it is on again."""
+def _turn_off(
+    tx: UnitOfWork, endpoint_id: uuid.UUID, reason: str, ends: tuple[str, ...] = ("pending",), state: str = "dead"
+) -> None:
+    """Nothing more is sent there. What was owed is dead, and can be replayed once it is on again."""
     tx.flush()
     tx.connection.execute(
         update(WebhookEndpoint)
@@ -300,8 +305,8 @@ def _turn_off(tx: UnitOfWork, endpoint_id: uuid.UUID, reason: str, cancel: tuple
     )
     tx.connection.execute(
         update(Delivery)
-        .where(Delivery.agency_id == tx.agency_id, Delivery.endpoint_id == endpoint_id, Delivery.state.in_(cancel))
-        .values(state="cancelled", ended_at=tx.at, lease_token=None, lease_until=None)
+        .where(Delivery.agency_id == tx.agency_id, Delivery.endpoint_id == endpoint_id, Delivery.state.in_(ends))
+        .values(state=state, ended_at=tx.at, lease_token=None, lease_until=None)
     )
 
 

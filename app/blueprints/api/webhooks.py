@@ -1,0 +1,197 @@
+"""Where the CRM is called, and the log of the calls."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from app.api_access import key_holder
+from app.blueprints.api.blueprint import api
+from app.blueprints.api.calls import Answer, operation
+from app.blueprints.api.paging import link_next, next_cursor, page_body, place_of
+from app.blueprints.api.schemas.webhooks import (
+    DeliveryPage,
+    DeliveryQuery,
+    DeliveryWhole,
+    ReplayOut,
+    SecretOut,
+    WebhookMade,
+    WebhookNew,
+    WebhookOut,
+    WebhookPage,
+    WebhookPatch,
+    WebhookReplay,
+    WebhookTest,
+)
+from app.clock import now, rfc3339
+from app.models import WebhookEndpoint
+from app.queries import webhooks as log
+from app.queries.webhooks import CallLine, Try
+from app.services import webhooks as service
+
+TAG = "Webhooks"
+
+
+@api.get("/webhooks")
+@operation("List webhooks", tag=TAG, scope="read", answers={200: WebhookPage})
+def webhooks_list() -> Answer:
+    """The addresses at which the agency's CRM is called."""
+    return Answer(page_body([_shown(one) for one in service.endpoints_of(key_holder().agency_id)], None))
+
+
+@api.post("/webhooks")
+@operation("Create a webhook", tag=TAG, scope="write", body=WebhookNew, answers={201: WebhookMade})
+def webhooks_create(body: WebhookNew) -> Answer:
+    """Calls begin with the next event. Keep the secret: it is shown this once."""
+    by = key_holder()
+    endpoint_id, secret = service.create(by.agency_id, body.url, _once(body.events), by=by.actor)
+    headers = {"Location": f"/api/crm/webhooks/{endpoint_id}"}
+    return Answer({**_read(endpoint_id), "secret": secret}, 201, headers)
+
+
+@api.get("/webhooks/<uuid:endpoint_id>")
+@operation("Read a webhook", tag=TAG, scope="read", answers={200: WebhookOut}, refusals=(404,))
+def webhooks_read(endpoint_id: uuid.UUID) -> Answer:
+    """One address, without its secret."""
+    return Answer(_read(endpoint_id))
+
+
+@api.patch("/webhooks/<uuid:endpoint_id>")
+@operation("Change a webhook", tag=TAG, scope="write", body=WebhookPatch, answers={200: WebhookOut}, refusals=(404,))
+def webhooks_change(endpoint_id: uuid.UUID, body: WebhookPatch) -> Answer:
+    """Address, events, or whether it is called at all. Enabled again, it begins as if it had never failed."""
+    events = None if body.events is None else _once(body.events)
+    service.change(_held(endpoint_id), url=body.url, events=events, on=body.enabled, by=key_holder().actor)
+    return Answer(_read(endpoint_id))
+
+
+@api.delete("/webhooks/<uuid:endpoint_id>")
+@operation("Remove a webhook", tag=TAG, scope="write", answers={204: None}, refusals=(404,))
+def webhooks_remove(endpoint_id: uuid.UUID) -> Answer:
+    """It is called no more, and what was owed to it is cancelled."""
+    service.remove(_held(endpoint_id), by=key_holder().actor)
+    return Answer(None, 204)
+
+
+@api.post("/webhooks/<uuid:endpoint_id>/rotate-secret")
+@operation("Rotate the secret", tag=TAG, scope="write", answers={200: SecretOut}, refusals=(404,))
+def webhooks_rotate(endpoint_id: uuid.UUID) -> Answer:
+    """A new secret. For 24 hours calls are signed with both, so that nothing is refused while you change over."""
+    secret = service.rotate(_held(endpoint_id), by=key_holder().actor)
+    until = _held(endpoint_id).earlier_until
+    return Answer({"secret": secret, "earlier_secret_until": rfc3339(until) if until else None})
+
+
+@api.post("/webhooks/<uuid:endpoint_id>/test")
+@operation("Send a test", tag=TAG, scope="write", body=WebhookTest, answers={202: DeliveryWhole}, refusals=(404, 409))
+def webhooks_test(endpoint_id: uuid.UUID, body: WebhookTest) -> Answer:
+    """A whole sample of an event, with `"test": true` and `"seq": 0`, whatever the endpoint's filter. 409 while off."""
+    delivery_id = service.send_test(_held(endpoint_id), body.type, by=key_holder().actor)
+    return Answer(_whole(delivery_id), 202)
+
+
+@api.post("/webhooks/<uuid:endpoint_id>/replay")
+@operation(
+    "Replay what did not arrive",
+    tag=TAG,
+    scope="write",
+    body=WebhookReplay,
+    answers={202: ReplayOut},
+    refusals=(404, 409),
+)
+def webhooks_replay(endpoint_id: uuid.UUID, body: WebhookReplay) -> Answer:
+    """Every event since a moment that has not arrived, with the ids and bodies that it always had. 409 while off."""
+    return Answer({"calls": service.replay(_held(endpoint_id), body.since, by=key_holder().actor)}, 202)
+
+
+@api.get("/webhooks/<uuid:endpoint_id>/deliveries")
+@operation("List deliveries", tag=TAG, scope="read", query=DeliveryQuery, answers={200: DeliveryPage}, refusals=(404,))
+def webhooks_deliveries(endpoint_id: uuid.UUID, query: DeliveryQuery) -> Answer:
+    """The log, newest first: what was owed, each try, and what was answered."""
+    endpoint = _held(endpoint_id)
+    chosen = query.model_dump(include={"state"}, exclude_none=True)
+    lines, more = log.calls_of(endpoint, **chosen, after=place_of(query.cursor, chosen), limit=query.limit)
+    tries = log.tries_of(endpoint.agency_id, [line.id for line in lines])
+    cursor = next_cursor(more, chosen) if more else None
+    data = [_delivery(line, tries.get(line.id, [])) for line in lines]
+    return Answer(page_body(data, cursor), headers=link_next("cursor", cursor))
+
+
+@api.get("/deliveries/<uuid:delivery_id>")
+@operation("Read a delivery", tag=TAG, scope="read", answers={200: DeliveryWhole}, refusals=(404,))
+def deliveries_read(delivery_id: uuid.UUID) -> Answer:
+    """One call with the body that it carries."""
+    return Answer(_whole(delivery_id))
+
+
+@api.post("/deliveries/<uuid:delivery_id>/retry")
+@operation("Send a delivery again", tag=TAG, scope="write", answers={202: DeliveryWhole}, refusals=(404, 409))
+def deliveries_retry(delivery_id: uuid.UUID) -> Answer:
+    """The same id and body once more. 409 while it is owed anyhow, its webhook is off, or it was cancelled."""
+    service.resend(key_holder().agency_id, delivery_id)
+    return Answer(_whole(delivery_id), 202)
+
+
+def _held(endpoint_id: uuid.UUID) -> WebhookEndpoint:
+    return service.get_endpoint(key_holder().agency_id, endpoint_id)
+
+
+def _once(events: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(events))
+
+
+def _read(endpoint_id: uuid.UUID) -> dict[str, Any]:
+    return _shown(_held(endpoint_id))
+
+
+def _shown(endpoint: WebhookEndpoint) -> dict[str, Any]:
+    earlier = endpoint.earlier_until if endpoint.earlier_until and endpoint.earlier_until > now() else None
+    return {
+        "id": str(endpoint.id),
+        "url": service.url_of(endpoint),
+        "events": endpoint.events.split(),
+        "enabled": endpoint.off_at is None,
+        "disabled_at": _time(endpoint.off_at),
+        "disabled_reason": endpoint.off_reason,
+        "failing_since": _time(endpoint.failing_since),
+        "earlier_secret_until": _time(earlier),
+        "created_at": rfc3339(endpoint.created_at),
+        "updated_at": rfc3339(endpoint.updated_at),
+    }
+
+
+def _whole(delivery_id: uuid.UUID) -> dict[str, Any]:
+    agency_id = key_holder().agency_id
+    line = log.get_call(agency_id, delivery_id)
+    tries = log.tries_of(agency_id, [delivery_id]).get(delivery_id, [])
+    return {**_delivery(line, tries), "body": log.body_of(agency_id, delivery_id)}
+
+
+def _delivery(line: CallLine, tries: Sequence[Try]) -> dict[str, Any]:
+    return {
+        "id": str(line.id),
+        "webhook_id": str(line.endpoint_id),
+        "type": line.type,
+        "seq": line.seq,
+        "state": line.state,
+        "due_at": rfc3339(line.due_at),
+        "created_at": rfc3339(line.created_at),
+        "ended_at": _time(line.ended_at),
+        "attempts": [
+            {
+                "n": tried.n,
+                "at": rfc3339(tried.at),
+                "status": tried.code or None,
+                "error": tried.fault or None,
+                "milliseconds": tried.milliseconds,
+                "answer_headers": tried.headers,
+                "answer": tried.body,
+            }
+            for tried in tries
+        ],
+    }
+
+
+def _time(moment: Any) -> str | None:
+    return rfc3339(moment) if moment else None
