@@ -211,6 +211,7 @@ STEPS: dict[str, Any] = {
     "offer.submitted": lazy_gettext("Offer sent"),
     "offer.viewed": lazy_gettext("Opened"),
     "receipt.sealed": lazy_gettext("Receipt sealed"),
+    "offer.code_confirmed": lazy_gettext("Signature confirmed by a code from the client's e-mail"),
     "offer.decided": lazy_gettext("Status changed"),
     "note.written": lazy_gettext("Note written"),
     "note.removed": lazy_gettext("Note removed"),

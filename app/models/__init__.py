@@ -3,6 +3,7 @@
 from app.models.agency import Agency, AgencyKey, ApiKey, Idempotency, User, UserSession
 from app.models.base import Base, Kept
 from app.models.checkpoint import Checkpoint, Timestamping
+from app.models.email_code import EmailCode
 from app.models.followup import Confirmation, Note, OfferMove, OfferRequest
 from app.models.offer import (
     Decision,
@@ -33,6 +34,7 @@ __all__ = [
     "Confirmation",
     "Decision",
     "Delivery",
+    "EmailCode",
     "Event",
     "Idempotency",
     "Kept",

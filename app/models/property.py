@@ -6,7 +6,18 @@ import uuid
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+    false,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.models.agency import Agency, User
@@ -66,6 +77,7 @@ class Property(Base):
     offers_open_at: Mapped[datetime | None]
     offers_close_at: Mapped[datetime | None]
     signature_required: Mapped[bool] = mapped_column(default=False)
+    code_required: Mapped[bool] = mapped_column(default=False, server_default=false())
     field_rules: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     link_version: Mapped[int] = mapped_column(default=1)
     photo_id: Mapped[uuid.UUID | None]

@@ -11,7 +11,7 @@ from sqlalchemy import case, exists, select
 from app import keys
 from app.extensions import db
 from app.ledger import GENESIS
-from app.models import Delivery, LedgerEntry, OfferBody, OfferFile, OfferRequest, OfferState, TextVersion
+from app.models import Delivery, EmailCode, LedgerEntry, OfferBody, OfferFile, OfferRequest, OfferState, TextVersion
 from app.offer_document import Document
 from app.queries.offers import Receipt, open_receipt, signature_image
 from app.vault import Place, unpad, unseal
@@ -44,6 +44,7 @@ class Facts:
     steps: list[tuple[datetime, str]]
     texts: dict[str, tuple[str, str]]
     asked_by_mail: bool
+    code_asked: bool
 
 
 def entry_of(agency_id: uuid.UUID, offer_id: uuid.UUID) -> Entry:
@@ -80,6 +81,7 @@ def facts_of(agency_id: uuid.UUID, offer_id: uuid.UUID) -> Facts | None:
         _steps(agency_id, offer_id),
         {kind: (digest, bodies.get(digest, "")) for kind, digest in named.items()},
         db.session.scalar(asked) is not None,
+        db.session.scalar(select(EmailCode.n).where(EmailCode.offer_id == offer_id).limit(1)) is not None,
     )
 
 

@@ -25,7 +25,7 @@ from app.offer_sections import sections, signature_row
 from app.presentation import show_money
 from app.queries.receipts import RECEIPT_MAIL, stored
 from app.representations import base_url, request_state
-from app.services import agency_mails
+from app.services import agency_mails, codes
 from app.services.letters import NoLongerOwed, Owed, render
 from app.vault import Place, unpad, unseal
 
@@ -49,6 +49,8 @@ def compose(owed: Owed) -> Letter:
     if owed.template == "decision_bidder":
         status = _decided(owed, row, key)
         return _to_bidder(owed, row, document, status=status, message=_message(owed, key))
+    if owed.template == "offer_code":
+        return _to_bidder(owed, row, document, **_code(owed, row, key))
     if owed.template == RECEIPT_MAIL:
         return _with_receipt(_to_bidder(owed, row, document), row)
     if owed.template == "offer_better":
@@ -114,6 +116,14 @@ def _message(owed: Owed, key: bytes) -> str | None:
     if made is None or made.message_ct is None:
         return None
     return unseal(key, Place(owed.agency_id, "decision", "message", made.id), made.message_ct).decode()
+
+
+def _code(owed: Owed, row: Any, key: bytes) -> dict[str, Any]:
+    """The digits made in the moment in which the mail was owed, if they are still good, and where they are entered."""
+    digits = codes.sent_at(row.id, row.agency_id, owed.created_at, key)
+    if digits is None:
+        raise NoLongerOwed("overtaken")
+    return {"code": digits, "code_url": f"{base_url()}/r/{receipt_token(row.id)}#code"}
 
 
 def _asked(owed: Owed, key: bytes) -> dict[str, Any]:

@@ -36,7 +36,7 @@ from app.models.offer import COPIED
 from app.money import Money
 from app.offer_document import Document, Draft
 from app.representations import link_state, offer_json, request_state
-from app.services import receipts
+from app.services import codes, receipts
 from app.services.offer_events import announce
 from app.vault import Place, Wrapped, blind, offer_key_place, pad, seal
 from app.writing import UnitOfWork, writing
@@ -94,7 +94,10 @@ def submit(prop: Property, draft: Draft, sending: Sending, *, by: Actor) -> Sent
             tx.connection.execute(_ANSWERED, {"request": sending.request_id, "answer": sealed.offer_id})
         tx.owe_mail("offer_agent", seq, offer_id=sealed.offer_id, user_id=row.agent_id)
         tx.owe_mail("offer_bidder", seq, offer_id=sealed.offer_id)
-        receipts.owe(tx, seq, sealed.offer_id)
+        coded = row.code_required and draft.signature is not None
+        if coded:
+            codes.issue(tx, sealed.offer_id, seq, sealed.key)
+        receipts.owe(tx, seq, sealed.offer_id, mailed=not coded)
     return Sent(sealed.offer_id, fresh=True)
 
 
@@ -211,6 +214,7 @@ _CURRENT = select(
     Property.archived_at,
     Property.link_version,
     Property.signature_required,
+    Property.code_required,
     _PRESSED.scalar_subquery().label("pressed"),
     _TAKEN.label("taken"),
 ).where(Property.id == bindparam("id"))

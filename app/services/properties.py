@@ -25,10 +25,10 @@ CHANGEABLE = frozenset(
         "transaction_type", "availability", "address", "show_exact_address", "zone", "city", "county", "country",
         "usable_area_sqm", "built_area_sqm", "land_area_sqm", "rooms", "asking_minor", "currency", "price_vat",
         "buyer_commission", "crm_url", "accepts_offers", "offers_open_at", "offers_close_at", "signature_required",
-        "field_rules",
+        "code_required", "field_rules",
     }
 )  # fmt: skip
-LINK_FIELDS = ("offers_open_at", "offers_close_at", "signature_required", "field_rules")
+LINK_FIELDS = ("offers_open_at", "offers_close_at", "signature_required", "code_required", "field_rules")
 
 
 def create(agency_id: uuid.UUID, values: Mapping[str, Any], *, by: Actor) -> uuid.UUID:
@@ -159,6 +159,7 @@ def _window(prop: Property) -> dict[str, Any]:
         "opens_at": prop.offers_open_at.isoformat() if prop.offers_open_at else None,
         "closes_at": prop.offers_close_at.isoformat() if prop.offers_close_at else None,
         "signature_required": prop.signature_required,
+        "code_required": prop.code_required,
         "version": prop.link_version,
     }
 

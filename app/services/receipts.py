@@ -199,5 +199,7 @@ def _origin(facts: Facts) -> str:
         )
     coded = any(kind == "offer.code_confirmed" for _at, kind in facts.steps)
     mail = _("The e-mail address was confirmed by a code.") if coded else _("The e-mail address was not confirmed.")
+    if facts.code_asked and not coded:
+        mail = f"{mail} " + _("The signature counts once the code sent there is entered.")
     shown = _("Form in Romanian.") if language == "ro" else _("Form in English.")
     return " ".join((how, mail, shown, _("Identity not verified.")))

@@ -20,6 +20,7 @@ from app.queries.offers import OpenedOffer
 from app.queries.own_offer import parting_words
 from app.queries.receipts import state_of
 from app.queries.timeline import chain_of, mails_owed, notes_of, offer_steps
+from app.services import codes
 
 
 def offer_page(
@@ -44,6 +45,7 @@ def offer_page(
         "may_decide": by.is_owner or prop.agent_id == by.user.id,
         "steps": offer_steps(opened),
         "mails": mails_owed(offer),
+        "code": codes.standing(offer) if offer.signed else None,
         "receipt": state_of(offer.agency_id, offer.id),
         "chain": chain if len(chain) > 1 else [],
         "asked_until": next(link.asked_until for link in chain if link.id == offer.id),

@@ -71,6 +71,7 @@ class PropertyForm(Form):
     offers_open_at = StringField(_l("Offers from"), description=_l("Empty: at once."))
     offers_close_at = StringField(_l("Offers until"), description=_l("Empty: until you turn the link off."))
     signature_required = BooleanField(_l("Ask the buyer to sign the offer"))
+    code_required = BooleanField(_l("A signature counts once the buyer enters a code sent to their e-mail address"))
     rule_valid_until = _rule(RULED["valid_until"])
     rule_advance = _rule(RULED["advance"])
     rule_conditions = _rule(RULED["conditions"])
@@ -97,7 +98,7 @@ def values_of(prop: Property, zone: str) -> dict[str, Any]:
     same = (
         "title", "title_en", "description", "description_en", "property_type", "external_id", "address",
         "show_exact_address", "zone", "city", "county", "currency", "price_vat", "buyer_commission",
-        "accepts_offers", "signature_required",
+        "accepts_offers", "signature_required", "code_required",
     )  # fmt: skip
     numbers = ("usable_area_sqm", "built_area_sqm", "land_area_sqm", "rooms")
     moments = ("offers_open_at", "offers_close_at")

@@ -27,7 +27,7 @@ LENGTHS = {
 }  # fmt: skip
 LONG = {"description", "description_en"}
 NUMBERS = {"usable_area_sqm": 1_000_000, "built_area_sqm": 1_000_000, "land_area_sqm": 100_000_000, "rooms": 500}
-FLAGS = ("show_exact_address", "accepts_offers", "signature_required")
+FLAGS = ("show_exact_address", "accepts_offers", "signature_required", "code_required")
 
 
 @dataclass(slots=True)

@@ -13,13 +13,13 @@ from app.blueprints.public.facts import facts
 from app.blueprints.public.routes import data_url, link_page, public
 from app.errors import NotFound
 from app.language import language
-from app.links import BadToken, read_bidder, read_receipt
+from app.links import BadToken, read_bidder, read_receipt, receipt_token
 from app.models import Offer
 from app.offer_sections import sections
 from app.queries.offers import Receipt, offer_by_id, open_receipt, signature_image
 from app.queries.receipts import state_of, stored
 from app.representations import offer_url
-from app.services import receipts, texts
+from app.services import codes, receipts, texts
 
 
 @public.get("/r/<token>")
@@ -57,7 +57,7 @@ def _by_private_link(token: str) -> tuple[Receipt | None, bool]:
 
 def receipt_page(opened: Receipt, **more: Any) -> str:
     """The page of an offer as its bidder sees it. `more` is what may be done there, as addresses."""
-    document = opened.offer.document
+    document, offer = opened.offer.document, opened.offer.offer
     signature = document.terms["signature"] if document else None
     return render_template(
         "public/receipt.html",
@@ -70,7 +70,9 @@ def receipt_page(opened: Receipt, **more: Any) -> str:
         property=facts(opened.prop, None),
         agency=opened.prop.agency,
         agent=opened.prop.agent,
-        receipt=state_of(opened.offer.offer.agency_id, opened.offer.offer.id),
+        receipt=state_of(offer.agency_id, offer.id),
+        code=codes.standing(offer) if offer.signed else None,
+        code_token=receipt_token(offer.id),
         rules=texts.rules(language()),
         **more,
     )
