@@ -91,6 +91,34 @@ LABELS: dict[str, dict[str, Any]] = {
         "dead": lazy_gettext("Could not be sent"),
         "cancelled": lazy_gettext("Cancelled"),
     },
+    "event": {
+        "offer.created": lazy_gettext("Offer came in"),
+        "offer.viewed": lazy_gettext("Offer opened for the first time"),
+        "offer.status_changed": lazy_gettext("Offer accepted, rejected or put back"),
+        "offer.better_asked": lazy_gettext("Better offer asked for"),
+        "offer.superseded": lazy_gettext("Offer replaced by a better one"),
+        "offer.confirmed": lazy_gettext("Recorded offer confirmed by its bidder"),
+        "offer.withdrawn": lazy_gettext("Offer withdrawn"),
+        "offer.erased": lazy_gettext("Bidder's data erased"),
+        "property.created": lazy_gettext("Property created"),
+        "property.updated": lazy_gettext("Property changed"),
+        "property.archived": lazy_gettext("Property archived"),
+        "link.rotated": lazy_gettext("New link made"),
+        "webhook.test": lazy_gettext("Test call"),
+    },
+    "webhook_off": {
+        "owner": lazy_gettext("Calls are turned off."),
+        "gone": lazy_gettext("Calls have stopped: the address answered that it no longer exists (410)."),
+        "failing": lazy_gettext("Calls have stopped: for five days none was accepted."),
+    },
+    "webhook_fault": {
+        "timeout": lazy_gettext("No whole answer within 15 seconds"),
+        "connect": lazy_gettext("Nobody answers at this address"),
+        "tls": lazy_gettext("The certificate of the address is not valid"),
+        "name": lazy_gettext("The name of the address is not known"),
+        "broken": lazy_gettext("The connection broke off"),
+        "refused: address": lazy_gettext("The address leads into a private network, which is not called"),
+    },
 }
 
 

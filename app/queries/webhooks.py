@@ -7,7 +7,9 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy import and_, or_, select
 
@@ -63,6 +65,12 @@ _LINE = select(
     Delivery.event_seq.label("seq"), Delivery.state, Delivery.attempts, Delivery.due_at, Delivery.created_at,
     Delivery.ended_at,
 ).where(Delivery.kind == "webhook")  # fmt: skip
+
+
+def opened_url(endpoint: Any) -> str:
+    """The address of an endpoint, or of a row with its `id`, `agency_id` and `url_ct`."""
+    place = Place(endpoint.agency_id, "webhook_endpoint", "url", endpoint.id)
+    return unseal(agency_key(endpoint.agency_id, "secret"), place, endpoint.url_ct).decode()
 
 
 def calls_of(
@@ -153,3 +161,43 @@ def _key(agency_id: uuid.UUID, row: Any) -> bytes | None:
     if row.offer_id is None:
         return agency_key(agency_id, "secret")
     return unwrap_offer_key(agency_id, row.offer_id, row.kek_id, row.wrapped) if row.wrapped else None
+
+
+@dataclass(frozen=True, slots=True)
+class OfferCall:
+    """One call about an offer: to which host, or "" for an endpoint that was removed since."""
+
+    id: uuid.UUID
+    host: str
+    type: str
+    state: str
+    attempts: int
+    due_at: datetime
+    ended_at: datetime | None
+    last_code: int | None
+
+
+def calls_about(agency_id: uuid.UUID, offer_id: uuid.UUID) -> list[OfferCall]:
+    """Every call about an offer that the log still has, oldest first."""
+    last = (
+        select(Attempt.code)
+        .where(Attempt.delivery_id == Delivery.id)
+        .order_by(Attempt.n.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    query = (
+        select(
+            Delivery.id, Delivery.template, Delivery.state, Delivery.attempts, Delivery.due_at, Delivery.ended_at,
+            last.label("last_code"), Delivery.endpoint_id, WebhookEndpoint.url_ct,
+        )
+        .outerjoin(WebhookEndpoint, WebhookEndpoint.id == Delivery.endpoint_id)
+        .where(Delivery.agency_id == agency_id, Delivery.offer_id == offer_id, Delivery.kind == "webhook")
+        .order_by(Delivery.created_at, Delivery.id)
+    )  # fmt: skip
+    found = []
+    for row in db.session.execute(query):
+        named = SimpleNamespace(id=row.endpoint_id, agency_id=agency_id, url_ct=row.url_ct)
+        host = urlsplit(opened_url(named)).netloc if row.url_ct else ""
+        found.append(OfferCall(row.id, host, row.template, *row[2:7]))
+    return found

@@ -14,6 +14,7 @@ from flask import current_app
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import delete, func, insert, select, update
 
+from app.access import Person
 from app.clock import rfc3339
 from app.errors import Conflict, Invalid, NotFound
 from app.extensions import db
@@ -21,9 +22,10 @@ from app.ids import new_id
 from app.integrations.door import Refused, check_url
 from app.keys import agency_key
 from app.ledger import SYSTEM, Actor
-from app.models import Agency, Attempt, Delivery, Event, User, WebhookEndpoint
+from app.models import Access, Agency, Attempt, Delivery, Event, User, WebhookEndpoint
 from app.models.agency import OWNER
 from app.models.webhook import EVENTS, TEST
+from app.queries.webhooks import opened_url
 from app.samples import sample
 from app.vault import Place, seal, unseal
 from app.writing import UnitOfWork, housekeeping, writing
@@ -58,8 +60,7 @@ def get_endpoint(agency_id: uuid.UUID, endpoint_id: uuid.UUID) -> WebhookEndpoin
 
 def url_of(endpoint: Any) -> str:
     """The address of an endpoint, or of a row with its `id`, `agency_id` and `url_ct`."""
-    key = agency_key(endpoint.agency_id, "secret")
-    return unseal(key, _place(endpoint.agency_id, "url", endpoint.id), endpoint.url_ct).decode()
+    return opened_url(endpoint)
 
 
 def secrets_of(endpoint: Any, at: datetime) -> list[bytes]:
@@ -231,6 +232,12 @@ def _owe_again(tx: UnitOfWork, *which: Any) -> int:
     ).rowcount
     tx.owes = tx.owes or owed > 0
     return owed
+
+
+def note_view(offer_id: uuid.UUID, *, by: Person) -> None:
+    """That a person read what a call says about an offer."""
+    with writing(by.agency_id) as tx:
+        tx.add(Access, id=new_id(), user_id=by.user.id, kind="viewed", offer_id=offer_id, at=tx.at)
 
 
 # --- what calls that fail lead to -----------------------------------------------------------------------------------

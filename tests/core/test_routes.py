@@ -17,7 +17,7 @@ from app.extensions import db
 from app.ledger import SYSTEM
 from app.links import offer_link_token, receipt_token
 from app.models import Agency, ApiKey, Base, Offer, Property, User, UserSession
-from app.services import accounts, notes, properties, views
+from app.services import accounts, notes, properties, views, webhooks
 from tests.factories import csrf, login, make_agency, make_offer, make_property, make_user
 
 HIDDEN = {404, 405}
@@ -41,7 +41,11 @@ def theirs(app: Flask) -> dict[str, Any]:
     accounts.start_session(agent, "Firefox")
     by = Person(agent, db.session.get_one(Agency, agent.agency_id), uuid.uuid4(), "")
     note = notes.write(db.session.get_one(Offer, offer), "Țurcanu: de sunat", by=by)
+    endpoint, _secret = webhooks.create(owner.agency_id, "https://crm.example/bidflux", by=SYSTEM)
+    call = webhooks.send_test(webhooks.get_endpoint(owner.agency_id, endpoint), "offer.created", by=SYSTEM)
     return {
+        "endpoint_id": endpoint,
+        "call_id": call,
         "note_id": note,
         "property_id": prop.id,
         "offer_id": offer,
@@ -107,7 +111,7 @@ def test_an_agent_does_not_reach_a_colleagues_rows(app: Flask, client: FlaskClie
 
 
 def test_who_is_signed_out_is_sent_to_sign_in_and_htmx_leaves_the_page(app: Flask, client: FlaskClient) -> None:
-    ids = ("view_id", "property_id", "offer_id", "user_id", "key_id", "session_id")
+    ids = ("view_id", "property_id", "offer_id", "user_id", "key_id", "session_id", "endpoint_id", "call_id")
     values = {"kind": "svg", "external_id": "x", **{name: uuid.uuid4() for name in ids}}
     for rule in guarded(app):
         if "GET" in (rule.methods or ()):

@@ -20,6 +20,7 @@ from app.queries.offers import OpenedOffer
 from app.queries.own_offer import parting_words
 from app.queries.receipts import state_of
 from app.queries.timeline import chain_of, mails_owed, notes_of, offer_steps
+from app.queries.webhooks import calls_about
 from app.services import codes
 
 
@@ -46,6 +47,7 @@ def offer_page(
         "steps": offer_steps(opened),
         "mails": mails_owed(offer),
         "code": codes.standing(offer) if offer.signed else None,
+        "calls": calls_about(offer.agency_id, offer.id),
         "receipt": state_of(offer.agency_id, offer.id),
         "chain": chain if len(chain) > 1 else [],
         "asked_until": next(link.asked_until for link in chain if link.id == offer.id),

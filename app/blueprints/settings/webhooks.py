@@ -1,0 +1,193 @@
+"""Webhooks, for the agency's owner: where the CRM is called, and what became of each call."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Any
+
+from flask import Response, request, url_for
+from flask_babel import gettext as _
+from flask_babel import ngettext
+from werkzeug.wrappers import Response as AnyResponse
+from wtforms import Form
+
+from app.access import Guard, person, policy
+from app.blueprints.settings.routes import settings
+from app.blueprints.settings.webhook_forms import EndpointForm, ReplayForm, TestForm
+from app.clock import now
+from app.errors import Conflict, Invalid
+from app.fragments import done, page
+from app.models import WebhookEndpoint
+from app.models.record import DELIVERY_STATES
+from app.models.webhook import TEST
+from app.queries import webhooks as log
+from app.services import webhooks as service
+
+SHOWN = 30
+
+
+@settings.route("/app/settings/webhooks", methods=["GET", "POST"])
+@policy(Guard.OWNER, limit="300/minute", writes="30/minute", scope="settings-webhooks")
+def webhooks() -> AnyResponse:
+    """Every address, and a new one, whose secret is shown in the answer, this once."""
+    if request.method == "GET":
+        return _list(EndpointForm())
+    form = EndpointForm(request.form)
+    if not form.validate():
+        return _list(form, 422)
+    try:
+        made, secret = service.create(person().agency_id, form.url.data, form.chosen(), by=person().actor)
+    except Invalid as invalid:
+        return _list(_refused(form, invalid), 422)
+    return _show(made, secret=secret)
+
+
+@settings.route("/app/settings/webhooks/<uuid:endpoint_id>", methods=["GET", "POST"])
+@policy(Guard.OWNER, limit="300/minute", writes="60/minute", scope="settings-webhook")
+def webhook(endpoint_id: uuid.UUID) -> AnyResponse:
+    """One address: what it is called about, and its log; or a change of it."""
+    endpoint = _held(endpoint_id)
+    if request.method == "GET":
+        return _show(endpoint_id)
+    form = EndpointForm(request.form)
+    if not form.validate():
+        return _show(endpoint_id, 422, form=form)
+    try:
+        service.change(endpoint, url=form.url.data, events=form.chosen(), by=person().actor)
+    except Invalid as invalid:
+        return _show(endpoint_id, 422, form=_refused(form, invalid))
+    return _back(endpoint_id, _("Saved"))
+
+
+@settings.post("/app/settings/webhooks/<uuid:endpoint_id>/switch")
+@policy(Guard.OWNER, limit="60/minute", scope="settings-webhook-switch")
+def webhook_switch(endpoint_id: uuid.UUID) -> AnyResponse:
+    """Call it, or call it no more."""
+    on = request.form.get("on") == "1"
+    service.change(_held(endpoint_id), on=on, by=person().actor)
+    return _back(endpoint_id, _("Calls are on") if on else _("Calls are off"))
+
+
+@settings.post("/app/settings/webhooks/<uuid:endpoint_id>/rotate")
+@policy(Guard.OWNER, limit="20/minute", scope="settings-webhook-rotate")
+def webhook_rotate(endpoint_id: uuid.UUID) -> AnyResponse:
+    """A new secret, shown in the answer, this once."""
+    return _show(endpoint_id, secret=service.rotate(_held(endpoint_id), by=person().actor))
+
+
+@settings.post("/app/settings/webhooks/<uuid:endpoint_id>/test")
+@policy(Guard.OWNER, limit="30/minute", scope="settings-webhook-test")
+def webhook_test(endpoint_id: uuid.UUID) -> AnyResponse:
+    """Send a sample, and show what becomes of it."""
+    form, endpoint = TestForm(request.form), _held(endpoint_id)
+    try:
+        call_id = service.send_test(endpoint, form.kind.data or TEST, by=person().actor)
+    except Invalid:
+        form.kind.errors = [_("Choose one of the answers")]
+        return _show(endpoint_id, 422, test_form=form)
+    except Conflict:
+        return _show(endpoint_id, 409, problem=_("Turn the calls on first."))
+    return done(url_for("settings.webhook_call", call_id=call_id), _("The test is on its way"))
+
+
+@settings.post("/app/settings/webhooks/<uuid:endpoint_id>/replay")
+@policy(Guard.OWNER, limit="10/minute", scope="settings-webhook-replay")
+def webhook_replay(endpoint_id: uuid.UUID) -> AnyResponse:
+    """Send everything since a moment that did not arrive."""
+    form, endpoint = ReplayForm(request.form), _held(endpoint_id)
+    if not form.validate():
+        return _show(endpoint_id, 422, replay_form=form)
+    try:
+        count = service.replay(endpoint, form.moment(person().agency.zone), by=person().actor)
+    except Conflict:
+        return _show(endpoint_id, 409, problem=_("Turn the calls on first."))
+    said = ngettext("%(num)d call is on its way", "%(num)d calls are on their way", count)
+    return _back(endpoint_id, said if count else _("Everything since then has arrived"))
+
+
+@settings.route("/app/settings/webhooks/<uuid:endpoint_id>/remove", methods=["GET", "POST"])
+@policy(Guard.OWNER, limit="300/minute", writes="30/minute", scope="settings-webhook-remove")
+def webhook_remove(endpoint_id: uuid.UUID) -> AnyResponse:
+    """The warning, and what its button does."""
+    endpoint = _held(endpoint_id)
+    if request.method == "GET":
+        return page("settings/webhook_remove.html", endpoint=endpoint, url=service.url_of(endpoint))
+    service.remove(endpoint, by=person().actor)
+    return done(url_for("settings.webhooks"), _("The address is removed"))
+
+
+@settings.get("/app/settings/webhook-calls/<uuid:call_id>")
+@policy(Guard.OWNER, limit="300/minute", records="a person's view of what a call says about an offer")
+def webhook_call(call_id: uuid.UUID) -> Response:
+    """One call: what it carries, each try and its answer."""
+    return _call(call_id)
+
+
+@settings.post("/app/settings/webhook-calls/<uuid:call_id>/resend")
+@policy(Guard.OWNER, limit="60/minute", scope="settings-webhook-resend")
+def webhook_resend(call_id: uuid.UUID) -> AnyResponse:
+    """The same id and body once more."""
+    log.get_call(person().agency_id, call_id)
+    try:
+        service.resend(person().agency_id, call_id)
+    except Conflict:
+        return _call(call_id, 409, problem=_("It cannot be sent again now: it still waits, or the calls are off."))
+    return done(url_for("settings.webhook_call", call_id=call_id), _("It is on its way"))
+
+
+def _held(endpoint_id: uuid.UUID) -> WebhookEndpoint:
+    return service.get_endpoint(person().agency_id, endpoint_id)
+
+
+def _back(endpoint_id: uuid.UUID, message: str) -> AnyResponse:
+    return done(url_for("settings.webhook", endpoint_id=endpoint_id), message)
+
+
+def _list(form: Form, status: int = 200) -> Response:
+    held = [(one, service.url_of(one)) for one in service.endpoints_of(person().agency_id)]
+    return page("settings/webhooks.html", status=status, endpoints=held, form=form)
+
+
+def _show(endpoint_id: uuid.UUID, status: int = 200, **context: Any) -> Response:
+    endpoint = _held(endpoint_id)
+    state, after = request.args.get("state", ""), request.args.get("after")
+    chosen = state if state in DELIVERY_STATES else None
+    try:
+        calls, more = log.calls_of(endpoint, state=chosen, after=after, limit=SHOWN)
+    except ValueError:  # an address that somebody shortened
+        calls, more = log.calls_of(endpoint, state=chosen, limit=SHOWN)
+    url = service.url_of(endpoint)
+    forms = {
+        "form": EndpointForm(data={"url": url, "events": endpoint.events.split()}),
+        "test_form": TestForm(),
+        "replay_form": ReplayForm(),
+        "secret": None,
+        "problem": "",
+        **context,
+    }
+    return page(
+        "settings/webhook.html", status=status, endpoint=endpoint, url=url, at=now(), calls=calls,
+        more=more, paged=after is not None, state=chosen or "", states=DELIVERY_STATES, **forms,
+    )  # fmt: skip
+
+
+def _call(call_id: uuid.UUID, status: int = 200, problem: str = "") -> Response:
+    agency_id = person().agency_id
+    line = log.get_call(agency_id, call_id)
+    body = log.body_of(agency_id, call_id)
+    tries = log.tries_of(agency_id, [call_id]).get(call_id, [])
+    if body is not None and line.offer_id:
+        service.note_view(line.offer_id, by=person())
+    shown = json.dumps(json.loads(body), ensure_ascii=False, indent=2) if body else None
+    held = any(one.id == line.endpoint_id for one in service.endpoints_of(agency_id))
+    return page(
+        "settings/webhook_call.html", status=status, call=line, held=held, body=shown, tries=tries[::-1],
+        problem=problem,
+    )  # fmt: skip
+
+
+def _refused(form: EndpointForm, invalid: Invalid) -> EndpointForm:
+    for name, messages in invalid.errors.items():
+        form[name].errors = [*form[name].errors, *(str(message) for message in messages)]
+    return form
