@@ -22,12 +22,13 @@ from app.ledger import BIDDER, SYSTEM, Actor
 from app.models import Offer, Property
 from app.money import Money
 from app.offer_document import Bidder, Draft, Signature
-from app.services import accounts, decisions, properties, texts
+from app.services import accounts, decisions, properties, receipts, texts
 from app.services.offers import Prepared, Sending, prepare, store
 from app.writing import writing
 
 BATCH = 2000
 SPAN = timedelta(days=21)
+RECEIPTS = 15  # of the latest offers; the worker makes them once it runs
 
 
 def seed_agency(password: str) -> tuple[uuid.UUID, str]:
@@ -44,6 +45,8 @@ def seed_agency(password: str) -> tuple[uuid.UUID, str]:
     _decide(agency_id, offers, pick)
     for property_id, given in zip((h[0] for h in held), content.PROPERTIES, strict=True):
         _final_state(property_id, given)
+    for offer_id in offers[-RECEIPTS:]:
+        receipts.ask(db.session.get_one(Offer, offer_id))
     return agency_id, accounts.create_api_key(agency_id, "CRM", by=SYSTEM)
 
 

@@ -22,7 +22,7 @@ from app.models.withdrawal import Withdrawal
 from app.money import Money
 from app.offer_document import Document, decode
 from app.offer_sections import sections, signature_row
-from app.presentation import show_money
+from app.presentation import show_money, signature_worth
 from app.queries.receipts import RECEIPT_MAIL, stored
 from app.representations import base_url, request_state
 from app.services import agency_mails, codes
@@ -217,6 +217,8 @@ def _letter(
     with force_locale(language):
         bidder, *terms = sections(document.terms, document.body["property"]["asking_price"])
         signature = signature_row(document.terms)
+        if signature:
+            signature = signature._replace(value=f"{signature.value}. {signature_worth()}")
         values = {
             "lang": language,
             "reference": row.reference,
