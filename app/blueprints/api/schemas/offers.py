@@ -87,8 +87,11 @@ class OfferNew(Strict):
 
 
 class SignatureOut(Strict):
-    """A simple electronic signature: evidence that the offer was sent. It equals a handwritten one only for small values,
-    where the other side recognises it, or between professionals who agreed so."""
+    """A simple electronic signature: evidence that the offer was sent.
+
+    It equals a handwritten one only for small values, where the other side recognises it, or between professionals who
+    agreed so.
+    """
 
     kind: Literal["drawn", "typed"]
     signed_at: Moment
