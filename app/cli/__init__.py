@@ -4,7 +4,7 @@ from flask import Flask
 
 
 def register_commands(app: Flask) -> None:
-    from app.cli import accounts, backup, demo, keys, ledger, ops
+    from app.cli import accounts, backup, demo, keys, ledger, ops, webhooks
 
-    for module in (accounts, backup, demo, keys, ledger, ops):
+    for module in (accounts, backup, demo, keys, ledger, ops, webhooks):
         module.register(app)
