@@ -9,9 +9,16 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import buyer, listing, mail, proof, starting
+from benchmarks import buyer, hooks, listing, mail, proof, starting
 
-SUITES = {"buyer": buyer.rows, "mail": mail.rows, "list": listing.rows, "proof": proof.rows, "starting": starting.rows}
+SUITES = {
+    "buyer": buyer.rows,
+    "mail": mail.rows,
+    "hooks": hooks.rows,
+    "list": listing.rows,
+    "proof": proof.rows,
+    "starting": starting.rows,
+}
 
 
 def main() -> None:
