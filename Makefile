@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench lock clean packages dev-packages
+.PHONY: help run test check bench mutants lock clean packages dev-packages
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -26,6 +26,9 @@ check: dev-packages  ## format, lint, types, layers, templates, translations, ve
 
 bench: dev-packages  ## the benchmarks, as one table of ratios (SUITES="buyer mail" narrows it)
 	@exec $(BIN)/python -m benchmarks $(SUITES)
+
+mutants: dev-packages  ## change the proof's code and see whether a test notices (MUTANTS="app.vault*" narrows; all take an hour)
+	@$(BIN)/python -m mutmut run $(MUTANTS)
 
 lock: dev-packages  ## compile the requirements anew
 	@$(BIN)/python tools/lock.py

@@ -54,18 +54,24 @@ def test_the_key_is_replaced_every_year_and_old_receipts_stay_valid(app: Flask, 
         assert verify_receipt(before, roots)["seal"] == first
 
 
-def _given(folder: Path, *, wrong: bool = False) -> Path:
-    """A sealing certificate (RSA) from an authority of the owner's choice, as one file."""
-    key, root_key = (rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(2))
-    root_name, name = authorities._name("Some authority"), authorities._name("Casa Bună SRL")
+def _given(folder: Path, *, wrong: bool = False, between: bool = False) -> Path:
+    """A sealing certificate (RSA) from an authority of the owner's choice, perhaps by one in between, as one file."""
+    key, middle_key, root_key = (rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(3))
+    root_name, middle_name = authorities._name("Some authority"), authorities._name("Its branch")
     until = now() + timedelta(days=700)
-    root = authorities._certificate(root_name, root_name, root_key, until)
-    root = root.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-    root = root.add_extension(authorities._usage(key_cert_sign=True), critical=True)
-    leaf = authorities._certificate(name, root_name, key, until)
-    usage = authorities._usage(digital_signature=True, content_commitment=True)
-    leaf = leaf.add_extension(usage, critical=True)
-    signed = [leaf.sign(key if wrong else root_key, hashes.SHA256()), root.sign(root_key, hashes.SHA256())]
+
+    def issuer(name: x509.Name, by: x509.Name, own: rsa.RSAPrivateKey, length: int) -> x509.CertificateBuilder:
+        made = authorities._certificate(name, by, own, until)
+        made = made.add_extension(x509.BasicConstraints(ca=True, path_length=length), critical=True)
+        return made.add_extension(authorities._usage(key_cert_sign=True), critical=True)
+
+    by_name, by_key = (middle_name, middle_key) if between else (root_name, root_key)
+    leaf = authorities._certificate(authorities._name("Casa Bună SRL"), by_name, key, until)
+    leaf = leaf.add_extension(authorities._usage(digital_signature=True, content_commitment=True), critical=True)
+    signed = [leaf.sign(key if wrong else by_key, hashes.SHA256())]
+    if between:
+        signed.append(issuer(middle_name, root_name, middle_key, 0).sign(root_key, hashes.SHA256()))
+    signed.append(issuer(root_name, root_name, root_key, 1).sign(root_key, hashes.SHA256()))
     plain = serialization.NoEncryption()
     text = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
     path = folder / "own.pem"
@@ -73,8 +79,12 @@ def _given(folder: Path, *, wrong: bool = False) -> Path:
     return path
 
 
-def test_the_owners_own_certificate_seals_and_is_trusted(app: Flask, tmp_path: Path, sealed: bytes) -> None:
-    own = Authority(settings_for(tmp_path, SEAL_FILE=str(_given(tmp_path))))
+@pytest.mark.parametrize("between", [False, True])
+def test_the_owners_own_certificate_seals_and_is_trusted(
+    app: Flask, tmp_path: Path, sealed: bytes, between: bool
+) -> None:
+    own = Authority(settings_for(tmp_path, SEAL_FILE=str(_given(tmp_path, between=between))))
+    assert len(own.seal().chain) == between and own.roots()[0].subject == authorities._name("Some authority")
     pdf = seal_pdf(sealed[: sealed.index(b"%%EOF") + 6], own.seal())
     assert verify_receipt(pdf, own.roots_pem())["seal"] == own.seal().fingerprint
     assert verify_receipt(sealed, own.roots_pem()), "what was sealed before it came stays valid"
@@ -85,6 +95,40 @@ def test_the_owners_own_certificate_seals_and_is_trusted(app: Flask, tmp_path: P
 def test_a_certificate_that_cannot_seal_stops_the_start(tmp_path: Path) -> None:
     empty = tmp_path / "empty.pem"
     empty.write_text("nothing")
-    for path in (tmp_path / "none.pem", empty, _given(tmp_path, wrong=True)):
+    alone = tmp_path / "alone.pem"
+    alone.write_bytes(
+        b"-----END CERTIFICATE-----".join(_given(tmp_path).read_bytes().split(b"-----END CERTIFICATE-----")[:1])
+        + b"-----END CERTIFICATE-----\n"
+    )
+    for path in (tmp_path / "none.pem", empty, alone, _given(tmp_path, wrong=True)):
         with pytest.raises(ConfigurationError, match="SEAL_FILE"):
             Authority(settings_for(tmp_path, SEAL_FILE=str(path)))
+
+
+def test_each_certificate_may_do_what_it_is_for_and_no_more(app: Flask) -> None:
+    authority = receipts.authority()
+    root, seal, checkpoint = authority.roots()[0], authority.seal().certificate, authority.checkpoint().certificate
+
+    def allowed(certificate: x509.Certificate) -> set[str]:
+        usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
+        names = ("digital_signature", "content_commitment", "key_cert_sign", "crl_sign", "key_agreement")
+        return {name for name in names if getattr(usage, name)}
+
+    constraints = root.extensions.get_extension_for_class(x509.BasicConstraints).value
+    assert constraints.ca and constraints.path_length == 0 and allowed(root) == {"key_cert_sign", "crl_sign"}
+    for leaf in (seal, checkpoint):
+        leaf.verify_directly_issued_by(root)
+        assert not leaf.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+        assert leaf.not_valid_after_utc == root.not_valid_after_utc > now() + timedelta(days=365 * 39)
+    assert allowed(seal) == {"digital_signature", "content_commitment"} and allowed(checkpoint) == {"digital_signature"}
+    assert "localhost" in root.subject.rfc4514_string()
+
+
+@pytest.mark.parametrize(("minutes", "same"), [(-5, True), (5, False)])
+def test_a_key_serves_one_year_to_the_minute(app: Flask, minutes: int, same: bool) -> None:
+    first = receipts.authority().seal()
+    served = first.certificate.not_valid_before_utc + authorities.SKEW + timedelta(days=365, minutes=minutes)
+    with time_machine.travel(served, tick=False):
+        assert (receipts.authority().seal().fingerprint == first.fingerprint) is same
+        again = Authority(settings_for(app.extensions["bidflux_settings"].data_dir))
+        assert again.seal().fingerprint == receipts.authority().seal().fingerprint, "whoever starts later has the same"

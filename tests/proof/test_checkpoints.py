@@ -32,7 +32,7 @@ from app.extensions import db
 from app.ledger import SYSTEM
 from app.models import Checkpoint, LedgerEntry, Property, Timestamping
 from app.queries.checkpoints import checkpoints_of
-from app.receipt.authority import _certificate, _name
+from app.receipt.authority import Authority, _certificate, _name
 from app.services import checkpoints, ledger_export, receipts
 from tests.conftest import ROOT, make_app, settings_for
 from tests.factories import csrf, login, make_offer, make_user
@@ -288,6 +288,25 @@ def test_an_export_that_was_bent_anywhere_is_refused(
     # Only spaces at the very end, or letters' case in a hash that is read as bytes, say the same.
     assert said == verify_ledger(export, roots) and how == "flip"
     assert changed[: -len(lines[-1])] == export[: -len(lines[-1])], "a line before the end was changed"
+
+
+def test_it_says_where_an_export_was_bent(whole: tuple[bytes, bytes, bytes], tmp_path: Path) -> None:
+    export, anonymised, roots = whole
+    lines = export.splitlines(keepends=True)
+    at = next(n for n, line in enumerate(lines) if b'"seq":4' in line)
+    other = Authority(settings_for(tmp_path)).roots_pem()
+    hidden = anonymised.replace(b'"form":"anonymised"', b'"form":"full"', 1)
+    for bent, key, words in (
+        (b"".join([*lines[:at], *lines[at + 1 :]]), roots, "entry 4 is missing"),
+        (export.replace(b'\\"seq\\":4', b'\\"seq\\":5', 1), roots, "entry 4 does not follow from the one before"),
+        (b"".join(lines[:-1]), roots, "the end is not the one signed"),
+        (hidden, roots, "entry 1 is missing"),
+    ):
+        assert bent != export
+        with pytest.raises(ValueError, match=words):
+            verify_ledger(bent, key)
+    with pytest.raises(Exception):  # noqa: B017  cryptography's own refusal, or no issuer at all
+        verify_ledger(export, other)
 
 
 def test_the_owner_signs_reads_and_downloads_and_an_agent_does_not(

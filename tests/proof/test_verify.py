@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import random
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import time_machine
 from flask import Flask
 from pypdf import PdfReader, PdfWriter
 
+from app.clock import now
 from app.extensions import db
 from app.models import Offer, Property
 from app.receipt.authority import Authority
+from app.receipt.drawing import Paper, draw
 from app.receipt.sealing import seal_pdf
 from app.services import receipts
 from tests.conftest import ROOT, settings_for
@@ -109,6 +114,53 @@ def test_a_checkpoint_key_seals_no_receipt(app: Flask, sealed: bytes, roots: byt
     with pytest.raises(Exception):  # noqa: B017  pyHanko refuses it already
         forged = seal_pdf(_unsealed(sealed), receipts.authority().checkpoint())
         verify_receipt(forged, roots)
+
+
+def why(pdf: bytes, roots: bytes) -> str:
+    with pytest.raises(Exception) as refusal:
+        verify_receipt(pdf, roots)
+    return str(refusal.value)
+
+
+def test_it_says_what_is_wrong(sealed: bytes, roots: bytes, tmp_path: Path) -> None:
+    found = RANGE.search(sealed)
+    assert found
+    second = int(found[2])
+    padded, flipped = bytearray(sealed), bytearray(sealed)
+    padded[second - 5] = ord("1")
+    flipped[200] ^= 1
+    twice = sealed.replace(b"/Type /Sig\n", b"/Type /Sig\n" + found[0] + b"\n", 1)
+    other = Authority(settings_for(tmp_path / "other")).roots_pem()
+    assert why(sealed + b" ", roots) == "the seal does not cover the whole file"
+    assert why(sealed[:-1], roots) == "the seal does not cover the whole file"
+    assert why(bytes(padded), roots) == "the seal was touched"
+    assert why(bytes(flipped), roots) == "the file was altered after it was sealed"
+    assert why(twice, roots) == "not a receipt: it has no seal, or more than one"
+    assert why(sealed, other) == "not sealed by a certificate under this root"
+    with time_machine.travel(now() - timedelta(days=2)):
+        assert why(sealed, roots) == "not sealed by a certificate under this root", "not before it was sealed"
+
+
+@pytest.mark.parametrize(
+    ("offer", "entry", "words"),
+    [
+        ({"reference": "BF-OTHER"}, {}, "its offer is not the one in the ledger"),
+        ({}, {"hash": "00" * 32}, "its entry does not lead to the head it names"),
+        ({}, {"previous": "11" * 32}, "its entry does not lead to the head it names"),
+    ],
+)
+def test_a_sealed_file_must_also_agree_with_itself(
+    app: Flask, roots: bytes, offer: dict[str, str], entry: dict[str, str], words: str
+) -> None:
+    body = {"seq": 1, "at": "x", "agency": "y"}
+    sound = json.dumps({"reference": "BF-SOUND"}).encode()
+    body["data"] = {"commitment": hashlib.sha256(sound).hexdigest()}  # type: ignore[assignment]
+    text = json.dumps(body)
+    held = {"previous": "00" * 32, "body": text, "hash": hashlib.sha256(bytes(32) + text.encode()).hexdigest()}
+    kept = json.dumps({"reference": "BF-SOUND", **offer}).encode()
+    files = {"offer.json": kept, "ledger.json": json.dumps({**held, **entry}).encode()}
+    paper = Paper("en", "t", "l", "1", [], [], [], [], "f", "page", "https://x.example", "h", now(), files)
+    assert why(seal_pdf(draw(paper), receipts.authority().seal()), roots) == words
 
 
 def test_the_tool_stands_alone_in_under_a_hundred_lines(sealed: bytes, roots: bytes, tmp_path: Path) -> None:
