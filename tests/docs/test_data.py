@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from app import data_map
 from app.models import Base
 from tests.conftest import ROOT
 
@@ -12,3 +13,24 @@ def test_every_table_is_described_as_it_is() -> None:
     rows = re.findall(r"^\| `(\w+)` \| ([^|]+) \|", (ROOT / "docs" / "data.md").read_text(), re.M)
     models = {mapper.class_.__tablename__: mapper.class_.__kept__.kept.value for mapper in Base.registry.mappers}
     assert {name: how.strip() for name, how in rows} == models
+
+
+def test_every_column_has_one_class() -> None:
+    columns = [(table.name, column.name) for table in Base.metadata.sorted_tables for column in table.columns]
+    assert sorted(data_map.classified()) == sorted(columns), "give each column its class in app/data_map.py"
+
+
+def test_what_is_sealed_speaks_of_people_or_is_a_secret() -> None:
+    sealed = [(table, column) for table, column in data_map.classified() if column.endswith("_ct")]
+    assert sealed
+    of_agency = {
+        ("webhook_endpoint", "url_ct"),
+        ("webhook_endpoint", "secret_ct"),
+        ("webhook_endpoint", "earlier_secret_ct"),
+    }
+    assert all(data_map.class_of(*one).personal for one in sealed if one not in of_agency)
+
+
+def test_the_page_about_personal_data_is_what_the_map_says() -> None:
+    page = (ROOT / "docs" / "personal-data.md").read_text()
+    assert page == data_map.markdown(), "python -m app.data_map > docs/personal-data.md"

@@ -10,6 +10,7 @@ from pathlib import Path
 from flask import Blueprint, Response, abort, current_app, render_template
 
 from app.access import Cache, Guard, policy
+from app.data_map import BIDDERS, personal
 
 site = Blueprint("site", __name__)
 
@@ -29,7 +30,7 @@ def docs() -> str:
 @site.get("/gdpr")
 @policy(Guard.PUBLIC, limit="120/minute", cache=Cache.PRIVATE)
 def gdpr() -> str:
-    return render_template("site/gdpr.html")
+    return render_template("site/gdpr.html", kept=personal(BIDDERS))
 
 
 @site.get("/robots.txt")

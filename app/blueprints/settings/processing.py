@@ -1,0 +1,18 @@
+"""The record of processing activities (Art. 30 GDPR) of the agency, for its owner."""
+
+from __future__ import annotations
+
+from flask import Response
+
+from app.access import Guard, person, policy
+from app.blueprints.settings.routes import settings
+from app.clock import now
+from app.data_map import personal
+from app.fragments import page
+
+
+@settings.get("/app/settings/processing")
+@policy(Guard.OWNER, limit="120/minute")
+def processing() -> Response:
+    """What is processed, whose it is, why, how long: to be printed when the authority asks."""
+    return page("settings/processing.html", agency=person().agency, classes=personal(), at=now())

@@ -1,0 +1,282 @@
+"""The class of every column of every table: whose data it is, what for, how long, and what an erasure does to it.
+
+From here come the record of processing in settings, the table on the page about privacy, and docs/personal-data.md
+(`python -m app.data_map > docs/personal-data.md`). A test fails for a column that has no class.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+def N_(text: str) -> str:  # noqa: N802  gettext's own name for what is translated where it is shown
+    return text
+
+
+BIDDERS, STAFF, NOBODY = N_("clients who send offers"), N_("the agency's staff"), N_("nobody")
+
+_ON_REQUEST = N_("Steps at the client's request before a contract – Art. 6(1)(b) GDPR")
+_INTEREST = N_("Legitimate interest – Art. 6(1)(f) GDPR")
+_WORK = N_("The contract with the agency, and its legitimate interest – Art. 6(1)(b) and (f) GDPR")
+
+_SET = N_("As long as the agency sets, counted from its answer")
+_DESTROYED = N_("The key is destroyed; nobody can read it any more")
+_DELETED = N_("Deleted")
+_ANONYMOUS = N_("Stays, and no longer tells whose it was")
+
+
+@dataclass(frozen=True, slots=True)
+class DataClass:
+    """One kind of data. Texts are English msgids, translated where they are shown."""
+
+    name: str
+    title: str
+    whose: str = NOBODY
+    purpose: str = ""
+    basis: str = ""
+    retention: str = ""
+    erased: str = ""
+    exported: bool = False  # in the copy that a person is given of what is held about them
+
+    @property
+    def personal(self) -> bool:
+        return self.whose != NOBODY
+
+
+CLASSES = (
+    DataClass(
+        "content",
+        N_("The offer as sent: name, e-mail, phone, conditions, co-buyers, message, signature, receipt"),
+        BIDDERS,
+        N_("Receiving and comparing offers, and answering; proof of what was sent"),
+        _ON_REQUEST,
+        _SET,
+        _DESTROYED,
+        exported=True,
+    ),
+    DataClass(
+        "terms",
+        N_("The offer's figures: amount, financing, term, dates, status, reference"),
+        BIDDERS,
+        N_("Sorting, comparing and counting offers"),
+        _ON_REQUEST,
+        N_("As long as the agency uses the service; without a name once the offer is erased"),
+        _ANONYMOUS,
+        exported=True,
+    ),
+    DataClass(
+        "dealing",
+        N_("How the agency dealt with the offer: notes, reasons, requests for a better offer, withdrawal"),
+        BIDDERS,
+        N_("Deciding, and being able to say why"),
+        _INTEREST,
+        _SET,
+        _DESTROYED,
+        exported=True,
+    ),
+    DataClass(
+        "messages",
+        N_("Mails, messages to the CRM and their answers, confirmation codes"),
+        BIDDERS,
+        N_("Telling client, agent and CRM what happened, and trying again when they cannot be reached"),
+        _ON_REQUEST,
+        _SET,
+        _DESTROYED,
+    ),
+    DataClass(
+        "origin",
+        N_("The network address and browser the offer was sent from"),
+        BIDDERS,
+        N_("Protecting the form from abuse"),
+        _INTEREST,
+        N_("Shorter than the offer, as the agency sets"),
+        _DELETED,
+        exported=True,
+    ),
+    DataClass(
+        "fingerprint",
+        N_("Keyed fingerprints of e-mail, phone and form"),
+        BIDDERS,
+        N_("Exact search, and taking a form that is sent twice for one offer"),
+        _INTEREST,
+        _SET,
+        _DELETED,
+    ),
+    DataClass(
+        "trail",
+        N_("The register, and who saw what: kind, moment, numbers, without names or text"),
+        STAFF,
+        N_("A record that nobody can rewrite; being answerable for who saw personal data"),
+        _INTEREST,
+        N_("As long as the agency uses the service"),
+        _ANONYMOUS,
+    ),
+    DataClass(
+        "staff",
+        N_("Accounts of staff: name, e-mail, phone, role, saved filters"),
+        STAFF,
+        N_("Signing in, answering for a property, being told of offers"),
+        _WORK,
+        N_("As long as the agency uses the service"),
+        N_("Not touched by the erasure of a client"),
+    ),
+    DataClass(
+        "session",
+        N_("Who is signed in where: browser and moments"),
+        STAFF,
+        N_("Keeping a person signed in, and ending it from afar"),
+        _WORK,
+        N_("Until signing out or expiry"),
+        N_("Not touched by the erasure of a client"),
+    ),
+    DataClass("property", N_("Facts of properties and what the agency set")),
+    DataClass("secret", N_("Keys, and hashes of secrets")),
+    DataClass("technical", N_("Numbers that tie rows together, versions, moments of work")),
+)
+BY_NAME = {one.name: one for one in CLASSES}
+
+# Table → class → its columns.
+COLUMNS: dict[str, dict[str, str]] = {
+    "access": {"trail": "user_id kind offer_id at", "technical": "id agency_id"},
+    "agency": {
+        "property": "name email phone zone language colleagues_read bidders_see_status",
+        "technical": "id head_seq head_hash event_seq test_of_id has_webhooks created_at",
+    },
+    "agency_key": {"secret": "kek_id wrapped", "technical": "agency_id purpose"},
+    "api_key": {
+        "secret": "prefix key_hash",
+        "property": "name scopes expires_at",
+        "technical": "id agency_id created_at last_used_at revoked_at",
+    },
+    "attempt": {"messages": "answer_ct", "technical": "delivery_id n agency_id at code"},
+    "checkpoint": {"technical": "agency_id seq at body signature certificate"},
+    "confirmation": {"dealing": "at", "technical": "offer_id agency_id"},
+    "decision": {
+        "dealing": "from_status to_status at reason_ct message_ct",
+        "trail": "actor_type actor_id",
+        "technical": "id agency_id offer_id undoes_id",
+    },
+    "delivery": {
+        "messages": "kind template body_ct",
+        "trail": "user_id",
+        "technical": "id agency_id event_seq offer_id endpoint_id tried_before state due_at lease_token lease_until"
+        " attempts created_at ended_at",
+    },
+    "email_code": {"messages": "code_ct", "technical": "offer_id n agency_id created_at expires_at tries used_at"},
+    "event": {"messages": "body_ct", "technical": "agency_id seq at type offer_id property_id"},
+    "idempotency": {
+        "messages": "answer_ct",
+        "fingerprint": "body_mac",
+        "technical": "key_id name_hash agency_id status offer_id expires_at",
+    },
+    "ledger": {"trail": "at kind object_id actor_type actor_id body", "technical": "agency_id seq hash"},
+    "link_activity": {"property": "day opened begun", "technical": "property_id agency_id"},
+    "note": {"dealing": "at body_ct", "trail": "user_id", "technical": "id agency_id offer_id"},
+    "offer": {
+        "terms": "reference amount_minor currency asking_minor financing term_days valid_until signed source language"
+        " submitted_at previous_id",
+        "technical": "id agency_id property_id link_version commitment schema_no",
+    },
+    "offer_body": {"content": "body_ct", "technical": "offer_id agency_id"},
+    "offer_file": {"content": "sha256 body_ct", "technical": "offer_id kind agency_id mime"},
+    "offer_key": {"content": "name_ct", "secret": "kek_id wrapped", "technical": "offer_id agency_id"},
+    "offer_move": {
+        "dealing": "at place reason_ct",
+        "trail": "user_id",
+        "technical": "offer_id agency_id property_id",
+    },
+    "offer_origin": {"origin": "body_ct", "technical": "offer_id agency_id"},
+    "offer_request": {
+        "dealing": "created_at deadline message_ct cancelled_at",
+        "trail": "user_id",
+        "technical": "id agency_id property_id offer_id answer_id",
+    },
+    "offer_state": {
+        "terms": "status amount_minor currency financing term_days source signed latest submitted_at viewed_at"
+        " decided_at withdrawn_at",
+        "technical": "offer_id agency_id property_id version erased_at updated_at",
+    },
+    "offer_tag": {"fingerprint": "tag", "technical": "agency_id field offer_id"},
+    "property": {
+        "property": "external_id title title_en description description_en property_type transaction_type availability"
+        " address show_exact_address zone city county country usable_area_sqm built_area_sqm land_area_sqm rooms"
+        " asking_minor currency price_vat buyer_commission crm_url accepts_offers offers_open_at offers_close_at"
+        " signature_required code_required field_rules photo_id",
+        "staff": "agent_id",
+        "technical": "id agency_id link_version version archived_at created_at updated_at",
+    },
+    "saved_view": {"staff": "user_id body_ct", "technical": "id agency_id created_at"},
+    "submission": {"fingerprint": "nonce content_mac", "technical": "property_id agency_id offer_id"},
+    "text_version": {"property": "kind language body", "technical": "sha256 created_at"},
+    "timestamping": {"technical": "agency_id seq n at token fault"},
+    "upload": {"property": "body", "technical": "id agency_id property_id mime width height sha256 created_at"},
+    "user": {
+        "staff": "email full_name phone role language active shortcuts",
+        "secret": "password_hash",
+        "technical": "id agency_id created_at",
+    },
+    "user_session": {
+        "session": "user_id browser created_at seen_at expires_at",
+        "secret": "token_hash",
+        "technical": "id agency_id",
+    },
+    "webhook_endpoint": {
+        "property": "url_ct events off_at off_reason",
+        "secret": "secret_ct earlier_secret_ct earlier_until",
+        "technical": "id agency_id failing_since warned created_at updated_at",
+    },
+    "withdrawal": {"dealing": "at message_ct", "technical": "offer_id agency_id"},
+}
+
+
+def class_of(table: str, column: str) -> DataClass:
+    """The class of a column; `KeyError` where nobody gave it one."""
+    for name, columns in COLUMNS[table].items():
+        if column in columns.split():
+            return BY_NAME[name]
+    raise KeyError(f"{table}.{column}")
+
+
+def classified() -> Iterator[tuple[str, str]]:
+    """Every (table, column) that has a class, as often as it has one."""
+    for table, by_class in COLUMNS.items():
+        for columns in by_class.values():
+            yield from ((table, column) for column in columns.split())
+
+
+def personal(whose: str | None = None) -> list[DataClass]:
+    """The classes that speak of people, or of these people."""
+    return [one for one in CLASSES if one.personal and whose in (None, one.whose)]
+
+
+def markdown() -> str:
+    """docs/personal-data.md."""
+    lines = [
+        "# Whose data is what\n",
+        "The class of every column, from `app/data_map.py`. Made by `python -m app.data_map > docs/personal-data.md`;",
+        "a test fails for a column without a class, and when this page is not what the map says.\n",
+    ]
+    for one in CLASSES:
+        lines.append(f"## {one.name}\n\n{one.title}.\n")
+        if one.personal:
+            lines += [
+                f"- Whose: {one.whose}",
+                f"- What for: {one.purpose}. {one.basis}.",
+                f"- How long: {one.retention}.",
+                f"- In a person's copy of what is held: {'yes' if one.exported else 'no'}.",
+                f"- When a client is erased: {one.erased[0].lower()}{one.erased[1:]}.\n",
+            ]
+        else:
+            lines.append("Not personal.\n")
+        for table, by_class in COLUMNS.items():
+            if one.name in by_class:
+                columns = ", ".join(f"`{column}`" for column in by_class[one.name].split())
+                lines.append(f"- `{table}`: {columns}")
+        lines.append("")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(markdown())
