@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 
-def N_(text: str) -> str:  # noqa: N802  gettext's own name for what is translated where it is shown
+def N_(text: str) -> str:
+    """gettext's own mark for a text that is translated where it is shown."""
     return text
 
 
