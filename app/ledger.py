@@ -6,7 +6,6 @@ first entry the previous hash is 32 zero bytes. The agency's row holds the head.
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -99,27 +98,15 @@ def first_fault(agency_id: uuid.UUID, rows: Iterable[Row], head_seq: int, head_h
 
 
 def _disagreement(agency: str, row: Row) -> str | None:
-    """The plain columns are for reading; each must say what the hashed body says."""
-    at, seq, kind, body = row.at, row.seq, row.kind, row.body
+    """The plain columns are for reading; each must say what the hashed body says.
+
+    Canonical JSON has one spelling, so all but the data can be told without reading it, in a tenth of the time.
+    """
+    at, about, by = row.at, row.object_id, row.actor_id
     if not isinstance(at, str):
         at = rfc3339(at)
-    # Canonical JSON has one spelling: all but the data can be told without reading it, in a tenth of the time.
-    about, by = row.object_id, row.actor_id
     told_by, told_about = (f'"{by}"' if by else "null"), (f'"{about}"' if about else "null")
-    tail = f'}},"kind":"{kind}","object":{told_about},"seq":{seq},"v":1}}'
     head = f'{{"actor":{{"id":{told_by},"type":"{row.actor_type}"}},"agency":"{agency}","at":"{at}","data":{{'
-    if body.startswith(head.encode()) and body.endswith(tail.encode()):
-        return None
-    try:
-        said = json.loads(body)
-        told = (
-            said["agency"], said["seq"], said["at"], said["kind"], said["object"],
-            said["actor"]["type"], said["actor"]["id"],
-        )  # fmt: skip
-    except (ValueError, KeyError, TypeError):
-        return "its body is not an entry"
-    held = (
-        agency, row.seq, at, row.kind, str(row.object_id) if row.object_id else None,
-        row.actor_type, str(row.actor_id) if row.actor_id else None,
-    )  # fmt: skip
-    return None if told == held else "its columns do not say what its body says"
+    tail = f'}},"kind":"{row.kind}","object":{told_about},"seq":{row.seq},"v":1}}'
+    agree = row.body.startswith(head.encode()) and row.body.endswith(tail.encode())
+    return None if agree else "its columns do not say what its body says"

@@ -79,6 +79,37 @@ def test_the_first_bad_entry_is_named(place: int, how: str) -> None:
     assert fault and fault.seq == expected
 
 
+def test_it_says_what_is_wrong() -> None:
+    first, second, third = CHAIN[:3]
+    head = third.hash
+    nobody = [replace(entry, object_id=None) for entry in (first,)]
+    for rows, seq, reason in (
+        ([first, third], 2, "missing"),
+        ([first, second, second], 3, "out of order"),
+        ([first, replace(second, hash=first.hash), third], 2, "does not follow from the entry before it"),
+        ([first, second], 3, "the head is at 3, the last entry at 2"),
+        (nobody, 1, "its columns do not say what its body says"),
+        ([replace(first, actor_id=UUID(int=1))], 1, "its columns do not say what its body says"),
+        ([replace(first, actor_type="user")], 1, "its columns do not say what its body says"),
+        ([replace(first, at=first.at + timedelta(microseconds=1))], 1, "its columns do not say what its body says"),
+    ):
+        fault = first_fault(AGENCY, rows, 3, head)
+        assert fault and (fault.seq, fault.reason) == (seq, reason)
+    fault = first_fault(AGENCY, CHAIN[:3], 3, bytes(32))
+    assert fault and (fault.seq, fault.reason) == (3, "is not the head that the agency holds")
+    fault = first_fault(UUID(int=6), CHAIN[:3], 3, head)
+    assert fault and fault.seq == 1, "another agency's chain"
+    assert first_fault(AGENCY, [], 0, GENESIS) is None
+
+
+def test_an_entry_of_nobody_about_nothing_holds() -> None:
+    body = entry_body(AGENCY, 1, CHAIN[0].at, "test", None, SYSTEM, {})
+    entry = replace(CHAIN[0], object_id=None, body=body, hash=chain(GENESIS, body))
+    assert first_fault(AGENCY, [entry], 1, entry.hash) is None
+    actor = replace(entry, actor_id=UUID(int=3), actor_type="user")
+    assert first_fault(AGENCY, [actor], 1, entry.hash)
+
+
 def test_fifty_at_once_make_one_chain(either_app: Flask) -> None:
     agency = make_agency()
     prop = make_property(agency, make_user(agency).id)
