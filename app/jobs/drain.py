@@ -21,7 +21,7 @@ from sqlalchemy.orm import aliased
 
 from app.clock import now
 from app.extensions import db
-from app.jobs import hooks as calls
+from app.jobs import hook_book as calls
 from app.jobs.hooks import hooks
 from app.jobs.post import Leased, Outcome, Post, close_post, post
 from app.models import Attempt, Delivery

@@ -1,6 +1,7 @@
-"""Webhook calls: claimed like mail, sent by threads of their own, so that a slow receiver delays nobody else.
+"""Webhook calls: claimed ahead in batches, made by threads of their own, so that a slow receiver delays nobody else.
 
-At most two calls of one endpoint are leased at a time, in the whole installation; the claim itself sees to it.
+One thread reads and writes the database; the pool's threads only call. Of one endpoint two calls at most are under way
+at a time, in the whole installation: what one process has claimed of it, no other touches.
 """
 
 from __future__ import annotations
@@ -9,74 +10,46 @@ import base64
 import hashlib
 import hmac
 import json
+import queue
 import random
 import threading
 import time
 import uuid
-from collections import defaultdict
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import structlog
 from flask import Flask, current_app
-from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, insert, or_, select, update
 
 from app.clock import now
 from app.extensions import db
 from app.integrations.door import Answer, Door, Refused, Unreachable
-from app.keys import agency_key, unwrap_offer_key
-from app.models import Attempt, Delivery, Event, OfferKey, WebhookEndpoint
+from app.jobs.hook_book import Call, Outcome, anything_due, claim, give_back, record, release_lapsed
 from app.services import webhooks
-from app.vault import Place, seal, unseal
+from app.vault import Place, seal
 from app.writing import housekeeping
 
-THREADS = 40
+THREADS = 64
+FOR_SLOW = 40  # of them, those that endpoints share whose last call took long
 PER_ENDPOINT = 2
-LEASE = timedelta(seconds=28)  # with the relay's patience and sweep a crashed call is taken up within 45 s
-LEAST_LEASE = timedelta(seconds=20)  # a call may take 15 s; with less left another worker could send it too
-GATHER = 0.02  # seconds in which outcomes come together into one transaction
+SLOW, QUICK = 2.0, 0.1  # seconds of a call
+AHEAD, AHEAD_QUICK = 4, 40  # calls of an endpoint held ready, and of one that answers quickly
+MOST = 600  # calls held together
+STINT = 20  # calls that a thread makes for one endpoint before it looks after others
+LEAST_LEASE = timedelta(seconds=20)  # a call may take 15 s; with less left another worker could make it too
+GATHER = 0.05  # seconds in which outcomes come together into one transaction
 GRACE = 16.0  # seconds that calls under way are given when the process is asked to stop: as long as a call may take
 # Seconds from each failure to the next try, then no more; each is spread by a fifth.
 STEPS = (5, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600, 14 * 3600, 20 * 3600, 24 * 3600)
 LONGEST = timedelta(hours=24)
 SPREAD = 0.2
+GONE = 410
 SHOWN_HEADERS = ("content-type", "content-length", "retry-after", "location", "server", "date")
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One call in our hands until `until`: what is sent where, and by which key its answer is sealed."""
-
-    id: uuid.UUID
-    agency_id: uuid.UUID
-    endpoint_id: uuid.UUID
-    event_seq: int
-    type: str
-    attempts: int
-    tries: int  # attempts since it was last owed, this one among them
-    token: uuid.UUID
-    until: datetime
-    url: str
-    secrets: list[bytes]
-    body: bytes
-    key: bytes
-    failing: bool
-
-
-class Outcome(NamedTuple):
-    """What became of a call. `tried` is False when it was not made, and does not count."""
-
-    call: Call
-    state: str
-    due_at: datetime | None = None
-    code: int = 0
-    answer_ct: bytes | None = None
-    tried: bool = True
 
 
 def signed(call_id: str, at: int, body: bytes, secrets: list[bytes]) -> dict[str, str]:
@@ -113,6 +86,23 @@ def _asked(text: str | None, at: datetime) -> timedelta:
     return min(max((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - at, timedelta(0)), LONGEST)
 
 
+class _Endpoint:
+    """What this process knows of one endpoint: calls ready, threads at work, how long the last call took."""
+
+    def __init__(self) -> None:
+        self.ready: deque[Call] = deque()
+        self.threads = 0
+        self.took = SLOW / 2
+        self.began: dict[int, float] = {}
+
+    def is_slow(self, at: float) -> bool:
+        return self.took > SLOW or any(at - began > SLOW for began in list(self.began.values()))
+
+    @property
+    def ahead(self) -> int:
+        return AHEAD_QUICK if self.took < QUICK else AHEAD
+
+
 class Hooks:
     """Sends the calls of one process. `ring` has a thread look; `run` looks here and now, until nothing is due."""
 
@@ -120,40 +110,41 @@ class Hooks:
         self._app = app
         self._door = Door(app.extensions["bidflux_settings"].webhook_allow_networks)
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="hooks")
+        self._token = uuid.uuid4()
+        self._lock = threading.Lock()
+        self._endpoints: dict[uuid.UUID, _Endpoint] = {}
+        self._held: set[uuid.UUID] = set()
+        self._done: queue.SimpleQueue[Outcome | Call | None] = queue.SimpleQueue()
         self._news = threading.Event()
         self._stopping = threading.Event()
-        self._starting = threading.Lock()
+        self._running = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._under_way: dict[Future[Outcome], Call] = {}
 
     def ring(self) -> None:
         """Something is due. Costs nothing when the thread is at it already."""
-        with self._starting:
+        with self._lock:
             self._news.set()
+            self._done.put(None)
             if self._thread is None and not self._stopping.is_set():
                 self._thread = threading.Thread(target=self._serve, name="hooks", daemon=True)
                 self._thread.start()
 
     def run(self) -> int:
         """Make every call that is due; return how many arrived."""
-        arrived = 0
-        done: list[Outcome] = []
-        while True:
-            self._news.clear()
-            claimed = self._turn(done)
-            arrived += sum(outcome.state == "delivered" for outcome in done)
-            if not self._under_way:
-                if not claimed:
-                    return arrived
-                continue
-            self._news.wait(0.5)
-            time.sleep(GATHER)
-            done = self._finished()
+        arrived, more = 0, True
+        with self._running:
+            while (more or self._held) and not self._stopping.is_set():
+                self._news.clear()
+                outcomes, unbegun = self._gather()
+                more = self._turn(outcomes, unbegun) or self._news.is_set()
+                arrived += sum(outcome.state == "delivered" for outcome in outcomes)
+        return arrived
 
     def close(self) -> None:
         """Make no more calls; those under way are waited for, so that none is made twice without need."""
         self._stopping.set()
         self._news.set()
+        self._done.put(None)
         if self._thread:
             self._thread.join(GRACE + 5)
         self._pool.shutdown(wait=False, cancel_futures=True)
@@ -172,49 +163,116 @@ class Hooks:
         with self._app.app_context():
             self._wind_up()
 
-    def _turn(self, done: list[Outcome]) -> bool:
+    def _turn(self, outcomes: list[Outcome], unbegun: list[Call]) -> bool:
         """Record what is finished and claim what there is room for, in one transaction, if there is either.
 
         Returns whether anything was claimed.
         """
-        go_on = not self._stopping.is_set()
-        due = go_on and db.session.scalar(_with_due(now()).limit(1)) is not None
-        if not done and not due:
+        room = MOST - len(self._held) if not self._stopping.is_set() else 0
+        calls: list[Call] = []
+        claimed = 0
+        if not outcomes and not unbegun and (room <= 0 or not anything_due(now())):
+            db.session.rollback()
+            self._employ()
             return False
         with housekeeping() as connection:
-            record(connection, done)
-            room = THREADS - len(self._under_way) if go_on else 0
-            calls, lost = _load(connection, claim(connection, room) if room else [])
-            for row in lost:
-                _end(connection, row.id, row.lease_token, "cancelled")
-        for outcome in done:
+            record(connection, self._token, outcomes)
+            give_back(connection, self._token, unbegun)
+            if room > 0:
+                release_lapsed(connection)
+                calls, claimed = claim(connection, self._token, self._room, room)
+        for outcome in outcomes:
             _note(outcome)
-        for call in calls:
-            future = self._pool.submit(self._make, call)
-            self._under_way[future] = call
-            future.add_done_callback(lambda _future: self._news.set())
-        return bool(calls or lost)
+        db.session.rollback()
+        self._held.difference_update(call.id for call in unbegun)
+        self._held.difference_update(outcome.call.id for outcome in outcomes)
+        with self._lock:
+            for call in calls:
+                if call.id not in self._held:  # else its lease had run out in our own hands
+                    self._held.add(call.id)
+                    self._endpoints.setdefault(call.endpoint_id, _Endpoint()).ready.append(call)
+        self._employ()
+        return claimed > 0
 
-    def _finished(self) -> list[Outcome]:
-        ready = [future for future in self._under_way if future.done()]
-        for future in ready:
-            del self._under_way[future]
-        return [future.result() for future in ready]
+    def _gather(self) -> tuple[list[Outcome], list[Call]]:
+        """What came back: waited for a while if anything is in hand, and a little longer for what follows."""
+        outcomes: list[Outcome] = []
+        unbegun: list[Call] = []
+        until = time.monotonic() + (0.5 if self._held else 0.0)
+        while (left := until - time.monotonic()) > 0:
+            try:
+                done = self._done.get(timeout=left)
+            except queue.Empty:
+                break
+            if isinstance(done, Outcome):
+                outcomes.append(done)
+            elif done:
+                unbegun.append(done)
+            until = min(until, time.monotonic() + GATHER)
+        return outcomes, unbegun
+
+    def _room(self, endpoint_id: uuid.UUID) -> int:
+        """How many more calls of an endpoint are wanted; none until half are gone, so that claims are few."""
+        with self._lock:
+            found = self._endpoints.get(endpoint_id) or _Endpoint()
+            left = found.ahead - len(found.ready)
+            return left if left * 2 >= found.ahead else 0
+
+    def _employ(self) -> None:
+        """Give every endpoint with calls ready its threads, as far as there are any."""
+        at = time.monotonic()
+        with self._lock:
+            busy = sum(endpoint.threads for endpoint in self._endpoints.values())
+            slow = sum(endpoint.threads for endpoint in self._endpoints.values() if endpoint.is_slow(at))
+            for endpoint in self._endpoints.values():
+                # Who answers at once is served as fast by one thread as by two.
+                most = 1 if endpoint.took < QUICK / 10 else PER_ENDPOINT
+                while endpoint.threads < min(most, len(endpoint.ready)) and busy < THREADS:
+                    if endpoint.is_slow(at):
+                        if slow >= FOR_SLOW:
+                            break
+                        slow += 1
+                    busy += 1
+                    endpoint.threads += 1
+                    self._pool.submit(self._work, endpoint)
+
+    def _work(self, endpoint: _Endpoint) -> None:
+        """One thread's stint for one endpoint."""
+        me = threading.get_ident()
+        for left in range(STINT, -1, -1):
+            with self._lock:
+                if not endpoint.ready or not left:  # counted off in the same breath: calls that come now find nobody
+                    endpoint.threads -= 1
+                    break
+                call = endpoint.ready.popleft()
+            if self._stopping.is_set() or call.until - now() < LEAST_LEASE:
+                self._done.put(call)
+                continue
+            began = endpoint.began[me] = time.monotonic()
+            outcome = self._make(call)
+            endpoint.took = time.monotonic() - began
+            del endpoint.began[me]
+            if outcome.code == GONE:
+                self._hand_back(endpoint)
+            self._done.put(outcome)
+        self._done.put(None)
+
+    def _hand_back(self, endpoint: _Endpoint) -> None:
+        """Nobody is there any more: what is ready is not begun."""
+        with self._lock:
+            while endpoint.ready:
+                self._done.put(endpoint.ready.popleft())
 
     def _wind_up(self) -> None:
+        """Calls under way end; those never begun are given back."""
         until = time.monotonic() + GRACE
-        while self._under_way and time.monotonic() < until:
-            done = self._finished()
-            if done:
-                with housekeeping() as connection:
-                    record(connection, done)
-            else:
-                time.sleep(0.05)
+        with self._running:
+            self._employ()
+            while self._held and time.monotonic() < until:
+                self._turn(*self._gather())
 
     def _make(self, call: Call) -> Outcome:
         """One call. Whatever happens, it ends in an outcome: a fault of ours is a failed try."""
-        if call.until - now() < LEAST_LEASE:
-            return Outcome(call, "pending", tried=False)
         at = now()
         headers = signed(str(call.id), int(at.timestamp()), call.body, call.secrets)
         began = time.monotonic()
@@ -244,7 +302,7 @@ def _outcome(
     state, due = "delivered", None
     if not 200 <= code < 300:
         asked = answer.headers.get("retry-after") if answer else None
-        due = None if code == 410 else next_try(at, call.tries, asked)
+        due = None if code == GONE else next_try(at, call.tries, asked)
         state = "pending" if due else "dead"
     said: dict[str, Any] = {"ms": round(elapsed * 1000), "fault": fault, "sent": sent}
     if answer:
@@ -255,147 +313,17 @@ def _outcome(
     sealed = seal(call.key, place, json.dumps(said, ensure_ascii=False).encode())
     say = log.info if state == "delivered" else log.warning
     say("webhook", delivery=str(call.id), type=call.type, state=state, code=code, attempt=call.attempts, fault=fault)
-    return Outcome(call, state, due, code, sealed)
-
-
-def _due(at: datetime) -> ColumnElement[bool]:
-    """Calls that wait, or whose lease has lapsed."""
-    waiting = and_(Delivery.state == "pending", Delivery.due_at <= at)
-    lapsed = and_(Delivery.state == "leased", Delivery.lease_until < at)
-    return and_(Delivery.kind == "webhook", or_(waiting, lapsed))
-
-
-def _with_due(at: datetime) -> Select[uuid.UUID]:
-    """The endpoints that something is due for. Asked of each, so that a long queue is never read to its end."""
-    its = (Delivery.endpoint_id == WebhookEndpoint.id,)
-    waiting = exists().where(*its, Delivery.state == "pending", Delivery.due_at <= at)
-    lapsed = exists().where(*its, Delivery.state == "leased", Delivery.lease_until < at)
-    return select(WebhookEndpoint.id).where(WebhookEndpoint.off_at.is_(None), or_(waiting, lapsed))
-
-
-def oldest_due(at: datetime) -> datetime | None:
-    """Since when the longest waiting of the due calls waits, or None when nothing is due."""
-    its = (Delivery.endpoint_id == WebhookEndpoint.id, WebhookEndpoint.off_at.is_(None))
-    oldest: datetime | None = db.session.scalar(select(func.min(Delivery.due_at)).where(*its, _due(at)))
-    return oldest
-
-
-def claim(connection: Connection, room: int) -> list[Any]:
-    """Lease due calls, the longest waiting first, at most `PER_ENDPOINT` of each endpoint in all."""
-    at, token = now(), uuid.uuid4()
-    ready = _with_due(at)
-    if connection.dialect.name == "postgresql":  # one worker at a time for each endpoint, or both would count alike
-        ready = ready.with_for_update(skip_locked=True)
-    chosen: list[Any] = []
-    for endpoint_id in connection.scalars(ready).all():
-        its = Delivery.endpoint_id == endpoint_id
-        leased = select(func.count()).where(its, Delivery.state == "leased", Delivery.lease_until >= at)
-        free = PER_ENDPOINT - (connection.scalar(leased) or 0)
-        if free > 0:
-            first = select(Delivery.id, Delivery.due_at).where(its, _due(at)).order_by(Delivery.due_at).limit(free)
-            chosen += connection.execute(first).all()
-    chosen = sorted(chosen, key=lambda row: row.due_at)[:room]
-    if not chosen:
-        return []
-    changed = (
-        update(Delivery)
-        .where(Delivery.id.in_([row.id for row in chosen]), _due(at))
-        .values(state="leased", lease_token=token, lease_until=at + LEASE, attempts=Delivery.attempts + 1)
-        .returning(
-            Delivery.id, Delivery.agency_id, Delivery.endpoint_id, Delivery.event_seq, Delivery.template,
-            Delivery.offer_id, Delivery.body_ct, Delivery.attempts, Delivery.tried_before, Delivery.lease_token,
-            Delivery.lease_until,
-        )
-    )  # fmt: skip
-    return list(connection.execute(changed))
-
-
-def _load(connection: Connection, rows: list[Any]) -> tuple[list[Call], list[Any]]:
-    """The calls with all that they need, and the rows that cannot be sent: endpoint gone, or person forgotten."""
-    if not rows:
-        return [], []
-    wanted = WebhookEndpoint.id.in_({row.endpoint_id for row in rows})
-    endpoints = {row.id: row for row in connection.execute(select(WebhookEndpoint.__table__).where(wanted))}
-    bodies = _bodies(connection, rows)
-    calls, lost, at = [], [], now()
-    for row in rows:
-        endpoint, found = endpoints.get(row.endpoint_id), bodies.get(row.id)
-        if endpoint is None or endpoint.off_at or found is None:
-            lost.append(row)
-            continue
-        calls.append(
-            Call(
-                row.id, row.agency_id, row.endpoint_id, row.event_seq, row.template, row.attempts,
-                row.attempts - row.tried_before, row.lease_token, row.lease_until, webhooks.url_of(endpoint),
-                webhooks.secrets_of(endpoint, at), *found,
-                failing=endpoint.failing_since is not None or endpoint.warned > 0,
-            )
-        )  # fmt: skip
-    return calls, lost
-
-
-def _bodies(connection: Connection, rows: list[Any]) -> dict[uuid.UUID, tuple[bytes, bytes]]:
-    """What each call says, and the key it is sealed by; nothing for a person who has been forgotten."""
-    found: dict[uuid.UUID, tuple[bytes, bytes]] = {}
-    numbers: dict[uuid.UUID, set[int]] = defaultdict(set)
-    for row in rows:
-        if row.body_ct:
-            key = agency_key(row.agency_id, "secret")
-            found[row.id] = unseal(key, Place(row.agency_id, "delivery", "body", row.id), row.body_ct), key
-        else:
-            numbers[row.agency_id].add(row.event_seq)
-    events: dict[tuple[uuid.UUID, int], Any] = {}
-    for agency_id, wanted in numbers.items():
-        query = select(Event.seq, Event.offer_id, Event.body_ct, OfferKey.kek_id, OfferKey.wrapped)
-        query = query.outerjoin(OfferKey, OfferKey.offer_id == Event.offer_id)
-        for found_event in connection.execute(query.where(Event.agency_id == agency_id, Event.seq.in_(wanted))):
-            events[agency_id, found_event.seq] = found_event
-    for row in rows:
-        event: Any = events.get((row.agency_id, row.event_seq))
-        if row.id in found or event is None or (event.offer_id and event.wrapped is None):
-            continue
-        key = (
-            unwrap_offer_key(row.agency_id, event.offer_id, event.kek_id, event.wrapped)
-            if event.offer_id
-            else agency_key(row.agency_id, "secret")
-        )
-        found[row.id] = unseal(key, Place(row.agency_id, "event", "body", str(event.seq)), event.body_ct), key
-    return found
-
-
-def record(connection: Connection, outcomes: list[Outcome]) -> None:
-    """Write outcomes down, each only while its lease still stands, with one attempt for each real try."""
-    at = now()
-    for outcome in outcomes:
-        call = outcome.call
-        values: dict[str, Any] = {"attempts": call.attempts if outcome.tried else call.attempts - 1}
-        if outcome.due_at:
-            values["due_at"] = outcome.due_at
-        if not _end(connection, call.id, call.token, outcome.state, **values):
-            log.warning("lease_lost", delivery=str(call.id))
-        elif outcome.tried:
-            said = {"code": outcome.code, "answer_ct": outcome.answer_ct}
-            ids = {"delivery_id": call.id, "n": call.attempts, "agency_id": call.agency_id}
-            connection.execute(insert(Attempt), {**ids, "at": at, **said})
-
-
-def _end(connection: Connection, delivery_id: uuid.UUID, token: uuid.UUID, state: str, **values: Any) -> bool:
-    values |= {"state": state, "lease_token": None, "lease_until": None}
-    values["ended_at"] = None if state == "pending" else now()
-    ours = (Delivery.id == delivery_id, Delivery.lease_token == token)
-    return bool(connection.execute(update(Delivery).where(*ours).values(**values)).rowcount)
+    return Outcome(call, at, state, due, code, sealed)
 
 
 def _note(outcome: Outcome) -> None:
     """What the endpoint as a whole makes of it. Tests that fail say so to whoever pressed the button, nobody else."""
     call = outcome.call
-    if not outcome.tried:
-        return
     if outcome.state == "delivered":
         if call.failing:
             webhooks.recovered(call.endpoint_id)
     elif call.event_seq:
-        gone = outcome.code == 410
+        gone = outcome.code == GONE
         webhooks.failed(call.agency_id, call.endpoint_id, attempts=call.tries, event_seq=call.event_seq, gone=gone)
 
 

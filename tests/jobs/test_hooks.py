@@ -7,6 +7,7 @@ import dataclasses
 import ipaddress
 import json
 import time
+import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -23,7 +24,7 @@ from app.access import get_offer
 from app.clock import now
 from app.errors import Conflict, Invalid
 from app.extensions import db
-from app.jobs import hooks as jobs
+from app.jobs.hook_book import claim
 from app.jobs.hooks import close_hooks, hooks, next_try, signed
 from app.ledger import SYSTEM
 from app.models import Attempt, Delivery, Property, User, WebhookEndpoint
@@ -286,16 +287,16 @@ def test_two_processes_never_call_one_endpoint_more_than_twice_at_once(
     for _ in range(5):
         factories.make_offer(prop)
     with housekeeping() as connection:
-        assert len(jobs.claim(connection, 40)) == 2
+        assert len(claim(connection, uuid.uuid4(), lambda _endpoint: 3, 40)[0]) == 3
     with housekeeping() as connection:
-        assert jobs.claim(connection, 40) == []
+        assert claim(connection, uuid.uuid4(), lambda _endpoint: 3, 40) == ([], 0), "its two go to the first"
 
 
 def test_a_crashed_call_is_taken_up_again(owner: User, prop: Property, receiver: Receiver) -> None:
     make_endpoint(owner, receiver.url)
     factories.make_offer(prop)
     with housekeeping() as connection:
-        assert jobs.claim(connection, 1)  # and then the process is killed
+        assert claim(connection, uuid.uuid4(), lambda _endpoint: 1, 1)[1] == 1  # and then the process is killed
     assert run() == 0
     with time_machine.travel(now() + timedelta(seconds=46), tick=False):
         assert run() == 1
