@@ -37,6 +37,7 @@ class Guard(Enum):
     PUBLIC = "anyone"
     LINK = "whoever holds the signed token in the path"
     BIDDER = "whoever the private link of a bidder's mail let in, by the cookie of that page"
+    SELLER = "whoever a seller's link let in, by the cookie of that page"
     SIGNED_IN = "a signed-in person, within what is theirs"
     OWNER = "a signed-in owner"
     API_KEY = "a CRM with a key of the agency"
@@ -170,6 +171,7 @@ _GUARDS: dict[Guard, Callable[[], AnyResponse | None]] = {
     Guard.PUBLIC: _let_in,
     Guard.LINK: _let_in,
     Guard.BIDDER: _let_in,
+    Guard.SELLER: _let_in,
     Guard.SIGNED_IN: _signed_in,
     Guard.OWNER: _owner,
     Guard.OPERATOR: _operator,

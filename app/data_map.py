@@ -209,6 +209,11 @@ COLUMNS: dict[str, dict[str, str]] = {
         "technical": "id agency_id link_version version archived_at created_at updated_at",
     },
     "saved_view": {"staff": "user_id body_ct", "technical": "id agency_id created_at"},
+    "seller_link": {
+        "property": "shows_names expires_at revoked_at",
+        "trail": "user_id",
+        "technical": "id agency_id property_id created_at",
+    },
     "submission": {"fingerprint": "nonce content_mac", "technical": "property_id agency_id offer_id"},
     "text_version": {"property": "kind language body", "technical": "sha256 created_at"},
     "timestamping": {"technical": "agency_id seq n at token fault"},

@@ -57,7 +57,7 @@ def _signed_path() -> bool:
 
 
 def _signed(path: str) -> bool:
-    return path.startswith(("/o/", "/r/"))
+    return path.startswith(("/o/", "/r/", "/s/"))
 
 
 def _without_cookie(path: str) -> bool:

@@ -18,7 +18,7 @@ from itsdangerous.encoding import base64_decode, base64_encode
 MAX_TOKEN = 72
 OFFER_LINK, RECEIPT, STAMP, REQUEST = "offer-link", "receipt", "form-stamp", "better-offer"
 PHOTO, CURSOR = "photo", "cursor"
-BIDDER = "bidder-page"
+BIDDER, SELLER = "bidder-page", "seller-page"
 
 
 class BadToken(Exception):
@@ -93,6 +93,17 @@ def read_bidder(token: str) -> uuid.UUID:
     if len(token) > MAX_TOKEN:
         raise BadToken(BIDDER)
     return uuid.UUID(bytes=_unsign(BIDDER, token, 16))
+
+
+def seller_token(link_id: uuid.UUID) -> str:
+    """The token of a seller's link: 66 characters."""
+    return _sign(SELLER, link_id.bytes)
+
+
+def read_seller(token: str) -> uuid.UUID:
+    if len(token) > MAX_TOKEN:
+        raise BadToken(SELLER)
+    return uuid.UUID(bytes=_unsign(SELLER, token, 16))
 
 
 def pass_token(kind: str, object_id: uuid.UUID, until: float) -> str:

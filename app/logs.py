@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 from flask import Flask, Response, g, request
 
-TOKEN = re.compile(r"(/(?:o|r)/)[^/?\s]+")
+TOKEN = re.compile(r"(/(?:o|r|s)/)[^/?\s]+")
 
 
 def redact(path: str) -> str:

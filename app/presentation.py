@@ -253,6 +253,9 @@ STEPS: dict[str, Any] = {
     "offer.better_taken_back": lazy_gettext("Request for a better offer taken back"),
     "offer.moved": lazy_gettext("Put elsewhere in the order"),
     "order.reset": lazy_gettext("Order taken back"),
+    "seller.shared": lazy_gettext("Seller's page shared"),
+    "seller.opened": lazy_gettext("Seller's page opened"),
+    "seller.revoked": lazy_gettext("Seller's page closed"),
     "property.outcome": lazy_gettext("Outcome decided"),
     "link.on": lazy_gettext("Link turned on"),
     "link.off": lazy_gettext("Link turned off"),
@@ -268,6 +271,9 @@ STEP_ICONS = {
     "viewed": "eye",
     "property.created": "plus",
     "offer.withdrawn": "close",
+    "seller.opened": "eye",
+    "seller.shared": "link",
+    "seller.revoked": "lock",
     "link.on": "link",
     "link.off": "lock",
     "link.rotated": "refresh",
@@ -277,6 +283,7 @@ ACTORS: dict[str, Any] = {
     "api_key": lazy_gettext("the CRM"),
     "bidder": lazy_gettext("the client"),
     "system": lazy_gettext("the system"),
+    "seller": lazy_gettext("whoever has the link"),
 }
 LINK_STATES: dict[str, tuple[Any, str]] = {
     "open": (lazy_gettext("Takes offers"), "good"),
@@ -295,7 +302,8 @@ def step_text(step: Any) -> str:
 
 
 def step_actor(step: Any) -> str:
-    return str(step.who or ACTORS.get(step.actor, step.actor))
+    actor = "seller" if step.kind == "seller.opened" else step.actor
+    return str(step.who or ACTORS.get(actor, actor))
 
 
 def step_icon(step: Any) -> str:

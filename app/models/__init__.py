@@ -19,6 +19,7 @@ from app.models.offer import (
 )
 from app.models.property import LinkActivity, Property, Upload
 from app.models.record import Access, Attempt, Delivery, Event, LedgerEntry
+from app.models.seller import SellerLink
 from app.models.view import SavedView
 from app.models.webhook import WebhookEndpoint
 from app.models.withdrawal import Withdrawal
@@ -52,6 +53,7 @@ __all__ = [
     "OfferTag",
     "Property",
     "SavedView",
+    "SellerLink",
     "Submission",
     "TextVersion",
     "Timestamping",

@@ -17,7 +17,7 @@ from app.extensions import db
 from app.ledger import SYSTEM
 from app.links import offer_link_token, receipt_token
 from app.models import Agency, ApiKey, Base, Offer, Property, User, UserSession
-from app.services import accounts, notes, properties, views, webhooks
+from app.services import accounts, notes, properties, seller_links, views, webhooks
 from tests.factories import csrf, login, make_agency, make_offer, make_property, make_user
 
 HIDDEN = {404, 405}
@@ -53,6 +53,7 @@ def theirs(app: Flask) -> dict[str, Any]:
         "user_id": agent.id,
         "key_id": db.session.scalars(select(ApiKey.id)).one(),
         "session_id": db.session.scalars(select(UserSession.id)).one(),
+        "link_id": seller_links.create(prop, 7, shows_names=False, by=by),
         "view_id": views.save("A lor", {"q": "popescu"}, by=by),
         "kind": "svg",
         "name": "x.eml",
@@ -111,7 +112,9 @@ def test_an_agent_does_not_reach_a_colleagues_rows(app: Flask, client: FlaskClie
 
 
 def test_who_is_signed_out_is_sent_to_sign_in_and_htmx_leaves_the_page(app: Flask, client: FlaskClient) -> None:
-    ids = ("view_id", "property_id", "offer_id", "user_id", "key_id", "session_id", "endpoint_id", "call_id")
+    ids = (
+        "view_id", "link_id", "property_id", "offer_id", "user_id", "key_id", "session_id", "endpoint_id", "call_id",
+    )  # fmt: skip
     values = {"kind": "svg", "external_id": "x", **{name: uuid.uuid4() for name in ids}}
     for rule in guarded(app):
         if "GET" in (rule.methods or ()):

@@ -13,7 +13,7 @@ from app.access import Cache, Guard, get_property, person, policy
 from app.blueprints.offers.deciding import MOST
 from app.blueprints.offers.routes import today
 from app.blueprints.properties.saving import PropertySaving
-from app.blueprints.properties.sharing import qr_file, share
+from app.blueprints.properties.sharing import qr_file, share, shared_with_seller
 from app.errors import IllegalTransition
 from app.fragments import done, page
 from app.htmx import wants_block
@@ -25,6 +25,7 @@ from app.queries.offers import link_photo
 from app.queries.timeline import property_steps
 from app.representations import offer_url
 from app.services import properties as service
+from app.services import seller_links
 
 properties = Blueprint("properties", __name__)
 SHOWN_OFFERS = 10
@@ -152,9 +153,12 @@ def _property(property_id: uuid.UUID, *, toast: str = "") -> Response:
     """The page of a property as it is now, or its block."""
     by = person()
     prop = get_property(by, property_id)
+    may_change = by.is_owner or prop.agent_id == by.user.id
     context: dict[str, Any] = {
         "property": prop,
-        "may_change": by.is_owner or prop.agent_id == by.user.id,
+        "may_change": may_change,
+        "seller_links": shared_with_seller(prop, prop.local_title(language())) if may_change else [],
+        "seller_days": seller_links.DAYS,
         "share": share(prop, language()),
         "shown": offer_list.list_offers(by, OfferFilter(property_id=prop.id), limit=SHOWN_OFFERS),
         "standing_ids": [one.id for one in others_of(by, prop.id, [])][:MOST],

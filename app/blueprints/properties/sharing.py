@@ -1,17 +1,21 @@
-"""The ways to hand a property's link on."""
+"""The ways to hand a property's links on: the buyers', and its owner's."""
 
 from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote
 
 import segno
 from flask_babel import force_locale
 from flask_babel import gettext as _
 
+from app.clock import now
+from app.links import seller_token
 from app.models import Property
-from app.representations import link_state, offer_url
+from app.queries.seller import links_of
+from app.representations import base_url, link_state, offer_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,3 +75,15 @@ def qr_file(url: str, kind: str) -> bytes:
     out = io.BytesIO()
     segno.make(url, error="m", micro=False).save(out, kind=kind, scale=16, border=4)
     return out.getvalue()
+
+
+def shared_with_seller(prop: Property, title: str) -> list[dict[str, Any]]:
+    """The open links for the property's page, each with its address and a mail to send it by."""
+    shown = []
+    for held in links_of(prop, now()):
+        url = f"{base_url()}/s/{seller_token(held.link.id)}"
+        words = _("Here you can follow all offers for %(title)s as they come: %(url)s", title=title, url=url)
+        subject = _("The offers for %(title)s", title=title)
+        mail = f"mailto:?subject={quote(subject)}&body={quote(words)}"
+        shown.append({"held": held, "url": url, "mail": mail})
+    return shown
