@@ -11,6 +11,7 @@ from flask import Flask
 
 from app.clock import now
 from app.jobs import drain as drains
+from app.jobs.feeds import watch_feeds
 from app.jobs.hooks import close_hooks
 from app.jobs.post import close_post
 from app.jobs.signals import on_stop, pause
@@ -30,6 +31,7 @@ def run_relay(app: Flask, stop: threading.Event | None = None) -> None:
     """Sweep until SIGTERM, SIGINT or `stop`. A database or Valkey that is away is looked for again, never died of."""
     stop = stop or on_stop()
     log.info("relay_started")
+    watch_feeds(app, stop)
     tidied = time.monotonic()
     next_round = tidied + SWEEP_SECONDS
     while not stop.is_set():

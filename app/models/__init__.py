@@ -4,6 +4,7 @@ from app.models.agency import Agency, AgencyKey, ApiKey, Idempotency, User, User
 from app.models.base import Base, Kept
 from app.models.checkpoint import Checkpoint, Timestamping
 from app.models.email_code import EmailCode
+from app.models.feed import FeedItem, FeedRun, PropertyFeed
 from app.models.followup import Confirmation, Note, OfferMove, OfferRequest
 from app.models.offer import (
     Decision,
@@ -37,6 +38,8 @@ __all__ = [
     "Delivery",
     "EmailCode",
     "Event",
+    "FeedItem",
+    "FeedRun",
     "Idempotency",
     "Kept",
     "LedgerEntry",
@@ -52,6 +55,7 @@ __all__ = [
     "OfferState",
     "OfferTag",
     "Property",
+    "PropertyFeed",
     "SavedView",
     "SellerLink",
     "Submission",

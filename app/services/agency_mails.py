@@ -14,6 +14,7 @@ from app.integrations.mail import Letter, Party, paragraphs, sender
 from app.models import Agency, User, WebhookEndpoint
 from app.representations import base_url
 from app.services import webhooks
+from app.services.feed_runs import vanished_of
 from app.services.letters import NoLongerOwed, Owed, render
 
 
@@ -60,4 +61,18 @@ def _failing(owed: Owed) -> dict[str, Any]:
     return {"endpoints": lines, "url": f"{base_url()}/app/settings/webhooks"}
 
 
-_MORE = {"webhook_failing": _failing, "webhook_failing_long": _failing, "webhook_off": _failing}
+def _vanished(owed: Owed) -> dict[str, Any]:
+    """The person's properties that a feed no longer names; none left, nothing to say."""
+    found = vanished_of(owed.agency_id, owed.user_id)
+    if not found:
+        raise NoLongerOwed("back")
+    lines = [{"title": one.title, "url": f"{base_url()}/app/properties/{one.id}"} for one in found]
+    return {"properties": lines}
+
+
+_MORE = {
+    "feed_vanished": _vanished,
+    "webhook_failing": _failing,
+    "webhook_failing_long": _failing,
+    "webhook_off": _failing,
+}

@@ -1,0 +1,187 @@
+"""One row of a feed as a property: fields picked by a mapping, values read leniently, faults named by field."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from app.errors import Invalid
+from app.models import Property
+from app.models.property import PRICE_VAT, PROPERTY_TYPES
+from app.money import NotMoney, from_decimal_text
+from app.services.property_sync import Sent
+
+# What can be mapped. `active` only decides whether a row counts at all.
+FIELDS = (
+    "external_id", "title", "title_en", "description", "description_en", "property_type", "for_sale", "active",
+    "address", "zone", "city", "county", "usable_area_sqm", "built_area_sqm", "land_area_sqm", "rooms", "asking_price",
+    "currency", "price_vat", "buyer_commission", "crm_url", "agent_email", "accepts_offers",
+)  # fmt: skip
+NEEDED = ("external_id", "title")
+
+# REBS: https://github.com/rebs-group, the public property API. A mapping of the owner's goes before.
+REBS = {
+    "external_id": "internal_id", "title": "title", "title_en": "title_en", "description": "description",
+    "description_en": "description_en", "property_type": "property_type", "for_sale": "for_sale", "active": "is_active",
+    "address": "street", "zone": "zone", "city": "city", "county": "region", "usable_area_sqm": "surface_useable",
+    "built_area_sqm": "surface_built", "land_area_sqm": "surface_land", "rooms": "rooms", "asking_price": "price_sale",
+    "currency": "currency_sale", "price_vat": "vat_sale", "crm_url": "url", "agent_email": "agent.email",
+    "accepts_offers": "accepts_offers",
+}  # fmt: skip
+
+YES = frozenset({"1", "true", "yes", "da", "on", "y", "x"})
+NO = frozenset({"0", "false", "no", "nu", "off", "n", ""})
+_TYPES = {
+    "apartament": "apartment", "garsoniera": "apartment", "garsonieră": "apartment", "studio": "apartment",
+    "casa": "house", "casă": "house", "vila": "house", "vilă": "house", "villa": "house", "teren": "land",
+    "spatiu comercial": "commercial", "spațiu comercial": "commercial", "retail": "commercial", "birou": "office",
+    "birouri": "office", "spatiu industrial": "industrial", "spațiu industrial": "industrial", "hala": "industrial",
+    "hală": "industrial",
+}  # fmt: skip
+_VAT = {"da": "included", "true": "included", "1": "included", "inclus": "included", "+tva": "excluded",
+        "+ tva": "excluded", "plus": "excluded", "nu": "exempt", "scutit": "exempt"}  # fmt: skip
+
+MISSING = "Missing"
+TOO_LONG = "Too long"
+NOT_NUMBER = "Not a whole number above zero"
+NOT_AMOUNT = "Not an amount that we take"
+NOT_CURRENCY = "Only EUR and RON"
+NOT_YES_OR_NO = "Neither yes nor no"
+NOT_TEXT = "Not a text"
+NOT_LINK = "Not an https:// or http:// address"
+
+
+class NotForSale(Exception):
+    """The row is none that takes offers: for rent only, or no longer active."""
+
+
+class _Wrong(Exception):
+    """A value that cannot be taken; the argument says why."""
+
+
+def read_row(row: Any, mapping: Mapping[str, str]) -> Sent:
+    """The property that a row names; only mapped fields that the row has are set.
+
+    Raises `Invalid` with the faults by our field, and `NotForSale`.
+    """
+    if not isinstance(row, dict):
+        raise Invalid({"": [NOT_TEXT]})
+    given = {name: found for name in FIELDS if name in mapping and (found := _pick(row, mapping[name])) is not _ABSENT}
+    columns: dict[str, Any] = {}
+    faults: dict[str, list[str]] = {}
+    for name, value in given.items():
+        try:
+            columns[name] = _READ.get(name, _text)(name, value)
+        except _Wrong as wrong:
+            faults[name] = [str(wrong)]
+    for name in NEEDED:
+        if not columns.get(name) and name not in faults:
+            faults[name] = [MISSING]
+    if columns.pop("active", True) is False or columns.pop("for_sale", True) is False:
+        raise NotForSale
+    if faults:
+        raise Invalid(faults)
+    agent = columns.pop("agent_email", None)
+    if "asking_price" in columns:
+        columns["asking_minor"] = columns.pop("asking_price")
+    for name in ("currency", "property_type", "accepts_offers"):
+        if columns.get(name, "") is None:
+            del columns[name]
+    return Sent(columns, agent)
+
+
+_ABSENT = object()
+
+
+def _pick(row: Any, path: str) -> Any:
+    """The value at a path of names, the whole path being a name first: `agent.email`."""
+    if path in row:
+        return row[path]
+    for name in path.split("."):
+        if not isinstance(row, dict) or name not in row:
+            return _ABSENT
+        row = row[name]
+    return row
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int | float | None):
+        raise _Wrong(NOT_TEXT)
+    return "" if value is None else str(value).replace("\0", "").strip()
+
+
+def _text(name: str, value: Any) -> str | None:
+    text = _said(value)
+    longest = getattr(Property.__table__.c[name].type, "length", None) if name in Property.__table__.c else 254
+    if len(text) > (longest or 20_000):
+        raise _Wrong(TOO_LONG)
+    return text or None
+
+
+def _link(name: str, value: Any) -> str | None:
+    text = _text(name, value)
+    if text and not re.match(r"https?://[^\s]+$", text):
+        raise _Wrong(NOT_LINK)
+    return text
+
+
+def _whole(_name: str, value: Any) -> int | None:
+    text = _said(value)
+    if not text:
+        return None
+    try:
+        number = round(Decimal(text.replace(",", ".")))
+    except (InvalidOperation, ValueError, OverflowError):
+        raise _Wrong(NOT_NUMBER) from None
+    if number == 0:
+        return None
+    if not 0 < number <= 10_000_000:
+        raise _Wrong(NOT_NUMBER)
+    return number
+
+
+def _amount(_name: str, value: Any) -> int | None:
+    text = _said(value)
+    if not text:
+        return None
+    try:
+        return from_decimal_text(text) or None
+    except NotMoney:
+        raise _Wrong(NOT_AMOUNT) from None
+
+
+def _currency(_name: str, value: Any) -> str | None:
+    text = {"€": "EUR", "LEI": "RON"}.get(_said(value).upper(), _said(value).upper())
+    if text not in {"EUR", "RON", ""}:
+        raise _Wrong(NOT_CURRENCY)
+    return text or None
+
+
+def _yes(_name: str, value: Any) -> bool | None:
+    text = str(value).lower() if isinstance(value, bool) else _said(value).lower()
+    if text not in YES | NO:
+        raise _Wrong(NOT_YES_OR_NO)
+    return None if value is None or value == "" else text in YES
+
+
+def _kind(_name: str, value: Any) -> str | None:
+    text = _said(value).lower()
+    if not text:
+        return None
+    found = _TYPES.get(text, text)
+    return found if found in PROPERTY_TYPES else "other"
+
+
+def _vat(_name: str, value: Any) -> str | None:
+    text = str(value).lower() if isinstance(value, bool) else _said(value).lower()
+    found = _VAT.get(text, text)
+    return found if found in PRICE_VAT else None
+
+
+_READ: dict[str, Callable[[str, Any], Any]] = {
+    "property_type": _kind, "for_sale": _yes, "active": _yes, "usable_area_sqm": _whole, "built_area_sqm": _whole,
+    "land_area_sqm": _whole, "rooms": _whole, "asking_price": _amount, "currency": _currency, "price_vat": _vat,
+    "accepts_offers": _yes, "crm_url": _link,
+}  # fmt: skip

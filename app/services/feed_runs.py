@@ -1,0 +1,208 @@
+"""One reading of a feed: rows in hundreds through the same service as the API, then what vanished."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from flask import current_app
+from sqlalchemy import delete, insert, select, update
+
+from app.errors import Invalid
+from app.extensions import db
+from app.ids import new_id
+from app.integrations.door import Door
+from app.ledger import SYSTEM
+from app.models import FeedItem, FeedRun, Property, PropertyFeed
+from app.models.agency import User
+from app.services.feed_rows import NotForSale, read_row
+from app.services.feed_sources import Broken, Source, pages
+from app.services.feeds import LEASE, mapping_of, source_of
+from app.services.property_sync import Sent, upsert
+from app.writing import UnitOfWork, writing
+
+BATCH = 100
+MOST_ERRORS = 100
+KEPT_RUNS = 50
+TWICE = "Named twice in one feed, each time otherwise"
+
+
+@dataclass(slots=True)
+class _Run:
+    """The counts of a run under way. `named` are the properties that the feed has named, with what it said."""
+
+    feed_id: uuid.UUID
+    agency_id: uuid.UUID
+    id: uuid.UUID = field(default_factory=new_id)
+    counts: dict[str, int] = field(
+        default_factory=lambda: dict.fromkeys(("seen", "created", "updated", "unchanged", "skipped", "refused"), 0)
+    )
+    errors: list[dict[str, Any]] = field(default_factory=list)
+    named: dict[str, Sent] = field(default_factory=dict)
+
+    def refuse(self, row: int, external_id: str, faults: dict[str, Any]) -> None:
+        self.counts["refused"] += 1
+        for name, texts in faults.items():
+            if len(self.errors) < MOST_ERRORS:
+                self.errors.append({"row": row, "external_id": external_id, "field": name, "message": str(texts[0])})
+
+
+def run(feed: PropertyFeed) -> uuid.UUID:
+    """Read a feed whole and take its rows in; the run's id. What breaks is written down, not raised."""
+    doing = _Run(feed.id, feed.agency_id)
+    source, mapping, hours = source_of(feed), mapping_of(feed), feed.every_hours
+    with writing(doing.agency_id) as tx:
+        row = {"id": doing.id, "agency_id": doing.agency_id, "feed_id": doing.feed_id, "started_at": tx.at}
+        tx.connection.execute(insert(FeedRun), {**row, "state": "running"})
+    door = Door(current_app.extensions["bidflux_settings"].webhook_allow_networks)
+    code = ""
+    try:
+        _read(doing, source, mapping, door)
+    except Broken as broken:
+        code = broken.code
+    except Exception:
+        _end(doing, "fault", hours)
+        raise
+    finally:
+        door.close()
+    _end(doing, code, hours)
+    return doing.id
+
+
+def _read(doing: _Run, source: Source, mapping: dict[str, str], door: Door) -> None:
+    for rows in pages(source, door):
+        good: list[tuple[int, Sent]] = []
+        for row in rows:
+            doing.counts["seen"] += 1
+            _judge(doing, row, mapping, good)
+        for start in range(0, len(good), BATCH):
+            _take(doing, good[start : start + BATCH])
+
+
+def _judge(doing: _Run, row: Any, mapping: dict[str, str], good: list[tuple[int, Sent]]) -> None:
+    number = doing.counts["seen"]
+    external_id = row.get(mapping["external_id"]) if isinstance(row, dict) else None
+    shown = str(external_id)[:100] if external_id is not None else ""
+    try:
+        sent = read_row(row, mapping)
+    except NotForSale:
+        doing.counts["skipped"] += 1
+        return
+    except Invalid as invalid:
+        doing.refuse(number, shown, dict(invalid.errors))
+        if shown:  # wrong, yet there: it has not vanished
+            doing.named.setdefault(shown, Sent({}))
+        return
+    before = doing.named.get(shown := sent.columns["external_id"])
+    if before is None or not before.columns:
+        doing.named[shown] = sent
+        good.append((number, sent))
+    elif before == sent:
+        doing.counts["skipped"] += 1  # pages move while they are read: a row may come again
+    else:
+        doing.refuse(number, shown, {"external_id": [TWICE]})
+
+
+def _take(doing: _Run, some: list[tuple[int, Sent]]) -> None:
+    for (number, sent), done in zip(some, upsert(doing.agency_id, [s for _, s in some], by=SYSTEM), strict=True):
+        if done.error:
+            errors = dict(done.error.errors) if isinstance(done.error, Invalid) else {"": [done.error.title]}
+            doing.refuse(number, sent.columns["external_id"], errors)
+        else:
+            doing.counts[done.status] += 1
+    with writing(doing.agency_id) as tx:  # it takes long: nobody else may begin meanwhile
+        tx.connection.execute(
+            update(PropertyFeed).where(PropertyFeed.id == doing.feed_id).values(lease_until=tx.at + LEASE)
+        )
+        tx.connection.execute(update(FeedRun).where(FeedRun.id == doing.id).values(**doing.counts))
+
+
+def _end(doing: _Run, code: str, hours: int) -> None:
+    with writing(doing.agency_id) as tx:
+        mine = (PropertyFeed.agency_id == doing.agency_id, PropertyFeed.id == doing.feed_id)
+        if tx.connection.scalar(select(PropertyFeed.id).where(*mine)) is None:
+            return  # removed meanwhile, its runs with it
+        vanished = _mark_vanished(tx, doing, complete=not code)
+        tx.connection.execute(
+            update(FeedRun)
+            .where(FeedRun.id == doing.id)
+            .values(
+                state="broken" if code else "done",
+                code=code,
+                complete=not code,
+                ended_at=tx.at,
+                vanished=len(vanished),
+                errors=json.dumps(doing.errors, ensure_ascii=False),
+                **doing.counts,
+            )
+        )
+        due = tx.at + timedelta(hours=hours) if hours else None
+        tx.connection.execute(update(PropertyFeed).where(*mine).values(lease_until=None, due_at=due))
+        told = {name: count for name, count in doing.counts.items() if count}
+        seq = tx.record("feed.read", doing.feed_id, SYSTEM, {**told, "vanished": len(vanished), "code": code})
+        _warn(tx, vanished, seq)
+        _forget(tx, doing.feed_id)
+
+
+def _mark_vanished(tx: UnitOfWork, doing: _Run, *, complete: bool) -> list[str]:
+    """Note what was named, and, after a complete walk, what no longer is; the ids that vanished just now."""
+    held = {
+        row.external_id: row.vanished_at
+        for row in tx.connection.execute(
+            select(FeedItem.external_id, FeedItem.vanished_at).where(FeedItem.feed_id == doing.feed_id)
+        )
+    }
+    for external_id in doing.named:
+        if external_id in held:
+            tx.connection.execute(
+                update(FeedItem)
+                .where(FeedItem.feed_id == doing.feed_id, FeedItem.external_id == external_id)
+                .values(seen_at=tx.at, vanished_at=None)
+            )
+        else:
+            tx.add(FeedItem, feed_id=doing.feed_id, external_id=external_id, seen_at=tx.at, vanished_at=None)
+    gone = [one for one, since in held.items() if complete and one not in doing.named and since is None]
+    for start in range(0, len(gone), BATCH):
+        some = FeedItem.external_id.in_(gone[start : start + BATCH])
+        tx.connection.execute(update(FeedItem).where(FeedItem.feed_id == doing.feed_id, some).values(vanished_at=tx.at))
+    return gone
+
+
+def _warn(tx: UnitOfWork, vanished: list[str], seq: int) -> None:
+    """One mail for each agent whose links go on without their property in the feed.
+
+    No event stands behind it: the delivery carries the ledger entry's number, as a negative one.
+    """
+    agents: set[uuid.UUID] = set()
+    for start in range(0, len(vanished), BATCH):
+        mine = (Property.agency_id == tx.agency_id, Property.external_id.in_(vanished[start : start + BATCH]))
+        query = select(Property.agent_id).join(User, User.id == Property.agent_id)
+        query = query.where(*mine, Property.archived_at.is_(None), User.active.is_(True))
+        agents |= set(tx.connection.scalars(query))
+    for user_id in agents:
+        tx.owe_mail("feed_vanished", -seq, offer_id=None, user_id=user_id)
+
+
+def _forget(tx: UnitOfWork, feed_id: uuid.UUID) -> None:
+    """Keep the last fifty runs; one that was killed under way is written down as broken."""
+    runs = select(FeedRun.id).where(FeedRun.feed_id == feed_id)
+    old = list(tx.connection.scalars(runs.order_by(FeedRun.started_at.desc(), FeedRun.id.desc()).offset(KEPT_RUNS)))
+    if old:
+        tx.connection.execute(delete(FeedRun).where(FeedRun.id.in_(old)))
+    killed = (FeedRun.feed_id == feed_id, FeedRun.state == "running")
+    tx.connection.execute(update(FeedRun).where(*killed).values(state="broken", code="killed", ended_at=tx.at))
+
+
+def vanished_of(agency_id: uuid.UUID, user_id: uuid.UUID | None = None) -> list[Property]:
+    """Properties that some feed no longer names, of one agent or of all."""
+    db.session.flush()
+    gone = select(FeedItem.external_id).where(FeedItem.agency_id == agency_id, FeedItem.vanished_at.is_not(None))
+    query = select(Property).where(
+        Property.agency_id == agency_id, Property.external_id.in_(gone), Property.archived_at.is_(None)
+    )
+    if user_id:
+        query = query.where(Property.agent_id == user_id)
+    return list(db.session.scalars(query.order_by(Property.title)))

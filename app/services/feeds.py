@@ -1,0 +1,241 @@
+"""Feeds: made and changed by an agency's owner, tried out on ten rows, read when they are due."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import islice
+from typing import Any
+
+from flask import current_app
+from sqlalchemy import delete, insert, select, update
+
+from app.clock import now
+from app.errors import Invalid, NotFound
+from app.extensions import db
+from app.ids import new_id
+from app.integrations.door import Door, Refused, check_url
+from app.keys import agency_key
+from app.ledger import Actor
+from app.models import FeedRun, PropertyFeed
+from app.services.feed_rows import FIELDS, NEEDED, REBS, NotForSale, read_row
+from app.services.feed_sources import Broken, Source, pages, read_csv
+from app.services.property_sync import Sent
+from app.vault import Place, seal, unseal
+from app.writing import writing
+
+SHOWN = 10
+MOST = 20
+HOURS = (0, 1, 6, 24)
+NO_ADDRESS = "Not an address that can be called"
+NO_FILE = "Choose a CSV file with a line of names"
+UNKNOWN_FIELD = "No such field: %s"
+NEEDED_FIELD = "Say where %s is found"
+TOO_MANY = "There are twenty feeds already"
+OTHER_ADDRESS = "The address is a new one: enter its key again"
+
+
+@dataclass(frozen=True, slots=True)
+class FeedValues:
+    """What an owner says of a feed. `key` and `file` None keep what is there; an empty key removes it."""
+
+    name: str
+    kind: str
+    url: str = field(default="", repr=False)
+    key: str | None = field(default=None, repr=False)
+    key_in: str = "header"
+    file: bytes | None = field(default=None, repr=False)
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    every_hours: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One row of a dry run: `sent` is the property as it would come in; without one, `errors` or not for sale."""
+
+    number: int
+    sent: Sent | None = None
+    errors: Mapping[str, Sequence[object]] = field(default_factory=dict)
+
+
+def feeds_of(agency_id: uuid.UUID) -> list[PropertyFeed]:
+    query = select(PropertyFeed).where(PropertyFeed.agency_id == agency_id).order_by(PropertyFeed.created_at)
+    return list(db.session.scalars(query))
+
+
+def get_feed(agency_id: uuid.UUID, feed_id: uuid.UUID) -> PropertyFeed:
+    """One feed of the agency; raises `NotFound`."""
+    query = select(PropertyFeed).where(PropertyFeed.agency_id == agency_id, PropertyFeed.id == feed_id)
+    found = db.session.scalar(query)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def runs_of(feed: PropertyFeed, limit: int = SHOWN) -> list[FeedRun]:
+    """The last runs, the newest first."""
+    query = select(FeedRun).where(FeedRun.agency_id == feed.agency_id, FeedRun.feed_id == feed.id)
+    return list(db.session.scalars(query.order_by(FeedRun.started_at.desc(), FeedRun.id.desc()).limit(limit)))
+
+
+def create(agency_id: uuid.UUID, values: FeedValues, *, by: Actor) -> uuid.UUID:
+    """A new feed; raises `Invalid`."""
+    _check(values, has_file=False)
+    feed_id = new_id()
+    with writing(agency_id) as tx:
+        if len(feeds_of(agency_id)) >= MOST:
+            raise Invalid({"name": [TOO_MANY]})
+        row = {
+            "id": feed_id,
+            "agency_id": agency_id,
+            "kind": values.kind,
+            "due_at": tx.at if values.every_hours else None,
+            "created_at": tx.at,
+            **_columns(agency_id, feed_id, values),
+        }
+        tx.connection.execute(insert(PropertyFeed), {"key_ct": None, "file_ct": None, **row, "updated_at": tx.at})
+        tx.record("feed.created", feed_id, by, {"kind": values.kind})
+    return feed_id
+
+
+def change(feed: PropertyFeed, values: FeedValues, *, by: Actor) -> None:
+    """Change a feed, its kind excepted; raises `Invalid`. A key is never sent to another server than it was meant for."""
+    feed_id, agency_id = feed.id, feed.agency_id
+    _check(values, has_file=feed.file_ct is not None)
+    before = source_of(feed)
+    if before.key and values.key is None and _server(before.url) != _server(values.url):
+        raise Invalid({"key": [OTHER_ADDRESS]})
+    with writing(agency_id) as tx:
+        columns = _columns(agency_id, feed_id, values)
+        columns["due_at"] = tx.at if values.every_hours else None
+        mine = (PropertyFeed.agency_id == agency_id, PropertyFeed.id == feed_id)
+        tx.connection.execute(update(PropertyFeed).where(*mine).values(updated_at=tx.at, **columns))
+        tx.record("feed.changed", feed_id, by, {"key": values.key is not None, "file": values.file is not None})
+
+
+def remove(feed: PropertyFeed, *, by: Actor) -> None:
+    """Read it no more. The properties stay."""
+    feed_id, agency_id = feed.id, feed.agency_id
+    with writing(agency_id) as tx:
+        tx.connection.execute(
+            delete(PropertyFeed).where(PropertyFeed.agency_id == agency_id, PropertyFeed.id == feed_id)
+        )
+        tx.record("feed.removed", feed_id, by)
+
+
+def ask(feed: PropertyFeed, *, by: Actor) -> None:
+    """Have it read as soon as somebody is free."""
+    feed_id, agency_id = feed.id, feed.agency_id
+    with writing(agency_id) as tx:
+        mine = (PropertyFeed.agency_id == agency_id, PropertyFeed.id == feed_id)
+        tx.connection.execute(update(PropertyFeed).where(*mine).values(due_at=tx.at))
+        tx.record("feed.asked", feed_id, by)
+
+
+def try_out(feed: PropertyFeed) -> list[Tried]:
+    """The first ten rows as they would come in; nothing is written. Raises `Broken`."""
+    source, mapping = source_of(feed), mapping_of(feed)
+    db.session.rollback()  # no transaction stays open while somebody else's server thinks
+    door = Door(current_app.extensions["bidflux_settings"].webhook_allow_networks)
+    try:
+        rows = list(islice(next(pages(source, door), []), SHOWN))
+    finally:
+        door.close()
+    tried = []
+    for number, row in enumerate(rows, 1):
+        try:
+            tried.append(Tried(number, read_row(row, mapping)))
+        except Invalid as invalid:
+            tried.append(Tried(number, errors=invalid.errors))
+        except NotForSale:
+            tried.append(Tried(number))
+    return tried
+
+
+def source_of(feed: PropertyFeed) -> Source:
+    """What it is read from, opened."""
+    url, key = _open(feed, "url", feed.url_ct).decode(), _open(feed, "key", feed.key_ct).decode()
+    return Source(feed.kind, url, key, feed.key_in, _open(feed, "file", feed.file_ct))
+
+
+def mapping_of(feed: PropertyFeed) -> dict[str, str]:
+    """Our fields to theirs, what REBS is known to say included."""
+    return {**(REBS if feed.kind == "rebs" else {}), **json.loads(feed.mapping)}
+
+
+def _open(feed: PropertyFeed, column: str, sealed: bytes | None) -> bytes:
+    if sealed is None:
+        return b""
+    key = agency_key(feed.agency_id, "secret")
+    return unseal(key, Place(feed.agency_id, "property_feed", column, feed.id), sealed)
+
+
+def _columns(agency_id: uuid.UUID, feed_id: uuid.UUID, values: FeedValues) -> dict[str, Any]:
+    secret = agency_key(agency_id, "secret")
+
+    def sealed(column: str, plain: bytes) -> bytes:
+        return seal(secret, Place(agency_id, "property_feed", column, feed_id), plain)
+
+    columns: dict[str, Any] = {
+        "name": values.name,
+        "key_in": values.key_in,
+        "mapping": json.dumps(dict(values.mapping), ensure_ascii=False),
+        "every_hours": 0 if values.kind == "csv" else values.every_hours,
+        "url_ct": None if values.kind == "csv" else sealed("url", values.url.encode()),
+    }
+    if values.key is not None:
+        columns["key_ct"] = sealed("key", values.key.encode()) if values.key else None
+    if values.file is not None:
+        columns["file_ct"] = sealed("file", values.file)
+    return columns
+
+
+def _check(values: FeedValues, *, has_file: bool) -> None:
+    faults: dict[str, list[str]] = {}
+    if values.kind == "csv":
+        try:
+            if (values.file is None and not has_file) or (values.file is not None and not read_csv(values.file)):
+                faults["file"] = [NO_FILE]
+        except Broken:
+            faults["file"] = [NO_FILE]
+    else:
+        try:
+            check_url(values.url)
+        except Refused:
+            faults["url"] = [NO_ADDRESS]
+    if (values.key and not values.key.isascii()) or any(ord(c) < 32 for c in values.key or ""):
+        faults["key"] = [NO_ADDRESS]
+    if unknown := [name for name in values.mapping if name not in FIELDS]:
+        faults["mapping"] = [UNKNOWN_FIELD % unknown[0]]
+    known = REBS if values.kind == "rebs" else {}
+    if missing := [name for name in NEEDED if name not in {**known, **values.mapping}]:
+        faults.setdefault("mapping", [NEEDED_FIELD % missing[0]])
+    if faults:
+        raise Invalid(faults)
+
+
+def _server(url: str) -> str:
+    return url.partition("//")[2].partition("/")[0].lower()
+
+
+LEASE = timedelta(minutes=10)
+
+
+def take_due() -> PropertyFeed | None:
+    """Take the feed that has waited longest, for as long as the lease; None when none is due."""
+    at = now()
+    free = (PropertyFeed.due_at <= at) & (PropertyFeed.lease_until.is_(None) | (PropertyFeed.lease_until < at))
+    db.session.rollback()
+    found = db.session.execute(
+        select(PropertyFeed.id, PropertyFeed.agency_id).where(free).order_by(PropertyFeed.due_at).limit(1)
+    ).first()
+    if found is None:
+        return None
+    with writing(found.agency_id) as tx:
+        taken = update(PropertyFeed).where(PropertyFeed.id == found.id, free).values(lease_until=at + LEASE)
+        if not tx.connection.execute(taken).rowcount:
+            return None
+    return get_feed(found.agency_id, found.id)

@@ -1,0 +1,235 @@
+"""Feeds: read page by page from a real server, taken in by the service of the API, and what vanished told."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from app.errors import Invalid
+from app.extensions import db
+from app.jobs.feeds import read_due_feeds
+from app.ledger import SYSTEM
+from app.models import Delivery, FeedRun, Property, PropertyFeed, User
+from app.services import feeds
+from app.services.feeds import FeedValues
+from tests.factories import make_agency, make_user
+from tests.integrations.servers import Receiver, Request, receiving, reply
+
+
+def row(number: int, **more: Any) -> dict[str, Any]:
+    """A property as REBS says it."""
+    return {
+        "id": number,
+        "internal_id": f"CP{number}",
+        "title": f"Apartament {number}",
+        "title_en": f"Apartment {number}",
+        "for_sale": True,
+        "price_sale": 100_000 + number,
+        "currency_sale": "EUR",
+        "vat_sale": "included",
+        "property_type": "Apartament",
+        "surface_useable": "54.50",
+        "rooms": 2,
+        "city": "Cluj-Napoca",
+        **more,
+    }
+
+
+class Crm:
+    """What the server has to say; a test changes it between runs."""
+
+    def __init__(self) -> None:
+        self.rows: list[Any] = []
+        self.size = 2
+        self.twist: Callable[[int, bytes], Any] = lambda _page, said: said
+
+    def answer(self, request: Request) -> Iterator[bytes] | bytes | None:
+        if request.headers.get("authorization") != "k-123" and "api_key=k-123" not in request.path:
+            return reply(401)
+        at = int(request.path.partition("offset=")[2].partition("&")[0] or 0)
+        following = f"/api?offset={at + self.size}" if at + self.size < len(self.rows) else None
+        meta = {"next": following, "total_count": len(self.rows)}
+        body = {"meta": meta, "objects": self.rows[at : at + self.size]}
+        answer: Iterator[bytes] | bytes | None = self.twist(at // self.size, reply(body=json.dumps(body).encode()))
+        return answer
+
+
+@pytest.fixture
+def crm() -> Crm:
+    return Crm()
+
+
+@pytest.fixture
+def server(crm: Crm, app: Flask) -> Iterator[Receiver]:
+    """The CRM's server, on a loopback that the operator opened."""
+    held = app.extensions["bidflux_settings"]
+    app.extensions["bidflux_settings"] = replace(held, webhook_allow_networks=(ipaddress.ip_network("127.0.0.0/8"),))
+    with receiving(crm.answer) as made:
+        yield made
+    app.extensions["bidflux_settings"] = held
+
+
+@pytest.fixture
+def owner(app: Flask) -> User:
+    return make_user(make_agency(), "owner")
+
+
+def rebs(owner: User, server: Receiver, **more: Any) -> uuid.UUID:
+    values = FeedValues("REBS", "rebs", url=f"{server.url}/api", key="k-123", every_hours=6)
+    return feeds.create(owner.agency_id, replace(values, **more), by=SYSTEM)
+
+
+def read_again(owner: User, feed_id: uuid.UUID) -> FeedRun:
+    """Ask for a run and make it."""
+    feeds.ask(feeds.get_feed(owner.agency_id, feed_id), by=SYSTEM)
+    assert read_due_feeds() == 1
+    return last_run(owner, feed_id)
+
+
+def last_run(owner: User, feed_id: uuid.UUID) -> FeedRun:
+    db.session.rollback()
+    return feeds.runs_of(feeds.get_feed(owner.agency_id, feed_id))[0]
+
+
+def properties() -> dict[str | None, Property]:
+    db.session.rollback()
+    return {prop.external_id: prop for prop in db.session.scalars(select(Property))}
+
+
+def test_all_pages_of_rebs_come_in_when_due(owner: User, server: Receiver, crm: Crm) -> None:
+    crm.rows = [row(n) for n in range(5)]
+    feed_id = rebs(owner, server)
+    assert read_due_feeds() == 1 and read_due_feeds() == 0
+    run = last_run(owner, feed_id)
+    assert (run.state, run.complete, run.seen, run.created) == ("done", True, 5, 5)
+    one = properties()["CP3"]
+    assert (one.title, one.asking_minor, one.currency, one.usable_area_sqm) == ("Apartament 3", 100_003_00, "EUR", 54)
+    assert (one.price_vat, one.agent_id, one.accepts_offers) == ("included", owner.id, False)
+    assert len(server.requests) == 3
+
+
+def test_a_second_run_changes_only_what_changed(owner: User, server: Receiver, crm: Crm) -> None:
+    crm.rows = [row(n) for n in range(3)]
+    feed_id = rebs(owner, server)
+    read_due_feeds()
+    crm.rows[1]["price_sale"] = "95000.50"
+    run = read_again(owner, feed_id)
+    assert (run.created, run.updated, run.unchanged) == (0, 1, 2)
+    assert properties()["CP1"].asking_minor == 95_000_50
+
+
+def test_the_key_may_stand_in_the_query(owner: User, server: Receiver, crm: Crm) -> None:
+    crm.rows = [row(n) for n in range(3)]
+    feed_id = rebs(owner, server, key_in="query")
+    read_due_feeds()
+    assert last_run(owner, feed_id).created == 3
+    assert all("authorization" not in request.headers for request in server.requests)
+
+
+def test_only_active_rows_for_sale_come_in(owner: User, server: Receiver, crm: Crm) -> None:
+    crm.rows = [row(1), row(2, for_sale=False), row(3, is_active=False)]
+    feed_id = rebs(owner, server)
+    read_due_feeds()
+    run = last_run(owner, feed_id)
+    assert (run.created, run.skipped) == (1, 2) and set(properties()) == {"CP1"}
+
+
+def test_one_bad_row_spoils_no_other(owner: User, server: Receiver, crm: Crm) -> None:
+    crm.rows = [row(1), row(2, title="", price_sale="125.000"), "nonsense", row(4, currency_sale="USD")]
+    feed_id = rebs(owner, server)
+    read_due_feeds()
+    run = last_run(owner, feed_id)
+    faults = {(fault["row"], fault["field"]) for fault in json.loads(run.errors)}
+    assert (run.created, run.refused) == (1, 3)
+    assert {(2, "title"), (2, "asking_price"), (3, ""), (4, "currency")} == faults
+
+
+def test_the_same_row_twice_counts_once(owner: User, server: Receiver, crm: Crm) -> None:
+    crm.rows = [row(1), row(2), row(2), row(1, title="Altul")]
+    feed_id = rebs(owner, server)
+    read_due_feeds()
+    run = last_run(owner, feed_id)
+    assert (run.created, run.skipped, run.refused) == (2, 1, 1)
+    assert properties()["CP1"].title == "Apartament 1"
+
+
+def test_what_vanished_warns_its_agent_and_stops_no_link(owner: User, server: Receiver, crm: Crm) -> None:
+    crm.rows = [row(n, accepts_offers=True) for n in range(3)]
+    feed_id = rebs(owner, server)
+    read_due_feeds()
+    crm.rows = crm.rows[:2]
+    assert read_again(owner, feed_id).vanished == 1
+    assert properties()["CP2"].accepts_offers
+    owed = db.session.scalars(select(Delivery).where(Delivery.template == "feed_vanished")).all()
+    assert [one.user_id for one in owed] == [owner.id]
+    assert read_again(owner, feed_id).vanished == 0  # told once
+    crm.rows.append(row(2))
+    assert read_again(owner, feed_id).vanished == 0
+
+
+TWISTS: dict[str, tuple[Callable[[bytes], Any], str]] = {
+    "hangs up": (lambda _said: None, "broken"),
+    "promises more than it sends": (lambda said: _cut(said), "broken"),
+    "sends more than it promised": (lambda said: said.replace(b"Length: ", b"Length: 1\r\nX-Was: "), "not_json"),
+    "is ill": (lambda _said: reply(500), "status"),
+    "redirects": (lambda _said: reply(302, Location="http://169.254.169.254/"), "status"),
+    "counts more than it lists": (lambda said: _json(meta={"next": None, "total_count": 99}, objects=[]), "short"),
+    "leads in a circle": (lambda said: _json(meta={"next": "/api"}, objects=[]), "next"),
+    "leads elsewhere": (lambda said: _json(meta={"next": "http://127.0.0.2/api"}, objects=[]), "next"),
+    "says something else": (lambda said: reply(body=b'{"hello": 1}'), "shape"),
+}
+
+
+def _json(**body: Any) -> bytes:
+    return reply(body=json.dumps(body).encode())
+
+
+@pytest.mark.parametrize("name", TWISTS)
+def test_nothing_vanishes_while_the_server(name: str, owner: User, server: Receiver, crm: Crm) -> None:
+    crm.rows = [row(n) for n in range(4)]
+    feed_id = rebs(owner, server)
+    read_due_feeds()
+    twist, code = TWISTS[name]
+
+    crm.twist = lambda page, said: said if page == 0 else twist(said)
+    run = read_again(owner, feed_id)
+    assert (run.state, run.complete, run.code, run.vanished) == ("broken", False, code, 0)
+    assert len(properties()) == 4
+
+
+def _cut(said: bytes) -> Any:
+    """The head promises a whole body, half of which comes before the line goes dead."""
+
+    def pieces() -> Iterator[bytes]:
+        yield said[:-40]
+        raise OSError
+
+    return pieces()
+
+
+def test_an_address_inside_is_not_called(owner: User, app: Flask) -> None:
+    values = FeedValues("X", "rebs", url="http://127.0.0.1:9/", every_hours=1)
+    feed_id = feeds.create(owner.agency_id, values, by=SYSTEM)
+    read_due_feeds()
+    assert last_run(owner, feed_id).code == "address"
+
+
+def test_a_key_never_goes_to_another_server(owner: User, server: Receiver) -> None:
+    feed = feeds.get_feed(owner.agency_id, rebs(owner, server))
+    with pytest.raises(Invalid) as refused:
+        feeds.change(feed, FeedValues("REBS", "rebs", url="https://other.example/api"), by=SYSTEM)
+    assert "key" in refused.value.errors
+
+
+def test_address_key_and_file_are_sealed(owner: User, server: Receiver) -> None:
+    rebs(owner, server)
+    feed = db.session.scalars(select(PropertyFeed)).one()
+    assert b"k-123" not in (feed.key_ct or b"") and b"127.0.0.1" not in (feed.url_ct or b"")
