@@ -69,16 +69,7 @@ def read_row(row: Any, mapping: Mapping[str, str]) -> Sent:
     if not isinstance(row, dict):
         raise Invalid({"": [NOT_TEXT]})
     given = {name: found for name in FIELDS if name in mapping and (found := _pick(row, mapping[name])) is not _ABSENT}
-    columns: dict[str, Any] = {}
-    faults: dict[str, list[str]] = {}
-    for name, value in given.items():
-        try:
-            columns[name] = _READ.get(name, _text)(name, value)
-        except _Wrong as wrong:
-            faults[name] = [str(wrong)]
-    for name in NEEDED:
-        if not columns.get(name) and name not in faults:
-            faults[name] = [MISSING]
+    columns, faults = _values(given)
     if columns.pop("active", True) is False or columns.pop("for_sale", True) is False:
         raise NotForSale
     if faults:
@@ -90,6 +81,21 @@ def read_row(row: Any, mapping: Mapping[str, str]) -> Sent:
         if columns.get(name, "") is None:
             del columns[name]
     return Sent(columns, agent)
+
+
+def _values(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, list[str]]]:
+    """What was given, read, and what of it cannot be."""
+    columns: dict[str, Any] = {}
+    faults: dict[str, list[str]] = {}
+    for name, value in given.items():
+        try:
+            columns[name] = _READ.get(name, _text)(name, value)
+        except _Wrong as wrong:
+            faults[name] = [str(wrong)]
+    for name in NEEDED:
+        if not columns.get(name) and name not in faults:
+            faults[name] = [MISSING]
+    return columns, faults
 
 
 _ABSENT = object()

@@ -102,7 +102,7 @@ def create(agency_id: uuid.UUID, values: FeedValues, *, by: Actor) -> uuid.UUID:
 
 
 def change(feed: PropertyFeed, values: FeedValues, *, by: Actor) -> None:
-    """Change a feed, its kind excepted; raises `Invalid`. A key is never sent to another server than it was meant for."""
+    """Change a feed, its kind excepted; raises `Invalid`. A key never goes to another server."""
     feed_id, agency_id = feed.id, feed.agency_id
     _check(values, has_file=feed.file_ct is not None)
     before = source_of(feed)
