@@ -83,13 +83,18 @@ def read_row(row: Any, mapping: Mapping[str, str]) -> Sent:
     return Sent(columns, agent)
 
 
+def _reader(name: str) -> Callable[[str, Any], Any]:
+    found: Callable[[str, Any], Any] = _READ.get(name) or _text
+    return found
+
+
 def _values(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, list[str]]]:
     """What was given, read, and what of it cannot be."""
     columns: dict[str, Any] = {}
     faults: dict[str, list[str]] = {}
     for name, value in given.items():
         try:
-            columns[name] = _READ.get(name, _text)(name, value)
+            columns[name] = _reader(name)(name, value)
         except _Wrong as wrong:
             faults[name] = [str(wrong)]
     for name in NEEDED:
