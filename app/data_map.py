@@ -228,6 +228,16 @@ COLUMNS: dict[str, dict[str, str]] = {
         "secret": "token_hash",
         "technical": "id agency_id",
     },
+    "property_feed": {
+        "property": "name kind url_ct file_ct mapping every_hours",
+        "secret": "key_ct key_in",
+        "technical": "id agency_id due_at lease_until created_at updated_at",
+    },
+    "feed_run": {
+        "property": "seen created updated unchanged skipped refused vanished errors",
+        "technical": "id agency_id feed_id started_at ended_at state complete code",
+    },
+    "feed_item": {"property": "external_id seen_at vanished_at", "technical": "feed_id agency_id"},
     "webhook_endpoint": {
         "property": "url_ct events off_at off_reason",
         "secret": "secret_ct earlier_secret_ct earlier_until",

@@ -24,6 +24,9 @@ def test_what_is_sealed_speaks_of_people_or_is_a_secret() -> None:
     sealed = [(table, column) for table, column in data_map.classified() if column.endswith("_ct")]
     assert sealed
     of_agency = {
+        ("property_feed", "url_ct"),
+        ("property_feed", "key_ct"),
+        ("property_feed", "file_ct"),
         ("webhook_endpoint", "url_ct"),
         ("webhook_endpoint", "secret_ct"),
         ("webhook_endpoint", "earlier_secret_ct"),
