@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench mutants lock clean packages dev-packages
+.PHONY: help run test check bench mutants lock clean packages dev-packages faults
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -29,6 +29,9 @@ bench: dev-packages  ## the benchmarks, as one table of ratios (SUITES="buyer ma
 
 mutants: dev-packages  ## change the proof's code and see whether a test notices (MUTANTS="app.vault*" narrows; all take an hour)
 	@$(BIN)/python -m mutmut run $(MUTANTS)
+
+faults: dev-packages  ## kill the product fifty times while a thousand offers come in, then check that nothing is lost
+	@exec $(BIN)/python -m tests.faults
 
 lock: dev-packages  ## compile the requirements anew
 	@$(BIN)/python tools/lock.py

@@ -22,6 +22,7 @@ from app.clock import now, rfc3339
 from app.database import WRITE, WriterQueue
 from app.extensions import db
 from app.ids import new_id
+from app.killpoints import AFTER_COMMIT, BEFORE_COMMIT, passing
 from app.ledger import Actor
 from app.models import Agency, Base, Delivery, Event, LedgerEntry, WebhookEndpoint
 from app.vault import Place, seal
@@ -232,6 +233,8 @@ def writing(agency_id: uuid.UUID) -> Iterator[UnitOfWork]:
                 .where(Agency.id == agency_id)
                 .values(head_seq=tx.seq, head_hash=tx.hash, event_seq=tx.event_seq)
             )
+        passing(BEFORE_COMMIT)
+    passing(AFTER_COMMIT)
     if tx.owes:
         wake()
 

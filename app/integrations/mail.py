@@ -24,6 +24,8 @@ import flask_mail
 import idna
 from flask import current_app
 
+from app.killpoints import AFTER_DATA, passing
+
 TIMEOUT = 15.0  # seconds without an answer
 PATIENCE = 25.0  # seconds for one letter, all its commands together
 IDLE_SECONDS = 30.0  # an older connection is opened anew: servers drop what is silent
@@ -287,6 +289,7 @@ def _converse(host: smtplib.SMTP, letter: Letter) -> Answer:
         _set_timeout(host, deadline - time.monotonic())
         try:
             code, said = host.data(letter.as_bytes())
+            passing(AFTER_DATA)
         except smtplib.SMTPDataError as error:
             code, said = error.smtp_code, cast(bytes, error.smtp_error)
     if code < 200:

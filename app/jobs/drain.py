@@ -24,6 +24,7 @@ from app.extensions import db
 from app.jobs import hook_book as calls
 from app.jobs.hooks import hooks
 from app.jobs.post import Leased, Outcome, Post, close_post, post
+from app.killpoints import AFTER_CALL, AFTER_CLAIM, passing
 from app.models import Attempt, Delivery
 from app.queries.receipts import CONFIRMS, RECEIPT_KEPT, RECEIPT_MAIL
 from app.services.letters import Owed
@@ -31,7 +32,7 @@ from app.wake import bell, wake
 from app.writing import housekeeping
 
 BATCH = 20
-LEASE = timedelta(seconds=45)
+LEASE = timedelta(seconds=30)  # with the relay's patience and sweep a crashed letter is taken up within 45 s
 BUDGET = 60.0  # seconds; below RQ's limit for the job. What is left then rings the bell again
 GATHER = 0.1  # seconds in which outcomes come together into one transaction
 RECEIPTS = (RECEIPT_MAIL, RECEIPT_KEPT)
@@ -119,6 +120,8 @@ class _Drain:
         """Record what is finished, claim as much as there is room for, commit, hand it to the threads."""
         outcomes = [future.result() for future in done]
         self.under_way.difference_update(done)
+        if outcomes:
+            passing(AFTER_CALL)
         go_on = not stopping.is_set() and not self.post.away and time.monotonic() < self.until
         with housekeeping() as connection:
             record(connection, outcomes)
@@ -131,6 +134,8 @@ class _Drain:
                 leased += claim(connection, room - len(leased), _due_receipts)
             # A full claim means there may be more; after a short one everything due is in hand.
             self.more = len(leased) == room if room else self.more
+        if leased:
+            passing(AFTER_CLAIM)
         self.accepted += sum(outcome.state == "delivered" for outcome in outcomes)
         for delivery in leased:
             future = self.post.send(delivery)

@@ -28,6 +28,7 @@ from app.clock import now
 from app.extensions import db
 from app.integrations.door import Answer, Door, Refused, Unreachable
 from app.jobs.hook_book import Call, Outcome, anything_due, claim, give_back, record, release_lapsed
+from app.killpoints import AFTER_CALL, AFTER_CLAIM, passing
 from app.services import webhooks
 from app.vault import Place, seal
 from app.writing import housekeeping
@@ -175,6 +176,8 @@ class Hooks:
             db.session.rollback()
             self._employ()
             return False
+        if done:
+            passing(AFTER_CALL)
         with housekeeping() as connection:
             record(connection, self._token, outcomes)
             give_back(connection, self._token, unbegun)
@@ -182,6 +185,7 @@ class Hooks:
                 release_lapsed(connection)
                 calls, claimed = claim(connection, self._token, self._room, room)
         for outcome in outcomes:
+from app.killpoints import AFTER_CALL, AFTER_CLAIM, passing
             _note(outcome)
         db.session.rollback()
         self._held.difference_update(call.id for call in unbegun)

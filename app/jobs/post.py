@@ -25,9 +25,7 @@ from app.vault import Place, seal
 
 THREADS = 4
 AWAY_SECONDS = 3.0  # after a failed connection nobody else dials for this long
-LEAST_LEASE = timedelta(
-    seconds=28
-)  # a letter may take 25 s; with less left on the lease another drain could send it too
+LEAST_LEASE = timedelta(seconds=26)  # a letter may take 25 s; with less left another drain could send it too
 REFUSED_TO_ALL = {530, 534, 535, 538}  # about us and our password (RFC 4954), not about the letter
 
 log = structlog.get_logger(__name__)

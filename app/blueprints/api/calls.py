@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from flask import Response, request
 from pydantic import BaseModel, ValidationError
@@ -121,9 +122,11 @@ def etag(version: int) -> dict[str, str]:
 
 def read_query(model: type[Query]) -> Any:
     """The parameters, or `Invalid`."""
+    try:
+        unquote_to_bytes(request.query_string).decode()
+    except UnicodeDecodeError:
+        raise Unreadable("The query string must be percent-encoded UTF-8.") from None
     given = request.args.to_dict(flat=False)
-    if any("\ufffd" in text for name, texts in given.items() for text in (name, *texts)):
-        raise Unreadable("The query string must be percent-encoded UTF-8.")
     twice = {name for name, texts in given.items() if len(texts) > 1} - model.repeated
     if twice:
         raise Invalid({f"?{name}": ["Named more than once"] for name in twice})

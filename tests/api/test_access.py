@@ -1,0 +1,193 @@
+"""Who is let in, for what, how often, and what each error says."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from flask import Flask
+from sqlalchemy import select
+
+from app.access import Guard
+from app.api_keys import is_key, new_key
+from app.clock import now
+from app.extensions import db
+from app.ledger import SYSTEM
+from app.models import ApiKey
+from app.problems import KINDS
+from app.services import accounts, staff
+from tests.api.conftest import ROOT, Crm, make_crm
+from tests.core.test_routes import contents, path
+from tests.factories import make_offer, make_property
+
+
+def test_a_key_checks_itself() -> None:
+    for test in (False, True):
+        key = new_key(test=test)
+        assert re.fullmatch(r"bfx_(live|test)_[0-9A-Za-z]{36}", key) and is_key(key)
+        assert not is_key(key[:-1] + ("a" if key[-1] != "a" else "b")) and not is_key(key + "a") and not is_key("")
+        assert not is_key("ș" * len(key))
+
+
+@pytest.mark.parametrize(
+    "value", ["", "Bearer", "Bearer x", "Basic eDp5", "Bearer bfx_live_" + "0" * 36, "Bearer " + new_key(), "Bearer ș"]
+)
+def test_without_a_good_key_nothing_opens(crm: Crm, value: str) -> None:
+    answer = crm.get("/offers", Authorization=value)
+    assert answer.status_code == 401 and answer.headers["WWW-Authenticate"].startswith("Bearer")
+    assert answer.mimetype == "application/problem+json" and answer.json["type"].endswith("/docs/errors/no-key")
+
+
+def test_a_revoked_or_expired_key_stops_at_once_and_two_live_side_by_side(crm: Crm) -> None:
+    agency = crm.owner.agency_id
+    second = accounts.create_api_key(agency, "Nou", by=SYSTEM, expires_at=now() + timedelta(days=30))
+    assert crm.get("/offers").status_code == 200
+    assert crm.get("/offers", Authorization=f"Bearer {second}").status_code == 200
+    first = db.session.scalars(select(ApiKey.id).where(ApiKey.name == "CRM")).one()
+    staff.revoke_api_key(agency, first, by=SYSTEM)
+    assert crm.get("/offers").status_code == 401
+    with time_machine.travel(now() + timedelta(days=31)):
+        assert crm.get("/offers", Authorization=f"Bearer {second}").status_code == 401
+
+
+def test_a_key_that_reads_does_not_write(app: Flask) -> None:
+    reader = make_crm(app, scopes=("read",))
+    assert reader.get("/properties").status_code == 200
+    refused = reader.put("CRM-1")
+    assert refused.status_code == 403 and "insufficient_scope" in refused.headers["WWW-Authenticate"]
+
+
+def test_when_a_key_was_last_used_is_noted_but_not_with_each_call(crm: Crm) -> None:
+    crm.get("/offers")
+    first = db.session.scalars(select(ApiKey.last_used_at)).one()
+    crm.get("/offers")
+    assert first and db.session.scalars(select(ApiKey.last_used_at)).one() == first
+    with time_machine.travel(now() + timedelta(minutes=20), tick=True):
+        crm.get("/offers")
+        assert db.session.scalars(select(ApiKey.last_used_at)).one() > first
+
+
+def test_limits_are_told_and_kept(crm: Crm, monkeypatch: pytest.MonkeyPatch) -> None:
+    from app.access import rates
+
+    answer = crm.get("/offers")
+    assert answer.headers["RateLimit-Policy"] == '"default";q=1200;w=60'
+    assert re.fullmatch(r'"default";r=1199;t=\d+', answer.headers["RateLimit"])
+    view = crm.app.view_functions["api.events_list"]
+    from dataclasses import replace
+
+    monkeypatch.setitem(view.__dict__, "policy", replace(view.__dict__["policy"], reads=rates("2/minute")))
+    codes = [crm.get("/events") for _ in range(3)]
+    assert [c.status_code for c in codes] == [200, 200, 429]
+    assert int(codes[2].headers["Retry-After"]) > 0 and codes[2].headers["RateLimit"].startswith('"default";r=0')
+
+
+def test_there_is_no_cors_and_no_cookie(crm: Crm) -> None:
+    answer = crm.call("GET", "/offers", Origin="https://evil.example")
+    assert not [name for name, _ in answer.headers if name.lower().startswith("access-control")]
+    assert "Set-Cookie" not in answer.headers
+
+
+BODIES: list[tuple[bytes, str, int]] = [
+    (b'{"title": "x", "title": "y"}', "application/json", 400),
+    (b'{"title": NaN}', "application/json", 400),
+    (b'{"title": 1e999}', "application/json", 400),
+    (b'{"title": "\xff"}', "application/json", 400),
+    (b'{"title": "\\ud800"}', "application/json", 400),
+    (b'\xef\xbb\xbf{"title": "x"}', "application/json", 400),
+    (b"[" * 100_000, "application/json", 400),
+    (b'{"rooms": ' + b"1" * 5000 + b"}", "application/json", 400),
+    (b"", "application/json", 400),
+    (b'{"title": "x"}', "text/plain", 415),
+    (b'{"title": "x"}', "application/json; charset=utf-16", 415),
+    (b"title=x", "application/x-www-form-urlencoded", 415),
+    (b"[]", "application/json", 422),
+    (b"null", "application/json", 422),
+    (b'{"title": "a\\u0000b"}', "application/json", 422),
+    (b'{"title": "x", "rooms": "3"}', "application/json", 422),
+    (b'{"title": "x", "rooms": 3.0}', "application/json", 422),
+    (b'{"title": "x", "rooms": true}', "application/json", 422),
+    (b'{"title": "x", "asking_price": 5}', "application/json", 422),
+    (b'{"title": "x", "asking_price": "0"}', "application/json", 422),
+    (b'{"title": "x", "asking_price": "1e5"}', "application/json", 422),
+    (b'{"title": "x", "asking_price": "5\\n"}', "application/json", 422),
+    (b'{"title": "x", "nimic": 1}', "application/json", 422),
+    (b'{"title": "x", "offers_open_at": "2026-01-01"}', "application/json", 422),
+    (b'{"title": "x", "offers_open_at": "0001-01-01T00:00:00+14:00"}', "application/json", 422),
+    (b'{"title": "x", "country": "ro"}', "application/json", 422),
+]
+
+
+@pytest.mark.parametrize(("body", "media", "status"), BODIES)
+def test_what_is_not_clear_is_refused_and_never_breaks(crm: Crm, body: bytes, media: str, status: int) -> None:
+    answer = crm.call("PUT", "/properties/external/CRM-1", body, Content_Type=media)
+    assert answer.status_code == status, answer.text
+    assert answer.mimetype == "application/problem+json" and answer.json["request_id"]
+    assert crm.get("/properties").json["data"] == []
+
+
+def test_too_large_a_body_is_refused(crm: Crm) -> None:
+    body = b'{"title": "' + b"x" * 3_000_000 + b'"}'
+    assert crm.call("PUT", "/properties/external/CRM-1", body).status_code == 413
+
+
+def test_compressed_bodies_and_broken_queries_are_refused(crm: Crm) -> None:
+    squeezed = crm.call("PUT", "/properties/external/CRM-1", b"{}", Content_Encoding="gzip")
+    assert squeezed.status_code == 415
+    assert crm.get("/offers?agent=%ff").status_code == 400
+    assert crm.get("/offers?agent=%00").status_code == 422
+    assert crm.get("/offers?cursor=WyJ4Il0.x").status_code == 422
+    assert crm.get("/nimic").status_code == 404 and crm.get("/properties/17").status_code == 404
+    wrong = crm.call("DELETE", "/offers")
+    assert wrong.status_code == 405 and "GET" in wrong.headers["Allow"]
+
+
+def test_every_kind_of_problem_has_its_page(app: Flask) -> None:
+    client = app.test_client()
+    assert client.get("/docs/errors").status_code == 200
+    for kind in KINDS.values():
+        for language in ("ro", "en"):
+            page = client.get(f"/{language}/docs/errors/{kind.slug}")
+            assert page.status_code == 200 and kind.uri in page.get_data(as_text=True)
+    assert client.get("/docs/errors/nimic").status_code == 404
+
+
+def test_an_unexpected_fault_is_a_problem_without_its_cause(crm: Crm, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(**_: Any) -> None:
+        raise RuntimeError("andrei@client.example")
+
+    monkeypatch.setitem(crm.app.view_functions, "api.events_list", broken)
+    crm.app.config["PROPAGATE_EXCEPTIONS"] = False
+    answer = crm.app.test_client().get(f"{ROOT}/events")
+    assert answer.status_code == 500 and answer.json["type"].endswith("/internal") and "andrei" not in answer.text
+
+
+def test_a_key_of_another_agency_sees_and_changes_nothing(app: Flask, crm: Crm) -> None:
+    other = make_crm(app, "Cealaltă")
+    prop = make_property(other.owner.agency_id, other.owner.id, external_id="CRM-9")
+    values = {"property_id": prop.id, "offer_id": make_offer(prop), "external_id": "CRM-9"}
+    crm.get("/offers")
+    before = contents()
+    tried = 0
+    for rule in app.url_map.iter_rules():
+        view: Any = app.view_functions[rule.endpoint]
+        if view.policy.guard is not Guard.API_KEY or not rule.arguments or rule.endpoint == "api.properties_put":
+            continue
+        where = path(app, rule, {**dict.fromkeys(rule.arguments, uuid.uuid4()), **values}).removeprefix(ROOT)
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+            body = {} if method in {"POST", "PATCH", "PUT"} else None
+            body = {"status": "accepted"} if rule.endpoint.endswith("_status") else body
+            answer = crm.call(method, where, body)
+            assert answer.status_code in {404, 422}, f"{method} {rule} answers {answer.status_code}"
+            assert "Țurcanu" not in answer.text
+            tried += answer.status_code == 404
+    assert tried >= 5
+    for lists in ("/offers", "/properties", "/events"):
+        assert crm.get(lists).json["data"] == []
+    assert contents() == before
+    mine = crm.put("CRM-9")
+    assert mine.status_code == 201 and mine.json["id"] != str(prop.id)
