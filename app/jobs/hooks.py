@@ -176,7 +176,7 @@ class Hooks:
             db.session.rollback()
             self._employ()
             return False
-        if done:
+        if outcomes:
             passing(AFTER_CALL)
         with housekeeping() as connection:
             record(connection, self._token, outcomes)
@@ -184,8 +184,9 @@ class Hooks:
             if room > 0:
                 release_lapsed(connection)
                 calls, claimed = claim(connection, self._token, self._room, room)
+        if calls:
+            passing(AFTER_CLAIM)
         for outcome in outcomes:
-from app.killpoints import AFTER_CALL, AFTER_CLAIM, passing
             _note(outcome)
         db.session.rollback()
         self._held.difference_update(call.id for call in unbegun)

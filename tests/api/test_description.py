@@ -16,7 +16,6 @@ from werkzeug.serving import make_server
 from app import api_access
 from app.ratelimits import Spent
 from tests.api.conftest import Crm
-from tests.conftest import ROOT
 from tests.factories import make_offer, make_property
 
 SECONDS = 30
