@@ -17,7 +17,8 @@ from app.extensions import db
 from app.ledger import SYSTEM
 from app.links import offer_link_token, receipt_token
 from app.models import Agency, ApiKey, Base, Offer, Property, User, UserSession
-from app.services import accounts, notes, properties, seller_links, views, webhooks
+from app.services import accounts, feeds, notes, properties, seller_links, views, webhooks
+from app.services.feeds import FeedValues
 from tests.factories import csrf, login, make_agency, make_offer, make_property, make_user
 
 HIDDEN = {404, 405}
@@ -46,6 +47,7 @@ def theirs(app: Flask) -> dict[str, Any]:
     return {
         "endpoint_id": endpoint,
         "call_id": call,
+        "feed_id": feeds.create(owner.agency_id, FeedValues("Mănăștur", "rebs", url="https://crm.example/"), by=SYSTEM),
         "note_id": note,
         "property_id": prop.id,
         "offer_id": offer,

@@ -1,0 +1,110 @@
+"""The form of a feed. Address, file and names of fields are checked by the service."""
+
+from __future__ import annotations
+
+import json
+
+from flask_babel import lazy_gettext as _l
+from werkzeug.datastructures import FileStorage
+from wtforms import BooleanField, FileField, Form, PasswordField, SelectField, StringField, TextAreaField
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import AnyOf, DataRequired, Length, ValidationError
+
+from app.blueprints.settings.forms import FILL_IN, LONG
+from app.models import PropertyFeed
+from app.models.feed import KEY_PLACES, KINDS
+from app.services.feeds import HOURS, FeedValues
+
+CHOOSE = _l("Choose one of the answers")
+
+
+def _strip(text: str | None) -> str:
+    return (text or "").strip()
+
+
+class FeedForm(Form):
+    name = StringField(_l("Name"), filters=[_strip], validators=[DataRequired(FILL_IN), Length(max=100, message=LONG)])
+    kind = SelectField(
+        _l("Kind"),
+        choices=[
+            SelectChoice("rebs", "REBS"),
+            SelectChoice("json", _l("JSON from another CRM")),
+            SelectChoice("csv", _l("CSV file")),
+        ],
+        validators=[AnyOf(KINDS, CHOOSE)],
+        validate_choice=False,
+        default="rebs",
+    )
+    url = StringField(
+        _l("Address"),
+        filters=[_strip],
+        validators=[Length(max=2000, message=LONG)],
+        description=_l("For REBS and JSON: where the CRM lists its properties."),
+    )
+    key = PasswordField(
+        _l("Key"),
+        filters=[_strip],
+        validators=[Length(max=500, message=LONG)],
+        description=_l("The key that the CRM gave you. Left empty, the present one stays."),
+    )
+    no_key = BooleanField(_l("Remove the present key"))
+    key_in = SelectField(
+        _l("How the key is sent"),
+        choices=[SelectChoice("header", "Authorization"), SelectChoice("query", "?api_key=")],
+        validators=[AnyOf(KEY_PLACES, CHOOSE)],
+        validate_choice=False,
+        default="header",
+    )
+    file = FileField(_l("CSV file"), description=_l("With a line of names on top. Left empty, the present file stays."))
+    mapping = TextAreaField(
+        _l("Fields"),
+        validators=[Length(max=5000, message=LONG)],
+        description=_l("One line for each: our field = their field, as in “title = name” or “city = address.city”."),
+    )
+    every_hours = SelectField(
+        _l("How often"),
+        choices=[
+            SelectChoice("0", _l("Only when asked to")),
+            SelectChoice("1", _l("Every hour")),
+            SelectChoice("6", _l("Every six hours")),
+            SelectChoice("24", _l("Once a day")),
+        ],
+        validators=[AnyOf([str(hours) for hours in HOURS], CHOOSE)],
+        validate_choice=False,
+        default="0",
+    )
+
+    def validate_mapping(self, field: TextAreaField) -> None:
+        for number, line in enumerate((field.data or "").splitlines(), 1):
+            ours, equals, theirs = line.partition("=")
+            if line.strip() and not (ours.strip() and equals and theirs.strip()):
+                raise ValidationError(_l("Line %(number)d is not of the form: our field = their field", number=number))
+
+    @classmethod
+    def of(cls, feed: PropertyFeed, url: str) -> FeedForm:
+        """The form of a feed as it is; its key is not shown."""
+        lines = "\n".join(f"{ours} = {theirs}" for ours, theirs in json.loads(feed.mapping).items())
+        return cls(
+            data={
+                "name": feed.name,
+                "kind": feed.kind,
+                "url": url,
+                "key_in": feed.key_in,
+                "mapping": lines,
+                "every_hours": str(feed.every_hours),
+            }
+        )
+
+    def values(self, file: FileStorage | None) -> FeedValues:
+        """What the form says, after `validate`."""
+        lines = [line.partition("=") for line in (self.mapping.data or "").splitlines() if line.strip()]
+        return FeedValues(
+            self.name.data,
+            self.kind.data,
+            url=self.url.data,
+            key="" if self.no_key.data else self.key.data or None,
+            key_in=self.key_in.data,
+            file=file.read() if file and file.filename else None,
+            mapping={ours.strip(): theirs.strip() for ours, _equals, theirs in lines},
+            every_hours=int(self.every_hours.data),
+        )

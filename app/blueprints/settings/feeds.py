@@ -1,0 +1,97 @@
+"""Feeds, for the agency's owner: where properties are read from, a try on ten rows, and what each run came to."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Any
+
+from flask import Response, request, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response as AnyResponse
+
+from app.access import Guard, person, policy
+from app.blueprints.settings.feed_forms import FeedForm
+from app.blueprints.settings.routes import settings
+from app.errors import Invalid
+from app.fragments import done, page
+from app.services import feed_sources, feeds
+
+
+@settings.route("/app/settings/feeds", methods=["GET", "POST"])
+@policy(Guard.OWNER, limit="300/minute", writes="30/minute", scope="settings-feeds")
+def feed_list() -> AnyResponse:
+    """Every feed with its last run, and the form of a new one."""
+    if request.method == "GET":
+        return _list(FeedForm())
+    form = FeedForm(request.form)
+    if not form.validate():
+        return _list(form, 422)
+    try:
+        made = feeds.create(person().agency_id, form.values(request.files.get("file")), by=person().actor)
+    except Invalid as invalid:
+        return _list(_refused(form, invalid), 422)
+    return done(url_for("settings.feed", feed_id=made), _("The feed is added. Try it out before it runs."))
+
+
+@settings.route("/app/settings/feeds/<uuid:feed_id>", methods=["GET", "POST"])
+@policy(Guard.OWNER, limit="300/minute", writes="60/minute", scope="settings-feed")
+def feed(feed_id: uuid.UUID) -> AnyResponse:
+    """One feed with its last runs; or a change of it."""
+    held = feeds.get_feed(person().agency_id, feed_id)
+    if request.method == "GET":
+        return _show(feed_id)
+    form = FeedForm(request.form)
+    form.kind.data = held.kind
+    if not form.validate():
+        return _show(feed_id, 422, form=form)
+    try:
+        feeds.change(held, form.values(request.files.get("file")), by=person().actor)
+    except Invalid as invalid:
+        return _show(feed_id, 422, form=_refused(form, invalid))
+    return done(url_for("settings.feed", feed_id=feed_id), _("Saved"))
+
+
+@settings.post("/app/settings/feeds/<uuid:feed_id>/try")
+@policy(Guard.OWNER, limit="10/minute", scope="settings-feed-try")
+def feed_try(feed_id: uuid.UUID) -> AnyResponse:
+    """The first ten rows as they would come in."""
+    held = feeds.get_feed(person().agency_id, feed_id)
+    try:
+        return _show(feed_id, tried=feeds.try_out(held))
+    except feed_sources.Broken as broken:
+        return _show(feed_id, 422, broken=broken.code)
+
+
+@settings.post("/app/settings/feeds/<uuid:feed_id>/run")
+@policy(Guard.OWNER, limit="10/minute", scope="settings-feed-run")
+def feed_run(feed_id: uuid.UUID) -> AnyResponse:
+    """Have it read now."""
+    feeds.ask(feeds.get_feed(person().agency_id, feed_id), by=person().actor)
+    return done(url_for("settings.feed", feed_id=feed_id), _("The feed is read within half a minute"))
+
+
+@settings.post("/app/settings/feeds/<uuid:feed_id>/remove")
+@policy(Guard.OWNER, limit="30/minute", scope="settings-feed-remove")
+def feed_remove(feed_id: uuid.UUID) -> AnyResponse:
+    """Read it no more; the properties stay."""
+    feeds.remove(feeds.get_feed(person().agency_id, feed_id), by=person().actor)
+    return done(url_for("settings.feed_list"), _("The feed is removed. Its properties stay."))
+
+
+def _list(form: FeedForm, status: int = 200) -> Response:
+    held = [(one, next(iter(feeds.runs_of(one, 1)), None)) for one in feeds.feeds_of(person().agency_id)]
+    return page("settings/feeds.html", status=status, feeds=held, form=form)
+
+
+def _show(feed_id: uuid.UUID, status: int = 200, **context: Any) -> Response:
+    held = feeds.get_feed(person().agency_id, feed_id)
+    runs = [(one, json.loads(one.errors)) for one in feeds.runs_of(held)]
+    context = {"form": FeedForm.of(held, feeds.source_of(held).url), "tried": None, "broken": "", **context}
+    return page("settings/feed.html", status=status, feed=held, runs=runs, **context)
+
+
+def _refused(form: FeedForm, invalid: Invalid) -> FeedForm:
+    for name, messages in invalid.errors.items():
+        form[name].errors = [*form[name].errors, *(str(message) for message in messages)]
+    return form
