@@ -116,6 +116,7 @@ def test_an_agent_does_not_reach_a_colleagues_rows(app: Flask, client: FlaskClie
 def test_who_is_signed_out_is_sent_to_sign_in_and_htmx_leaves_the_page(app: Flask, client: FlaskClient) -> None:
     ids = (
         "view_id", "link_id", "property_id", "offer_id", "user_id", "key_id", "session_id", "endpoint_id", "call_id",
+        "feed_id",
     )  # fmt: skip
     values = {"kind": "svg", "external_id": "x", **{name: uuid.uuid4() for name in ids}}
     for rule in guarded(app):
