@@ -28,3 +28,15 @@ control_socket_disable = True
 limit_request_line = 4094
 limit_request_fields = 64
 limit_request_field_size = 8190
+
+
+def on_starting(_server):
+    """Before anything is served: a restored database forgets again who was forgotten since its backup."""
+    from app.extensions import db
+    from app.services import erasure
+    from wsgi import app
+
+    with app.app_context():
+        erasure.replay()
+        db.session.remove()
+        db.engine.dispose()

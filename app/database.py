@@ -82,3 +82,18 @@ class WriterQueue:
 
 def is_sqlite(engine: Engine) -> bool:
     return engine.dialect.name == "sqlite"
+
+
+def scrub(engine: Engine) -> bool:
+    """See to it that what was deleted is gone from the files too; False while somebody still reads: try again later.
+
+    SQLite overwrites what it deletes (`secure_delete`), but its log holds the pages as they were until it is truncated.
+    PostgreSQL keeps deleted rows until VACUUM; see docs/privacy.md for what its own archives keep.
+    """
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        if is_sqlite(engine):
+            busy, _pages, _moved = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+            return not busy
+        for table in ("offer_key", "offer_tag", "offer_file", "offer_origin", "submission", "note"):
+            connection.exec_driver_sql(f"VACUUM {table}")
+    return True

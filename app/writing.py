@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -47,11 +47,16 @@ class UnitOfWork:
     sends_mail: bool = True
     has_webhooks: bool = False
     owes: bool = field(default=False)
+    _then: list[Callable[[], None]] = field(default_factory=list)
     _rows: dict[type[Base], list[dict[str, Any]]] = field(default_factory=dict)
 
     def add(self, table: type[Base], **row: Any) -> None:
         """Gather a row of this agency; `agency_id` is filled in."""
         self._rows.setdefault(table, []).append({"agency_id": self.agency_id, **row})
+
+    def then(self, act: Callable[[], None]) -> None:
+        """Do something once all this is committed, and only then."""
+        self._then.append(act)
 
     def flush(self) -> None:
         """Write what was gathered."""
@@ -235,6 +240,8 @@ def writing(agency_id: uuid.UUID) -> Iterator[UnitOfWork]:
             )
         passing(BEFORE_COMMIT)
     passing(AFTER_COMMIT)
+    for act in tx._then:
+        act()
     if tx.owes:
         wake()
 

@@ -4,7 +4,7 @@ from flask import Flask
 
 
 def register_commands(app: Flask) -> None:
-    from app.cli import accounts, backup, demo, keys, ledger, ops, webhooks
+    from app.cli import accounts, backup, demo, keys, ledger, ops, privacy, webhooks
 
-    for module in (accounts, backup, demo, keys, ledger, ops, webhooks):
+    for module in (accounts, backup, demo, keys, ledger, ops, privacy, webhooks):
         module.register(app)

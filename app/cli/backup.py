@@ -22,6 +22,7 @@ from app.clock import now
 from app.config import Settings
 from app.extensions import db
 from app.models import Agency, UserSession
+from app.services import erasure
 from app.writing import housekeeping
 
 backup = AppGroup("backup", help="The database in one sealed file, and back.")
@@ -114,6 +115,8 @@ def restore(file: Path, key: Path, force: bool, as_json: bool) -> None:
         upgrade(directory=str(Path(current_app.root_path).parent / "migrations"))
         with housekeeping() as connection:
             connection.execute(delete(UserSession))  # who signed out since must not be signed in again
+        erasure.replay()
+        db.session.rollback()
         with db.engine.connect() as connection:
             if wrong := chain_faults(connection) + erasure_faults(connection):
                 raise BackupFailed(f"restored, but {wrong[0]}")

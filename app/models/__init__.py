@@ -18,6 +18,7 @@ from app.models.offer import (
     Submission,
     TextVersion,
 )
+from app.models.privacy import Retention, Tombstone
 from app.models.property import LinkActivity, Property, Upload
 from app.models.record import Access, Attempt, Delivery, Event, LedgerEntry
 from app.models.seller import SellerLink
@@ -56,11 +57,13 @@ __all__ = [
     "OfferTag",
     "Property",
     "PropertyFeed",
+    "Retention",
     "SavedView",
     "SellerLink",
     "Submission",
     "TextVersion",
     "Timestamping",
+    "Tombstone",
     "Upload",
     "User",
     "UserSession",

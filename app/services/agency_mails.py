@@ -9,11 +9,12 @@ from flask import current_app, g
 from flask_babel import force_locale
 from sqlalchemy import select
 
+from app.clock import now
 from app.extensions import db
 from app.integrations.mail import Letter, Party, paragraphs, sender
 from app.models import Agency, User, WebhookEndpoint
 from app.representations import base_url
-from app.services import webhooks
+from app.services import retention, webhooks
 from app.services.feed_runs import vanished_of
 from app.services.letters import NoLongerOwed, Owed, render
 
@@ -70,9 +71,18 @@ def _vanished(owed: Owed) -> dict[str, Any]:
     return {"properties": lines}
 
 
+def _due(owed: Owed) -> dict[str, Any]:
+    """How many offers are forgotten within a week from now; none any more, nothing to say."""
+    count = retention.coming_up(owed.agency_id, now())
+    if not count:
+        raise NoLongerOwed("kept")
+    return {"count": count, "url": f"{base_url()}/app/settings/retention"}
+
+
 _MORE = {
     "feed_vanished": _vanished,
     "webhook_failing": _failing,
     "webhook_failing_long": _failing,
     "webhook_off": _failing,
+    "retention_due": _due,
 }

@@ -1,0 +1,78 @@
+"""`privacy`: what is held about a person, forgetting them, and the round that forgets what has had its time."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+from flask import Flask
+from flask.cli import AppGroup
+
+from app.cli.accounts import find_agency
+from app.cli.output import as_json, fail, say
+from app.contacts import NotAContact, read_email
+from app.extensions import db
+from app.models import Agency
+from app.services import erasure, personal_data, retention
+
+privacy = AppGroup("privacy", help="People's data: show it, forget it.")
+
+agency_option = click.option("--agency", "agency_name", default="", help="One agency; all when left out.")
+email_option = click.option("--email", required=True, help="The person's e-mail address, whole.")
+
+
+def register(app: Flask) -> None:
+    app.cli.add_command(privacy)
+
+
+@privacy.command("export")
+@email_option
+@agency_option
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write there instead of printing.")
+@as_json
+def export(email: str, agency_name: str, out: Path | None, as_json: bool) -> None:
+    """Everything held about a person, as JSON (GDPR, articles 15 and 20)."""
+    found = [personal_data.held_about(tenant.id, _folded(email)) for tenant in _tenants(agency_name)]
+    answer = {"email": email, "agencies": [one for one in found if one["offers"]]}
+    text = json.dumps(answer, ensure_ascii=False, indent=None if as_json else 2)
+    if out:
+        out.write_text(text + "\n")
+        out.chmod(0o600)
+    else:
+        click.echo(text)
+
+
+@privacy.command("erase")
+@email_option
+@agency_option
+@click.confirmation_option("--yes", prompt="Everything this person sent is destroyed for good. Go on?")
+@as_json
+def erase(email: str, agency_name: str, as_json: bool) -> None:
+    """Forget a person: every offer of theirs (GDPR, article 17). The register stays whole."""
+    erased = 0
+    for tenant in _tenants(agency_name):
+        agency_id = tenant.id
+        erased += erasure.erase_all(agency_id, personal_data.offers_of(agency_id, _folded(email)), "person")
+    say({"erased": erased}, f"{erased} offers forgotten", as_json=as_json)
+
+
+@privacy.command("purge")
+@as_json
+def purge(as_json: bool) -> None:
+    """Forget what has been kept for its time; the relay does the same every hour."""
+    done = retention.purge()
+    answer = {"offers": done.offers, "origins": done.origins, "announced": done.told}
+    line = f"{done.offers} offers forgotten, {done.origins} callers' addresses dropped, {done.told} announced"
+    say(answer, line, as_json=as_json)
+
+
+def _tenants(agency_name: str) -> list[Agency]:
+    return [find_agency(agency_name)] if agency_name else list(db.session.query(Agency))
+
+
+def _folded(email: str) -> str:
+    try:
+        return read_email(email).folded
+    except NotAContact:
+        fail(f"{email} is no e-mail address")

@@ -1,0 +1,63 @@
+"""Who was forgotten, and how long what is kept."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.models.base import Base, Id, Kept, kept, own, tenant_unique
+
+_WHOLE = text("property_id IS NULL")
+REASONS = ("retention", "person", "agency", "replayed")
+
+
+class Tombstone(Base):
+    """That an offer's person was forgotten, and why. The same is appended to a file kept with the keys."""
+
+    __tablename__ = "tombstone"
+    __kept__ = kept(Kept.APPEND, ("offer_id",))
+    __table_args__ = (
+        own("offer"),
+        CheckConstraint("reason IN ('retention', 'person', 'agency', 'replayed')", name="reason"),
+    )
+
+    offer_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    agency_id: Mapped[uuid.UUID]
+    at: Mapped[datetime]
+    reason: Mapped[str] = mapped_column(String(12))
+
+
+class Retention(Base):
+    """How many days things are kept: of an agency, or, with `property_id`, of one property instead.
+
+    `origin_days` is for the caller's address and browser, the others for offers by how they ended, counted from that
+    end (`undecided_days` from when they came in). None in a property's row takes the agency's. Nothing is erased by a rule
+    before `effective_from`; what is due up to `warned_until` has been announced to the owners.
+    """
+
+    __tablename__ = "retention"
+    __kept__ = kept(Kept.MUTABLE)
+    __table_args__ = (
+        tenant_unique(),
+        UniqueConstraint("agency_id", "property_id"),
+        own("property"),
+        CheckConstraint("origin_days BETWEEN 1 AND 3650", name="origin"),
+        CheckConstraint("undecided_days BETWEEN 1 AND 3650", name="undecided"),
+        CheckConstraint("rejected_days BETWEEN 1 AND 3650", name="rejected"),
+        CheckConstraint("accepted_days BETWEEN 1 AND 3650", name="accepted"),
+        Index("uq_retention_of_agency", "agency_id", unique=True, sqlite_where=_WHOLE, postgresql_where=_WHOLE),
+    )
+
+    id: Mapped[Id]
+    agency_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("agency.id"))
+    property_id: Mapped[uuid.UUID | None]
+    origin_days: Mapped[int | None]
+    undecided_days: Mapped[int | None]
+    rejected_days: Mapped[int | None]
+    accepted_days: Mapped[int | None]
+    effective_from: Mapped[datetime]
+    warned_until: Mapped[datetime | None]
+    updated_at: Mapped[datetime]

@@ -1,0 +1,150 @@
+"""Forgetting people: an offer's key is destroyed, and with it everything that was sealed under it.
+
+What stays is the ledger, the plain figures that statistics count, and a tombstone. Tombstones are also appended to a
+file beside the keys, so that a restored backup forgets again who was forgotten since.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import structlog
+from flask import current_app
+from sqlalchemy import delete, insert, select, update
+
+from app.clock import now, rfc3339
+from app.database import scrub
+from app.extensions import db
+from app.keys import agency_key
+from app.ledger import SYSTEM, Actor
+from app.models import (
+    Delivery,
+    Idempotency,
+    Note,
+    Offer,
+    OfferFile,
+    OfferKey,
+    OfferMove,
+    OfferOrigin,
+    OfferRequest,
+    OfferState,
+    OfferTag,
+    Submission,
+    Tombstone,
+)
+from app.writing import UnitOfWork, writing
+
+FILE = "erased.txt"
+BATCH = 500  # offers in one transaction
+# What speaks of a person and can be deleted; all else that does is sealed under the key that goes with `OfferKey`.
+PERSONAL = (OfferKey, OfferFile, OfferOrigin, OfferTag, Submission, Note, OfferMove, Idempotency)
+
+log = structlog.get_logger(__name__)
+
+
+def erase_all(agency_id: uuid.UUID, offer_ids: Iterable[uuid.UUID], reason: str, *, by: Actor = SYSTEM) -> int:
+    """Forget the people of these offers, batch by batch; return how many offers were not forgotten before."""
+    erased = 0
+    for some in _batches(list(offer_ids)):
+        with writing(agency_id) as tx:
+            erased += erase(tx, some, reason, by=by)
+    if erased:
+        scrub(db.engine)
+    return erased
+
+
+def erase(tx: UnitOfWork, offer_ids: Sequence[uuid.UUID], reason: str, *, by: Actor = SYSTEM) -> int:
+    """The same within an open unit; `reason` is one of `app.models.privacy.REASONS`."""
+    tx.flush()
+    rows = tx.connection.execute(
+        select(Offer.id, Offer.property_id)
+        .join(OfferState, OfferState.offer_id == Offer.id)
+        .where(Offer.agency_id == tx.agency_id, Offer.id.in_(offer_ids), OfferState.erased_at.is_(None))
+        .order_by(Offer.id)
+    ).all()
+    ids = [row.id for row in rows]
+    if not ids:
+        return 0
+    for table in PERSONAL:
+        tx.connection.execute(delete(table).where(table.agency_id == tx.agency_id, table.offer_id.in_(ids)))
+    of_request = (OfferRequest.agency_id == tx.agency_id, OfferRequest.offer_id.in_(ids))
+    tx.connection.execute(update(OfferRequest).where(*of_request).values(message_ct=None))
+    tx.connection.execute(
+        update(OfferRequest).where(*of_request, OfferRequest.answer_id.is_(None)).values(cancelled_at=tx.at)
+    )
+    tx.connection.execute(
+        update(Delivery)
+        .where(
+            Delivery.agency_id == tx.agency_id, Delivery.offer_id.in_(ids), Delivery.state.in_(("pending", "leased"))
+        )
+        .values(state="cancelled", ended_at=tx.at, lease_token=None, lease_until=None)
+    )
+    tx.connection.execute(
+        update(OfferState)
+        .where(OfferState.agency_id == tx.agency_id, OfferState.offer_id.in_(ids))
+        .values(erased_at=tx.at, updated_at=tx.at, version=OfferState.version + 1)
+    )
+    tx.connection.execute(
+        insert(Tombstone),
+        [{"offer_id": one, "agency_id": tx.agency_id, "at": tx.at, "reason": reason} for one in ids],
+    )
+    key = agency_key(tx.agency_id, "secret")
+    for row in rows:
+        tx.record("offer.erased", row.id, by, {"reason": reason})
+        shown = {"id": str(row.id), "property_id": str(row.property_id)}
+        tx.announce("offer.erased", by, shown, key=key, property_id=row.property_id, erased=True)
+    folder, agency_id, at = _folder(), tx.agency_id, rfc3339(tx.at)
+    tx.then(lambda: _append(folder, [f"{one} {agency_id} {at}" for one in ids]))
+    return len(ids)
+
+
+def replay() -> int:
+    """Bring table and file together, as every start does: forget anew whom a restored backup brought back.
+
+    Returns how many offers were forgotten again. A line that names no offer of this database is left alone.
+    """
+    folder = _folder()
+    listed = {uuid.UUID(line.split()[0]) for line in _lines(folder)}
+    held = dict(db.session.execute(select(Tombstone.offer_id, Tombstone.agency_id)).tuples())
+    missing = [f"{offer_id} {held[offer_id]} {rfc3339(now())}" for offer_id in held if offer_id not in listed]
+    _append(folder, missing)  # a crash between commit and file
+    again: dict[uuid.UUID, list[uuid.UUID]] = {}
+    for some in _batches(sorted(listed - held.keys())):
+        for row in db.session.execute(select(Offer.id, Offer.agency_id).where(Offer.id.in_(some))):
+            again.setdefault(row.agency_id, []).append(row.id)
+    db.session.rollback()
+    erased = sum(erase_all(agency_id, ids, "replayed") for agency_id, ids in again.items())
+    if erased:
+        log.warning("erased_again", offers=erased)
+    return erased
+
+
+def _batches(ids: Sequence[uuid.UUID]) -> Iterator[Sequence[uuid.UUID]]:
+    return (ids[start : start + BATCH] for start in range(0, len(ids), BATCH))
+
+
+def _folder() -> Path:
+    folder: Path = current_app.extensions["bidflux_settings"].data_dir
+    return folder
+
+
+def _lines(folder: Path) -> list[str]:
+    path = folder / FILE
+    return [line for line in path.read_text().splitlines() if line.strip()] if path.exists() else []
+
+
+def _append(folder: Path, lines: Sequence[str]) -> None:
+    """Add lines and wait until they are on the disk; several processes may."""
+    if not lines:
+        return
+    descriptor = os.open(folder / FILE, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        os.write(descriptor, "".join(f"{line}\n" for line in lines).encode())
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

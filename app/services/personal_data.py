@@ -1,0 +1,81 @@
+"""Everything that is held about one person, found by their e-mail address and opened for them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import uuid
+from typing import Any
+
+from sqlalchemy import select
+
+from app.clock import now, rfc3339
+from app.extensions import db
+from app.keys import agency_key
+from app.models import Agency, Offer, OfferOrigin, OfferState, OfferTag, Property
+from app.offer_document import Document
+from app.queries.offers import OpenedOffer, open_offer, signature_image
+from app.queries.timeline import mails_owed, notes_of, offer_steps
+from app.representations import offer_json
+from app.vault import blind
+
+
+def offers_of(agency_id: uuid.UUID, folded: str) -> list[uuid.UUID]:
+    """The offers of an agency that were sent with this address (folded, as `app.contacts` does), oldest first."""
+    tag = blind(agency_key(agency_id, "blind_email"), folded)
+    query = select(OfferTag.offer_id).where(
+        OfferTag.agency_id == agency_id, OfferTag.field == "email", OfferTag.tag == tag
+    )
+    return list(db.session.scalars(query.order_by(OfferTag.offer_id)))
+
+
+def held_about(agency_id: uuid.UUID, folded: str) -> dict[str, Any]:
+    """What an agency holds about the person: each offer as sent, and all that was written down because of it."""
+    agency = db.session.get_one(Agency, agency_id)
+    query = (
+        select(Offer, OfferState, Property)
+        .join(OfferState, OfferState.offer_id == Offer.id)
+        .join(Property, Property.id == Offer.property_id)
+        .where(Offer.agency_id == agency_id, Offer.id.in_(offers_of(agency_id, folded)))
+        .order_by(Offer.submitted_at)
+    )
+    found = [_held(open_offer(offer, state), prop) for offer, state, prop in db.session.execute(query).all()]
+    return {
+        "controller": {"name": agency.name, "email": agency.email, "phone": agency.phone},
+        "made_at": rfc3339(now()),
+        "offers": [one for one in found if one],
+    }
+
+
+def _held(opened: OpenedOffer, prop: Property) -> dict[str, Any] | None:
+    if opened.document is None:
+        return None
+    offer = opened.offer
+    image = signature_image(opened)
+    return {
+        "offer": offer_json(offer, opened.state, opened.document, external_id=prop.external_id),
+        "property": prop.title,
+        "as_sent": _as_sent(opened.document),
+        "commitment_sha256": offer.commitment.hex(),
+        "signature_png": base64.b64encode(image).decode() if image else None,
+        "sent_from": _origin(opened),
+        "history": [{"at": rfc3339(step.at), "what": step.kind, "by": step.actor, "reason": step.reason}
+                    for step in reversed(offer_steps(opened))],
+        "notes": [{"at": rfc3339(note.at), "text": note.text} for note in notes_of(opened)],
+        "mails": [{"at": rfc3339(mail.ended_at or mail.due_at), "what": mail.template, "state": mail.state}
+                  for mail in mails_owed(offer) if not mail.to],
+    }  # fmt: skip
+
+
+def _as_sent(document: Document) -> dict[str, Any]:
+    body: dict[str, Any] = json.loads(json.dumps(document.body, default=str))
+    return body
+
+
+def _origin(opened: OpenedOffer) -> dict[str, Any] | None:
+    """The caller's address and browser, while they are kept."""
+    sealed = db.session.scalar(select(OfferOrigin.body_ct).where(OfferOrigin.offer_id == opened.offer.id))
+    if sealed is None:
+        return None
+    found: dict[str, Any] = json.loads(opened.unseal("offer_origin", "body", opened.offer.id, sealed))
+    return found
