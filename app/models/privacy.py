@@ -34,8 +34,8 @@ class Retention(Base):
     """How many days things are kept: of an agency, or, with `property_id`, of one property instead.
 
     `origin_days` is for the caller's address and browser, the others for offers by how they ended, counted from that
-    end (`undecided_days` from when they came in). None in a property's row takes the agency's. Nothing is erased by a rule
-    before `effective_from`; what is due up to `warned_until` has been announced to the owners.
+    end (`undecided_days` from when they came in). None in a property's row takes the agency's. Nothing is erased by a
+    rule before `effective_from`; what is due up to `warned_until` has been announced to the owners.
     """
 
     __tablename__ = "retention"

@@ -109,7 +109,7 @@ def replay() -> int:
     """
     folder = _folder()
     listed = {uuid.UUID(line.split()[0]) for line in _lines(folder)}
-    held = dict(db.session.execute(select(Tombstone.offer_id, Tombstone.agency_id)).tuples())
+    held = {row.offer_id: row.agency_id for row in db.session.execute(select(Tombstone.offer_id, Tombstone.agency_id))}
     missing = [f"{offer_id} {held[offer_id]} {rfc3339(now())}" for offer_id in held if offer_id not in listed]
     _append(folder, missing)  # a crash between commit and file
     again: dict[uuid.UUID, list[uuid.UUID]] = {}

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, update
 
@@ -13,7 +14,7 @@ from app.clock import now
 from app.extensions import db
 from app.ids import new_id
 from app.ledger import SYSTEM, Actor
-from app.models import Agency, OfferOrigin, OfferState, Retention, User
+from app.models import Agency, OfferOrigin, OfferState, Property, Retention, User
 from app.models.agency import OWNER
 from app.services.erasure import erase_all
 from app.writing import UnitOfWork, housekeeping, writing
@@ -193,3 +194,14 @@ def _drop_origins(agency_id: uuid.UUID, at: datetime) -> int:
 def coming_up(agency_id: uuid.UUID, at: datetime) -> int:
     """How many offers will be forgotten within a week."""
     return db.session.scalar(select(func.count()).select_from(OfferState).where(due(agency_id, at + AHEAD))) or 0
+
+
+def exceptions_of(agency_id: uuid.UUID) -> list[Any]:
+    """The properties with a time of their own: `title`, and days by kind, None where they follow the agency."""
+    query = (
+        select(Property.title, *(getattr(Retention, kind) for kind in KINDS))
+        .join(Property, Property.id == Retention.property_id)
+        .where(Retention.agency_id == agency_id, or_(*(getattr(Retention, kind).is_not(None) for kind in KINDS)))
+        .order_by(Property.title)
+    )
+    return list(db.session.execute(query))

@@ -1,4 +1,10 @@
-from app.blueprints.settings import feeds, processing, register, webhooks  # noqa: F401  routes of the same blueprint
+from app.blueprints.settings import (  # noqa: F401  routes of the same blueprint
+    feeds,
+    processing,
+    register,
+    retention,
+    webhooks,
+)
 from app.blueprints.settings.routes import settings
 
 __all__ = ["settings"]
