@@ -208,6 +208,10 @@ COLUMNS: dict[str, dict[str, str]] = {
         "staff": "agent_id",
         "technical": "id agency_id link_version version archived_at created_at updated_at",
     },
+    "retention": {
+        "property": "origin_days undecided_days rejected_days accepted_days effective_from",
+        "technical": "id agency_id property_id warned_until updated_at",
+    },
     "saved_view": {"staff": "user_id body_ct", "technical": "id agency_id created_at"},
     "seller_link": {
         "property": "shows_names expires_at revoked_at",
@@ -217,6 +221,7 @@ COLUMNS: dict[str, dict[str, str]] = {
     "submission": {"fingerprint": "nonce content_mac", "technical": "property_id agency_id offer_id"},
     "text_version": {"property": "kind language body", "technical": "sha256 created_at"},
     "timestamping": {"technical": "agency_id seq n at token fault"},
+    "tombstone": {"trail": "at reason", "technical": "offer_id agency_id"},
     "upload": {"property": "body", "technical": "id agency_id property_id mime width height sha256 created_at"},
     "user": {
         "staff": "email full_name phone role language active shortcuts",

@@ -23,6 +23,7 @@ from app.keys import agency_key
 from app.ledger import SYSTEM, Actor
 from app.models import (
     Delivery,
+    EmailCode,
     Idempotency,
     Note,
     Offer,
@@ -41,7 +42,7 @@ from app.writing import UnitOfWork, writing
 FILE = "erased.txt"
 BATCH = 500  # offers in one transaction
 # What speaks of a person and can be deleted; all else that does is sealed under the key that goes with `OfferKey`.
-PERSONAL = (OfferKey, OfferFile, OfferOrigin, OfferTag, Submission, Note, OfferMove, Idempotency)
+PERSONAL = (OfferKey, OfferFile, OfferOrigin, OfferTag, Submission, EmailCode, Note, OfferMove, Idempotency)
 
 log = structlog.get_logger(__name__)
 
