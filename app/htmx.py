@@ -17,6 +17,11 @@ def wants_block() -> bool:
 
 def is_full_view() -> bool:
     """Whether a person looks at the page: no HEAD, no prefetch, no fragment."""
+    return is_seen() and "HX-Request" not in request.headers
+
+
+def is_seen() -> bool:
+    """Whether a person looks at the page or a part of it: no HEAD, no prefetch."""
     purpose = " ".join(request.headers.get(name, "") for name in ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"))
     reading_ahead = any(word in purpose.lower() for word in NO_VIEW)
-    return request.method == "GET" and "HX-Request" not in request.headers and not reading_ahead
+    return request.method == "GET" and not reading_ahead

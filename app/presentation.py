@@ -26,6 +26,11 @@ STATIC = Path(__file__).parent / "static"
 COUNTED = 1000  # counters of lists are exact up to here
 
 LABELS: dict[str, dict[str, Any]] = {
+    "access": {
+        "viewed": lazy_gettext("opened an offer"),
+        "searched": lazy_gettext("found an offer by its person"),
+        "exported": lazy_gettext("took out a list"),
+    },
     "status": {
         "new": lazy_gettext("New"),
         "viewed": lazy_gettext("Viewed"),

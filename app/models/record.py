@@ -129,7 +129,7 @@ class Attempt(Base):
 
 
 class Access(Base):
-    """Who saw personal data: an offer opened, a list exported."""
+    """Who saw personal data: an offer opened, an offer found by its person, a list exported."""
 
     __tablename__ = "access"
     __kept__ = kept(Kept.DELETE, ("id",))

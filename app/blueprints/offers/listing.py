@@ -14,16 +14,16 @@ from app.blueprints.offers import list_page
 from app.blueprints.offers.routes import offers, today
 from app.errors import Invalid
 from app.fragments import page
-from app.htmx import is_full_view, wants_block
+from app.htmx import is_full_view, is_seen, wants_block
 from app.queries import offer_list
 from app.queries.offer_list import OfferLine
-from app.services import exports
+from app.services import accesses, exports
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 @offers.get("/app/offers")
-@policy(Guard.SIGNED_IN, limit="600/minute")
+@policy(Guard.SIGNED_IN, limit="600/minute", records="whom a person looked for")
 def index() -> AnyResponse:
     """The list; its address holds filter and place, and nothing that was left empty."""
     by, live = person(), wants_block()
@@ -32,6 +32,8 @@ def index() -> AnyResponse:
     chosen, errors = list_page.read_address(by, request.args)
     after, before = (offer_list.Cursor.read(request.args.get(name), chosen.sort) for name in ("after", "before"))
     shown = offer_list.list_offers(by, chosen, after=after, before=before)
+    if (chosen.q or chosen.email) and is_seen():
+        accesses.note_search([line.id for line in shown.lines if line.document], by=by)
     context = list_page.results(by, chosen, shown, errors) | {"today": today()}
     rows_only = request.headers.get("HX-Target", "").endswith("#offer-results")
     if not (live and rows_only):

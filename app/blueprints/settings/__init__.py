@@ -1,4 +1,5 @@
 from app.blueprints.settings import (  # noqa: F401  routes of the same blueprint
+    accesses,
     feeds,
     processing,
     register,

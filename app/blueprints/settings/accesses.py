@@ -1,0 +1,59 @@
+"""Who saw what, for the agency's owner: by person and by agent."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from flask import Response, request
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from wtforms import Form, SelectField, StringField
+from wtforms.fields.choices import SelectChoice
+
+from app.access import Guard, person, policy
+from app.blueprints.settings.routes import settings
+from app.contacts import NotAContact, read_email
+from app.fragments import page
+from app.htmx import is_full_view
+from app.queries.accesses import accesses as lines_of
+from app.queries.accesses import offers_of_person, people_of
+from app.services.accesses import note_search
+
+
+class AccessForm(Form):
+    """Both may be left empty."""
+
+    agent = SelectField(_l("Who looked"), validate_choice=False)
+    email = StringField(_l("E-mail of the client who was looked at"))
+
+
+@settings.get("/app/settings/access")
+@policy(Guard.OWNER, limit="120/minute", records="whom an owner looked up")
+def accesses() -> Response:
+    """Openings of offers, searches by person and exports, newest first."""
+    by = person()
+    agency_id = by.agency_id
+    form, status, found = AccessForm(request.args), 200, None
+    form.agent.choices = [SelectChoice("", _("Everyone"))]
+    form.agent.choices += [SelectChoice(str(id_), name) for id_, name in people_of(agency_id)]
+    if form.email.data:
+        try:
+            found = offers_of_person(agency_id, read_email(form.email.data[:254]).folded)
+        except NotAContact:
+            form.email.errors = [_("Write a whole e-mail address")]
+            found, status = [], 422
+    if found and is_full_view():
+        note_search(found, by=by)
+    lines, older = lines_of(
+        agency_id, user_id=_id(form.agent.data), offer_ids=found, before=_id(request.args.get("before"))
+    )
+    asked = {"agent": form.agent.data or None, "email": form.email.data or None}
+    return page("settings/access.html", status=status, form=form, lines=lines, older=older, asked=asked)
+
+
+def _id(text: Any) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(str(text)) if text else None
+    except ValueError:
+        return None
