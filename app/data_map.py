@@ -143,9 +143,10 @@ COLUMNS: dict[str, dict[str, str]] = {
     "access": {"trail": "user_id kind offer_id at", "technical": "id agency_id"},
     "agency": {
         "property": "name email phone zone language colleagues_read bidders_see_status",
-        "technical": "id head_seq head_hash event_seq test_of_id has_webhooks created_at",
+        "technical": "id head_seq head_hash event_seq test_of_id has_webhooks notice_version created_at",
     },
     "agency_key": {"secret": "kek_id wrapped", "technical": "agency_id purpose"},
+    "agency_notice": {"property": "language at sha256", "technical": "agency_id n"},
     "api_key": {
         "secret": "prefix key_hash",
         "property": "name scopes expires_at",

@@ -6,6 +6,7 @@ from app.models.checkpoint import Checkpoint, Timestamping
 from app.models.email_code import EmailCode
 from app.models.feed import FeedItem, FeedRun, PropertyFeed
 from app.models.followup import Confirmation, Note, OfferMove, OfferRequest
+from app.models.notice import AgencyNotice
 from app.models.offer import (
     Decision,
     Offer,
@@ -30,6 +31,7 @@ __all__ = [
     "Access",
     "Agency",
     "AgencyKey",
+    "AgencyNotice",
     "ApiKey",
     "Attempt",
     "Base",

@@ -37,6 +37,8 @@ class Agency(Base):
     test_of_id: Mapped[uuid.UUID | None] = mapped_column(default=None)
     # Whether any webhook endpoint is on: a write looks for them only then.
     has_webhooks: Mapped[bool] = mapped_column(default=False, server_default=false())
+    # How often a privacy notice was set; none was while it is 0.
+    notice_version: Mapped[int] = mapped_column(default=0, server_default="0")
     created_at: Mapped[datetime]
 
     __table_args__ = (Index("uq_agency_test_of_id", "test_of_id", unique=True),)

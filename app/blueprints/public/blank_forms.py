@@ -56,5 +56,8 @@ def _shown(prop: Property) -> tuple[Any, ...]:
         agent.email,
         agent.phone,
         agency.name,
+        agency.email,
+        agency.phone,
+        agency.notice_version,
         agency.zone,
     )

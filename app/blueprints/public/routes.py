@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 from flask import Blueprint, Response, abort, current_app, g, redirect, render_template, request, url_for
@@ -21,7 +22,7 @@ from app.extensions import csrf
 from app.language import language
 from app.ledger import BIDDER
 from app.links import BadToken, Stamp, form_stamp, read_stamp, receipt_token
-from app.models import Property
+from app.models import Agency, Property
 from app.offer_document import Draft, Signature
 from app.offer_sections import Section, sections
 from app.queries.links import OpenedLink, open_link
@@ -131,7 +132,7 @@ class _Submission:
             link_version=self.link.version,
             language=language(),
             source="link",
-            texts={kind: texts.kept(kind, language()) for kind in ("notice", "rules")},
+            texts=_shown(self.link.property.agency, stamp),
             address=caller_address(),
             browser=request.headers.get("User-Agent"),
             request_id=self.link.request.id if self.link.request else None,
@@ -187,6 +188,12 @@ def _blank(link: OpenedLink, token: str, stamp: str) -> str:
     return form_page(link, token, form, stamp)
 
 
+def _shown(agency: Agency, stamp: Stamp) -> dict[str, str]:
+    """The texts of the form, as they were when it was opened."""
+    at = datetime.fromtimestamp(stamp.opened, UTC)
+    return {kind: texts.kept(kind, language(), agency, at) for kind in ("notice", "rules")}
+
+
 def new_stamp(prop: Property) -> str:
     """A form opened now."""
     return form_stamp(prop.id, os.urandom(16), time.time())
@@ -215,7 +222,7 @@ def form_page(link: OpenedLink, token: str, form: OfferForm, stamp: str) -> str:
         **context,
         form=form,
         stamp=stamp,
-        notice=texts.notice(language()),
+        notice=texts.notice(language(), context["agency"]),
         notice_url=url_for("site.gdpr"),
         rules_text=texts.rules(language()),
         preview={"title": context["property"].title, "image": base_url() + photo_url if photo_url else None},

@@ -1,6 +1,7 @@
 from app.blueprints.settings import (  # noqa: F401  routes of the same blueprint
     accesses,
     feeds,
+    notice,
     processing,
     register,
     retention,

@@ -1,0 +1,97 @@
+"""The notice at collection: an agency's own or the default, and each offer keeps what its client was shown."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from app.clock import now
+from app.extensions import db
+from app.ledger import SYSTEM
+from app.links import offer_link_token
+from app.models import Agency, AgencyNotice, LedgerEntry, Property, TextVersion, User
+from app.services import texts
+from tests.factories import csrf, login, make_agency, make_property, make_user
+
+OWN = "Casa Bună SRL răspunde de datele dumneavoastră. " * 6
+
+
+@pytest.fixture
+def owner(app: Flask) -> User:
+    return make_user(make_agency("Casa Bună"), "owner", language="en")
+
+
+@pytest.fixture
+def prop(owner: User) -> Property:
+    return make_property(owner.agency_id, owner.id)
+
+
+def agency_of(user: User) -> Agency:
+    return db.session.get_one(Agency, user.agency_id)
+
+
+def save(client: FlaskClient, **fields: str):  # type: ignore[no-untyped-def]
+    token = csrf(client.get("/app/settings/notice").get_data(as_text=True))
+    return client.post("/app/settings/notice", data={"csrf_token": token, **fields})
+
+
+@pytest.mark.parametrize("language", texts.LANGUAGES)
+def test_the_default_names_the_controller_the_rights_and_the_authority(app: Flask, owner: User, language: str) -> None:
+    with app.test_request_context():
+        held = agency_of(owner)
+        text = texts.notice(language, held)
+        assert all(part in text for part in ("Casa Bună", held.email, "ANSPDCP"))
+        assert text != texts.notice(language)
+
+
+def test_an_owner_writes_it_and_clients_read_it_at_once(client: FlaskClient, owner: User, prop: Property) -> None:
+    login(client, owner)
+    address = f"/o/{offer_link_token(prop.id, prop.link_version)}"
+    assert "este operatorul datelor" in client.application.test_client().get(address).get_data(as_text=True)
+    assert save(client, ro=OWN, en="").status_code == 303
+    buyer = client.application.test_client()
+    page = buyer.get(address).get_data(as_text=True)
+    assert OWN.strip() in page
+    assert db.session.scalars(select(LedgerEntry.kind).where(LedgerEntry.kind == "notice.changed")).all()
+
+
+def test_too_short_a_text_is_refused_and_kept_in_the_form(client: FlaskClient, owner: User) -> None:
+    login(client, owner)
+    answer = save(client, ro="Prea scurt", en="")
+    assert answer.status_code == 422
+    assert "Prea scurt" in answer.get_data(as_text=True)
+    assert not db.session.scalars(select(AgencyNotice)).all()
+
+
+def test_what_was_shown_is_what_held_when_the_form_was_opened(app: Flask, owner: User) -> None:
+    start = datetime(2026, 11, 1, 9, tzinfo=UTC)
+    with app.test_request_context():
+        with time_machine.travel(start, tick=False):
+            texts.set_notice(owner.agency_id, "ro", OWN, by=SYSTEM)
+        with time_machine.travel(start + timedelta(hours=1), tick=False):
+            texts.set_notice(owner.agency_id, "ro", OWN + "Altfel.", by=SYSTEM)
+            digest = texts.kept("notice", "ro", agency_of(owner), start + timedelta(minutes=30))
+            assert digest == hashlib.sha256(OWN.strip().encode()).hexdigest()
+            assert texts.kept("notice", "ro", agency_of(owner), now()) != digest
+
+
+def test_an_empty_text_brings_the_default_back_and_nothing_is_forgotten(app: Flask, owner: User) -> None:
+    with app.test_request_context():
+        texts.set_notice(owner.agency_id, "ro", OWN, by=SYSTEM)
+        texts.set_notice(owner.agency_id, "ro", "", by=SYSTEM)
+        assert texts.notice("ro", agency_of(owner)) == texts.default_notice("ro", agency_of(owner))
+        assert len(db.session.scalars(select(AgencyNotice)).all()) == 2
+        assert OWN.strip() in db.session.scalars(select(TextVersion.body)).all()
+
+
+def test_another_agency_keeps_its_own(app: Flask, owner: User) -> None:
+    other = make_user(make_agency("Alta"), "owner")
+    with app.test_request_context():
+        texts.set_notice(owner.agency_id, "ro", OWN, by=SYSTEM)
+        assert "Casa Bună" not in texts.notice("ro", agency_of(other))
