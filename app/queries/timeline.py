@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import uuid
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, select
+from sqlalchemy import Select, and_, select
 
 from app.clock import now
 from app.extensions import db
@@ -61,17 +62,35 @@ class ChainLink:
 
 def offer_steps(opened: OpenedOffer) -> list[Step]:
     """Newest first, with the reasons opened."""
-    return _steps(opened.offer.agency_id, opened.offer.id, _reasons(opened))
+    offer = opened.offer
+    steps: list[Step] = []
+    # Of two decisions at one and the same moment each entry names its own.
+    given = and_(
+        Decision.agency_id == LedgerEntry.agency_id,
+        Decision.offer_id == LedgerEntry.object_id,
+        Decision.at == LedgerEntry.at,
+        Decision.reason_ct.is_not(None),
+    )
+    query = _entries(offer.agency_id, offer.id).add_columns(Decision.id, Decision.reason_ct)
+    for row in db.session.execute(query.join(Decision, given, isouter=True)):
+        step, decision_id, sealed = _step(row[:7]), row[7], row[8]
+        if decision_id and opened.key and step.data.get("decision") == str(decision_id):
+            step = replace(step, reason=opened.unseal("decision", "reason", decision_id, sealed).decode())
+        if not steps or steps[-1].seq != step.seq:
+            steps.append(step)
+        elif step.reason:
+            steps[-1] = step
+    return steps[:LIMIT]
 
 
 def property_steps(agency_id: uuid.UUID, property_id: uuid.UUID) -> list[Step]:
     """Newest first."""
-    return _steps(agency_id, property_id, {})
+    return [_step(row) for row in db.session.execute(_entries(agency_id, property_id))]
 
 
-def _steps(agency_id: uuid.UUID, object_id: uuid.UUID, reasons: dict[str, str]) -> list[Step]:
+def _entries(agency_id: uuid.UUID, object_id: uuid.UUID) -> Select[int, datetime, str, str, bytes, str, str]:
     entry = LedgerEntry
-    query = (
+    return (
         select(entry.seq, entry.at, entry.kind, entry.actor_type, entry.body, User.full_name, ApiKey.name)
         .join(User, and_(User.id == entry.actor_id, User.agency_id == entry.agency_id), isouter=True)
         .join(ApiKey, and_(ApiKey.id == entry.actor_id, ApiKey.agency_id == entry.agency_id), isouter=True)
@@ -79,28 +98,11 @@ def _steps(agency_id: uuid.UUID, object_id: uuid.UUID, reasons: dict[str, str]) 
         .order_by(entry.seq.desc())
         .limit(LIMIT)
     )
-    steps = []
-    for row in db.session.execute(query):
-        data = json.loads(row.body)["data"]
-        reason = reasons.get(data.get("decision") or "")
-        steps.append(Step(row.seq, row.at, row.kind, row.actor_type, row.full_name or row.name or "", data, reason))
-    return steps
 
 
-def _reasons(opened: OpenedOffer) -> dict[str, str]:
-    """The reasons given with decisions, by the decision's id."""
-    if opened.key is None:
-        return {}
-    query = select(Decision.id, Decision.reason_ct).where(
-        Decision.agency_id == opened.offer.agency_id,
-        Decision.offer_id == opened.offer.id,
-        Decision.reason_ct.is_not(None),
-    )
-    return {
-        str(row.id): opened.unseal("decision", "reason", row.id, row.reason_ct).decode()
-        for row in db.session.execute(query)
-        if row.reason_ct
-    }
+def _step(row: Sequence[Any]) -> Step:
+    seq, at, kind, actor, body, person, key = row
+    return Step(seq, at, kind, actor, person or key or "", json.loads(body)["data"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,7 @@ def test_a_stale_version_is_refused(crm: Crm) -> None:
     assert crm.call("PATCH", where, {"rooms": 4}, If_Match='"1"').status_code == 200
     stale = crm.call("PATCH", where, {"rooms": 5}, If_Match='"1"')
     assert stale.status_code == 412 and stale.json["type"].endswith("/docs/errors/stale")
+    assert crm.call("PATCH", where, {"rooms": 5}, If_Match='""').status_code == 412, "no version of ours"
     assert crm.call("PATCH", where, {"rooms": 5}, If_Match="*").status_code == 200
 
 

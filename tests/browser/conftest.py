@@ -16,8 +16,9 @@ from werkzeug.serving import make_server
 from tests.conftest import free_port, make_app, settings_for
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """One for each module: while Playwright runs its loop, nothing else on this thread can call `asyncio.run`."""
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=os.environ.get("CHROMIUM"), args=["--no-sandbox"])
         yield opened

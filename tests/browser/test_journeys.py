@@ -51,7 +51,7 @@ def test_a_buyer_on_a_phone_sends_an_offer(browser: Browser, live: Live, dark: b
     expect(page.locator("h1")).to_have_text("Verificați oferta")
     watched.check()
     page.get_by_role("button", name=re.compile("Trimit oferta de 118.500")).click()
-    expect(page.get_by_text("Oferta a fost trimisă")).to_be_visible()
+    expect(page.get_by_role("heading", name="Oferta a fost trimisă")).to_be_visible()
     watched.check()
     assert page.context.cookies() == []
 
@@ -88,7 +88,7 @@ def test_a_signature_is_drawn_with_the_pointer(browser: Browser, live: Live) -> 
     expect(page.locator("img.signature-image")).to_be_visible()
     watched.check()
     page.get_by_role("button", name=re.compile("Semnez și trimit")).click()
-    expect(page.get_by_text("Oferta a fost trimisă")).to_be_visible()
+    expect(page.get_by_role("heading", name="Oferta a fost trimisă")).to_be_visible()
 
 
 def test_by_keyboard_alone(browser: Browser, live: Live) -> None:
@@ -127,7 +127,7 @@ def test_an_agent_finds_opens_accepts_and_undoes_in_place(browser: Browser, live
     page.keyboard.press("Enter")
     page.wait_for_url(base + "/app/offers")
     watched.check()
-    page.get_by_role("link", name="Andrei Țurcanu").click()
+    page.get_by_role("link", name="Andrei Țurcanu", exact=True).click()
     page.wait_for_url(re.compile(r"/app/offers/[0-9a-f-]{36}$"))
     expect(page.locator("#offer-view .badge").first).to_have_text("Vizualizată")
     watched.check()
@@ -192,8 +192,8 @@ def test_an_agent_compares_asks_and_answers_many_from_the_list(browser: Browser,
     sheet = page.pdf(prefer_css_page_size=True)
     assert len(re.findall(rb"/Type\s*/Page\b", sheet)) == 1
     page.go_back()
-    page.get_by_role("button", name="Răspunde la oferta: Ana Pop").press("Enter")
-    page.locator(".answers:popover-open").get_by_role("link", name="Respinge…").press("Enter")
+    page.locator("tr.is-link", has_text="Ana Pop").locator(".row-menu").press("Enter")
+    page.locator("#answer-rejected").press("Enter")
     expect(page.locator("dialog #decision-title")).to_be_focused()
     watched.check()
     page.locator("dialog").get_by_role("button", name="Respinge oferta").click()

@@ -109,7 +109,7 @@ def expected_version() -> int | None:
     if "If-Match" not in request.headers or request.if_match.star_tag:
         return None
     tags = request.if_match.as_set()
-    tag = tags.pop() if len(tags) == 1 else ""
+    tag = (tags.pop() if len(tags) == 1 else None) or ""  # Werkzeug reads the empty tag as None
     return int(tag) if tag.isascii() and tag.isdigit() and len(tag) < 10 else -1
 
 
