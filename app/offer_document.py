@@ -23,7 +23,7 @@ SCHEMA = "bidflux.offer/1"
 @dataclass(frozen=True, slots=True)
 class Bidder:
     full_name: str
-    email: str
+    email: str | None
     phone: str
     type: str = "person"
     company_name: str | None = None

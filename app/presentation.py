@@ -72,6 +72,12 @@ LABELS: dict[str, dict[str, Any]] = {
         "agent": lazy_gettext("Recorded by the agent"),
         "api": lazy_gettext("CRM"),
     },
+    "channel": {
+        "phone": lazy_gettext("Taken by phone"),
+        "whatsapp": lazy_gettext("Came by WhatsApp"),
+        "mail": lazy_gettext("Came by e-mail"),
+        "in_person": lazy_gettext("Taken in person"),
+    },
     "signature": {"drawn": lazy_gettext("Drawn signature"), "typed": lazy_gettext("Typed signature")},
     "purpose": {
         "seller": lazy_gettext("Report to the seller"),
@@ -164,6 +170,7 @@ FILTERS: dict[str, Any] = {
     "max_term": lazy_gettext("Payment term to, in days"),
     "source": lazy_gettext("Source"),
     "signed": lazy_gettext("Signed"),
+    "confirmed": lazy_gettext("Confirmed"),
     "latest": lazy_gettext("Latest"),
     "reference": lazy_gettext("Reference"),
     "email": lazy_gettext("E-mail"),
@@ -260,6 +267,8 @@ def asset(path: str) -> str:
 # What each kind of ledger entry is called on a timeline.
 STEPS: dict[str, Any] = {
     "offer.submitted": lazy_gettext("Offer sent"),
+    "offer.confirmed": lazy_gettext("Confirmed by the client"),
+    "offer.confirmation_asked": lazy_gettext("Asked again to confirm"),
     "offer.viewed": lazy_gettext("Opened"),
     "receipt.sealed": lazy_gettext("Receipt sealed"),
     "offer.code_confirmed": lazy_gettext("Signature confirmed by a code from the client's e-mail"),
@@ -270,7 +279,6 @@ STEPS: dict[str, Any] = {
     "property.updated": lazy_gettext("Property changed"),
     "property.archived": lazy_gettext("Property archived"),
     "property.agent_changed": lazy_gettext("Responsible agent changed"),
-    "offer.confirmed": lazy_gettext("Confirmed by the client"),
     "offer.withdrawn": lazy_gettext("Offer withdrawn"),
     "offer.better_asked": lazy_gettext("Better offer asked for"),
     "offer.better_taken_back": lazy_gettext("Request for a better offer taken back"),
@@ -319,6 +327,10 @@ LINK_STATES: dict[str, tuple[Any, str]] = {
 def step_text(step: Any) -> str:
     """A ledger entry in words; a decision names the status it led to."""
     text = str(STEPS.get(step.kind, step.kind))
+    if step.kind == "offer.submitted" and step.data.get("source") in {"agent", "api"}:
+        text = gettext("Offer recorded for the client")
+        if channel := step.data.get("channel"):
+            text = f"{text} ({label('channel', channel).lower()})"
     if "undoes" in step.data:
         text = gettext("Answer undone")
     return f"{text}: {label('status', step.data['to']).lower()}" if step.kind == "offer.decided" else text

@@ -71,6 +71,7 @@ def offer_json(
         "language": offer.language,
         "signature": {"kind": signature["kind"], "signed_at": rfc3339(offer.submitted_at)} if signature else None,
         "source": offer.source,
+        "channel": document.body.get("channel"),
         "confirmed_at": _time(confirmed_at),
         "previous_offer_id": str(offer.previous_id) if offer.previous_id else None,
         "is_latest": state.latest,

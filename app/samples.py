@@ -41,6 +41,7 @@ OFFER: dict[str, Any] = {
     "language": "ro",
     "signature": {"kind": "typed", "signed_at": "2026-11-23T10:15:00Z"},
     "source": "link",
+    "channel": None,
     "confirmed_at": None,
     "previous_offer_id": None,
     "is_latest": True,

@@ -3,6 +3,7 @@
 from app.models.agency import Agency, AgencyKey, ApiKey, Idempotency, User, UserSession
 from app.models.base import Base, Kept
 from app.models.checkpoint import Checkpoint, Timestamping
+from app.models.confirming import ConfirmationBody
 from app.models.email_code import EmailCode
 from app.models.feed import FeedItem, FeedRun, PropertyFeed
 from app.models.followup import Confirmation, Note, OfferMove, OfferRequest
@@ -37,6 +38,7 @@ __all__ = [
     "Base",
     "Checkpoint",
     "Confirmation",
+    "ConfirmationBody",
     "Decision",
     "Delivery",
     "EmailCode",

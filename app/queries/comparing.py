@@ -84,6 +84,7 @@ def compare(lines: Sequence[OfferLine]) -> list[Line]:
         _row(_("Co-buyers"), lines, lambda line: ", ".join(_terms(line).get("co_buyers") or ())),
         _row(_("Represented by"), lines, lambda line: _term(line, "represented_by")),
         _row(_("Signature"), lines, lambda line: _("Signed") if line.signed else _("Not signed")),
+        _row(_("How it came"), lines, _came),
         _row(_("Message"), lines, lambda line: _term(line, "message")),
         _row(_("Earlier offers of this client"), lines, lambda line: " → ".join(map(show_money, earlier[line.id]))),
         _row(_("Submitted"), lines, lambda line: show_short(line.submitted_at), best=_earliest),
@@ -140,6 +141,15 @@ def _against(line: OfferLine) -> str:
     sign = "+" if off > 0 else "−" if off < 0 else "±"
     money = show_money(Money(abs(off), line.amount.currency))
     return f"{sign}{money} ({show_percent(line.amount.minor, line.asking_minor)})"
+
+
+def _came(line: OfferLine) -> str:
+    """Nothing is said where every offer was sent through the link."""
+    if line.source == "link":
+        return ""
+    channel = line.document.body.get("channel") if line.document else None
+    came = label("channel", channel) if channel else label("source", line.source)
+    return f"{came}, {_('unconfirmed')}" if line.unconfirmed else came
 
 
 def _financing(line: OfferLine) -> str:

@@ -11,11 +11,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, and_, or_, select
 
 from app.contacts import NotAContact, read_email
 from app.keys import agency_key
-from app.models import Offer, OfferState, OfferTag, Property, User
+from app.models import Confirmation, Offer, OfferState, OfferTag, Property, User
 from app.models.offer import FINANCING, SOURCES, STATUSES
 from app.models.property import CURRENCIES
 from app.money import Money, NotMoney, from_decimal_text, read_amount
@@ -67,6 +67,7 @@ class OfferFilter:
     max_term: int | None = None
     source: str | None = None
     signed: bool | None = None
+    confirmed: bool | None = None
     latest: bool | None = None
     reference: str | None = None
     email: str | None = field(default=None, repr=False)
@@ -155,6 +156,12 @@ def _against_asking(agency_id: uuid.UUID, percent: int, compare: Callable[[Any, 
     return OfferState.offer_id.in_(select(Offer.id).where(Offer.agency_id == agency_id, limits))
 
 
+def _confirmed(value: bool) -> Condition:
+    """Sent by the bidder or confirmed by them; or not."""
+    said = select(Confirmation.offer_id).where(Confirmation.offer_id == OfferState.offer_id).exists()
+    return or_(OfferState.source == "link", said) if value else and_(OfferState.source != "link", ~said)
+
+
 def _equal(name: str) -> Build:
     column = getattr(OfferState, name)
     return lambda _chosen, _agency, value: column == value
@@ -167,6 +174,7 @@ def _amount(chosen: OfferFilter, limits: Condition) -> Condition:
 
 _CONDITIONS: dict[str, Build] = {
     **{name: _equal(name) for name in ("status", "property_id", "financing", "currency", "source", "signed", "latest")},
+    "confirmed": lambda _f, _agency, value: _confirmed(value),
     "property_external_id": lambda _f, agency, value: _of_property(
         Property.agency_id == agency, Property.external_id == value
     ),
@@ -323,7 +331,7 @@ class _Reading:
             raise Unreadable(_l("Write true or false"))
         return value
 
-    latest = signed
+    confirmed = latest = signed
 
     def reference(self, text: str) -> str:
         plain = text.upper().replace(" ", "")

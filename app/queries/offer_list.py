@@ -15,7 +15,7 @@ from sqlalchemy.orm import aliased
 from app.access import Person, offers_of
 from app.extensions import db
 from app.keys import unwrap_offer_key
-from app.models import Event, Offer, OfferBody, OfferKey, OfferState, Property
+from app.models import Confirmation, Event, Offer, OfferBody, OfferKey, OfferState, Property
 from app.models.offer import STATUSES
 from app.money import Money
 from app.offer_document import Document, decode
@@ -54,6 +54,7 @@ class OfferLine:
     withdrawn_at: datetime | None
     decided_at: datetime | None
     in_reserve: bool
+    unconfirmed: bool
     document: Document | None
 
     @property
@@ -102,6 +103,7 @@ def _rows(order: Order) -> Any:
             state.withdrawn_at, state.decided_at, Offer.reference, Offer.asking_minor, Offer.valid_until,
             Property.title, Property.external_id, OfferBody.body_ct, OfferKey.kek_id, OfferKey.wrapped,
             order.key.label("sorted_by"), in_reserve().label("in_reserve"),
+            unconfirmed().label("unconfirmed"),
         )
         .join(Offer, Offer.id == state.offer_id)
         .join(Property, Property.id == state.property_id)
@@ -121,6 +123,12 @@ def in_reserve() -> ColumnElement[bool]:
         .where(other.withdrawn_at.is_(None))
     )
     return and_(*waits, taken.exists())
+
+
+def unconfirmed() -> ColumnElement[bool]:
+    """Whether an offer was recorded for its bidder, who has not said yet that it is theirs."""
+    said = select(Confirmation.offer_id).where(Confirmation.offer_id == OfferState.offer_id)
+    return and_(OfferState.source != "link", ~said.exists())
 
 
 def _line(row: Row[Any]) -> OfferLine:
@@ -148,6 +156,7 @@ def _line(row: Row[Any]) -> OfferLine:
         withdrawn_at=row.withdrawn_at,
         decided_at=row.decided_at,
         in_reserve=row.in_reserve,
+        unconfirmed=row.unconfirmed and not row.withdrawn_at and row.wrapped is not None,
         document=document,
     )
 

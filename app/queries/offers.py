@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from app import keys
 from app.extensions import db
-from app.models import Confirmation, LedgerEntry, Offer, OfferBody, OfferFile, OfferKey, OfferState, Property, Upload
+from app.models import (
+    Confirmation,
+    ConfirmationBody,
+    LedgerEntry,
+    Offer,
+    OfferBody,
+    OfferFile,
+    OfferKey,
+    OfferState,
+    Property,
+    Upload,
+)
 from app.money import Money
 from app.offer_document import Document, decode
 from app.vault import Place, unpad, unseal
@@ -81,8 +94,7 @@ class Receipt:
     @property
     def unconfirmed(self) -> bool:
         """Recorded by somebody else, and not yet confirmed by the bidder."""
-        offer, state = self.offer.offer, self.offer.state
-        return offer.source != "link" and not (self.confirmed_at or state.withdrawn_at or state.erased_at)
+        return is_unconfirmed(self.offer.offer, self.offer.state, self.confirmed_at)
 
     @property
     def reference(self) -> str:
@@ -123,8 +135,48 @@ def open_receipt(offer_id: uuid.UUID) -> Receipt | None:
             LedgerEntry.kind == "offer.submitted",
         )
     ).one()
-    confirmed_at = db.session.scalar(select(Confirmation.at).where(Confirmation.offer_id == offer.id))
-    return Receipt(open_offer(offer, state), prop, seq, confirmed_at)
+    return Receipt(open_offer(offer, state), prop, seq, confirmed_at(offer))
+
+
+def is_unconfirmed(offer: Offer, state: OfferState, confirmed: datetime | None) -> bool:
+    """Whether somebody else recorded an offer and its bidder, who still could, has not said that it is theirs."""
+    return offer.source != "link" and not (confirmed or state.withdrawn_at or state.erased_at)
+
+
+def confirmed_at(offer: Offer) -> datetime | None:
+    """When the bidder of a recorded offer confirmed it."""
+    if offer.source == "link":
+        return None
+    return db.session.scalar(select(Confirmation.at).where(Confirmation.offer_id == offer.id))
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmationShown:
+    """What the bidder said: when, and the signature as `kind`, `text` and `data_url`, where one was asked for."""
+
+    at: datetime
+    signature: dict[str, Any] | None
+
+
+def confirmation_of(opened: OpenedOffer) -> ConfirmationShown | None:
+    """The confirmation of a recorded offer, opened; None without one, or once the person has been forgotten."""
+    if opened.key is None or opened.offer.source == "link":
+        return None
+    held = (
+        select(Confirmation.at, ConfirmationBody.body_ct)
+        .join(ConfirmationBody, ConfirmationBody.offer_id == Confirmation.offer_id, isouter=True)
+        .where(Confirmation.agency_id == opened.offer.agency_id, Confirmation.offer_id == opened.offer.id)
+    )
+    row = db.session.execute(held).one_or_none()
+    if row is None:
+        return None
+    signature = None
+    if row.body_ct:
+        body = json.loads(unpad(opened.unseal("confirmation_body", "body", opened.offer.id, row.body_ct)))
+        signature = body["signature"]
+    if signature and signature["image"]:
+        signature = {**signature, "data_url": f"data:image/png;base64,{signature['image']}"}
+    return ConfirmationShown(row.at, signature)
 
 
 def link_photo(prop: Property) -> Upload | None:

@@ -66,6 +66,13 @@ def property_choices(by: Person) -> list[tuple[uuid.UUID, str]]:
     return [(row[0], row[1]) for row in db.session.execute(query)]
 
 
+def recordable_properties(by: Person) -> list[tuple[uuid.UUID, str]]:
+    """Id and title of those for which a person may record an offer taken elsewhere."""
+    query = properties_of(by, write=True).where(Property.archived_at.is_(None), Property.transaction_type == "sale")
+    named = query.with_only_columns(Property.id, Property.title).order_by(Property.title).limit(CHOICES)
+    return [(row[0], row[1]) for row in db.session.execute(named)]
+
+
 def property_title(by: Person, property_id: uuid.UUID) -> str | None:
     """The title of one property, where the person may see it."""
     return db.session.scalar(properties_of(by).with_only_columns(Property.title).where(Property.id == property_id))

@@ -27,6 +27,7 @@ class Kind(enum.Enum):
     STATUS = "status"
     FINANCING = "financing"
     SOURCE = "source"
+    CHANNEL = "channel"
     PROGRAM = "program"
 
 
@@ -65,6 +66,8 @@ COLUMNS = (
     Column("message", _l("Message"), Kind.TEXT, 40),
     Column("signed", _l("Signed"), Kind.YES),
     Column("source", _l("Source"), Kind.SOURCE),
+    Column("channel", _l("How it came"), Kind.CHANNEL, 18),
+    Column("confirmed", _l("Confirmed"), Kind.YES),
     Column("is_latest", _l("Latest"), Kind.YES),
     Column("withdrawn_at", _l("Withdrawn"), Kind.MOMENT, 18),
     Column("id", _l("Id"), Kind.CODE, 38),
@@ -104,6 +107,8 @@ def values(line: OfferLine) -> tuple[Any, ...]:
         terms.get("message"),
         line.signed,
         line.source,
+        line.document.body.get("channel") if line.document else None,
+        None if line.source == "link" else not line.unconfirmed,
         line.latest,
         line.withdrawn_at,
         line.id,

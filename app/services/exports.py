@@ -132,6 +132,7 @@ def _for_people(zone: ZoneInfo) -> dict[Kind, Callable[[Any], str]]:
         Kind.STATUS: _labels("status"),
         Kind.FINANCING: _labels("financing_short"),
         Kind.SOURCE: _labels("source"),
+        Kind.CHANNEL: _labels("channel"),
         Kind.PROGRAM: _labels("credit_program"),
     }
 

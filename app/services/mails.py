@@ -38,7 +38,7 @@ def compose(owed: Owed) -> Letter:
     key = keys.unwrap_offer_key(owed.agency_id, row.id, row.kek_id, row.wrapped)
     place = Place(owed.agency_id, "offer_body", "body", row.id)
     document = decode(unpad(unseal(key, place, row.body_ct)))
-    if owed.template == "offer_agent":
+    if owed.template in {"offer_agent", "offer_confirmed"}:
         return _to_agent(owed, row, document)
     if owed.template in {"offer_bidder", "withdrawn_bidder"}:
         return _to_bidder(owed, row, document)
@@ -168,13 +168,15 @@ def _to_agent(owed: Owed, row: Any, document: Document, **said: Any) -> Letter:
         language=row.reader_language if here else row.agency_language,
         to=to,
         from_=sender(),
-        reply_to=Party(bidder.email, bidder.full_name),
+        reply_to=Party(bidder.email, bidder.full_name) if bidder.email else None,
     )
 
 
 def _to_bidder(owed: Owed, row: Any, document: Document, **said: Any) -> Letter:
     """`said` is what this very mail says beside what all mails to bidders do."""
     bidder = document.bidder
+    if bidder.email is None:
+        raise NoLongerOwed("no address")
     contact = Party(row.agent_email, row.agent_name) if row.agent_active else Party(row.agency_email, row.agency_name)
     more = {
         "url": f"{base_url()}/r/{bidder_token(row.id)}",
@@ -211,7 +213,7 @@ def _letter(
     language: str,
     to: Party,
     from_: Party,
-    reply_to: Party,
+    reply_to: Party | None,
 ) -> Letter:
     g.language, g.zone = language, row.zone
     with force_locale(language):
@@ -227,6 +229,9 @@ def _letter(
             "submitted_at": row.submitted_at,
             "at": owed.created_at,
             "agency_name": row.agency_name,
+            "channel": document.body.get("channel"),
+            "recorded": document.body["source"] != "link",
+            "answerable": document.bidder.email is not None,
             "verify_url": f"{base_url()}/verify",
             "bidder_rows": bidder.rows,
             "offer_rows": [*(line for part in terms for line in part.rows), *([signature] if signature else [])],

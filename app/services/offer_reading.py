@@ -136,7 +136,7 @@ class OfferReader:
             company, tax_id = self._line("company_name"), self._tax_id()
             if not company and "company_name" not in self.errors:
                 self._wrong("company_name", _("Write the name of the company"))
-        return Bidder(name, email or "", phone or "", kind, company, tax_id)
+        return Bidder(name, email, phone or "", kind, company, tax_id)
 
     def _email(self) -> str | None:
         wrong = _("Write an e-mail address such as nume@exemplu.ro")
@@ -272,6 +272,10 @@ class OfferReader:
         return reference
 
     # --- signature ---
+
+    def read_signature(self) -> Signature | None:
+        """The signature alone, or None with `errors` saying why."""
+        return self._signature()
 
     def _signature(self) -> Signature | None:
         if not self.prop.signature_required:

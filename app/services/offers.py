@@ -49,7 +49,8 @@ REPLACES_TAKEN = lazy_gettext("That offer was already replaced or withdrawn; giv
 class Sending:
     """Everything beside the draft that is kept with it. `nonce` (16 bytes) names the form it came from.
 
-    `request_id` names the request for a better offer that it answers: its deadline then counts, not the link's window.
+    `channel` is how an offer reached the agent who recorded it. `request_id` names the request for a better offer
+    that it answers: its deadline then counts, not the link's window.
     """
 
     nonce: bytes
@@ -60,6 +61,7 @@ class Sending:
     address: str | None = None
     browser: str | None = None
     request_id: uuid.UUID | None = None
+    channel: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +133,9 @@ class Prepared:
 def prepare(agency_id: uuid.UUID, draft: Draft) -> Prepared:
     """Hash and make keys; nothing is written."""
     offer_id, terms = new_id(), draft.terms()
-    tags = {
-        "email": blind(keys.agency_key(agency_id, "blind_email"), draft.bidder.email.casefold()),
-        "phone": blind(keys.agency_key(agency_id, "blind_phone"), draft.bidder.phone),
-    }
+    tags = {"phone": blind(keys.agency_key(agency_id, "blind_phone"), draft.bidder.phone)}
+    if draft.bidder.email:
+        tags["email"] = blind(keys.agency_key(agency_id, "blind_email"), draft.bidder.email.casefold())
     content = hmac.digest(keys.agency_key(agency_id, "content"), _compact(terms), hashlib.sha256)
     key, wrapped = keys.keyring().new_key(offer_key_place(agency_id, offer_id))
     return Prepared(offer_id, new_reference(), draft, terms, key, wrapped, tags, content)
@@ -177,8 +178,8 @@ def store(
         tx.add(OfferFile, offer_id=offer_id, **file)
     if previous_id:
         _supersede(tx, previous_id)
-    tx.record("offer.submitted", offer_id, by, _entry(row))
-    document = Document({"offer": sealed.terms})
+    tx.record("offer.submitted", offer_id, by, _entry(row, sending))
+    document = Document({"offer": sealed.terms, "channel": sending.channel})
     shown = offer_json(SimpleNamespace(**row), SimpleNamespace(**state), document, external_id=prop.external_id)
     seq = tx.announce("offer.created", by, shown, key=sealed.key, offer_id=offer_id, property_id=row["property_id"])
     if previous_id:
@@ -325,10 +326,11 @@ def _header(row: dict[str, Any], prop: Any, sending: Sending) -> dict[str, Any]:
             "buyer_commission": prop.buyer_commission,
         },
         "texts": sending.texts,
+        **({"channel": sending.channel} if sending.channel else {}),
     }
 
 
-def _entry(row: dict[str, Any]) -> dict[str, Any]:
+def _entry(row: dict[str, Any], sending: Sending) -> dict[str, Any]:
     """What the ledger says of a submission: no personal text, and the commitment that pins the rest."""
     return {
         "reference": row["reference"],
@@ -338,4 +340,5 @@ def _entry(row: dict[str, Any]) -> dict[str, Any]:
         "previous": str(row["previous_id"]) if row["previous_id"] else None,
         "amount_minor": row["amount_minor"],
         "currency": row["currency"],
+        **({"channel": sending.channel} if sending.channel else {}),
     }

@@ -2,22 +2,51 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
+import os
+import uuid
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
 from sqlalchemy import exists, select
 
+from app import keys
+from app.access import Person
+from app.canonical import canonical
+from app.clock import rfc3339
 from app.errors import Conflict, IllegalTransition
 from app.ledger import BIDDER, Actor
-from app.models import Confirmation, Offer, OfferState, Property
-from app.offer_document import Draft
+from app.models import (
+    Confirmation,
+    ConfirmationBody,
+    Delivery,
+    Event,
+    Offer,
+    OfferOrigin,
+    OfferState,
+    Property,
+)
+from app.offer_document import Draft, Signature
 from app.services import offers, receipts
 from app.services.offer_events import announce
 from app.services.offers import Sending, Sent
-from app.writing import writing
+from app.vault import Place, pad, seal
+from app.writing import UnitOfWork, writing
 
 NOT_TAKING = "The property is archived or not for sale: it takes no offers."
+CONFIRMATION_SCHEMA = "bidflux.confirmation/1"
+BETWEEN_MAILS = timedelta(minutes=2)
+
+
+class TooSoon(Conflict):
+    """The last mail that asks the bidder to confirm went out a moment ago."""
 
 
 def record(prop: Property, draft: Draft, sending: Sending, *, by: Actor) -> Sent:
-    """Keep an offer taken elsewhere; the bidder is asked to confirm it.
+    """Keep an offer taken elsewhere; the bidder is asked by mail to confirm it, where they gave an address.
 
     It needs no open link. Raises `Invalid` for a wrong `replaces`, `Conflict` for a property that takes no offers.
     """
@@ -35,32 +64,117 @@ def record(prop: Property, draft: Draft, sending: Sending, *, by: Actor) -> Sent
             sealed = offers.renamed(tx, sealed)
         seq = offers.store(tx, current, sealed, sending, previous_id, by=by)
         tx.owe_mail("offer_agent", seq, offer_id=sealed.offer_id, user_id=current.agent_id)
-        tx.owe_mail("offer_confirm", seq, offer_id=sealed.offer_id)
+        if draft.bidder.email:
+            tx.owe_mail("offer_confirm", seq, offer_id=sealed.offer_id)
         receipts.owe(tx, seq, sealed.offer_id, mailed=False)
     return Sent(sealed.offer_id, fresh=True)
 
 
-def confirm(offer: Offer) -> bool:
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a bidder saw and gave when they confirmed. `texts` as in `Sending`."""
+
+    language: str
+    texts: dict[str, str]
+    signature: Signature | None = None
+    address: str | None = None
+    browser: str | None = None
+
+
+def confirm(offer: Offer, said: Said) -> bool:
     """The bidder says that an offer recorded for them is theirs; False when they had said so before.
 
     Raises `IllegalTransition` for an offer that they sent themselves, withdrew, or that was erased.
     """
-    offer_id = offer.id
-    if offer.source == "link":
-        raise IllegalTransition
-    with writing(offer.agency_id) as tx:
-        held = tx.connection.execute(
-            select(
-                OfferState.withdrawn_at,
-                OfferState.erased_at,
-                exists().where(Confirmation.offer_id == OfferState.offer_id).label("confirmed"),
-            ).where(OfferState.offer_id == offer_id)
-        ).one()
-        if held.withdrawn_at or held.erased_at:
-            raise IllegalTransition
+    offer_id, agency_id, commitment = offer.id, offer.agency_id, offer.commitment
+    with writing(agency_id) as tx:
+        held = _standing(tx, offer_id)
         if held.confirmed:
             return False
         tx.add(Confirmation, offer_id=offer_id, at=tx.at)
-        tx.record("offer.confirmed", offer_id, BIDDER)
-        receipts.owe(tx, announce(tx, offer_id, "offer.confirmed", BIDDER), offer_id)
+        digest = _keep(tx, offer_id, commitment, said)
+        tx.record("offer.confirmed", offer_id, BIDDER, {"commitment": digest.hex()})
+        seq = announce(tx, offer_id, "offer.confirmed", BIDDER)
+        tx.owe_mail("offer_confirmed", seq, offer_id=offer_id, user_id=held.agent_id)
+        receipts.owe(tx, seq, offer_id, mailed=_wrote_to(tx, offer_id))
     return True
+
+
+def ask_again(offer: Offer, *, by: Person) -> None:
+    """Owe the bidder one more mail with the link by which they confirm.
+
+    Raises `IllegalTransition` where nothing is left to confirm or there is no address, `TooSoon` after a mail of
+    this minute.
+    """
+    offer_id = offer.id
+    with writing(offer.agency_id) as tx:
+        if _standing(tx, offer_id).confirmed or not _wrote_to(tx, offer_id):
+            raise IllegalTransition
+        last = _asked_at(tx, offer_id)
+        if last and tx.at - last < BETWEEN_MAILS:
+            raise TooSoon
+        created = select(Event.seq).where(
+            Event.agency_id == tx.agency_id, Event.offer_id == offer_id, Event.type == "offer.created"
+        )
+        tx.record("offer.confirmation_asked", offer_id, by.actor)
+        tx.owe_mail("offer_confirm", tx.connection.scalars(created).one(), offer_id=offer_id)
+
+
+def _asked_at(tx: UnitOfWork, offer_id: uuid.UUID) -> Any:
+    mails = select(Delivery.created_at).where(
+        Delivery.agency_id == tx.agency_id, Delivery.offer_id == offer_id, Delivery.template == "offer_confirm"
+    )
+    return tx.connection.scalar(mails.order_by(Delivery.created_at.desc()).limit(1))
+
+
+def _wrote_to(tx: UnitOfWork, offer_id: uuid.UUID) -> bool:
+    """Whether the bidder has an address: the first mail that asks them was then owed with the offer itself."""
+    return _asked_at(tx, offer_id) is not None
+
+
+def _standing(tx: UnitOfWork, offer_id: uuid.UUID) -> Any:
+    """The offer's `confirmed` and `agent_id`; raises `IllegalTransition` where nothing can be confirmed."""
+    held = tx.connection.execute(
+        select(
+            OfferState.withdrawn_at,
+            OfferState.erased_at,
+            OfferState.source,
+            Property.agent_id,
+            exists().where(Confirmation.offer_id == OfferState.offer_id).label("confirmed"),
+        )
+        .join(Property, Property.id == OfferState.property_id)
+        .where(OfferState.offer_id == offer_id)
+    ).one()
+    if held.source == "link" or held.withdrawn_at or held.erased_at:
+        raise IllegalTransition
+    return held
+
+
+def _keep(tx: UnitOfWork, offer_id: uuid.UUID, commitment: bytes, said: Said) -> bytes:
+    """Seal what was said under the offer's key; returns its hash. A random salt keeps that from being guessed."""
+    key = keys.offer_key(tx.agency_id, offer_id)
+    if key is None:
+        raise IllegalTransition
+    signature = said.signature
+    image = base64.b64encode(signature.image).decode() if signature and signature.image else None
+    text = canonical(
+        {
+            "schema": CONFIRMATION_SCHEMA,
+            "offer_commitment": commitment.hex(),
+            "confirmed_at": rfc3339(tx.at),
+            "language": said.language,
+            "texts": said.texts,
+            "signature": {**signature.shown, "image": image} if signature else None,
+            "salt": os.urandom(32).hex(),
+        }
+    )
+    digest = hashlib.sha256(text).digest()
+    place = Place(tx.agency_id, "confirmation_body", "body", offer_id)
+    kind = signature.kind if signature else None
+    row = {"signature": kind, "commitment": digest, "body_ct": seal(key, place, pad(text))}
+    tx.add(ConfirmationBody, offer_id=offer_id, **row)
+    if said.address or said.browser:
+        origin = json.dumps({"address": said.address, "browser": (said.browser or "")[:300]}).encode()
+        place = Place(tx.agency_id, "offer_origin", "body", offer_id)
+        tx.add(OfferOrigin, offer_id=offer_id, body_ct=seal(key, place, origin))
+    return digest

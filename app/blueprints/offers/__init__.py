@@ -4,6 +4,7 @@ from app.blueprints.offers import (  # noqa: F401
     comparing,
     deciding,
     listing,
+    recording,
     viewing,
 )
 from app.blueprints.offers.routes import offers

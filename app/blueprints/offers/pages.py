@@ -16,7 +16,7 @@ from app.money import Money
 from app.offer_document import Document
 from app.offer_sections import Section, sections
 from app.presentation import show_percent
-from app.queries.offers import OpenedOffer
+from app.queries.offers import OpenedOffer, confirmation_of, is_unconfirmed
 from app.queries.own_offer import parting_words
 from app.queries.receipts import state_of
 from app.queries.timeline import chain_of, mails_owed, notes_of, offer_steps
@@ -29,7 +29,7 @@ def offer_page(
 ) -> dict[str, Any]:
     """The context of an offer's page."""
     offer, state, document = opened.offer, opened.state, opened.document
-    chain = chain_of(offer)
+    chain, confirmation = chain_of(offer), confirmation_of(opened)
     lapsed = offer.valid_until is not None and offer.valid_until < today
     return {
         "offer": offer,
@@ -40,9 +40,12 @@ def offer_page(
         "bidder": document.bidder if document else None,
         "sections": _sections(document) if document else [],
         "signature": document.terms["signature"] if document else None,
+        "confirmation": confirmation,
         "contact": contact_links(opened, document, prop) if document else None,
         "parting_words": parting_words(opened) if state.withdrawn_at else None,
         "lapsed": lapsed and state.status in {"new", "viewed"},
+        "channel": document.body.get("channel") if document else None,
+        "unconfirmed": is_unconfirmed(offer, state, confirmation.at if confirmation else None),
         "may_decide": by.is_owner or prop.agent_id == by.user.id,
         "steps": offer_steps(opened),
         "mails": mails_owed(offer),
@@ -68,8 +71,10 @@ def contact_links(opened: OpenedOffer, document: Document, prop: Property) -> di
     bidder = document.bidder
     subject = _("Your offer %(reference)s", reference=opened.offer.reference)
     about = f"{subject}: {prop.local_title(language())}"
-    return {
+    links = {
         "phone": f"tel:{bidder.phone}",
         "whatsapp": f"https://wa.me/{bidder.phone.lstrip('+')}?text={quote(about)}",
-        "email": f"mailto:{quote(bidder.email, safe='@+')}?subject={quote(about)}",
     }
+    if bidder.email:
+        links["email"] = f"mailto:{quote(bidder.email, safe='@+')}?subject={quote(about)}"
+    return links

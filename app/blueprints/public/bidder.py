@@ -18,7 +18,7 @@ from app.blueprints.public.forms import OfferForm, typed_again
 from app.blueprints.public.receipts import pdf_answer, receipt_page
 from app.blueprints.public.routes import form_page, link_page, new_stamp, public
 from app.errors import IllegalTransition, NotFound
-from app.links import BIDDER, BadToken, offer_link_token, read_bidder, receipt_token, request_token
+from app.links import BIDDER, BadToken, offer_link_token, read_bidder, request_token
 from app.queries import own_offer
 from app.queries.links import open_link, open_request_of
 from app.queries.offers import Receipt, offer_by_id, offer_by_reference, open_receipt
@@ -59,8 +59,6 @@ def own_offer_page(reference: str) -> str:
     opened = _mine(reference)
     state = opened.offer.state
     acts: dict[str, Any] = {"pdf_url": url_for("public.own_receipt", reference=reference), "own": True}
-    if opened.unconfirmed:
-        acts["confirm_url"] = url_for("public.confirm", token=receipt_token(opened.offer.offer.id))
     if opened.offer.document:
         acts["data_url"] = url_for("public.own_data", reference=reference)
         if state.latest:

@@ -2,26 +2,77 @@
 
 from __future__ import annotations
 
-from flask import redirect, url_for
-from werkzeug.wrappers import Response
+from typing import Any
 
-from app.access import Guard, policy
+from flask import g, redirect, request, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response as AnyResponse
+
+from app.access import Guard, caller_address, policy
+from app.blueprints.public.forms import ConfirmForm, Rules
+from app.blueprints.public.receipts import shared_page
 from app.blueprints.public.routes import public
+from app.clock import now
 from app.errors import NotFound
+from app.language import language
 from app.links import BadToken, read_receipt
-from app.queries.offers import offer_by_id
-from app.services import recorded_offers
+from app.offer_document import Signature
+from app.queries.offers import Receipt, open_receipt
+from app.services import recorded_offers, texts
+from app.services.offer_reading import OfferReader
+from app.services.recorded_offers import Said
 
 
 @public.post("/r/<token>/confirm")
 @policy(Guard.LINK, limit="30/minute")
-def confirm(token: str) -> Response:
+def confirm(token: str) -> AnyResponse | tuple[str, int]:
     """Say that it is theirs, and back to the bidder's page."""
-    try:
-        found = offer_by_id(read_receipt(token))
-    except BadToken:
-        found = None
-    if found is None:
-        raise NotFound
-    recorded_offers.confirm(found[0])
+    opened = _opened(token)
+    agency = opened.prop.agency
+    form, signature = ConfirmForm(request.form), None
+    if opened.unconfirmed:
+        signature = _read(opened, form)
+        if form.errors:
+            return shared_page(opened, form=form), 422
+    said = Said(
+        language=language(),
+        texts={kind: texts.kept(kind, language(), agency) for kind in ("notice", "rules")},
+        signature=signature,
+        address=caller_address(),
+        browser=request.headers.get("User-Agent"),
+    )
+    recorded_offers.confirm(opened.offer.offer, said)
     return redirect(url_for("public.receipt", token=token), 303)
+
+
+def _opened(token: str) -> Receipt:
+    try:
+        opened = open_receipt(read_receipt(token))
+    except BadToken:
+        opened = None
+    if opened is None:
+        raise NotFound
+    g.zone = opened.prop.agency.zone
+    return opened
+
+
+def _read(opened: Receipt, form: ConfirmForm) -> Signature | None:
+    """The signature, where the property asks for one; the form says what is missing."""
+    values: dict[str, Any] = {name: form[name].data or "" for name in form._fields if name != "consent"}
+    reader = OfferReader(
+        prop=opened.prop,
+        values=values,
+        conditions=(),
+        consent=True,
+        confirmed=(),
+        rules=Rules(),
+        at=now(),
+        zone=opened.prop.agency.zone,
+    )
+    signature = reader.read_signature()
+    errors = dict(reader.errors)
+    if not form.consent.data:
+        errors["consent"] = [_("Tick this box once you have read the privacy notice")]
+    for name, messages in errors.items():
+        form[name].errors = messages
+    return signature

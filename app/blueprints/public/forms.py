@@ -121,6 +121,15 @@ class OfferForm(Form):
             self[name].errors = [*self[name].errors, *messages]
 
 
+class ConfirmForm(Form):
+    """What a bidder gives beside their yes to an offer that was recorded for them."""
+
+    signature_kind = RadioField(_l("Signature"), choices=choices("signature"), validate_choice=False)
+    signature_drawn = StringField(_l("Drawn signature"))
+    signature_typed = StringField(_l("Type your full name as signature"))
+    consent = BooleanField(_l("I have read the privacy notice"))
+
+
 def typed_again(document: Document, replaces: str) -> dict[str, Any]:
     """An offer as its bidder would type it into a new form that replaces it; signature and consent are given anew."""
     terms, bidder = document.terms, document.bidder

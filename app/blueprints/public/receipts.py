@@ -10,13 +10,14 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from app.access import Guard, policy
 from app.blueprints.public.facts import facts
+from app.blueprints.public.forms import ConfirmForm
 from app.blueprints.public.routes import data_url, link_page, public
 from app.errors import NotFound
 from app.language import language
 from app.links import BadToken, read_bidder, read_receipt, receipt_token
 from app.models import Offer
 from app.offer_sections import sections
-from app.queries.offers import Receipt, offer_by_id, open_receipt, signature_image
+from app.queries.offers import Receipt, confirmation_of, offer_by_id, open_receipt, signature_image
 from app.queries.receipts import state_of, stored
 from app.representations import offer_url
 from app.services import codes, receipts, texts
@@ -35,17 +36,17 @@ def receipt(token: str) -> str | tuple[str, int]:
     g.zone = opened.prop.agency.zone
     if private:
         return render_template("public/bidder_door.html", offer=opened, agency=opened.prop.agency, token=token)
+    return shared_page(opened, fresh=request.args.get("sent") == "1")
+
+
+def shared_page(opened: Receipt, **more: Any) -> str:
+    """The page behind the receipt's link."""
     again = None
     if opened.offer.document and opened.prop.accepts_offers and opened.offer.state.latest:
         again = offer_url(opened.prop)
         again += "" if opened.offer.state.withdrawn_at else f"?replaces={opened.reference}"
-    return receipt_page(
-        opened,
-        pdf_url=url_for("public.receipt_pdf", token=token),
-        again_url=again,
-        confirm_url=url_for("public.confirm", token=token) if opened.unconfirmed else None,
-        fresh=request.args.get("sent") == "1",
-    )
+    pdf_url = url_for("public.receipt_pdf", token=receipt_token(opened.offer.offer.id))
+    return receipt_page(opened, pdf_url=pdf_url, again_url=again, **more)
 
 
 def _by_private_link(token: str) -> tuple[Receipt | None, bool]:
@@ -55,10 +56,18 @@ def _by_private_link(token: str) -> tuple[Receipt | None, bool]:
         return None, False
 
 
-def receipt_page(opened: Receipt, **more: Any) -> str:
-    """The page of an offer as its bidder sees it. `more` is what may be done there, as addresses."""
+def receipt_page(opened: Receipt, form: ConfirmForm | None = None, **more: Any) -> str:
+    """The page of an offer as its bidder sees it. `more` is what may be done there, as addresses; `form` is the one
+    by which they confirm an offer that was recorded for them, as it was sent."""
     document, offer = opened.offer.document, opened.offer.offer
     signature = document.terms["signature"] if document else None
+    if opened.unconfirmed:
+        more |= {
+            "form": form or ConfirmForm(),
+            "signs": opened.prop.signature_required,
+            "notice": texts.notice(language(), opened.prop.agency),
+            "notice_url": url_for("site.gdpr"),
+        }
     return render_template(
         "public/receipt.html",
         offer=opened,
@@ -72,7 +81,10 @@ def receipt_page(opened: Receipt, **more: Any) -> str:
         agent=opened.prop.agent,
         receipt=state_of(offer.agency_id, offer.id),
         code=codes.standing(offer) if offer.signed else None,
-        code_token=receipt_token(offer.id),
+        token=receipt_token(offer.id),
+        unconfirmed=opened.unconfirmed,
+        recorded=offer.source != "link",
+        confirmation=confirmation_of(opened.offer),
         rules=texts.rules(language()),
         **more,
     )

@@ -76,7 +76,7 @@
       field.name.indexOf("signature") !== 0 && field.type !== "submit" && field.type !== "button";
   }
   function draft(form) {
-    if (!store) { return; }
+    if (!store || "undrafted" in form.dataset) { return; }
     var key = PREFIX + location.pathname.replace(/^\/(ro|en)(?=\/)/, "");
     var note = document.querySelector("[data-draft-note]");
     var fields = Array.prototype.filter.call(form.elements, kept);

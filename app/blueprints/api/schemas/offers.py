@@ -33,6 +33,7 @@ from app.queries.offer_order import SORTS
 Status = Literal["new", "viewed", "accepted", "rejected"]
 Financing = Literal["cash", "credit", "mixed"]
 Source = Literal["link", "agent", "api"]
+Channel = Literal["phone", "whatsapp", "mail", "in_person"]
 CreditProgram = Literal["standard", "noua_casa"]
 ConditionKind = Literal["bank_approval", "home_sale", "inspection"]
 Days = Annotated[int, Field(ge=0, le=3650, description="From the pre-contract to full payment.")]
@@ -101,7 +102,7 @@ class BidderOut(Strict):
     """The buyer, as named in the offer."""
 
     full_name: str
-    email: str
+    email: str | None = Field(description="Null only when an agent recorded the offer of someone who gave none.")
     phone: str
     type: Literal["person", "company"]
     company_name: str | None
@@ -147,6 +148,7 @@ class OfferOut(Strict):
     language: Literal["ro", "en"]
     signature: SignatureOut | None
     source: Source
+    channel: Channel | None = Field(description="How an offer of source `agent` reached the agent.")
     confirmed_at: Moment | None = Field(
         description="When its bidder confirmed an offer of source `agent` or `api`; one by `link` needs none."
     )
@@ -188,6 +190,7 @@ class OfferQuery(Paged):
     agent: Line254x1 | None = Field(None, description="Id, or the e-mail they sign in with.")
     source: Source | None = None
     signed: Flag | None = None
+    confirmed: Flag | None = Field(None, description="false: recorded for a bidder who has not confirmed it yet.")
     latest: Flag | None = Field(None, description="false: only those that were replaced.")
     reference: Line20x1 | None = None
     email: Email | None = Field(None, description="The bidder's whole address.")

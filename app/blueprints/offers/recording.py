@@ -1,0 +1,184 @@
+"""An offer taken by phone, on WhatsApp, by mail or in person: the agent records it, its bidder confirms by a link."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from typing import Any
+
+from flask import Response, request, url_for
+from flask_babel import force_locale
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from werkzeug.wrappers import Response as AnyResponse
+from wtforms import RadioField
+from wtforms.fields.choices import SelectChoice
+
+from app.access import Guard, get_offer, get_property, person, policy
+from app.blueprints.offers.passing_on import pass_on
+from app.blueprints.offers.routes import offers
+from app.blueprints.public.forms import SIGNATURE_FIELDS, OfferForm, Rules
+from app.clock import now
+from app.errors import Conflict, IllegalTransition, Invalid
+from app.fragments import done, page
+from app.language import language
+from app.links import BadToken, form_stamp, read_stamp
+from app.models import Property
+from app.offer_document import Draft, Signature
+from app.presentation import LABELS
+from app.queries.offers import confirmation_of, is_unconfirmed, open_offer
+from app.queries.property_list import recordable_properties
+from app.queries.timeline import mails_owed
+from app.services import recorded_offers
+from app.services.offer_reading import OfferReader
+from app.services.offers import Sending
+
+CHANNELS = tuple(LABELS["channel"])
+LANGUAGES = {"ro": _l("Romanian"), "en": _l("English")}
+
+
+class RecordForm(OfferForm):
+    """The buyer's form as the agent fills it in: how it came, in which language to write; nobody signs for another."""
+
+    channel = RadioField(
+        _l("How it came"),
+        choices=[SelectChoice(value, text) for value, text in LABELS["channel"].items()],
+        validate_choice=False,
+    )
+    language = RadioField(
+        _l("Language in which the client is written to"),
+        choices=[SelectChoice(code, name) for code, name in LANGUAGES.items()],
+        default="ro",
+        validate_choice=False,
+    )
+
+    def bind(self, prop: Property) -> RecordForm:
+        super().bind(prop)
+        unasked = dict.fromkeys((*SIGNATURE_FIELDS, "consent"), "hidden")
+        self.rules = Rules({**self.rules, **unasked, "email": "optional"})
+        return self
+
+
+class _Reader(OfferReader):
+    """What the agent typed. The bidder signs, and reads the notice, when they confirm."""
+
+    def _signature(self) -> Signature | None:
+        return None
+
+
+@offers.get("/app/offers/new")
+@policy(Guard.SIGNED_IN, limit="300/minute", scope="offer-new")
+def choose_property() -> AnyResponse:
+    """For which property; with `property_id` straight to its form."""
+    by, chosen = person(), request.args.get("property_id", "")
+    held = recordable_properties(by)
+    if any(str(property_id) == chosen for property_id, _title in held):
+        return done(url_for("offers.record", property_id=chosen))
+    return page("offers/record_for.html", properties=held)
+
+
+@offers.route("/app/properties/<uuid:property_id>/offers/new", methods=["GET", "POST"])
+@policy(Guard.SIGNED_IN, limit="300/minute", writes="60/minute", scope="offer-record")
+def record(property_id: uuid.UUID) -> AnyResponse:
+    """The form, and what its button does."""
+    prop = get_property(person(), property_id, write=True)
+    if prop.archived_at or prop.transaction_type != "sale":
+        raise IllegalTransition
+    if request.method == "GET":
+        return _form(prop, RecordForm(data={"type": "person", "language": language()}).bind(prop), _stamp(prop))
+    form = RecordForm(request.form).bind(prop)
+    draft, nonce = _read(prop, form), _nonce(prop)
+    if draft is None or nonce is None:
+        return _form(prop, form, request.form.get("stamp", "") if nonce else _stamp(prop), 422)
+    sending = Sending(nonce, prop.link_version, str(form.language.data), "agent", {}, channel=form.channel.data)
+    try:
+        sent = recorded_offers.record(prop, draft, sending, by=person().actor)
+    except Invalid as invalid:
+        prop = get_property(person(), property_id, write=True)
+        form.add_errors({name: [str(message) for message in held] for name, held in invalid.errors.items()})
+        return _form(prop, form, request.form["stamp"], 422)
+    return done(url_for("offers.confirmation", offer_id=sent.offer_id), _("The offer is recorded"))
+
+
+@offers.get("/app/offers/<uuid:offer_id>/confirmation")
+@policy(Guard.SIGNED_IN, limit="300/minute", scope="offer-confirmation")
+def confirmation(offer_id: uuid.UUID) -> Response:
+    """The link by which the bidder confirms: sent by mail, or passed on."""
+    return _confirmation(offer_id)
+
+
+@offers.post("/app/offers/<uuid:offer_id>/confirmation")
+@policy(Guard.SIGNED_IN, limit="30/minute", scope="offer-confirmation")
+def ask_confirmation(offer_id: uuid.UUID) -> AnyResponse:
+    """One more mail that asks the bidder to confirm."""
+    offer, _state = get_offer(person(), offer_id, write=True)
+    try:
+        recorded_offers.ask_again(offer, by=person())
+    except recorded_offers.TooSoon:
+        return _confirmation(offer_id, 409, _("A mail went out a moment ago. Wait two minutes before the next one."))
+    return done(url_for("offers.confirmation", offer_id=offer_id), _("The client is asked once more"))
+
+
+def _read(prop: Property, form: RecordForm) -> Draft | None:
+    """The draft, or None with the form saying what stands in the way."""
+    reader = _Reader(
+        prop=prop,
+        values=form.texts(),
+        conditions=form.conditions.data or [],
+        consent=True,
+        confirmed=request.form.getlist("confirmed"),
+        rules=form.rules,
+        at=now(),
+        zone=person().agency.zone,
+    )
+    draft = reader.read()
+    for name, allowed in (("channel", CHANNELS), ("language", tuple(LANGUAGES))):
+        if form[name].data not in allowed:
+            reader.errors[name] = [_("Choose one of the answers")]
+    form.add_errors(reader.errors)
+    form.questions = reader.questions
+    return None if reader.errors else draft
+
+
+def _stamp(prop: Property) -> str:
+    """Names this very form: pressed twice it is one offer."""
+    return form_stamp(prop.id, os.urandom(16), time.time())
+
+
+def _nonce(prop: Property) -> bytes | None:
+    try:
+        return read_stamp(prop.id, request.form.get("stamp", "")).nonce
+    except BadToken:
+        return None
+
+
+def _form(prop: Property, form: RecordForm, stamp: str, status: int = 200) -> Response:
+    return page("offers/record.html", status=status, property=prop, form=form, stamp=stamp)
+
+
+def _confirmation(offer_id: uuid.UUID, status: int = 200, problem: str = "") -> Response:
+    by = person()
+    offer, state = get_offer(by, offer_id, write=True)
+    opened = open_offer(offer, state)
+    said = confirmation_of(opened)
+    document = opened.document
+    if offer.source == "link" or document is None:
+        raise Conflict
+    waits = is_unconfirmed(offer, state, said.at if said else None)
+    prop = get_property(by, offer.property_id)
+    context: dict[str, Any] = {
+        "offer": offer,
+        "bidder": document.bidder,
+        "channel": document.body.get("channel"),
+        "property": prop,
+        "waits": waits,
+        "confirmed_at": said.at if said else None,
+        "signature_required": prop.signature_required,
+        "mails": [mail for mail in mails_owed(offer) if mail.template == "offer_confirm"],
+        "problem": problem,
+    }
+    if waits:
+        with force_locale(offer.language):
+            context["ways"] = pass_on(offer, document.bidder, prop)
+    return page("offers/confirmation.html", status=status, **context)
