@@ -155,6 +155,12 @@ COLUMNS: dict[str, dict[str, str]] = {
     "attempt": {"messages": "answer_ct", "technical": "delivery_id n agency_id at code"},
     "checkpoint": {"technical": "agency_id seq at body signature certificate"},
     "confirmation": {"dealing": "at", "technical": "offer_id agency_id"},
+    "confirmation_body": {
+        "content": "body_ct",
+        "terms": "signature",
+        "fingerprint": "commitment",
+        "technical": "offer_id agency_id",
+    },
     "decision": {
         "dealing": "from_status to_status at reason_ct message_ct",
         "trail": "actor_type actor_id",
