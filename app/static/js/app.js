@@ -126,6 +126,13 @@
   });
 })();
 
+/* Of a row of tabs wider than the screen, the one that is open shows. */
+(function () {
+  "use strict";
+  var current = document.querySelector(".tabs [aria-current]");
+  if (current) { current.parentNode.parentNode.scrollLeft = current.offsetLeft - 24; }
+})();
+
 /* What htmx could not do is said, in the page's own words; a form's answer (409, 422) says so itself. */
 (function () {
   "use strict";
