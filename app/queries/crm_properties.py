@@ -16,7 +16,7 @@ from app.api_access import KeyHolder
 from app.clock import from_rfc3339, rfc3339
 from app.extensions import db
 from app.models import Property
-from app.queries.property_list import count_offers
+from app.queries.property_list import Counts, count_offers
 from app.representations import property_json
 
 WORDS = 6
@@ -62,7 +62,7 @@ def list_properties(
 
 def shown(by: KeyHolder, rows: Sequence[Property]) -> list[dict[str, Any]]:
     counts = count_offers([prop.id for prop in rows], by)
-    return [property_json(prop, offers_count=counts.get(prop.id, (0, 0))[0]) for prop in rows]
+    return [property_json(prop, offers_count=counts.get(prop.id, Counts()).offers) for prop in rows]
 
 
 def _ordered(query: Select[Property], chosen: PropertyFilter, after: str | None) -> Select[Property]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 
-from sqlalchemy import case, func, or_, select
+from sqlalchemy import and_, case, func, or_, select
 
 from app.access import Asker, Person, offers_of, properties_of
+from app.clock import now
 from app.errors import NotFound
 from app.extensions import db
 from app.models import OfferState, Property, User
@@ -18,15 +19,28 @@ CHOICES = 500
 
 
 @dataclass(frozen=True, slots=True)
+class Counts:
+    """Of one property: all offers, the new ones, and the highest that still stands, in minor units."""
+
+    offers: int = 0
+    new: int = 0
+    best: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PropertyLine:
     prop: Property
-    offers: int
-    new: int
+    counts: Counts
 
     @property
     def link(self) -> str:
         """Where the link stands: open, not_open, closed or off."""
         return link_state(self.prop, self.prop.link_version)
+
+    @property
+    def days_left(self) -> int | None:
+        """Whole days until the link closes; None where it has no end."""
+        return (self.prop.offers_close_at - now()).days if self.prop.offers_close_at else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +61,30 @@ def list_properties(by: Person, *, q: str = "", archived: bool = False, number: 
     query = query.order_by(Property.created_at.desc(), Property.id.desc())
     found = db.session.scalars(query.offset((number - 1) * PAGE).limit(PAGE + 1)).all()
     counts = count_offers([prop.id for prop in found], by)
-    lines = [PropertyLine(prop, *counts.get(prop.id, (0, 0))) for prop in found[:PAGE]]
+    lines = [PropertyLine(prop, counts.get(prop.id, Counts())) for prop in found[:PAGE]]
     return PropertyPage(lines, number, len(found) > PAGE)
 
 
-def count_offers(ids: list[uuid.UUID], by: Asker) -> dict[uuid.UUID, tuple[int, int]]:
-    """All offers and the new ones, by property."""
+def count_offers(ids: list[uuid.UUID], by: Asker) -> dict[uuid.UUID, Counts]:
+    """By property. An offer stands while nothing replaced it, and it was neither rejected nor withdrawn."""
     if not ids:
         return {}
+    stands = and_(
+        OfferState.latest,
+        OfferState.status != "rejected",
+        OfferState.withdrawn_at.is_(None),
+        OfferState.erased_at.is_(None),
+        OfferState.currency == Property.currency,
+    )
     new = func.sum(case((OfferState.status == "new", 1), else_=0))
-    query = select(OfferState.property_id, func.count(), new).where(offers_of(by), OfferState.property_id.in_(ids))
-    return {row[0]: (row[1], int(row[2])) for row in db.session.execute(query.group_by(OfferState.property_id))}
+    best = func.max(case((stands, OfferState.amount_minor)))
+    query = (
+        select(OfferState.property_id, func.count(), new, best)
+        .join(Property, Property.id == OfferState.property_id)
+        .where(offers_of(by), OfferState.property_id.in_(ids))
+        .group_by(OfferState.property_id)
+    )
+    return {row[0]: Counts(row[1], int(row[2]), row[3]) for row in db.session.execute(query)}
 
 
 def property_choices(by: Person) -> list[tuple[uuid.UUID, str]]:

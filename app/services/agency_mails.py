@@ -16,6 +16,7 @@ from app.models import Agency, User, WebhookEndpoint
 from app.representations import base_url
 from app.services import retention, webhooks
 from app.services.feed_runs import vanished_of
+from app.services.handover import handed_at
 from app.services.letters import NoLongerOwed, Owed, render
 
 
@@ -28,8 +29,8 @@ def compose(owed: Owed) -> Letter:
     ).one_or_none()
     if row is None or not row.active:
         raise NoLongerOwed("left")
-    values = _MORE[owed.template](owed)
     g.language, g.zone = row.language, row.zone
+    values = _MORE[owed.template](owed)
     with force_locale(row.language):
         values |= {
             "lang": row.language,
@@ -79,8 +80,22 @@ def _due(owed: Owed) -> dict[str, Any]:
     return {"count": count, "url": f"{base_url()}/app/settings/retention"}
 
 
+def _handed(owed: Owed) -> dict[str, Any]:
+    """What the person was made responsible for in one go; nothing of it theirs any more, nothing to say."""
+    found = handed_at(owed.agency_id, owed.user_id, owed.created_at)
+    if not found:
+        raise NoLongerOwed("handed on")
+    return {
+        "properties": [
+            {"title": prop.local_title(g.language), "waiting": waiting, "url": f"{base_url()}/app/properties/{prop.id}"}
+            for prop, waiting in found
+        ]
+    }
+
+
 _MORE = {
     "feed_vanished": _vanished,
+    "property_handed": _handed,
     "webhook_failing": _failing,
     "webhook_failing_long": _failing,
     "webhook_off": _failing,

@@ -17,6 +17,7 @@ from app.integrations.pictures import Picture
 from app.ledger import Actor
 from app.models import OfferState, Property, Upload
 from app.representations import property_json
+from app.services.handover import CHANGED, hand_over
 from app.writing import UnitOfWork, writing
 
 CHANGEABLE = frozenset(
@@ -59,7 +60,9 @@ def change(prop: Property, values: Mapping[str, Any], *, by: Actor, version: int
         _touch(tx, current)
         db.session.flush()
         record_change(tx, current, changed, by)
-        _announce(tx, current, "property.updated", by)
+        seq = _announce(tx, current, "property.updated", by)
+        if "agent_id" in changed:
+            hand_over(tx, {current.agent_id: [current.id]}, seq, by=by)
     return True
 
 
@@ -150,7 +153,7 @@ def record_change(tx: UnitOfWork, prop: Property, changed: Mapping[str, Any], by
     elif any(name in changed for name in LINK_FIELDS):
         tx.record("link.changed", prop.id, by, _window(prop))
     if "agent_id" in changed:
-        tx.record("property.agent_changed", prop.id, by, {"agent": str(prop.agent_id)})
+        tx.record(CHANGED, prop.id, by, {"agent": str(prop.agent_id)})
     tx.record("property.updated", prop.id, by, {"fields": sorted(changed)})
 
 
@@ -164,12 +167,12 @@ def _window(prop: Property) -> dict[str, Any]:
     }
 
 
-def _announce(tx: UnitOfWork, prop: Property, kind: str, by: Actor) -> None:
+def _announce(tx: UnitOfWork, prop: Property, kind: str, by: Actor) -> int:
     db.session.flush()
     db.session.refresh(prop, ["agent"])
     of_it = (OfferState.agency_id == tx.agency_id, OfferState.property_id == prop.id)
     offers = db.session.scalar(select(func.count()).select_from(OfferState).where(*of_it)) or 0
-    tx.announce(
+    return tx.announce(
         kind,
         by,
         property_json(prop, offers_count=offers),

@@ -18,6 +18,7 @@ from app.ledger import Actor
 from app.models import OfferState, Property, User
 from app.models.agency import OWNER
 from app.representations import property_json
+from app.services.handover import hand_over
 from app.services.properties import CHANGEABLE, record_change, record_creation
 from app.writing import UnitOfWork, writing
 
@@ -107,6 +108,7 @@ class _Unit:
         self.tx, self.by = tx, by
         self.done: list[Synced] = []
         self.to_record: list[tuple[Synced, Property, Callable[[], None] | None]] = []
+        self.handed: dict[uuid.UUID, list[uuid.UUID]] = {}
         users = db.session.scalars(select(User).where(User.agency_id == tx.agency_id).order_by(User.created_at)).all()
         self.users = {user.id: user for user in users}
         self.by_email = {user.email: user for user in users if user.active}
@@ -153,14 +155,15 @@ class _Unit:
         """Write all, record and announce each, and show them as they now are."""
         db.session.flush()
         counts = self._counts()
-        key = keys.agency_key(self.tx.agency_id, "secret")
+        key, seq = keys.agency_key(self.tx.agency_id, "secret"), 0
         for outcome, prop, record in self.to_record:
             outcome.property_id, outcome.version = prop.id, prop.version
             outcome.shown = property_json(prop, offers_count=counts.get(prop.id, 0))
             if record:
                 record()
                 kind = f"property.{outcome.status}"
-                self.tx.announce(kind, self.by, outcome.shown, key=key, property_id=prop.id)
+                seq = self.tx.announce(kind, self.by, outcome.shown, key=key, property_id=prop.id)
+        hand_over(self.tx, self.handed, seq, by=self.by)
         return self.done
 
     def _agent(self, email: str | None, outcome: Synced) -> uuid.UUID:
@@ -187,6 +190,8 @@ class _Unit:
         prop.version += 1
         prop.updated_at = self.tx.at
         attributes.set_committed_value(prop, "agent", self.users[prop.agent_id])
+        if "agent_id" in changed:
+            self.handed.setdefault(prop.agent_id, []).append(prop.id)
         self.to_record.append((outcome, prop, lambda: record_change(self.tx, prop, changed, self.by)))
 
     def _counts(self) -> dict[uuid.UUID, int]:

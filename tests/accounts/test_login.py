@@ -12,7 +12,8 @@ from app.blueprints.accounts.forms import browser_name
 from app.extensions import db
 from app.fragments import local_path
 from app.models import User, UserSession
-from app.services import staff
+from app.services import accounts, staff
+from tests.conftest import REAL_HASHER
 from tests.factories import PASSWORD, csrf, login, make_agency, make_user
 
 
@@ -36,6 +37,11 @@ def test_the_right_password_leads_to_the_offers(client: FlaskClient, owner: User
     assert response.status_code == 303 and response.location == "/app/offers"
     assert client.get("/app").location == "/app/offers"
     assert client.get("/login").location == "/app/offers"
+
+
+def test_passwords_are_kept_as_rfc_9106_recommends(client: FlaskClient, owner: User) -> None:
+    assert accounts.hasher.hash(PASSWORD).startswith("$argon2id$") and owner.password_hash.startswith("$argon2id$")
+    assert (REAL_HASHER.time_cost, REAL_HASHER.memory_cost, REAL_HASHER.parallelism) == (3, 64 * 1024, 4)
 
 
 def test_a_wrong_password_says_so_and_keeps_the_address(client: FlaskClient, owner: User) -> None:

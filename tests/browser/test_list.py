@@ -8,9 +8,10 @@ import uuid
 import pytest
 from flask import Flask
 from playwright.sync_api import Browser, Page, expect
+from sqlalchemy import delete
 
 from app.extensions import db
-from app.models import Property, User
+from app.models import Property, User, UserSession
 from app.offer_document import Bidder
 from tests.browser.conftest import Watched, open_page
 from tests.factories import PASSWORD, make_agency, make_draft, make_offer, make_property, make_user
@@ -257,7 +258,9 @@ def test_a_session_that_ended_leads_to_sign_in_and_back_to_the_same_place(browse
     watched = signed_in(browser, base, email)
     page = watched.page
     page.goto(f"{base}/app/offers?financing=cash")
-    page.context.clear_cookies()
+    with app.app_context():
+        db.session.execute(delete(UserSession))
+        db.session.commit()
     page.locator("#status-1").click()  # a fragment is asked for, and sign-in is not swapped into the page
     page.wait_for_url(re.compile("/login.next="))
     page.fill("[name=email]", email)

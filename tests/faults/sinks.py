@@ -29,7 +29,10 @@ def serve_http(port: int, path: Path) -> None:
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+            length = int(self.headers["Content-Length"])
+            body = self.rfile.read(length)
+            if len(body) < length:
+                return  # the caller was killed in mid-call
             headers = {name: self.headers[name] for name in ("webhook-id", "webhook-timestamp", "webhook-signature")}
             note(path, id=headers["webhook-id"], headers=headers, body=base64.b64encode(body).decode())
             self.send_response(204)

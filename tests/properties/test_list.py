@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
+from html import unescape
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from app.clock import now
 from app.ledger import SYSTEM
 from app.models import User
-from app.services import properties
-from tests.factories import login, make_agency, make_offer, make_property, make_user
+from app.money import Money
+from app.services import decisions, properties
+from tests.factories import login, make_agency, make_draft, make_offer, make_property, make_user, person_of
 
 
 @pytest.fixture
@@ -59,3 +65,38 @@ def test_a_crms_own_id_leads_to_the_property(client: FlaskClient, owner: User) -
     prop = make_property(owner.agency_id, owner.id, external_id="crm/7 ș")
     assert client.get("/app/properties/external/crm/7 ș").location == f"/app/properties/{prop.id}"
     assert client.get("/app/properties/external/none").status_code == 404
+
+
+def test_the_best_offer_that_stands_leads_to_the_list_it_tops(client: FlaskClient, owner: User) -> None:
+    prop = make_property(owner.agency_id, owner.id)
+    made = [make_offer(prop, make_draft(amount=Money(euro * 100, "EUR"))) for euro in (90_000, 99_000, 120_000)]
+    client.get(f"/app/offers/{made[2]}")
+    decisions.decide(made[2], owner.agency_id, "rejected", by=person_of(owner).actor)
+    page = unescape(client.get("/app/properties").get_data(as_text=True)).replace("\N{NO-BREAK SPACE}", " ")
+    where, shown = re.findall(r'<a href="(/app/offers[?][^"]+)">([^<]+)</a>', page)[0]
+    assert shown == "99.000 EUR" and "79,2%" in page
+    listed = client.get(where).get_data(as_text=True)
+    assert listed.index(str(made[2])) < listed.index(str(made[1])) < listed.index(str(made[0]))
+
+
+def test_days_left_are_counted(client: FlaskClient, owner: User) -> None:
+    for days, text in (
+        (0, "se încheie azi"),
+        (1, "mai este 1 zi"),
+        (3, "mai sunt 3 zile"),
+        (21, "mai sunt 21 de zile"),
+    ):
+        make_property(
+            owner.agency_id, owner.id, offers_close_at=now() + timedelta(days=days, hours=1), title=f"Casa {days}"
+        )
+        assert text in client.get("/app/properties").get_data(as_text=True), text
+
+
+def test_a_copy_begins_with_everything_but_what_is_its_own(client: FlaskClient, owner: User) -> None:
+    prop = make_property(owner.agency_id, owner.id, title="Vilă cu grădină", external_id="X-1", zone="Andrei Mureșanu")
+    page = client.get(f"/app/properties/new?like={prop.id}").get_data(as_text=True)
+    assert "Vilă cu grădină" in page and "Andrei Mureșanu" in page and "X-1" not in page
+    assert re.search(r'id="accepts_offers"[^>]*checked', page) is None
+    stranger = make_user(make_agency("Alta"), "owner")
+    foreign = make_property(stranger.agency_id, stranger.id)
+    assert client.get(f"/app/properties/new?like={foreign.id}").status_code == 404

@@ -44,8 +44,9 @@ def index() -> Response:
 @properties.route("/app/properties/new", methods=["GET", "POST"])
 @policy(Guard.SIGNED_IN, limit="300/minute", writes="60/minute", scope="property-new")
 def new() -> AnyResponse:
-    """The form of a new property."""
-    saving = PropertySaving(person(), None)
+    """The form of a new property; with `like` it begins as a copy of another one."""
+    like = request.args.get("like", type=uuid.UUID) if request.method == "GET" else None
+    saving = PropertySaving(person(), None, like=get_property(person(), like) if like else None)
     if request.method == "GET":
         return saving.form_page()
     if (property_id := saving.save()) is None:

@@ -23,12 +23,18 @@ from app.services import properties as service
 
 PHOTO_BYTES = 10 * 1024 * 1024
 
+# A copy is another property: no CRM knows it, and its link is turned on when it is ready.
+NOT_COPIED = {"external_id": "", "accepts_offers": False, "offers_open_at": "", "offers_close_at": ""}
+
 
 class PropertySaving:
-    """`prop` is None for a new property. `status` says how the form is answered when `save` returns None."""
+    """`prop` is None for a new property, which may begin `like` another.
 
-    def __init__(self, by: Person, prop: Property | None) -> None:
-        self.by, self.prop = by, prop
+    `status` says how the form is answered when `save` returns None.
+    """
+
+    def __init__(self, by: Person, prop: Property | None, *, like: Property | None = None) -> None:
+        self.by, self.prop, self.like = by, prop, like
         self.zone = by.agency.zone
         self.agents = agent_choices(by) if by.is_owner else []
         self.version = prop.version if prop else 0
@@ -43,6 +49,8 @@ class PropertySaving:
             form = PropertyForm(request.form)
         elif self.prop:
             form = PropertyForm(data=values_of(self.prop, self.zone))
+        elif self.like:
+            form = PropertyForm(data={**values_of(self.like, self.zone), **NOT_COPIED})
         else:
             form = PropertyForm(data={"agent_id": str(self.by.user.id), "signature_required": False})
         form.agent_id.choices = [SelectChoice(str(agent_id), name) for agent_id, name in self.agents]

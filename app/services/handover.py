@@ -1,0 +1,62 @@
+"""A property changes hands: its new agent is told, and is written to from now on."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from sqlalchemy import and_, func, select, update
+
+from app.extensions import db
+from app.ledger import Actor
+from app.models import Delivery, LedgerEntry, OfferState, Property
+from app.writing import UnitOfWork
+
+CHANGED = "property.agent_changed"
+NOTICES = ("offer_agent", "offer_confirmed", "withdrawn_agent")
+
+
+def hand_over(tx: UnitOfWork, handed: Mapping[uuid.UUID, Iterable[uuid.UUID]], seq: int, *, by: Actor) -> None:
+    """`handed` are properties by their new agent. One mail to each who did not do it themselves; what has not left
+    yet of the notices about these properties' offers goes to them too."""
+    for agent_id, property_ids in handed.items():
+        offers = select(OfferState.offer_id).where(
+            OfferState.agency_id == tx.agency_id, OfferState.property_id.in_(list(property_ids))
+        )
+        waiting = update(Delivery).where(
+            Delivery.agency_id == tx.agency_id,
+            Delivery.state == "pending",
+            Delivery.template.in_(NOTICES),
+            Delivery.offer_id.in_(offers),
+        )
+        tx.connection.execute(waiting.values(user_id=agent_id))
+        if by != Actor("user", agent_id):
+            tx.owe_mail("property_handed", seq, offer_id=None, user_id=agent_id)
+
+
+def handed_at(agency_id: uuid.UUID, agent_id: uuid.UUID | None, at: datetime) -> list[tuple[Property, int]]:
+    """What one agent was handed at a moment and still holds, with how many of its offers wait for an answer."""
+    entry = and_(
+        LedgerEntry.agency_id == Property.agency_id,
+        LedgerEntry.object_id == Property.id,
+        LedgerEntry.kind == CHANGED,
+        LedgerEntry.at == at,
+    )
+    waiting = (
+        select(func.count())
+        .where(
+            OfferState.agency_id == Property.agency_id,
+            OfferState.property_id == Property.id,
+            OfferState.status.in_(("new", "viewed")),
+            OfferState.latest,
+        )
+        .scalar_subquery()
+    )
+    query = (
+        select(Property, waiting)
+        .where(Property.agency_id == agency_id, Property.agent_id == agent_id)
+        .where(select(LedgerEntry.seq).where(entry).exists())
+        .order_by(Property.title)
+    )
+    return [(row[0], row[1]) for row in db.session.execute(query)]
