@@ -6,14 +6,14 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import joinedload
 
 from app.clock import now
 from app.extensions import db
 from app.keys import unwrap_offer_key
 from app.links import BadToken, read_offer_link, read_request
-from app.models import Offer, OfferBody, OfferKey, OfferRequest, Property
+from app.models import LinkActivity, Offer, OfferBody, OfferKey, OfferRequest, OfferState, Property
 from app.offer_document import Document, decode
 from app.representations import link_state, request_state
 from app.vault import Place, unpad, unseal
@@ -60,6 +60,27 @@ def open_link(token: str) -> OpenedLink | None:
         return _open_request(read_request(token))
     prop = db.session.scalar(_PROPERTY, {"id": link.property_id})
     return OpenedLink(prop, link.version, link_state(prop, link.version)) if prop else None
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """What became of a link: opened, begun, sent. Of persons nothing is known."""
+
+    opened: int
+    begun: int
+    sent: int
+
+
+def activity_of(prop: Property) -> Activity:
+    """Since the property was added."""
+    looked = select(func.sum(LinkActivity.opened), func.sum(LinkActivity.begun)).where(
+        LinkActivity.agency_id == prop.agency_id, LinkActivity.property_id == prop.id
+    )
+    sent = select(func.count()).where(
+        OfferState.agency_id == prop.agency_id, OfferState.property_id == prop.id, OfferState.source == "link"
+    )
+    row = db.session.execute(looked.add_columns(sent.scalar_subquery())).one()
+    return Activity(int(row[0] or 0), int(row[1] or 0), row[2])
 
 
 def open_request_of(offer: Offer) -> OfferRequest | None:

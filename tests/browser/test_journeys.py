@@ -207,6 +207,26 @@ def test_an_agent_compares_asks_and_answers_many_from_the_list(browser: Browser,
     watched.check()
 
 
+def test_the_page_tells_that_it_was_looked_at_and_begun_once(browser: Browser, live: Live) -> None:
+    app, base = live
+    watched = open_page(browser, base)
+    page, told = watched.page, []
+    page.on("request", lambda sent: told.append(sent.post_data) if sent.url.endswith("/seen") else None)
+    page.clock.install()
+    where = base + link(app)
+    page.goto(where)
+    page.clock.run_for(4_500)
+    assert told == []
+    page.clock.run_for(1_000)
+    page.locator("[name=full_name]").press_sequentially("Ana")
+    page.wait_for_timeout(300)
+    page.goto(where)
+    page.clock.run_for(9_000)
+    page.wait_for_timeout(300)
+    assert told == ["what=opened", "what=begun"] and page.context.cookies() == []
+    assert watched.faults == []
+
+
 NEWER_CSS = (":is(", ":where(", ":has(", "@layer", "color-mix(", "inset:", "aspect-ratio", "@container", "dvh", "&:")
 NEWER_JS = ("??=", "||=", "&&=", "replaceAll(", ".at(", "structuredClone", "static {")
 

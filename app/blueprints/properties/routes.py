@@ -20,6 +20,7 @@ from app.htmx import wants_block
 from app.language import language
 from app.queries import offer_list, property_list
 from app.queries.deciding import others_of
+from app.queries.links import activity_of
 from app.queries.offer_filter import OfferFilter
 from app.queries.offers import link_photo
 from app.queries.timeline import property_steps
@@ -161,6 +162,7 @@ def _property(property_id: uuid.UUID, *, toast: str = "") -> Response:
         "seller_links": shared_with_seller(prop, prop.local_title(language())) if may_change else [],
         "seller_days": seller_links.DAYS,
         "share": share(prop, language()),
+        "activity": activity_of(prop),
         "shown": offer_list.list_offers(by, OfferFilter(property_id=prop.id), limit=SHOWN_OFFERS),
         "standing_ids": [one.id for one in others_of(by, prop.id, [])][:MOST],
         "steps": property_steps(by.agency_id, prop.id),

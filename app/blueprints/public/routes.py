@@ -222,6 +222,7 @@ def form_page(link: OpenedLink, token: str, form: OfferForm, stamp: str) -> str:
         **context,
         form=form,
         stamp=stamp,
+        seen_url=url_for("public.seen", token=token),
         notice=texts.notice(language(), context["agency"]),
         notice_url=url_for("site.gdpr"),
         rules_text=texts.rules(language()),

@@ -181,7 +181,29 @@
     say();
   }
 
+  /* Once in a tab: that the form stood in sight for five seconds, and that someone began to fill it in. */
+  function count(form) {
+    if (!store || !form.dataset.seen || !window.fetch) { return; }
+    var told = function (what) {
+      var key = "bidflux-" + what + ":" + form.dataset.seen.replace(/^\/(ro|en)(?=\/)/, "");
+      if (store.getItem(key)) { return; }
+      store.setItem(key, "1");
+      window.fetch(form.dataset.seen, { method: "POST", body: new URLSearchParams({ what: what }), credentials: "omit", keepalive: true })
+        .catch(function () { /* a number less */ });
+    };
+    var left = 5;
+    var clock = window.setInterval(function () {
+      if (document.visibilityState !== "visible") { return; }
+      left -= 1;
+      if (left <= 0) { window.clearInterval(clock); told("opened"); }
+    }, 1000);
+    form.addEventListener("input", function (event) {
+      if (event.isTrusted) { told("begun"); }
+    });
+  }
+
   each("form[data-offer]", function (form) {
+    count(form);
     signature(form);
     draft(form);
     toggle(form);

@@ -1,0 +1,30 @@
+"""That a link's form was looked at, and begun. The page says so itself, after five seconds in sight: previews and
+scanners open links too, and never get that far. A number a day is all that is kept."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+from flask import Response, request
+
+from app.access import Guard, policy
+from app.blueprints.public.routes import public
+from app.clock import now
+from app.links import BadToken
+from app.queries.links import open_link
+from app.services import link_activity
+
+
+@public.post("/o/<token>/seen")
+@policy(Guard.LINK, limit="30/minute")
+def seen(token: str) -> Response:
+    """`what` is opened or begun; anything else, and a link that takes nothing, counts nothing."""
+    try:
+        link = open_link(token)
+    except BadToken:
+        link = None
+    what = request.form.get("what", "")
+    if link and link.state == "open" and what in link_activity.COUNTED:
+        today = now().astimezone(ZoneInfo(link.property.agency.zone)).date()
+        link_activity.count(link.property.agency_id, link.property.id, today, what)
+    return Response(status=204)
