@@ -27,7 +27,8 @@ LENGTHS = {
 }  # fmt: skip
 LONG = {"description", "description_en"}
 NUMBERS = {"usable_area_sqm": 1_000_000, "built_area_sqm": 1_000_000, "land_area_sqm": 100_000_000, "rooms": 500}
-FLAGS = ("show_exact_address", "accepts_offers", "signature_required", "code_required")
+OFFERING = ("accepts_offers", "signature_required", "code_required")
+FLAGS = ("show_exact_address", *OFFERING)
 
 
 @dataclass(slots=True)
@@ -58,6 +59,12 @@ class PropertyReader:
         if agent_id := self._agent():
             columns["agent_id"] = agent_id
         return None if self.errors or self.questions else columns
+
+    def read_offering(self) -> dict[str, Any] | None:
+        """The columns of the link alone; or None with `errors`."""
+        columns: dict[str, Any] = {name: bool(self.values.get(name)) for name in OFFERING}
+        columns |= self._window()
+        return None if self.errors else columns
 
     def _wrong(self, name: str, message: str) -> None:
         self.errors.setdefault(name, []).append(message)

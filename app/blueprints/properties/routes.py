@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from flask import Blueprint, Response, abort, redirect, request, url_for
+from flask import Blueprint, Response, abort, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -60,14 +60,6 @@ def new() -> AnyResponse:
 def show(property_id: uuid.UUID) -> Response:
     """One property: facts, link, offers, history."""
     return _property(property_id)
-
-
-@properties.get("/app/properties/external/<path:external_id>")
-@policy(Guard.SIGNED_IN, limit="600/minute")
-def external(external_id: str) -> AnyResponse:
-    """Where a CRM's own id leads."""
-    found = property_list.property_by_external_id(person(), external_id)
-    return redirect(url_for("properties.show", property_id=found), 303)
 
 
 @properties.route("/app/properties/<uuid:property_id>/edit", methods=["GET", "POST"])

@@ -52,7 +52,8 @@ class PropertySaving:
         elif self.like:
             form = PropertyForm(data={**values_of(self.like, self.zone), **NOT_COPIED})
         else:
-            form = PropertyForm(data={"agent_id": str(self.by.user.id), "signature_required": False})
+            known_as = request.args.get("external_id", "")[:100]
+            form = PropertyForm(data={"agent_id": str(self.by.user.id), "external_id": known_as})
         form.agent_id.choices = [SelectChoice(str(agent_id), name) for agent_id, name in self.agents]
         return form
 
