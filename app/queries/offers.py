@@ -144,7 +144,7 @@ def is_unconfirmed(offer: Offer, state: OfferState, confirmed: datetime | None) 
 
 
 def confirmed_at(offer: Offer) -> datetime | None:
-    """When the bidder of a recorded offer said that it is theirs, or a code from their mailbox made a signature count."""
+    """When the bidder said that a recorded offer is theirs, or a code from their mailbox made a signature count."""
     if offer.source == "link" and not offer.signed:
         return None
     return db.session.scalar(select(Confirmation.at).where(Confirmation.offer_id == offer.id))
