@@ -1,0 +1,65 @@
+"""What stands behind private links: a bidder withdraws, a property's seller watches; phone and desk, light and dark."""
+
+from __future__ import annotations
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser, expect
+
+from app.extensions import db
+from app.links import bidder_token, seller_token
+from app.money import Money
+from app.services import seller_links
+from tests.browser.conftest import open_page
+from tests.factories import make_agency, make_draft, make_offer, make_property, make_user, person_of
+
+pytestmark = pytest.mark.browser
+Live = tuple[Flask, str]
+LOOKS = [(True, False), (False, True)]
+
+
+@pytest.mark.parametrize(("phone", "dark"), LOOKS)
+def test_a_bidder_withdraws_their_offer(browser: Browser, live: Live, phone: bool, dark: bool) -> None:
+    app, base = live
+    with app.app_context():
+        agency = make_agency()
+        token = bidder_token(make_offer(make_property(agency, make_user(agency).id)))
+    watched = open_page(browser, base, phone=phone, dark=dark)
+    page = watched.page
+    page.goto(f"{base}/r/{token}")
+    watched.check()
+    page.get_by_role("button", name="Deschid oferta").click()
+    expect(page.get_by_role("heading", name="Ce puteți face")).to_be_visible()
+    assert token not in page.url
+    watched.check()
+    page.get_by_role("link", name="Retrageți oferta…").click()
+    watched.check()
+    page.get_by_label("Mesaj pentru agent").fill("Am găsit altceva.")
+    page.get_by_role("button", name="Retrag oferta").click()
+    expect(page.get_by_role("status")).to_contain_text("Ați retras această ofertă")
+    watched.check()
+
+
+@pytest.mark.parametrize(("phone", "dark"), LOOKS)
+def test_a_seller_sees_a_new_offer(browser: Browser, live: Live, phone: bool, dark: bool) -> None:
+    app, base = live
+    with app.app_context():
+        owner = make_user(make_agency(), "owner")
+        prop = make_property(owner.agency_id, owner.id)
+        make_offer(prop, make_draft(conditions=("bank_approval",)))
+        token = seller_token(seller_links.create(prop, 7, shows_names=False, by=person_of(owner)))
+        prop_id = prop.id
+    watched = open_page(browser, base, phone=phone, dark=dark)
+    page = watched.page
+    page.goto(f"{base}/s/{token}")
+    watched.check()
+    page.get_by_role("button", name="Deschid ofertele").click()
+    expect(page.locator("#seller-offers")).to_contain_text("Clientul 1")
+    watched.check()
+    with app.app_context():
+        from app.models import Property
+
+        make_offer(db.session.get_one(Property, prop_id), make_draft(amount=Money(121_000_00, "EUR")))
+    page.reload()
+    expect(page.locator("#seller-offers")).to_contain_text("Clientul 2")
+    watched.check()
