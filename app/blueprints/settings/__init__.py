@@ -1,5 +1,6 @@
 from app.blueprints.settings import (  # noqa: F401  routes of the same blueprint
     accesses,
+    crm,
     feeds,
     notice,
     processing,

@@ -1,0 +1,17 @@
+"""How the agency's CRM and BidFlux are joined, step by step, with this installation's own addresses."""
+
+from __future__ import annotations
+
+from flask import Response
+
+from app.access import Guard, policy
+from app.blueprints.settings.routes import settings
+from app.fragments import page
+from app.representations import base_url
+
+
+@settings.get("/app/settings/crm")
+@policy(Guard.OWNER, limit="120/minute")
+def crm() -> Response:
+    """For REBS, for ImmoFlux, for any CRM that calls addresses, and for none."""
+    return page("settings/crm.html", base=base_url())
