@@ -30,7 +30,9 @@ def live(sqlite_url: str, tmp_path: Path, valkey: str) -> Iterator[tuple[Flask, 
     """The application on a port of its own, and its address."""
     port = free_port()
     base = f"http://127.0.0.1:{port}"
-    app = make_app(settings_for(tmp_path, DATABASE_URL=sqlite_url, REDIS_URL=valkey, BASE_URL=base))
+    app = make_app(
+        settings_for(tmp_path, DATABASE_URL=sqlite_url, REDIS_URL=valkey, BASE_URL=base, OUTBOX_DIR=str(tmp_path))
+    )
     server = make_server("127.0.0.1", port, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()

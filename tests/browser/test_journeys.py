@@ -227,6 +227,20 @@ def test_the_page_tells_that_it_was_looked_at_and_begun_once(browser: Browser, l
     assert watched.faults == []
 
 
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("phone", [False, True])
+def test_the_styleguide_shows_every_component_without_fault(
+    browser: Browser, live: Live, phone: bool, dark: bool
+) -> None:
+    _app, base = live
+    watched = open_page(browser, base, phone=phone, dark=dark)
+    watched.page.goto(base + "/app/styleguide")
+    watched.check()
+    macros = re.findall(r"{% macro ([a-z]\w*)", (ROOT / "app/templates/components/ui.html").read_text())
+    shown = (ROOT / "app/templates/site/styleguide.html").read_text()
+    assert [name for name in macros if name not in shown and name != "app_nav"] == []
+
+
 NEWER_CSS = (":is(", ":where(", ":has(", "@layer", "color-mix(", "inset:", "aspect-ratio", "@container", "dvh", "&:")
 NEWER_JS = ("??=", "||=", "&&=", "replaceAll(", ".at(", "structuredClone", "static {")
 

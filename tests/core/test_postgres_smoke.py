@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import event, select
 from werkzeug.routing import BuildError
 
 from app.extensions import db
@@ -59,6 +60,35 @@ def test_every_page_opens(either_app: Flask, client_of: FlaskClient, owner: User
     assert opened > 20
     for query in ("status=new", "financing=cash", "after=x", "q=%C8%99"):
         assert client_of.get(f"/app/offers?{query}").status_code < 500
+
+
+def test_no_page_costs_more_than_twelve_queries(either_app: Flask, client_of: FlaskClient, owner: User) -> None:
+    prop = db.session.scalars(select(Property)).one()
+    for _ in range(8):
+        make_offer(prop)
+    for _ in range(4):
+        make_property(owner.agency_id, owner.id)
+    login(client_of, owner)
+    statements: list[str] = []
+
+    @event.listens_for(db.engine, "before_cursor_execute")
+    def listen(*args: Any) -> None:
+        statements.append(args[2])
+
+    costly = {}
+    for endpoint, path in [*addresses(either_app, owner)]:
+        if endpoint.startswith("accounts.log"):
+            continue
+        # Read ahead, a page writes nothing down; that somebody saw an offer is a unit of work of its own.
+        headers = {"Sec-Purpose": "prefetch", **({"HX-Request": "true"} if endpoint in FRAGMENTS else {})}
+        client_of.get(path, headers=headers)
+        statements.clear()
+        if client_of.get(path, headers=headers).status_code == 200:
+            asked = [one for one in statements if one.lstrip().startswith(("SELECT", "WITH"))]
+            if len(asked) > 12:
+                costly[path] = [" ".join(one.split())[:90] for one in asked]
+    event.remove(db.engine, "before_cursor_execute", listen)
+    assert costly == {}
 
 
 @pytest.fixture

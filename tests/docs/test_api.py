@@ -36,7 +36,9 @@ def answer(crm: Crm, command: str) -> Any:
     if "$OFFER" in path:
         path = path.replace("$OFFER", str(db.session.scalars(select(Offer.id)).one()))
     headers["Authorization"] = headers["Authorization"].replace("$KEY", crm.key)
-    return crm.app.test_client().open(path, method=method or ("POST" if body else "GET"), data=body, headers=headers).json
+    return (
+        crm.app.test_client().open(path, method=method or ("POST" if body else "GET"), data=body, headers=headers).json
+    )
 
 
 def holds(got: Any, shown: Any, where: str = "") -> None:

@@ -1,4 +1,4 @@
-from app.blueprints.site import verifying  # noqa: F401  routes of the same blueprint
+from app.blueprints.site import styleguide, verifying  # noqa: F401  routes of the same blueprint
 from app.blueprints.site.routes import site
 
 __all__ = ["site"]

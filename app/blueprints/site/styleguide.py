@@ -1,0 +1,33 @@
+"""Every component in every state, on a developer's machine."""
+
+from __future__ import annotations
+
+from flask import render_template
+from werkzeug.datastructures import MultiDict
+from wtforms import BooleanField, FileField, Form, RadioField, SelectField, StringField, TextAreaField
+from wtforms.fields.choices import SelectChoice
+
+from app.access import Guard, policy
+from app.blueprints.site.routes import site
+
+ANSWERS = [SelectChoice(value, f"Answer {value}") for value in ("one", "two")]
+
+
+class Fields(Form):
+    name = StringField("Full name")
+    amount = StringField("Amount")
+    message = TextAreaField("Message")
+    kind = SelectField("Kind", choices=ANSWERS, validate_choice=False)
+    answer = RadioField("Answer", choices=ANSWERS, validate_choice=False)
+    agree = BooleanField("I have read it")
+    photo = FileField("Photo")
+
+
+@site.get("/app/styleguide")
+@policy(Guard.DEVELOPMENT, limit="120/minute")
+def styleguide() -> str:
+    """What `templates/components` and the style sheets hold."""
+    wrong = Fields(MultiDict({"name": "A. Pop " * 12, "amount": "a lot"}), prefix="wrong-")
+    for field in wrong:
+        field.errors = ["Say what is wrong, and how to mend it"]
+    return render_template("site/styleguide.html", plain=Fields(), wrong=wrong)
