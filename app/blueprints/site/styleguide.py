@@ -27,7 +27,7 @@ class Fields(Form):
 @policy(Guard.DEVELOPMENT, limit="120/minute")
 def styleguide() -> str:
     """What `templates/components` and the style sheets hold."""
-    wrong = Fields(MultiDict({"name": "A. Pop " * 12, "amount": "a lot"}), prefix="wrong-")
+    wrong = Fields(MultiDict({"wrong-name": "A. Pop " * 12, "wrong-amount": "a lot"}), prefix="wrong-")
     for field in wrong:
         field.errors = ["Say what is wrong, and how to mend it"]
     return render_template("site/styleguide.html", plain=Fields(), wrong=wrong)
