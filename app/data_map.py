@@ -207,6 +207,12 @@ COLUMNS: dict[str, dict[str, str]] = {
         "technical": "offer_id agency_id property_id version erased_at updated_at",
     },
     "offer_tag": {"fingerprint": "tag", "technical": "agency_id field offer_id"},
+    "privacy_request": {
+        "messages": "email_ct reason_ct",
+        "fingerprint": "tag",
+        "trail": "kind language offers created_at proved_at due_at reminded_at ended_at outcome",
+        "technical": "id agency_id",
+    },
     "property": {
         "property": "external_id title title_en description description_en property_type transaction_type availability"
         " address show_exact_address zone city county country usable_area_sqm built_area_sqm land_area_sqm rooms"

@@ -19,6 +19,7 @@ MAX_TOKEN = 72
 OFFER_LINK, RECEIPT, STAMP, REQUEST = "offer-link", "receipt", "form-stamp", "better-offer"
 PHOTO, CURSOR = "photo", "cursor"
 BIDDER, SELLER = "bidder-page", "seller-page"
+PRIVACY = "privacy-request"
 
 
 class BadToken(Exception):
@@ -104,6 +105,17 @@ def read_seller(token: str) -> uuid.UUID:
     if len(token) > MAX_TOKEN:
         raise BadToken(SELLER)
     return uuid.UUID(bytes=_unsign(SELLER, token, 16))
+
+
+def privacy_token(request_id: uuid.UUID) -> str:
+    """The token by which a person proves that an address is theirs."""
+    return _sign(PRIVACY, request_id.bytes)
+
+
+def read_privacy(token: str) -> uuid.UUID:
+    if len(token) > MAX_TOKEN:
+        raise BadToken(PRIVACY)
+    return uuid.UUID(bytes=_unsign(PRIVACY, token, 16))
 
 
 def pass_token(kind: str, object_id: uuid.UUID, until: float) -> str:

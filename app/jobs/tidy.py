@@ -8,7 +8,7 @@ from collections.abc import Callable
 import structlog
 
 from app.clock import now
-from app.services import retention, webhooks
+from app.services import privacy_requests, retention, webhooks
 
 EVERY_SECONDS = 3600.0
 BUDGET = 10.0  # seconds for each chore; what is left is done an hour later
@@ -32,5 +32,7 @@ def tidy() -> None:
 # Each drops one batch and says how many rows that was.
 CHORES: dict[str, Callable[[], int]] = {
     "retention": lambda: retention.purge().rows,
+    "privacy reminders": privacy_requests.remind,
+    "privacy requests": privacy_requests.forget,
     "webhook log": lambda: webhooks.forget_log(now() - webhooks.LOG_KEPT),
 }

@@ -20,7 +20,7 @@ from app.models.offer import (
     Submission,
     TextVersion,
 )
-from app.models.privacy import Retention, Tombstone
+from app.models.privacy import PrivacyRequest, Retention, Tombstone
 from app.models.property import LinkActivity, Property, Upload
 from app.models.record import Access, Attempt, Delivery, Event, LedgerEntry
 from app.models.seller import SellerLink
@@ -59,6 +59,7 @@ __all__ = [
     "OfferRequest",
     "OfferState",
     "OfferTag",
+    "PrivacyRequest",
     "Property",
     "PropertyFeed",
     "Retention",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base, Id, Kept, kept, own, tenant_unique
@@ -61,3 +61,37 @@ class Retention(Base):
     effective_from: Mapped[datetime]
     warned_until: Mapped[datetime | None]
     updated_at: Mapped[datetime]
+
+
+class PrivacyRequest(Base):
+    """What a person asked of an agency: a copy of what is held about them (`access`), or to be forgotten (`erasure`).
+
+    Nothing comes of it before they open the link in their mail and press its button (`proved_at`). Address and reason
+    are sealed under the agency's key and dropped some time after the end; `tag` is the blind index of the address.
+    """
+
+    __tablename__ = "privacy_request"
+    __kept__ = kept(Kept.MUTABLE)
+    __table_args__ = (
+        tenant_unique(),
+        CheckConstraint("kind IN ('access', 'erasure')", name="kind"),
+        CheckConstraint("outcome IN ('done', 'refused')", name="outcome"),
+        CheckConstraint("(outcome IS NULL) = (ended_at IS NULL)", name="ended"),
+        CheckConstraint("ended_at IS NULL OR proved_at IS NOT NULL", name="proved"),
+        Index("ix_privacy_request_open", "agency_id", "ended_at", "created_at"),
+    )
+
+    id: Mapped[Id]
+    agency_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("agency.id"))
+    kind: Mapped[str] = mapped_column(String(10))
+    language: Mapped[str] = mapped_column(String(2))
+    tag: Mapped[bytes | None] = mapped_column(LargeBinary(32))
+    email_ct: Mapped[bytes | None]
+    reason_ct: Mapped[bytes | None]
+    offers: Mapped[int | None]  # how many were forgotten
+    created_at: Mapped[datetime]
+    proved_at: Mapped[datetime | None]
+    due_at: Mapped[datetime | None]
+    reminded_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    outcome: Mapped[str | None] = mapped_column(String(10))

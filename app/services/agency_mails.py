@@ -14,7 +14,7 @@ from app.extensions import db
 from app.integrations.mail import Letter, Party, paragraphs, sender
 from app.models import Agency, User, WebhookEndpoint
 from app.representations import base_url
-from app.services import retention, webhooks
+from app.services import privacy_mails, privacy_requests, retention, webhooks
 from app.services.feed_runs import vanished_of
 from app.services.handover import handed_at
 from app.services.letters import NoLongerOwed, Owed, render
@@ -22,6 +22,8 @@ from app.services.letters import NoLongerOwed, Owed, render
 
 def compose(owed: Owed) -> Letter:
     """The letter to the user whom the delivery names. Raises `NoLongerOwed` when there is nothing to tell any more."""
+    if owed.template in privacy_mails.TEMPLATES:
+        return privacy_mails.compose(owed)
     row = db.session.execute(
         select(User.full_name, User.email, User.language, User.active, Agency.name, Agency.zone)
         .join(Agency, Agency.id == User.agency_id)
@@ -80,6 +82,14 @@ def _due(owed: Owed) -> dict[str, Any]:
     return {"count": count, "url": f"{base_url()}/app/settings/retention"}
 
 
+def _asked(owed: Owed) -> dict[str, Any]:
+    """How many people wait for the agency's answer about their data; none any more, nothing to say."""
+    open_ones = [one for one in privacy_requests.waiting(owed.agency_id) if one.ended_at is None]
+    if not open_ones:
+        raise NoLongerOwed("answered")
+    return {"count": len(open_ones), "due_at": open_ones[0].due_at, "url": f"{base_url()}/app/settings/requests"}
+
+
 def _handed(owed: Owed) -> dict[str, Any]:
     """What the person was made responsible for in one go; nothing of it theirs any more, nothing to say."""
     found = handed_at(owed.agency_id, owed.user_id, owed.created_at)
@@ -100,4 +110,5 @@ _MORE = {
     "webhook_failing_long": _failing,
     "webhook_off": _failing,
     "retention_due": _due,
+    "privacy_asked": _asked,
 }

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import select
 
 from app.clock import now, rfc3339
+from app.contacts import read_email
 from app.extensions import db
 from app.keys import agency_key
 from app.models import Agency, Offer, OfferOrigin, OfferState, OfferTag, Property
@@ -27,6 +28,11 @@ def offers_of(agency_id: uuid.UUID, folded: str) -> list[uuid.UUID]:
         OfferTag.agency_id == agency_id, OfferTag.field == "email", OfferTag.tag == tag
     )
     return list(db.session.scalars(query.order_by(OfferTag.offer_id)))
+
+
+def offers_by_email(agency_id: uuid.UUID, email: str) -> list[uuid.UUID]:
+    """The same by an address as it was typed. Raises `NotAContact`."""
+    return offers_of(agency_id, read_email(email).folded)
 
 
 def held_about(agency_id: uuid.UUID, folded: str) -> dict[str, Any]:

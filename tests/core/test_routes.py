@@ -58,6 +58,7 @@ def theirs(app: Flask) -> dict[str, Any]:
         "link_id": seller_links.create(prop, 7, shows_names=False, by=by),
         "view_id": views.save("A lor", {"q": "popescu"}, by=by),
         "kind": "svg",
+        "request_id": uuid.UUID(int=1),
         "name": "x.eml",
         "filename": "nothing",
         "token": "x",

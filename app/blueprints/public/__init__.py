@@ -4,6 +4,7 @@ from app.blueprints.public import (  # noqa: F401  routes of the same blueprint
     confirming,
     photos,
     receipts,
+    requests,
     seeing,
     sellers,
 )

@@ -5,6 +5,7 @@ from app.blueprints.settings import (  # noqa: F401  routes of the same blueprin
     notice,
     processing,
     register,
+    requests,
     retention,
     webhooks,
 )

@@ -1,0 +1,121 @@
+"""Whoever sent an offer asks for a copy of what is held about them, or to be forgotten: by their e-mail address."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Any
+
+from flask import Response, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from werkzeug.wrappers import Response as AnyResponse
+from wtforms import Form, RadioField, SelectField, StringField
+from wtforms.fields.choices import SelectChoice
+
+from app.access import Guard, policy
+from app.blueprints.public.routes import link_page, public
+from app.contacts import NotAContact
+from app.errors import NotFound
+from app.extensions import db
+from app.language import language
+from app.links import BadToken, read_privacy
+from app.models import Agency, PrivacyRequest
+from app.services import privacy_requests as service
+
+KINDS = {
+    "access": _l("Send me a copy of everything held about me"),
+    "erasure": _l("Erase everything held about me"),
+}
+
+
+class RequestForm(Form):
+    agency = SelectField(_l("Agency"), validate_choice=False)
+    kind = RadioField(
+        _l("What do you ask for?"), choices=[SelectChoice(*one) for one in KINDS.items()], validate_choice=False
+    )
+    email = StringField(_l("E-mail address you gave with your offer"))
+
+
+@public.route("/gdpr/request", methods=["GET", "POST"])
+@policy(Guard.PUBLIC, limit="60/minute", writes="10/hour", scope="privacy-request")
+def ask_about_data() -> AnyResponse | str | tuple[str, int]:
+    """The form; then a mail with a link, whether or not anything is held."""
+    form = RequestForm(request.form if request.method == "POST" else None)
+    held = service.agencies()
+    chosen = request.args.get("agency", "")
+    form.agency.choices = [SelectChoice(str(agency_id), name) for agency_id, name in held]
+    if request.method == "GET":
+        form.agency.data = chosen or (str(held[0][0]) if held else "")
+        return _form(form, sent=request.args.get("sent") == "1")
+    if not _ask(form, {str(agency_id): agency_id for agency_id, _name in held}):
+        return _form(form), 422
+    return redirect(url_for("public.ask_about_data", sent="1"), 303)
+
+
+def _ask(form: RequestForm, known: dict[str, uuid.UUID]) -> bool:
+    """Note it, or say on the form what is missing."""
+    agency_id = known.get(form.agency.data or "")
+    if agency_id is None:
+        form.agency.errors = [_("Choose one of the answers")]
+    if form.kind.data not in KINDS:
+        form.kind.errors = [_("Choose one of the answers")]
+    if agency_id is None or form.kind.data not in KINDS:
+        return False
+    try:
+        service.ask(agency_id, form.kind.data, (form.email.data or "").strip(), language())
+    except NotAContact:
+        form.email.errors = [_("Write an e-mail address such as nume@exemplu.ro")]
+        return False
+    return True
+
+
+@public.route("/gdpr/request/<token>", methods=["GET", "POST"])
+@policy(Guard.LINK, limit="60/minute", writes="20/minute", scope="privacy-proof")
+def prove_address(token: str) -> AnyResponse | str | tuple[str, int]:
+    """What is asked, and a button that proves it; afterwards where it stands. Opening it changes nothing."""
+    request_id = _read(token)
+    if request.method == "POST":
+        if service.prove(request_id) is None:
+            raise NotFound
+        return redirect(url_for("public.prove_address", token=token), 303)
+    held = service.by_id(request_id)
+    if held is None:
+        return link_page("invalid", None)
+    return _state(held, token)
+
+
+@public.get("/gdpr/request/<token>/data.json")
+@policy(Guard.LINK, limit="20/minute")
+def data_copy(token: str) -> Response:
+    """Everything held about who asked, over all properties of the agency (GDPR, articles 15 and 20)."""
+    found = service.copy_of(_read(token))
+    if found is None:
+        raise NotFound
+    text = json.dumps(found, ensure_ascii=False, indent=2)
+    named = {"Content-Disposition": 'attachment; filename="bidflux-data.json"'}
+    return Response(text + "\n", mimetype="application/json", headers=named)
+
+
+def _read(token: str) -> uuid.UUID:
+    try:
+        return read_privacy(token)
+    except BadToken:
+        raise NotFound from None
+
+
+def _form(form: RequestForm, *, sent: bool = False) -> str:
+    return render_template("public/data_request.html", form=form, sent=sent)
+
+
+def _state(held: PrivacyRequest, token: str) -> str:
+    copy: dict[str, Any] | None = service.copy_of(held.id)
+    return render_template(
+        "public/data_request_state.html",
+        held=held,
+        token=token,
+        agency=db.session.get_one(Agency, held.agency_id),
+        copy=copy,
+        reason=service.reason_of(held),
+        email=service.address_of(held),
+    )

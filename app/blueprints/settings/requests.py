@@ -1,0 +1,63 @@
+"""What clients ask about their data, for the agency's owner to answer."""
+
+from __future__ import annotations
+
+import uuid
+
+from flask import Response, request, url_for
+from flask_babel import gettext as _
+from flask_babel import ngettext
+from werkzeug.wrappers import Response as AnyResponse
+
+from app.access import Guard, person, policy
+from app.blueprints.settings.routes import settings
+from app.clock import now
+from app.errors import Conflict, NotFound
+from app.fragments import done, page
+from app.services import personal_data
+from app.services import privacy_requests as service
+
+REASON = 1000
+
+
+@settings.get("/app/settings/requests")
+@policy(Guard.OWNER, limit="120/minute")
+def requests() -> Response:
+    """Those that wait for an answer, and those that had one."""
+    return _page()
+
+
+@settings.post("/app/settings/requests/<uuid:request_id>")
+@policy(Guard.OWNER, limit="30/minute")
+def answer_request(request_id: uuid.UUID) -> AnyResponse:
+    """`answer` is erase, or refuse with the `reason` that is sent to who asked."""
+    by, answer = person(), request.form.get("answer")
+    held = service.by_id(request_id)
+    if held is None or held.agency_id != by.agency_id:
+        raise NotFound
+    reason = request.form.get("reason", "").strip()[:REASON]
+    if answer == "refuse" and not reason:
+        return _page(422, request_id, _("Say why: the client has a right to know."))
+    if answer not in {"erase", "refuse"}:
+        return _page(422, request_id, _("Choose one of the answers"))
+    try:
+        erased = service.decide(request_id, by.agency_id, erase=answer == "erase", reason=reason, by=by.actor)
+    except Conflict:
+        return _page(409, request_id, _("This request was answered in the meantime."))
+    said = (
+        ngettext("%(num)d offer erased. The client is told.", "%(num)d offers erased. The client is told.", erased)
+        if answer == "erase"
+        else _("The client is told.")
+    )
+    return done(url_for("settings.requests"), said)
+
+
+def _page(status: int = 200, wrong: uuid.UUID | None = None, problem: str = "") -> Response:
+    agency_id, at = person().agency_id, now()
+    lines = []
+    for held in service.waiting(agency_id):
+        email = service.address_of(held)
+        open_ = held.ended_at is None
+        found = len(personal_data.offers_by_email(agency_id, email)) if open_ and email else held.offers
+        lines.append({"held": held, "email": email, "offers": found, "late": service.is_late(held, at)})
+    return page("settings/requests.html", status=status, lines=lines, wrong=wrong, problem=problem)

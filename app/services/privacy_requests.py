@@ -1,0 +1,203 @@
+"""A person asks an agency, by their e-mail address, for a copy of what is held about them, or to be forgotten."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import delete, func, insert, select, update
+
+from app.clock import now
+from app.contacts import read_email
+from app.database import scrub
+from app.errors import Conflict
+from app.extensions import db
+from app.ids import new_id
+from app.keys import agency_key
+from app.ledger import BIDDER, SYSTEM, Actor
+from app.models import Agency, PrivacyRequest, User
+from app.models.agency import OWNER
+from app.services import erasure, personal_data
+from app.vault import Place, blind, seal, unseal
+from app.writing import UnitOfWork, housekeeping, writing
+
+TO_ANSWER = timedelta(days=30)  # Art. 12(3) GDPR: one month
+REMIND = timedelta(days=7)
+COPY_OPEN = timedelta(days=7)
+UNPROVED_KEPT = timedelta(days=7)
+ENDED_KEPT = timedelta(days=90)
+MAILS_A_DAY = 3  # to one address; whoever types somebody else's does not fill their mailbox
+
+
+def agencies() -> list[tuple[uuid.UUID, str]]:
+    """Whom a person may ask: every agency that is not there for tests."""
+    query = select(Agency.id, Agency.name).where(Agency.test_of_id.is_(None)).order_by(Agency.name)
+    return [(row[0], row[1]) for row in db.session.execute(query)]
+
+
+def ask(agency_id: uuid.UUID, kind: str, email: str, language: str) -> None:
+    """Note the request and mail the address a link that proves it. Says nothing of whether it is known.
+
+    Raises `NotAContact`.
+    """
+    tag = blind(agency_key(agency_id, "blind_email"), read_email(email).folded)
+    request_id = new_id()
+    sealed = seal(agency_key(agency_id, "secret"), _place(agency_id, request_id, "email"), email.encode())
+    with writing(agency_id) as tx:
+        lately = select(func.count()).where(
+            PrivacyRequest.agency_id == agency_id,
+            PrivacyRequest.tag == tag,
+            PrivacyRequest.created_at > tx.at - timedelta(days=1),
+        )
+        if (tx.connection.scalar(lately) or 0) >= MAILS_A_DAY:
+            return
+        row = {"id": request_id, "agency_id": agency_id, "kind": kind, "language": language, "created_at": tx.at}
+        tx.connection.execute(insert(PrivacyRequest), {**row, "tag": tag, "email_ct": sealed})
+        _owe(tx, "privacy_proof", request_id, "privacy.asked", BIDDER, {"kind": kind})
+
+
+def prove(request_id: uuid.UUID) -> PrivacyRequest | None:
+    """The person pressed the button behind the link in their mail. A copy is theirs at once; forgetting waits for
+    the agency, whose owners are told. None for a request that is gone."""
+    held = by_id(request_id)
+    if held is None or held.proved_at or held.created_at < now() - UNPROVED_KEPT:
+        return held if held and held.proved_at else None
+    agency_id, kind = held.agency_id, held.kind
+    with writing(agency_id) as tx:
+        first = tx.connection.execute(
+            update(PrivacyRequest)
+            .where(PrivacyRequest.id == request_id, PrivacyRequest.proved_at.is_(None))
+            .values(
+                proved_at=tx.at,
+                due_at=tx.at + TO_ANSWER,
+                **({"ended_at": tx.at, "outcome": "done"} if kind == "access" else {}),
+            )
+        ).rowcount
+        if first:
+            seq = tx.record("privacy.proved", request_id, BIDDER, {"kind": kind})
+            if kind == "erasure":
+                _tell_owners(tx, "privacy_asked", seq)
+    return by_id(request_id)
+
+
+def copy_of(request_id: uuid.UUID) -> dict[str, Any] | None:
+    """Everything held about who asked; None unless they proved it, and for a week only."""
+    held = by_id(request_id)
+    if held is None or held.kind != "access" or not held.proved_at or held.proved_at < now() - COPY_OPEN:
+        return None
+    email = address_of(held)
+    return {"email": email, **personal_data.held_about(held.agency_id, read_email(email).folded)} if email else None
+
+
+def decide(request_id: uuid.UUID, agency_id: uuid.UUID, *, erase: bool, reason: str, by: Actor) -> int:
+    """The agency's answer; the person is told. Returns how many offers were forgotten.
+
+    Raises `Conflict` for a request that was answered already or is not the agency's.
+    """
+    held = by_id(request_id)
+    if held is None or held.agency_id != agency_id or not held.proved_at or held.ended_at:
+        raise Conflict
+    email = address_of(held)
+    if email is None:
+        raise Conflict
+    sealed = seal(agency_key(agency_id, "secret"), _place(agency_id, request_id, "reason"), reason.encode())
+    erased = 0
+    with writing(agency_id) as tx:
+        if erase:
+            erased = erasure.erase(tx, personal_data.offers_by_email(agency_id, email), "person", by=by)
+        changed = tx.connection.execute(
+            update(PrivacyRequest)
+            .where(PrivacyRequest.id == request_id, PrivacyRequest.ended_at.is_(None))
+            .values(
+                ended_at=tx.at,
+                outcome="done" if erase else "refused",
+                offers=erased if erase else None,
+                reason_ct=sealed if reason else None,
+            )
+        )
+        if not changed.rowcount:
+            raise Conflict
+        _owe(tx, "privacy_ended", request_id, "privacy.ended", by, {"outcome": "done" if erase else "refused"})
+    if erased:
+        scrub(db.engine)
+    return erased
+
+
+def waiting(agency_id: uuid.UUID) -> list[PrivacyRequest]:
+    """Proved requests of an agency: those that wait for its answer first, then what was answered, newest first."""
+    query = select(PrivacyRequest).where(PrivacyRequest.agency_id == agency_id, PrivacyRequest.proved_at.is_not(None))
+    order = (PrivacyRequest.ended_at.is_not(None), PrivacyRequest.due_at, PrivacyRequest.id)
+    return list(db.session.scalars(query.order_by(*order).limit(200)))
+
+
+def by_id(request_id: uuid.UUID) -> PrivacyRequest | None:
+    """For a signed link, or with the agency compared."""
+    return db.session.scalar(
+        select(PrivacyRequest).where(PrivacyRequest.id == request_id).execution_options(populate_existing=True)
+    )
+
+
+def address_of(held: PrivacyRequest) -> str | None:
+    """The address that asked, while it is kept."""
+    return _opened(held, "email", held.email_ct)
+
+
+def reason_of(held: PrivacyRequest) -> str | None:
+    """What the agency answered with, while it is kept."""
+    return _opened(held, "reason", held.reason_ct)
+
+
+def remind() -> int:
+    """Tell owners once of a request whose time ends within a week; returns how many there were."""
+    at = now()
+    late = select(PrivacyRequest.id, PrivacyRequest.agency_id).where(
+        PrivacyRequest.ended_at.is_(None), PrivacyRequest.reminded_at.is_(None), PrivacyRequest.due_at < at + REMIND
+    )
+    rows = db.session.execute(late.limit(100)).all()
+    for request_id, agency_id in rows:
+        with writing(agency_id) as tx:
+            its = update(PrivacyRequest).where(PrivacyRequest.id == request_id).values(reminded_at=tx.at)
+            tx.connection.execute(its)
+            _tell_owners(tx, "privacy_asked", tx.record("privacy.reminded", request_id, SYSTEM))
+    return len(rows)
+
+
+def forget() -> int:
+    """Drop what nobody proved, and the addresses of what has long ended."""
+    at = now()
+    with housekeeping() as connection:
+        unproved = delete(PrivacyRequest).where(
+            PrivacyRequest.proved_at.is_(None), PrivacyRequest.created_at < at - UNPROVED_KEPT
+        )
+        ended = (
+            update(PrivacyRequest)
+            .where(PrivacyRequest.ended_at < at - ENDED_KEPT, PrivacyRequest.email_ct.is_not(None))
+            .values(email_ct=None, reason_ct=None, tag=None)
+        )
+        return int(connection.execute(unproved).rowcount + connection.execute(ended).rowcount)
+
+
+def _opened(held: PrivacyRequest, column: str, sealed: bytes | None) -> str | None:
+    if sealed is None:
+        return None
+    return unseal(agency_key(held.agency_id, "secret"), _place(held.agency_id, held.id, column), sealed).decode()
+
+
+def _place(agency_id: uuid.UUID, request_id: uuid.UUID, column: str) -> Place:
+    return Place(agency_id, "privacy_request", column, request_id)
+
+
+def _owe(tx: UnitOfWork, template: str, request_id: uuid.UUID, kind: str, by: Actor, data: dict[str, Any]) -> None:
+    """A mail to who asked. It bears the number of its ledger entry, negative, and is found again by it."""
+    tx.owe_mail(template, -tx.record(kind, request_id, by, data), offer_id=None)
+
+
+def _tell_owners(tx: UnitOfWork, template: str, seq: int) -> None:
+    owners = select(User.id).where(User.agency_id == tx.agency_id, User.role == OWNER, User.active.is_(True))
+    for user_id in tx.connection.scalars(owners).all():
+        tx.owe_mail(template, -seq, offer_id=None, user_id=user_id)
+
+
+def is_late(held: PrivacyRequest, at: datetime) -> bool:
+    return held.ended_at is None and held.due_at is not None and held.due_at < at + REMIND

@@ -1,0 +1,168 @@
+"""A person asks for their data, or to be forgotten: proved by mail, answered by the agency, both sides told."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from datetime import timedelta
+from html import unescape
+
+import pytest
+import time_machine
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from app.clock import now
+from app.extensions import db
+from app.jobs.drain import drain
+from app.models import Delivery, OfferKey, PrivacyRequest, Property, User
+from app.services import privacy_requests as service
+from tests.factories import csrf, login, make_agency, make_draft, make_offer, make_property, make_user
+from tests.jobs.conftest import Mailbox
+
+EMAIL = "andrei.turcanu@client.example"
+
+
+@pytest.fixture
+def owner(app: Flask) -> User:
+    return make_user(make_agency(), "owner")
+
+
+@pytest.fixture
+def prop(owner: User) -> Property:
+    return make_property(owner.agency_id, owner.id)
+
+
+def ask(client: FlaskClient, owner: User, kind: str, email: str = EMAIL.upper()) -> int:
+    form = {"agency": str(owner.agency_id), "kind": kind, "email": email}
+    return client.post("/ro/gdpr/request", data=form).status_code
+
+
+def link_in(smtp: Mailbox, address: str = EMAIL) -> str:
+    drain()
+    bodies = [one.body() for one in smtp.letters if one.to[0].casefold() == address]
+    return re.findall(r"http://localhost(/ro/gdpr/request/\S+)", "".join(bodies))[-1]
+
+
+def held() -> PrivacyRequest:
+    db.session.expire_all()
+    return db.session.scalars(select(PrivacyRequest)).one()
+
+
+def offers_read() -> int:
+    return len(db.session.scalars(select(OfferKey.offer_id)).all())
+
+
+def test_a_copy_is_there_once_the_link_is_proved_and_for_a_week(
+    client: FlaskClient, smtp: Mailbox, owner: User, prop: Property
+) -> None:
+    for amount_of in (prop, make_property(owner.agency_id, owner.id)):
+        make_offer(amount_of, make_draft(message="Ne place mult."))
+    stranger = make_user(make_agency("Alta"), "owner")
+    make_offer(make_property(stranger.agency_id, stranger.id))
+    assert ask(client, owner, "access") == 303
+    link = link_in(smtp)
+    for _ in range(3):
+        assert client.get(link).status_code == 200
+    assert held().proved_at is None and client.get(f"{link}/data.json").status_code == 404, "opening proves nothing"
+    assert client.post(link).status_code == 303
+    copy = client.get(f"{link}/data.json").json
+    assert len(copy["offers"]) == 2 and copy["offers"][0]["offer"]["message"] == "Ne place mult."
+    assert copy["controller"]["name"] == "Casa Bună Imobiliare"
+    assert "Ne place mult." in client.get(link).get_data(as_text=True)
+    with time_machine.travel(now() + timedelta(days=8)):
+        assert client.get(f"{link}/data.json").status_code == 404
+
+
+def test_erasure_waits_for_the_agency_and_both_sides_are_told(
+    client: FlaskClient, smtp: Mailbox, owner: User, prop: Property
+) -> None:
+    make_offer(prop)
+    assert ask(client, owner, "erasure") == 303
+    link = link_in(smtp)
+    client.post(link)
+    client.post(link)
+    drain()
+    assert offers_read() == 1
+    (told,) = [one for one in smtp.to(owner.email) if "ștergerea" in one.message["Subject"]]
+    assert "/app/settings/requests" in told.body()
+    login(client, owner)
+    page = unescape(client.get("/app/settings/requests").get_data(as_text=True))
+    assert EMAIL in page.casefold() and "1 ofertă" in page
+    answer = {"csrf_token": csrf(page), "answer": "refuse", "reason": ""}
+    where = f"/app/settings/requests/{held().id}"
+    assert client.post(where, data=answer).status_code == 422 and held().ended_at is None
+    assert client.post(where, data={**answer, "answer": "erase"}).status_code == 303
+    assert offers_read() == 0 and held().outcome == "done" and held().offers == 1
+    assert client.post(where, data={**answer, "answer": "erase"}).status_code == 409
+    drain()
+    (last,) = [one for one in smtp.letters if "au fost șterse" in one.message["Subject"]]
+    assert last.to[0].casefold() == EMAIL
+    assert "au fost șterse" in client.get(link).get_data(as_text=True)
+
+
+def test_a_refusal_says_why_and_where_to_complain(
+    client: FlaskClient, smtp: Mailbox, owner: User, prop: Property
+) -> None:
+    make_offer(prop)
+    ask(client, owner, "erasure")
+    link = link_in(smtp)
+    client.post(link)
+    service.decide(held().id, owner.agency_id, erase=False, reason="Proces pe rol, dosar 12/2026", by=service.SYSTEM)
+    drain()
+    (letter,) = [one for one in smtp.letters if "refuzată" in one.message["Subject"]]
+    for kind in ("plain", "html"):
+        assert "dosar 12/2026" in letter.body(kind) and "ANSPDCP" in letter.body(kind)
+    assert offers_read() == 1 and b"dosar" not in (held().reason_ct or b"")
+
+
+def test_nobody_learns_whether_an_address_is_known(client: FlaskClient, smtp: Mailbox, owner: User) -> None:
+    assert ask(client, owner, "access", "nimeni@client.example") == 303
+    client.post(link := link_in(smtp, "nimeni@client.example"))
+    assert "nu se păstrează nimic" in client.get(link).get_data(as_text=True)
+
+
+def test_what_is_wrong_is_said(client: FlaskClient, owner: User) -> None:
+    assert ask(client, owner, "access", "nu e adresă") == 422
+    assert ask(client, owner, "everything") == 422
+    assert client.get("/gdpr/request/nonsense").status_code == 404
+    assert db.session.scalars(select(PrivacyRequest)).all() == []
+
+
+def test_a_mailbox_is_not_filled_by_somebody_else(client: FlaskClient, owner: User) -> None:
+    assert [ask(client, owner, "access") for _ in range(5)] == [303] * 5
+    mails = select(Delivery.id).where(Delivery.template == "privacy_proof")
+    assert len(db.session.scalars(mails).all()) == 3
+
+
+def test_another_agency_cannot_answer(client: FlaskClient, smtp: Mailbox, owner: User, prop: Property) -> None:
+    make_offer(prop)
+    ask(client, owner, "erasure")
+    client.post(link_in(smtp))
+    stranger = make_user(make_agency("Alta"), "owner")
+    login(client, stranger)
+    page = client.get("/app/settings/requests").get_data(as_text=True)
+    assert EMAIL not in page.casefold()
+    data = {"csrf_token": csrf(page), "answer": "erase"}
+    assert client.post(f"/app/settings/requests/{held().id}", data=data).status_code == 404
+    assert client.post(f"/app/settings/requests/{uuid.uuid4()}", data=data).status_code == 404
+    assert offers_read() == 1
+
+
+def test_owners_are_reminded_once_and_what_has_ended_is_dropped(
+    client: FlaskClient, smtp: Mailbox, owner: User, prop: Property
+) -> None:
+    make_offer(prop)
+    ask(client, owner, "erasure")
+    client.post(link_in(smtp))
+    assert service.remind() == 0
+    with time_machine.travel(now() + timedelta(days=24)):
+        assert (service.remind(), service.remind()) == (1, 0)
+        service.decide(held().id, owner.agency_id, erase=True, reason="", by=service.SYSTEM)
+    assert service.forget() == 0
+    with time_machine.travel(now() + timedelta(days=24 + 91)):
+        assert service.forget() == 1 and held().email_ct is None and held().tag is None
+    ask(client, owner, "access", "uitat@client.example")
+    with time_machine.travel(now() + timedelta(days=8)):
+        assert service.forget() == 1
