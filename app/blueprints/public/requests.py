@@ -21,6 +21,8 @@ from app.extensions import db
 from app.language import language
 from app.links import BadToken, read_privacy
 from app.models import Agency, PrivacyRequest
+from app.offer_document import Document
+from app.offer_sections import sections
 from app.services import privacy_requests as service
 
 KINDS = {
@@ -116,6 +118,7 @@ def _state(held: PrivacyRequest, token: str) -> str:
         token=token,
         agency=db.session.get_one(Agency, held.agency_id),
         copy=copy,
+        parts=[sections(Document(one["as_sent"]).terms) for one in copy["offers"]] if copy else [],
         reason=service.reason_of(held),
         email=service.address_of(held),
     )
