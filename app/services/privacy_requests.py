@@ -57,6 +57,28 @@ def ask(agency_id: uuid.UUID, kind: str, email: str, language: str) -> None:
         _owe(tx, "privacy_proof", request_id, "privacy.asked", BIDDER, {"kind": kind})
 
 
+def ask_as_bidder(agency_id: uuid.UUID, email: str, language: str) -> None:
+    """To be forgotten, asked on the bidder's own page: its link came by mail, so the address is proved already."""
+    if erasure_of(agency_id, email):
+        return
+    tag = blind(agency_key(agency_id, "blind_email"), read_email(email).folded)
+    request_id = new_id()
+    sealed = seal(agency_key(agency_id, "secret"), _place(agency_id, request_id, "email"), email.encode())
+    with writing(agency_id) as tx:
+        row = {"id": request_id, "agency_id": agency_id, "kind": "erasure", "language": language, "tag": tag}
+        moments = {"created_at": tx.at, "proved_at": tx.at, "due_at": tx.at + TO_ANSWER}
+        tx.connection.execute(insert(PrivacyRequest), {**row, "email_ct": sealed, **moments})
+        _tell_owners(tx, "privacy_asked", tx.record("privacy.proved", request_id, BIDDER, {"kind": "erasure"}))
+
+
+def erasure_of(agency_id: uuid.UUID, email: str) -> PrivacyRequest | None:
+    """The erasure that this address asked for and the agency has not answered yet."""
+    tag = blind(agency_key(agency_id, "blind_email"), read_email(email).folded)
+    its = (PrivacyRequest.agency_id == agency_id, PrivacyRequest.tag == tag, PrivacyRequest.kind == "erasure")
+    open_ones = (PrivacyRequest.proved_at.is_not(None), PrivacyRequest.ended_at.is_(None))
+    return db.session.scalar(select(PrivacyRequest).where(*its, *open_ones).limit(1))
+
+
 def prove(request_id: uuid.UUID) -> PrivacyRequest | None:
     """The person pressed the button behind the link in their mail. A copy is theirs at once; forgetting waits for
     the agency, whose owners are told. None for a request that is gone."""

@@ -21,9 +21,20 @@ from app.errors import IllegalTransition
 from app.extensions import db
 from app.ledger import SYSTEM, Actor
 from app.links import bidder_token, receipt_token
-from app.models import Agency, Delivery, Event, LedgerEntry, Offer, OfferState, Property, User, Withdrawal
+from app.models import (
+    Agency,
+    Delivery,
+    Event,
+    LedgerEntry,
+    Offer,
+    OfferState,
+    PrivacyRequest,
+    Property,
+    User,
+    Withdrawal,
+)
 from app.queries.offers import offer_by_id, open_offer
-from app.services import decisions, properties, requests, withdrawals
+from app.services import decisions, privacy_requests, properties, requests, withdrawals
 from app.services.letters import NoLongerOwed, Owed
 from app.services.mails import compose
 from tests.core.test_routes import contents
@@ -305,3 +316,21 @@ def test_withdrawal_and_acceptance_at_once_leave_one_order(either_app: Flask) ->
         if "offer.decided" in kinds:
             assert kinds.index("offer.decided") < kinds.index("offer.withdrawn")
         db.session.rollback()
+
+
+def test_being_forgotten_is_asked_for_on_the_page_and_waits_for_the_agency(client: FlaskClient, offer: Offer) -> None:
+    where = f"{page_of(offer)}/erase"
+    assert client.get(where).status_code == client.post(where).status_code == 403, "nobody was let in yet"
+    enter(client, offer)
+    assert where in text(client.get(page_of(offer)))
+    before = contents()
+    assert "andrei.turcanu@client.example" in text(client.get(where)) and contents() == before
+    for _ in range(2):
+        assert client.post(where).status_code == 303
+    assert "Cererea este la agenție" in text(client.get(where))
+    asked = db.session.scalars(select(PrivacyRequest)).one()
+    assert asked.kind == "erasure" and asked.proved_at and not asked.ended_at
+    assert len(db.session.scalars(select(Delivery).where(Delivery.template == "privacy_asked")).all()) == 1
+    assert privacy_requests.decide(asked.id, asked.agency_id, erase=True, reason="", by=SYSTEM) == 1
+    assert state_of(offer).erased_at and client.get(page_of(offer)).status_code == 200
+    assert client.get(where).status_code == 404

@@ -18,12 +18,13 @@ from app.blueprints.public.forms import OfferForm, typed_again
 from app.blueprints.public.receipts import pdf_answer, receipt_page
 from app.blueprints.public.routes import form_page, link_page, new_stamp, public
 from app.errors import IllegalTransition, NotFound
+from app.language import language
 from app.links import BIDDER, BadToken, offer_link_token, read_bidder, request_token
 from app.queries import own_offer
 from app.queries.links import open_link, open_request_of
 from app.queries.offers import Receipt, offer_by_id, offer_by_reference, open_receipt
 from app.queries.receipts import stored
-from app.services import receipts, withdrawals
+from app.services import privacy_requests, receipts, withdrawals
 from app.services.offer_reading import unseen_removed
 
 BASE = "/r/offer/<reference>"
@@ -61,6 +62,7 @@ def own_offer_page(reference: str) -> str:
     acts: dict[str, Any] = {"pdf_url": url_for("public.own_receipt", reference=reference), "own": True}
     if opened.offer.document:
         acts["data_url"] = url_for("public.own_data", reference=reference)
+        acts["erase_url"] = url_for("public.ask_to_be_forgotten", reference=reference) if opened.email else None
         if state.latest:
             acts["again_url"] = url_for("public.send_again", reference=reference)
             acts["withdraw_url"] = None if state.withdrawn_at else url_for("public.withdraw", reference=reference)
@@ -143,6 +145,21 @@ def own_data(reference: str) -> Response:
     text = json.dumps(own_offer.everything(opened), ensure_ascii=False, indent=2)
     named = {"Content-Disposition": f'attachment; filename="{opened.reference}.json"'}
     return Response(text + "\n", mimetype="application/json", headers=named)
+
+
+@public.route(f"{BASE}/erase", methods=["GET", "POST"])
+@policy(Guard.BIDDER, limit="60/minute", writes="20/minute", scope="erase")
+def ask_to_be_forgotten(reference: str) -> AnyResponse | str:
+    """What being forgotten means, and its button; afterwards, until when the agency answers."""
+    opened = _mine(reference)
+    if opened.email is None:
+        raise NotFound
+    agency = opened.prop.agency
+    if request.method == "POST":
+        privacy_requests.ask_as_bidder(agency.id, opened.email, language())
+        return redirect(url_for("public.ask_to_be_forgotten", reference=reference), 303)
+    held = privacy_requests.erasure_of(agency.id, opened.email)
+    return render_template("public/erase.html", offer=opened, agency=agency, held=held)
 
 
 def _mine(reference: str) -> Receipt:
