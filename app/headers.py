@@ -6,6 +6,7 @@ from flask import Flask, Request, Response, current_app, g, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 
 from app.access import Guard, current_policy
+from app.links import SIGNED_PATHS
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -57,7 +58,7 @@ def _signed_path() -> bool:
 
 
 def _signed(path: str) -> bool:
-    return path.startswith(("/o/", "/r/", "/s/"))
+    return path.startswith(SIGNED_PATHS)
 
 
 def _without_cookie(path: str) -> bool:

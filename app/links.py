@@ -22,6 +22,10 @@ BIDDER, SELLER = "bidder-page", "seller-page"
 PRIVACY = "privacy-request"
 
 
+# What follows one of these in a path is a token: never logged, never told to another site, without any cookie.
+SIGNED_PATHS = ("/o/", "/r/", "/s/", "/gdpr/request/")
+
+
 class BadToken(Exception):
     """Not a token of ours, or not for this purpose."""
 

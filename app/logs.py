@@ -12,7 +12,9 @@ from typing import Any
 import structlog
 from flask import Flask, Response, g, request
 
-TOKEN = re.compile(r"(/(?:o|r|s)/)[^/?\s]+")
+from app.links import SIGNED_PATHS
+
+TOKEN = re.compile(rf"({'|'.join(SIGNED_PATHS)})[^/?\s]+")
 
 
 def redact(path: str) -> str:

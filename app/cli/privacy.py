@@ -14,7 +14,7 @@ from app.cli.output import as_json, fail, say
 from app.contacts import NotAContact, read_email
 from app.extensions import db
 from app.models import Agency
-from app.services import erasure, personal_data, retention
+from app.services import data_copy, erasure, personal_data, retention
 
 privacy = AppGroup("privacy", help="People's data: show it, forget it.")
 
@@ -30,9 +30,14 @@ def register(app: Flask) -> None:
 @email_option
 @agency_option
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write there instead of printing.")
+@click.option("--format", "form", type=click.Choice(["json", "pdf"]), default="json", help="A PDF needs --out.")
+@click.option("--language", type=click.Choice(["ro", "en"]), default="ro", help="Of the PDF.")
 @as_json
-def export(email: str, agency_name: str, out: Path | None, as_json: bool) -> None:
-    """Everything held about a person, as JSON (GDPR, articles 15 and 20)."""
+def export(email: str, agency_name: str, out: Path | None, form: str, language: str, as_json: bool) -> None:
+    """Everything held about a person (GDPR, articles 15 and 20). A PDF is of one agency each."""
+    if form == "pdf":
+        _export_pdf(email, agency_name, out, language, as_json)
+        return
     found = [personal_data.held_about(tenant.id, _folded(email)) for tenant in _tenants(agency_name)]
     answer = {"email": email, "agencies": [one for one in found if one["offers"]]}
     text = json.dumps(answer, ensure_ascii=False, indent=None if as_json else 2)
@@ -41,6 +46,22 @@ def export(email: str, agency_name: str, out: Path | None, as_json: bool) -> Non
         out.chmod(0o600)
     else:
         click.echo(text)
+
+
+def _export_pdf(email: str, agency_name: str, out: Path | None, language: str, as_json: bool) -> None:
+    """One file for each agency that holds something; from the second on numbered before the ending."""
+    if out is None:
+        fail("a PDF needs --out FILE")
+    written: list[str] = []
+    for tenant in _tenants(agency_name):
+        zone, held = tenant.zone, personal_data.held_about(tenant.id, _folded(email))
+        if held["offers"]:
+            path = out.with_stem(f"{out.stem}-{len(written) + 1}") if written else out
+            path.touch(mode=0o600)
+            path.chmod(0o600)
+            path.write_bytes(data_copy.pdf_of(held, email, language, zone))
+            written.append(str(path))
+    say({"files": written}, "\n".join(written) or f"nothing is held about {email}", as_json=as_json)
 
 
 @privacy.command("erase")

@@ -15,6 +15,7 @@ from app.extensions import db
 from app.keys import agency_key
 from app.models import Agency, Offer, OfferOrigin, OfferState, OfferTag, Property
 from app.offer_document import Document
+from app.queries.dealings import own_confirmation, words_about
 from app.queries.offers import OpenedOffer, open_offer, signature_image
 from app.queries.timeline import mails_owed, notes_of, offer_steps
 from app.representations import offer_json
@@ -65,12 +66,24 @@ def _held(opened: OpenedOffer, prop: Property) -> dict[str, Any] | None:
         "commitment_sha256": offer.commitment.hex(),
         "signature_png": base64.b64encode(image).decode() if image else None,
         "sent_from": _origin(opened),
-        "history": [{"at": rfc3339(step.at), "what": step.kind, "by": step.actor, "reason": step.reason}
-                    for step in reversed(offer_steps(opened))],
+        "history": [{"at": rfc3339(step.at), "what": step.kind, "by": step.actor, "reason": step.reason,
+                     "to": step.data.get("to")} for step in reversed(offer_steps(opened))],
+        "confirmation": _confirmation(opened),
+        "written": [{"at": rfc3339(words.at), "what": words.what, "text": words.text}
+                    for words in words_about(opened)],
         "notes": [{"at": rfc3339(note.at), "text": note.text} for note in notes_of(opened)],
         "mails": [{"at": rfc3339(mail.ended_at or mail.due_at), "what": mail.template, "state": mail.state}
                   for mail in mails_owed(offer) if not mail.to],
     }  # fmt: skip
+
+
+def _confirmation(opened: OpenedOffer) -> dict[str, Any] | None:
+    said = own_confirmation(opened)
+    if said is None:
+        return None
+    at, text, image = said
+    png = base64.b64encode(image).decode() if image else None
+    return {"at": rfc3339(at), "signature_text": text, "signature_png": png}
 
 
 def _as_sent(document: Document) -> dict[str, Any]:

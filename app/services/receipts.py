@@ -23,8 +23,9 @@ from app.presentation import show_datetime, signature_worth
 from app.queries import receipts as reading
 from app.queries.receipts import RECEIPT_KEPT, RECEIPT_MAIL, Facts
 from app.receipt.authority import Authority
-from app.receipt.drawing import Block, Paper, draw
+from app.receipt.drawing import Paper, draw
 from app.receipt.sealing import seal_pdf
+from app.receipt.sheet import Block
 from app.representations import base_url
 from app.vault import Place, seal
 from app.writing import UnitOfWork, writing

@@ -23,6 +23,7 @@ from app.links import BadToken, read_privacy
 from app.models import Agency, PrivacyRequest
 from app.offer_document import Document
 from app.offer_sections import sections
+from app.services import data_copy
 from app.services import privacy_requests as service
 
 KINDS = {
@@ -89,7 +90,7 @@ def prove_address(token: str) -> AnyResponse | str | tuple[str, int]:
 
 @public.get("/gdpr/request/<token>/data.json")
 @policy(Guard.LINK, limit="20/minute")
-def data_copy(token: str) -> Response:
+def data_copy_json(token: str) -> Response:
     """Everything held about who asked, over all properties of the agency (GDPR, articles 15 and 20)."""
     found = service.copy_of(_read(token))
     if found is None:
@@ -97,6 +98,22 @@ def data_copy(token: str) -> Response:
     text = json.dumps(found, ensure_ascii=False, indent=2)
     named = {"Content-Disposition": 'attachment; filename="bidflux-data.json"'}
     return Response(text + "\n", mimetype="application/json", headers=named)
+
+
+@public.get("/gdpr/request/<token>/data.pdf")
+@policy(Guard.LINK, limit="6/minute")
+def data_copy_pdf(token: str) -> Response:
+    """The same on pages; `?part=2` where there is so much that it takes several files."""
+    request_id = _read(token)
+    found, asked = service.copy_of(request_id), service.by_id(request_id)
+    part = request.args.get("part", 1, type=int)
+    if found is None or asked is None or not 1 <= part <= data_copy.parts_of(found):
+        raise NotFound
+    zone = db.session.get_one(Agency, asked.agency_id).zone
+    db.session.rollback()  # no transaction stays open over what takes long
+    pdf = data_copy.pdf_of(found, found["email"], asked.language, zone, part)
+    named = {"Content-Disposition": 'attachment; filename="bidflux-data.pdf"'}
+    return Response(pdf, mimetype="application/pdf", headers=named)
 
 
 def _read(token: str) -> uuid.UUID:
@@ -118,6 +135,7 @@ def _state(held: PrivacyRequest, token: str) -> str:
         token=token,
         agency=db.session.get_one(Agency, held.agency_id),
         copy=copy,
+        files=data_copy.parts_of(copy) if copy else 0,
         parts=[sections(Document(one["as_sent"]).terms) for one in copy["offers"]] if copy else [],
         reason=service.reason_of(held),
         email=service.address_of(held),

@@ -1,0 +1,54 @@
+"""What agency and bidder wrote to each other or wrote down about an offer, beside the offer itself, opened."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+
+from app.extensions import db
+from app.models import Decision, OfferMove, OfferRequest, Withdrawal
+from app.queries.offers import OpenedOffer, confirmation_of
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Written text: `what` is `answer`, `better_asked`, `withdrawn` or `moved` (elsewhere in the agent's order)."""
+
+    at: datetime
+    what: str
+    text: str
+
+
+def words_about(opened: OpenedOffer) -> list[Words]:
+    """Oldest first; none once the person has been forgotten. Reasons of decisions stand in the timeline."""
+    if opened.key is None:
+        return []
+    agency_id, offer_id = opened.offer.agency_id, opened.offer.id
+    kinds = (
+        ("answer", "decision", "message", Decision.at, Decision.id, Decision.message_ct),
+        ("better_asked", "offer_request", "message", OfferRequest.created_at, OfferRequest.id, OfferRequest.message_ct),
+        ("withdrawn", "withdrawal", "message", Withdrawal.at, Withdrawal.offer_id, Withdrawal.message_ct),
+        ("moved", "offer_move", "reason", OfferMove.at, OfferMove.offer_id, OfferMove.reason_ct),
+    )
+    found = []
+    for what, table, column, at, row_id, sealed in kinds:
+        model = at.class_
+        query = select(at, row_id, sealed).where(
+            model.agency_id == agency_id, model.offer_id == offer_id, sealed.is_not(None)
+        )
+        for moment, its_id, body in db.session.execute(query):
+            found.append(Words(moment, what, opened.unseal(table, column, its_id, body or b"").decode()))
+    return sorted(found, key=lambda one: one.at)
+
+
+def own_confirmation(opened: OpenedOffer) -> tuple[datetime, str | None, bytes | None] | None:
+    """When the bidder confirmed what somebody else had recorded, and how they signed then: a name typed, or a PNG."""
+    said = confirmation_of(opened)
+    if said is None:
+        return None
+    signature = said.signature or {}
+    image = signature.get("image")
+    return said.at, signature.get("text"), base64.b64decode(image) if image else None

@@ -1,0 +1,137 @@
+"""A person's copy of what an agency holds about them as a PDF: the same that the JSON says, in words, on pages."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from flask import g
+from flask_babel import force_locale, ngettext
+from flask_babel import gettext as _
+
+from app.clock import from_rfc3339
+from app.offer_document import Document
+from app.offer_sections import money_text, sections, signature_row
+from app.presentation import STEPS, label, show_datetime
+from app.receipt.sheet import MARGIN, SIZE, WIDTH, Block, Sheet
+
+OFFERS = 20  # in one file: about a second's work
+
+
+def parts_of(held: dict[str, Any]) -> int:
+    """How many files the copy takes."""
+    return max(1, -(-len(held["offers"]) // OFFERS))
+
+
+def pdf_of(held: dict[str, Any], email: str, language: str, zone: str, part: int | None = None) -> bytes:
+    """`held` as `personal_data.held_about` gives it, in that language and zone: all, or its `part`th file, from 1.
+
+    Names in scripts that the font lacks show as boxes; the JSON has them right.
+    """
+    offers = held["offers"] if part is None else held["offers"][(part - 1) * OFFERS : part * OFFERS]
+    g.language, g.zone = language, zone
+    with force_locale(language):
+        controller = held["controller"]
+        made = from_rfc3339(held["made_at"])
+        sheet = Sheet(
+            title=_("What %(agency)s holds about you", agency=controller["name"]),
+            language=language,
+            foot=_("Copy of your data · %(agency)s", agency=controller["name"]),
+            page_word=_("page"),
+            at=made,
+        )
+        sheet.line(controller["name"], SIZE, 4)
+        sheet.line(_("What %(agency)s holds about you", agency=controller["name"]), 15, 7, bold=True)
+        for name, value in _about(held, email, show_datetime(made), part):
+            sheet.row(name, value, MARGIN, WIDTH, SIZE)
+        for one in offers:
+            _offer(sheet, one)
+        return bytes(sheet.pdf.output())
+
+
+def _about(held: dict[str, Any], email: str, made: str, part: int | None) -> Iterator[tuple[str, str]]:
+    controller, count = held["controller"], len(held["offers"])
+    yield _("Asked by"), email
+    yield _("Agency"), ", ".join(filter(None, (controller["name"], controller["email"], controller["phone"])))
+    yield _("Made on"), made
+    none = _("Nothing is held under this address.")
+    yield _("Offers"), ngettext("%(num)d offer", "%(num)d offers", count) if count else none
+    if part is not None and parts_of(held) > 1:
+        yield _("Part"), _("%(part)s of %(parts)s", part=part, parts=parts_of(held))
+
+
+def _offer(sheet: Sheet, one: dict[str, Any]) -> None:
+    offer, document = one["offer"], Document(one["as_sent"])
+    sheet.pdf.ln(4)
+    sheet.room_for(40)
+    sheet.line(f"{offer['reference']} · {one['property']}", 12, 6, bold=True)
+    sheet.line(money_text(offer["amount"], offer["currency"]), 11, 6, bold=True)
+    facts = [
+        (_("Received"), _when(offer["submitted_at"])),
+        (_("Source"), label("source", offer["source"])),
+        (_("Status"), label("status", offer["status"])),
+        (_("Fingerprint (SHA-256)"), one["commitment_sha256"]),
+    ]
+    for name, value in facts:
+        sheet.row(name, value, MARGIN, WIDTH, SIZE)
+    for part in sections(document.terms, offer["asking_price_at_submission"]):
+        sheet.column([Block(part.title, [(row.label, row.value) for row in part.rows])])
+    sheet.column(block for block in _blocks(one, document) if block.rows or block.image or block.text)
+    kept = json.dumps(one["as_sent"], ensure_ascii=False)
+    sheet.block(Block(_("The document as it is kept"), text=kept), MARGIN, WIDTH, small=True)
+
+
+def _blocks(one: dict[str, Any], document: Document) -> Iterator[Block]:
+    if signed := signature_row(document.terms):
+        yield Block(signed.label, [(_("Kind"), signed.value)], _picture(one["signature_png"]))
+    if said := one["confirmation"]:
+        rows = [(_("Confirmed"), _when(said["at"])), (_("Signature"), said["signature_text"] or "")]
+        yield Block(_("Confirmed by the client"), [row for row in rows if row[1]], _picture(said["signature_png"]))
+    if origin := one["sent_from"]:
+        yield Block(_("Sent from"), [(_("Network address"), origin["address"]), (_("Browser"), origin["browser"])])
+    yield Block(_("What happened"), [(_when(step["at"]), _step(step)) for step in one["history"]])
+    names = {
+        "answer": _("The agency's answer to you"),
+        "better_asked": _("A better offer was asked for"),
+        "withdrawn": _("What you wrote when you withdrew"),
+        "moved": _("Why an agent put the offer elsewhere in their order"),
+    }
+    written = [(f"{names[words['what']]}\n{_when(words['at'])}", words["text"]) for words in one["written"]]
+    yield Block(_("Written about the offer"), written)
+    yield Block(_("Notes"), [(_when(note["at"]), note["text"]) for note in one["notes"]])
+    sent = _mails()
+    mails = [
+        (_when(mail["at"]), f"{sent.get(mail['what'], mail['what'])} · {label('delivery', mail['state'])}")
+        for mail in one["mails"]
+    ]
+    yield Block(_("Mails to you"), mails)
+
+
+def _mails() -> dict[str, str]:
+    """What each mail to a bidder is about, by its template."""
+    return {
+        "offer_bidder": _("Confirmation that the offer came in"),
+        "offer_confirm": _("Request to confirm the offer"),
+        "offer_code": _("Code that confirms the signature"),
+        "receipt_bidder": _("Receipt of the offer"),
+        "withdrawn_bidder": _("Confirmation of the withdrawal"),
+        "decision_bidder": _("The agency's answer to you"),
+        "offer_better": _("A better offer was asked for"),
+    }
+
+
+def _step(step: dict[str, Any]) -> str:
+    words = str(STEPS.get(step["what"], step["what"]))
+    if step["to"]:
+        words = f"{words}: {label('status', step['to']).lower()}"
+    return f"{words}\n{step['reason']}" if step["reason"] else words
+
+
+def _when(moment: str) -> str:
+    return show_datetime(from_rfc3339(moment))
+
+
+def _picture(text: str | None) -> bytes | None:
+    return base64.b64decode(text) if text else None
