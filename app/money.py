@@ -37,7 +37,12 @@ class Money:
     @property
     def text(self) -> str:
         """The decimal string of the API: `125000.50`."""
-        return f"{self.minor // 100}.{self.minor % 100:02d}"
+        return decimal_text(self.minor)
+
+
+def decimal_text(minor: int) -> str:
+    """`125000.50` of 12500050."""
+    return f"{minor // 100}.{minor % 100:02d}"
 
 
 @dataclass(frozen=True, slots=True)

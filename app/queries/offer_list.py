@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
@@ -28,7 +28,6 @@ from app.vault import Place, unpad, unseal
 __all__ = ["Cursor", "OfferFilter", "OfferLine", "OfferPage"]
 
 PAGE = 25
-EXPORT_BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +79,10 @@ class OfferPage:
     counts: dict[str, int]
 
 
-def _ids(by: Person, chosen: OfferFilter, search: Search, order: Order, place: Cursor | None, *, backward: bool) -> Any:
-    """The ids of a filter with what they are sorted by. Bodies are read for the rows that are shown, never sorted."""
+def ids_in_order(
+    by: Person, chosen: OfferFilter, search: Search, order: Order, place: Cursor | None, *, backward: bool = False
+) -> Any:
+    """The ids of a filter with what they are sorted by. Bodies are read for rows that are shown, never sorted."""
     query = select(OfferState.offer_id, order.key.label("sorted_by")).where(*visible(by, chosen, search))
     query = query.where(order.beyond(place, backward=backward)) if place else query
     return order.apply(order.join(query), backward=backward)
@@ -190,7 +191,7 @@ def _find(
     by: Person, chosen: OfferFilter, search: Search, order: Order, place: Cursor | None, *, backward: bool, limit: int
 ) -> Found:
     """What the columns in clear decide; the counters are counted apart."""
-    query = _ids(by, chosen, search, order, place, backward=backward).limit(limit + 1)
+    query = ids_in_order(by, chosen, search, order, place, backward=backward).limit(limit + 1)
     ids = list(db.session.scalars(query))
     return Found(ids[:limit], len(ids) > limit, {})
 
@@ -220,7 +221,8 @@ def _beside(
     if search.names:
         find = partial(scan, by, chosen, search, order, place, limit=1)
         return next(iter(find(backward=True).ids), None), next(iter(find(backward=False).ids), None)
-    sides = {side: _ids(by, chosen, search, order, place, backward=side == "before") for side in ("before", "after")}
+    ids = partial(ids_in_order, by, chosen, search, order, place)
+    sides = {"before": ids(backward=True), "after": ids(backward=False)}
     rows = [select(literal(side), query.limit(1).subquery().c.offer_id) for side, query in sides.items()]
     found = {row[0]: row[1] for row in db.session.execute(union_all(*rows))}
     return found.get("before"), found.get("after")
@@ -279,23 +281,6 @@ def _capped(status: str, conditions: list[ColumnElement[bool]]) -> ScalarSelect[
     """Counting by status runs along the index that begins with it and holds all that is filtered by."""
     some = select(literal(1)).where(OfferState.status == status, *conditions).limit(COUNTED + 1).subquery()
     return select(func.count()).select_from(some).scalar_subquery()
-
-
-def all_offers(by: Person, chosen: OfferFilter) -> Iterator[OfferLine]:
-    """Every offer of the filter in its order, in batches that hold no transaction open between them."""
-    order, search = Order(chosen.sort), read_search(by.agency_id, chosen.q)
-    place: Cursor | None = None
-    while True:
-        found = db.session.execute(_ids(by, chosen, search, order, place, backward=False).limit(EXPORT_BATCH)).all()
-        rows = _read(order, [row.offer_id for row in found])
-        db.session.rollback()
-        for row in rows:
-            line = _line(row)
-            if not search.names or (line.document and search.matches(line.document.bidder.folded_name)):
-                yield line
-        if len(found) < EXPORT_BATCH:
-            return
-        place = order.place_of(found[-1].sorted_by, found[-1].offer_id)
 
 
 def lines_where(by: Person, *conditions: ColumnElement[bool]) -> list[OfferLine]:

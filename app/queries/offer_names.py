@@ -13,12 +13,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import ColumnElement, Select, String, type_coerce
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy import Select
 
 from app.extensions import db
 from app.keys import keyring
 from app.models import OfferKey
+from app.queries.spelled import hex_of, raw_id
 
 KEPT = 120.0
 MOST = 250_000
@@ -71,9 +71,4 @@ def names_of(agency_id: uuid.UUID, ids: Sequence[Any], narrowed: Select[Any]) ->
 def _opened(agency_id: uuid.UUID, rows: Iterable[Any]) -> Iterable[tuple[Any, bytes]]:
     opened = keyring().opener(agency_id, "offer_key", "name")
     for offer_id, kek_id, wrapped, name_ct in rows:
-        yield offer_id, opened(offer_id if type(offer_id) is str else offer_id.hex, kek_id, wrapped, name_ct)
-
-
-def raw_id(column: InstrumentedAttribute[uuid.UUID]) -> ColumnElement[Any]:
-    """The id as the driver gives it: hex digits on SQLite, where making UUIDs of them would cost more than reading."""
-    return type_coerce(column, String) if db.engine.dialect.name == "sqlite" else column.expression
+        yield offer_id, opened(hex_of(offer_id), kek_id, wrapped, name_ct)

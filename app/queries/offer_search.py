@@ -22,9 +22,10 @@ from app.models import Offer, OfferState
 from app.models.offer import STATUSES
 from app.offer_document import fold
 from app.queries.offer_filter import Condition, OfferFilter, referenced, tagged
-from app.queries.offer_names import names_of, raw_id
+from app.queries.offer_names import names_of
 from app.queries.offer_order import Cursor, Order
 from app.queries.planning import Aside
+from app.queries.spelled import hex_of, raw_id
 
 MAX_WORDS = 8
 PHONE_DIGITS = 7
@@ -131,7 +132,7 @@ def scan(
         else:
             counts[status] = counts.get(status, 0) + 1
             if follows and len(kept) <= limit and chosen.status in {None, status}:
-                kept.append(offer_id if isinstance(offer_id, uuid.UUID) else uuid.UUID(offer_id))
+                kept.append(uuid.UUID(hex_of(offer_id)))
     return Found(kept[:limit], len(kept) > limit, totals(counts))
 
 

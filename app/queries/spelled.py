@@ -1,10 +1,12 @@
-"""Ids and moments spelled by the database itself, as documents and ledger spell them: for walking very many rows."""
+"""Ids and moments as the database itself gives or spells them: for walking very many rows."""
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from sqlalchemy import ColumnElement, String, cast, func, type_coerce
+from sqlalchemy.orm import InstrumentedAttribute
 
 from app.database import is_sqlite
 from app.extensions import db
@@ -27,3 +29,13 @@ def spelled_moment(column: Any) -> ColumnElement[str]:
     if is_sqlite(db.engine):
         return func.replace(type_coerce(column, String), " ", "T").concat("Z")
     return func.to_char(func.timezone("UTC", column), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"', type_=String)
+
+
+def raw_id(column: InstrumentedAttribute[uuid.UUID]) -> ColumnElement[Any]:
+    """The id as the driver gives it: hex digits on SQLite, where making UUIDs of them would cost more than reading."""
+    return type_coerce(column, String) if is_sqlite(db.engine) else column.expression
+
+
+def hex_of(raw: str | uuid.UUID) -> str:
+    """What `raw_id` gave, in hex."""
+    return raw if type(raw) is str else raw.hex  # type: ignore[union-attr]

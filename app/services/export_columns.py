@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import enum
-from datetime import date
 from typing import Any, NamedTuple
 
 from flask_babel import lazy_gettext as _l
 
-from app.money import from_decimal_text
-from app.queries.offer_list import OfferLine
+from app.money import decimal_text
+from app.queries.offer_export import Exported, SentBidder, SentTerms
 
 
 class Kind(enum.Enum):
-    """What a value is. Money is minor units, a percentage of 100, a moment aware."""
+    """What a value is. Money is decimal text, a percentage of 100, a moment aware."""
 
     TEXT = "text"
     PHONE = "phone"
@@ -72,44 +71,45 @@ COLUMNS = (
     Column("withdrawn_at", _l("Withdrawn"), Kind.MOMENT, 18),
     Column("id", _l("Id"), Kind.CODE, 38),
 )
-_NOBODY: dict[str, Any] = {}
+_NOTHING = SentTerms(SentBidder(None, None, None, None, None), None, None, None, None, None, None)
 
 
-def values(line: OfferLine) -> tuple[Any, ...]:
+def values(line: Exported) -> list[Any]:
     """One offer, in the order of `COLUMNS`; None where there is nothing, as after a person has been forgotten."""
-    terms = line.document.terms if line.document else _NOBODY
-    bidder = terms.get("bidder", _NOBODY)
-    asking, own, credit = line.asking_minor, terms.get("own_funds_amount"), terms.get("credit_amount")
-    until: date | None = line.valid_until
-    return (
+    ident, sent = line.id, line.sent
+    terms = sent.offer if sent else _NOTHING
+    bidder = terms.bidder
+    amount, asking, source = line.amount_minor, line.asking_minor, line.source
+    unconfirmed = line.unconfirmed and not line.withdrawn_at and sent is not None
+    return [
         line.reference,
         line.submitted_at,
         line.status,
         line.property_title,
         line.external_id,
-        line.amount.minor,
-        line.amount.currency,
-        asking,
-        line.amount.minor * 100 / asking if asking else None,
+        decimal_text(amount),
+        line.currency,
+        decimal_text(asking) if asking else None,
+        amount * 100 / asking if asking else None,
         line.financing,
-        from_decimal_text(own) if own else None,
-        from_decimal_text(credit) if credit else None,
-        terms.get("credit_program"),
-        terms.get("credit_preapproved"),
+        terms.own_funds_amount,
+        terms.credit_amount,
+        terms.credit_program,
+        terms.credit_preapproved,
         line.term_days,
-        terms.get("payment_term_note"),
-        until,
-        bidder.get("full_name"),
-        bidder.get("email"),
-        bidder.get("phone"),
-        bidder.get("company_name"),
-        bidder.get("tax_id"),
-        terms.get("message"),
+        terms.payment_term_note,
+        line.valid_until,
+        bidder.full_name,
+        bidder.email,
+        bidder.phone,
+        bidder.company_name,
+        bidder.tax_id,
+        terms.message,
         line.signed,
-        line.source,
-        line.document.body.get("channel") if line.document else None,
-        None if line.source == "link" else not line.unconfirmed,
+        source,
+        sent.channel if sent else None,
+        None if source == "link" else not unconfirmed,
         line.latest,
         line.withdrawn_at,
-        line.id,
-    )
+        f"{ident[:8]}-{ident[8:12]}-{ident[12:16]}-{ident[16:20]}-{ident[20:]}",
+    ]

@@ -14,6 +14,7 @@ import io
 import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime
+from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -25,8 +26,9 @@ from app.clock import rfc3339
 from app.ids import new_id
 from app.models import Access
 from app.presentation import LABELS
+from app.queries.offer_export import Exported
 from app.queries.offer_filter import OfferFilter
-from app.queries.offer_list import OfferLine, count_offers
+from app.queries.offer_list import count_offers
 from app.services.export_columns import COLUMNS, Kind, values
 from app.services.workbook import Cell, Moment, Number, workbook
 from app.writing import writing
@@ -36,7 +38,9 @@ BOM = "\ufeff"
 AT_ONCE = 200  # rows in one piece of the answer
 # What Excel takes for a formula, at the start of a cell or after anything that another setting takes for a separator.
 _FORMULA = re.compile(r"(^|[;,\t\r\n])(\s*)(?=[=+\-@\t\r])")
-_SUSPECT = re.compile(r"[=+\-@\t\r\x00]")
+# `_FORMULA` is slow: most cells have none of it within, and many begin with one, as all phone numbers do.
+_WITHIN = re.compile(r"[;,\t\r\n]\s*[=+\-@\t\r]|\x00")
+_START = re.compile(r"\s*[=+\-@\t\r]")
 
 
 def record_export(chosen: OfferFilter, *, by: Person, form: str = "csv", purpose: str = "") -> int:
@@ -54,65 +58,57 @@ def record_export(chosen: OfferFilter, *, by: Person, form: str = "csv", purpose
 
 def harmless(text: str) -> str:
     """A cell that no spreadsheet computes."""
-    return _FORMULA.sub(r"\1\2'", text.replace("\x00", "")) if _SUSPECT.search(text) else text
+    if _WITHIN.search(text):
+        return _FORMULA.sub(r"\1\2'", text.replace("\x00", ""))
+    if begun := _START.match(text):
+        return f"{text[: begun.end() - 1]}'{text[begun.end() - 1 :]}"
+    return text
 
 
-def offers_csv(lines: Iterable[OfferLine], zone: str) -> Iterator[str]:
+def offers_csv(lines: Iterable[Exported], zone: str) -> Iterator[str]:
     """The file for people, in their language."""
-    shown = _for_people(ZoneInfo(zone))
-    how = [shown.get(column.kind, str) for column in COLUMNS]
-    rows = (
-        [harmless(show(value)) if value is not None else "" for show, value in zip(how, values(line), strict=True)]
-        for line in lines
-    )
     yield BOM
-    yield from _pieces([str(column.label) for column in COLUMNS], rows, ";")
+    yield from _pieces([str(column.label) for column in COLUMNS], _cells(lines, _for_people(ZoneInfo(zone))), ";")
 
 
-def machine_csv(lines: Iterable[OfferLine]) -> Iterator[str]:
+def machine_csv(lines: Iterable[Exported]) -> Iterator[str]:
     """The file for machines."""
-    how = [_MACHINE.get(column.kind, str) for column in COLUMNS]
-    rows = (
-        [show(value) if value is not None else "" for show, value in zip(how, values(line), strict=True)]
-        for line in lines
-    )
-    yield from _pieces([column.name for column in COLUMNS], rows, ",")
+    yield from _pieces([column.name for column in COLUMNS], _cells(lines, _MACHINE), ",")
 
 
-def offers_xlsx(lines: Iterable[OfferLine], zone: str) -> Iterator[bytes]:
+def offers_xlsx(lines: Iterable[Exported], zone: str) -> Iterator[bytes]:
     """The workbook, in the reader's language."""
-    how = [_for_workbook(ZoneInfo(zone)).get(column.kind, str) for column in COLUMNS]
-    rows = (
-        [show(value) if value is not None else None for show, value in zip(how, values(line), strict=True)]
-        for line in lines
-    )
     widths = [column.width for column in COLUMNS]
+    rows = _cells(lines, _for_workbook(ZoneInfo(zone)))
     return workbook(_("Offers"), [str(column.label) for column in COLUMNS], widths, rows)
 
 
-def _pieces(head: list[str], rows: Iterable[list[str]], delimiter: str) -> Iterator[str]:
-    """Rows as text, the first ones at once, then some hundred at a time."""
+def _cells(lines: Iterable[Exported], by_kind: dict[Kind, Callable[[Any], Any]]) -> Iterator[list[Any]]:
+    """The rows of a file: each value as its kind is written there. What has no way of its own is text or a number."""
+    how = [(at, by_kind[column.kind]) for at, column in enumerate(COLUMNS) if column.kind in by_kind]
+    for line in lines:
+        cells = values(line)
+        for at, write in how:
+            if (value := cells[at]) is not None:
+                cells[at] = write(value)
+        yield cells
+
+
+def _pieces(head: list[str], rows: Iterator[list[Any]], delimiter: str) -> Iterator[str]:
+    """Rows as text, the head at once, then some hundred at a time."""
     out = io.StringIO()
     writer = csv.writer(out, delimiter=delimiter, lineterminator="\r\n")
-    writer.writerow(head)
-    yield out.getvalue()
-    out.seek(0)
-    out.truncate()
-    for n, row in enumerate(rows):
-        writer.writerow(row)
-        if n % AT_ONCE == 0:
-            yield out.getvalue()
-            out.seek(0)
-            out.truncate()
-    yield out.getvalue()
+    some = [head]
+    while some:
+        writer.writerows(some)
+        yield out.getvalue()
+        out.seek(0)
+        out.truncate()
+        some = list(islice(rows, AT_ONCE))
 
 
-def _comma(minor: int) -> str:
-    return f"{minor // 100},{minor % 100:02d}"
-
-
-def _point(minor: int) -> str:
-    return f"{minor // 100}.{minor % 100:02d}"
+def _comma(decimal: str) -> str:
+    return decimal.replace(".", ",")
 
 
 def _labels(kind: str) -> Callable[[str], str]:
@@ -126,7 +122,7 @@ def _for_people(zone: ZoneInfo) -> dict[Kind, Callable[[Any], str]]:
     return {
         Kind.MONEY: _comma,
         Kind.PERCENT: lambda value: f"{value:.1f}".replace(".", ","),
-        Kind.MOMENT: lambda at: at.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S"),
+        Kind.MOMENT: lambda at: at.astimezone(zone).isoformat(" ", "seconds")[:19],
         Kind.DAY: date.isoformat,
         Kind.YES: lambda value: yes if value else no,
         Kind.STATUS: _labels("status"),
@@ -134,11 +130,12 @@ def _for_people(zone: ZoneInfo) -> dict[Kind, Callable[[Any], str]]:
         Kind.SOURCE: _labels("source"),
         Kind.CHANNEL: _labels("channel"),
         Kind.PROGRAM: _labels("credit_program"),
+        Kind.TEXT: harmless,
+        Kind.PHONE: harmless,
     }
 
 
 _MACHINE: dict[Kind, Callable[[Any], str]] = {
-    Kind.MONEY: _point,
     Kind.PERCENT: lambda value: f"{value:.1f}",
     Kind.MOMENT: rfc3339,
     Kind.DAY: date.isoformat,
@@ -154,7 +151,9 @@ def _for_workbook(zone: ZoneInfo) -> dict[Kind, Callable[[Any], Cell]]:
         return Moment(at.astimezone(zone).replace(tzinfo=None))
 
     return people | {
-        Kind.MONEY: lambda minor: Number(_point(minor), "money"),
+        Kind.TEXT: str,
+        Kind.PHONE: str,
+        Kind.MONEY: lambda decimal: Number(decimal, "money"),
         Kind.PERCENT: lambda value: Number(f"{value / 100:.4f}", "percent"),
         Kind.COUNT: lambda value: Number(str(value), "whole"),
         Kind.MOMENT: local,

@@ -89,7 +89,7 @@ def test_filters_hold_and_the_export_is_written_down(client: FlaskClient, owner:
 def test_more_than_one_batch_comes_whole(
     client: FlaskClient, owner: User, prop: Property, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.queries.offer_list.EXPORT_BATCH", 3)
+    monkeypatch.setattr("app.queries.offer_export.BATCHES", (2, 3))
     for _ in range(7):
         make_offer(prop)
     login(client, owner)

@@ -21,8 +21,9 @@ from app.ledger import Actor
 from app.models import Offer, OfferState, Property
 from app.money import Money
 from app.offer_document import Bidder, Signature
+from app.queries.offer_export import all_offers
 from app.queries.offer_filter import OfferFilter, read_filter
-from app.queries.offer_list import COUNTED, all_offers, count_by_status, count_offers, list_offers
+from app.queries.offer_list import COUNTED, count_by_status, count_offers, list_offers
 from app.queries.offer_order import SORTS, Cursor
 from app.services import decisions
 from tests.factories import make_agency, make_draft, make_offer, make_property, make_user, person_of
@@ -55,7 +56,7 @@ def shown(by: Person, **given: str) -> set[uuid.UUID]:
     ids = {line.id for line in page.lines}
     assert len(ids) == len(page.lines) == count_offers(by, filter_) == page.counts[filter_.status or ""]
     assert page.counts == count_by_status(by, filter_)
-    assert {line.id for line in all_offers(by, filter_)} == ids
+    assert {uuid.UUID(line.id) for line in all_offers(by, filter_)} == ids
     return ids
 
 
@@ -133,7 +134,7 @@ def test_a_list_is_in_its_order_with_the_empty_last(by: Person, flat: Property) 
     for sort in ORDERS:
         filter_ = chosen(sort=sort)
         lines = [page for found in walk(by, filter_, 1) for page in found]
-        assert sorted(lines) == sorted(made) and lines == [line.id for line in all_offers(by, filter_)], sort
+        assert sorted(lines) == sorted(made) and lines == [uuid.UUID(line.id) for line in all_offers(by, filter_)], sort
         if (name := sort.removeprefix("-")) in {"decided_at", "payment_term_days", "submitted_at"}:
             values = {row[0]: row[1] for row in db.session.execute(db.select(OfferState.offer_id, SORTS[name].by))}
             held = [values[id_] for id_ in lines if values[id_] is not None]

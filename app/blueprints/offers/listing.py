@@ -15,8 +15,7 @@ from app.blueprints.offers.routes import offers, today
 from app.errors import Invalid
 from app.fragments import page
 from app.htmx import is_full_view, is_seen, wants_block
-from app.queries import offer_list
-from app.queries.offer_list import OfferLine
+from app.queries import offer_export, offer_list
 from app.services import accesses, exports
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -88,7 +87,10 @@ def export_xlsx() -> Response:
 
 
 def _file(
-    form: str, ending: str, kind: str, write: Callable[[Iterator[OfferLine]], Iterator[str] | Iterator[bytes]]
+    form: str,
+    ending: str,
+    kind: str,
+    write: Callable[[Iterator[offer_export.Exported]], Iterator[str] | Iterator[bytes]],
 ) -> Response:
     """A file of what the filter shows. HEAD and prefetches take nothing, and record nothing."""
     by = person()
@@ -98,6 +100,6 @@ def _file(
     file: Any = iter(())
     if is_full_view():
         exports.record_export(chosen, by=by, form=form, purpose=request.args.get("purpose", ""))
-        file = stream_with_context(write(offer_list.all_offers(by, chosen)))
+        file = stream_with_context(write(offer_export.all_offers(by, chosen)))
     headers = {"Content-Disposition": f'attachment; filename="{_("offers")}-{today().isoformat()}.{ending}"'}
     return Response(file, content_type=kind, headers=headers)
