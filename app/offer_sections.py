@@ -43,13 +43,17 @@ def sections(terms: dict[str, Any], asking_price: str | None = None) -> list[Sec
     return [section for section in kept if section.rows]
 
 
-def signature_row(terms: dict[str, Any]) -> Row | None:
-    """How it was signed, where the signature itself cannot be shown."""
+def signature_row(terms: dict[str, Any], *, counts: bool) -> Row | None:
+    """How it was signed, where the signature itself cannot be shown; and that it does not count, while that is so."""
     signature = terms["signature"]
     if signature is None:
         return None
     kind = label("signature", signature["kind"])
-    return Row(_("Signature"), f"{kind}: {signature['text']}" if signature["text"] else kind, "signature")
+    how = f"{kind}: {signature['text']}" if signature["text"] else kind
+    if not counts:
+        missing = _("not signed yet: the code sent to the client's e-mail address was not entered")
+        how = f"{how} – {missing}"
+    return Row(_("Signature"), how, "signature")
 
 
 def money_text(text: str | None, currency: str) -> str:

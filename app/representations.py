@@ -33,6 +33,7 @@ class StateRow(Protocol):
     """The columns of `OfferState` that are shown."""
 
     status: str
+    signed: bool
     latest: bool
     version: int
     viewed_at: datetime | None
@@ -55,10 +56,16 @@ def offer_json(
     external_id: str | None,
     reason: str | None = None,
     confirmed_at: datetime | None = None,
+    confirmed_by: str | None = None,
 ) -> dict[str, Any]:
-    """One offer under the names of the contract. `confirmed_at`: when its bidder confirmed what others recorded."""
+    """One offer under the names of the contract.
+
+    `confirmed_at`: when its bidder confirmed what others recorded, or entered a code; `confirmed_by`: the kind of
+    signature that they confirmed with. A signature that waits for its code is not shown as one.
+    """
     terms = document.terms
-    signature = terms["signature"]
+    own = terms["signature"]
+    kind, at = (own["kind"], offer.submitted_at) if own else (confirmed_by, confirmed_at)
     return {
         "id": str(offer.id),
         "reference": offer.reference,
@@ -69,7 +76,8 @@ def offer_json(
         "decision_reason": reason,
         **{name: value for name, value in terms.items() if name not in {"signature", "replaces"}},
         "language": offer.language,
-        "signature": {"kind": signature["kind"], "signed_at": rfc3339(offer.submitted_at)} if signature else None,
+        "signature": {"kind": kind, "signed_at": _time(at)} if kind and state.signed else None,
+        "signature_pending": own is not None and not state.signed,
         "source": offer.source,
         "channel": document.body.get("channel"),
         "confirmed_at": _time(confirmed_at),

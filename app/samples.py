@@ -40,6 +40,7 @@ OFFER: dict[str, Any] = {
     "represented_by": None,
     "language": "ro",
     "signature": {"kind": "typed", "signed_at": "2026-11-23T10:15:00Z"},
+    "signature_pending": False,
     "source": "link",
     "channel": None,
     "confirmed_at": None,

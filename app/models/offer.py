@@ -15,7 +15,7 @@ FINANCING = ("cash", "credit", "mixed")
 SOURCES = ("link", "agent", "api")
 SIGNATURES = ("drawn", "typed")
 # What lists filter and sort by: columns of `Offer` that `OfferState` repeats.
-COPIED = ("property_id", "amount_minor", "currency", "financing", "term_days", "source", "signed", "submitted_at")
+COPIED = ("property_id", "amount_minor", "currency", "financing", "term_days", "source", "submitted_at")
 FILE_KINDS = ("signature", "receipt")
 
 _NEWEST = ("submitted_at", "offer_id")
@@ -207,7 +207,7 @@ class OfferState(Base):
     financing: Mapped[str] = mapped_column(String(10))
     term_days: Mapped[int]
     source: Mapped[str] = mapped_column(String(10))
-    signed: Mapped[bool]
+    signed: Mapped[bool]  # whether the signature counts: see app/queries/signed.py
     latest: Mapped[bool] = mapped_column(default=True)
     submitted_at: Mapped[datetime]
     viewed_at: Mapped[datetime | None]

@@ -83,7 +83,7 @@ def compare(lines: Sequence[OfferLine]) -> list[Line]:
         _row(_("Buys as"), lines, _buys_as),
         _row(_("Co-buyers"), lines, lambda line: ", ".join(_terms(line).get("co_buyers") or ())),
         _row(_("Represented by"), lines, lambda line: _term(line, "represented_by")),
-        _row(_("Signature"), lines, lambda line: _("Signed") if line.signed else _("Not signed")),
+        _row(_("Signature"), lines, _signed),
         _row(_("How it came"), lines, _came),
         _row(_("Message"), lines, lambda line: _term(line, "message")),
         _row(_("Earlier offers of this client"), lines, lambda line: " → ".join(map(show_money, earlier[line.id]))),
@@ -141,6 +141,12 @@ def _against(line: OfferLine) -> str:
     sign = "+" if off > 0 else "−" if off < 0 else "±"
     money = show_money(Money(abs(off), line.amount.currency))
     return f"{sign}{money} ({show_percent(line.amount.minor, line.asking_minor)})"
+
+
+def _signed(line: OfferLine) -> str:
+    if line.awaits_code:
+        return str(_("Not signed yet: the code was not entered"))
+    return str(_("Signed") if line.signed else _("Not signed"))
 
 
 def _came(line: OfferLine) -> str:

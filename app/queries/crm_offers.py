@@ -14,7 +14,7 @@ from app.api_access import KeyHolder
 from app.errors import NotFound
 from app.extensions import db
 from app.keys import unwrap_offer_key
-from app.models import Confirmation, Decision, Offer, OfferBody, OfferKey, OfferState, Property
+from app.models import Confirmation, ConfirmationBody, Decision, Offer, OfferBody, OfferKey, OfferState, Property
 from app.offer_document import decode
 from app.queries.offer_filter import OfferFilter
 from app.queries.offer_order import Cursor, Order
@@ -27,6 +27,7 @@ _COLUMNS = (
     Offer.previous_id, Offer.submitted_at, OfferState.status, OfferState.latest, OfferState.version,
     OfferState.viewed_at, OfferState.decided_at, OfferState.withdrawn_at, OfferState.erased_at, OfferState.updated_at,
     Property.external_id, OfferBody.body_ct, OfferKey.kek_id, OfferKey.wrapped, Confirmation.at.label("confirmed_at"),
+    ConfirmationBody.signature.label("confirmed_by"), OfferState.signed,
 )  # fmt: skip
 
 
@@ -65,6 +66,7 @@ def _shown(by: KeyHolder, ids: Sequence[uuid.UUID]) -> list[dict[str, Any]]:
         .outerjoin(OfferBody, OfferBody.offer_id == Offer.id)
         .outerjoin(OfferKey, OfferKey.offer_id == Offer.id)
         .outerjoin(Confirmation, Confirmation.offer_id == Offer.id)
+        .outerjoin(ConfirmationBody, ConfirmationBody.offer_id == Offer.id)
         .where(offers_of(by), Offer.id.in_(ids))
     )
     rows = {row.id: row for row in db.session.execute(query)}
@@ -79,8 +81,8 @@ def _open(row: Any, reasons: dict[uuid.UUID, tuple[str, uuid.UUID, bytes]]) -> d
     key = unwrap_offer_key(row.agency_id, row.id, row.kek_id, row.wrapped)
     document = decode(unpad(unseal(key, Place(row.agency_id, "offer_body", "body", row.id), row.body_ct)))
     reason = open_reason(row, reasons.get(row.id), key)
-    shown = {"external_id": row.external_id, "reason": reason, "confirmed_at": row.confirmed_at}
-    return offer_json(row, row, document, **shown)
+    confirmed = {"confirmed_at": row.confirmed_at, "confirmed_by": row.confirmed_by}
+    return offer_json(row, row, document, external_id=row.external_id, reason=reason, **confirmed)
 
 
 def standing_reasons(

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from sqlalchemy import Row, exists, func, select
+from sqlalchemy import Row, and_, exists, func, select
 
 from app import keys
 from app.extensions import db
@@ -16,6 +16,7 @@ from app.models import Agency, LedgerEntry, Offer, OfferBody, OfferKey, OfferSta
 from app.models.offer import COPIED
 from app.money import Money
 from app.offer_document import commitment, decode
+from app.queries.signed import counts_as_signed
 from app.queries.spelled import spelled_id, spelled_moment
 from app.vault import CannotOpen, unpad
 
@@ -162,6 +163,7 @@ def _entry_reason(row: Row[Any]) -> str | None:
 def _state_reason(agency: Agency) -> str | None:
     """The copies that lists filter by must say what the offer says."""
     wrong = [getattr(Offer, name) != getattr(OfferState, name) for name in COPIED]
+    wrong.append(and_(OfferState.erased_at.is_(None), OfferState.signed != counts_as_signed()))
     query = select(Offer.reference).join(OfferState, OfferState.offer_id == Offer.id)
     for differs in wrong:
         found = db.session.scalar(query.where(Offer.agency_id == agency.id, differs).limit(1))

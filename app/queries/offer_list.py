@@ -57,6 +57,11 @@ class OfferLine:
     document: Document | None
 
     @property
+    def awaits_code(self) -> bool:
+        """Whether a signature was given that does not count yet: the code was not entered."""
+        return not self.signed and self.document is not None and self.document.terms["signature"] is not None
+
+    @property
     def name(self) -> str | None:
         return self.document.bidder.full_name if self.document else None
 

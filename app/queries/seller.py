@@ -208,7 +208,7 @@ def _line(row: Any, bidder: int, *, shows_names: bool) -> SellerLine:
         financing=offer.financing,
         term_days=offer.term_days,
         valid_until=offer.valid_until,
-        signed=offer.signed,
+        signed=state.signed,
         source=offer.source,
         status=state.status,
         latest=state.latest,

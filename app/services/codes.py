@@ -105,6 +105,8 @@ def enter(offer: Offer, typed: str) -> Standing:
             return Standing("waiting" if left else "spent", left, before.more)
         tx.connection.execute(this.values(used_at=tx.at))
         tx.add(Confirmation, offer_id=offer_id, at=tx.at)
+        counts = {"signed": True, "version": OfferState.version + 1, "updated_at": tx.at}
+        tx.connection.execute(update(OfferState).where(OfferState.offer_id == offer_id).values(counts))
         tx.record("offer.code_confirmed", offer_id, BIDDER)
         receipts.owe(tx, announce(tx, offer_id, "offer.confirmed", BIDDER), offer_id)
     return Standing("done")

@@ -84,7 +84,8 @@ def _offer(sheet: Sheet, one: dict[str, Any]) -> None:
 
 
 def _blocks(one: dict[str, Any], document: Document) -> Iterator[Block]:
-    if signed := signature_row(document.terms):
+    offer = one["offer"]
+    if signed := signature_row(document.terms, counts=not offer["signature_pending"]):
         yield Block(signed.label, [(_("Kind"), signed.value)], _picture(one["signature_png"]))
     if said := one["confirmation"]:
         rows = [(_("Confirmed"), _when(said["at"])), (_("Signature"), said["signature_text"] or "")]

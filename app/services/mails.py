@@ -71,7 +71,8 @@ def _load(owed: Owed) -> Any:
     row = db.session.execute(
         select(
             Offer.id, Offer.agency_id, Offer.reference, Offer.amount_minor, Offer.asking_minor, Offer.currency,
-            Offer.language, Offer.submitted_at, OfferState.status, OfferState.withdrawn_at, OfferState.erased_at,
+            Offer.language, Offer.submitted_at, OfferState.status, OfferState.signed, OfferState.withdrawn_at,
+            OfferState.erased_at,
             OfferKey.kek_id, OfferKey.wrapped, OfferBody.body_ct, Property.title, Property.title_en,
             Agency.name.label("agency_name"), Agency.email.label("agency_email"), Agency.phone.label("agency_phone"),
             Agency.zone, Agency.language.label("agency_language"),
@@ -218,7 +219,7 @@ def _letter(
     g.language, g.zone = language, row.zone
     with force_locale(language):
         bidder, *terms = sections(document.terms, document.body["property"]["asking_price"])
-        signature = signature_row(document.terms)
+        signature = signature_row(document.terms, counts=row.signed)
         if signature:
             signature = signature._replace(value=f"{signature.value}. {signature_worth()}")
         values = {

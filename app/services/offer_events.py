@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from app import keys
 from app.ledger import Actor
-from app.models import Confirmation, Offer, OfferBody, OfferKey, OfferState, Property
+from app.models import Confirmation, ConfirmationBody, Offer, OfferBody, OfferKey, OfferState, Property
 from app.offer_document import decode
 from app.queries.crm_offers import open_reason, standing_reasons
 from app.representations import offer_json
@@ -40,17 +40,19 @@ def announce(
     if state.status != "new":
         reasons = standing_reasons(tx.agency_id, [offer_id])
     reason = open_reason(state, reasons.get(offer_id), key)
-    shown = offer_json(row, state, document, external_id=row.external_id, reason=reason, confirmed_at=row.confirmed_at)
+    confirmed = {"confirmed_at": row.confirmed_at, "confirmed_by": row.confirmed_by}
+    shown = offer_json(row, state, document, external_id=row.external_id, reason=reason, **confirmed)
     return tx.announce(kind, by, shown, key=key, offer_id=offer_id, property_id=row.property_id, after=after, **more)
 
 
 _ROW = (
     select(
         Offer.__table__, Property.external_id, OfferBody.body_ct, OfferKey.kek_id, OfferKey.wrapped,
-        Confirmation.at.label("confirmed_at"),
+        Confirmation.at.label("confirmed_at"), ConfirmationBody.signature.label("confirmed_by"),
     )
     .join(Property, Property.id == Offer.property_id)
     .join(OfferBody, OfferBody.offer_id == Offer.id)
     .join(OfferKey, OfferKey.offer_id == Offer.id)
     .outerjoin(Confirmation, Confirmation.offer_id == Offer.id)
+    .outerjoin(ConfirmationBody, ConfirmationBody.offer_id == Offer.id)
 )  # fmt: skip

@@ -154,7 +154,7 @@ def store(
     row = _offer_row(tx, prop, sealed, sending, previous_id)
     text = offer_document.encode(_header(row, prop, sending), sealed.terms, os.urandom(32))
     row["commitment"] = offer_document.commitment(text)
-    state = _state_row(row)
+    state = {**_state_row(row), "signed": row["signed"] and not prop.code_required}
     tx.add(Offer, **row)
     tx.add(OfferBody, offer_id=offer_id, body_ct=_seal(tx, sealed, "offer_body", "body", pad(text)))
     tx.add(

@@ -124,7 +124,7 @@ def paper_of(facts: Facts) -> Paper:
     ]
     left = [Block(part.title, [(row.label, row.value) for row in part.rows]) for part in terms]
     right = [Block(you.title, [(row.label, row.value) for row in you.rows])]
-    if signed := signature_row(document.terms):
+    if signed := signature_row(document.terms, counts=opened.offer.state.signed):
         right.append(Block(signed.label, [(_("Kind"), signed.value)], facts.signature, signature_worth()))
     right.append(Block(_("What happened"), [(show_datetime(at), _step(kind)) for at, kind in facts.steps]))
     right.append(Block(_("How the offer came in"), text=_origin(facts)))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import exists, select
+from sqlalchemy import exists, select, update
 
 from app import keys
 from app.access import Person
@@ -93,6 +93,8 @@ def confirm(offer: Offer, said: Said) -> bool:
             return False
         tx.add(Confirmation, offer_id=offer_id, at=tx.at)
         digest = _keep(tx, offer_id, commitment, said)
+        told = {"signed": said.signature is not None, "version": OfferState.version + 1, "updated_at": tx.at}
+        tx.connection.execute(update(OfferState).where(OfferState.offer_id == offer_id).values(told))
         tx.record("offer.confirmed", offer_id, BIDDER, {"commitment": digest.hex()})
         seq = announce(tx, offer_id, "offer.confirmed", BIDDER)
         tx.owe_mail("offer_confirmed", seq, offer_id=offer_id, user_id=held.agent_id)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from flask import Flask
 from flask_migrate import downgrade, upgrade
-from sqlalchemy import inspect
+from sqlalchemy import inspect, select
 
 from app.extensions import db
+from app.models import OfferState
+from app.offer_document import Signature
 from tests.conftest import ROOT
-from tests.factories import make_agency, make_offer, make_property, make_user
+from tests.factories import make_agency, make_draft, make_offer, make_property, make_user
 
 FOLDER = str(ROOT / "migrations")
 
@@ -37,3 +39,16 @@ def test_the_models_say_what_the_migrations_made(either_app: Flask) -> None:
     with db.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": same_type})
         assert compare_metadata(context, Base.metadata) == []
+
+
+def test_an_offer_that_waits_for_its_code_is_not_signed_from_0018_on(either_app: Flask) -> None:
+    agency = make_agency()
+    prop = make_property(agency, make_user(agency).id, code_required=True)
+    make_offer(prop, make_draft(signature=Signature("typed", "Andrei Țurcanu")))
+    for revision, signed in (("head", False), ("0017", True), ("head", False)):
+        db.session.remove()
+        if revision == "head":
+            upgrade(directory=FOLDER)
+        else:
+            downgrade(directory=FOLDER, revision=revision)
+        assert db.session.scalars(select(OfferState.signed)).all() == [signed]

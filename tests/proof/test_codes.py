@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import re
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import time_machine
@@ -19,11 +22,26 @@ from app.extensions import db
 from app.jobs.drain import drain
 from app.ledger import SYSTEM
 from app.links import receipt_token
-from app.models import Confirmation, Delivery, EmailCode, Event, LedgerEntry, Offer, OfferKey, OfferState, Property
+from app.models import (
+    Agency,
+    Confirmation,
+    Delivery,
+    EmailCode,
+    Event,
+    LedgerEntry,
+    Offer,
+    OfferKey,
+    OfferState,
+    Property,
+    SellerLink,
+)
 from app.offer_document import Signature
-from app.services import codes, properties, receipts
+from app.queries.ledger import offers_fault
+from app.queries.seller import OpenedSellerLink, seller_page
+from app.services import accounts, codes, properties, receipts, recorded_offers
+from app.services.recorded_offers import Said
 from app.writing import housekeeping
-from tests.factories import login, make_draft, make_offer, make_user
+from tests.factories import login, make_draft, make_offer, make_property, make_sending, make_user
 from tests.jobs.conftest import Mailbox
 
 SIGNED = Signature("typed", "Andrei Țurcanu")
@@ -179,3 +197,71 @@ def test_the_code_is_in_no_log_and_sealed_in_the_database(app: Flask, smtp: Mail
     code = code_in(smtp).encode()
     row = db.session.scalars(select(EmailCode)).one()
     assert code not in row.code_ct and len(code) == 6
+
+
+def listed(client: FlaskClient, key: str, **chosen: str) -> list[dict[str, Any]]:
+    answer = client.get("/api/crm/offers", query_string=chosen, headers={"Authorization": f"Bearer {key}"})
+    found: list[dict[str, Any]] = answer.get_json()["data"]
+    return found
+
+
+def said(client: FlaskClient, offer: Offer, prop: Property, plain: uuid.UUID, key: str) -> dict[str, Any]:
+    """What every reader of the offer is told of its signature; `plain` is another that has none."""
+    db.session.rollback()
+    by_id = {one["id"]: one for one in listed(client, key)}
+    export = client.get("/app/offers.csv?columns=machine&purpose=accounting").get_data(as_text=True)
+    exported = {row["reference"]: row["signed"] for row in csv.DictReader(io.StringIO(export))}
+    receipt = PdfReader(io.BytesIO(receipts.make(offer.agency_id, offer.id)))
+    pages = {
+        "list": "/app/offers",
+        "page": f"/app/offers/{offer.id}",
+        "compare": f"/app/compare?offer={offer.id}&offer={plain}",
+    }
+    shown = {name: "încă nesemnată" not in client.get(path).text.casefold() for name, path in pages.items()}
+    return shown | {
+        "api": by_id[str(offer.id)]["signature"] is not None and not by_id[str(offer.id)]["signature_pending"],
+        "signed=true": [one["id"] for one in listed(client, key, signed="true")] == [str(offer.id)],
+        "signed=false": [one["id"] for one in listed(client, key, signed="false")] == [str(plain)],
+        "filter": offer.reference in client.get("/app/offers?signed=true").text,
+        "export": exported[offer.reference] == "true",
+        "receipt": "încă nesemnată" not in " ".join(receipt.pages[0].extract_text().split()),
+        "seller": any(line.signed for line in seller_page(OpenedSellerLink(SellerLink(shows_names=False), prop)).lines),
+        "mine": "Not signed yet" not in page_of(client, offer),
+    }
+
+
+def test_until_the_code_is_entered_everybody_is_told_that_it_is_not_signed(
+    app: Flask, client: FlaskClient, smtp: Mailbox, prop: Property, offer: Offer
+) -> None:
+    key = accounts.create_api_key(offer.agency_id, "CRM", by=SYSTEM)
+    login(client, make_user(offer.agency_id, "owner"))
+    agency = db.session.get_one(Agency, offer.agency_id)
+    plain = make_offer(make_property(offer.agency_id, prop.agent_id))
+    before = said(client, offer, prop, plain, key)
+    assert not any(before.values()), before
+    assert offers_fault(agency) is None
+    was = db.session.get_one(OfferState, offer.id).version
+    code = code_in(smtp)
+    mails = [" ".join(letter.body("plain").split()) for letter in smtp.letters]
+    assert sum(offer.reference in mail and "încă nesemnată" in mail for mail in mails) == 2, "agent and bidder"
+    assert codes.enter(offer, code).state == "done"
+    after = said(client, offer, prop, plain, key)
+    assert all(after.values()), after
+    state = db.session.get_one(OfferState, offer.id)
+    assert state.version > was and state.updated_at > offer.submitted_at, "a CRM that asks for changes sees it"
+    assert offers_fault(agency) is None
+    db.session.execute(update(OfferState).values(signed=False))
+    assert offers_fault(agency), "the list may not say otherwise than the rows that it follows from"
+
+
+def test_a_recorded_offer_is_signed_once_its_bidder_confirms_it_with_a_signature(
+    app: Flask, client: FlaskClient, prop: Property
+) -> None:
+    key = accounts.create_api_key(prop.agency_id, "CRM", by=SYSTEM)
+    sent = recorded_offers.record(prop, make_draft(), make_sending(prop, source="api"), by=SYSTEM)
+    assert listed(client, key)[0]["signature"] is None and listed(client, key, signed="true") == []
+    recorded_offers.confirm(db.session.get_one(Offer, sent.offer_id), Said("ro", {}, SIGNED))
+    [shown] = listed(client, key, signed="true")
+    assert shown["signature"] == {"kind": "typed", "signed_at": shown["confirmed_at"]}
+    assert not shown["signature_pending"]
+    assert offers_fault(db.session.get_one(Agency, prop.agency_id)) is None

@@ -146,11 +146,16 @@ class OfferOut(Strict):
     co_buyers: list[str]
     represented_by: str | None
     language: Literal["ro", "en"]
-    signature: SignatureOut | None
+    signature: SignatureOut | None = Field(
+        description="Null without one that counts: where the property asks for a code from the bidder's mailbox, until"
+        " it was entered."
+    )
+    signature_pending: bool = Field(description="A signature was given; it counts once its code is entered.")
     source: Source
     channel: Channel | None = Field(description="How an offer of source `agent` reached the agent.")
     confirmed_at: Moment | None = Field(
-        description="When its bidder confirmed an offer of source `agent` or `api`; one by `link` needs none."
+        description="When its bidder confirmed an offer of source `agent` or `api`, or entered the code that makes a"
+        " signature count."
     )
     previous_offer_id: str | None
     is_latest: bool
