@@ -1,5 +1,6 @@
 """How the web processes run; sized by environment, the same under `make run` and in production."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -40,3 +41,6 @@ def on_starting(_server):
         erasure.replay()
         db.session.remove()
         db.engine.dispose()
+    # What is loaded stays: workers need not go through it at every collection, nor copy the pages it lies on.
+    gc.collect()
+    gc.freeze()

@@ -21,7 +21,7 @@ from app.error_pages import register_errors
 from app.extensions import babel, csrf, db, login_manager, mail, migrate
 from app.faults import configure_faults
 from app.headers import register_headers
-from app.language import LanguagePrefix, choose_language
+from app.language import Catalogs, LanguagePrefix, choose_language
 from app.logs import configure_logs
 from app.presentation import register_presentation
 from app.queries.offer_names import NameBook
@@ -81,6 +81,7 @@ def _extensions(app: Flask) -> None:
     configure_engine(app)
     migrate.init_app(app, db, compare_type=True)
     babel.init_app(app, locale_selector=choose_language)
+    babel.domain_instance = Catalogs()
     csrf.init_app(app)
     login_manager.init_app(app)
     login_manager.user_loader(find_session)

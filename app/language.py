@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import quote
 
-from flask import g, has_request_context, request
-from flask_babel import get_locale
+from flask import g, has_app_context, has_request_context, request
+from flask_babel import Domain, get_locale
 from flask_login import current_user
 
 LANGUAGES = ("ro", "en")
@@ -54,3 +54,16 @@ def other_language_url(code: str) -> str:
     """This very page in another language."""
     query = request.query_string.decode("utf-8", "replace")
     return f"/{code}{quote(request.path)}" + (f"?{query}" if query else "")
+
+
+class Catalogs(Domain):  # type: ignore[misc]
+    """The translations, found by language alone: a page asks for some two hundred words, and `Domain` spells the
+    locale out for each of them."""
+
+    def get_translations(self) -> Any:
+        locale = getattr(g.get("_flask_babel"), "babel_locale", None) if has_app_context() else None
+        if locale is None:
+            return super().get_translations()
+        if (held := self.cache.get(locale.language)) is None:
+            held = self.cache[locale.language] = super().get_translations()
+        return held

@@ -203,16 +203,17 @@ def _zone(name: str) -> ZoneInfo:
 
 def show_datetime(moment: datetime) -> str:
     """`23 noiembrie 2026, 18:00 (ora României)`: in the agency's zone, with the zone named."""
-    local = moment.astimezone(zone())
-    where = zone().key
+    local = moment.astimezone(here := zone())
+    where = here.key
     named = _("Romanian time") if where == DEFAULT_ZONE else where
     return f"{babel_datetime(local, 'd MMMM y, HH:mm', rebase=False)} ({named})"
 
 
 def show_short(moment: datetime) -> str:
     """`23 nov., 18:00`, for tables whose head names the zone."""
-    local = moment.astimezone(zone())
-    this_year = local.year == datetime.now(zone()).year
+    here = zone()
+    local = moment.astimezone(here)
+    this_year = local.year == datetime.now(here).year
     return str(babel_datetime(local, "d MMM, HH:mm" if this_year else "d MMM y, HH:mm", rebase=False))
 
 

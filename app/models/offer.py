@@ -56,6 +56,7 @@ class Offer(Base):
         CheckConstraint("term_days BETWEEN 0 AND 3650", name="term"),
         CheckConstraint("previous_id <> id", name="not_itself"),
         Index("ix_offer_property", "agency_id", "property_id", "submitted_at"),
+        Index("ix_offer_valid_until", "agency_id", text("(valid_until IS NULL)"), "valid_until", "id"),
     )
 
     id: Mapped[Id]
@@ -190,7 +191,8 @@ class OfferState(Base):
         Index("ix_offer_state_submitted", "agency_id", *_NEWEST, "status", "property_id", *_FILTERED),
         Index("ix_offer_state_status", "agency_id", "status", *_NEWEST, "property_id", *_FILTERED),
         Index("ix_offer_state_property", "agency_id", "property_id", *_NEWEST, "status", *_FILTERED),
-        Index("ix_offer_state_amount", "agency_id", "currency", "amount_minor", "offer_id"),
+        Index("ix_offer_state_amount", "agency_id", "currency", "amount_minor", "offer_id", "status"),
+        Index("ix_offer_state_term", "agency_id", "term_days", "offer_id"),
         Index(
             "ix_offer_state_accepted", "agency_id", "property_id", sqlite_where=_ACCEPTED, postgresql_where=_ACCEPTED
         ),

@@ -45,6 +45,7 @@ class Property(Base):
         CheckConstraint("NOT (accepts_offers AND transaction_type <> 'sale')", name="only_sale"),
         Index("ix_property_agent", "agency_id", "agent_id"),
         Index("ix_property_updated", "agency_id", "updated_at", "id"),
+        Index("ix_property_title", "agency_id", "title"),
     )
 
     id: Mapped[Id]

@@ -172,6 +172,10 @@ def _amount(chosen: OfferFilter, limits: Condition) -> Condition:
     return limits if chosen.sort in WITHIN_ONE_CURRENCY else Aside(limits)
 
 
+def _term(chosen: OfferFilter, limits: Condition) -> Condition:
+    return limits if chosen.sort.removeprefix("-") == "payment_term_days" else Aside(limits)
+
+
 _CONDITIONS: dict[str, Build] = {
     **{name: _equal(name) for name in ("status", "property_id", "financing", "currency", "source", "signed", "latest")},
     "confirmed": lambda _f, _agency, value: _confirmed(value),
@@ -186,8 +190,8 @@ _CONDITIONS: dict[str, Build] = {
     "submitted_after": lambda _f, _agency, value: OfferState.submitted_at >= value.at,
     "submitted_before": lambda _f, _agency, value: OfferState.submitted_at < value.at,
     "updated_since": lambda _f, _agency, value: OfferState.updated_at >= value.at,
-    "min_term": lambda _f, _agency, value: OfferState.term_days >= value,
-    "max_term": lambda _f, _agency, value: OfferState.term_days <= value,
+    "min_term": lambda f, _agency, value: _term(f, OfferState.term_days >= value),
+    "max_term": lambda f, _agency, value: _term(f, OfferState.term_days <= value),
 }
 _PINS: dict[str, Build] = {
     "reference": lambda _f, agency, value: referenced(agency, value),

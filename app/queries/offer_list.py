@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, ScalarSelect, and_, func, literal, literal_column, select, union_all
@@ -23,6 +23,7 @@ from app.presentation import COUNTED
 from app.queries.offer_filter import OfferFilter
 from app.queries.offer_order import DEFAULT_SORT, Cursor, Order
 from app.queries.offer_search import Found, Search, read_search, scan, totals, visible
+from app.queries.planning import Aside
 from app.vault import Place, unpad, unseal
 
 __all__ = ["Cursor", "OfferFilter", "OfferLine", "OfferPage"]
@@ -90,7 +91,8 @@ def ids_in_order(
     """The ids of a filter with what they are sorted by. Bodies are read for rows that are shown, never sorted."""
     query = select(OfferState.offer_id, order.key.label("sorted_by")).where(*visible(by, chosen, search))
     query = query.where(order.beyond(place, backward=backward)) if place else query
-    return order.apply(order.join(query), backward=backward)
+    few = bool(search.conditions or chosen.pins(by.agency_id))
+    return order.apply(order.join(query, few=few), backward=backward)
 
 
 def _read(order: Order, ids: Sequence[uuid.UUID]) -> list[Row[Any]]:
@@ -100,7 +102,9 @@ def _read(order: Order, ids: Sequence[uuid.UUID]) -> list[Row[Any]]:
     return [held[offer_id] for offer_id in ids if offer_id in held]
 
 
+@cache
 def _rows(order: Order) -> Any:
+    """Building a statement takes longer than running it, so each is built once."""
     state = OfferState
     return (
         select(
@@ -273,13 +277,26 @@ def count_since(by: Person, chosen: OfferFilter, seen: int) -> int:
 
 
 def _count(by: Person, chosen: OfferFilter, search: Search) -> dict[str, int]:
+    if (chosen.min_amount, chosen.max_amount) != (None, None) and (counts := _count_in_band(by, chosen, search)):
+        return counts
     conditions = visible(by, chosen.without("sort"), search, with_status=False)
     if search.conditions or chosen.names_few:
         each = [func.count().filter(OfferState.status == status).label(status) for status in STATUSES]
         query = select(*each).select_from(OfferState).where(*conditions)
     else:
+        own, *asides = conditions
+        conditions = [own, *map(Aside, asides)]  # one status is read along the index that begins with it
         query = select(*(_capped(status, conditions).label(status) for status in STATUSES))
     return totals(dict(db.session.execute(query).one()._mapping))
+
+
+def _count_in_band(by: Person, chosen: OfferFilter, search: Search) -> dict[str, int] | None:
+    """Counting along the index of amounts, which knows where a narrow band is; None when too many are in it."""
+    most = len(STATUSES) * COUNTED
+    conditions = visible(by, replace(chosen, sort="amount"), search, with_status=False)
+    some = select(OfferState.status).where(*conditions).limit(most + 1).subquery()
+    counts = dict(db.session.execute(select(some.c.status, func.count()).group_by(some.c.status)).tuples().all())
+    return totals(counts) if sum(counts.values()) <= most else None
 
 
 def _capped(status: str, conditions: list[ColumnElement[bool]]) -> ScalarSelect[int]:

@@ -14,19 +14,22 @@ from sqlalchemy import ColumnElement, Select, and_, case, literal, or_, tuple_
 
 from app.models import Offer, OfferState, Property
 from app.models.offer import STATUSES
+from app.queries.planning import InOrder
 
 
 @dataclass(frozen=True, slots=True)
 class Sort:
     """A column kept in clear. `kind` is the type of its values; empty ones stand last, whichever way it runs.
 
-    `beside` is the table that holds it, and how it is joined, where that is not `OfferState` itself.
+    `beside` is the table that holds it, and how it is joined, where that is not `OfferState` itself; `leads` says that
+    an index of that table has its rows in this order, so that a page needs no more than its own.
     """
 
     by: Any
     kind: type
     nullable: bool = False
     beside: tuple[Any, ColumnElement[bool]] | None = None
+    leads: bool = False
 
 
 _OFFER = (Offer, Offer.id == OfferState.offer_id)
@@ -38,7 +41,7 @@ SORTS: dict[str, Sort] = {
     "viewed_at": Sort(OfferState.viewed_at, datetime, nullable=True),
     "decided_at": Sort(OfferState.decided_at, datetime, nullable=True),
     "withdrawn_at": Sort(OfferState.withdrawn_at, datetime, nullable=True),
-    "valid_until": Sort(Offer.valid_until, date, nullable=True, beside=_OFFER),
+    "valid_until": Sort(Offer.valid_until, date, nullable=True, beside=_OFFER, leads=True),
     "amount": Sort(OfferState.amount_minor, int),
     "asking_price_at_submission": Sort(Offer.asking_minor, int, nullable=True, beside=_OFFER),
     "payment_term_days": Sort(OfferState.term_days, int),
@@ -48,7 +51,7 @@ SORTS: dict[str, Sort] = {
     "signed": Sort(OfferState.signed, bool),
     "latest": Sort(OfferState.latest, bool),
     "reference": Sort(Offer.reference, str, beside=_OFFER),
-    "property": Sort(Property.title, str, beside=_PROPERTY),
+    "property": Sort(Property.title, str, beside=_PROPERTY, leads=True),
 }
 DEFAULT_SORT = "-submitted_at"
 WITHIN_ONE_CURRENCY = {f"{sign}{name}" for name in ("amount", "asking_price_at_submission") for sign in ("", "-")}
@@ -114,14 +117,26 @@ class Order:
         by: ColumnElement[Any] = self._sort.by
         return by
 
-    def join(self, query: Select[Any]) -> Select[Any]:
-        """A query over `OfferState` with the table that the key is in."""
-        return query.join(*self._sort.beside) if self._sort.beside else query
+    @property
+    def _id(self) -> Any:
+        """The offer's id, from the table of the key where that has it: an index holds both."""
+        return Offer.id if self._sort.beside is _OFFER else OfferState.offer_id
+
+    def join(self, query: Select[Any], *, few: bool = True) -> Select[Any]:
+        """A query over `OfferState` with the table that the key is in; unless that finds `few`, it is read first."""
+        if not self._sort.beside:
+            return query
+        table, on = self._sort.beside
+        backward = self._sort.nullable and self.name.startswith("-")  # the index has empty ones at its end
+        if few or backward or not self._sort.leads:
+            return query.join(table, on)
+        here = and_(on, table.agency_id == OfferState.agency_id)
+        return query.select_from(InOrder(table.__table__, OfferState.__table__, here))
 
     def apply(self, query: Select[Any], *, backward: bool = False) -> Select[Any]:
         """The query in this order, or from its end."""
         down = self.name.startswith("-") != backward
-        columns = (self.key, OfferState.offer_id)
+        columns = (self.key, self._id)
         ordered = [column.desc() if down else column.asc() for column in columns]
         if self._sort.nullable:
             empty = self.key.is_(None)

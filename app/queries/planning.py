@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement
+from sqlalchemy import Boolean, ColumnElement, Join
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import Grouping
@@ -34,3 +34,20 @@ def _plain(aside: Aside, compiler: SQLCompiler, **kw: Any) -> str:
 @compiles(Aside, "sqlite")
 def _with_plus(aside: Aside, compiler: SQLCompiler, **kw: Any) -> str:
     return f"+{compiler.process(aside.condition, **kw)}"
+
+
+class InOrder(Join):
+    """A join whose left table is read first: https://sqlite.org/optoverview.html#crossjoin"""
+
+    inherit_cache = True
+
+
+@compiles(InOrder)
+def _as_planned(join: InOrder, compiler: SQLCompiler, **kw: Any) -> str:
+    return str(compiler.visit_join(join, **kw))
+
+
+@compiles(InOrder, "sqlite")
+def _as_written(join: InOrder, compiler: SQLCompiler, **kw: Any) -> str:
+    left, right = (compiler.process(table, **{**kw, "asfrom": True}) for table in (join.left, join.right))
+    return f"{left} CROSS JOIN {right} ON {compiler.process(join.onclause, **{**kw, 'asfrom': False})}"
