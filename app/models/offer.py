@@ -56,7 +56,7 @@ class Offer(Base):
         CheckConstraint("term_days BETWEEN 0 AND 3650", name="term"),
         CheckConstraint("previous_id <> id", name="not_itself"),
         Index("ix_offer_property", "agency_id", "property_id", "submitted_at"),
-        Index("ix_offer_valid_until", "agency_id", text("(valid_until IS NULL)"), "valid_until", "id"),
+        Index("ix_offer_valid_until", "agency_id", "valid_until", "id"),
     )
 
     id: Mapped[Id]

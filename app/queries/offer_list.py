@@ -295,7 +295,8 @@ def _count_in_band(by: Person, chosen: OfferFilter, search: Search) -> dict[str,
     most = len(STATUSES) * COUNTED
     conditions = visible(by, replace(chosen, sort="amount"), search, with_status=False)
     some = select(OfferState.status).where(*conditions).limit(most + 1).subquery()
-    counts = dict(db.session.execute(select(some.c.status, func.count()).group_by(some.c.status)).tuples().all())
+    rows = db.session.execute(select(some.c.status, func.count()).group_by(some.c.status))
+    counts = {row[0]: row[1] for row in rows}
     return totals(counts) if sum(counts.values()) <= most else None
 
 

@@ -127,8 +127,7 @@ class Order:
         if not self._sort.beside:
             return query
         table, on = self._sort.beside
-        backward = self._sort.nullable and self.name.startswith("-")  # the index has empty ones at its end
-        if few or backward or not self._sort.leads:
+        if few or not self._sort.leads:
             return query.join(table, on)
         here = and_(on, table.agency_id == OfferState.agency_id)
         return query.select_from(InOrder(table.__table__, OfferState.__table__, here))
@@ -136,11 +135,9 @@ class Order:
     def apply(self, query: Select[Any], *, backward: bool = False) -> Select[Any]:
         """The query in this order, or from its end."""
         down = self.name.startswith("-") != backward
-        columns = (self.key, self._id)
-        ordered = [column.desc() if down else column.asc() for column in columns]
+        ordered = [column.desc() if down else column.asc() for column in (self.key, self._id)]
         if self._sort.nullable:
-            empty = self.key.is_(None)
-            ordered.insert(0, empty.desc() if backward else empty.asc())
+            ordered[0] = ordered[0].nulls_first() if backward else ordered[0].nulls_last()
         return query.order_by(*ordered)
 
     def beyond(self, place: Cursor, *, backward: bool = False) -> ColumnElement[bool]:

@@ -23,12 +23,14 @@ from app.money import Money
 from app.offer_document import Bidder, Signature
 from app.queries.offer_export import all_offers
 from app.queries.offer_filter import OfferFilter, read_filter
-from app.queries.offer_list import COUNTED, count_by_status, count_offers, list_offers
-from app.queries.offer_order import SORTS, Cursor
+from app.queries.offer_list import COUNTED, count_by_status, count_offers, ids_in_order, list_offers
+from app.queries.offer_order import SORTS, Cursor, Order
+from app.queries.offer_search import read_search
 from app.services import decisions
 from tests.factories import make_agency, make_draft, make_offer, make_property, make_user, person_of
 
 ZONE = "Europe/Bucharest"
+LITERAL = {"literal_binds": True}
 ORDERS = [*SORTS, *(f"-{name}" for name in SORTS)]
 
 
@@ -140,6 +142,20 @@ def test_a_list_is_in_its_order_with_the_empty_last(by: Person, flat: Property) 
             held = [values[id_] for id_ in lines if values[id_] is not None]
             assert held == sorted(held, reverse=sort.startswith("-"))
             assert [values[id_] for id_ in lines[len(held) :]] == [None] * (len(lines) - len(held))
+
+
+@pytest.mark.parametrize(
+    "sort", ["submitted_at", "updated_at", "amount", "payment_term_days", "valid_until", "property"]
+)
+def test_a_page_is_read_without_sorting_the_list(app: Flask, sort: str) -> None:
+    """SQLite has no statistics to go by: the order of tables and the index are what the query says."""
+    by = person_of(make_user(make_agency(), "owner"))
+    for filter_ in (chosen(sort=sort), chosen(sort=f"-{sort}")):
+        search, order = read_search(by.agency_id, None), Order(filter_.sort)
+        text = str(ids_in_order(by, filter_, search, order, None).limit(26).compile(db.engine, compile_kwargs=LITERAL))
+        plan = [row[-1] for row in db.session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {text}")]
+        assert "USE TEMP B-TREE FOR ORDER BY" not in plan, plan
+        assert len([step for step in plan if step.startswith(("SEARCH", "SCAN"))]) >= 1, plan
 
 
 @pytest.mark.parametrize("seed", range(4))
