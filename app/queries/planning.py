@@ -44,10 +44,11 @@ class InOrder(Join):
 
 @compiles(InOrder)
 def _as_planned(join: InOrder, compiler: SQLCompiler, **kw: Any) -> str:
-    return str(compiler.visit_join(join, **kw))
+    return str(compiler.visit_join(join, **kw))  # type: ignore[no-untyped-call]
 
 
 @compiles(InOrder, "sqlite")
 def _as_written(join: InOrder, compiler: SQLCompiler, **kw: Any) -> str:
     left, right = (compiler.process(table, **{**kw, "asfrom": True}) for table in (join.left, join.right))
+    assert join.onclause is not None
     return f"{left} CROSS JOIN {right} ON {compiler.process(join.onclause, **{**kw, 'asfrom': False})}"
