@@ -50,5 +50,5 @@ def _as_planned(join: InOrder, compiler: SQLCompiler, **kw: Any) -> str:
 @compiles(InOrder, "sqlite")
 def _as_written(join: InOrder, compiler: SQLCompiler, **kw: Any) -> str:
     left, right = (compiler.process(table, **{**kw, "asfrom": True}) for table in (join.left, join.right))
-    assert join.onclause is not None
-    return f"{left} CROSS JOIN {right} ON {compiler.process(join.onclause, **{**kw, 'asfrom': False})}"
+    on = compiler.process(join.onclause, **{**kw, "asfrom": False})  # type: ignore[arg-type]  # always given
+    return f"{left} CROSS JOIN {right} ON {on}"
