@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from flask import current_app
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, insert, or_, select, update
+from sqlalchemy.orm import InstrumentedAttribute
 
 from app.extensions import db
 from app.models import AgencyKey, OfferKey
 from app.models.agency import PURPOSES
-from app.vault import Keyring, agency_key_place, offer_key_place
+from app.vault import Keyring, Place, agency_key_place, offer_key_place
 
 
 def keyring() -> Keyring:
@@ -53,29 +55,35 @@ def offer_key(agency_id: uuid.UUID, offer_id: uuid.UUID) -> bytes | None:
 
 def rewrap_batch(connection: Connection, limit: int = 500) -> int:
     """Wrap up to `limit` keys of each kind anew under the active key; return how many were. Rerun until 0."""
-    ring, done = keyring(), 0
     offers = connection.execute(
         select(OfferKey.offer_id, OfferKey.agency_id, OfferKey.kek_id, OfferKey.wrapped)
-        .where(OfferKey.kek_id != ring.active)
+        .where(_under_another(OfferKey.kek_id))
         .limit(limit)
     ).all()
-    for row in offers:
-        place = offer_key_place(row.agency_id, row.offer_id)
-        new = ring.wrap(ring.unwrap(row.kek_id, row.wrapped, place), place)
-        connection.execute(
-            update(OfferKey)
-            .where(OfferKey.offer_id == row.offer_id, OfferKey.kek_id == row.kek_id)
-            .values(kek_id=new.kek_id, wrapped=new.wrapped)
-        )
-        done += 1
-    agencies = connection.execute(select(AgencyKey).where(AgencyKey.kek_id != ring.active).limit(limit)).all()
+    if offers:
+        changes = [
+            _rewrapped(row, offer_key_place(row.agency_id, row.offer_id)) | {"id": row.offer_id} for row in offers
+        ]
+        its = (OfferKey.offer_id == bindparam("id"), OfferKey.kek_id == bindparam("was"))
+        connection.execute(_REWRAP_OFFER.where(*its), changes)
+    agencies = connection.execute(select(AgencyKey).where(_under_another(AgencyKey.kek_id)).limit(limit)).all()
     for held in agencies:
-        place = agency_key_place(held.agency_id, held.purpose)
-        new = ring.wrap(ring.unwrap(held.kek_id, held.wrapped, place), place)
-        connection.execute(
-            update(AgencyKey)
-            .where(AgencyKey.agency_id == held.agency_id, AgencyKey.purpose == held.purpose)
-            .values(kek_id=new.kek_id, wrapped=new.wrapped)
-        )
-        done += 1
-    return done
+        new = _rewrapped(held, agency_key_place(held.agency_id, held.purpose))
+        its = (AgencyKey.agency_id == held.agency_id, AgencyKey.purpose == held.purpose)
+        connection.execute(update(AgencyKey).where(*its).values(kek_id=new["kek"], wrapped=new["new"]))
+    return len(offers) + len(agencies)
+
+
+_REWRAP_OFFER = update(OfferKey).values(kek_id=bindparam("kek"), wrapped=bindparam("new"))
+
+
+def _under_another(kek_id: InstrumentedAttribute[str]) -> ColumnElement[bool]:
+    """Not the active key; as two ranges, for which an index serves."""
+    active = keyring().active
+    return or_(kek_id < active, kek_id > active)
+
+
+def _rewrapped(row: Any, place: Place) -> dict[str, Any]:
+    """The same key under the active one, and under which it `was`."""
+    new = keyring().wrap(keyring().unwrap(row.kek_id, row.wrapped, place), place)
+    return {"was": row.kek_id, "kek": new.kek_id, "new": new.wrapped}

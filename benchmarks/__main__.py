@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import buyer, hooks, listing, mail, proof, starting
+from benchmarks import buyer, hooks, listing, mail, privacy, proof, starting
 
 SUITES = {
     "buyer": buyer.rows,
@@ -17,6 +17,7 @@ SUITES = {
     "hooks": hooks.rows,
     "list": listing.rows,
     "proof": proof.rows,
+    "privacy": privacy.rows,
     "starting": starting.rows,
 }
 

@@ -1,0 +1,62 @@
+"""Forgetting people and changing the keys, as `flask privacy purge` and `flask keys rotate` do, in one process."""
+
+from __future__ import annotations
+
+import base64
+import os
+import random
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.product import QUICK, Row, environment
+
+OFFERS, ERASED = (2_000, 1_000) if QUICK else (20_000, 10_000)
+SECONDS, KEYS = 60, 2_000  # for ten thousand offers; offers a second
+
+
+def rows(folder: Path) -> list[Row]:
+    os.environ |= environment(folder, 1, 1)
+    from flask_migrate import upgrade
+
+    from app import create_app
+    from app.cli.keys import rotate
+    from app.demo.seeding import seed_offers, stress_agency
+    from app.extensions import db
+    from app.ledger import SYSTEM
+    from app.models import OfferKey
+    from app.services import erasure, properties
+
+    app = create_app()
+    with app.app_context():
+        upgrade(directory="migrations")
+        agency_id, owner = stress_agency("Privacy")
+        given = {"agent_id": owner, "title": "Privacy", "asking_minor": 100_000_00, "accepts_offers": True}
+        with app.test_request_context():
+            made = seed_offers(agency_id, [properties.create(agency_id, given, by=SYSTEM)], OFFERS, random.Random(1))
+    old, new = os.environ["BIDFLUX_KEYS"], base64.b64encode(secrets.token_bytes(32)).decode()
+    os.environ["BIDFLUX_KEYS"] = f"{new},{old}"
+    app = create_app()
+    changed = took(lambda: app.test_cli_runner().invoke(rotate, catch_exceptions=False))
+    with app.app_context():
+        gone = took(lambda: erasure.erase_all(agency_id, made[:ERASED], "retention"))
+        held = db.session.query(OfferKey).count()
+    if held != OFFERS - ERASED:
+        raise SystemExit(f"{held} offers can still be read")
+    whole = OFFERS / changed[0], gone[0] * 10_000 / ERASED
+    return [
+        Row("keys wrapped anew", f"{whole[0]:,.0f} offers/s ({cpu(changed)})", "", f"≥ {KEYS:,}/s", whole[0] >= KEYS),
+        Row("10,000 offers erased", f"{whole[1]:.1f} s ({cpu(gone)})", "", f"< {SECONDS} s", whole[1] < SECONDS),
+    ]
+
+
+def took(work: Callable[[], object]) -> tuple[float, float]:
+    """Seconds on the clock, and of the processor."""
+    began, spent = time.perf_counter(), time.process_time()
+    work()
+    return time.perf_counter() - began, time.process_time() - spent
+
+
+def cpu(measured: tuple[float, float]) -> str:
+    return f"{measured[1] / measured[0]:.0%} processor"
