@@ -7,11 +7,11 @@ first entry the previous hash is 32 zero bytes. The agency's row holds the head.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 
 from app.canonical import canonical
 from app.clock import rfc3339
@@ -31,8 +31,11 @@ SYSTEM = Actor("system")
 BIDDER = Actor("bidder")
 
 
-class Row(Protocol):
-    """What checking needs of an entry; ids and moment may be spelled already, as `str` and `rfc3339` do."""
+class Row(NamedTuple):
+    """What checking needs of an entry, in the order in which it is read.
+
+    Ids may be 32 hex digits and the moment `2026-11-23 15:11:20.435912`: what SQLite holds costs least to read.
+    """
 
     seq: int
     at: datetime | str
@@ -80,33 +83,43 @@ class Fault:
     reason: str
 
 
-def first_fault(agency_id: uuid.UUID, rows: Iterable[Row], head_seq: int, head_hash: bytes) -> Fault | None:
-    """Walk a whole chain in order of `seq`; None when it holds and ends at the head."""
-    previous, seq, agency = GENESIS, 0, str(agency_id)
-    for row in rows:
-        if row.seq != seq + 1:
-            return Fault(seq + 1, "missing" if row.seq > seq + 1 else "out of order")
-        seq, body, own = row.seq, row.body, row.hash
+def first_fault(agency_id: uuid.UUID, rows: Iterable[Sequence[Any]], head_seq: int, head_hash: bytes) -> Fault | None:
+    """Walk a whole chain, each entry as `Row`, in order of `seq`; None when it holds and ends at the head."""
+    previous, last = GENESIS, 0
+    begins: dict[tuple[str, Any], str] = {}  # by who acted, which are few
+    for seq, at, kind, about, actor, by, body, own in rows:
+        if seq != last + 1:
+            return Fault(last + 1, "missing" if seq > last + 1 else "out of order")
+        last = seq
         if not isinstance(body, bytes) or sha256(previous + body).digest() != own:
             return Fault(seq, "does not follow from the entry before it")
-        if reason := _disagreement(agency, row):
-            return Fault(seq, reason)
+        # The plain columns are for reading; each must say what the hashed body says. Canonical JSON has one spelling,
+        # so all but the data can be told without reading it, in a tenth of the time.
+        if (begin := begins.get((actor, by))) is None:
+            begin = begins[actor, by] = (
+                f'{{"actor":{{"id":{_quoted(by)},"type":"{actor}"}},"agency":"{agency_id}","at":"'
+            )
+        head = f'{begin}{moment_text(at)}","data":{{'.encode()
+        tail = f'}},"kind":"{kind}","object":{_quoted(about)},"seq":{seq},"v":1}}'.encode()
+        if not (body.startswith(head) and body.endswith(tail)):
+            return Fault(seq, "its columns do not say what its body says")
         previous = own
-    if seq != head_seq:
-        return Fault(min(seq, head_seq) + 1, f"the head is at {head_seq}, the last entry at {seq}")
-    return None if previous == head_hash else Fault(seq, "is not the head that the agency holds")
+    if last != head_seq:
+        return Fault(min(last, head_seq) + 1, f"the head is at {head_seq}, the last entry at {last}")
+    return None if previous == head_hash else Fault(last, "is not the head that the agency holds")
 
 
-def _disagreement(agency: str, row: Row) -> str | None:
-    """The plain columns are for reading; each must say what the hashed body says.
+def _quoted(identity: uuid.UUID | str | None) -> str:
+    return f'"{id_text(identity)}"' if identity else "null"
 
-    Canonical JSON has one spelling, so all but the data can be told without reading it, in a tenth of the time.
-    """
-    at, about, by = row.at, row.object_id, row.actor_id
-    if not isinstance(at, str):
-        at = rfc3339(at)
-    told_by, told_about = (f'"{by}"' if by else "null"), (f'"{about}"' if about else "null")
-    head = f'{{"actor":{{"id":{told_by},"type":"{row.actor_type}"}},"agency":"{agency}","at":"{at}","data":{{'
-    tail = f'}},"kind":"{row.kind}","object":{told_about},"seq":{row.seq},"v":1}}'
-    agree = row.body.startswith(head.encode()) and row.body.endswith(tail.encode())
-    return None if agree else "its columns do not say what its body says"
+
+def id_text(identity: uuid.UUID | str) -> str:
+    """`01890c2e-…` of an id or of its 32 hex digits."""
+    if type(identity) is str:
+        return f"{identity[:8]}-{identity[8:12]}-{identity[12:16]}-{identity[16:20]}-{identity[20:]}"
+    return str(identity)
+
+
+def moment_text(at: datetime | str) -> str:
+    """`2026-11-23T15:11:20.435912Z` of a moment, or of one as SQLite keeps it."""
+    return at.replace(" ", "T", 1) + "Z" if isinstance(at, str) else rfc3339(at)

@@ -127,7 +127,7 @@ def encode(header: dict[str, Any], terms: dict[str, Any], salt: bytes) -> bytes:
 
 
 def decode(text: bytes) -> Document:
-    return Document(json.loads(text))
+    return Document(json.loads(text.decode()))  # as bytes, their encoding would be guessed first
 
 
 def commitment(text: bytes) -> bytes:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
+from typing import NamedTuple
 
 from benchmarks.product import QUICK, ROUNDS, Row, environment
 
@@ -41,30 +42,45 @@ def rows(folder: Path) -> list[Row]:
         entries, fault = verify_chain(agency)
         if fault or offers_fault(agency):
             raise SystemExit("the register does not hold")
-        floor = entries / took(lambda: bare(folder / "bidflux.db"))
-        chain = entries / took(lambda: verify_chain(agency))
-        opened = OFFERS / took(lambda: offers_fault(agency))
+        floor = took(lambda: bare(folder / "bidflux.db"))
+        chain = took(lambda: verify_chain(agency))
+        opened = took(lambda: offers_fault(agency))
         ids = [row[0] for row in db.session.query(Offer.id).limit(ROUNDS + 2)]
         pdf = receipts.make(agency_id, ids.pop())
         roots = receipts.authority().roots_pem()
         made = took(lambda: receipts.make(agency_id, ids.pop()))
         checked = took(lambda: verify_receipt(pdf, roots))
     return [
-        Row("ledger verify", f"{chain:,.0f} entries/s", f"{chain / floor:.2f}", f"≥ {CHAIN:,}/s", chain >= CHAIN),
-        Row("the same --offers", f"{opened:,.0f} offers/s", "", f"≥ {OPENED:,}/s", opened >= OPENED),
-        Row("receipt drawn and sealed", f"{made * 1000:.0f} ms", "", "< 1 s", made < 1),
-        Row("receipt checked", f"{checked * 1000:.0f} ms", "", "< 300 ms", checked < 0.3),
+        rated("ledger verify", entries, "entries", chain, f"{floor.cpu / chain.cpu:.2f}", CHAIN),
+        rated("the same --offers", OFFERS, "offers", opened, "", OPENED),
+        Row(
+            "receipt drawn and sealed", f"{made.wall * 1000:.0f} ms ({made.cpu * 1000:.0f})", "", "< 1 s", made.wall < 1
+        ),
+        Row("receipt checked", f"{checked.wall * 1000:.0f} ms", "", "< 300 ms", checked.wall < 0.3),
     ]
 
 
-def took(work: Callable[[], object]) -> float:
-    """The median of some rounds, in seconds."""
-    seconds = []
-    for _ in range(ROUNDS):
-        began = time.perf_counter()
+class Took(NamedTuple):
+    """Seconds on the clock and of the processor: on a machine that others use too, the two tell different things."""
+
+    wall: float
+    cpu: float
+
+
+def took(work: Callable[[], object], rounds: int = ROUNDS) -> Took:
+    """The medians of some rounds."""
+    measured = []
+    for _ in range(rounds):
+        began, spent = time.perf_counter(), time.process_time()
         work()
-        seconds.append(time.perf_counter() - began)
-    return statistics.median(seconds)
+        measured.append((time.perf_counter() - began, time.process_time() - spent))
+    return Took(*(statistics.median(seconds) for seconds in zip(*measured, strict=True)))
+
+
+def rated(what: str, count: int, unit: str, seconds: Took, ratio: str, target: int) -> Row:
+    """So many a second; in brackets by the processor's own time."""
+    rate, own = count / seconds.wall, count / seconds.cpu
+    return Row(what, f"{rate:,.0f} {unit}/s ({own:,.0f})", ratio, f"≥ {target:,}/s", rate >= target)
 
 
 def bare(database: Path) -> None:

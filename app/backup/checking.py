@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, column, func, inspect, select, table
 
 from app.backup.archive import Manifest
-from app.ledger import first_fault
+from app.ledger import Row, first_fault
 from app.models import Agency, LedgerEntry, OfferKey, OfferState
 
 BATCH = 2_000
@@ -52,7 +52,8 @@ def chain_faults(connection: Connection) -> list[str]:
     """The first entry of each agency's ledger that does not hold."""
     found = []
     for agency in connection.execute(select(Agency.id, Agency.head_seq, Agency.head_hash)).all():
-        query = select(LedgerEntry.__table__).where(LedgerEntry.agency_id == agency.id).order_by(LedgerEntry.seq)
+        columns = [getattr(LedgerEntry, name) for name in Row._fields]
+        query = select(*columns).where(LedgerEntry.agency_id == agency.id).order_by(LedgerEntry.seq)
         rows = connection.execute(query, execution_options={"yield_per": BATCH})
         if fault := first_fault(agency.id, rows, agency.head_seq, agency.head_hash):
             found.append(f"ledger of {agency.id}, entry {fault.seq}: {fault.reason}")

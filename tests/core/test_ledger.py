@@ -6,7 +6,6 @@ import json
 import os
 import random
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -18,7 +17,7 @@ from sqlalchemy import func, select, text
 
 from app.database import is_sqlite
 from app.extensions import db
-from app.ledger import GENESIS, SYSTEM, chain, entry_body, first_fault
+from app.ledger import GENESIS, SYSTEM, Row, chain, entry_body, first_fault
 from app.models import Agency, Delivery, Event, LedgerEntry, Offer, OfferBody, OfferKey, OfferState
 from app.queries.ledger import offers_fault, verify_chain
 from tests.factories import make_agency, make_draft, make_offer, make_property, make_user
@@ -26,26 +25,13 @@ from tests.factories import make_agency, make_draft, make_offer, make_property, 
 AGENCY = UUID(int=5)
 
 
-@dataclass(frozen=True)
-class Entry:
-    agency_id: UUID
-    seq: int
-    at: datetime
-    kind: str
-    object_id: UUID | None
-    actor_type: str
-    actor_id: UUID | None
-    body: bytes
-    hash: bytes
-
-
-def entries(count: int) -> list[Entry]:
+def entries(count: int) -> list[Row]:
     made, previous, at = [], GENESIS, datetime(2026, 11, 1, tzinfo=UTC)
     for seq in range(1, count + 1):
         at += timedelta(seconds=1)
         body = entry_body(AGENCY, seq, at, "test", UUID(int=seq), SYSTEM, {"n": seq})
         previous = chain(previous, body)
-        made.append(Entry(AGENCY, seq, at, "test", UUID(int=seq), "system", None, body, previous))
+        made.append(Row(seq, at, "test", UUID(int=seq), "system", None, body, previous))
     return made
 
 
@@ -62,17 +48,17 @@ def test_the_first_bad_entry_is_named(place: int, how: str) -> None:
     rows, entry = list(CHAIN), CHAIN[place]
     expected = place + 1
     if how == "edit":
-        rows[place] = replace(entry, body=entry.body.replace(b'"kind":"test"', b'"kind":"told"'))
+        rows[place] = entry._replace(body=entry.body.replace(b'"kind":"test"', b'"kind":"told"'))
     elif how == "delete":
         del rows[place]
     elif how == "insert":
-        rows.insert(place, replace(entry, body=b"{}"))
+        rows.insert(place, entry._replace(body=b"{}"))
     elif how == "swap":
         other = (place + 1) % 30
         rows[place], rows[other] = rows[other], rows[place]
         expected = min(place, other) + 1
     elif how == "column":
-        rows[place] = replace(entry, object_id=UUID(int=999))
+        rows[place] = entry._replace(object_id=UUID(int=999))
     else:
         rows = rows[:place]
     fault = first_fault(AGENCY, rows, 30, HEAD)
@@ -82,16 +68,16 @@ def test_the_first_bad_entry_is_named(place: int, how: str) -> None:
 def test_it_says_what_is_wrong() -> None:
     first, second, third = CHAIN[:3]
     head = third.hash
-    nobody = [replace(entry, object_id=None) for entry in (first,)]
+    nobody = [entry._replace(object_id=None) for entry in (first,)]
     for rows, seq, reason in (
         ([first, third], 2, "missing"),
         ([first, second, second], 3, "out of order"),
-        ([first, replace(second, hash=first.hash), third], 2, "does not follow from the entry before it"),
+        ([first, second._replace(hash=first.hash), third], 2, "does not follow from the entry before it"),
         ([first, second], 3, "the head is at 3, the last entry at 2"),
         (nobody, 1, "its columns do not say what its body says"),
-        ([replace(first, actor_id=UUID(int=1))], 1, "its columns do not say what its body says"),
-        ([replace(first, actor_type="user")], 1, "its columns do not say what its body says"),
-        ([replace(first, at=first.at + timedelta(microseconds=1))], 1, "its columns do not say what its body says"),
+        ([first._replace(actor_id=UUID(int=1))], 1, "its columns do not say what its body says"),
+        ([first._replace(actor_type="user")], 1, "its columns do not say what its body says"),
+        ([first._replace(at=first.at + timedelta(microseconds=1))], 1, "its columns do not say what its body says"),
     ):
         fault = first_fault(AGENCY, rows, 3, head)
         assert fault and (fault.seq, fault.reason) == (seq, reason)
@@ -104,9 +90,9 @@ def test_it_says_what_is_wrong() -> None:
 
 def test_an_entry_of_nobody_about_nothing_holds() -> None:
     body = entry_body(AGENCY, 1, CHAIN[0].at, "test", None, SYSTEM, {})
-    entry = replace(CHAIN[0], object_id=None, body=body, hash=chain(GENESIS, body))
+    entry = CHAIN[0]._replace(object_id=None, body=body, hash=chain(GENESIS, body))
     assert first_fault(AGENCY, [entry], 1, entry.hash) is None
-    actor = replace(entry, actor_id=UUID(int=3), actor_type="user")
+    actor = entry._replace(actor_id=UUID(int=3), actor_type="user")
     assert first_fault(AGENCY, [actor], 1, entry.hash)
 
 
