@@ -26,7 +26,7 @@ def seal_pdf(pdf: bytes, identity: Identity) -> bytes:
     store = SimpleCertificateStore()  # type: ignore[no-untyped-call]
     store.register_multiple([_asn1(link) for link in identity.chain])
     signer = signers.SimpleSigner(
-        signing_cert=_asn1(identity.certificate), signing_key=_key(identity), cert_registry=store, embed_roots=False
+        signing_cert=_asn1(identity.certificate), signing_key=_key(identity), cert_registry=store
     )
     about = signers.PdfSignatureMetadata(
         field_name=FIELD,
