@@ -108,7 +108,7 @@ class Post:
             if leased.owed.template == RECEIPT_KEPT:
                 return Outcome(leased, "delivered", tried=False)
         letter = compose(leased.owed)
-        key = answer_key(leased.owed.agency_id, leased.owed.offer_id)
+        key = answer_key(leased.owed)
         db.session.rollback()  # no transaction stays open while the server thinks
         try:
             answer = self._connection().carry(letter)
@@ -156,7 +156,7 @@ def _faulty(leased: Leased, fault: Exception) -> Outcome:
     log.error("mail_fault", delivery=str(leased.owed.id), template=leased.owed.template, fault=kind, where=where)
     try:
         db.session.rollback()
-        key = answer_key(leased.owed.agency_id, leased.owed.offer_id)
+        key = answer_key(leased.owed)
     except Exception:
         key = None
     return _outcome(leased, 0, f"{kind} at {where}", key)

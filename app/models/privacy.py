@@ -67,7 +67,8 @@ class PrivacyRequest(Base):
     """What a person asked of an agency: a copy of what is held about them (`access`), or to be forgotten (`erasure`).
 
     Nothing comes of it before they open the link in their mail and press its button (`proved_at`). Address and reason
-    are sealed under the agency's key and dropped some time after the end; `tag` is the blind index of the address.
+    are sealed under the agency's key and dropped once they are needed no more: see `privacy_requests.forget`. `tag` is
+    the blind index of the address, kept somewhat longer.
     """
 
     __tablename__ = "privacy_request"

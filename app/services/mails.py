@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,7 +24,7 @@ from app.offer_sections import sections, signature_row
 from app.presentation import show_money, signature_worth
 from app.queries.receipts import RECEIPT_MAIL, stored
 from app.representations import base_url, request_state
-from app.services import agency_mails, codes
+from app.services import agency_mails, codes, privacy_mails
 from app.services.letters import NoLongerOwed, Owed, render
 from app.vault import Place, unpad, unseal
 
@@ -58,9 +57,12 @@ def compose(owed: Owed) -> Letter:
     raise LookupError(owed.template)
 
 
-def answer_key(agency_id: uuid.UUID, offer_id: uuid.UUID | None) -> bytes | None:
-    """What the server's answer is sealed under; None once the person is forgotten, since answers repeat addresses."""
-    return keys.offer_key(agency_id, offer_id) if offer_id else keys.agency_key(agency_id, "secret")
+def answer_key(owed: Owed) -> bytes | None:
+    """What the server's answer is sealed under. Answers repeat addresses: where the person is forgotten, or asks about
+    their data, there is no key and the answer is not kept."""
+    if owed.template in privacy_mails.TEMPLATES:
+        return None
+    return keys.offer_key(owed.agency_id, owed.offer_id) if owed.offer_id else keys.agency_key(owed.agency_id, "secret")
 
 
 Agent, Reader = aliased(User), aliased(User)

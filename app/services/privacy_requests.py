@@ -6,7 +6,7 @@ import uuid
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, func, insert, or_, select, update
 
 from app.clock import now
 from app.contacts import read_email
@@ -16,7 +16,7 @@ from app.extensions import db
 from app.ids import new_id
 from app.keys import agency_key
 from app.ledger import BIDDER, SYSTEM, Actor
-from app.models import Agency, PrivacyRequest, User
+from app.models import Agency, Delivery, LedgerEntry, PrivacyRequest, User
 from app.models.agency import OWNER
 from app.services import erasure, personal_data
 from app.vault import Place, blind, seal, unseal
@@ -186,18 +186,43 @@ def remind() -> int:
 
 
 def forget() -> int:
-    """Drop what nobody proved, and the addresses of what has long ended."""
+    """Drop what nobody proved; the address of what is done; and of everything the fingerprint in the end.
+
+    An address is needed until the answer has reached it, or while a copy can be read, or a refusal be contested. What
+    stays of it for a while is the blind index: with the address at hand it shows that the person was answered.
+    """
     at = now()
+    its = PrivacyRequest
+    read = and_(its.kind == "access", its.ended_at < at - COPY_OPEN)
+    told = and_(its.kind == "erasure", ~_answer_on_its_way())
+    old = its.ended_at < at - ENDED_KEPT
     with housekeeping() as connection:
-        unproved = delete(PrivacyRequest).where(
-            PrivacyRequest.proved_at.is_(None), PrivacyRequest.created_at < at - UNPROVED_KEPT
+        unproved = delete(its).where(its.proved_at.is_(None), its.created_at < at - UNPROVED_KEPT)
+        done = (
+            update(its)
+            .where(its.outcome == "done", its.email_ct.is_not(None), or_(read, told))
+            .values(email_ct=None, reason_ct=None)
         )
-        ended = (
-            update(PrivacyRequest)
-            .where(PrivacyRequest.ended_at < at - ENDED_KEPT, PrivacyRequest.email_ct.is_not(None))
-            .values(email_ct=None, reason_ct=None, tag=None)
-        )
-        return int(connection.execute(unproved).rowcount + connection.execute(ended).rowcount)
+        ended = update(its).where(old, its.tag.is_not(None)).values(email_ct=None, reason_ct=None, tag=None)
+        dropped = sum(int(connection.execute(one).rowcount) for one in (unproved, done, ended))
+    if dropped:
+        scrub(db.engine)
+    return dropped
+
+
+def _answer_on_its_way() -> ColumnElement[bool]:
+    """Whether the mail that tells the person of the agency's answer is still owed."""
+    entry = exists().where(
+        LedgerEntry.agency_id == PrivacyRequest.agency_id,
+        LedgerEntry.seq == -Delivery.event_seq,
+        LedgerEntry.object_id == PrivacyRequest.id,
+    )
+    return exists().where(
+        Delivery.agency_id == PrivacyRequest.agency_id,
+        Delivery.template == "privacy_ended",
+        Delivery.state.in_(("pending", "leased")),
+        entry,
+    )
 
 
 def _opened(held: PrivacyRequest, column: str, sealed: bytes | None) -> str | None:

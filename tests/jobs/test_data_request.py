@@ -11,13 +11,17 @@ import pytest
 import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from app.clock import now
+from app.database import is_sqlite
 from app.extensions import db
 from app.jobs.drain import drain
-from app.models import Delivery, OfferKey, PrivacyRequest, Property, User
+from app.models import Attempt, Delivery, OfferKey, PrivacyRequest, Property, User
+from app.offer_document import Bidder
 from app.services import privacy_requests as service
+from app.writing import housekeeping
+from tests.core.test_canaries import CANARIES, at_rest, found_in
 from tests.factories import csrf, login, make_agency, make_draft, make_offer, make_property, make_user
 from tests.jobs.conftest import Mailbox
 
@@ -160,9 +164,60 @@ def test_owners_are_reminded_once_and_what_has_ended_is_dropped(
     with time_machine.travel(now() + timedelta(days=24)):
         assert (service.remind(), service.remind()) == (1, 0)
         service.decide(held().id, owner.agency_id, erase=True, reason="", by=service.SYSTEM)
-    assert service.forget() == 0
+        assert service.forget() == 0 and held().email_ct, "the answer has not left yet"
+        drain()
+        assert service.forget() == 1 and held().email_ct is None and held().tag, "shows that they were answered"
     with time_machine.travel(now() + timedelta(days=24 + 91)):
-        assert service.forget() == 1 and held().email_ct is None and held().tag is None
+        assert service.forget() == 1 and held().tag is None
     ask(client, owner, "access", "uitat@client.example")
     with time_machine.travel(now() + timedelta(days=8)):
         assert service.forget() == 1
+
+
+def test_after_an_erasure_nothing_of_the_person_is_found_at_rest(either_app: Flask, either_smtp: Mailbox) -> None:
+    client, owner = either_app.test_client(), make_user(make_agency(), "owner")
+    prop = make_property(owner.agency_id, owner.id)
+    bidder = Bidder(CANARIES["full_name"], CANARIES["email"], "+40722918273")
+    offer_id = make_offer(prop, make_draft(bidder=bidder, message=CANARIES["message"]), address="203.0.113.77")
+    ask(client, owner, "erasure", CANARIES["email"])
+    link = link_in(either_smtp, CANARIES["email"])
+    client.post(link)
+    drain()
+    wrapped = db.session.scalars(select(OfferKey.wrapped).where(OfferKey.offer_id == offer_id)).one()
+    service.decide(held().id, owner.agency_id, erase=True, reason="Am șters tot", by=service.SYSTEM)
+    sealed_address = held().email_ct
+    drain()
+    assert service.forget() == 1 and sealed_address
+    kept = at_rest()
+    assert found_in(kept) == [] and b"\xc8\x99ters tot" not in kept
+    if is_sqlite(db.engine):
+        assert wrapped not in kept and sealed_address not in kept, "what is destroyed is overwritten"
+    answers = select(Attempt.answer_ct).join(Delivery, Delivery.id == Attempt.delivery_id)
+    about_data = answers.where(Delivery.template.in_(("privacy_proof", "privacy_ended")))
+    assert set(db.session.scalars(about_data)) == {None}, "answers of mail servers repeat addresses"
+    page = client.get(link).get_data(as_text=True)
+    assert "au fost șterse" in page and CANARIES["email"] not in page
+    ask(client, owner, "access", CANARIES["email"])
+    client.post(again := link_in(either_smtp, CANARIES["email"]))
+    assert "nu se păstrează nimic" in client.get(again).get_data(as_text=True)
+
+
+def test_the_address_of_a_copy_goes_with_the_copy_and_of_a_refusal_after_ninety_days(
+    client: FlaskClient, smtp: Mailbox, owner: User, prop: Property
+) -> None:
+    make_offer(prop)
+    ask(client, owner, "access")
+    client.post(link_in(smtp))
+    assert service.forget() == 0
+    with time_machine.travel(now() + timedelta(days=8)):
+        assert service.forget() == 1 and held().email_ct is None and held().tag
+    with housekeeping() as connection:
+        connection.execute(delete(PrivacyRequest))
+    ask(client, owner, "erasure")
+    client.post(link_in(smtp))
+    service.decide(held().id, owner.agency_id, erase=False, reason="Proces pe rol", by=service.SYSTEM)
+    drain()
+    with time_machine.travel(now() + timedelta(days=89)):
+        assert service.forget() == 0 and service.address_of(held()) and service.reason_of(held())
+    with time_machine.travel(now() + timedelta(days=91)):
+        assert service.forget() == 1 and held().email_ct is None and held().reason_ct is None and held().tag is None
