@@ -1,14 +1,17 @@
-"""Is a copy of the database whole: every row there, every chain sound and at its head, every erased person gone."""
+"""Is a copy of the database whole: every row there, every chain sound and as signed, every erased person gone."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from cryptography.x509 import Certificate
 from sqlalchemy import Connection, column, func, inspect, select, table
 
 from app.backup.archive import Manifest
 from app.ledger import Row, first_fault
 from app.models import Agency, LedgerEntry, OfferKey, OfferState
+from app.queries.checking import checkpoint_faults
 
 BATCH = 2_000
 VERSION_TABLE = "alembic_version"
@@ -36,8 +39,8 @@ def erased_of(connection: Connection) -> int:
     return connection.scalar(select(func.count()).where(OfferState.erased_at.is_not(None))) or 0
 
 
-def faults(connection: Connection, manifest: Manifest) -> list[str]:
-    """What is wrong with a copy, a line each; empty when it is what was backed up."""
+def faults(connection: Connection, manifest: Manifest, roots: Sequence[Certificate]) -> list[str]:
+    """What is wrong with a copy, a line each; empty when it is what was backed up. `roots` as `checkpoint_faults`."""
     found = []
     counts = counts_of(connection)
     for name in sorted(counts.keys() | manifest.counts.keys()):
@@ -45,7 +48,12 @@ def faults(connection: Connection, manifest: Manifest) -> list[str]:
             found.append(f"table {name}: {counts.get(name)} rows, {manifest.counts.get(name)} were backed up")
     if heads_of(connection) != manifest.agencies:
         found.append("the heads of the ledgers are not those that were backed up")
-    return found + chain_faults(connection) + erasure_faults(connection)
+    return found + record_faults(connection, roots)
+
+
+def record_faults(connection: Connection, roots: Sequence[Certificate]) -> list[str]:
+    """What does not hold of ledgers, their signed heads, and erasures."""
+    return chain_faults(connection) + checkpoint_faults(connection, roots) + erasure_faults(connection)
 
 
 def chain_faults(connection: Connection) -> list[str]:

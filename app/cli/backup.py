@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
+from cryptography.x509 import Certificate
 from flask import Flask, current_app
 from flask.cli import AppGroup
 from flask_migrate import upgrade
@@ -15,13 +16,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.backup import BackupFailed
 from app.backup.archive import Manifest, new_identity, pack, read_identity, read_recipient, unpack, workshop
-from app.backup.checking import chain_faults, erasure_faults, faults
+from app.backup.checking import faults, record_faults
 from app.backup.engines import copy_in, copy_out, looked_into
 from app.cli.output import as_json, fail, say
 from app.clock import now
 from app.config import Settings
 from app.extensions import db
 from app.models import Agency, UserSession
+from app.receipt.authority import Authority
 from app.services import erasure
 from app.writing import housekeeping
 
@@ -92,7 +94,7 @@ def create(file: Path, to: str, as_json: bool) -> None:
 @identity_option
 @as_json
 def verify(file: Path, key: Path, as_json: bool) -> None:
-    """Open FILE and check it: every row, every ledger, every erasure. Changes nothing; exit 1 when it does not hold."""
+    """Open FILE and check it: every row, ledger, signed head, erasure. Changes nothing; exit 1 when fails."""
     with _plainly(), workshop(_settings().data_dir) as folder:
         manifest = _checked(file, key, folder)[0]
     say({"valid": True, **_told(manifest)}, f"valid: {_line(manifest)}", as_json=as_json)
@@ -118,7 +120,7 @@ def restore(file: Path, key: Path, force: bool, as_json: bool) -> None:
         erasure.replay()
         db.session.rollback()
         with db.engine.connect() as connection:
-            if wrong := chain_faults(connection) + erasure_faults(connection):
+            if wrong := record_faults(connection, _roots()):
                 raise BackupFailed(f"restored, but {wrong[0]}")
     say({"restored": True, **_told(manifest)}, f"restored: {_line(manifest)}", as_json=as_json)
 
@@ -129,9 +131,14 @@ def _checked(file: Path, key: Path, folder: Path) -> tuple[Manifest, Path]:
     if manifest.engine != db.engine.dialect.name:
         raise BackupFailed(f"{file} is of {manifest.engine}, DATABASE_URL names {db.engine.dialect.name}")
     with looked_into(db.engine, copy) as connection:
-        if wrong := faults(connection, manifest):
+        if wrong := faults(connection, manifest, _roots()):
             raise BackupFailed("; ".join(wrong[:3]))
     return manifest, copy
+
+
+def _roots() -> list[Certificate]:
+    authority: Authority = current_app.extensions["bidflux_authority"]
+    return authority.known_roots()
 
 
 def _holds_something() -> bool:

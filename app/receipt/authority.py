@@ -79,6 +79,12 @@ class Authority:
         own = x509.load_pem_x509_certificates((self._folder / "root.pem").read_bytes())
         return [self._given[1], *own] if self._given else own
 
+    def known_roots(self) -> list[x509.Certificate]:
+        """The same, but none is made where there is none yet: for checking what others brought."""
+        public = self._folder / "root.pem"
+        own = x509.load_pem_x509_certificates(public.read_bytes()) if public.exists() else []
+        return [self._given[1], *own] if self._given else own
+
     def roots_pem(self) -> bytes:
         return b"".join(root.public_bytes(serialization.Encoding.PEM) for root in self.roots())
 

