@@ -83,7 +83,7 @@ def prove(request_id: uuid.UUID) -> PrivacyRequest | None:
     """The person pressed the button behind the link in their mail. A copy is theirs at once; forgetting waits for
     the agency, whose owners are told. None for a request that is gone."""
     held = by_id(request_id)
-    if held is None or held.proved_at or held.created_at < now() - UNPROVED_KEPT:
+    if held is None or held.proved_at or lapsed(held):
         return held if held and held.proved_at else None
     agency_id, kind = held.agency_id, held.kind
     with writing(agency_id) as tx:
@@ -101,6 +101,11 @@ def prove(request_id: uuid.UUID) -> PrivacyRequest | None:
             if kind == "erasure":
                 _tell_owners(tx, "privacy_asked", seq)
     return by_id(request_id)
+
+
+def lapsed(held: PrivacyRequest) -> bool:
+    """Whether the link in the mail was not used in time."""
+    return held.proved_at is None and held.created_at < now() - UNPROVED_KEPT
 
 
 def copy_of(request_id: uuid.UUID) -> dict[str, Any] | None:

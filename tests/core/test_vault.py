@@ -53,6 +53,10 @@ def test_a_flipped_bit_does_not_open(place: int, mask: int) -> None:
 @given(st.binary(max_size=1200))
 def test_padding_hides_the_length_and_comes_off(plain: bytes) -> None:
     assert len(pad(plain)) % 512 == 0 and unpad(pad(plain)) == plain
+    for spoilt in (plain, plain + b"\x80X\0", plain + b"\x80X"):
+        if not spoilt.rstrip(b"\0").endswith(b"\x80"):
+            with pytest.raises(CannotOpen):
+                unpad(spoilt)
 
 
 def test_rotation_rewraps_everything_in_batches_and_changes_nothing_else(either_app: Flask) -> None:

@@ -221,3 +221,17 @@ def test_the_address_of_a_copy_goes_with_the_copy_and_of_a_refusal_after_ninety_
         assert service.forget() == 0 and service.address_of(held()) and service.reason_of(held())
     with time_machine.travel(now() + timedelta(days=91)):
         assert service.forget() == 1 and held().email_ct is None and held().reason_ct is None and held().tag is None
+
+
+def test_a_link_that_was_not_used_in_time_says_so_and_offers_a_new_one(
+    client: FlaskClient, smtp: Mailbox, owner: User
+) -> None:
+    ask(client, owner, "erasure")
+    link = link_in(smtp)
+    with time_machine.travel(now() + timedelta(days=8)):
+        for answer in (client.get(link), client.post(link)):
+            assert answer.status_code == 410 and "Linkul a expirat" in answer.text
+            assert f'value="{owner.agency_id}" selected' in answer.text
+        assert held().proved_at is None
+        service.forget()
+        assert client.get(link).status_code == 410

@@ -14,7 +14,7 @@ from wtforms import Form, RadioField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 
 from app.access import Guard, policy
-from app.blueprints.public.routes import link_page, public
+from app.blueprints.public.routes import public
 from app.contacts import NotAContact
 from app.errors import NotFound
 from app.extensions import db
@@ -44,16 +44,26 @@ class RequestForm(Form):
 @policy(Guard.PUBLIC, limit="60/minute", writes="10/hour", scope="privacy-request")
 def ask_about_data() -> AnyResponse | str | tuple[str, int]:
     """The form; then a mail with a link, whether or not anything is held."""
-    form = RequestForm(request.form if request.method == "POST" else None)
-    held = service.agencies()
-    chosen = request.args.get("agency", "")
-    form.agency.choices = [SelectChoice(str(agency_id), name) for agency_id, name in held]
     if request.method == "GET":
-        form.agency.data = chosen or (str(held[0][0]) if held else "")
-        return _form(form, sent=request.args.get("sent") == "1")
+        return _form(_blank(request.args.get("agency", "")), sent=request.args.get("sent") == "1")
+    form = RequestForm(request.form)
+    held = _with_agencies(form)
     if not _ask(form, {str(agency_id): agency_id for agency_id, _name in held}):
         return _form(form), 422
     return redirect(url_for("public.ask_about_data", sent="1"), 303)
+
+
+def _with_agencies(form: RequestForm) -> list[tuple[uuid.UUID, str]]:
+    held = service.agencies()
+    form.agency.choices = [SelectChoice(str(agency_id), name) for agency_id, name in held]
+    return held
+
+
+def _blank(chosen: str = "") -> RequestForm:
+    form = RequestForm()
+    held = _with_agencies(form)
+    form.agency.data = chosen or (str(held[0][0]) if held else "")
+    return form
 
 
 def _ask(form: RequestForm, known: dict[str, uuid.UUID]) -> bool:
@@ -78,13 +88,11 @@ def _ask(form: RequestForm, known: dict[str, uuid.UUID]) -> bool:
 def prove_address(token: str) -> AnyResponse | str | tuple[str, int]:
     """What is asked, and a button that proves it; afterwards where it stands. Opening it changes nothing."""
     request_id = _read(token)
-    if request.method == "POST":
-        if service.prove(request_id) is None:
-            raise NotFound
+    if request.method == "POST" and service.prove(request_id):
         return redirect(url_for("public.prove_address", token=token), 303)
     held = service.by_id(request_id)
-    if held is None:
-        return link_page("invalid", None)
+    if held is None or service.lapsed(held):
+        return _form(_blank(str(held.agency_id) if held else ""), lapsed=True), 410
     return _state(held, token)
 
 
@@ -123,8 +131,8 @@ def _read(token: str) -> uuid.UUID:
         raise NotFound from None
 
 
-def _form(form: RequestForm, *, sent: bool = False) -> str:
-    return render_template("public/data_request.html", form=form, sent=sent)
+def _form(form: RequestForm, *, sent: bool = False, lapsed: bool = False) -> str:
+    return render_template("public/data_request.html", form=form, sent=sent, lapsed=lapsed)
 
 
 def _state(held: PrivacyRequest, token: str) -> str:
