@@ -1,74 +1,92 @@
-"""The folded names of an agency's offers, opened as searches ask for them and held in memory while searching goes on.
+"""The folded names of an agency's offers, opened at the first search and held in memory while searching goes on.
 
 People search as they type: opening 100,000 names for every letter would cost a second each. What is held is at most
-`MOST` names, for `KEPT` seconds after the last search; nothing of it touches a disk, and who has been forgotten is not
-among the rows that are asked about. See docs/decisions/0009-names-in-memory.md.
+`MOST` names, for `KEPT` seconds after the last search; nothing of it touches a disk. Later searches open only what
+came in since, as the agency's events tell. See docs/decisions/0009-names-in-memory.md.
 """
 
 from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 from flask import current_app
-from sqlalchemy import Select
+from sqlalchemy import ColumnElement, select
 
 from app.extensions import db
 from app.keys import keyring
-from app.models import OfferKey
+from app.models import Agency, Event, OfferKey
 from app.queries.spelled import hex_of, raw_id
 
 KEPT = 120.0
 MOST = 250_000
-FEW = 400
 
 Names = dict[Any, bytes]
 
 
+class Held(NamedTuple):
+    """The names of one agency by raw id of their offers, complete up to event number `seq`. Never changed in place."""
+
+    seq: int
+    names: Names
+
+
 class NameBook:
-    """Names by agency and offer. One for each process; forgets all of them when nobody has searched for a while."""
+    """Names by agency. One for each process; forgets all of them when nobody has searched for a while."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._held: dict[uuid.UUID, Names] = {}
+        self._held: dict[uuid.UUID, Held] = {}
         self._end: threading.Timer | None = None
 
-    def of(self, agency_id: uuid.UUID) -> Names:
-        """The names of one agency as far as they are known, to be added to."""
+    def of(self, agency_id: uuid.UUID) -> Held | None:
+        with self._lock:
+            return self._held.get(agency_id)
+
+    def keep(self, agency_id: uuid.UUID, held: Held) -> None:
+        """Hold these, and nothing else where they would be too many together."""
         with self._lock:
             if self._end:
                 self._end.cancel()
             self._end = threading.Timer(KEPT, self.forget)
             self._end.daemon = True
             self._end.start()
-            if sum(map(len, self._held.values())) > MOST:
+            if sum(len(other.names) for other in self._held.values()) + len(held.names) > MOST:
                 self._held.clear()
-            return self._held.setdefault(agency_id, {})
+            self._held[agency_id] = held
 
     def forget(self) -> None:
         with self._lock:
             self._held.clear()
 
 
-def names_of(agency_id: uuid.UUID, ids: Sequence[Any], narrowed: Select[Any]) -> Names:
-    """The names of these offers, and perhaps of more. `narrowed` selects `raw_id(...)` of all of them."""
+def names_of(agency_id: uuid.UUID) -> Names:
+    """The names of all offers of an agency, by raw id; some may have been forgotten since they were opened."""
     book: NameBook = current_app.extensions["bidflux_names"]
-    names = book.of(agency_id)
-    missing = [offer_id for offer_id in ids if offer_id not in names]
-    if missing:
-        columns = (raw_id(OfferKey.offer_id), OfferKey.kek_id, OfferKey.wrapped, OfferKey.name_ct)
-        query = db.select(*columns).execution_options(yield_per=2000)
-        if len(missing) <= FEW:
-            query = query.where(raw_id(OfferKey.offer_id).in_(missing))
-        else:
-            query = query.where(raw_id(OfferKey.offer_id).in_(narrowed))
-        names.update(_opened(agency_id, db.session.execute(query)))
-    return names
+    seq = db.session.scalars(select(Agency.event_seq).where(Agency.id == agency_id)).one()
+    held = book.of(agency_id)
+    if held is None:
+        held = Held(seq, dict(_opened(agency_id, OfferKey.agency_id == agency_id)))
+    elif held.seq < seq:
+        sent = (Event.agency_id == agency_id, Event.seq > held.seq, Event.type == "offer.created")
+        new = dict(_opened(agency_id, OfferKey.offer_id.in_(select(Event.offer_id).where(*sent))))
+        held = Held(seq, {**held.names, **new} if new else held.names)
+    book.keep(agency_id, held)
+    return held.names
 
 
-def _opened(agency_id: uuid.UUID, rows: Iterable[Any]) -> Iterable[tuple[Any, bytes]]:
+def matching(agency_id: uuid.UUID, words: Sequence[str]) -> list[Any]:
+    """The raw ids of offers whose bidder's folded name holds all the words."""
+    first, *rest = (word.encode() for word in words)
+    found = [(raw, name) for raw, name in names_of(agency_id).items() if first in name]
+    return [raw for raw, name in found if all(word in name for word in rest)]
+
+
+def _opened(agency_id: uuid.UUID, which: ColumnElement[bool]) -> Iterator[tuple[Any, bytes]]:
     opened = keyring().opener(agency_id, "offer_key", "name")
-    for offer_id, kek_id, wrapped, name_ct in rows:
-        yield offer_id, opened(hex_of(offer_id), kek_id, wrapped, name_ct)
+    columns = (raw_id(OfferKey.offer_id), OfferKey.kek_id, OfferKey.wrapped, OfferKey.name_ct)
+    rows = db.session.connection().execute(select(*columns).where(which).execution_options(yield_per=2000))
+    for raw, kek_id, wrapped, name_ct in rows:
+        yield raw, opened(hex_of(raw), kek_id, wrapped, name_ct)

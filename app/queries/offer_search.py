@@ -1,7 +1,7 @@
 """Free text over offers: e-mail and phone exactly, by blind index; references; names by opening the narrow ciphertext.
 
-Nothing that could be searched is kept in clear: a search over names reads `offer_key.name_ct` of every offer that the
-rest of the filter leaves, opens each in memory and keeps what matches.
+Nothing that could be searched is kept in clear on a disk: names are opened and looked through in memory. Where few
+match, their offers are named to the database; where many do, the list is walked and each name looked up.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, false, literal, select
+from sqlalchemy import ColumnElement, and_, false, literal, select
 
 from app.access import Person, offers_of
 from app.contacts import NotAContact, read_email, read_phone
@@ -22,12 +22,13 @@ from app.models import Offer, OfferState
 from app.models.offer import STATUSES
 from app.offer_document import fold
 from app.queries.offer_filter import Condition, OfferFilter, referenced, tagged
-from app.queries.offer_names import names_of
+from app.queries.offer_names import matching, names_of
 from app.queries.offer_order import Cursor, Order
 from app.queries.planning import Aside
 from app.queries.spelled import hex_of, raw_id
 
 MAX_WORDS = 8
+FEW = 5_000
 PHONE_DIGITS = 7
 _NUMBER = re.compile(r"(?<![\w@.+-])\+?\(?\d[\d\s().\-/]+\d(?![\w@])", re.ASCII)
 _REFERENCE = re.compile(f"(BF-)?[{REFERENCE_ALPHABET}]{{{REFERENCE_LENGTH}}}")
@@ -36,7 +37,7 @@ _BEGUN = re.compile(f"BF-[{REFERENCE_ALPHABET}]{{0,{REFERENCE_LENGTH - 1}}}")
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What a free text asks for: all `conditions`, and all `names` somewhere in the bidder's name."""
+    """What a free text asks for: all `conditions`; and all `names` somewhere in the bidder's name, where many match."""
 
     conditions: list[Condition] = field(default_factory=list)
     names: tuple[str, ...] = ()
@@ -64,6 +65,9 @@ def read_search(agency_id: uuid.UUID, text: str | None) -> Search:
             names += fold(word).split()
         else:
             conditions.append(condition)
+    if names and len(ids := matching(agency_id, names)) <= FEW:
+        named = and_(raw_id(OfferState.offer_id).in_(ids), OfferState.erased_at.is_(None))
+        return Search([*conditions, named])
     return Search(conditions, tuple(names))
 
 
@@ -118,9 +122,8 @@ def scan(
     beyond: ColumnElement[bool] = order.beyond(place, backward=backward) if place else literal(True)
     conditions = [*visible(by, chosen, search, with_status=False), OfferState.erased_at.is_(None)]
     query = select(raw_id(OfferState.offer_id), OfferState.status, beyond).where(*conditions)
-    rows = db.session.execute(order.apply(order.join(query), backward=backward)).all()
-    within = select(raw_id(OfferState.offer_id)).where(*conditions)
-    names = names_of(by.agency_id, [row[0] for row in rows], within)
+    rows = db.session.connection().execute(order.apply(order.join(query), backward=backward)).all()
+    names = names_of(by.agency_id)
     needles = [word.encode() for word in search.names]
     counts: dict[str, int] = {}
     kept: list[uuid.UUID] = []
