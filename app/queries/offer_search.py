@@ -25,10 +25,10 @@ from app.queries.offer_filter import Condition, OfferFilter, referenced, tagged
 from app.queries.offer_names import matching, names_of
 from app.queries.offer_order import Cursor, Order
 from app.queries.planning import Aside
-from app.queries.spelled import hex_of, raw_id
+from app.queries.spelled import among, hex_of, raw_id
 
 MAX_WORDS = 8
-FEW = 5_000
+FEW = 30_000
 PHONE_DIGITS = 7
 _NUMBER = re.compile(r"(?<![\w@.+-])\+?\(?\d[\d\s().\-/]+\d(?![\w@])", re.ASCII)
 _REFERENCE = re.compile(f"(BF-)?[{REFERENCE_ALPHABET}]{{{REFERENCE_LENGTH}}}")
@@ -66,7 +66,7 @@ def read_search(agency_id: uuid.UUID, text: str | None) -> Search:
         else:
             conditions.append(condition)
     if names and len(ids := matching(agency_id, names)) <= FEW:
-        named = and_(raw_id(OfferState.offer_id).in_(ids), OfferState.erased_at.is_(None))
+        named = and_(among(OfferState.offer_id, ids), OfferState.erased_at.is_(None))
         return Search([*conditions, named])
     return Search(conditions, tuple(names))
 

@@ -5,10 +5,12 @@ On SQLite that is text; making UUIDs and datetimes of it would cost more than re
 
 from __future__ import annotations
 
+import json
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, type_coerce
+from sqlalchemy import ARRAY, ColumnElement, String, Uuid, any_, func, literal, select, type_coerce
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.database import is_sqlite
@@ -29,3 +31,10 @@ def raw_id(column: InstrumentedAttribute[uuid.UUID]) -> ColumnElement[Any]:
 def hex_of(identity: str | uuid.UUID) -> str:
     """What `raw_id` gave, in hex."""
     return identity if type(identity) is str else identity.hex  # type: ignore[union-attr]
+
+
+def among(column: InstrumentedAttribute[uuid.UUID], raws: Sequence[Any]) -> ColumnElement[bool]:
+    """Whether a column's id is one of very many that `raw_id` gave: they travel as one value, not as thousands."""
+    if is_sqlite(db.engine):
+        return raw_id(column).in_(select(func.json_each(json.dumps(raws)).table_valued("value").c.value))
+    return column == any_(literal(raws, ARRAY(Uuid)))
