@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from flask import Flask
+from flask import Flask, current_app
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import Engine
 
@@ -17,6 +17,7 @@ from app.extensions import db
 
 WRITE = "bidflux_write"
 BUSY_MS = 10_000
+SCRUB_MS = 500
 
 
 def configure_engine(app: Flask) -> None:
@@ -88,11 +89,15 @@ def scrub(engine: Engine) -> bool:
     """See to it that what was deleted is gone from the files too; False while somebody still reads: try again later.
 
     SQLite overwrites what it deletes (`secure_delete`), but its log holds the pages as they were until it is truncated.
+    That waits for readers and keeps writers out, so it is done in a writer's turn, and given up soon.
     PostgreSQL keeps deleted rows until VACUUM; see docs/privacy.md for what its own archives keep.
     """
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    queue: WriterQueue = current_app.extensions["bidflux_writer"]
+    with queue.turn(), engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         if is_sqlite(engine):
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={SCRUB_MS}")
             busy, _pages, _moved = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={BUSY_MS}")
             return not busy
         for table in ("offer_key", "offer_tag", "offer_file", "offer_origin", "submission", "note"):
             connection.exec_driver_sql(f"VACUUM {table}")

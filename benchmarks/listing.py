@@ -96,7 +96,8 @@ def measure(size: int) -> dict[str, Any]:
         seeding.seed_offers(agency, properties, size, random.Random(size))
         _decide()
     gc.collect()
-    gc.freeze()  # as in production, see gunicorn.conf.py
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)  # both as in production, see gunicorn.conf.py
     get = _signed_in(app, owner)
     with app.app_context():
         from app.extensions import db

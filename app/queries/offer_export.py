@@ -90,7 +90,7 @@ def all_offers(by: Person, chosen: OfferFilter) -> Iterator[Exported]:
     for size in chain(BATCHES, repeat(BATCHES[-1])):
         ids = ids_in_order(by, chosen, search, order, place).with_only_columns(raw_id(OfferState.offer_id), order.key)
         found = db.session.connection().execute(ids.limit(size)).all()
-        rows = {row[0]: row for row in db.session.connection().execute(_rows([raw for raw, _value in found]))}
+        rows = {row[0]: row for row in db.session.connection().execute(_rows([raw for raw, _value in found])).all()}
         db.session.rollback()
         for row in (rows[raw] for raw, _value in found if raw in rows):
             raw, *clear, kek_id, wrapped, body_ct = row

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import time_machine
@@ -12,7 +14,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
+from app.database import BUSY_MS
 from app.extensions import db
+from app.jobs import tidy
 from app.ledger import SYSTEM
 from app.models import Agency, Delivery, Offer, OfferKey, OfferOrigin, OfferState, Property, Tombstone, User
 from app.models.base import Base
@@ -217,3 +221,18 @@ def test_a_property_may_have_its_own_time(owner: User, prop: Property) -> None:
         retention.purge()
         assert erased(short, usual) == [True, False]
         assert db.session.scalar(select(func.count()).select_from(OfferOrigin)) == 1
+
+
+def test_a_reader_holds_up_nobody_and_what_it_held_is_wiped_later(app: Flask, owner: User, prop: Property) -> None:
+    offer_id = offer_of(prop)
+    wrapped, log = key_bytes(offer_id), Path(f"{db.engine.url.database}-wal")
+    db.session.rollback()
+    with db.engine.connect() as reader:
+        reader.execute(select(OfferKey.wrapped)).all()
+        began = time.monotonic()
+        assert erasure.erase_all(owner.agency_id, [offer_id], "person") == 1
+        make_offer(prop)
+        assert time.monotonic() - began < BUSY_MS / 1000, "nobody waited until a writer gives up"
+        assert wrapped in log.read_bytes(), "somebody reads: the log keeps what it had"
+    tidy.tidy()
+    assert wrapped not in log.read_bytes() and wrapped not in Path(db.engine.url.database or "").read_bytes()
