@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -96,6 +97,12 @@ class World:
     def act(self, name: str, number: int) -> None:
         getattr(self, name)(number)
 
+    def act_all(self, acts: list[tuple[str, int]]) -> None:
+        for name, number in acts:
+            with suppress(DomainError):  # somebody was faster
+                self.act(name, number)
+            db.session.remove()
+
     def _one(self, model: Any, number: int) -> Any:
         rows = db.session.scalars(db.select(model).where(model.agency_id == self.agency).order_by(model.id)).all()
         return rows[number % len(rows)] if rows else None
@@ -152,8 +159,10 @@ class World:
             properties.archive(prop, by=self.by)
 
 
-ACTS = ("send", "send", "send", "correct", "answer", "answer", "decide", "withdraw", "erase", "put", "several", "rotate",
-        "archive")  # fmt: skip
+ACTS = (
+    "send", "send", "send", "correct", "answer", "answer", "decide", "withdraw", "erase", "put", "several", "rotate",
+    "archive",
+)  # fmt: skip
 plans = st.lists(
     st.lists(st.tuples(st.sampled_from(ACTS), st.integers(0, 40)), min_size=4, max_size=10), min_size=2, max_size=3
 )
@@ -169,6 +178,35 @@ def getter(crm: Crm) -> Get:
     return get
 
 
+def at_once(app: Flask, writers: list[Callable[[], None]], read: Callable[[], None]) -> None:
+    """Run the writers side by side, and read over and over until they are through; no thread may fail."""
+    faults: list[BaseException] = []
+    done = threading.Event()
+
+    def guarded(run: Callable[[], None]) -> None:
+        with app.app_context():
+            try:
+                run()
+            except BaseException as fault:
+                faults.append(fault)
+            finally:
+                db.session.remove()
+
+    def reading() -> None:
+        while not done.wait(0.02) and not faults:
+            guarded(read)
+
+    reader = threading.Thread(target=reading)
+    threads = [threading.Thread(target=guarded, args=(writer,)) for writer in writers]
+    for thread in (reader, *threads):
+        thread.start()
+    for thread in threads:
+        thread.join()
+    done.set()
+    reader.join()
+    assert faults == []
+
+
 @settings(
     max_examples=6, deadline=None, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
 )
@@ -179,38 +217,7 @@ def test_a_follower_ends_equal_whoever_writes_beside_it(either_app: Flask, plan:
         make_property(crm.owner.agency_id, crm.owner.id, external_id=f"CRM-{number}")
     world, live = World(crm), Follower(getter(crm))
     db.session.remove()
-    faults: list[BaseException] = []
-    done = threading.Event()
-
-    def write(acts: list[tuple[str, int]]) -> None:
-        for name, number in acts:
-            with either_app.app_context():
-                try:
-                    world.act(name, number)
-                except DomainError:
-                    pass  # somebody was faster
-                except BaseException as fault:
-                    faults.append(fault)
-                finally:
-                    db.session.remove()
-
-    def read() -> None:
-        try:
-            while not done.wait(0.02):
-                with either_app.app_context():
-                    live.follow()
-        except BaseException as fault:
-            faults.append(fault)
-
-    reader = threading.Thread(target=read)
-    writers = [threading.Thread(target=write, args=(acts,)) for acts in plan]
-    for thread in (reader, *writers):
-        thread.start()
-    for thread in writers:
-        thread.join()
-    done.set()
-    reader.join()
-    assert faults == []
+    at_once(either_app, [partial(world.act_all, acts) for acts in plan], live.follow)
     live.follow()
     live.equals()
     late = Follower(getter(crm))
@@ -228,8 +235,8 @@ def served(either_app: Flask) -> Iterator[tuple[Crm, Get]]:
 
     def get(path: str) -> dict[str, Any]:
         address = f"http://127.0.0.1:{server.port}{ROOT}{path}"
-        asked = urllib.request.Request(address, headers={"Authorization": f"Bearer {crm.key}"})  # noqa: S310
-        with urllib.request.urlopen(asked, timeout=10) as answer:  # noqa: S310
+        asked = urllib.request.Request(address, headers={"Authorization": f"Bearer {crm.key}"})
+        with urllib.request.urlopen(asked, timeout=10) as answer:
             body: dict[str, Any] = json.load(answer)
             return body
 
