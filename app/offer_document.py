@@ -7,11 +7,12 @@ under the offer's key, keeps the commitment from being guessed and blinds it whe
 from __future__ import annotations
 
 import hashlib
-import json
 import unicodedata
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
+
+import msgspec
 
 from app.canonical import canonical
 from app.money import Money
@@ -127,7 +128,7 @@ def encode(header: dict[str, Any], terms: dict[str, Any], salt: bytes) -> bytes:
 
 
 def decode(text: bytes) -> Document:
-    return Document(json.loads(text.decode()))  # as bytes, their encoding would be guessed first
+    return Document(msgspec.json.decode(text))
 
 
 def commitment(text: bytes) -> bytes:

@@ -9,11 +9,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import buyer, hooks, listing, mail, privacy, proof, starting
+from benchmarks import api, buyer, hooks, listing, mail, privacy, proof, starting
 
 SUITES = {
     "buyer": buyer.rows,
     "mail": mail.rows,
+    "api": api.rows,
     "hooks": hooks.rows,
     "list": listing.rows,
     "proof": proof.rows,

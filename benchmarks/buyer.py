@@ -84,7 +84,7 @@ def rows(folder: Path) -> list[Row]:
         env = environment(folder, valkey.port, free_port())
         paths = links(env, 30 if QUICK else 400)
         floor_port, port = free_port(), free_port()
-        floor = serve("benchmarks.floor:app", floor_port, {"FLOOR_DB": str(folder / "floor.db")})
+        floor = serve("benchmarks.floor:app", floor_port, env | {"FLOOR_DB": str(folder / "floor.db")})
         web = serve("wsgi:app", port, env)
         with processes(floor, web):
             wait(f"http://127.0.0.1:{floor_port}/ok")

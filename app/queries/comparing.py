@@ -20,7 +20,7 @@ from app.models import Offer, OfferMove, OfferState, Property, User
 from app.money import Money
 from app.offer_sections import money_text
 from app.presentation import label, show_date, show_money, show_percent, show_short
-from app.queries.offer_list import OfferLine, lines_where
+from app.queries.offer_list import OfferLine, lines_of, lines_where
 from app.ranking import CERTAINTY, Contender, Move, certainty, conditions_count, ordered, reasons
 from app.vault import Place, unseal
 
@@ -58,7 +58,7 @@ class Standing:
 
 def chosen_lines(by: Person, offers: Sequence[uuid.UUID]) -> list[OfferLine]:
     """Those of these offers that the person may see, in the order asked for."""
-    found = {line.id: line for line in lines_where(by, OfferState.offer_id.in_(offers))}
+    found = {line.id: line for line in lines_of(by, offers)}
     return [found[offer] for offer in dict.fromkeys(offers) if offer in found]
 
 

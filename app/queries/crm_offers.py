@@ -3,32 +3,54 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, bindparam, select
 from sqlalchemy.orm import aliased
 
 from app.access import offers_of
 from app.api_access import KeyHolder
 from app.errors import NotFound
 from app.extensions import db
-from app.keys import unwrap_offer_key
+from app.keys import keyring, unwrap_offer_key
 from app.models import Confirmation, ConfirmationBody, Decision, Offer, OfferBody, OfferKey, OfferState, Property
 from app.offer_document import decode
 from app.queries.offer_filter import OfferFilter
 from app.queries.offer_order import Cursor, Order
+from app.queries.planning import Aside
 from app.representations import forgotten_offer_json, offer_json
 from app.vault import Place, unpad, unseal
 
-_COLUMNS = (
-    Offer.id, Offer.agency_id, Offer.reference, Offer.property_id, Offer.asking_minor, Offer.currency,
-    Offer.amount_minor, Offer.financing, Offer.term_days, Offer.valid_until, Offer.source, Offer.language,
-    Offer.previous_id, Offer.submitted_at, OfferState.status, OfferState.latest, OfferState.version,
-    OfferState.viewed_at, OfferState.decided_at, OfferState.withdrawn_at, OfferState.erased_at, OfferState.updated_at,
-    Property.external_id, OfferBody.body_ct, OfferKey.kek_id, OfferKey.wrapped, Confirmation.at.label("confirmed_at"),
-    ConfirmationBody.signature.label("confirmed_by"), OfferState.signed,
+Reason = tuple[str, uuid.UUID, bytes]  # the status that a decision set, the decision's id, and why, sealed
+Opener = Callable[[str, str, bytes, bytes], bytes]
+
+_OFFERS = (
+    select(
+        Offer.id, Offer.agency_id, Offer.reference, Offer.property_id, Offer.asking_minor, Offer.currency,
+        Offer.amount_minor, Offer.financing, Offer.term_days, Offer.valid_until, Offer.source, Offer.language,
+        Offer.previous_id, Offer.submitted_at, OfferState.status, OfferState.latest, OfferState.version,
+        OfferState.viewed_at, OfferState.decided_at, OfferState.withdrawn_at, OfferState.erased_at,
+        OfferState.updated_at, OfferState.signed, Property.external_id, OfferBody.body_ct, OfferKey.kek_id,
+        OfferKey.wrapped, Confirmation.at.label("confirmed_at"), ConfirmationBody.signature.label("confirmed_by"),
+    )
+    .join(OfferState, OfferState.offer_id == Offer.id)
+    .join(Property, Property.id == Offer.property_id)
+    .outerjoin(OfferBody, OfferBody.offer_id == Offer.id)
+    .outerjoin(OfferKey, OfferKey.offer_id == Offer.id)
+    .outerjoin(Confirmation, Confirmation.offer_id == Offer.id)
+    .outerjoin(ConfirmationBody, ConfirmationBody.offer_id == Offer.id)
+    .where(OfferState.offer_id.in_(bindparam("ids", expanding=True)))
 )  # fmt: skip
+
+_undoing = aliased(Decision)
+_STANDING = (
+    select(Decision.offer_id, Decision.to_status, Decision.id, Decision.reason_ct)
+    .outerjoin(_undoing, and_(_undoing.agency_id == Decision.agency_id, _undoing.undoes_id == Decision.id))
+    .where(Decision.agency_id == bindparam("agency_id"), Decision.offer_id.in_(bindparam("ids", expanding=True)))
+    .where(Aside(Decision.undoes_id.is_(None)), _undoing.id.is_(None))
+    .order_by(Decision.at, Decision.id)
+)
 
 
 def list_offers(
@@ -59,49 +81,33 @@ def show_offer(by: KeyHolder, offer_id: uuid.UUID) -> dict[str, Any]:
 
 
 def _shown(by: KeyHolder, ids: Sequence[uuid.UUID]) -> list[dict[str, Any]]:
-    query = (
-        select(*_COLUMNS)
-        .join(OfferState, OfferState.offer_id == Offer.id)
-        .join(Property, Property.id == Offer.property_id)
-        .outerjoin(OfferBody, OfferBody.offer_id == Offer.id)
-        .outerjoin(OfferKey, OfferKey.offer_id == Offer.id)
-        .outerjoin(Confirmation, Confirmation.offer_id == Offer.id)
-        .outerjoin(ConfirmationBody, ConfirmationBody.offer_id == Offer.id)
-        .where(offers_of(by), Offer.id.in_(ids))
-    )
-    rows = {row.id: row for row in db.session.execute(query)}
-    decided = [row.id for row in rows.values() if row.status != "new"]
-    reasons = standing_reasons(by.agency_id, decided)
-    return [_open(rows[offer_id], reasons) for offer_id in ids if offer_id in rows]
+    rows = {row.id: row for row in db.session.execute(_OFFERS.where(Aside(offers_of(by))), {"ids": ids})}
+    reasons = standing_reasons(by.agency_id, [row.id for row in rows.values() if row.status != "new"])
+    opened = keyring().opener(by.agency_id, "offer_body", "body")
+    return [_open(rows[offer_id], reasons, opened) for offer_id in ids if offer_id in rows]
 
 
-def _open(row: Any, reasons: dict[uuid.UUID, tuple[str, uuid.UUID, bytes]]) -> dict[str, Any]:
-    if row.wrapped is None or row.body_ct is None:
+def _open(row: Any, reasons: Mapping[uuid.UUID, Reason], opened: Opener) -> dict[str, Any]:
+    wrapped, body_ct = row.wrapped, row.body_ct
+    if wrapped is None or body_ct is None:
         return forgotten_offer_json(row)
-    key = unwrap_offer_key(row.agency_id, row.id, row.kek_id, row.wrapped)
-    document = decode(unpad(unseal(key, Place(row.agency_id, "offer_body", "body", row.id), row.body_ct)))
-    reason = open_reason(row, reasons.get(row.id), key)
+    document = decode(unpad(opened(row.id.hex, row.kek_id, wrapped, body_ct)))
+    reason = None
+    if held := reasons.get(row.id):
+        reason = open_reason(row, held, unwrap_offer_key(row.agency_id, row.id, row.kek_id, wrapped))
     confirmed = {"confirmed_at": row.confirmed_at, "confirmed_by": row.confirmed_by}
     return offer_json(row, row, document, external_id=row.external_id, reason=reason, **confirmed)
 
 
-def standing_reasons(
-    agency_id: uuid.UUID, offers: Iterable[uuid.UUID]
-) -> dict[uuid.UUID, tuple[str, uuid.UUID, bytes]]:
+def standing_reasons(agency_id: uuid.UUID, offers: Sequence[uuid.UUID]) -> dict[uuid.UUID, Reason]:
     """By offer, of the last decision that stands: the status it set, its id, and why, sealed."""
-    undoing = aliased(Decision)
-    query = (
-        select(Decision.offer_id, Decision.to_status, Decision.id, Decision.reason_ct)
-        .outerjoin(undoing, and_(undoing.agency_id == Decision.agency_id, undoing.undoes_id == Decision.id))
-        .where(Decision.agency_id == agency_id, Decision.offer_id.in_(list(offers)))
-        .where(Decision.undoes_id.is_(None), undoing.id.is_(None))
-        .order_by(Decision.at, Decision.id)
-    )
-    last = {row[0]: row for row in db.session.execute(query)}
+    if not offers:
+        return {}
+    last = {row[0]: row for row in db.session.execute(_STANDING, {"agency_id": agency_id, "ids": offers})}
     return {offer_id: (row[1], row[2], row[3]) for offer_id, row in last.items() if row[3]}
 
 
-def open_reason(row: Any, held: tuple[str, uuid.UUID, bytes] | None, key: bytes) -> str | None:
+def open_reason(row: Any, held: Reason | None, key: bytes) -> str | None:
     """Why the offer stands where it does, or None."""
     if held is None or held[0] != row.status:
         return None

@@ -17,6 +17,7 @@ from app.keys import unwrap_offer_key
 from app.models import Offer, OfferBody, OfferKey, OfferState, Property
 from app.money import Money
 from app.offer_document import decode
+from app.queries.planning import Aside
 from app.vault import Place, unpad, unseal
 
 UNDECIDED = ("new", "viewed")
@@ -52,7 +53,8 @@ class Candidate:
 
 def candidates(by: Person, offers: Sequence[uuid.UUID]) -> list[Candidate]:
     """These offers, in this order; raises `NotFound` unless the person may decide on every one."""
-    rows = db.session.execute(_query(by).where(OfferState.offer_id.in_(offers))).all()
+    mine = Aside(offers_of(by, write=True))
+    rows = db.session.execute(_query().where(OfferState.offer_id.in_(offers), mine)).all()
     found = {row.id: row for row in rows}
     if len(found) != len(set(offers)):
         raise NotFound
@@ -62,6 +64,7 @@ def candidates(by: Person, offers: Sequence[uuid.UUID]) -> list[Candidate]:
 def others_of(by: Person, property_id: uuid.UUID, but: Sequence[uuid.UUID]) -> list[Candidate]:
     """The undecided offers of a property that still stand, the highest first."""
     standing = (
+        offers_of(by, write=True),
         OfferState.property_id == property_id,
         OfferState.status.in_(UNDECIDED),
         OfferState.latest,
@@ -69,11 +72,11 @@ def others_of(by: Person, property_id: uuid.UUID, but: Sequence[uuid.UUID]) -> l
         OfferState.erased_at.is_(None),
         OfferState.offer_id.not_in(but),
     )
-    query = _query(by).where(*standing).order_by(OfferState.amount_minor.desc(), OfferState.submitted_at)
+    query = _query().where(*standing).order_by(OfferState.amount_minor.desc(), OfferState.submitted_at)
     return [_candidate(row) for row in db.session.execute(query)]
 
 
-def _query(by: Person) -> Any:
+def _query() -> Any:
     return (
         select(
             Offer.id, Offer.agency_id, Offer.property_id, Offer.reference, Offer.amount_minor, Offer.currency,
@@ -85,7 +88,6 @@ def _query(by: Person) -> Any:
         .join(Property, Property.id == Offer.property_id)
         .join(OfferBody, OfferBody.offer_id == Offer.id)
         .join(OfferKey, OfferKey.offer_id == Offer.id, isouter=True)
-        .where(offers_of(by, write=True))
     )  # fmt: skip
 
 

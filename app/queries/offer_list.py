@@ -306,7 +306,16 @@ def _capped(status: str, conditions: list[ColumnElement[bool]]) -> ScalarSelect[
     return select(func.count()).select_from(some).scalar_subquery()
 
 
+def lines_of(by: Person, offers: Sequence[uuid.UUID]) -> list[OfferLine]:
+    """Those of these offers that the person may see, the newest first."""
+    return _lines(Aside(offers_of(by)), OfferState.offer_id.in_(offers))
+
+
 def lines_where(by: Person, *conditions: ColumnElement[bool]) -> list[OfferLine]:
     """The offers that meet the conditions, the newest first: for the few of one page, not for lists."""
-    query = _rows(Order(DEFAULT_SORT)).where(offers_of(by), *conditions)
-    return [_line(row) for row in db.session.execute(Order(DEFAULT_SORT).apply(query))]
+    return _lines(offers_of(by), *conditions)
+
+
+def _lines(*conditions: ColumnElement[bool]) -> list[OfferLine]:
+    order = Order(DEFAULT_SORT)
+    return [_line(row) for row in db.session.execute(order.apply(_rows(order).where(*conditions)))]

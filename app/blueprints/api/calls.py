@@ -6,7 +6,6 @@ models at once, and the same declaration is what `openapi.json` is assembled fro
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from functools import wraps
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+import msgspec
 from flask import Response, request
 from pydantic import BaseModel, ValidationError
 
@@ -100,8 +100,7 @@ def respond(answer: Answer) -> Response:
     """An answer as it travels."""
     if answer.body is None:
         return Response(status=answer.status, headers=answer.headers)
-    text = json.dumps(answer.body, ensure_ascii=False, separators=(",", ":"))
-    return Response(text, answer.status, answer.headers, content_type=JSON)
+    return Response(msgspec.json.encode(answer.body), answer.status, answer.headers, content_type=JSON)
 
 
 def expected_version() -> int | None:
