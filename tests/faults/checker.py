@@ -7,6 +7,7 @@ import hashlib
 from collections import Counter, defaultdict
 from typing import Any
 
+import time_machine
 from sqlalchemy import func, select
 from standardwebhooks.webhooks import Webhook
 
@@ -99,7 +100,8 @@ def _calls(rig: Rig, secret: str) -> int:
     verifier = Webhook(secret)
     for line in lines:
         body = base64.b64decode(line["body"])
-        verifier.verify(body, line["headers"])
+        with time_machine.travel(line["at"], tick=False):  # a stamp is good for five minutes, the run takes longer
+            verifier.verify(body, line["headers"])
         line["hash"] = hashlib.sha256(body).hexdigest()
     came = _came(lines, "hash")
     for ident in db.session.scalars(

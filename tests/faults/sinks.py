@@ -12,6 +12,7 @@ import json
 import re
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ def serve_http(port: int, path: Path) -> None:
             if len(body) < length:
                 return  # the caller was killed in mid-call
             headers = {name: self.headers[name] for name in ("webhook-id", "webhook-timestamp", "webhook-signature")}
-            note(path, id=headers["webhook-id"], headers=headers, body=base64.b64encode(body).decode())
+            note(path, id=headers["webhook-id"], at=time.time(), headers=headers, body=base64.b64encode(body).decode())
             self.send_response(204)
             self.end_headers()
 
