@@ -61,6 +61,12 @@ class _Wrong(Exception):
     """A value that cannot be taken; the argument says why."""
 
 
+def named_by(row: Any, mapping: Mapping[str, str]) -> str:
+    """The id that a row, good or not, gives its property; empty when there is none."""
+    found = _pick(row, mapping["external_id"]) if isinstance(row, dict) else _ABSENT
+    return "" if found is _ABSENT or found is None else str(found).strip()[:100]
+
+
 def read_row(row: Any, mapping: Mapping[str, str]) -> Sent:
     """The property that a row names; only mapped fields that the row has are set.
 
@@ -107,13 +113,16 @@ _ABSENT = object()
 
 
 def _pick(row: Any, path: str) -> Any:
-    """The value at a path of names, the whole path being a name first: `agent.email`."""
+    """The value at a path of names, the whole path being a name first: `agent.email`; in a list by number: `photos.0`."""
     if path in row:
         return row[path]
     for name in path.split("."):
-        if not isinstance(row, dict) or name not in row:
+        if isinstance(row, list) and name.isdecimal() and int(name) < len(row):
+            row = row[int(name)]
+        elif isinstance(row, dict) and name in row:
+            row = row[name]
+        else:
             return _ABSENT
-        row = row[name]
     return row
 
 

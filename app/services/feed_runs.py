@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask import current_app
@@ -18,9 +18,9 @@ from app.integrations.door import Door
 from app.ledger import SYSTEM
 from app.models import FeedItem, FeedRun, Property, PropertyFeed
 from app.models.agency import User
-from app.services.feed_rows import NotForSale, read_row
+from app.services.feed_rows import NotForSale, named_by, read_row
 from app.services.feed_sources import Broken, Source, pages
-from app.services.feeds import LEASE, mapping_of, source_of
+from app.services.feeds import mapping_of, renew, source_of
 from app.services.property_sync import Sent, upsert
 from app.writing import UnitOfWork, writing
 
@@ -32,10 +32,15 @@ TWICE = "Named twice in one feed, each time otherwise"
 
 @dataclass(slots=True)
 class _Run:
-    """The counts of a run under way. `named` are the properties that the feed has named, with what it said."""
+    """The counts of a run under way. `named` are the properties that the feed has named, with what it said.
+
+    `lease` is until when the feed is this run's alone; `asked` is when it was due, to see whether it was asked for anew.
+    """
 
     feed_id: uuid.UUID
     agency_id: uuid.UUID
+    lease: datetime
+    asked: datetime | None
     id: uuid.UUID = field(default_factory=new_id)
     counts: dict[str, int] = field(
         default_factory=lambda: dict.fromkeys(("seen", "created", "updated", "unchanged", "skipped", "refused"), 0)
@@ -50,11 +55,19 @@ class _Run:
                 self.errors.append({"row": row, "external_id": external_id, "field": name, "message": str(texts[0])})
 
 
+class LeaseLost(Exception):
+    """The run slept so long that its feed was given to another, which reads it whole."""
+
+
 def run(feed: PropertyFeed) -> uuid.UUID:
-    """Read a feed whole and take its rows in; the run's id. What breaks is written down, not raised."""
-    doing = _Run(feed.id, feed.agency_id)
+    """Read a feed that was taken, whole, and take its rows in; the run's id. What breaks is written down, not raised."""
+    if feed.lease_until is None:
+        raise ValueError("take the feed first")
+    doing = _Run(feed.id, feed.agency_id, feed.lease_until, feed.due_at)
     source, mapping, hours = source_of(feed), mapping_of(feed), feed.every_hours
     with writing(doing.agency_id) as tx:
+        killed = (FeedRun.feed_id == doing.feed_id, FeedRun.state == "running")
+        tx.connection.execute(update(FeedRun).where(*killed).values(state="broken", code="killed", ended_at=tx.at))
         row = {"id": doing.id, "agency_id": doing.agency_id, "feed_id": doing.feed_id, "started_at": tx.at}
         tx.connection.execute(insert(FeedRun), {**row, "state": "running"})
     door = Door(current_app.extensions["bidflux_settings"].webhook_allow_networks)
@@ -63,6 +76,8 @@ def run(feed: PropertyFeed) -> uuid.UUID:
         _read(doing, source, mapping, door)
     except Broken as broken:
         code = broken.code
+    except LeaseLost:
+        return doing.id  # whoever has the feed now has written this run down as killed
     except Exception:
         _end(doing, "fault", hours)
         raise
@@ -74,18 +89,29 @@ def run(feed: PropertyFeed) -> uuid.UUID:
 
 def _read(doing: _Run, source: Source, mapping: dict[str, str], door: Door) -> None:
     for rows in pages(source, door):
+        _hold(doing)
         good: list[tuple[int, Sent]] = []
         for row in rows:
             doing.counts["seen"] += 1
             _judge(doing, row, mapping, good)
         for start in range(0, len(good), BATCH):
             _take(doing, good[start : start + BATCH])
+            _hold(doing)
+
+
+def _hold(doing: _Run) -> None:
+    """Keep the feed to this run while it walks on, and show how far it is; raises `LeaseLost`."""
+    with writing(doing.agency_id) as tx:
+        until = renew(tx, doing.feed_id, doing.lease)
+        if until is None:
+            raise LeaseLost
+        doing.lease = until
+        tx.connection.execute(update(FeedRun).where(FeedRun.id == doing.id).values(**doing.counts))
 
 
 def _judge(doing: _Run, row: Any, mapping: dict[str, str], good: list[tuple[int, Sent]]) -> None:
     number = doing.counts["seen"]
-    external_id = row.get(mapping["external_id"]) if isinstance(row, dict) else None
-    shown = str(external_id)[:100] if external_id is not None else ""
+    shown = named_by(row, mapping)
     try:
         sent = read_row(row, mapping)
     except NotForSale:
@@ -113,18 +139,13 @@ def _take(doing: _Run, some: list[tuple[int, Sent]]) -> None:
             doing.refuse(number, sent.columns["external_id"], errors)
         else:
             doing.counts[done.status] += 1
-    with writing(doing.agency_id) as tx:  # it takes long: nobody else may begin meanwhile
-        tx.connection.execute(
-            update(PropertyFeed).where(PropertyFeed.id == doing.feed_id).values(lease_until=tx.at + LEASE)
-        )
-        tx.connection.execute(update(FeedRun).where(FeedRun.id == doing.id).values(**doing.counts))
 
 
 def _end(doing: _Run, code: str, hours: int) -> None:
     with writing(doing.agency_id) as tx:
         mine = (PropertyFeed.agency_id == doing.agency_id, PropertyFeed.id == doing.feed_id)
-        if tx.connection.scalar(select(PropertyFeed.id).where(*mine)) is None:
-            return  # removed meanwhile, its runs with it
+        if renew(tx, doing.feed_id, doing.lease) is None:
+            return  # removed meanwhile, its runs with it, or given to another run
         vanished = _mark_vanished(tx, doing, complete=not code)
         tx.connection.execute(
             update(FeedRun)
@@ -139,7 +160,9 @@ def _end(doing: _Run, code: str, hours: int) -> None:
                 **doing.counts,
             )
         )
-        due = tx.at + timedelta(hours=hours) if hours else None
+        due = tx.connection.scalar(select(PropertyFeed.due_at).where(*mine))
+        if due == doing.asked:  # else the owner asked for another one, or changed it, while this one walked
+            due = tx.at + timedelta(hours=hours) if hours else None
         tx.connection.execute(update(PropertyFeed).where(*mine).values(lease_until=None, due_at=due))
         told = {name: count for name, count in doing.counts.items() if count}
         seq = tx.record("feed.read", doing.feed_id, SYSTEM, {**told, "vanished": len(vanished), "code": code})
@@ -187,13 +210,11 @@ def _warn(tx: UnitOfWork, vanished: list[str], seq: int) -> None:
 
 
 def _forget(tx: UnitOfWork, feed_id: uuid.UUID) -> None:
-    """Keep the last fifty runs; one that was killed under way is written down as broken."""
+    """Keep the last fifty runs."""
     runs = select(FeedRun.id).where(FeedRun.feed_id == feed_id)
     old = list(tx.connection.scalars(runs.order_by(FeedRun.started_at.desc(), FeedRun.id.desc()).offset(KEPT_RUNS)))
     if old:
         tx.connection.execute(delete(FeedRun).where(FeedRun.id.in_(old)))
-    killed = (FeedRun.feed_id == feed_id, FeedRun.state == "running")
-    tx.connection.execute(update(FeedRun).where(*killed).values(state="broken", code="killed", ended_at=tx.at))
 
 
 def vanished_of(agency_id: uuid.UUID, user_id: uuid.UUID | None = None) -> list[Property]:

@@ -6,8 +6,8 @@ import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
-from itertools import islice
+from datetime import datetime, timedelta
+from itertools import chain, islice
 from typing import Any
 
 from flask import current_app
@@ -25,7 +25,7 @@ from app.services.feed_rows import FIELDS, NEEDED, REBS, NotForSale, read_row
 from app.services.feed_sources import Broken, Source, pages, read_csv
 from app.services.property_sync import Sent
 from app.vault import Place, seal, unseal
-from app.writing import writing
+from app.writing import UnitOfWork, writing
 
 SHOWN = 10
 MOST = 20
@@ -141,7 +141,7 @@ def try_out(feed: PropertyFeed) -> list[Tried]:
     db.session.rollback()  # no transaction stays open while somebody else's server thinks
     door = Door(current_app.extensions["bidflux_settings"].webhook_allow_networks)
     try:
-        rows = list(islice(next(pages(source, door), []), SHOWN))
+        rows = list(islice(chain.from_iterable(pages(source, door)), SHOWN))
     finally:
         door.close()
     tried = []
@@ -239,3 +239,10 @@ def take_due() -> PropertyFeed | None:
         if not tx.connection.execute(taken).rowcount:
             return None
     return get_feed(found.agency_id, found.id)
+
+
+def renew(tx: UnitOfWork, feed_id: uuid.UUID, lease: datetime) -> datetime | None:
+    """Hold a feed for another lease, by the one that is held; the new one, or None when it is somebody else's by now."""
+    until = max(tx.at + LEASE, lease + timedelta(microseconds=1))
+    mine = (PropertyFeed.agency_id == tx.agency_id, PropertyFeed.id == feed_id, PropertyFeed.lease_until == lease)
+    return until if tx.connection.execute(update(PropertyFeed).where(*mine).values(lease_until=until)).rowcount else None

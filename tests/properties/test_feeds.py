@@ -7,12 +7,14 @@ import json
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from app.clock import now
 from app.errors import Invalid
 from app.extensions import db
 from app.jobs.feeds import read_due_feeds
@@ -233,3 +235,77 @@ def test_address_key_and_file_are_sealed(owner: User, server: Receiver) -> None:
     rebs(owner, server)
     feed = db.session.scalars(select(PropertyFeed)).one()
     assert b"k-123" not in (feed.key_ct or b"") and b"127.0.0.1" not in (feed.url_ct or b"")
+
+
+def test_the_id_may_stand_deep_within_a_row(owner: User, server: Receiver, crm: Crm) -> None:
+    mapping = {"external_id": "ids.internal", "title": "names.0"}
+    crm.rows = [{"ids": {"internal": 7}, "names": ["Casă"]}, {"ids": {"internal": 8}, "names": ["Vilă"]}]
+    feed_id = rebs(owner, server, kind="json", mapping=mapping)
+    read_due_feeds()
+    assert set(properties()) == {"7", "8"}
+    crm.rows[1]["names"] = []
+    run = read_again(owner, feed_id)
+    assert (run.refused, run.vanished) == (1, 0), "a row that is wrong is still there"
+    assert json.loads(run.errors)[0]["external_id"] == "8"
+
+
+def test_a_try_shows_ten_rows_from_as_many_pages_as_it_takes(owner: User, server: Receiver, crm: Crm) -> None:
+    crm.rows = [row(n) for n in range(25)]
+    tried = feeds.try_out(feeds.get_feed(owner.agency_id, rebs(owner, server)))
+    assert [one.number for one in tried] == list(range(1, 11)) and len(server.requests) == 5
+    assert not properties()
+
+
+def test_a_long_walk_keeps_its_feed_to_itself(owner: User, server: Receiver, crm: Crm, app: Flask) -> None:
+    crm.rows = [row(n, for_sale=False) for n in range(6)]  # rows that write nothing
+    feed_id = rebs(owner, server)
+    leases = []
+
+    def look(_page: int, said: bytes) -> bytes:
+        with app.app_context():
+            leases.append(feeds.get_feed(owner.agency_id, feed_id).lease_until)
+            assert feeds.take_due() is None, "two runs at once"
+        return said
+
+    crm.twist = look
+    read_due_feeds()
+    assert last_run(owner, feed_id).state == "done"
+    assert leases == sorted(set(leases)) and len(leases) == 3
+
+
+def test_a_run_that_lost_its_feed_ends_without_a_verdict(owner: User, server: Receiver, crm: Crm, app: Flask) -> None:
+    crm.rows = [row(n) for n in range(4)]
+    feed_id = rebs(owner, server)
+    read_due_feeds()
+    crm.rows = crm.rows[:2] + [row(9), row(10)]
+
+    def oversleep(page: int, said: bytes) -> bytes:
+        if page == 1:
+            with app.app_context():
+                feed = feeds.get_feed(owner.agency_id, feed_id)
+                feed.lease_until = now() - timedelta(seconds=1)
+                db.session.commit()
+                crm.twist = lambda _page, said: said
+                assert read_due_feeds() == 1
+        return said
+
+    crm.twist = oversleep
+    feeds.ask(feeds.get_feed(owner.agency_id, feed_id), by=SYSTEM)
+    read_due_feeds()
+    db.session.rollback()
+    runs = feeds.runs_of(feeds.get_feed(owner.agency_id, feed_id))
+    assert [(run.state, run.code, run.vanished) for run in runs[:2]] == [("done", "", 2), ("broken", "killed", 0)]
+
+
+def test_who_asks_while_it_is_read_gets_another_run(owner: User, server: Receiver, crm: Crm, app: Flask) -> None:
+    crm.rows = [row(1)]
+    feed_id = rebs(owner, server)
+
+    def ask(_page: int, said: bytes) -> bytes:
+        crm.twist = lambda _page, said: said
+        with app.app_context():
+            feeds.ask(feeds.get_feed(owner.agency_id, feed_id), by=SYSTEM)
+        return said
+
+    crm.twist = ask
+    assert read_due_feeds() == 2
