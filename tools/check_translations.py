@@ -19,7 +19,7 @@ from babel.messages.pofile import read_po, write_po
 ROOT = Path(__file__).resolve().parent.parent
 PO = ROOT / "app" / "translations" / "ro" / "LC_MESSAGES" / "messages.po"
 MO = PO.with_suffix(".mo")
-KEYWORDS = ("_", "_l", "ngettext:1,2", "lazy_gettext")
+KEYWORDS = ("_", "_l", "ngettext:1,2", "lazy_gettext", "msgid")
 CEDILLA = re.compile("[şţŞŢ]")
 PLACEHOLDER = re.compile(r"%\((\w+)\)[#0\- +]*[\d.*]*([a-zA-Z])|%(?:%|[sdifr])")
 

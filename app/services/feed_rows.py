@@ -8,6 +8,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from app.errors import Invalid
+from app.language import msgid
 from app.models import Property
 from app.models.property import PRICE_VAT, PROPERTY_TYPES
 from app.money import NotMoney, from_decimal_text
@@ -43,14 +44,14 @@ _TYPES = {
 _VAT = {"da": "included", "true": "included", "1": "included", "inclus": "included", "+tva": "excluded",
         "+ tva": "excluded", "plus": "excluded", "nu": "exempt", "scutit": "exempt"}  # fmt: skip
 
-MISSING = "Missing"
-TOO_LONG = "Too long"
-NOT_NUMBER = "Not a whole number above zero"
-NOT_AMOUNT = "Not an amount that we take"
-NOT_CURRENCY = "Only EUR and RON"
-NOT_YES_OR_NO = "Neither yes nor no"
-NOT_TEXT = "Not a text"
-NOT_LINK = "Not an https:// or http:// address"
+MISSING = msgid("Missing")
+TOO_LONG = msgid("Too long")
+NOT_NUMBER = msgid("Not a whole number above zero")
+NOT_AMOUNT = msgid("Not an amount that we take")
+NOT_CURRENCY = msgid("Only EUR and RON")
+NOT_YES_OR_NO = msgid("Neither yes nor no")
+NOT_TEXT = msgid("Not a text")
+NOT_LINK = msgid("Not an https:// or http:// address")
 
 
 class NotForSale(Exception):

@@ -15,6 +15,7 @@ from app.errors import Invalid
 from app.extensions import db
 from app.ids import new_id
 from app.integrations.door import Door
+from app.language import msgid
 from app.ledger import SYSTEM
 from app.models import FeedItem, FeedRun, Property, PropertyFeed
 from app.models.agency import User
@@ -27,7 +28,7 @@ from app.writing import UnitOfWork, writing
 BATCH = 100
 MOST_ERRORS = 100
 KEPT_RUNS = 50
-TWICE = "Named twice in one feed, each time otherwise"
+TWICE = msgid("Named twice in one feed, each time otherwise")
 
 
 @dataclass(slots=True)

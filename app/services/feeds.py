@@ -11,6 +11,7 @@ from itertools import chain, islice
 from typing import Any
 
 from flask import current_app
+from flask_babel import lazy_gettext
 from sqlalchemy import delete, insert, select, update
 
 from app.clock import now
@@ -30,12 +31,11 @@ from app.writing import UnitOfWork, writing
 SHOWN = 10
 MOST = 20
 HOURS = (0, 1, 6, 24)
-NO_ADDRESS = "Not an address that can be called"
-NO_FILE = "Choose a CSV file with a line of names"
-UNKNOWN_FIELD = "No such field: %s"
-NEEDED_FIELD = "Say where %s is found"
-TOO_MANY = "There are twenty feeds already"
-OTHER_ADDRESS = "The address is a new one: enter its key again"
+NO_ADDRESS = lazy_gettext("Not an address that can be called")
+NO_KEY = lazy_gettext("A key is made of letters, digits and signs of ASCII")
+NO_FILE = lazy_gettext("Choose a CSV file with a line of names")
+TOO_MANY = lazy_gettext("There are twenty feeds already")
+OTHER_ADDRESS = lazy_gettext("The address is a new one: enter its key again")
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +194,7 @@ def _columns(agency_id: uuid.UUID, feed_id: uuid.UUID, values: FeedValues) -> di
 
 
 def _check(values: FeedValues, *, has_file: bool) -> None:
-    faults: dict[str, list[str]] = {}
+    faults: dict[str, list[object]] = {}
     if values.kind == "csv":
         try:
             if (values.file is None and not has_file) or (values.file is not None and not read_csv(values.file)):
@@ -207,12 +207,12 @@ def _check(values: FeedValues, *, has_file: bool) -> None:
         except Refused:
             faults["url"] = [NO_ADDRESS]
     if (values.key and not values.key.isascii()) or any(ord(c) < 32 for c in values.key or ""):
-        faults["key"] = [NO_ADDRESS]
+        faults["key"] = [NO_KEY]
     if unknown := [name for name in values.mapping if name not in FIELDS]:
-        faults["mapping"] = [UNKNOWN_FIELD % unknown[0]]
+        faults["mapping"] = [lazy_gettext("No such field: %(name)s", name=unknown[0])]
     known = REBS if values.kind == "rebs" else {}
     if missing := [name for name in NEEDED if name not in {**known, **values.mapping}]:
-        faults.setdefault("mapping", [NEEDED_FIELD % missing[0]])
+        faults.setdefault("mapping", [lazy_gettext("Say where %(name)s is found", name=missing[0])])
     if faults:
         raise Invalid(faults)
 

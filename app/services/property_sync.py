@@ -14,6 +14,7 @@ from app import keys
 from app.errors import Conflict, DomainError, Invalid
 from app.extensions import db
 from app.ids import new_id
+from app.language import msgid
 from app.ledger import Actor
 from app.models import OfferState, Property, User
 from app.models.agency import OWNER
@@ -24,10 +25,10 @@ from app.writing import UnitOfWork, writing
 
 UNKNOWN_AGENT = "Nobody in the agency signs in with this address; the administrator is responsible instead"
 LINK_OFF = "Only what is for sale takes offers: the link was turned off"
-NOT_FOR_SALE = "Only a property that is for sale takes offers"
-ARCHIVED = "An archived property takes no offers"
-WINDOW = "The end comes after the beginning"
-TWICE = "Named twice in one request"
+NOT_FOR_SALE = msgid("Only a property that is for sale takes offers")
+ARCHIVED = msgid("An archived property takes no offers")
+WINDOW = msgid("The end comes after the beginning")
+TWICE = msgid("Named twice in one request")
 TAKEN = "Another property has this external_id."
 
 

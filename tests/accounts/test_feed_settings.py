@@ -36,6 +36,7 @@ def test_a_csv_is_added_tried_out_and_read(client: FlaskClient, owner: User) -> 
     file = (io.BytesIO(CSV), "p.csv")
     where = post(client, "/app/settings/feeds", **FORM, mapping=MAPPING, file=file).location
     tried = post(client, f"{where}/try").get_data(as_text=True)
+    assert "Titlu: Lipsește" in tried and "Preț cerut: 250000.00" in tried
     assert "Casă în Făget" in tried and "250000.00" in tried
     assert not db.session.scalars(select(Property)).all()
     assert post(client, f"{where}/run").status_code == 303
@@ -43,7 +44,7 @@ def test_a_csv_is_added_tried_out_and_read(client: FlaskClient, owner: User) -> 
     db.session.rollback()
     assert [prop.external_id for prop in db.session.scalars(select(Property))] == ["A1"]
     shown = client.get(where).get_data(as_text=True)
-    assert "(A2): title" in shown
+    assert "(A2): Titlu: Lipsește" in shown, "what was wrong is said in the reader's language"
     assert "Fișier" in client.get("/app/settings/feeds").get_data(as_text=True)
     assert post(client, f"{where}/remove").status_code == 303
     assert client.get(where).status_code == 404
@@ -52,5 +53,6 @@ def test_a_csv_is_added_tried_out_and_read(client: FlaskClient, owner: User) -> 
 def test_a_wrong_feed_is_kept_in_the_form(client: FlaskClient, owner: User) -> None:
     answer = post(client, "/app/settings/feeds", **{**FORM, "kind": "json", "url": "ftp://x"}, mapping="title = nume")
     assert answer.status_code == 422 and 'value="ftp://x"' in answer.get_data(as_text=True)
+    assert "Nu este o adresă care poate fi apelată" in answer.get_data(as_text=True)
     assert post(client, "/app/settings/feeds", **FORM, mapping="nonsense").status_code == 422
     assert not db.session.scalars(select(PropertyFeed)).all()

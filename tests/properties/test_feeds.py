@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from flask_babel import force_locale, gettext
 from sqlalchemy import select
 
 from app.clock import now
@@ -309,3 +310,14 @@ def test_who_asks_while_it_is_read_gets_another_run(owner: User, server: Receive
 
     crm.twist = ask
     assert read_due_feeds() == 2
+
+
+def test_every_fault_of_a_row_is_said_in_romanian(owner: User, server: Receiver, crm: Crm) -> None:
+    wrong = {"title": "x" * 201, "price_sale": "mult", "rooms": "-2", "currency_sale": "USD", "accepts_offers": "poate"}
+    crm.rows = [row(1, **wrong), row(2, title=[]), row(3, url="ftp://x"), row(4), row(4, title="Altul"), {}]
+    feed_id = rebs(owner, server)
+    read_due_feeds()
+    said = {fault["message"] for fault in json.loads(last_run(owner, feed_id).errors)}
+    assert len(said) == 9
+    with force_locale("ro"):
+        assert not [text for text in said if gettext(text) == text]

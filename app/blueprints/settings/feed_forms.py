@@ -15,6 +15,18 @@ from app.models import PropertyFeed
 from app.models.feed import KEY_PLACES, KINDS
 from app.services.feeds import HOURS, FeedValues
 
+# What can be mapped, as a page calls it.
+FIELD_NAMES = {
+    "external_id": _l("CRM id"), "title": _l("Title"), "title_en": _l("Title in English"),
+    "description": _l("Description"), "description_en": _l("Description in English"), "property_type": _l("Type"),
+    "for_sale": _l("For sale"), "active": _l("Active"), "address": _l("Street and number"),
+    "zone": _l("Neighbourhood"), "city": _l("Town"), "county": _l("County"), "usable_area_sqm": _l("Usable area"),
+    "built_area_sqm": _l("Built area"), "land_area_sqm": _l("Land"), "rooms": _l("Rooms"),
+    "asking_price": _l("Asking price"), "currency": _l("Currency"), "price_vat": _l("VAT"),
+    "buyer_commission": _l("Buyer's commission"), "crm_url": _l("Page in the CRM"),
+    "agent_email": _l("Responsible agent"), "accepts_offers": _l("Accept offers through the link"),
+    "photo_url": _l("Photo"),
+}  # fmt: skip
 CHOOSE = _l("Choose one of the answers")
 
 

@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.access import Guard, person, policy
-from app.blueprints.settings.feed_forms import FeedForm
+from app.blueprints.settings.feed_forms import FIELD_NAMES, FeedForm
 from app.blueprints.settings.routes import settings
 from app.errors import Invalid
 from app.fragments import done, page
@@ -87,7 +87,7 @@ def _list(form: FeedForm, status: int = 200) -> Response:
 def _show(feed_id: uuid.UUID, status: int = 200, **context: Any) -> Response:
     held = feeds.get_feed(person().agency_id, feed_id)
     runs = [(one, json.loads(one.errors)) for one in feeds.runs_of(held)]
-    context = {"form": FeedForm.of(held, feeds.source_of(held).url), "tried": None, "broken": "", **context}
+    context = {"form": FeedForm.of(held, feeds.source_of(held).url), "tried": None, "broken": "", "names": FIELD_NAMES, **context}
     return page("settings/feed.html", status=status, feed=held, runs=runs, **context)
 
 
