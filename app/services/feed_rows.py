@@ -114,7 +114,7 @@ _ABSENT = object()
 
 
 def _pick(row: Any, path: str) -> Any:
-    """The value at a path of names, the whole path being a name first: `agent.email`; in a list by number: `photos.0`."""
+    """The value at a path of names and, in lists, of numbers; the whole path is a name first: `agent.email`, `photos.0`."""
     if path in row:
         return row[path]
     for name in path.split("."):

@@ -35,7 +35,7 @@ TWICE = msgid("Named twice in one feed, each time otherwise")
 class _Run:
     """The counts of a run under way. `named` are the properties that the feed has named, with what it said.
 
-    `lease` is until when the feed is this run's alone; `asked` is when it was due, to see whether it was asked for anew.
+    `lease` is until when the feed is this run's alone; `asked` is when it was due, to see whether it was asked for.
     """
 
     feed_id: uuid.UUID
@@ -61,7 +61,7 @@ class LeaseLost(Exception):
 
 
 def run(feed: PropertyFeed) -> uuid.UUID:
-    """Read a feed that was taken, whole, and take its rows in; the run's id. What breaks is written down, not raised."""
+    """Read a feed that was taken and take its rows in; the run's id. What breaks is written down, not raised."""
     if feed.lease_until is None:
         raise ValueError("take the feed first")
     doing = _Run(feed.id, feed.agency_id, feed.lease_until, feed.due_at)

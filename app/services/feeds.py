@@ -242,7 +242,8 @@ def take_due() -> PropertyFeed | None:
 
 
 def renew(tx: UnitOfWork, feed_id: uuid.UUID, lease: datetime) -> datetime | None:
-    """Hold a feed for another lease, by the one that is held; the new one, or None when it is somebody else's by now."""
+    """Hold a feed for longer, by the lease that is held; the new lease, or None when it is somebody else's by now."""
     until = max(tx.at + LEASE, lease + timedelta(microseconds=1))
     mine = (PropertyFeed.agency_id == tx.agency_id, PropertyFeed.id == feed_id, PropertyFeed.lease_until == lease)
-    return until if tx.connection.execute(update(PropertyFeed).where(*mine).values(lease_until=until)).rowcount else None
+    held = tx.connection.execute(update(PropertyFeed).where(*mine).values(lease_until=until)).rowcount
+    return until if held else None

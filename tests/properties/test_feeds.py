@@ -278,7 +278,7 @@ def test_a_run_that_lost_its_feed_ends_without_a_verdict(owner: User, server: Re
     crm.rows = [row(n) for n in range(4)]
     feed_id = rebs(owner, server)
     read_due_feeds()
-    crm.rows = crm.rows[:2] + [row(9), row(10)]
+    crm.rows = [*crm.rows[:2], row(9), row(10)]
 
     def oversleep(page: int, said: bytes) -> bytes:
         if page == 1:

@@ -87,7 +87,13 @@ def _list(form: FeedForm, status: int = 200) -> Response:
 def _show(feed_id: uuid.UUID, status: int = 200, **context: Any) -> Response:
     held = feeds.get_feed(person().agency_id, feed_id)
     runs = [(one, json.loads(one.errors)) for one in feeds.runs_of(held)]
-    context = {"form": FeedForm.of(held, feeds.source_of(held).url), "tried": None, "broken": "", "names": FIELD_NAMES, **context}
+    context = {
+        "form": FeedForm.of(held, feeds.source_of(held).url),
+        "tried": None,
+        "broken": "",
+        "names": FIELD_NAMES,
+        **context,
+    }
     return page("settings/feed.html", status=status, feed=held, runs=runs, **context)
 
 
