@@ -114,7 +114,7 @@ _ABSENT = object()
 
 
 def _pick(row: Any, path: str) -> Any:
-    """The value at a path of names and, in lists, of numbers; the whole path is a name first: `agent.email`, `photos.0`."""
+    """The value at a path of names, and in lists of numbers; first as one name: `agent.email`, `photos.0`."""
     if path in row:
         return row[path]
     for name in path.split("."):
