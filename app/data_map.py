@@ -221,6 +221,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "staff": "agent_id",
         "technical": "id agency_id link_version version archived_at created_at updated_at",
     },
+    "photo_copy": {"property": "url_ct fault", "technical": "property_id agency_id due_at tries updated_at"},
     "retention": {
         "property": "origin_days undecided_days rejected_days accepted_days effective_from",
         "technical": "id agency_id property_id warned_until updated_at",

@@ -135,6 +135,17 @@ LABELS: dict[str, dict[str, Any]] = {
         "large": lazy_gettext("A page is larger than 8 MB"),
         "file": lazy_gettext("The file cannot be read as CSV"),
     },
+    "photo_fault": {
+        "timeout": lazy_gettext("The photo did not come within 30 seconds"),
+        "broken": lazy_gettext("The connection broke off"),
+        "connect": lazy_gettext("Nobody answers at this address"),
+        "tls": lazy_gettext("The certificate of the address is not valid"),
+        "name": lazy_gettext("The name of the address is not known"),
+        "address": lazy_gettext("The address leads into a private network, which is not called"),
+        "status": lazy_gettext("The CRM answered with an error"),
+        "large": lazy_gettext("The photo is larger than 10 MB"),
+        "not_photo": lazy_gettext("What came is not a JPEG, PNG or WebP picture"),
+    },
     "webhook_off": {
         "owner": lazy_gettext("Calls are turned off."),
         "gone": lazy_gettext("Calls have stopped: the address answered that it no longer exists (410)."),

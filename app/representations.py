@@ -139,6 +139,11 @@ def property_json(prop: Property, *, offers_count: int = 0) -> dict[str, Any]:
     }
 
 
+def is_our_photo(url: str) -> bool:
+    """Whether it is a photo that we serve: what was read is written back."""
+    return url.startswith(f"{base_url()}/photos/")
+
+
 def photo_url(prop: Property) -> str | None:
     """The property's photo as we serve it; a new photo has a new address."""
     return f"{base_url()}/photos/{photo_token(prop.photo_id)}" if prop.photo_id else None

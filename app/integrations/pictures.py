@@ -13,6 +13,7 @@ from typing import Any
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 MAX_PIXELS = 40_000_000
+PHOTO_BYTES = 10 * 1024 * 1024
 PHOTO_EDGE = 1280
 SIGNATURE_BYTES = 512 * 1024
 SIGNATURE_EDGE = 1200

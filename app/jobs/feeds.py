@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 import structlog
 from flask import Flask
@@ -29,18 +30,18 @@ def read_due_feeds(stop: threading.Event | None = None) -> int:
     return done
 
 
-def watch_feeds(app: Flask, stop: threading.Event) -> threading.Thread:
-    """A thread that looks every fifteen seconds, until `stop`."""
+def watch(app: Flask, stop: threading.Event, name: str, work: Callable[[threading.Event], int]) -> threading.Thread:
+    """A thread that does what is due every fifteen seconds, until `stop`."""
 
     def look() -> None:
         while not stop.is_set():
             try:
                 with app.app_context():
-                    read_due_feeds(stop)
+                    work(stop)
             except Exception as fault:
-                log.error("feeds_failed", fault=type(fault).__name__)
+                log.error(f"{name}_failed", fault=type(fault).__name__)
             pause(stop, EVERY_SECONDS)
 
-    thread = threading.Thread(target=look, name="feeds", daemon=True)
+    thread = threading.Thread(target=look, name=name, daemon=True)
     thread.start()
     return thread

@@ -11,8 +11,9 @@ from flask import Flask
 
 from app.clock import now
 from app.jobs import drain as drains
-from app.jobs.feeds import watch_feeds
+from app.jobs.feeds import read_due_feeds, watch
 from app.jobs.hooks import close_hooks
+from app.jobs.photos import copy_due_photos
 from app.jobs.post import close_post
 from app.jobs.signals import on_stop, pause
 from app.jobs.tidy import EVERY_SECONDS, tidy
@@ -31,7 +32,8 @@ def run_relay(app: Flask, stop: threading.Event | None = None) -> None:
     """Sweep until SIGTERM, SIGINT or `stop`. A database or Valkey that is away is looked for again, never died of."""
     stop = stop or on_stop()
     log.info("relay_started")
-    watch_feeds(app, stop)
+    watch(app, stop, "feeds", read_due_feeds)
+    watch(app, stop, "photos", copy_due_photos)
     tidied = time.monotonic()
     next_round = tidied + SWEEP_SECONDS
     while not stop.is_set():

@@ -21,7 +21,7 @@ from app.models.offer import (
     TextVersion,
 )
 from app.models.privacy import PrivacyRequest, Retention, Tombstone
-from app.models.property import LinkActivity, Property, Upload
+from app.models.property import LinkActivity, PhotoCopy, Property, Upload
 from app.models.record import Access, Attempt, Delivery, Event, LedgerEntry
 from app.models.seller import SellerLink
 from app.models.view import SavedView
@@ -59,6 +59,7 @@ __all__ = [
     "OfferRequest",
     "OfferState",
     "OfferTag",
+    "PhotoCopy",
     "PrivacyRequest",
     "Property",
     "PropertyFeed",

@@ -138,3 +138,23 @@ class LinkActivity(Base):
     agency_id: Mapped[uuid.UUID]
     opened: Mapped[int] = mapped_column(default=0)
     begun: Mapped[int] = mapped_column(default=0)
+
+
+class PhotoCopy(Base):
+    """The photo that a CRM names for a property, copied once for each address it ever had there.
+
+    `due_at` is when it is fetched next, and moves on while somebody does; empty once it is copied or given up, which
+    `fault` tells apart.
+    """
+
+    __tablename__ = "photo_copy"
+    __kept__ = kept(Kept.MUTABLE)
+    __table_args__ = (own("property"), Index("ix_photo_copy_due", "due_at"))
+
+    property_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    agency_id: Mapped[uuid.UUID]
+    url_ct: Mapped[bytes]
+    due_at: Mapped[datetime | None]
+    tries: Mapped[int] = mapped_column(default=0)
+    fault: Mapped[str] = mapped_column(String(20), default="")
+    updated_at: Mapped[datetime]

@@ -19,6 +19,7 @@ FIELDS = (
     "external_id", "title", "title_en", "description", "description_en", "property_type", "for_sale", "active",
     "address", "zone", "city", "county", "usable_area_sqm", "built_area_sqm", "land_area_sqm", "rooms", "asking_price",
     "currency", "price_vat", "buyer_commission", "crm_url", "agent_email", "accepts_offers",
+    "photo_url",
 )  # fmt: skip
 NEEDED = ("external_id", "title")
 
@@ -29,9 +30,10 @@ REBS = {
     "address": "street", "zone": "zone", "city": "city", "county": "region", "usable_area_sqm": "surface_useable",
     "built_area_sqm": "surface_built", "land_area_sqm": "surface_land", "rooms": "rooms", "asking_price": "price_sale",
     "currency": "currency_sale", "price_vat": "vat_sale", "crm_url": "url", "agent_email": "agent.email",
-    "accepts_offers": "accepts_offers",
+    "accepts_offers": "accepts_offers", "photo_url": "images",
 }  # fmt: skip
 
+PHOTO_NAMES = ("url", "original", "full", "large", "image", "src", "href")
 YES = frozenset({"1", "true", "yes", "da", "on", "y", "x"})
 NO = frozenset({"0", "false", "no", "nu", "off", "n", ""})
 _TYPES = {
@@ -81,13 +83,13 @@ def read_row(row: Any, mapping: Mapping[str, str]) -> Sent:
         raise NotForSale
     if faults:
         raise Invalid(faults)
-    agent = columns.pop("agent_email", None)
+    agent, photo = columns.pop("agent_email", None), columns.pop("photo_url", None)
     if "asking_price" in columns:
         columns["asking_minor"] = columns.pop("asking_price")
     for name in ("currency", "property_type", "accepts_offers"):
         if columns.get(name, "") is None:
             del columns[name]
-    return Sent(columns, agent)
+    return Sent(columns, agent, photo=photo)
 
 
 def _reader(name: str) -> Callable[[str, Any], Any]:
@@ -148,6 +150,15 @@ def _link(name: str, value: Any) -> str | None:
     return text
 
 
+def _photo(_name: str, value: Any) -> str | None:
+    """The first address in a text, an object or a list of them; what holds none has no photo."""
+    for one in value if isinstance(value, list) else [value]:
+        for text in [one.get(name) for name in PHOTO_NAMES] if isinstance(one, dict) else [one]:
+            if isinstance(text, str) and re.fullmatch(r"https?://[!-~]{1,1900}", text.strip()):
+                return text.strip()
+    return None
+
+
 def _whole(_name: str, value: Any) -> int | None:
     text = _said(value)
     if not text:
@@ -204,5 +215,5 @@ def _vat(_name: str, value: Any) -> str | None:
 _READ: dict[str, Callable[[str, Any], Any]] = {
     "property_type": _kind, "for_sale": _yes, "active": _yes, "usable_area_sqm": _whole, "built_area_sqm": _whole,
     "land_area_sqm": _whole, "rooms": _whole, "asking_price": _amount, "currency": _currency, "price_vat": _vat,
-    "accepts_offers": _yes, "crm_url": _link,
+    "accepts_offers": _yes, "crm_url": _link, "photo_url": _photo,
 }  # fmt: skip

@@ -106,16 +106,26 @@ def archive(prop: Property, *, by: Actor) -> None:
 def set_photo(prop: Property, picture: Picture | None, *, by: Actor) -> None:
     """Replace the property's picture, already re-encoded; None removes it."""
     with writing(prop.agency_id) as tx:
-        current = _load(prop.id)
-        tx.connection.execute(delete(Upload).where(Upload.agency_id == tx.agency_id, Upload.property_id == current.id))
-        current.photo_id = None
-        if picture:
-            current.photo_id = new_id()
-            row = {"id": current.photo_id, "agency_id": tx.agency_id, "property_id": current.id, "created_at": tx.at}
-            tx.connection.execute(insert(Upload), {**row, **picture.columns()})
-        _touch(tx, current)
-        tx.record("property.updated", current.id, by, {"fields": ["photo"]})
-        _announce(tx, current, "property.updated", by)
+        put_photo(tx, prop.id, picture, by=by)
+
+
+def put_photo(tx: UnitOfWork, property_id: uuid.UUID, picture: Picture | None, *, by: Actor) -> None:
+    """The same within a unit of work."""
+    current = _load(property_id)
+    drop_pictures(tx, current.id)
+    current.photo_id = None
+    if picture:
+        current.photo_id = new_id()
+        row = {"id": current.photo_id, "agency_id": tx.agency_id, "property_id": current.id, "created_at": tx.at}
+        tx.connection.execute(insert(Upload), {**row, **picture.columns()})
+    _touch(tx, current)
+    tx.record("property.updated", current.id, by, {"fields": ["photo"]})
+    _announce(tx, current, "property.updated", by)
+
+
+def drop_pictures(tx: UnitOfWork, property_id: uuid.UUID) -> None:
+    """Delete what a property shows of itself."""
+    tx.connection.execute(delete(Upload).where(Upload.agency_id == tx.agency_id, Upload.property_id == property_id))
 
 
 def _known(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -154,7 +164,12 @@ def record_change(tx: UnitOfWork, prop: Property, changed: Mapping[str, Any], by
         tx.record("link.changed", prop.id, by, _window(prop))
     if "agent_id" in changed:
         tx.record(CHANGED, prop.id, by, {"agent": str(prop.agent_id)})
-    tx.record("property.updated", prop.id, by, {"fields": sorted(changed)})
+    tx.record(
+        "property.updated",
+        prop.id,
+        by,
+        {"fields": sorted({"photo_id": "photo"}.get(name, name) for name in changed)},
+    )
 
 
 def _window(prop: Property) -> dict[str, Any]:

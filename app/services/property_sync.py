@@ -18,9 +18,10 @@ from app.language import msgid
 from app.ledger import Actor
 from app.models import OfferState, Property, User
 from app.models.agency import OWNER
-from app.representations import property_json
+from app.representations import is_our_photo, property_json
+from app.services import photo_copies
 from app.services.handover import hand_over
-from app.services.properties import CHANGEABLE, record_change, record_creation
+from app.services.properties import CHANGEABLE, drop_pictures, record_change, record_creation
 from app.writing import UnitOfWork, writing
 
 UNKNOWN_AGENT = "Nobody in the agency signs in with this address; the administrator is responsible instead"
@@ -36,12 +37,14 @@ TAKEN = "Another property has this external_id."
 class Sent:
     """One property as it was sent: columns, the agent's e-mail or None.
 
+    `photo` is the address of a picture to copy; None leaves what is there, and an empty one removes it.
     `kept` are columns that have a default for a new property and otherwise stay as they are.
     """
 
     columns: Mapping[str, Any]
     agent_email: str | None = None
     kept: Mapping[str, Any] = field(default_factory=dict)
+    photo: str | None = None
 
 
 @dataclass(slots=True)
@@ -109,6 +112,7 @@ class _Unit:
         self.tx, self.by = tx, by
         self.done: list[Synced] = []
         self.to_record: list[tuple[Synced, Property, Callable[[], None] | None]] = []
+        self.photos: dict[uuid.UUID, str] = {}
         self.handed: dict[uuid.UUID, list[uuid.UUID]] = {}
         users = db.session.scalars(select(User).where(User.agency_id == tx.agency_id).order_by(User.created_at)).all()
         self.users = {user.id: user for user in users}
@@ -148,13 +152,21 @@ class _Unit:
             outcome.warnings.append(("/transaction_type", LINK_OFF))
         self.done.append(outcome)
         if current is None:
-            self._create(after, outcome)
+            current = self._create(after, outcome)
         else:
-            self._change(current, {k: v for k, v in after.items() if before[k] != v}, outcome)
+            changed = {k: v for k, v in after.items() if before[k] != v}
+            if sent.photo == "" and current.photo_id:
+                changed["photo_id"] = None
+                drop_pictures(self.tx, current.id)
+                photo_copies.forget(self.tx, current.id)
+            self._change(current, changed, outcome)
+        if sent.photo and not is_our_photo(sent.photo):
+            self.photos[current.id] = sent.photo
 
     def finish(self) -> list[Synced]:
         """Write all, record and announce each, and show them as they now are."""
         db.session.flush()
+        photo_copies.wish(self.tx, self.photos)
         counts = self._counts()
         key, seq = keys.agency_key(self.tx.agency_id, "secret"), 0
         for outcome, prop, record in self.to_record:
@@ -173,13 +185,14 @@ class _Unit:
             outcome.warnings.append(("/agent/email", UNKNOWN_AGENT))
         return (found or self.owner).id
 
-    def _create(self, values: dict[str, Any], outcome: Synced) -> None:
+    def _create(self, values: dict[str, Any], outcome: Synced) -> Property:
         at = self.tx.at
         prop = Property(id=new_id(), agency_id=self.tx.agency_id, created_at=at, updated_at=at, **values)
         prop.version = prop.link_version = 1
         attributes.set_committed_value(prop, "agent", self.users[prop.agent_id])
         db.session.add(prop)
         self.to_record.append((outcome, prop, lambda: record_creation(self.tx, prop, self.by)))
+        return prop
 
     def _change(self, prop: Property, changed: dict[str, Any], outcome: Synced) -> None:
         if not changed:

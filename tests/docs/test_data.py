@@ -24,6 +24,7 @@ def test_what_is_sealed_speaks_of_people_or_is_a_secret() -> None:
     sealed = [(table, column) for table, column in data_map.classified() if column.endswith("_ct")]
     assert sealed
     of_agency = {
+        ("photo_copy", "url_ct"),
         ("property_feed", "url_ct"),
         ("property_feed", "key_ct"),
         ("property_feed", "file_ct"),

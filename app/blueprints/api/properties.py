@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from typing import Any
 
 from flask import g
@@ -90,7 +91,7 @@ def properties_change(property_id: uuid.UUID, body: PropertyPatch) -> Answer:
     prop = get_property(by, property_id, write=True)
     sent = sent_property(body)
     given = {_COLUMN.get(name, name) for name in body.model_fields_set}
-    sent = Sent({k: v for k, v in sent.columns.items() if k in given}, sent.agent_email)
+    sent = replace(sent, columns={k: v for k, v in sent.columns.items() if k in given})
     try:
         done = sync.change(prop.id, by.agency_id, sent, by=by.actor, version=version)
     except Conflict as error:
@@ -163,7 +164,7 @@ _NOT_COLUMNS |= {"agent", "photo_url", "asking_price", *OFFERING}
 
 
 def sent_property(body: PropertyFields) -> Sent:
-    """The columns that a body says; offering fields and agent only when they were sent."""
+    """The columns that a body says; offering fields, agent and photo only when they were sent."""
     columns = body.model_dump(exclude=_NOT_COLUMNS)
     columns |= {name: getattr(body, name) for name in OFFERING if name in body.model_fields_set}
     if body.asking_price is None:
@@ -173,7 +174,8 @@ def sent_property(body: PropertyFields) -> Sent:
             columns["asking_minor"] = from_decimal_text(body.asking_price)
         except NotMoney:
             raise Invalid({"asking_price": ["Not an amount that we take"]}) from None
-    return Sent(columns, body.agent.email if body.agent else None)
+    photo = body.photo_url or "" if "photo_url" in body.model_fields_set else None
+    return Sent(columns, body.agent.email if body.agent else None, photo=photo)
 
 
 def _written(done: Synced, headers: dict[str, str] | None = None) -> Answer:

@@ -15,13 +15,11 @@ from app.blueprints.properties.forms import PropertyForm, values_of
 from app.blueprints.properties.reading import PropertyReader
 from app.errors import Conflict
 from app.fragments import page
-from app.integrations.pictures import NotAPicture, Picture, read_photo
+from app.integrations.pictures import PHOTO_BYTES, NotAPicture, Picture, read_photo
 from app.models import Property
 from app.offer_questions import Question
 from app.queries.property_list import agent_choices
 from app.services import properties as service
-
-PHOTO_BYTES = 10 * 1024 * 1024
 
 # A copy is another property: no CRM knows it, and its link is turned on when it is ready.
 NOT_COPIED = {"external_id": "", "accepts_offers": False, "offers_open_at": "", "offers_close_at": ""}

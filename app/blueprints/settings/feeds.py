@@ -15,7 +15,7 @@ from app.blueprints.settings.feed_forms import FIELD_NAMES, FeedForm
 from app.blueprints.settings.routes import settings
 from app.errors import Invalid
 from app.fragments import done, page
-from app.services import feed_sources, feeds
+from app.services import feed_sources, feeds, photo_copies
 
 
 @settings.route("/app/settings/feeds", methods=["GET", "POST"])
@@ -92,6 +92,7 @@ def _show(feed_id: uuid.UUID, status: int = 200, **context: Any) -> Response:
         "tried": None,
         "broken": "",
         "names": FIELD_NAMES,
+        "photos": photo_copies.failed(held.agency_id),
         **context,
     }
     return page("settings/feed.html", status=status, feed=held, runs=runs, **context)

@@ -67,7 +67,11 @@ class PropertyFields(Strict):
     currency: Currency = "EUR"
     price_vat: PriceVat | None = None
     buyer_commission: Line120 | None = Field(None, description="As the buyer reads it: `2% + VAT`, or `0%`.")
-    photo_url: Link | None = Field(None, description="Copied and served by us. Left out: the present photo stays.")
+    photo_url: Link | None = Field(
+        None,
+        description="Copied within a minute and served by us, each address once. Left out: the present photo stays;"
+        " null removes it.",
+    )
     crm_url: Link | None = Field(None, description="Where the property stands in the CRM.")
     agent: Agent | None = Field(None, description="Left out: the present agent stays, at first the agency's owner.")
     accepts_offers: bool = Field(False, description="Turns the link on and off. Left out: it stays as it is.")

@@ -1,0 +1,152 @@
+"""Photos that a CRM names by their address: noted with the property, fetched by a job, served by us.
+
+A property has one photo. Each address is fetched once; the same picture under another address changes nothing.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from datetime import timedelta
+
+from sqlalchemy import delete, insert, select, update
+
+from app.clock import now
+from app.extensions import db
+from app.integrations.door import Door, Refused, Unreachable
+from app.integrations.pictures import PHOTO_BYTES, NotAPicture, Picture, read_photo
+from app.keys import agency_key
+from app.ledger import SYSTEM
+from app.models import PhotoCopy, Property, Upload
+from app.services.properties import put_photo
+from app.vault import Place, seal, unseal
+from app.writing import UnitOfWork, writing
+
+SECONDS = 30.0
+LEASE = timedelta(minutes=5)
+PAUSES = (timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6))
+TRIES = len(PAUSES) + 1
+PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
+SHOWN = 20
+
+
+class _NoPhoto(Exception):
+    """Nothing to keep came: why, in a word, and whether it may be otherwise later."""
+
+    def __init__(self, code: str, *, later: bool = False) -> None:
+        self.code, self.later = code, later
+        super().__init__(code)
+
+
+def wish(tx: UnitOfWork, named: Mapping[uuid.UUID, str]) -> None:
+    """Note the addresses of photos by property, within a unit of work. A known one is not fetched again."""
+    if not named:
+        return
+    mine = (PhotoCopy.agency_id == tx.agency_id, PhotoCopy.property_id.in_(named))
+    query = select(PhotoCopy.property_id, PhotoCopy.url_ct).where(*mine)
+    known = {row.property_id: _url(tx.agency_id, row.property_id, row.url_ct) for row in tx.connection.execute(query)}
+    for property_id, url in named.items():
+        if known.get(property_id) == url:
+            continue
+        sealed = seal(agency_key(tx.agency_id, "secret"), _place(tx.agency_id, property_id), url.encode())
+        fresh = {"url_ct": sealed, "due_at": tx.at, "tries": 0, "fault": "", "updated_at": tx.at}
+        if property_id in known:
+            one = (PhotoCopy.agency_id == tx.agency_id, PhotoCopy.property_id == property_id)
+            tx.connection.execute(update(PhotoCopy).where(*one).values(**fresh))
+        else:
+            ids = {"property_id": property_id, "agency_id": tx.agency_id}
+            tx.connection.execute(insert(PhotoCopy), {**ids, **fresh})
+
+
+def forget(tx: UnitOfWork, property_id: uuid.UUID) -> None:
+    """No longer wait for the photo of a property."""
+    mine = (PhotoCopy.agency_id == tx.agency_id, PhotoCopy.property_id == property_id)
+    tx.connection.execute(delete(PhotoCopy).where(*mine))
+
+
+def copy_next(door: Door) -> bool:
+    """Fetch the photo that has waited longest; False when none is due."""
+    taken = _take()
+    if taken is None:
+        return False
+    try:
+        picture = _fetch(door, _url(taken.agency_id, taken.property_id, taken.url_ct))
+    except _NoPhoto as fault:
+        _give_up(taken, fault)
+    else:
+        _keep(taken, picture)
+    return True
+
+
+def failed(agency_id: uuid.UUID) -> list[tuple[Property, str]]:
+    """Properties whose photo could not be copied, and why: the latest few."""
+    query = select(Property, PhotoCopy.fault).join(PhotoCopy, PhotoCopy.property_id == Property.id)
+    query = query.where(PhotoCopy.agency_id == agency_id, Property.agency_id == agency_id, PhotoCopy.fault != "")
+    rows = db.session.execute(query.order_by(PhotoCopy.updated_at.desc()).limit(SHOWN))
+    return [(row[0], row[1]) for row in rows]
+
+
+def _place(agency_id: uuid.UUID, property_id: uuid.UUID) -> Place:
+    return Place(agency_id, "photo_copy", "url", property_id)
+
+
+def _url(agency_id: uuid.UUID, property_id: uuid.UUID, sealed: bytes) -> str:
+    return unseal(agency_key(agency_id, "secret"), _place(agency_id, property_id), sealed).decode()
+
+
+def _take() -> PhotoCopy | None:
+    """Take the one that has waited longest. Whoever dies over it leaves it to the next, five times at most."""
+    db.session.rollback()
+    query = select(PhotoCopy).where(PhotoCopy.due_at <= now(), PhotoCopy.tries < TRIES)
+    found = db.session.scalar(query.order_by(PhotoCopy.due_at).limit(1))
+    if found is None:
+        return None
+    db.session.expunge(found)
+    with writing(found.agency_id) as tx:
+        free = (PhotoCopy.property_id == found.property_id, PhotoCopy.url_ct == found.url_ct)
+        claim = update(PhotoCopy).where(*free, PhotoCopy.due_at == found.due_at)
+        claimed = tx.connection.execute(claim.values(due_at=tx.at + LEASE, tries=PhotoCopy.tries + 1)).rowcount
+    found.tries += 1
+    return found if claimed else None
+
+
+def _fetch(door: Door, url: str) -> Picture:
+    headers = {"Accept": "image/jpeg, image/png, image/webp"}
+    try:
+        answer = door.call("GET", url, headers=headers, deadline=SECONDS, keep=PHOTO_BYTES)
+    except Refused:
+        raise _NoPhoto("address") from None
+    except Unreachable as fault:
+        raise _NoPhoto(fault.code, later=True) from None
+    if answer.status != 200:
+        raise _NoPhoto("status", later=answer.status in PASSING)
+    if not answer.whole:
+        raise _NoPhoto("large")
+    try:
+        return read_photo(answer.body)
+    except NotAPicture:
+        raise _NoPhoto("not_photo") from None
+
+
+def _keep(taken: PhotoCopy, picture: Picture) -> None:
+    with writing(taken.agency_id) as tx:
+        if not _settle(tx, taken, due_at=None, fault=""):
+            return
+        mine = (Property.agency_id == tx.agency_id, Property.id == taken.property_id, Upload.id == Property.photo_id)
+        held = tx.connection.scalar(select(Upload.sha256).where(*mine))
+        if held != picture.columns()["sha256"]:
+            put_photo(tx, taken.property_id, picture, by=SYSTEM)
+
+
+def _give_up(taken: PhotoCopy, fault: _NoPhoto) -> None:
+    """For now, or for good."""
+    with writing(taken.agency_id) as tx:
+        again = fault.later and taken.tries < TRIES
+        _settle(tx, taken, due_at=tx.at + PAUSES[taken.tries - 1] if again else None, fault=fault.code)
+
+
+def _settle(tx: UnitOfWork, taken: PhotoCopy, **values: object) -> bool:
+    """Write down what came of it; False when another address was named meanwhile."""
+    mine = (PhotoCopy.agency_id == tx.agency_id, PhotoCopy.property_id == taken.property_id)
+    settled = update(PhotoCopy).where(*mine, PhotoCopy.url_ct == taken.url_ct).values(updated_at=tx.at, **values)
+    return bool(tx.connection.execute(settled).rowcount)
