@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 from flask import request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from flask_babel import ngettext, pgettext
+from flask_babel import ngettext
 
 from app.access import Person
 from app.models import Offer
@@ -150,16 +150,10 @@ def choices(by: Person) -> dict[str, Any]:
 
 def _tabs(chosen: OfferFilter, counts: dict[str, int]) -> list[Tab]:
     tabs = [Tab(_("All"), counts[""], address(chosen.without("status")), chosen.status is None)]
-    named = {
-        "new": pgettext("offers", "New"),
-        "viewed": pgettext("offers", "Viewed"),
-        "accepted": pgettext("offers", "Accepted"),
-        "rejected": pgettext("offers", "Rejected"),
-    }
     for status in STATUSES:
         values = {**chosen.without("status").named(), "status": status}
         url = url_for("offers.index", **values)  # type: ignore[arg-type]
-        tabs.append(Tab(named[status], counts[status], url, chosen.status == status))
+        tabs.append(Tab(label("status", status), counts[status], url, chosen.status == status))
     return tabs
 
 
