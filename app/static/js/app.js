@@ -90,6 +90,13 @@
       var source = event.detail && event.detail.ctx ? event.detail.ctx.sourceElement : null;
       if (source && source.id && !dialog.contains(source)) { opener = source.id; }
     });
+    /* What was pressed went with the old content (the undo bar, say): on where the answer began, or on what was said. */
+    function near() {
+      var place = (opener && document.getElementById(opener)) || document.querySelector("#content [role=status]");
+      if (!place) { return; }
+      if (!place.matches("a, button")) { place.tabIndex = -1; }
+      place.focus({ preventScroll: true });
+    }
     new MutationObserver(function () {
       var filled = dialog.querySelector("#dialog-body > *");
       if (filled && !dialog.open) { dialog.showModal(); }
@@ -100,10 +107,13 @@
       document.getElementById("dialog-body").textContent = "";
       var back = (opener && document.getElementById(opener)) || document.querySelector(".undo");
       if (back) { back.focus(); }
+      var said = document.querySelector(".undo");  // the bar of what was ticked goes with the ticks
+      if (said && document.activeElement !== back) { said.focus(); }
     });
     document.addEventListener("htmx:after:swap", function (event) {
       var target = event.detail && event.detail.ctx ? event.detail.ctx.target : null;
-      if (dialog.open && target && target.id === "content") { dialog.close(); }
+      if (!target || target.id !== "content") { return; }
+      if (dialog.open) { dialog.close(); } else if (document.activeElement === document.body) { near(); }
     });
   }
 

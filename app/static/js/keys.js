@@ -46,6 +46,7 @@
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) { return; }
     if (typing(event.target)) {
       if (event.key === "Escape" && event.target.type === "search" && !event.target.value) { event.target.blur(); }
+      if (event.key === "ArrowDown" && event.target.type === "search" && walk(1)) { event.preventDefault(); }
       return;
     }
     var open = document.querySelector("dialog[open]");
