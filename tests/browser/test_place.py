@@ -82,6 +82,7 @@ def test_filter_open_decide_and_undo_by_keyboard_alone(browser: Browser, live: L
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     expect(page.locator("h1")).to_have_text("Client 01")
+    page.wait_for_load_state()
     page.keyboard.press("a")
     expect(page.locator("#dialog #decision-title")).to_be_focused()
     while page.evaluate("document.activeElement.type") != "submit":
