@@ -122,4 +122,4 @@ def id_text(identity: uuid.UUID | str) -> str:
 
 def moment_text(at: datetime | str) -> str:
     """`2026-11-23T15:11:20.435912Z` of a moment, or of one as SQLite keeps it."""
-    return at.replace(" ", "T", 1) + "Z" if isinstance(at, str) else rfc3339(at)
+    return at.replace(" ", "T") + "Z" if isinstance(at, str) else rfc3339(at)

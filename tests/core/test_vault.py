@@ -50,6 +50,14 @@ def test_a_flipped_bit_does_not_open(place: int, mask: int) -> None:
         unseal(KEY, PLACE, bytes(sealed))
 
 
+def test_nothing_can_be_sealed_and_what_is_too_short_does_not_open() -> None:
+    empty = seal(KEY, PLACE, b"")
+    assert unseal(KEY, PLACE, empty) == b""
+    for cut in range(len(empty)):
+        with pytest.raises(CannotOpen):
+            unseal(KEY, PLACE, empty[:cut])
+
+
 @given(st.binary(max_size=1200))
 def test_padding_hides_the_length_and_comes_off(plain: bytes) -> None:
     assert len(pad(plain)) % 512 == 0 and unpad(pad(plain)) == plain
