@@ -15,7 +15,18 @@ from app import keys
 from app.extensions import db
 from app.models import AgencyKey, OfferKey, OfferTag
 from app.queries.offers import offer_by_id, open_offer
-from app.vault import CannotOpen, Keyring, Place, blind, pad, seal, unpad, unseal
+from app.vault import (
+    CannotOpen,
+    Keyring,
+    Place,
+    agency_key_place,
+    blind,
+    offer_key_place,
+    pad,
+    seal,
+    unpad,
+    unseal,
+)
 from app.writing import housekeeping
 from tests.factories import make_agency, make_offer, make_property, make_user
 
@@ -48,6 +59,15 @@ def test_a_flipped_bit_does_not_open(place: int, mask: int) -> None:
     sealed[place % len(sealed)] ^= mask
     with pytest.raises(CannotOpen):
         unseal(KEY, PLACE, bytes(sealed))
+
+
+def test_the_places_of_wrapped_keys_never_change() -> None:
+    agency, offer = uuid.UUID(int=1), uuid.UUID(int=2)
+    assert agency_key_place(agency, "secret").aad() == b"bidflux/1\0" + b"0" * 31 + b"1\0agency_key\0wrapped\0secret"
+    assert (
+        offer_key_place(agency, offer).aad()
+        == b"bidflux/1\0" + b"0" * 31 + b"1\0offer_key\0wrapped\0" + b"0" * 31 + b"2"
+    )
 
 
 def test_nothing_can_be_sealed_and_what_is_too_short_does_not_open() -> None:
