@@ -4,6 +4,8 @@ import gc
 import os
 from pathlib import Path
 
+from gunicorn.glogging import Logger
+
 bind = f"{os.environ.get('HOST') or '127.0.0.1'}:{os.environ.get('PORT') or '8000'}"
 worker_class = "gthread"
 workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
@@ -20,8 +22,26 @@ preload_app = True
 # The heartbeat file belongs in memory: on a disk a slow write looks like a dead worker.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 
-# Links carry their token in the path, so the server writes no access log; the application logs, redacted.
+
+def _without_tokens(record):
+    """What the server says of a request it could not read quotes the path, and links carry their token there."""
+    from app.logs import without_tokens
+
+    record.msg, record.args = without_tokens(record.getMessage()), ()
+    return True
+
+
+class ServerLog(Logger):
+    """The server's own log of faults, without the tokens of links."""
+
+    def setup(self, cfg):
+        super().setup(cfg)
+        self.error_log.addFilter(_without_tokens)
+
+
+# The server writes no access log; the application logs, redacted.
 accesslog = None
+logger_class = ServerLog
 errorlog = "-"
 loglevel = os.environ.get("WEB_LOG_LEVEL") or "warning"
 control_socket_disable = True

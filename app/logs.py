@@ -14,16 +14,24 @@ from flask import Flask, Response, g, request
 
 from app.links import SIGNED_PATHS
 
-TOKEN = re.compile(rf"({'|'.join(SIGNED_PATHS)})[^/?\s]+")
+# However it was typed: letters of another case, a slash doubled by a mail program.
+TOKEN = re.compile(rf"((?:{'|'.join(path.rstrip('/') for path in (*SIGNED_PATHS, '/photos/'))})/+)[^/?\s]+", re.I)
+# What links.py signs, wherever it stands: at least 16 bytes, a dot and a SHA-256, all in base64.
+SIGNED = re.compile(r"[\w-]{22,}\.[\w-]{43}(?![\w-])")
+
+
+def without_tokens(text: str) -> str:
+    """A text whose signed tokens are gone."""
+    return SIGNED.sub("…", TOKEN.sub(r"\1…", text))
 
 
 def redact(path: str) -> str:
     """A path fit for a log: signed tokens go, and so does what follows the question mark."""
-    return TOKEN.sub(r"\1…", path.partition("?")[0])
+    return without_tokens(path.partition("?")[0])
 
 
 def _redact_values(_logger: Any, _name: str, fields: MutableMapping[str, Any]) -> dict[str, Any]:
-    return {name: TOKEN.sub(r"\1…", value) if isinstance(value, str) else value for name, value in fields.items()}
+    return {name: without_tokens(value) if isinstance(value, str) else value for name, value in fields.items()}
 
 
 def configure_logs(app: Flask, *, level: int = logging.INFO) -> None:
