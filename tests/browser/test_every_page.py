@@ -135,6 +135,7 @@ class Made:
             "/o/nu-este",
             "/nu-este",
             f"/app/offers/{uuid.uuid4()}",
+            f"/s/view/{uuid.uuid4()}",
         )
         return [one + asked.get(one, "") for one in found] + list(more)
 
@@ -206,3 +207,39 @@ def test_a_new_agencys_empty_pages_are_sound(browser: Browser, live: Live, tmp_p
         "settings/feeds",
     )
     assert walk(watched, base, [f"/app/{one}" for one in empty]) == {}
+
+
+def test_forms_with_something_missing_and_refusals_are_sound(browser: Browser, live: Live, tmp_path: Path) -> None:
+    app, base = live
+    with app.app_context():
+        made = Made(tmp_path)
+    watched = open_page(browser, base)
+    page = watched.page
+    page.set_viewport_size(NARROW)  # type: ignore[arg-type]
+    wrong = {}
+
+    def look(name: str) -> None:
+        page.wait_for_load_state()
+        watched.faults[:] = [fault for fault in watched.faults if "status of 4" not in fault]
+        if found := watched.findings() + faults_of_layout(page):
+            wrong[name] = found
+
+    def send_empty(path: str) -> None:
+        page.goto(f"{base}/ro/{path}")
+        page.locator("main form[method=post]").evaluate_all("forms => forms.forEach(form => form.noValidate = true)")
+        with page.expect_response(lambda answer: answer.request.method == "POST") as answered:
+            page.locator("main form[method=post] button[type=submit]:not([formaction])").last.click()
+        assert answered.value.status == 422, path
+        look(path)
+
+    send_empty("login")
+    sign_in(page, base, made.owner)
+    offer = made.tokens["public.offer"]
+    for path in ("app/properties/new", "app/settings/users", "app/settings/webhooks", f"o/{offer}"):
+        send_empty(path)
+    for _ in range(121):
+        page.request.get(f"{base}/robots.txt")
+    answer = page.goto(f"{base}/robots.txt")
+    assert answer and answer.status == 429
+    look("too many requests")
+    assert wrong == {}
