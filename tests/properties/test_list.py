@@ -74,7 +74,7 @@ def test_the_best_offer_that_stands_leads_to_the_list_it_tops(client: FlaskClien
     client.get(f"/app/offers/{made[2]}")
     decisions.decide(made[2], owner.agency_id, "rejected", by=person_of(owner).actor)
     page = unescape(client.get("/app/properties").get_data(as_text=True)).replace("\N{NO-BREAK SPACE}", " ")
-    where, shown = re.findall(r'<a href="(/app/offers[?][^"]+)">([^<]+)</a>', page)[0]
+    where, shown = re.findall(r'<a [^>]*href="(/app/offers[?][^"]+)">([^<]+)</a>', page)[0]
     assert shown == "99.000 EUR" and "79,2%" in page
     listed = client.get(where).get_data(as_text=True)
     assert listed.index(str(made[2])) < listed.index(str(made[1])) < listed.index(str(made[0]))
