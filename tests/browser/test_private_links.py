@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
+
 import pytest
 from flask import Flask
 from playwright.sync_api import Browser, expect
@@ -46,7 +48,7 @@ def test_a_seller_sees_a_new_offer(browser: Browser, live: Live, phone: bool, da
     with app.app_context():
         owner = make_user(make_agency(), "owner")
         prop = make_property(owner.agency_id, owner.id)
-        make_offer(prop, make_draft(conditions=("bank_approval",)))
+        make_offer(prop, make_draft(conditions=("bank_approval",), valid_until=date.today() + timedelta(days=9)))
         token = seller_token(seller_links.create(prop, 7, shows_names=False, by=person_of(owner)))
         prop_id = prop.id
     watched = open_page(browser, base, phone=phone, dark=dark)
@@ -55,6 +57,10 @@ def test_a_seller_sees_a_new_offer(browser: Browser, live: Live, phone: bool, da
     watched.check()
     page.get_by_role("button", name="Deschid ofertele").click()
     expect(page.locator("#seller-offers")).to_contain_text("Clientul 1")
+    past_the_edge = (
+        "e => [...e.querySelectorAll('td *')].filter(x => x.getBoundingClientRect().right > innerWidth - 16)"
+    )
+    assert page.locator("#seller-offers").evaluate(f"e => ({past_the_edge})(e).length") == 0
     watched.check()
     with app.app_context():
         from app.models import Property
