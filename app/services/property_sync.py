@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import attributes, joinedload
+from sqlalchemy import bindparam, func, select
+from sqlalchemy.orm import attributes
 
 from app import keys
 from app.errors import Conflict, DomainError, Invalid
@@ -31,6 +31,10 @@ ARCHIVED = msgid("An archived property takes no offers")
 WINDOW = msgid("The end comes after the beginning")
 TWICE = msgid("Named twice in one request")
 TAKEN = "Another property has this external_id."
+
+
+_USERS = select(User).where(User.agency_id == bindparam("agency_id")).order_by(User.created_at)
+_HELD = select(Property).where(Property.agency_id == bindparam("agency_id")).execution_options(populate_existing=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,15 +118,16 @@ class _Unit:
         self.to_record: list[tuple[Synced, Property, Callable[[], None] | None]] = []
         self.photos: dict[uuid.UUID, str] = {}
         self.handed: dict[uuid.UUID, list[uuid.UUID]] = {}
-        users = db.session.scalars(select(User).where(User.agency_id == tx.agency_id).order_by(User.created_at)).all()
+        users = db.session.scalars(_USERS, {"agency_id": tx.agency_id}).all()
         self.users = {user.id: user for user in users}
         self.by_email = {user.email: user for user in users if user.active}
         self.owner = next(user for user in users if user.role == OWNER and user.active)
 
     def load(self, condition: Any) -> Sequence[Property]:
-        query = select(Property).where(Property.agency_id == self.tx.agency_id, condition)
-        query = query.options(joinedload(Property.agent)).execution_options(populate_existing=True)
-        return db.session.scalars(query).all()
+        found = db.session.scalars(_HELD.where(condition), {"agency_id": self.tx.agency_id}).all()
+        for prop in found:
+            attributes.set_committed_value(prop, "agent", self.users[prop.agent_id])
+        return found
 
     def free(self, external_id: str | None, but: uuid.UUID | None) -> None:
         """Raise `Conflict` when another property has this id."""
