@@ -69,3 +69,38 @@ def test_a_seller_sees_a_new_offer(browser: Browser, live: Live, phone: bool, da
     page.reload()
     expect(page.locator("#seller-offers")).to_contain_text("Clientul 2")
     watched.check()
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_bidder_corrects_and_signs_then_asks_to_be_forgotten(browser: Browser, live: Live, scripts: bool) -> None:
+    app, base = live
+    with app.app_context():
+        agency = make_agency()
+        prop = make_property(agency, make_user(agency, "owner").id, signature_required=True, code_required=True)
+        token = bidder_token(make_offer(prop))
+    watched = open_page(browser, base, scripts=scripts)
+    page = watched.page
+    check = watched.check if scripts else lambda: None  # axe needs scripts
+    page.goto(f"{base}/r/{token}")
+    page.get_by_role("button", name="Deschid oferta").click()
+    mine = page.url
+    page.get_by_role("link", name="Trimiteți o ofertă corectată").click()
+    check()
+    name = page.input_value("[name=full_name]")
+    assert name and page.input_value("[name=amount]"), "the old values are there"
+    page.fill("[name=amount]", "123.400")
+    page.locator("[name=signature_kind][value=typed]").check()
+    page.fill("[name=signature_typed]", name)
+    page.locator("[name=consent]").check()
+    page.get_by_role("button", name="Verifică oferta").click()
+    check()
+    page.get_by_role("button", name="Semnez și trimit").click()
+    expect(page.get_by_label("Codul de șase cifre")).to_be_visible()
+    expect(page.get_by_role("main")).to_contain_text("123.400")
+    check()
+    page.goto(mine)
+    page.get_by_role("link", name="Cereți să fiți uitat").click()
+    check()
+    page.get_by_role("button", name="Cer să fiu uitat").click()
+    expect(page.get_by_role("status")).to_contain_text("Cererea")
+    check()
