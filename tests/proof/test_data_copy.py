@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -92,7 +91,7 @@ def test_long_texts_go_over_pages_whole_and_in_the_persons_language(app: Flask, 
     assert "holds about you" in text and "Network address" in text
 
 
-def test_one_file_is_about_a_seconds_work_and_the_rest_comes_in_others(
+def test_a_file_holds_so_many_offers_and_the_rest_comes_in_others(
     app: Flask, prop: Property, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_offer(prop, make_draft(message="Ne place mult. " * 100, signature=drawn()))
@@ -100,9 +99,7 @@ def test_one_file_is_about_a_seconds_work_and_the_rest_comes_in_others(
     held["offers"] = held["offers"] * (data_copy.OFFERS + 1)
     assert data_copy.parts_of(held) == 2 and data_copy.parts_of({"offers": []}) == 1
     with app.test_request_context():
-        began = time.process_time()
         full = data_copy.pdf_of(held, EMAIL, "ro", "Europe/Bucharest", 1)
-        assert time.process_time() - began < 4, "with room for a busy machine"
         rest = data_copy.pdf_of(held, EMAIL, "ro", "Europe/Bucharest", 2)
     reference = held["offers"][0]["offer"]["reference"]
     assert words(full).count(f"{reference} · ") == data_copy.OFFERS and words(rest).count(f"{reference} · ") == 1
