@@ -18,6 +18,9 @@ from app.extensions import db
 WRITE = "bidflux_write"
 BUSY_MS = 10_000
 SCRUB_MS = 500
+# What stands on Romanian street signs, Hungarian and the older cedilla letters included.
+ACCENTED, UNACCENTED = "ăâîșțşţáéíóöőúüűĂÂÎȘȚŞŢÁÉÍÓÖŐÚÜŰ", "aaiststaeiooouuu" * 2
+_PLAIN = str.maketrans(ACCENTED, UNACCENTED)
 
 
 def configure_engine(app: Flask) -> None:
@@ -45,6 +48,12 @@ def _sqlite_connect(connection: Any, _record: Any) -> None:
         "mmap_size=134217728",
     ):
         connection.execute(f"PRAGMA {pragma}")
+    connection.create_function("plain", 1, plain, deterministic=True)
+
+
+def plain(text: str) -> str:
+    """Without regard to case and diacritics; on SQLite a function of that name does the same."""
+    return text.lower().translate(_PLAIN)
 
 
 def _sqlite_begin(connection: Connection) -> None:

@@ -18,6 +18,7 @@ from app.models import Confirmation, ConfirmationBody, Decision, Offer, OfferBod
 from app.offer_document import decode
 from app.queries.offer_filter import OfferFilter
 from app.queries.offer_order import Cursor, Order
+from app.queries.offer_search import Search, visible
 from app.queries.planning import Aside
 from app.representations import forgotten_offer_json, offer_json
 from app.vault import Place, unpad, unseal
@@ -60,9 +61,7 @@ def list_offers(
     order = Order(chosen.sort)
     place = Cursor.read(after, chosen.sort)
     # First the ids of the page from an index, then everything about them: no wide row is read to be thrown away.
-    ids = select(OfferState.offer_id, order.key.label("sorted_by")).where(
-        offers_of(by), *chosen.conditions(by.agency_id)
-    )
+    ids = select(OfferState.offer_id, order.key.label("sorted_by")).where(*visible(by, chosen, Search()))
     ids = order.apply(order.join(ids))
     if place:
         ids = ids.where(order.beyond(place))

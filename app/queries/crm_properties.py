@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, or_, tuple_
+from sqlalchemy import ColumnElement, Select, tuple_
 from sqlalchemy.orm import joinedload
 
 from app.access import properties_of
@@ -17,9 +17,8 @@ from app.clock import from_rfc3339, rfc3339
 from app.extensions import db
 from app.models import Property
 from app.queries.property_list import Counts, count_offers
+from app.queries.property_search import holding_words
 from app.representations import property_json
-
-WORDS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +41,7 @@ class PropertyFilter:
             found.append(Property.accepts_offers.is_(self.accepts_offers))
         if self.external_id is not None:
             found.append(Property.external_id == self.external_id)
-        for word in (self.q or "").split()[:WORDS]:
-            columns = (Property.title, Property.title_en, Property.city, Property.zone, Property.county)
-            matches = [column.icontains(word, autoescape=True) for column in (*columns, Property.address)]
-            found.append(or_(*matches, Property.external_id == word))
-        return found
+        return [*found, *holding_words(self.q or "")]
 
 
 def list_properties(

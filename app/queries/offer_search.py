@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, and_, false, literal, select
 
-from app.access import Person, offers_of
+from app.access import Asker, Person, offers_of
 from app.contacts import NotAContact, read_email, read_phone
 from app.extensions import db
 from app.ids import REFERENCE_ALPHABET, REFERENCE_LENGTH
@@ -107,7 +107,7 @@ class Found(NamedTuple):
     counts: dict[str, int]
 
 
-def visible(by: Person, chosen: OfferFilter, search: Search, *, with_status: bool = True) -> list[Condition]:
+def visible(by: Asker, chosen: OfferFilter, search: Search, *, with_status: bool = True) -> list[Condition]:
     """What `by` may see of a filter. A person or a reference leaves few: those are looked up, all else is checked."""
     conditions = [offers_of(by), *chosen.conditions(by.agency_id, with_status=with_status)]
     if pinned := [*chosen.pins(by.agency_id), *search.conditions]:

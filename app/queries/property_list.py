@@ -5,13 +5,14 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 
-from sqlalchemy import and_, case, func, or_, select
+from sqlalchemy import and_, case, func, select
 
 from app.access import Asker, Person, offers_of, properties_of
 from app.clock import now
 from app.errors import NotFound
 from app.extensions import db
 from app.models import OfferState, Property, User
+from app.queries.property_search import holding_words
 from app.representations import link_state
 
 PAGE = 25
@@ -54,11 +55,7 @@ def list_properties(by: Person, *, q: str = "", archived: bool = False, number: 
     """One page, newest first; `q` looks in title, place and the CRM's id."""
     query = properties_of(by)
     query = query.where(Property.archived_at.is_not(None) if archived else Property.archived_at.is_(None))
-    for word in q.split()[:6]:
-        columns = (Property.title, Property.title_en, Property.city, Property.zone, Property.county, Property.address)
-        matches = [column.icontains(word, autoescape=True) for column in columns]
-        query = query.where(or_(*matches, Property.external_id == word))
-    query = query.order_by(Property.created_at.desc(), Property.id.desc())
+    query = query.where(*holding_words(q)).order_by(Property.created_at.desc(), Property.id.desc())
     found = db.session.scalars(query.offset((number - 1) * PAGE).limit(PAGE + 1)).all()
     counts = count_offers([prop.id for prop in found], by)
     lines = [PropertyLine(prop, counts.get(prop.id, Counts())) for prop in found[:PAGE]]

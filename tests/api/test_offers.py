@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from sqlalchemy import select
 
+from app.clock import now, rfc3339
 from app.extensions import db
 from app.models import Delivery, OfferKey, Property
+from app.money import Money
+from app.offer_document import Bidder, Signature
 from app.services import decisions
 from app.writing import housekeeping
 from tests.api.conftest import Crm
-from tests.factories import make_draft, make_offer, make_property
+from tests.factories import make_draft, make_offer, make_property, make_user
 
 TAKEN: dict[str, Any] = {
     "property_external_id": "CRM-1",
@@ -42,30 +47,62 @@ def test_an_offer_is_read_whole_and_reading_does_not_make_it_viewed(crm: Crm, pr
     assert crm.get("/offers").json["data"] == [shown] == [crm.get("/events").json["data"][-1]["data"]]
 
 
-def test_the_list_takes_the_filters_of_the_contract(crm: Crm, prop: Property) -> None:
-    make_offer(prop)
-    other = make_property(crm.owner.agency_id, crm.owner.id, external_id="CRM-2")
-    make_offer(other, make_draft(financing="credit", payment_term_days=90))
-    expected = {
-        "property_external_id=CRM-2": 1,
-        f"property_id={prop.id}": 1,
-        "financing=cash": 1,
-        "status=accepted": 0,
-        "min_amount=118500&currency=EUR": 2,
-        "min_amount=118500.01&currency=EUR": 0,
-        "min_term=60": 1,
-        "max_term=60": 1,
-        f"agent={crm.owner.email}": 2,
-        "source=link": 2,
-        "signed=false": 2,
-        "latest=true": 2,
-        "email=ANDREI.TURCANU%40client.example": 2,
-        "submitted_after=2030-01-01T00:00:00Z": 0,
-        "updated_since=2020-01-01T00:00:00Z": 2,
-        "sort=payment_term_days": 2,
-    }
-    assert {query: len(crm.get(f"/offers?{query}").json["data"]) for query in expected} == expected
-    for wrong in (
+def test_every_filter_of_the_contract_finds_what_it_names_and_nothing_else(either_crm: Crm) -> None:
+    """Two offers that differ in everything: each filter finds one of them, and its opposite the other."""
+    crm = either_crm
+    agency, start = crm.owner.agency_id, now()
+    one = make_property(agency, crm.owner.id, external_id="CRM-1")
+    colleague = make_user(agency)
+    two = make_property(agency, colleague.id, external_id="CRM-2", currency="RON", asking_minor=500_000_00)
+    with time_machine.travel(start - timedelta(days=2), tick=False):
+        first = str(make_offer(one))
+        signed = make_draft(
+            bidder=Bidder("Ioana Pop", "ioana@client.example", "+40722000222"),
+            amount=Money(400_000_00, "RON"),
+            financing="credit",
+            payment_term_days=90,
+            signature=Signature("typed", "Ioana Pop"),
+        )
+    second = str(make_offer(two, signed, source="api"))
+    crm.call("PATCH", f"/offers/{second}/status", {"status": "accepted"})
+    middle = rfc3339(start - timedelta(days=1))
+    found = {
+        f"property_id={one.id}": first, f"property_id={two.id}": second,
+        "property_external_id=CRM-1": first, "property_external_id=CRM-2": second,
+        "status=new": first, "status=accepted": second,
+        "financing=cash": first, "financing=credit": second,
+        "currency=EUR": first, "currency=RON": second,
+        "max_amount=118500&currency=EUR": first, "min_amount=400000&currency=RON": second,
+        f"submitted_before={middle}": first, f"submitted_after={middle}": second, f"updated_since={middle}": second,
+        "max_term=30": first, "min_term=31": second,
+        f"agent={crm.owner.email}": first, f"agent={colleague.id}": second,
+        "source=link": first, "source=api": second,
+        "signed=false": first, "signed=true": second,
+        "confirmed=true": first, "confirmed=false": second,
+        "ratio_from=94": first, "ratio_below=94": second,
+        "email=ANDREI.TURCANU%40client.example": first, "email=ioana%40client.example": second,
+    }  # fmt: skip
+    references = {crm.get(f"/offers/{offer}").json["reference"]: offer for offer in (first, second)}
+    found |= {f"reference={text}": offer for text, offer in references.items()}
+    answers = {query: [offer["id"] for offer in crm.get(f"/offers?{query}").json["data"]] for query in found}
+    assert answers == {query: [offer] for query, offer in found.items()}
+    for nothing in ("min_amount=118500.01&currency=EUR", "email=nimeni@client.example", "reference=BF-AAAAAAAA"):
+        assert crm.get(f"/offers?{nothing}").json["data"] == [], nothing
+    replacing = str(make_offer(one, make_draft(replaces=next(iter(references)))))
+    assert [o["id"] for o in crm.get("/offers?latest=false").json["data"]] == [first]
+    assert {o["id"] for o in crm.get("/offers?latest=true").json["data"]} == {second, replacing}
+
+
+def test_a_list_is_in_the_order_that_was_asked_for(crm: Crm, prop: Property) -> None:
+    late, soon = (str(make_offer(prop, make_draft(payment_term_days=days))) for days in (90, 10))
+    for sort, order in {"payment_term_days": [soon, late], "-payment_term_days": [late, soon]}.items():
+        assert [offer["id"] for offer in crm.get(f"/offers?sort={sort}").json["data"]] == order
+    assert [offer["id"] for offer in crm.get("/offers").json["data"]] == [soon, late], "the newest first"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
         "min_amount=5",
         "status=sold",
         "limit=0",
@@ -73,8 +110,13 @@ def test_the_list_takes_the_filters_of_the_contract(crm: Crm, prop: Property) ->
         "sort=bidder",
         "nimic=1",
         "status=new&status=new",
-    ):
-        assert crm.get(f"/offers?{wrong}").status_code == 422, wrong
+        "email=x@",
+    ],
+)
+def test_a_filter_that_means_nothing_is_refused_by_name(crm: Crm, wrong: str) -> None:
+    answer = crm.get(f"/offers?{wrong}")
+    name = "currency" if "amount" in wrong else wrong.partition("=")[0]
+    assert answer.status_code == 422 and [error["parameter"] for error in answer.json["errors"]] == [name]
 
 
 def test_pages_of_offers_hold_every_one_once_while_others_arrive(crm: Crm, prop: Property) -> None:

@@ -137,17 +137,20 @@ def test_the_list_is_paged_stably_while_rows_arrive(crm: Crm) -> None:
     assert other.status_code == 422 and other.json["errors"][0]["parameter"] == "cursor"
 
 
-def test_the_list_is_filtered(crm: Crm) -> None:
-    crm.put("CRM-1", title="Vilă", city="Sibiu", accepts_offers=True)
-    last = crm.put("CRM-2", title="Garsonieră").json
+def test_every_filter_of_the_list_finds_what_it_names_and_nothing_else(either_crm: Crm) -> None:
+    crm = either_crm
+    crm.put("CRM-1", title="VILĂ cu grădină", city="Șelimbăr", accepts_offers=True)
+    last = crm.put("CRM-2", title="Garsonieră", county="Cluj").json
     found = {
-        query: [p["external_id"] for p in crm.get(f"/properties?{query}").json["data"]]
-        for query in ("accepts_offers=true", "external_id=CRM-2", "q=sibiu+vila", "q=sibiu+vilă", "archived=true")
-    }
-    assert found["accepts_offers=true"] == ["CRM-1"] and found["external_id=CRM-2"] == ["CRM-2"]
-    assert found["q=sibiu+vilă"] == ["CRM-1"] and found["archived=true"] == []
-    since = crm.get(f"/properties?updated_since={last['updated_at']}").json["data"]
-    assert [p["external_id"] for p in since] == ["CRM-2"]
+        "accepts_offers=true": "CRM-1", "accepts_offers=false": "CRM-2",
+        "external_id=CRM-1": "CRM-1", "external_id=CRM-2": "CRM-2",
+        f"updated_since={last['updated_at']}": "CRM-2",
+        "q=selimbar+vila": "CRM-1", "q=șelimbăr+VILĂ": "CRM-1", "q=crm-2": "CRM-2", "q=Cluj": "CRM-2",
+    }  # fmt: skip
+    answers = {query: [p["external_id"] for p in crm.get(f"/properties?{query}").json["data"]] for query in found}
+    assert answers == {query: [external_id] for query, external_id in found.items()}
+    for nothing in ("archived=true", "external_id=CRM-3", "q=vila+cluj", "q=%25", "updated_since=2100-01-01T00:00:00Z"):
+        assert crm.get(f"/properties?{nothing}").json["data"] == [], nothing
 
 
 def test_offers_are_counted(app: Flask, crm: Crm) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from flask import Response
@@ -14,6 +16,7 @@ from app.blueprints.api.calls import Answer, etag, expected_version, operation
 from app.blueprints.api.offer_bodies import read_offer, sending_of
 from app.blueprints.api.paging import link_next, next_cursor, page_body, place_of
 from app.blueprints.api.schemas.offers import OfferNew, OfferOut, OfferPage, OfferQuery, StatusChange, order_known
+from app.contacts import NotAContact, read_email
 from app.errors import Conflict, IllegalTransition, Invalid, NotFound, NotReady, Stale
 from app.models import Property
 from app.money import from_decimal_text
@@ -126,18 +129,31 @@ def _filter(query: OfferQuery) -> OfferFilter:
     given: dict[str, Any] = query.model_dump(exclude=OfferQuery.unspoken, exclude_none=True)
     if not order_known(query.sort):
         raise Invalid({"?sort": ["Not a column that offers are sorted by"]})
-    for name in ("min_amount", "max_amount"):
+    for name, read in _READ.items():
         if name in given:
-            given[name] = from_decimal_text(given[name])
-    for name in ("submitted_after", "submitted_before", "updated_since"):
-        if name in given:
-            given[name] = Moment(given[name].isoformat(), given[name])
-    if "email" in given:
-        given["email"] = given["email"].casefold()
-    if "agent" in given:
-        given["agent"] = given["agent"].lower()
+            given[name] = read(given[name])
     given.setdefault("sort", "updated_at" if query.updated_since else DEFAULT_SORT)
     compares = query.min_amount or query.max_amount or given["sort"] in WITHIN_ONE_CURRENCY
     if compares and query.currency is None:
         raise Invalid({"?currency": ["Say in which currency the amounts are compared: EUR or RON"]})
     return OfferFilter(**given)
+
+
+def _moment(at: datetime) -> Moment:
+    return Moment(at.isoformat(), at)
+
+
+def _email(text: str) -> str:
+    try:
+        return read_email(text).folded
+    except NotAContact:
+        raise Invalid({"?email": ["Not an e-mail address"]}) from None
+
+
+_READ: dict[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(("min_amount", "max_amount"), from_decimal_text),
+    **dict.fromkeys(("submitted_after", "submitted_before", "updated_since"), _moment),
+    "agent": str.lower,
+    "email": _email,
+    "reference": str.upper,
+}
