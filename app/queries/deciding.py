@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, and_, select
 
 from app.access import Person, offers_of
 from app.errors import NotFound
 from app.extensions import db
 from app.keys import unwrap_offer_key
-from app.models import Offer, OfferBody, OfferKey, OfferState, Property
+from app.models import Decision, Offer, OfferBody, OfferKey, OfferState, Property, User
 from app.money import Money
 from app.offer_document import decode
 from app.queries.planning import Aside
@@ -74,6 +74,19 @@ def others_of(by: Person, property_id: uuid.UUID, but: Sequence[uuid.UUID]) -> l
     )
     query = _query().where(*standing).order_by(OfferState.amount_minor.desc(), OfferState.submitted_at)
     return [_candidate(row) for row in db.session.execute(query)]
+
+
+def last_to_change(by: Person, offers: Sequence[uuid.UUID]) -> str:
+    """The name of the colleague who changed one of these offers last; empty when it was the CRM."""
+    query = (
+        select(User.full_name)
+        .select_from(Decision)
+        .join(User, and_(User.id == Decision.actor_id, User.agency_id == Decision.agency_id), isouter=True)
+        .where(Decision.agency_id == by.agency_id, Decision.offer_id.in_(offers))
+        .order_by(Decision.at.desc())
+        .limit(1)
+    )
+    return db.session.scalar(query) or ""
 
 
 def _query() -> Any:

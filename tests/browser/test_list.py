@@ -81,6 +81,20 @@ def test_filter_back_reload_and_a_shared_link_give_the_same_page(browser: Browse
     expect(page.locator("#status-1")).to_be_focused()
 
 
+def test_a_click_takes_along_what_was_typed_just_before(browser: Browser, live: Live) -> None:
+    app, base = live
+    email, _prop = made(app)
+    page = signed_in(browser, base, email).page
+    page.locator("#q").fill("pop")
+    page.locator("#status-1").click()  # before the 300 ms are over
+    page.wait_for_url("**/app/offers?q=pop&status=new")
+    expect(page.locator("tr.is-link")).to_have_count(2)
+    page.locator("#q").fill("popa")
+    page.locator("#chip-q").click()  # the last one wins
+    page.wait_for_url("**/app/offers?status=new")
+    expect(page.locator("#q")).to_have_value("")
+
+
 def test_a_chip_that_goes_leaves_the_focus_near(browser: Browser, live: Live) -> None:
     app, base = live
     email, _prop = made(app)
@@ -248,7 +262,7 @@ def test_two_agents_on_one_offer_the_second_sees_what_the_first_did(browser: Bro
     expect(first.locator(".undo")).to_be_visible()
     second.locator("dialog[open] button[type=submit]").first.click()
     expect(second.locator("dialog[open]")).to_contain_text("Acceptată")  # the fresh row, and nothing overwritten
-    second.reload()
+    second.keyboard.press("Escape")  # and the page behind is as fresh
     expect(second.locator(".title-bar .badge")).to_have_text("Acceptată")
 
 

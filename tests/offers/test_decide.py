@@ -104,12 +104,13 @@ def test_marked_as_new_it_is_unread_again(client: FlaskClient, offer: uuid.UUID)
     assert state(offer).status == "viewed"
 
 
-def test_a_stale_answer_is_refused_with_what_was_typed(client: FlaskClient, offer: uuid.UUID) -> None:
+def test_a_stale_answer_is_refused_with_what_was_typed(client: FlaskClient, owner: User, offer: uuid.UUID) -> None:
     answer(client, offer, status="accepted")
     for headers in (None, HTMX):
         response = answer(client, offer, status="rejected", reason="motivul meu", headers=headers)
         body = response.get_data(as_text=True)
         assert response.status_code == 409 and "motivul meu" in body and f'value="{offer}:3"' in body
+        assert f"{owner.full_name} a schimbat această ofertă" in body
     assert state(offer).status == "accepted"
 
 

@@ -10,13 +10,13 @@ from flask_babel import ngettext
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.access import Guard, person, policy
+from app.access import Guard, Person, person, policy
 from app.blueprints.offers.forms import DecisionForm
 from app.blueprints.offers.routes import offers, today
 from app.errors import Conflict, IllegalTransition, NotFound
 from app.fragments import done, local_path, page
 from app.presentation import label
-from app.queries.deciding import Candidate, candidates, others_of
+from app.queries.deciding import Candidate, candidates, last_to_change, others_of
 from app.services import decisions
 from app.services.decisions import Answer, Chosen, Outcome
 
@@ -53,8 +53,8 @@ def decide() -> AnyResponse:
     except IllegalTransition:
         return _page(form, chosen, 409, problem=_("This offer cannot be set to that status any more."))
     except Conflict:
-        problem = _("Someone changed this offer just before you. Look at it again, then decide.")
-        return _page(form, candidates(by, [one.offer_id for one in seen]), 409, problem=problem)
+        fresh = candidates(by, [one.offer_id for one in seen])
+        return _page(form, fresh, 409, problem=_overtaken(by, [*seen, *others]))
     if made:
         _offer_undo(made, answer.status, len(seen))
     return redirect(onward(), 303)
@@ -92,6 +92,13 @@ def _page(form: DecisionForm, chosen: list[Candidate], status: int = 200, *, pro
         onward=onward(),
         today=today(),
     )
+
+
+def _overtaken(by: Person, looked_at: list[Chosen]) -> str:
+    who = last_to_change(by, [one.offer_id for one in looked_at])
+    if not who:
+        return str(_("Someone changed this offer just before you. Look at it again, then decide."))
+    return str(_("%(name)s changed this offer just before you. Look at it again, then decide.", name=who))
 
 
 def _title(status: str, chosen: list[Candidate]) -> str:

@@ -104,7 +104,12 @@
       if (filled && title) { title.focus(); }
     }).observe(document.getElementById("dialog-body"), { childList: true });
     dialog.addEventListener("close", function () {
+      var stale = dialog.querySelector("[data-stale]");
       document.getElementById("dialog-body").textContent = "";
+      if (stale && window.htmx) {  // somebody was faster: what lies behind is as old as what was refused
+        window.htmx.ajax("GET", window.location.pathname + window.location.search,
+          { target: "#content", select: "#content", swap: "outerHTML" });
+      }
       var back = (opener && document.getElementById(opener)) || document.querySelector(".undo");
       if (back) { back.focus(); }
       var said = document.querySelector(".undo");  // the bar of what was ticked goes with the ticks

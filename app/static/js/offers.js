@@ -49,6 +49,30 @@
   look();
 })();
 
+/* What is typed applies after a moment. Whoever clicks before that keeps both: the click takes along what was typed. */
+(function () {
+  "use strict";
+  var typed = {};
+  document.addEventListener("input", function (event) {
+    var field = event.target;
+    if (field.form && field.form.id === "filter" && field.name) { typed[field.name] = field.value; }
+  });
+  document.addEventListener("htmx:config:request", function (event) {
+    var ctx = event.detail.ctx;
+    var source = ctx.sourceElement;
+    var trigger = ctx.sourceEvent;
+    if (source.id === "filter") {
+      /* A click has overtaken what was typed, and has taken it along. */
+      if (trigger && trigger.type === "input" && !Object.keys(typed).length) { event.preventDefault(); }
+    } else if (source.closest("#offer-results, #new-offers") && source.matches("a")) {
+      Object.keys(typed).forEach(function (name) {
+        if (source.id !== "chip-" + name && source.id !== "chip-all") { ctx.request.body.set(name, typed[name]); }
+      });
+    } else { return; }
+    typed = {};
+  });
+})();
+
 /* One menu of answers for all rows: it learns whose it is as it opens, beside its row. */
 (function () {
   "use strict";
