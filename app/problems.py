@@ -20,6 +20,7 @@ from app.errors import (
     NoKey,
     NoScope,
     NotFound,
+    NotReady,
     Stale,
     TooMany,
     Unreadable,
@@ -84,6 +85,11 @@ KINDS = {
             _l("`legal` in the answer lists the statuses that it can be set to now."),
         ),
         Kind(
+            "not-ready", 409, _l("Not made yet"),
+            _l("What is asked for is still being made: a receipt takes a few seconds after its offer came in."),
+            _l("Repeat the request after as many seconds as `Retry-After` says."),
+        ),
+        Kind(
             "stale", 412, _l("It has changed since it was read"),
             _l("`If-Match` names a version that is no longer the present one."),
             _l("Read the object again and repeat the request with its new `ETag`."),
@@ -127,6 +133,7 @@ _BY_ERROR: dict[type[DomainError], str] = {
     NoScope: "no-scope",
     NotFound: "not-found",
     IllegalTransition: "illegal-transition",
+    NotReady: "not-ready",
     Stale: "stale",
     Conflict: "conflict",
     WrongMedia: "wrong-media",
@@ -170,6 +177,8 @@ def problem(error: Exception) -> Response:
     if isinstance(error, NoScope):
         lacks = f'error="insufficient_scope", scope="{error.scope}"'
         response.headers["WWW-Authenticate"] = f'Bearer realm="BidFlux", {lacks}'
+    if isinstance(error, NotReady):
+        response.headers["Retry-After"] = "5"
     if isinstance(error, TooMany):
         response.headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, HTTPException) and error.code == 405:
@@ -182,7 +191,18 @@ def _detail(error: Exception) -> str:
         return f"This call needs a key with the scope “{error.scope}”."
     if isinstance(error, IllegalTransition):
         return f"Legal from here: {', '.join(error.legal) or 'none; the offer is withdrawn'}."
+    if isinstance(error, Invalid):
+        return _first_of(list(_faults(error.errors.items())))
     return str(error) if isinstance(error, Conflict | Unreadable | WrongMedia) and error.args else ""
+
+
+def _first_of(faults: list[dict[str, str]]) -> str:
+    """The first fault in one line, and how many others there are."""
+    if not faults:
+        return ""
+    *where, said = faults[0].values()
+    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    return f"{where[0] or 'The body'}: {said}{more}"
 
 
 def _faults(errors: Iterable[tuple[str, Sequence[object]]]) -> Iterable[dict[str, str]]:

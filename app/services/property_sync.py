@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import attributes
 
 from app import keys
-from app.errors import Conflict, DomainError, Invalid
+from app.errors import Conflict, DomainError, Invalid, Stale
 from app.extensions import db
 from app.ids import new_id
 from app.language import msgid
@@ -63,8 +63,11 @@ class Synced:
     warnings: list[tuple[str, str]] = field(default_factory=list)
 
 
-def upsert(agency_id: uuid.UUID, sent: Sequence[Sent], *, by: Actor) -> list[Synced]:
-    """Create or change each by its `external_id`; one that is refused spoils no other. The order is kept."""
+def upsert(agency_id: uuid.UUID, sent: Sequence[Sent], *, by: Actor, version: int | None = None) -> list[Synced]:
+    """Create or change each by its `external_id`; one that is refused spoils no other. The order is kept.
+
+    With a `version`, only what exists in that version (0: in any) is changed; all else is refused as `Stale`.
+    """
     with writing(agency_id) as tx:
         unit = _Unit(tx, by)
         held = unit.load(Property.external_id.in_([one.columns["external_id"] for one in sent]))
@@ -76,7 +79,11 @@ def upsert(agency_id: uuid.UUID, sent: Sequence[Sent], *, by: Actor) -> list[Syn
                 unit.refuse(Invalid({"external_id": [TWICE]}))
             else:
                 seen.add(external_id)
-                unit.take(one, by_external.get(external_id))
+                current = by_external.get(external_id)
+                if version is not None and (current is None or version not in {0, current.version}):
+                    unit.refuse(Stale())
+                else:
+                    unit.take(one, current)
         return unit.finish()
 
 

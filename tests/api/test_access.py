@@ -128,6 +128,9 @@ BODIES: list[tuple[bytes, str, int]] = [
     (b'{"title": "x", "offers_open_at": "2026-01-01"}', "application/json", 422),
     (b'{"title": "x", "offers_open_at": "0001-01-01T00:00:00+14:00"}', "application/json", 422),
     (b'{"title": "x", "country": "ro"}', "application/json", 422),
+    (b'{"title": "x\\n"}', "application/json", 422),
+    (b'{"title": "  "}', "application/json", 422),
+    (b'{"title": "x", "external_id": " CRM-1"}', "application/json", 422),
 ]
 
 
@@ -149,10 +152,42 @@ def test_compressed_bodies_and_broken_queries_are_refused(crm: Crm) -> None:
     assert squeezed.status_code == 415
     assert crm.get("/offers?agent=%ff").status_code == 400
     assert crm.get("/offers?agent=%00").status_code == 422
+    assert crm.put("CRM%00").status_code == 422 and crm.put("%20CRM").status_code == 422
+    path = {"PATH_INFO": f"{ROOT}/properties/external/CRM\xff"}  # the client itself would mend it
+    named = {"Authorization": f"Bearer {crm.key}"}
+    broken = crm.app.test_client().put("/", json={"title": "Casă"}, headers=named, environ_overrides=path)
+    assert broken.status_code == 400 and crm.get("/properties").json["data"] == []
     assert crm.get("/offers?cursor=WyJ4Il0.x").status_code == 422
     assert crm.get("/nimic").status_code == 404 and crm.get("/properties/17").status_code == 404
     wrong = crm.call("DELETE", "/offers")
     assert wrong.status_code == 405 and "GET" in wrong.headers["Allow"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "said"),
+    [
+        (
+            "/properties",
+            {"title": "x", "asking_prise": "1"},
+            "/asking_prise: Unknown field; did you mean asking_price?",
+        ),
+        ("/properties", {"title": "x", "nimic": 1}, "/nimic: Unknown field"),
+        ("/properties", {"asking_price": "125.000,00"}, "/asking_price: Must be a decimal string above zero"),
+        ("/properties", {"title": "x", "asking_price": "1.234"}, "/asking_price: Must be a decimal string above zero"),
+        ("/properties", [], "The body: Must be a JSON object"),
+        ("/webhooks", {"url": "https://crm.example", "event": []}, "/event: Unknown field; did you mean events?"),
+        ("/offers", {"bidder": {"fullname": "x"}}, "/amount: Required (and 6 more)"),
+    ],
+)
+def test_a_refusal_says_what_would_be_right(crm: Crm, path: str, body: Any, said: str) -> None:
+    refused = crm.call("POST", path, body).json
+    assert refused["detail"].startswith(said)
+    assert "^[" not in str(refused), "no regular expression is shown"
+
+
+def test_a_misspelt_parameter_is_named_with_the_right_one(crm: Crm) -> None:
+    refused = crm.get("/offers?min_amont=5").json
+    assert refused["errors"] == [{"parameter": "min_amont", "detail": "Unknown parameter; did you mean min_amount?"}]
 
 
 def test_every_kind_of_problem_has_its_page(app: Flask) -> None:

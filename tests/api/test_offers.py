@@ -150,6 +150,12 @@ def test_a_status_is_set_with_its_reason_and_illegal_ones_say_what_is_legal(crm:
     assert event["actor"]["type"] == "api_key" and event["data"] == fresh.json
 
 
+def test_a_receipt_that_is_not_made_yet_says_when_to_ask_again(crm: Crm, prop: Property) -> None:
+    refused = crm.get(f"/offers/{make_offer(prop)}/receipt")
+    assert refused.status_code == 409 and refused.json["type"].endswith("/docs/errors/not-ready")
+    assert int(refused.headers["Retry-After"]) > 0
+
+
 def test_bidders_are_told_only_when_asked_for(crm: Crm, prop: Property) -> None:
     offer = make_offer(prop)
     crm.call("PATCH", f"/offers/{offer}/status", {"status": "accepted"})

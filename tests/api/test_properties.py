@@ -71,6 +71,33 @@ def test_a_stale_version_is_refused(crm: Crm) -> None:
     assert crm.call("PATCH", where, {"rooms": 5}, If_Match="*").status_code == 200
 
 
+def test_a_put_too_is_refused_when_it_has_changed_since(crm: Crm) -> None:
+    body = {"title": "Casă"}
+    for nothing_yet in ("*", '"1"'):
+        refused = crm.call("PUT", "/properties/external/CRM-1", body, If_Match=nothing_yet)
+        assert refused.status_code == 412 and crm.get("/properties").json["data"] == []
+    crm.put("CRM-1")
+    put = {"title": "Vilă"}
+    assert crm.call("PUT", "/properties/external/CRM-1", put, If_Match='"1"').headers["ETag"] == '"2"'
+    assert crm.call("PUT", "/properties/external/CRM-1", body, If_Match='"1"').status_code == 412
+    read = crm.get("/properties/external/CRM-1")
+    assert read.json["title"] == "Vilă" and read.headers["ETag"] == '"2"'
+    assert crm.call("PUT", "/properties/external/CRM-1", body, If_Match="*").status_code == 200
+
+
+def test_a_property_is_read_by_the_crms_id_whatever_stands_in_it(crm: Crm) -> None:
+    for external_id, spelled in (
+        ("a/b c", "a/b%20c"),
+        ("ștefan-1", "%C8%99tefan-1"),
+        ("..", "%2E%2E"),
+        ("50%", "50%25"),
+    ):
+        made = crm.put(spelled).json
+        assert made["external_id"] == external_id
+        assert crm.get(f"/properties/external/{spelled}").json["id"] == made["id"]
+    assert crm.get("/properties/external/CRM-9").status_code == 404
+
+
 def test_an_agent_nobody_knows_falls_to_the_owner_with_a_warning(crm: Crm) -> None:
     agent = make_user(crm.owner.agency_id)
     known = crm.put("CRM-1", agent={"email": agent.email.upper()}).json

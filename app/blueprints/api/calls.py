@@ -19,6 +19,7 @@ from pydantic import BaseModel, ValidationError
 
 from app.access import Cache, Guard, Policy, rates
 from app.api_access import key_holder, spent_now
+from app.blueprints.api.faults import faults
 from app.blueprints.api.schemas.common import Query
 from app.errors import Invalid, Unreadable, WrongMedia
 from app.services.idempotency import Kept, Request, answered_once
@@ -82,6 +83,7 @@ def operation(
     def declare(view: Callable[..., Any]) -> Callable[..., Response]:
         @wraps(view)
         def call(**values: Any) -> Response:
+            _path_is_text()
             if query:
                 values["query"] = read_query(query)
             if body:
@@ -104,9 +106,11 @@ def respond(answer: Answer) -> Response:
 
 
 def expected_version() -> int | None:
-    """The version that `If-Match` names; None without one or for `*`, -1 for what never was a version of ours."""
-    if "If-Match" not in request.headers or request.if_match.star_tag:
+    """The version that `If-Match` names: None without one, 0 for `*`, -1 for what never was a version of ours."""
+    if "If-Match" not in request.headers:
         return None
+    if request.if_match.star_tag:
+        return 0
     tags = request.if_match.as_set()
     tag = (tags.pop() if len(tags) == 1 else None) or ""  # Werkzeug reads the empty tag as None
     return int(tag) if tag.isascii() and tag.isdigit() and len(tag) < 10 else -1
@@ -117,6 +121,14 @@ def etag(version: int) -> dict[str, str]:
 
 
 # --- reading ----------------------------------------------------------------------------------------------------
+
+
+def _path_is_text() -> None:
+    """What is no UTF-8 in the path would arrive as replacement characters."""
+    try:
+        request.environ["PATH_INFO"].encode("latin-1").decode()
+    except UnicodeDecodeError:
+        raise Unreadable("The path must be percent-encoded UTF-8.") from None
 
 
 def read_query(model: type[Query]) -> Any:
@@ -143,17 +155,7 @@ def checked(model: type[BaseModel], value: Any, mark: str = "/") -> Any:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        raise Invalid(faults(error, mark)) from None
-
-
-def faults(error: ValidationError, mark: str = "/") -> dict[str, list[str]]:
-    """Where and what, without what was typed: a fault never says it back."""
-    found: dict[str, list[str]] = {}
-    for fault in error.errors(include_url=False, include_context=False, include_input=False):
-        steps = [str(step).replace("~", "~0").replace("/", "~1") for step in fault["loc"]]
-        where = mark + (steps[0] if mark == "?" and steps else "/".join(steps))
-        found.setdefault(where if steps else "", []).append(fault["msg"].removeprefix("Value error, "))
-    return found
+        raise Invalid(faults(error, model, mark)) from None
 
 
 def _json() -> Any:

@@ -97,7 +97,7 @@ def offers_status(offer_id: uuid.UUID, body: StatusChange) -> Answer:
 
     Accepting is no contract: in Romania a sale needs a notary.
     """
-    by, version = key_holder(), expected_version()
+    by, version = key_holder(), expected_version() or None
     get_offer(by, offer_id, write=True)
     answer = decisions.Answer(body.status, body.reason, body.message, notify_bidder=body.notify_bidder)
     try:

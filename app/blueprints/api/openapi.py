@@ -12,7 +12,7 @@ from pydantic.json_schema import models_json_schema
 from werkzeug.routing import Rule
 
 from app.blueprints.api.calls import JSON, Operation
-from app.blueprints.api.schemas.common import Problem
+from app.blueprints.api.schemas.common import NAMED, Problem
 from app.problems import KINDS, MIMETYPE
 from app.representations import base_url
 
@@ -127,7 +127,7 @@ def _in_path(rule: Rule) -> Iterator[dict[str, Any]]:
         is_id = type(rule._converters[name]).__name__ == "UUIDConverter"
         kind: dict[str, Any] = {"type": "string", "format": "uuid"} if is_id else {"type": "string", "minLength": 1}
         if name == "external_id":
-            kind["maxLength"] = 100
+            kind |= {"maxLength": 100, "pattern": NAMED}
         yield {"name": name, "in": "path", "required": True, "schema": kind}
 
 

@@ -31,6 +31,7 @@ from app.errors import Conflict, DomainError, Invalid, Stale
 from app.money import NotMoney, from_decimal_text
 from app.problems import problem_body
 from app.queries.crm_properties import PropertyFilter, list_properties, shown
+from app.queries.property_list import property_by_external_id
 from app.services import properties as service
 from app.services import property_sync as sync
 from app.services.property_sync import Sent, Synced
@@ -87,7 +88,7 @@ def properties_read(property_id: uuid.UUID) -> Answer:
 )
 def properties_change(property_id: uuid.UUID, body: PropertyPatch) -> Answer:
     """Only the fields that are sent."""
-    by, version = key_holder(), expected_version()
+    by, version = key_holder(), expected_version() or None
     prop = get_property(by, property_id, write=True)
     sent = sent_property(body)
     given = {_COLUMN.get(name, name) for name in body.model_fields_set}
@@ -99,6 +100,13 @@ def properties_change(property_id: uuid.UUID, body: PropertyPatch) -> Answer:
     return _written(done)
 
 
+@api.get("/properties/external/<path:external_id>")
+@operation("Read by the CRM's id", tag=TAG, scope="read", answers={200: PropertyOut}, refusals=(404,), etag=True)
+def properties_find(external_id: str) -> Answer:
+    """One property, archived or not."""
+    return _read(property_by_external_id(key_holder(), external_id))
+
+
 @api.put("/properties/external/<path:external_id>")
 @operation(
     "Create or replace by the CRM's id",
@@ -106,6 +114,7 @@ def properties_change(property_id: uuid.UUID, body: PropertyPatch) -> Answer:
     scope="write",
     body=PropertyPut,
     answers={200: PropertyOut, 201: PropertyOut},
+    if_match=True,
     etag=True,
 )
 def properties_put(external_id: str, body: PropertyPut) -> Answer:
@@ -114,7 +123,7 @@ def properties_put(external_id: str, body: PropertyPut) -> Answer:
     if body.external_id not in {None, external_id}:
         raise Invalid({"external_id": ["Not the id in the path"]})
     item = checked(PropertyBulkItem, {**body.model_dump(exclude_unset=True), "external_id": external_id})
-    (done,) = sync.upsert(by.agency_id, [sent_property(item)], by=by.actor)
+    (done,) = sync.upsert(by.agency_id, [sent_property(item)], by=by.actor, version=expected_version())
     if done.error:
         raise done.error
     return _written(done)

@@ -7,12 +7,54 @@ import uuid
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    WithJsonSchema,
+)
+from pydantic_core.core_schema import CoreSchema, no_info_after_validator_function
 
 RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
 UNSEEN = r"^[^\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]*$"
 ONE_LINE = r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]*$"
+SEEN = ONE_LINE.replace("^", r"^(?=.*\S)", 1)
+NAMED = ONE_LINE.replace("^", r"^(?!\s)", 1).replace("$", r"(?<!\s)$")
 AMOUNT = r"^(?!0+(\.0{1,2})?$)[0-9]{1,11}(\.[0-9]{1,2})?$"
+PERCENT = r"^(?!0+(\.0{1,2})?$)(100(\.0{1,2})?|[0-9]{1,2}(\.[0-9]{1,2})?)$"
+COUNTRY = r"^[A-Z]{2}$"
+WEB = r"^https?://[^\s\u0000-\u0020\u007f-\u009f\ud800-\udfff]+$"
+
+
+class Shape:
+    """Text that matches a pattern from its first to its last character; who sent something else reads what would.
+
+    Pydantic's own patterns let a newline stand at the end.
+    """
+
+    def __init__(self, pattern: str, said: str) -> None:
+        self.pattern, self.said = pattern, said
+        self._matches = re.compile(pattern).fullmatch
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {**handler(schema), "pattern": self.pattern}
+
+    def _check(self, text: str) -> str:
+        if not self._matches(text):
+            raise ValueError(self.said)
+        return text
+
+
+Clean = Shape(UNSEEN, "Must not hold control or invisible characters")
+OneLine = Shape(ONE_LINE, "Must be one line, without control or invisible characters")
+Seen = Shape(SEEN, "Must be one line of text, and not blank")
+Named = Shape(NAMED, "Must be one line that neither begins nor ends with a space")
 
 
 class Strict(BaseModel):
@@ -77,11 +119,18 @@ Day = Annotated[date, BeforeValidator(_day)]
 Uid = Annotated[uuid.UUID, BeforeValidator(_id)]
 Whole = Annotated[int, BeforeValidator(_number)]
 Flag = Annotated[bool, BeforeValidator(_flag)]
-Amount = Annotated[str, Field(pattern=AMOUNT, description="A decimal string, exact: `125000` or `125000.50`.")]
+Amount = Annotated[
+    str,
+    Field(description="A decimal string, exact: `125000` or `125000.50`."),
+    Shape(AMOUNT, "Must be a decimal string above zero, such as 125000 or 125000.50"),
+]
 Currency = Literal["EUR", "RON"]
-Email = Annotated[str, Field(min_length=3, max_length=254, pattern=ONE_LINE)]
-Phone = Annotated[str, Field(min_length=3, max_length=40, pattern=ONE_LINE)]
-Link = Annotated[str, Field(max_length=500, pattern=r"^https?://[^\s\u0000-\u0020\u007f-\u009f\ud800-\udfff]+$")]
+Email = Annotated[str, Field(min_length=3, max_length=254), OneLine]
+Phone = Annotated[str, Field(min_length=3, max_length=40), OneLine]
+ExternalId = Annotated[
+    str, Field(min_length=1, max_length=100, description="The CRM's own id, unique in the agency."), Named
+]
+Link = Annotated[str, Field(max_length=500), Shape(WEB, "Must begin with https:// or http://, and hold no spaces")]
 # What is shown, and when it is sent back, ignored.
 ReadOnly = Annotated[
     Any, WithJsonSchema({"readOnly": True, "description": "Ours to say: ignored when it is sent back."})
@@ -89,18 +138,17 @@ ReadOnly = Annotated[
 
 
 # Text on one line, by how much of it there may be; the second number is the least.
-Line20x1 = Annotated[str, Field(min_length=1, max_length=20, pattern=ONE_LINE)]
-Line30 = Annotated[str, Field(max_length=30, pattern=ONE_LINE)]
-Line100x1 = Annotated[str, Field(min_length=1, max_length=100, pattern=ONE_LINE)]
-Line120 = Annotated[str, Field(max_length=120, pattern=ONE_LINE)]
-Line200 = Annotated[str, Field(max_length=200, pattern=ONE_LINE)]
-Line200x1 = Annotated[str, Field(min_length=1, max_length=200, pattern=ONE_LINE)]
-Line200x3 = Annotated[str, Field(min_length=3, max_length=200, pattern=ONE_LINE)]
-Line254x1 = Annotated[str, Field(min_length=1, max_length=254, pattern=ONE_LINE)]
-Line300 = Annotated[str, Field(max_length=300, pattern=ONE_LINE)]
+Line20x1 = Annotated[str, Field(min_length=1, max_length=20), OneLine]
+Line30 = Annotated[str, Field(max_length=30), OneLine]
+Line120 = Annotated[str, Field(max_length=120), OneLine]
+Line200 = Annotated[str, Field(max_length=200), OneLine]
+Line200x1 = Annotated[str, Field(min_length=1, max_length=200), Seen]
+Line200x3 = Annotated[str, Field(min_length=3, max_length=200), OneLine]
+Line254x1 = Annotated[str, Field(min_length=1, max_length=254), OneLine]
+Line300 = Annotated[str, Field(max_length=300), OneLine]
 # Text over several lines.
-Text4000 = Annotated[str, Field(max_length=4000, pattern=UNSEEN)]
-Text20000 = Annotated[str, Field(max_length=20_000, pattern=UNSEEN)]
+Text4000 = Annotated[str, Field(max_length=4000), Clean]
+Text20000 = Annotated[str, Field(max_length=20_000), Clean]
 
 
 class Paged(Query):

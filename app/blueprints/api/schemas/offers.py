@@ -7,14 +7,15 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from app.blueprints.api.schemas.common import (
+    PERCENT,
     Amount,
     Currency,
     Day,
     Email,
+    ExternalId,
     Flag,
     Line20x1,
     Line30,
-    Line100x1,
     Line200,
     Line200x1,
     Line200x3,
@@ -23,6 +24,7 @@ from app.blueprints.api.schemas.common import (
     Page,
     Paged,
     Phone,
+    Shape,
     Strict,
     Text4000,
     Uid,
@@ -37,7 +39,7 @@ Channel = Literal["phone", "whatsapp", "mail", "in_person"]
 CreditProgram = Literal["standard", "noua_casa"]
 ConditionKind = Literal["bank_approval", "home_sale", "inspection"]
 Days = Annotated[int, Field(ge=0, le=3650, description="From the pre-contract to full payment.")]
-Percent = Annotated[str, Field(pattern=r"^(?!0+(\.0{1,2})?$)(100(\.0{1,2})?|[0-9]{1,2}(\.[0-9]{1,2})?)$")]
+Percent = Annotated[str, Shape(PERCENT, "Must be a decimal string above 0 and up to 100, such as 10 or 12.5")]
 ORDERS = tuple(f"{sign}{name}" for name in SORTS for sign in ("", "-"))
 
 
@@ -63,7 +65,7 @@ class OfferNew(Strict):
     """An offer that was taken elsewhere: by phone, on paper, on a portal. It cannot be changed later."""
 
     property_id: Uid | None = Field(None, description="This, or `property_external_id`.")
-    property_external_id: Line100x1 | None = None
+    property_external_id: ExternalId | None = None
     amount: Amount
     currency: Currency | None = Field(None, description="If sent, the currency of the property.")
     financing: Financing
@@ -177,7 +179,7 @@ class OfferPage(Page):
 
 class OfferQuery(Paged):
     property_id: Uid | None = None
-    property_external_id: Line100x1 | None = None
+    property_external_id: ExternalId | None = None
     status: Status | None = None
     financing: Financing | None = None
     currency: Currency | None = Field(None, description="Needed with amounts: currencies are never mixed.")

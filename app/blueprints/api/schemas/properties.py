@@ -7,11 +7,12 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from app.blueprints.api.schemas.common import (
+    COUNTRY,
     Amount,
     Currency,
     Email,
+    ExternalId,
     Flag,
-    Line100x1,
     Line120,
     Line200,
     Line200x1,
@@ -23,6 +24,7 @@ from app.blueprints.api.schemas.common import (
     Phone,
     Problem,
     ReadOnly,
+    Shape,
     Strict,
     Text20000,
 )
@@ -30,8 +32,12 @@ from app.models.property import PRICE_VAT, PROPERTY_TYPES
 
 PropertyType = Literal["apartment", "house", "land", "commercial", "office", "industrial", "other"]
 PriceVat = Literal["included", "excluded", "exempt"]
+Country = Annotated[
+    str,
+    Field(description="ISO 3166-1, two letters."),
+    Shape(COUNTRY, "Must be two capital letters (ISO 3166-1), such as RO"),
+]
 Area = Annotated[int, Field(ge=1, le=10_000_000, description="Whole square metres.")]
-ExternalId = Line100x1
 OFFERING = ("accepts_offers", "offers_open_at", "offers_close_at", "signature_required")
 assert set(PROPERTY_TYPES) == set(PropertyType.__args__) and set(PRICE_VAT) == set(PriceVat.__args__)  # type: ignore[attr-defined]  # noqa: S101  # nosec B101
 
@@ -58,7 +64,7 @@ class PropertyFields(Strict):
     zone: Line120 | None = Field(None, description="Neighbourhood.")
     city: Line120 | None = None
     county: Line120 | None = None
-    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$", description="ISO 3166-1, two letters.")] = "RO"
+    country: Country = "RO"
     usable_area_sqm: Area | None = None
     built_area_sqm: Area | None = None
     land_area_sqm: Area | None = None

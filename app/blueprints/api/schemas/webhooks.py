@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
-from app.blueprints.api.schemas.common import ONE_LINE, Moment, Page, Paged, Strict, Uid
+from app.blueprints.api.schemas.common import Moment, OneLine, Page, Paged, Strict, Uid
 from app.models.webhook import EVENTS, TEST
 
 State = Literal["pending", "leased", "delivered", "dead", "cancelled"]
@@ -15,9 +15,9 @@ Url = Annotated[
     Field(
         min_length=8,
         max_length=2000,
-        pattern=ONE_LINE,
         description="An `https://` address. Addresses in private networks are not called.",
     ),
+    OneLine,
 ]
 
 
