@@ -142,8 +142,8 @@ BY_NAME = {one.name: one for one in CLASSES}
 COLUMNS: dict[str, dict[str, str]] = {
     "access": {"trail": "user_id kind offer_id at", "technical": "id agency_id"},
     "agency": {
-        "property": "name email phone zone language colleagues_read bidders_see_status",
-        "technical": "id head_seq head_hash event_seq test_of_id has_webhooks notice_version created_at",
+        "property": "name email phone company privacy_contact zone language colleagues_read bidders_see_status",
+        "technical": "id head_seq head_hash event_seq test_of_id has_webhooks notice_version facts_at created_at",
     },
     "agency_key": {"secret": "kek_id wrapped", "technical": "agency_id purpose"},
     "agency_notice": {"property": "language at sha256", "technical": "agency_id n"},
@@ -265,6 +265,36 @@ COLUMNS: dict[str, dict[str, str]] = {
     "withdrawal": {"dealing": "at message_ct", "technical": "offer_id agency_id"},
 }
 
+# What of people stays in clear, in the words of the page about privacy. Sealed is what ends in `_ct`; the rest is here.
+IN_CLEAR: dict[str, str] = {
+    N_("amount, asking price and currency"): "offer.amount_minor offer.asking_minor offer.currency"
+    " offer_state.amount_minor offer_state.currency",
+    N_("kind of financing and days to payment"): "offer.financing offer.term_days offer_state.financing"
+    " offer_state.term_days",
+    N_("reference, language, source, and which offer it replaces"): "offer.reference offer.language offer.source"
+    " offer.previous_id offer_state.source offer_state.latest",
+    N_("status, its place in the agency's order, whether it is signed and how"): "offer_state.status"
+    " decision.from_status decision.to_status offer_move.place offer.signed offer_state.signed"
+    " confirmation_body.signature",
+    N_("dates and times: until when it is valid; when it was sent, opened, answered, confirmed, noted on, moved, asked"
+       " to be bettered, withdrawn"): "offer.valid_until offer.submitted_at offer_state.submitted_at"
+    " offer_state.viewed_at offer_state.decided_at offer_state.withdrawn_at decision.at confirmation.at note.at"
+    " offer_move.at offer_request.created_at offer_request.deadline offer_request.cancelled_at withdrawal.at",
+    N_("which mails and messages are owed, without their text"): "delivery.kind delivery.template",
+    N_("the register, who saw what, requests about data, and erasures: what kind, when, by whom of the staff, how it"
+       " ended"): "access.user_id access.kind access.offer_id access.at decision.actor_type decision.actor_id"
+    " delivery.user_id ledger.at ledger.kind ledger.object_id ledger.actor_type ledger.actor_id ledger.body"
+    " note.user_id offer_move.user_id offer_request.user_id privacy_request.kind privacy_request.language"
+    " privacy_request.offers privacy_request.created_at privacy_request.proved_at privacy_request.due_at"
+    " privacy_request.reminded_at privacy_request.ended_at privacy_request.outcome seller_link.user_id tombstone.at"
+    " tombstone.reason",
+    N_("fingerprints (keyed or salted hashes), from which nothing can be read"): "confirmation_body.commitment"
+    " idempotency.body_mac offer_file.sha256 offer_tag.tag privacy_request.tag submission.nonce submission.content_mac",
+    N_("names, e-mail addresses, phones, roles and browsers of the agency's staff"): "property.agent_id"
+    " saved_view.user_id user.email user.full_name user.phone user.role user.language user.active user.shortcuts"
+    " user_session.user_id user_session.browser user_session.created_at user_session.seen_at user_session.expires_at",
+}  # fmt: skip
+
 
 def class_of(table: str, column: str) -> DataClass:
     """The class of a column; `KeyError` where nobody gave it one."""
@@ -310,6 +340,11 @@ def markdown() -> str:
                 columns = ", ".join(f"`{column}`" for column in by_class[one.name].split())
                 lines.append(f"- `{table}`: {columns}")
         lines.append("")
+    lines.append(
+        "## In clear\n\nOf what speaks of people, these stay unencrypted; `/gdpr` names them in the same words.\n"
+    )
+    lines += [f"- {words}: {', '.join(f'`{one}`' for one in its.split())}" for words, its in IN_CLEAR.items()]
+    lines.append("")
     return "\n".join(lines)
 
 

@@ -39,6 +39,11 @@ class Agency(Base):
     has_webhooks: Mapped[bool] = mapped_column(default=False, server_default=false())
     # How often a privacy notice was set; none was while it is 0.
     notice_version: Mapped[int] = mapped_column(default=0, server_default="0")
+    # For the notice: the company behind the name (registered name, number, seat), and who answers about data.
+    company: Mapped[str | None] = mapped_column(String(300), default=None)
+    privacy_contact: Mapped[str | None] = mapped_column(String(254), default=None)
+    # When what the default notice says of the agency last changed: name, contact, how long things are kept.
+    facts_at: Mapped[datetime | None] = mapped_column(default=None)
     created_at: Mapped[datetime]
 
     __table_args__ = (Index("uq_agency_test_of_id", "test_of_id", unique=True),)

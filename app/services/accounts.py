@@ -33,6 +33,7 @@ from app.writing import housekeeping, writing
 SESSION_LIFE = timedelta(days=14)
 SEEN_EVERY = timedelta(minutes=5)
 MIN_PASSWORD, MAX_PASSWORD = 12, 256
+IN_NOTICE = ("name", "email", "phone", "company", "privacy_contact")  # what the privacy notice says of an agency
 TOO_SHORT = lazy_gettext("Use at least 12 characters")
 TOO_LONG = lazy_gettext("Use at most 256 characters")
 EMAIL_TAKEN = lazy_gettext("Someone already signs in with this address")
@@ -206,10 +207,13 @@ def change_user(user: User, values: Mapping[str, Any], *, by: Actor) -> None:
 
 
 def change_agency(agency: Agency, values: Mapping[str, Any], *, by: Actor) -> None:
-    """Set `name`, `email`, `phone`, `zone`, `colleagues_read` or `bidders_see_status`."""
+    """Set any of `name`, `email`, `phone`, `company`, `privacy_contact`, `zone`, `colleagues_read`,
+    `bidders_see_status`."""
     agency_id = agency.id
+    told = any(name in values and values[name] != getattr(agency, name) for name in IN_NOTICE)
     with writing(agency_id) as tx:
-        tx.connection.execute(update(Agency).where(Agency.id == agency_id).values(**values))
+        moment = {"facts_at": tx.at} if told else {}
+        tx.connection.execute(update(Agency).where(Agency.id == agency_id).values(**values, **moment))
         tx.record("agency.changed", agency_id, by, {"fields": sorted(values)})
 
 

@@ -168,7 +168,8 @@ def _proof(facts: Facts) -> list[Block]:
     blocks = [Block(_("Proof"), rows, text=f"{what} {contract}")]
     names = {"notice": _("Privacy notice, read by the sender"), "rules": _("Rules of the offer, shown before sending")}
     for kind, (digest, body) in facts.texts.items():
-        blocks.append(Block(names.get(kind, kind), [("SHA-256", digest)], text=body))
+        close = "\n".join(line for line in body.splitlines() if line.strip())  # without the empty lines
+        blocks.append(Block(names.get(kind, kind), [("SHA-256", digest)], text=close))
     return blocks
 
 

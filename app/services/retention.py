@@ -61,6 +61,12 @@ def days_of(agency_id: uuid.UUID, property_id: uuid.UUID | None = None) -> dict[
     return dict(DEFAULTS) if property_id is None else dict.fromkeys(KINDS)
 
 
+def days_for(agency_id: uuid.UUID, property_id: uuid.UUID | None = None) -> dict[str, int]:
+    """The days that hold for offers of a property: its own where it has some, else the agency's."""
+    own = days_of(agency_id, property_id) if property_id else {}
+    return {kind: own.get(kind) or usual or DEFAULTS[kind] for kind, usual in days_of(agency_id).items()}
+
+
 def set_days(
     agency_id: uuid.UUID, days: Mapping[str, int | None], *, by: Actor, property_id: uuid.UUID | None = None
 ) -> None:
@@ -70,6 +76,7 @@ def set_days(
         tx.record("retention.changed", property_id, by, {kind: days[kind] for kind in KINDS})
         own = (Retention.agency_id == agency_id, Retention.property_id.is_(None))
         tx.connection.execute(update(Retention).where(*own).values(effective_from=tx.at + PAUSE, warned_until=None))
+        tx.connection.execute(update(Agency).where(Agency.id == agency_id).values(facts_at=tx.at))
 
 
 def _keep_rule(tx: UnitOfWork, days: Mapping[str, int | None], property_id: uuid.UUID | None) -> None:

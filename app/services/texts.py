@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Hashable
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 
 from flask import current_app, render_template
+from flask_babel import force_locale, ngettext
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
@@ -15,23 +18,39 @@ from app.clock import now
 from app.contacts import show_phone
 from app.extensions import db
 from app.ledger import Actor
-from app.models import Agency, AgencyNotice, TextVersion
+from app.models import Agency, AgencyNotice, Property, TextVersion
+from app.services import retention
 from app.writing import housekeeping, writing
 
 LANGUAGES = ("ro", "en")
 
 
-def notice(language: str, agency: Agency | None = None, at: datetime | None = None) -> str:
+def notice(language: str, prop: Property | None = None, at: datetime | None = None) -> str:
     """The privacy notice shown at collection, as plain text: the agency's own as it was at a moment, or the default."""
-    own = own_notice(agency.id, language, at) if agency and agency.notice_version else None
-    return own or default_notice(language, agency)
+    own = own_notice(prop.agency_id, language, at) if prop and prop.agency.notice_version else None
+    return own or default_notice(language, prop.agency if prop else None, prop)
 
 
-def default_notice(language: str, agency: Agency | None = None) -> str:
-    """The notice of an agency that wrote none."""
+def default_notice(language: str, agency: Agency | None = None, prop: Property | None = None) -> str:
+    """The notice of an agency that wrote none: with its name and contact, and how long it keeps what."""
     if agency is None:
         return _render("notice", language)
-    return _render("notice", language, agency.name, ", ".join(filter(None, (agency.email, _phone(agency)))))
+    days = retention.days_for(agency.id, prop.id if prop else None)
+    return _render(
+        "notice",
+        language,
+        agency=agency.name,
+        contact=", ".join(filter(None, (agency.email, _phone(agency)))),
+        company=agency.company,
+        privacy_contact=agency.privacy_contact,
+        days=tuple(days.items()),
+    )
+
+
+def has_changed(prop: Property, language: str, since: datetime) -> bool:
+    """Whether the notice of a form opened then can no longer be told: it was the default, whose facts changed."""
+    facts_at = prop.agency.facts_at
+    return facts_at is not None and facts_at > since and own_notice(prop.agency_id, language, since) is None
 
 
 def own_notice(agency_id: uuid.UUID, language: str, at: datetime | None = None) -> str | None:
@@ -70,24 +89,35 @@ def rules(language: str) -> str:
     return _render("rules", language)
 
 
+def _render(kind: str, language: str, **given: Hashable) -> str:
+    settings = current_app.extensions["bidflux_settings"]
+    given |= {"support_email": settings.support_email, "base_url": settings.base_url}
+    return _rendered(kind, language, tuple(given.items()))
+
+
 @lru_cache(maxsize=1024)
-def _render(kind: str, language: str, agency: str = "", contact: str = "") -> str:
-    given = {"support_email": _support(), "agency": agency, "contact": contact}
-    return render_template(f"texts/{kind}.{language}.txt", **given).strip()
+def _rendered(kind: str, language: str, given: tuple[tuple[str, Any], ...]) -> str:
+    values = dict(given)
+    with force_locale(language):
+        values["days"] = {name.removesuffix("_days"): _span(number) for name, number in values.get("days", ())}
+        return render_template(f"texts/{kind}.{language}.txt", **values).strip()
 
 
-def _support() -> str:
-    support: str = current_app.extensions["bidflux_settings"].support_email
-    return support
+def _span(days: int) -> str:
+    """So many days in words; whole years as such."""
+    years, rest = divmod(days, 365)
+    return str(
+        ngettext("%(num)d day", "%(num)d days", days) if rest else ngettext("%(num)d year", "%(num)d years", years)
+    )
 
 
 def _phone(agency: Agency) -> str:
     return show_phone(agency.phone) if agency.phone else ""
 
 
-def kept(kind: str, language: str, agency: Agency | None = None, at: datetime | None = None) -> str:
+def kept(kind: str, language: str, prop: Property | None = None, at: datetime | None = None) -> str:
     """The SHA-256 (hex) of the text of that kind, as it was at a moment; stores it first when it is new."""
-    body = notice(language, agency, at) if kind == "notice" else _render(kind, language)
+    body = notice(language, prop, at) if kind == "notice" else _render(kind, language)
     return _keep(kind, language, body).hex()
 
 

@@ -6,7 +6,7 @@ from html import unescape
 
 from flask.testing import FlaskClient
 
-from app.data_map import BIDDERS, personal
+from app.data_map import BIDDERS, IN_CLEAR, personal
 from tests.factories import login, make_agency, make_user
 
 
@@ -27,6 +27,11 @@ def test_the_public_page_says_what_is_kept_about_clients_and_nothing_of_staff(cl
     page = unescape(client.get("/en/gdpr").get_data(as_text=True))
     for one in personal():
         assert (one.title in page) == (one.whose == BIDDERS)
+
+
+def test_the_public_page_names_everything_that_stays_in_clear(client: FlaskClient) -> None:
+    page = unescape(client.get("/en/gdpr").get_data(as_text=True))
+    assert all(words in page for words in IN_CLEAR)
 
 
 def test_both_languages_have_the_table(client: FlaskClient) -> None:

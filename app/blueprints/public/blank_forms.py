@@ -59,5 +59,6 @@ def _shown(prop: Property) -> tuple[Any, ...]:
         agency.email,
         agency.phone,
         agency.notice_version,
+        agency.facts_at,
         agency.zone,
     )

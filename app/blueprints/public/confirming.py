@@ -28,7 +28,6 @@ from app.services.recorded_offers import Said
 def confirm(token: str) -> AnyResponse | tuple[str, int]:
     """Say that it is theirs, and back to the bidder's page."""
     opened = _opened(token)
-    agency = opened.prop.agency
     form, signature = ConfirmForm(request.form), None
     if opened.unconfirmed:
         signature = _read(opened, form)
@@ -36,7 +35,7 @@ def confirm(token: str) -> AnyResponse | tuple[str, int]:
             return shared_page(opened, form=form), 422
     said = Said(
         language=language(),
-        texts={kind: texts.kept(kind, language(), agency) for kind in ("notice", "rules")},
+        texts={kind: texts.kept(kind, language(), opened.prop) for kind in ("notice", "rules")},
         signature=signature,
         address=caller_address(),
         browser=request.headers.get("User-Agent"),

@@ -65,7 +65,7 @@ def receipt_page(opened: Receipt, form: ConfirmForm | None = None, **more: Any) 
         more |= {
             "form": form or ConfirmForm(),
             "signs": opened.prop.signature_required,
-            "notice": texts.notice(language(), opened.prop.agency),
+            "notice": texts.notice(language(), opened.prop),
             "notice_url": url_for("site.gdpr"),
         }
     return render_template(

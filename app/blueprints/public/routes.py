@@ -22,7 +22,7 @@ from app.extensions import csrf
 from app.language import language
 from app.ledger import BIDDER
 from app.links import BadToken, Stamp, form_stamp, read_stamp, receipt_token
-from app.models import Agency, Property
+from app.models import Property
 from app.offer_document import Draft, Signature
 from app.offer_sections import Section, sections
 from app.queries.links import OpenedLink, open_link
@@ -126,13 +126,15 @@ class _Submission:
         least = current_app.extensions["bidflux_settings"].form_min_seconds
         if time.time() - stamp.opened < least:
             return self._review(draft, _("That was very quick. Check the offer and send it once more.")), 422
+        if texts.has_changed(self.link.property, language(), datetime.fromtimestamp(stamp.opened, UTC)):
+            return self._read_again(), 422
         hit(SENDS_PER_LINK, "send", self.link.property.id.hex)
         sending = Sending(
             nonce=stamp.nonce,
             link_version=self.link.version,
             language=language(),
             source="link",
-            texts=_shown(self.link.property.agency, stamp),
+            texts=_shown(self.link.property, stamp),
             address=caller_address(),
             browser=request.headers.get("User-Agent"),
             request_id=self.link.request.id if self.link.request else None,
@@ -154,6 +156,15 @@ class _Submission:
             return sections(draft.terms())
         rows = [(self.form[name].label.text, value, name) for name, value in self.form.texts().items() if value]
         return [Section(_("What you typed"), [row for row in rows if row[2] != "signature_drawn"])]  # type: ignore[misc]
+
+    def _read_again(self) -> str:
+        """The notice says something else than when this form was opened: all stays but the tick beside it."""
+        self.form.consent.data = False
+        self.form.add_errors(
+            {"consent": [_("The privacy notice has changed since you opened this form: read it again")]}
+        )
+        self.stamp_text = new_stamp(self.link.property)
+        return self._show_form()
 
     def _show_form(self) -> str:
         return form_page(self.link, self.token, self.form, self.stamp_text)
@@ -188,10 +199,10 @@ def _blank(link: OpenedLink, token: str, stamp: str) -> str:
     return form_page(link, token, form, stamp)
 
 
-def _shown(agency: Agency, stamp: Stamp) -> dict[str, str]:
+def _shown(prop: Property, stamp: Stamp) -> dict[str, str]:
     """The texts of the form, as they were when it was opened."""
     at = datetime.fromtimestamp(stamp.opened, UTC)
-    return {kind: texts.kept(kind, language(), agency, at) for kind in ("notice", "rules")}
+    return {kind: texts.kept(kind, language(), prop, at) for kind in ("notice", "rules")}
 
 
 def new_stamp(prop: Property) -> str:
@@ -223,7 +234,7 @@ def form_page(link: OpenedLink, token: str, form: OfferForm, stamp: str) -> str:
         form=form,
         stamp=stamp,
         seen_url=url_for("public.seen", token=token),
-        notice=texts.notice(language(), context["agency"]),
+        notice=texts.notice(language(), link.property),
         notice_url=url_for("site.gdpr"),
         rules_text=texts.rules(language()),
         preview={"title": context["property"].title, "image": base_url() + photo_url if photo_url else None},

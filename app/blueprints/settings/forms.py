@@ -49,6 +49,11 @@ def _email(_form: Form, field: StringField) -> None:
         raise ValidationError(_l("Write an e-mail address such as nume@exemplu.ro")) from None
 
 
+def _email_if_any(form: Form, field: StringField) -> None:
+    if field.data:
+        _email(form, field)
+
+
 def _known_zone(_form: Form, field: StringField) -> None:
     if field.data not in available_timezones():
         raise ValidationError(_l("Write the name of a time zone such as Europe/Bucharest"))
@@ -83,6 +88,17 @@ class AgencyForm(Form):
     name = StringField(_l("Name of the agency"), filters=[_strip], validators=_line(200))
     email = StringField(_l("E-mail"), validators=[_email], description=_l("Shown to buyers."))
     phone = StringField(_l("Phone"), validators=[_phone])
+    company = StringField(
+        _l("Company"),
+        filters=[_strip],
+        validators=[Length(max=300, message=LONG)],
+        description=_l("Registered name, number (CUI) and seat; the privacy notice names them."),
+    )
+    privacy_contact = StringField(
+        _l("Contact for data protection"),
+        validators=[_email_if_any],
+        description=_l("An e-mail address, such as the data protection officer's; the privacy notice names it."),
+    )
     zone = StringField(_l("Time zone"), validators=[_known_zone])
     colleagues_read = BooleanField(_l("Agents may read the properties and offers of their colleagues"))
     bidders_see_status = BooleanField(
@@ -95,6 +111,8 @@ class AgencyForm(Form):
             "name": self.name.data,
             "email": self.email.data,
             "phone": phone_of(self.phone),
+            "company": self.company.data or None,
+            "privacy_contact": self.privacy_contact.data or None,
             "zone": self.zone.data,
             "colleagues_read": bool(self.colleagues_read.data),
             "bidders_see_status": bool(self.bidders_see_status.data),

@@ -44,4 +44,4 @@ def notice() -> AnyResponse:
 def _page(form: NoticeForm, status: int = 200) -> Response:
     agency = person().agency
     defaults = {language: texts.default_notice(language, agency) for language in texts.LANGUAGES}
-    return page("settings/notice.html", status=status, form=form, defaults=defaults)
+    return page("settings/notice.html", status=status, form=form, agency=agency, defaults=defaults)

@@ -72,7 +72,7 @@ def agency() -> AnyResponse:
     """What buyers read of the agency, its zone, and who may read what."""
     held = person().agency
     if request.method == "GET":
-        names = ("name", "email", "zone", "colleagues_read", "bidders_see_status")
+        names = ("name", "email", "company", "privacy_contact", "zone", "colleagues_read", "bidders_see_status")
         fields = {name: getattr(held, name) for name in names}
         form = AgencyForm(data={**fields, "phone": show_phone(held.phone) if held.phone else ""})
         return page("settings/agency.html", form=form, zones=ZONES)

@@ -10,7 +10,7 @@ from pathlib import Path
 from flask import Blueprint, Response, abort, current_app, render_template
 
 from app.access import Cache, Guard, policy
-from app.data_map import BIDDERS, personal
+from app.data_map import BIDDERS, IN_CLEAR, personal
 
 site = Blueprint("site", __name__)
 
@@ -30,7 +30,7 @@ def docs() -> str:
 @site.get("/gdpr")
 @policy(Guard.PUBLIC, limit="120/minute", cache=Cache.PRIVATE)
 def gdpr() -> str:
-    return render_template("site/gdpr.html", kept=personal(BIDDERS))
+    return render_template("site/gdpr.html", kept=personal(BIDDERS), in_clear=list(IN_CLEAR))
 
 
 @site.get("/robots.txt")
