@@ -84,7 +84,9 @@ def compare(wanted: Catalog, have: Catalog) -> list[str]:
 def update(wanted: Catalog) -> None:
     """Merge without guessing: what is new stays empty, so that the check names it."""
     have = load()
+    created = have.creation_date
     have.update(wanted, no_fuzzy_matching=True)
+    have.creation_date = created  # else each run would be a change
     have.obsolete.clear()
     PO.parent.mkdir(parents=True, exist_ok=True)
     with PO.open("wb") as file:
