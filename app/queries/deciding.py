@@ -34,6 +34,8 @@ class Candidate:
     takes_offers: bool
     reference: str
     name: str | None
+    email: str | None
+    phone: str | None
     amount: Money
     financing: str
     status: str
@@ -105,11 +107,11 @@ def _query() -> Any:
 
 
 def _candidate(row: Row[Any]) -> Candidate:
-    name = None
+    bidder = None
     if row.wrapped is not None:
         key = unwrap_offer_key(row.agency_id, row.id, row.kek_id, row.wrapped)
         body = unseal(key, Place(row.agency_id, "offer_body", "body", row.id), row.body_ct)
-        name = decode(unpad(body)).bidder.full_name
+        bidder = decode(unpad(body)).bidder
     return Candidate(
         id=row.id,
         agency_id=row.agency_id,
@@ -117,7 +119,9 @@ def _candidate(row: Row[Any]) -> Candidate:
         property_title=row.title,
         takes_offers=row.accepts_offers,
         reference=row.reference,
-        name=name,
+        name=bidder.full_name if bidder else None,
+        email=bidder.email if bidder else None,
+        phone=bidder.phone if bidder else None,
         amount=Money(row.amount_minor, row.currency),
         financing=row.financing,
         status=row.status,

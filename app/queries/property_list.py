@@ -62,6 +62,11 @@ def list_properties(by: Person, *, q: str = "", archived: bool = False, number: 
     return PropertyPage(lines, number, len(found) > PAGE)
 
 
+def line_of(by: Person, prop: Property) -> PropertyLine:
+    """One property as the list has it."""
+    return PropertyLine(prop, count_offers([prop.id], by).get(prop.id, Counts()))
+
+
 def count_offers(ids: list[uuid.UUID], by: Asker) -> dict[uuid.UUID, Counts]:
     """By property. An offer stands while nothing replaced it, and it was neither rejected nor withdrawn."""
     if not ids:

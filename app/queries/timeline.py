@@ -48,7 +48,7 @@ class MailState:
 
 @dataclass(frozen=True, slots=True)
 class ChainLink:
-    """One offer of a chain of replacements; `asked_until` while its bidder is asked for a better one."""
+    """One offer of a chain of replacements; `request_id` and `asked_until` while a better one is asked for."""
 
     id: uuid.UUID
     reference: str
@@ -57,6 +57,7 @@ class ChainLink:
     status: str
     latest: bool
     submitted_at: datetime
+    request_id: uuid.UUID | None
     asked_until: datetime | None
 
 
@@ -169,7 +170,7 @@ def chain_of(offer: Offer) -> list[ChainLink]:
         OfferRequest.deadline > now(),
     )
     query = (
-        select(*columns, Offer.submitted_at, OfferRequest.deadline)
+        select(*columns, Offer.submitted_at, OfferRequest.id, OfferRequest.deadline)
         .join(OfferState, OfferState.offer_id == Offer.id)
         .join(OfferRequest, asked, isouter=True)
         .where(Offer.agency_id == offer.agency_id, Offer.id.in_(select(chain.c.id)))

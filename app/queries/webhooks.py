@@ -73,6 +73,14 @@ def opened_url(endpoint: Any) -> str:
     return unseal(agency_key(endpoint.agency_id, "secret"), place, endpoint.url_ct).decode()
 
 
+def listens(agency_id: uuid.UUID, event: str) -> bool:
+    """Whether some endpoint is called for events of this type."""
+    query = select(WebhookEndpoint.events).where(
+        WebhookEndpoint.agency_id == agency_id, WebhookEndpoint.off_at.is_(None)
+    )
+    return any(not wanted or event in wanted.split() for wanted in db.session.scalars(query))
+
+
 def calls_of(
     endpoint: WebhookEndpoint, *, state: str | None = None, after: str | None = None, limit: int = 50
 ) -> tuple[list[CallLine], str | None]:

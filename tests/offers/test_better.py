@@ -136,6 +136,17 @@ def test_a_request_outlives_the_link_but_not_being_taken_back(client: FlaskClien
     assert buyer.get(where).status_code == 410
 
 
+def test_whoever_has_no_mail_is_passed_the_link(client: FlaskClient, prop: Property) -> None:
+    offer = make_offer(prop, make_draft(bidder=Bidder("Ileana Fără", None, "+40722000113")), language="en")
+    asking = client.get(f"/app/offers/better?offer={offer}").get_data(as_text=True)
+    assert "Ileana Fără nu a dat o adresă de e-mail" in asking
+    assert ask(client, offer) == 303
+    page = unescape(client.get(f"/app/offers/{offer}").get_data(as_text=True))
+    where = re.findall(r'id="pass-on-url" value="http://localhost(/en/o/[^"]+)"', page)[0]
+    assert "wa.me/40722000113?text=Hello" in page
+    assert 'value="118500"' in client.application.test_client().get(where).get_data(as_text=True)
+
+
 def test_a_second_request_takes_the_place_of_the_first(client: FlaskClient, prop: Property) -> None:
     offer = make_offer(prop)
     ask(client, offer)

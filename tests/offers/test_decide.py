@@ -20,7 +20,7 @@ from app.ledger import SYSTEM, Actor
 from app.models import Agency, Decision, Delivery, OfferState, Property, User
 from app.offer_document import Bidder
 from app.queries.ledger import verify_chain
-from app.services import decisions
+from app.services import decisions, webhooks
 from app.services.letters import Owed
 from app.services.mails import compose
 from app.writing import housekeeping
@@ -79,6 +79,19 @@ def test_the_page_says_what_will_happen(client: FlaskClient, owner: User, offer:
     assert "Maria Popa" not in page and 'name="notify_bidder"' in page
     block = client.get(f"/app/offers/decision?offer={offer}&status=viewed", headers=HTMX).get_data(as_text=True)
     assert block.strip().startswith('<div id="decision"') and "notify_bidder" not in block
+
+
+def test_the_page_says_whom_it_tells_and_whom_no_mail_reaches(client: FlaskClient, owner: User) -> None:
+    prop = make_property(owner.agency_id, owner.id)
+    mute = make_offer(prop, make_draft(bidder=Bidder("Ileana Fără", None, "+40722000113")))
+    login(client, owner)
+    asked = f"/app/offers/decision?offer={mute}&status=rejected"
+    page = client.get(asked).get_data(as_text=True)
+    assert 'name="notify_bidder"' not in page and 'href="tel:+40722000113"' in page and "CRM-ul" not in page
+    webhooks.create(owner.agency_id, "https://crm.example/hook", ["offer.status_changed"], by=Actor("user", owner.id))
+    page = client.get(f"{asked}&offer={make_offer(prop)}").get_data(as_text=True)
+    assert "Anunță clientul prin e-mail" in page and 'href="tel:+40722000113"' in page
+    assert "CRM-ul află peste zece secunde" in page
 
 
 @pytest.mark.parametrize(

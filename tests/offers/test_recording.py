@@ -65,7 +65,7 @@ def recorded(client: FlaskClient, prop: Property, **changed: Any) -> uuid.UUID:
 
 
 def link_of(client: FlaskClient, offer_id: uuid.UUID) -> str:
-    url = re.findall(r'id="confirm-url" value="([^"]+)"', page_of(client, f"/app/offers/{offer_id}/confirmation"))[0]
+    url = re.findall(r'id="pass-on-url" value="([^"]+)"', page_of(client, f"/app/offers/{offer_id}/confirmation"))[0]
     return url[url.index("/", 8) :]
 
 

@@ -68,16 +68,18 @@ def test_a_crms_own_id_leads_to_the_property(client: FlaskClient, owner: User) -
     assert client.get("/app/properties/external/none").status_code == 404
 
 
-def test_the_best_offer_that_stands_leads_to_the_list_it_tops(client: FlaskClient, owner: User) -> None:
+def test_the_best_offer_that_stands_leads_to_the_order_it_tops(client: FlaskClient, owner: User) -> None:
     prop = make_property(owner.agency_id, owner.id)
     made = [make_offer(prop, make_draft(amount=Money(euro * 100, "EUR"))) for euro in (90_000, 99_000, 120_000)]
     client.get(f"/app/offers/{made[2]}")
     decisions.decide(made[2], owner.agency_id, "rejected", by=person_of(owner).actor)
     page = unescape(client.get("/app/properties").get_data(as_text=True)).replace("\N{NO-BREAK SPACE}", " ")
-    where, shown = re.findall(r'<a [^>]*href="(/app/offers[?][^"]+)">([^<]+)</a>', page)[0]
+    where, shown = re.findall(r'<a [^>]*href="(/app/properties/[^"]+/order)">([^<]+)</a>', page)[0]
     assert shown == "99.000 EUR" and "79,2%" in page
     listed = client.get(where).get_data(as_text=True)
-    assert listed.index(str(made[2])) < listed.index(str(made[1])) < listed.index(str(made[0]))
+    assert listed.index(str(made[1])) < listed.index(str(made[0])) and str(made[2]) not in listed
+    head = unescape(client.get(f"/app/properties/{prop.id}").get_data(as_text=True)).replace("\N{NO-BREAK SPACE}", " ")
+    assert "99.000 EUR</a></dd>" in head and "79,2% din prețul cerut" in head
 
 
 def test_days_left_are_counted(client: FlaskClient, owner: User) -> None:

@@ -17,6 +17,7 @@ from app.errors import Conflict, IllegalTransition, NotFound
 from app.fragments import done, local_path, page
 from app.presentation import label
 from app.queries.deciding import Candidate, candidates, last_to_change, others_of
+from app.queries.webhooks import listens
 from app.services import decisions
 from app.services.decisions import Answer, Chosen, Outcome
 
@@ -87,6 +88,7 @@ def _page(form: DecisionForm, chosen: list[Candidate], status: int = 200, *, pro
         form=form,
         chosen=chosen,
         others=beside,
+        crm_hears=listens(person().agency_id, "offer.status_changed"),
         problem=problem,
         title=_title(str(form.status.data), chosen),
         onward=onward(),

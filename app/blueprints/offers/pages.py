@@ -9,7 +9,9 @@ from urllib.parse import quote
 from flask_babel import gettext as _
 
 from app.access import Person
+from app.blueprints.offers import passing_on
 from app.blueprints.offers.forms import NoteForm
+from app.blueprints.offers.passing_on import Ways
 from app.language import language
 from app.models import Property
 from app.money import Money
@@ -19,7 +21,7 @@ from app.presentation import show_percent
 from app.queries.offers import OpenedOffer, confirmation_of, is_unconfirmed
 from app.queries.own_offer import parting_words
 from app.queries.receipts import state_of
-from app.queries.timeline import chain_of, mails_owed, notes_of, offer_steps
+from app.queries.timeline import ChainLink, chain_of, mails_owed, notes_of, offer_steps
 from app.queries.webhooks import calls_about
 from app.services import codes
 
@@ -30,6 +32,8 @@ def offer_page(
     """The context of an offer's page."""
     offer, state, document = opened.offer, opened.state, opened.document
     chain, confirmation = chain_of(offer), confirmation_of(opened)
+    here = next(link for link in chain if link.id == offer.id)
+    may_decide = by.is_owner or prop.agent_id == by.user.id
     lapsed = offer.valid_until is not None and offer.valid_until < today
     return {
         "offer": offer,
@@ -46,17 +50,25 @@ def offer_page(
         "lapsed": lapsed and state.status in {"new", "viewed"},
         "channel": document.body.get("channel") if document else None,
         "unconfirmed": is_unconfirmed(offer, state, confirmation.at if confirmation else None),
-        "may_decide": by.is_owner or prop.agent_id == by.user.id,
+        "may_decide": may_decide,
         "steps": offer_steps(opened),
         "mails": mails_owed(offer),
         "code": codes.standing(offer) if offer.signed else None,
         "calls": calls_about(offer.agency_id, offer.id),
         "receipt": state_of(offer.agency_id, offer.id),
         "chain": chain if len(chain) > 1 else [],
-        "asked_until": next(link.asked_until for link in chain if link.id == offer.id),
+        "asked_until": here.asked_until,
+        "ways": _to_better_offer(opened, prop, here) if may_decide else None,
         "notes": notes_of(opened),
         "note_form": note_form or NoteForm(),
     }
+
+
+def _to_better_offer(opened: OpenedOffer, prop: Property, here: ChainLink) -> Ways | None:
+    """The link of an open request, to be passed on."""
+    if opened.document is None or here.request_id is None or here.asked_until is None:
+        return None
+    return passing_on.better_offer(opened.offer, opened.document.bidder, prop, here.request_id, here.asked_until)
 
 
 def _sections(document: Document) -> list[Section]:

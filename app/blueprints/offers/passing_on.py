@@ -1,16 +1,20 @@
-"""A bidder's own link, ready to be passed on: to copy, over WhatsApp, by SMS, in the bidder's language."""
+"""A bidder's own links, ready to be passed on: to copy, over WhatsApp, by SMS, in the bidder's language."""
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
+from datetime import datetime
 from urllib.parse import quote
 
+from flask_babel import force_locale
 from flask_babel import gettext as _
 
-from app.links import receipt_token
+from app.links import receipt_token, request_token
 from app.models import Offer, Property
 from app.money import Money, show
 from app.offer_document import Bidder
+from app.presentation import show_datetime
 from app.representations import base_url
 
 
@@ -24,17 +28,37 @@ class Ways:
     sms: str
 
 
-def pass_on(offer: Offer, bidder: Bidder, prop: Property) -> Ways:
-    """In the language that is set."""
+def confirmation(offer: Offer, bidder: Bidder, prop: Property) -> Ways:
+    """The link by which they confirm what was recorded for them."""
     url = f"{base_url()}/{offer.language}/r/{receipt_token(offer.id)}"
     amount = show(Money(offer.amount_minor, offer.currency), offer.language)
-    text = _(
-        "Hello. I recorded your offer of %(amount)s for %(title)s (%(reference)s). "
-        "Please check and confirm it here: %(url)s",
-        amount=amount,
-        title=prop.local_title(offer.language),
-        reference=offer.reference,
-        url=url,
-    )
+    with force_locale(offer.language):
+        text = _(
+            "Hello. I recorded your offer of %(amount)s for %(title)s (%(reference)s). "
+            "Please check and confirm it here: %(url)s",
+            amount=amount,
+            title=prop.local_title(offer.language),
+            reference=offer.reference,
+            url=url,
+        )
+    return _ways(bidder, url, text)
+
+
+def better_offer(offer: Offer, bidder: Bidder, prop: Property, request_id: uuid.UUID, until: datetime) -> Ways:
+    """The form of their own in which they answer, while it is asked for."""
+    url = f"{base_url()}/{offer.language}/o/{request_token(request_id)}"
+    with force_locale(offer.language):
+        text = _(
+            "Hello. Can you make a better offer for %(title)s? Your present one (%(reference)s) is already filled in; "
+            "the link takes an answer until %(when)s: %(url)s",
+            title=prop.local_title(offer.language),
+            reference=offer.reference,
+            when=show_datetime(until),
+            url=url,
+        )
+    return _ways(bidder, url, text)
+
+
+def _ways(bidder: Bidder, url: str, text: str) -> Ways:
     number = bidder.phone.lstrip("+")
     return Ways(url, text, f"https://wa.me/{number}?text={quote(text)}", f"sms:{bidder.phone}?&body={quote(text)}")

@@ -8,7 +8,6 @@ import uuid
 from typing import Any
 
 from flask import Response, request, url_for
-from flask_babel import force_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from werkzeug.wrappers import Response as AnyResponse
@@ -16,7 +15,7 @@ from wtforms import RadioField
 from wtforms.fields.choices import SelectChoice
 
 from app.access import Guard, get_offer, get_property, person, policy
-from app.blueprints.offers.passing_on import pass_on
+from app.blueprints.offers import passing_on
 from app.blueprints.offers.routes import offers
 from app.blueprints.public.forms import SIGNATURE_FIELDS, OfferForm, Rules
 from app.clock import now
@@ -179,6 +178,5 @@ def _confirmation(offer_id: uuid.UUID, status: int = 200, problem: str = "") -> 
         "problem": problem,
     }
     if waits:
-        with force_locale(offer.language):
-            context["ways"] = pass_on(offer, document.bidder, prop)
+        context["ways"] = passing_on.confirmation(offer, document.bidder, prop)
     return page("offers/confirmation.html", status=status, **context)

@@ -153,6 +153,7 @@ def _property(property_id: uuid.UUID, *, toast: str = "") -> Response:
         "may_change": may_change,
         "seller_links": shared_with_seller(prop, prop.local_title(language())) if may_change else [],
         "seller_days": seller_links.DAYS,
+        "line": property_list.line_of(by, prop),
         "share": share(prop, language()),
         "activity": activity_of(prop),
         "shown": offer_list.list_offers(by, OfferFilter(property_id=prop.id), limit=SHOWN_OFFERS),
