@@ -53,6 +53,12 @@ def offer_key(agency_id: uuid.UUID, offer_id: uuid.UUID) -> bytes | None:
     return unwrap_offer_key(agency_id, offer_id, row.kek_id, row.wrapped) if row else None
 
 
+def lost_keys(connection: Connection) -> list[str]:
+    """The keys that data of this database is sealed under and BIDFLUX_KEYS lacks, by id."""
+    named = {one for table in (AgencyKey, OfferKey) for one in connection.scalars(select(table.kek_id).distinct())}
+    return sorted(named - set(keyring().ids))
+
+
 def rewrap_batch(connection: Connection, limit: int = 500) -> int:
     """Wrap up to `limit` keys of each kind anew under the active key; return how many were. Rerun until 0."""
     offers = connection.execute(

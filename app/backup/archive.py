@@ -6,11 +6,14 @@ kept elsewhere. `age -d -i backup.key FILE | tar x` opens one without the produc
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
+import shutil
 import tarfile
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -23,6 +26,8 @@ from app.backup import BackupFailed
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+WORKSHOP = ".backup-"
+JUST_MADE = 10.0  # seconds in which a new workshop has its lock
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +79,31 @@ def read_identity(path: Path) -> pyrage.x25519.Identity:
 @contextmanager
 def workshop(folder: Path) -> Iterator[Path]:
     """A folder of this user's own beside the database, gone afterwards: a copy is as private as the database."""
-    with tempfile.TemporaryDirectory(prefix=".backup-", dir=folder) as made:
-        yield Path(made)
+    sweep(folder)
+    with tempfile.TemporaryDirectory(prefix=WORKSHOP, dir=folder) as made:
+        held = os.open(made, os.O_RDONLY)
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            yield Path(made)
+        finally:
+            os.close(held)
+
+
+def sweep(folder: Path) -> int:
+    """Remove what killed backups left: a copy holds people who may have been forgotten since. Returns how many."""
+    swept = 0
+    for left in folder.glob(f"{WORKSHOP}*"):
+        held = os.open(left, os.O_RDONLY)
+        try:
+            if time.time() - left.stat().st_mtime > JUST_MADE:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(left)
+                swept += 1
+        except BlockingIOError:
+            pass  # somebody works in it
+        finally:
+            os.close(held)
+    return swept
 
 
 def pack(manifest: Manifest, database: Path, target: Path, recipient: pyrage.x25519.Recipient) -> None:

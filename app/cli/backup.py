@@ -21,7 +21,9 @@ from app.backup.engines import copy_in, copy_out, looked_into
 from app.cli.output import as_json, fail, say
 from app.clock import now
 from app.config import Settings
+from app.database import scrub
 from app.extensions import db
+from app.keys import lost_keys
 from app.models import Agency, UserSession
 from app.receipt.authority import Authority
 from app.services import erasure
@@ -85,6 +87,7 @@ def create(file: Path, to: str, as_json: bool) -> None:
         with workshop(_settings().data_dir) as folder:
             manifest, copy = copy_out(db.engine, folder)
             pack(manifest, copy, made, recipient)
+        scrub(db.engine)  # whoever was erased meanwhile was held in the log by our reading
     answer = {"file": str(made), "bytes": made.stat().st_size, **_told(manifest)}
     say(answer, f"{made}: {_line(manifest)}", as_json=as_json)
 
@@ -96,8 +99,10 @@ def create(file: Path, to: str, as_json: bool) -> None:
 def verify(file: Path, key: Path, as_json: bool) -> None:
     """Open FILE and check it: every row, ledger, signed head, erasure. Changes nothing; exit 1 when fails."""
     with _plainly(), workshop(_settings().data_dir) as folder:
-        manifest = _checked(file, key, folder)[0]
-    say({"valid": True, **_told(manifest)}, f"valid: {_line(manifest)}", as_json=as_json)
+        manifest, _copy, lost = _checked(file, key, folder)
+    remark = f"\nnobody can be read on this machine: {_lacking(lost)}" if lost else ""
+    answer = {"valid": True, "readable": not lost, **_told(manifest)}
+    say(answer, f"valid: {_line(manifest)}{remark}", as_json=as_json)
 
 
 @backup.command("restore")
@@ -111,7 +116,10 @@ def restore(file: Path, key: Path, force: bool, as_json: bool) -> None:
         if not force and _holds_something():
             raise BackupFailed("the database holds data: nothing was changed. --force replaces it")
         with workshop(_settings().data_dir) as folder:
-            manifest, copy = _checked(file, key, folder)
+            manifest, copy, lost = _checked(file, key, folder)
+            if lost:
+                raise BackupFailed(f"nothing was changed: {_lacking(lost)}; put them there first")
+            known = erasure.has_list()
             db.session.remove()
             copy_in(db.engine, copy)
         upgrade(directory=str(Path(current_app.root_path).parent / "migrations"))
@@ -122,18 +130,27 @@ def restore(file: Path, key: Path, force: bool, as_json: bool) -> None:
         with db.engine.connect() as connection:
             if wrong := record_faults(connection, _roots()):
                 raise BackupFailed(f"restored, but {wrong[0]}")
-    say({"restored": True, **_told(manifest)}, f"restored: {_line(manifest)}", as_json=as_json)
+    remark = "" if known else f"\nthere was no {erasure.FILE} here: who was erased since can be read again, until it is"
+    remark += "" if known else " put beside the keys and the product started anew"
+    answer = {"restored": True, "erased_list": known, **_told(manifest)}
+    say(answer, f"restored: {_line(manifest)}{remark}", as_json=as_json)
 
 
-def _checked(file: Path, key: Path, folder: Path) -> tuple[Manifest, Path]:
-    """A backup's manifest and copy, if it is of this kind of database and holds what it says."""
+def _checked(file: Path, key: Path, folder: Path) -> tuple[Manifest, Path, list[str]]:
+    """A backup's manifest and copy, if it is of this kind of database and holds what it says; and which of the keys
+    that it is sealed under are not here."""
     manifest, copy = unpack(file, read_identity(key), folder)
     if manifest.engine != db.engine.dialect.name:
         raise BackupFailed(f"{file} is of {manifest.engine}, DATABASE_URL names {db.engine.dialect.name}")
     with looked_into(db.engine, copy) as connection:
         if wrong := faults(connection, manifest, _roots()):
             raise BackupFailed("; ".join(wrong[:3]))
-    return manifest, copy
+        lost = lost_keys(connection)
+    return manifest, copy, lost
+
+
+def _lacking(lost: list[str]) -> str:
+    return f"its data is sealed under keys that BIDFLUX_KEYS lacks: {', '.join(lost)}"
 
 
 def _roots() -> list[Certificate]:

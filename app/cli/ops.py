@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.cli.output import as_json, say
 from app.extensions import db
+from app.keys import lost_keys
 from app.models import Agency, Delivery
 from app.wake import bell
 
@@ -95,12 +96,8 @@ def _deliveries() -> str:
 
 def _keys() -> str:
     """Every wrapped key names one of BIDFLUX_KEYS."""
-    from app.keys import keyring
-    from app.models import AgencyKey, OfferKey
-
     try:
-        named = {k for table in (AgencyKey, OfferKey) for k in db.session.scalars(select(table.kek_id).distinct())}
+        lost = lost_keys(db.session.connection())
     except SQLAlchemyError:
         return "unknown"
-    lost = named - set(keyring().ids)
-    return f"data is sealed under keys that BIDFLUX_KEYS lacks: {', '.join(sorted(lost))}" if lost else "ok"
+    return f"data is sealed under keys that BIDFLUX_KEYS lacks: {', '.join(lost)}" if lost else "ok"

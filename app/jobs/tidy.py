@@ -6,7 +6,9 @@ import time
 from collections.abc import Callable
 
 import structlog
+from flask import current_app
 
+from app.backup.archive import sweep
 from app.clock import now
 from app.database import scrub
 from app.extensions import db
@@ -37,11 +39,17 @@ def wipe() -> int:
     return 0
 
 
+def sweep_backups() -> int:
+    """Remove the copies that killed backups left beside the database."""
+    return sweep(current_app.extensions["bidflux_settings"].data_dir)
+
+
 # Each drops one batch and says how many rows that was.
 CHORES: dict[str, Callable[[], int]] = {
     "retention": lambda: retention.purge().rows,
     "privacy reminders": privacy_requests.remind,
     "privacy requests": privacy_requests.forget,
     "webhook log": lambda: webhooks.forget_log(now() - webhooks.LOG_KEPT),
+    "killed backups": sweep_backups,
     "deleted pages": wipe,
 }

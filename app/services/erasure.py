@@ -133,6 +133,11 @@ def _folder() -> Path:
     return folder
 
 
+def has_list() -> bool:
+    """Is the list of who was erased here? Without it a restored backup brings them back."""
+    return (_folder() / FILE).exists()
+
+
 def _lines(folder: Path) -> list[str]:
     path = folder / FILE
     return [line for line in path.read_text().splitlines() if line.strip()] if path.exists() else []

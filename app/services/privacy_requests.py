@@ -61,14 +61,34 @@ def ask_as_bidder(agency_id: uuid.UUID, email: str, language: str) -> None:
     """To be forgotten, asked on the bidder's own page: its link came by mail, so the address is proved already."""
     if erasure_of(agency_id, email):
         return
-    tag = blind(agency_key(agency_id, "blind_email"), read_email(email).folded)
-    request_id = new_id()
-    sealed = seal(agency_key(agency_id, "secret"), _place(agency_id, request_id, "email"), email.encode())
     with writing(agency_id) as tx:
-        row = {"id": request_id, "agency_id": agency_id, "kind": "erasure", "language": language, "tag": tag}
-        moments = {"created_at": tx.at, "proved_at": tx.at, "due_at": tx.at + TO_ANSWER}
-        tx.connection.execute(insert(PrivacyRequest), {**row, "email_ct": sealed, **moments})
+        request_id = _add_proved(tx, email, language)
         _tell_owners(tx, "privacy_asked", tx.record("privacy.proved", request_id, BIDDER, {"kind": "erasure"}))
+
+
+def erase_for_agency(agency_id: uuid.UUID, email: str, language: str, *, by: Actor) -> int:
+    """The agency forgets whoever has this address, be it that they asked by phone or letter; they are told by mail.
+
+    Answers what they asked here and still waits. Returns how many offers were forgotten.
+    """
+    held = erasure_of(agency_id, email)
+    request_id = held.id if held else None
+    if request_id is None:
+        with writing(agency_id) as tx:
+            request_id = _add_proved(tx, email, language)
+            tx.record("privacy.proved", request_id, by, {"kind": "erasure"})
+    return decide(request_id, agency_id, erase=True, reason="", by=by)
+
+
+def _add_proved(tx: UnitOfWork, email: str, language: str) -> uuid.UUID:
+    """An erasure asked for by somebody whose address needs no more proof."""
+    agency_id, request_id = tx.agency_id, new_id()
+    tag = blind(agency_key(agency_id, "blind_email"), read_email(email).folded)
+    sealed = seal(agency_key(agency_id, "secret"), _place(agency_id, request_id, "email"), email.encode())
+    row = {"id": request_id, "agency_id": agency_id, "kind": "erasure", "language": language, "tag": tag}
+    moments = {"created_at": tx.at, "proved_at": tx.at, "due_at": tx.at + TO_ANSWER}
+    tx.connection.execute(insert(PrivacyRequest), {**row, "email_ct": sealed, **moments})
+    return request_id
 
 
 def erasure_of(agency_id: uuid.UUID, email: str) -> PrivacyRequest | None:

@@ -3,6 +3,7 @@ from app.blueprints.offers import (  # noqa: F401
     asking,
     comparing,
     deciding,
+    erasing,
     listing,
     recording,
     viewing,
