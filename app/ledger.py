@@ -89,7 +89,7 @@ def first_fault(agency_id: uuid.UUID, rows: Iterable[Sequence[Any]], head_seq: i
     begins: dict[tuple[str, Any], str] = {}  # by who acted, which are few
     for seq, at, kind, about, actor, by, body, own in rows:
         if seq != last + 1:
-            return Fault(last + 1, "missing" if seq > last + 1 else "out of order")
+            return Fault(last + 1, "missing" if seq > last else "out of order")
         last = seq
         if not isinstance(body, bytes) or sha256(previous + body).digest() != own:
             return Fault(seq, "does not follow from the entry before it")

@@ -127,6 +127,8 @@ class Keyring:
 
         def opened(row: str, kek_id: str, wrapped: bytes, sealed: bytes) -> bytes:
             own = row.encode()
+            if not (wrapped.startswith(VERSION) and sealed.startswith(VERSION)):
+                raise CannotOpen(table)
             try:
                 key = wrapping[kek_id](wrapped[start:body], wrapped[body:], key_aad + own)
                 return AESGCM(key).decrypt(sealed[start:body], sealed[body:], own_aad + own)

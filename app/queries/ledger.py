@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import and_, exists, func, or_, select
@@ -24,25 +24,18 @@ BATCH = 2_000
 
 
 def verify_chain(agency: Agency) -> tuple[int, Fault | None]:
-    """How many entries were walked, and the first that does not hold."""
-    walked = 0
-
-    def rows() -> Iterator[Sequence[Any]]:
-        nonlocal walked
-        entry = LedgerEntry.__table__.c  # by Core: the ORM's loading would take as long as all the rest
-        query = (
-            select(entry.seq, raw(entry.at), entry.kind, raw(entry.object_id), entry.actor_type)
-            .add_columns(raw(entry.actor_id), entry.body, entry.hash)
-            .where(entry.agency_id == agency.id)
-            .order_by(entry.seq)
-        )
-        found = db.session.connection().execute(query, execution_options={"yield_per": BATCH})
-        for part in found.partitions():
-            walked += len(part)
-            yield from part
-
-    fault = first_fault(agency.id, rows(), agency.head_seq, agency.head_hash)
-    return walked, fault
+    """How many entries hold, and the first that does not."""
+    entry = LedgerEntry.__table__.c  # by Core: the ORM's loading would take as long as all the rest
+    query = (
+        select(entry.seq, raw(entry.at), entry.kind, raw(entry.object_id), entry.actor_type)
+        .add_columns(raw(entry.actor_id), entry.body, entry.hash)
+        .where(entry.agency_id == agency.id)
+        .order_by(entry.seq)
+    )
+    rows = db.session.connection().execute(query, execution_options={"yield_per": BATCH})
+    fault = first_fault(agency.id, rows, agency.head_seq, agency.head_hash)
+    rows.close()
+    return (fault.seq - 1 if fault else agency.head_seq), fault
 
 
 def offers_fault(agency: Agency) -> str | None:

@@ -6,7 +6,7 @@ import json
 import os
 import random
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from uuid import UUID
 
 import pytest
@@ -17,7 +17,7 @@ from sqlalchemy import func, select, text
 
 from app.database import is_sqlite
 from app.extensions import db
-from app.ledger import GENESIS, SYSTEM, Row, chain, entry_body, first_fault
+from app.ledger import BIDDER, GENESIS, SYSTEM, Actor, Row, chain, entry_body, first_fault
 from app.models import Agency, Delivery, Event, LedgerEntry, Offer, OfferBody, OfferKey, OfferState
 from app.queries.ledger import offers_fault, verify_chain
 from tests.factories import make_agency, make_draft, make_offer, make_property, make_user
@@ -86,6 +86,46 @@ def test_it_says_what_is_wrong() -> None:
     fault = first_fault(UUID(int=6), CHAIN[:3], 3, head)
     assert fault and fault.seq == 1, "another agency's chain"
     assert first_fault(AGENCY, [], 0, GENESIS) is None
+
+
+def test_a_whole_entry_is_these_very_bytes() -> None:
+    """Letter by letter: what was chained once must lead to the same head for ever."""
+    at = datetime(2026, 11, 23, 17, 11, 20, 435912, tzinfo=timezone(timedelta(hours=2)))
+    actor = Actor("user", UUID(int=3))
+    body = entry_body(AGENCY, 7, at, "offer.decided", UUID(int=2), actor, {"to": "accepted", "from": "new"})
+    assert body == (
+        b'{"actor":{"id":"00000000-0000-0000-0000-000000000003","type":"user"},'
+        b'"agency":"00000000-0000-0000-0000-000000000005","at":"2026-11-23T15:11:20.435912Z",'
+        b'"data":{"from":"new","to":"accepted"},"kind":"offer.decided",'
+        b'"object":"00000000-0000-0000-0000-000000000002","seq":7,"v":1}'
+    )
+    assert chain(GENESIS, body).hex() == "5b327426ba2c5b30115e83df8eb1148defe5d2ab8eb5c8a01f4df472852a6a5e"
+    assert chain(bytes(range(32)), body).hex() == "e28a2fcdfa2b405467669b1b4483d24809da5c10aed0a2446ed70ca806553e9b"
+
+
+@pytest.mark.parametrize("spelled", [False, True], ids=["as objects", "as SQLite spells them"])
+def test_whoever_acted_the_chain_holds_and_another_name_in_a_column_shows(spelled: bool) -> None:
+    at = datetime(2026, 11, 23, 15, 11, 20, 435912, tzinfo=UTC)
+    made, previous = [], GENESIS
+    for seq, who in enumerate(
+        [Actor("user", UUID(int=3)), Actor("user", UUID(int=4)), BIDDER, Actor("user", UUID(int=3))], 1
+    ):
+        body = entry_body(AGENCY, seq, at, "test", UUID(int=9), who, {})
+        previous = chain(previous, body)
+        made.append(Row(seq, at, "test", UUID(int=9), who.type, who.id, body, previous))
+    if spelled:
+        plain = str(at.replace(tzinfo=None))
+        made = [
+            row._replace(at=plain, object_id=row.object_id.hex, actor_id=row.actor_id and row.actor_id.hex)
+            for row in made
+        ]
+    assert first_fault(AGENCY, made, 4, previous) is None
+    for place in range(4):
+        other = made[(place + 1) % 3]
+        bent = [*made]
+        bent[place] = made[place]._replace(actor_type=other.actor_type, actor_id=other.actor_id)
+        fault = first_fault(AGENCY, bent, 4, previous)
+        assert fault and fault.seq == place + 1
 
 
 def test_an_entry_of_nobody_about_nothing_holds() -> None:

@@ -40,6 +40,50 @@ def test_known_answers() -> None:
     assert blind(KEY, "ana@client.example").hex() == "01440eba0aa9a0a09198ec25fe4eae8c"
 
 
+def test_known_answers_of_wrapped_keys() -> None:
+    """A database written once opens for ever: the name of a key, and both ways in."""
+    ring, offer = Keyring((bytes(reversed(KEY)), KEY)), uuid.UUID(int=2)
+    assert ring.ids == ["366a7d7fd928", "9c173edd2a31"] and ring.active == ring.ids[0]
+    wrapped = bytes.fromhex(
+        "01000102030405060708090a0b6723f438e1c0e43ca568bda09dc45642b3e7b507c44e694b005edfbe21543e8da6b1f7e4bacfcefe7674c52ef865e0b2"
+    )
+    assert ring.unwrap("9c173edd2a31", wrapped, offer_key_place(PLACE.agency, offer)) == bytes(range(32, 64))
+    opened = ring.opener(PLACE.agency, "offer_body", "body")
+    sealed = bytes.fromhex("010c0d0e0f10111213141516172aa03b47575c6ecaba12b044309d3845672fb7c6b404deab")
+    assert opened(offer.hex, "9c173edd2a31", wrapped, sealed) == "Țurcanu".encode()
+    assert unseal(bytes(range(32, 64)), PLACE, sealed) == "Țurcanu".encode()
+
+
+def test_many_are_opened_as_one_is_and_in_their_own_place_only() -> None:
+    ring, offer, other = Keyring((KEY,)), PLACE.row, uuid.UUID(int=9)
+    assert isinstance(offer, uuid.UUID)
+    key, held = ring.new_key(offer_key_place(PLACE.agency, offer))
+    sealed = seal(key, PLACE, b"salut")
+    opened = ring.opener(PLACE.agency, "offer_body", "body")
+    assert opened(offer.hex, held.kek_id, held.wrapped, sealed) == b"salut"
+    foreign = ring.new_key(offer_key_place(PLACE.agency, other))[1]
+    for row, kek, wrapped, body in (
+        (other.hex, held.kek_id, held.wrapped, sealed),
+        (offer.hex, "0" * 12, held.wrapped, sealed),
+        (offer.hex, held.kek_id, foreign.wrapped, sealed),
+        (offer.hex, held.kek_id, held.wrapped[:-1], sealed),
+        (offer.hex, held.kek_id, b"", sealed),
+        (offer.hex, held.kek_id, held.wrapped, sealed[:-1]),
+        (offer.hex, held.kek_id, held.wrapped, b""),
+        (offer.hex, held.kek_id, held.wrapped, b"\x02" + sealed[1:]),
+        (offer.hex, held.kek_id, b"\x02" + held.wrapped[1:], sealed),
+    ):
+        with pytest.raises(CannotOpen, match="offer_body"):
+            opened(row, kek, wrapped, body)
+    for place in (
+        (other, "offer_body", "body"),
+        (PLACE.agency, "offer_file", "body"),
+        (PLACE.agency, "offer_body", "x"),
+    ):
+        with pytest.raises(CannotOpen):
+            ring.opener(*place)(offer.hex, held.kek_id, held.wrapped, sealed)
+
+
 def test_moved_anywhere_else_it_does_not_open() -> None:
     sealed = seal(KEY, PLACE, b"salut")
     assert unseal(KEY, PLACE, sealed) == b"salut"

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import json
+import shutil
 import uuid
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 from flask import Flask
 from PIL import Image, ImageDraw
 
-from app.models import Property
+from app.clock import now
+from app.extensions import db
+from app.ledger import SYSTEM
+from app.models import LedgerEntry, Offer, Property
 from app.offer_document import Signature
-from app.services import receipts, texts
+from app.receipt.authority import Authority
+from app.receipt.drawing import Paper, draw
+from app.services import checkpoints, ledger_export, receipts, texts
+from tests.conftest import make_app, settings_for
 from tests.factories import make_agency, make_draft, make_offer, make_property, make_user
 from tests.jobs.conftest import mailbox, smtp  # noqa: F401  the mail server
 from tests.jobs.test_mails import EVERYTHING
@@ -40,13 +51,69 @@ def full_offer(app: Flask, prop: Property, language: str = "ro") -> uuid.UUID:
     return make_offer(prop, draft, texts=shown, language=language)
 
 
+def unsealed(offer: dict[str, str] | None = None, entry: dict[str, str] | None = None) -> bytes:
+    """A small receipt before its seal, made without an application; `offer` and `entry` bend what travels in it."""
+    sound = json.dumps({"reference": "BF-SOUND"}).encode()
+    data = {"commitment": hashlib.sha256(sound).hexdigest()}
+    body = json.dumps({"seq": 1, "at": "x", "agency": "y", "data": data})
+    held = {"previous": "00" * 32, "body": body, "hash": hashlib.sha256(bytes(32) + body.encode()).hexdigest()}
+    files = {
+        "offer.json": json.dumps({"reference": "BF-SOUND", **(offer or {})}).encode(),
+        "ledger.json": json.dumps({**held, **(entry or {})}).encode(),
+    }
+    return draw(Paper("en", "t", "l", "1", [], [], [], [], "f", "page", "https://x.example", "h", now(), files))
+
+
+class Kept(NamedTuple):
+    """What people hold of one installation (a receipt, the root, the register in both forms), and its keys."""
+
+    receipt: bytes
+    roots: bytes
+    export: bytes
+    anonymised: bytes
+    said: dict[str, Any]
+    authority: Authority
+
+
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path) -> Kept:
+    """The receipt is of a full offer; three more follow, with a signed head after each. `said` is what it must say."""
+    folder = tmp_path_factory.mktemp("kept")
+    shutil.copy(migrated_sqlite, folder / "bidflux.db")
+    app = make_app(settings_for(folder))
+    with app.app_context():
+        agency = make_agency()
+        prop = make_property(agency, make_user(agency).id)
+        offer = db.session.get_one(Offer, full_offer(app, prop))
+        receipt, authority = receipts.make(agency, offer.id), receipts.authority()
+        entry = db.session.query(LedgerEntry).filter_by(kind="offer.submitted").one()
+        said = {
+            "reference": offer.reference,
+            "received": json.loads(entry.body)["at"],
+            "agency": str(agency),
+            "entry": str(entry.seq),
+            "head": entry.hash.hex(),
+            "fingerprint": offer.commitment.hex(),
+            "seal": authority.seal().fingerprint,
+        }
+        checkpoints.take(agency)
+        for _ in range(3):
+            make_offer(prop)
+            checkpoints.take(agency)
+        forms = (b"".join(ledger_export.export(agency, anonymised=a, by=SYSTEM)) for a in (False, True))
+        found = Kept(receipt, authority.roots_pem(), *forms, said, authority)
+        db.session.remove()
+        db.engine.dispose()
+    return found
+
+
 @pytest.fixture
-def sealed(app: Flask, prop: Property) -> bytes:
+def sealed(kept: Kept) -> bytes:
     """The receipt of a full offer."""
-    return receipts.make(prop.agency_id, full_offer(app, prop))
+    return kept.receipt
 
 
 @pytest.fixture
-def roots(app: Flask) -> bytes:
+def roots(kept: Kept) -> bytes:
     """The public root certificate."""
-    return receipts.authority().roots_pem()
+    return kept.roots

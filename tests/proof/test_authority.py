@@ -12,17 +12,14 @@ import time_machine
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from flask import Flask
 
 from app.clock import now
 from app.config import ConfigurationError
-from app.models import Property
 from app.receipt import authority as authorities
 from app.receipt.authority import Authority
 from app.receipt.sealing import seal_pdf
-from app.services import receipts
 from tests.conftest import settings_for
-from tests.factories import make_offer
+from tests.proof.conftest import unsealed
 from tools.verify_receipt import verify_receipt
 
 
@@ -39,17 +36,18 @@ def test_all_who_start_at_once_use_one_root(tmp_path: Path) -> None:
     assert not [name for name in os.listdir(folder) if name.endswith(".new")]
 
 
-def test_the_key_is_replaced_every_year_and_old_receipts_stay_valid(app: Flask, prop: Property) -> None:
-    before = receipts.make(prop.agency_id, make_offer(prop))
-    first = receipts.authority().seal().fingerprint
+def test_the_key_is_replaced_every_year_and_old_receipts_stay_valid(tmp_path: Path) -> None:
+    authority, drawn = Authority(settings_for(tmp_path)), unsealed()
+    before = seal_pdf(drawn, authority.seal())
+    first = authority.seal().fingerprint
     with time_machine.travel(now() + timedelta(days=366)):
-        after = receipts.make(prop.agency_id, make_offer(prop))
-        assert receipts.authority().seal().fingerprint != first
-        roots = receipts.authority().roots_pem()
+        after = seal_pdf(drawn, authority.seal())
+        assert authority.seal().fingerprint != first
+        roots = authority.roots_pem()
         assert verify_receipt(before, roots)["seal"] == first != verify_receipt(after, roots)["seal"]
     with time_machine.travel(now() + timedelta(days=365 * 31)):
-        receipts.authority().seal()
-        roots = receipts.authority().roots_pem()
+        authority.seal()
+        roots = authority.roots_pem()
         assert roots.count(b"BEGIN") == 2, "a new root, beside the old one"
         assert verify_receipt(before, roots)["seal"] == first
 
@@ -80,16 +78,25 @@ def _given(folder: Path, *, wrong: bool = False, between: bool = False) -> Path:
 
 
 @pytest.mark.parametrize("between", [False, True])
-def test_the_owners_own_certificate_seals_and_is_trusted(
-    app: Flask, tmp_path: Path, sealed: bytes, between: bool
-) -> None:
+def test_the_owners_own_certificate_seals_and_is_trusted(tmp_path: Path, between: bool) -> None:
+    drawn = unsealed()
+    before = seal_pdf(drawn, Authority(settings_for(tmp_path)).seal())
     own = Authority(settings_for(tmp_path, SEAL_FILE=str(_given(tmp_path, between=between))))
     assert len(own.seal().chain) == between and own.roots()[0].subject == authorities._name("Some authority")
-    pdf = seal_pdf(sealed[: sealed.index(b"%%EOF") + 6], own.seal())
+    pdf = seal_pdf(drawn, own.seal())
     assert verify_receipt(pdf, own.roots_pem())["seal"] == own.seal().fingerprint
-    assert verify_receipt(sealed, own.roots_pem()), "what was sealed before it came stays valid"
+    assert verify_receipt(before, own.roots_pem()), "what was sealed before it came stays valid"
     with time_machine.travel(now() + timedelta(days=800)):
         assert verify_receipt(pdf, own.roots_pem()), "it was good when it sealed"
+
+
+def test_checking_makes_no_root_and_finds_those_that_there_are(tmp_path: Path) -> None:
+    authority = Authority(settings_for(tmp_path))
+    assert authority.known_roots() == [] and not (tmp_path / "seal").exists()
+    authority.seal()
+    assert len(authority.known_roots()) == 1 and authority.known_roots() == authority.roots()
+    own = Authority(settings_for(tmp_path, SEAL_FILE=str(_given(tmp_path))))
+    assert len(own.known_roots()) == 2 and own.known_roots() == own.roots()
 
 
 def test_a_certificate_that_cannot_seal_stops_the_start(tmp_path: Path) -> None:
@@ -105,8 +112,8 @@ def test_a_certificate_that_cannot_seal_stops_the_start(tmp_path: Path) -> None:
             Authority(settings_for(tmp_path, SEAL_FILE=str(path)))
 
 
-def test_each_certificate_may_do_what_it_is_for_and_no_more(app: Flask) -> None:
-    authority = receipts.authority()
+def test_each_certificate_may_do_what_it_is_for_and_no_more(tmp_path: Path) -> None:
+    authority = Authority(settings_for(tmp_path))
     root, seal, checkpoint = authority.roots()[0], authority.seal().certificate, authority.checkpoint().certificate
 
     def allowed(certificate: x509.Certificate) -> set[str]:
@@ -125,10 +132,17 @@ def test_each_certificate_may_do_what_it_is_for_and_no_more(app: Flask) -> None:
 
 
 @pytest.mark.parametrize(("minutes", "same"), [(-5, True), (5, False)])
-def test_a_key_serves_one_year_to_the_minute(app: Flask, minutes: int, same: bool) -> None:
-    first = receipts.authority().seal()
+def test_a_key_serves_one_year_to_the_minute(tmp_path: Path, minutes: int, same: bool) -> None:
+    authority = Authority(settings_for(tmp_path))
+    first = authority.seal()
     served = first.certificate.not_valid_before_utc + authorities.SKEW + timedelta(days=365, minutes=minutes)
     with time_machine.travel(served, tick=False):
-        assert (receipts.authority().seal().fingerprint == first.fingerprint) is same
-        again = Authority(settings_for(app.extensions["bidflux_settings"].data_dir))
-        assert again.seal().fingerprint == receipts.authority().seal().fingerprint, "whoever starts later has the same"
+        assert (authority.seal().fingerprint == first.fingerprint) is same
+        again = Authority(settings_for(tmp_path))
+        assert again.seal().fingerprint == authority.seal().fingerprint, "whoever starts later has the same"
+
+
+def test_the_key_of_checkpoints_is_named_so(tmp_path: Path) -> None:
+    authority = Authority(settings_for(tmp_path))
+    assert "BidFlux checkpoint" in authority.checkpoint().certificate.subject.rfc4514_string()
+    assert (tmp_path / "seal" / "checkpoint.key").exists()

@@ -36,6 +36,7 @@ from app.receipt.authority import Authority, _certificate, _name
 from app.services import checkpoints, ledger_export, receipts
 from tests.conftest import ROOT, make_app, settings_for
 from tests.factories import csrf, login, make_offer, make_user
+from tests.proof.conftest import Kept
 from tools.verify_receipt import verify_ledger, verify_receipt
 
 NOON = datetime(2031, 3, 3, 12, tzinfo=UTC)
@@ -232,34 +233,12 @@ def test_anonymised_names_nobody(app: Flask, prop: Property) -> None:
     assert '"offer 1"' in body and '"property 1"' in body and "commitment" in body
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path) -> tuple[bytes, bytes, bytes]:
-    """An export in full, one anonymised, and the root."""
-    import shutil
-
-    from tests.factories import make_agency, make_property
-
-    folder = tmp_path_factory.mktemp("export")
-    shutil.copy(migrated_sqlite, folder / "bidflux.db")
-    app = make_app(settings_for(folder))
-    with app.app_context():
-        agency = make_agency()
-        prop = make_property(agency, make_user(agency).id)
-        for _ in range(4):
-            make_offer(prop)
-            checkpoints.take(agency)
-        found = exported(prop, False), exported(prop, True), receipts.authority().roots_pem()
-        db.session.remove()
-        db.engine.dispose()
-    return found
-
-
 @given(st.data(), st.booleans(), st.sampled_from(["flip", "drop", "double", "swap", "cut", "append"]))
 @hypothesis_settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_an_export_that_was_bent_anywhere_is_refused(
-    whole: tuple[bytes, bytes, bytes], data: st.DataObject, anonymised: bool, how: str
+    kept: Kept, data: st.DataObject, anonymised: bool, how: str
 ) -> None:
-    export, roots = whole[anonymised], whole[2]
+    export, roots = kept.anonymised if anonymised else kept.export, kept.roots
     lines = export.splitlines(keepends=True)
     place = data.draw(st.integers(0, len(lines) - 2))
     bent = list(lines)
@@ -290,8 +269,8 @@ def test_an_export_that_was_bent_anywhere_is_refused(
     assert changed[: -len(lines[-1])] == export[: -len(lines[-1])], "a line before the end was changed"
 
 
-def test_it_says_where_an_export_was_bent(whole: tuple[bytes, bytes, bytes], tmp_path: Path) -> None:
-    export, anonymised, roots = whole
+def test_it_says_where_an_export_was_bent(kept: Kept, tmp_path: Path) -> None:
+    export, anonymised, roots = kept.export, kept.anonymised, kept.roots
     lines = export.splitlines(keepends=True)
     at = next(n for n, line in enumerate(lines) if b'"seq":4' in line)
     other = Authority(settings_for(tmp_path)).roots_pem()

@@ -5,21 +5,18 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from io import BytesIO
 from typing import Any
 
 import pytest
-from asn1crypto import algos, cms, core, x509
+from asn1crypto import algos, cms, core
 from cryptography.hazmat.primitives.serialization import Encoding
-from flask import Flask
 from pypdf import PdfReader
 
-from app.extensions import db
-from app.ledger import SYSTEM
-from app.models import LedgerEntry, Offer, Property
-from app.services import checkpoints, ledger_export, receipts
-from tests.factories import make_offer
-from tests.proof.conftest import full_offer
+from app.clock import now
+from app.receipt.sealing import seal_pdf
+from tests.proof.conftest import Kept, unsealed
 from tests.proof.test_verify import why
 from tools.verify_receipt import RANGE, verify_ledger, verify_receipt
 
@@ -34,7 +31,7 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     time.tzset()
 
 
-def test_the_seal_is_pades_over_everything_and_allows_no_change(sealed: bytes) -> None:
+def test_the_seal_is_pades_over_everything_and_allows_no_change(kept: Kept, sealed: bytes) -> None:
     reader = PdfReader(BytesIO(sealed))
     signature: Any = reader.root_object["/Perms"]["/DocMDP"]
     assert signature["/SubFilter"] == "/ETSI.CAdES.detached" and signature["/Type"] == "/Sig"
@@ -43,44 +40,30 @@ def test_the_seal_is_pades_over_everything_and_allows_no_change(sealed: bytes) -
     [field] = reader.root_object["/AcroForm"]["/Fields"]
     assert field.get_object()["/T"] == "BidFlux"
     content = cms_of(sealed)["content"]
-    own = receipts.authority().seal().certificate.public_bytes(Encoding.DER)
+    own = kept.authority.seal().certificate.public_bytes(Encoding.DER)
     assert [one.chosen.dump() for one in content["certificates"]] == [own], "the root is known, or nothing is proved"
     assert content["signer_infos"][0]["digest_algorithm"]["algorithm"].native == "sha256"
 
 
+def test_what_is_told_of_a_receipt_is_all_of_it(kept: Kept) -> None:
+    said = verify_receipt(kept.receipt, kept.roots)
+    assert said.pop("sealed")[:16] >= kept.said["received"][:16].replace("T", " ")
+    assert said == kept.said
+
+
 @pytest.mark.usefixtures("elsewhere")
-def test_what_is_told_of_a_receipt_is_all_of_it(app: Flask, prop: Property, roots: bytes) -> None:
-    offer_id = full_offer(app, prop)
-    pdf = receipts.make(prop.agency_id, offer_id)
-    offer = db.session.get_one(Offer, offer_id)
-    entry = db.session.query(LedgerEntry).filter_by(kind="offer.submitted").one()
-    said = verify_receipt(pdf, roots)
-    sealed_at = said.pop("sealed")
-    assert sealed_at.endswith("+00:00") and sealed_at[:16] >= f"{offer.submitted_at:%Y-%m-%d %H:%M}"
-    assert said == {
-        "reference": offer.reference,
-        "received": json.loads(entry.body)["at"],
-        "agency": str(prop.agency_id),
-        "entry": str(entry.seq),
-        "head": entry.hash.hex(),
-        "fingerprint": offer.commitment.hex(),
-        "seal": receipts.authority().seal().fingerprint,
-    }
+def test_the_moment_of_sealing_is_told_in_utc(kept: Kept) -> None:
+    before = now().replace(microsecond=0)
+    said = verify_receipt(seal_pdf(unsealed(), kept.authority.seal()), kept.roots)["sealed"]
+    assert said.endswith("+00:00") and before <= datetime.fromisoformat(said) <= now()
 
 
-def test_what_is_told_of_an_export_is_all_of_it_and_heads_stand_where_they_were_signed(
-    app: Flask, prop: Property, roots: bytes
-) -> None:
-    make_offer(prop)
-    checkpoints.take(prop.agency_id)
-    make_offer(prop)
-    export = b"".join(ledger_export.export(prop.agency_id, anonymised=False, by=SYSTEM))
-    last = db.session.query(LedgerEntry).order_by(LedgerEntry.seq.desc()).first()
-    assert last
+def test_what_is_told_of_an_export_is_all_of_it_and_heads_stand_where_they_were_signed(kept: Kept) -> None:
+    export, roots = kept.export, kept.roots
     lines = export.splitlines(keepends=True)
     held = [json.loads(line)["hash"] for line in lines if b'"hash"' in line]
     assert verify_ledger(export, roots) == {
-        "agency": str(prop.agency_id), "form": "full", "entries": str(len(held)), "head": held[-1],
+        "agency": kept.said["agency"], "form": "full", "entries": str(len(held)), "head": held[-1],
     }  # fmt: skip
     at = next(n for n, line in enumerate(lines) if b'"signed"' in line)
     early = [*lines[: at - 1], lines[at], lines[at - 1], *lines[at + 1 :]]
@@ -88,11 +71,6 @@ def test_what_is_told_of_an_export_is_all_of_it_and_heads_stand_where_they_were_
         verify_ledger(b"".join(early), roots)
     with pytest.raises(ValueError, match=r"^the end is not the one signed$"):
         verify_ledger(b"".join([lines[0].replace(b"{", b"{ ", 1), *lines[1:]]), roots)
-
-
-def test_the_key_of_checkpoints_is_named_so(app: Flask) -> None:
-    assert "BidFlux checkpoint" in receipts.authority().checkpoint().certificate.subject.rfc4514_string()
-    assert (app.extensions["bidflux_settings"].data_dir / "seal" / "checkpoint.key").exists()
 
 
 def cms_of(pdf: bytes) -> cms.ContentInfo:
@@ -136,7 +114,9 @@ def _more_signers(content: Any) -> None:
 
 
 def _more_certificates(content: Any) -> None:
-    other = x509.Certificate.load(receipts.authority().checkpoint().certificate.public_bytes(Encoding.DER))
+    [own] = content["certificates"]
+    other = own.chosen.copy()
+    other["tbs_certificate"]["serial_number"] = 1
     content["certificates"] = cms.CertificateSet(
         [*content["certificates"], cms.CertificateChoices({"certificate": other})]
     )

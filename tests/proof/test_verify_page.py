@@ -20,6 +20,7 @@ from app.services import receipts
 from app.writing import housekeeping
 from tests.core.test_routes import contents
 from tests.factories import make_offer
+from tests.proof.conftest import full_offer
 
 
 def send(client: FlaskClient, pdf: bytes, language: str = "/en") -> TestResponse:
@@ -45,6 +46,12 @@ def offer(app: Flask, prop: Property) -> Offer:
     offer_id = make_offer(prop)
     receipts.make(prop.agency_id, offer_id)
     return db.session.get_one(Offer, offer_id)
+
+
+@pytest.fixture
+def sealed(app: Flask, prop: Property) -> bytes:
+    """The receipt of a full offer that this very installation holds."""
+    return receipts.make(prop.agency_id, full_offer(app, prop))
 
 
 def forget(offer: Offer) -> None:
@@ -128,7 +135,8 @@ def test_who_was_forgotten_leaves_a_receipt_that_is_still_genuine(
     assert "The receipt is genuine" in page and "the person has been forgotten" in page
 
 
-def test_the_root_and_the_tool_are_public(app: Flask, client: FlaskClient, roots: bytes) -> None:
+def test_the_root_and_the_tool_are_public(app: Flask, client: FlaskClient) -> None:
+    roots = receipts.authority().roots_pem()
     assert client.get("/verify/root.pem").data == roots and b"PRIVATE" not in roots
     assert client.get("/verify/verify_receipt.py").data.startswith(b'"""Check a BidFlux receipt')
     assert client.get("/verify").status_code == 200 and "Set-Cookie" not in client.get("/verify").headers
