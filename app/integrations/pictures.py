@@ -6,7 +6,6 @@ import base64
 import binascii
 import hashlib
 import io
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +16,7 @@ PHOTO_BYTES = 10 * 1024 * 1024
 PHOTO_EDGE = 1280
 SIGNATURE_BYTES = 512 * 1024
 SIGNATURE_EDGE = 1200
+SIGNATURE_PIXELS = 4_000_000  # a pad across a large tablet has less than half of that
 
 
 class NotAPicture(ValueError):
@@ -35,14 +35,13 @@ class Picture:
         return {"mime": self.mime, "width": self.width, "height": self.height, "body": self.body, "sha256": digest}
 
 
-def _open(body: bytes, formats: tuple[str, ...]) -> Image.Image:
+def _open(body: bytes, formats: tuple[str, ...], most: int) -> Image.Image:
+    """`most` pixels: a few bytes can claim very many, and each takes four when it is drawn."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            image = Image.open(io.BytesIO(body), formats=formats)
-            if image.width * image.height > MAX_PIXELS:
-                raise NotAPicture("too many pixels")
-            image.load()
+        image = Image.open(io.BytesIO(body), formats=formats)
+        if image.width * image.height > most:
+            raise NotAPicture("too many pixels")
+        image.load()
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError, Warning) as error:
         raise NotAPicture(str(error)) from None
     return image
@@ -50,7 +49,7 @@ def _open(body: bytes, formats: tuple[str, ...]) -> Image.Image:
 
 def read_photo(body: bytes) -> Picture:
     """JPEG, PNG or WebP in; an upright JPEG of at most 1280 pixels out, EXIF dropped. Raises `NotAPicture`."""
-    image = ImageOps.exif_transpose(_open(body, ("JPEG", "PNG", "WEBP"))).convert("RGB")
+    image = ImageOps.exif_transpose(_open(body, ("JPEG", "PNG", "WEBP"), MAX_PIXELS)).convert("RGB")
     image.thumbnail((PHOTO_EDGE, PHOTO_EDGE))
     out = io.BytesIO()
     image.save(out, "JPEG", quality=80, optimize=True, progressive=True)
@@ -66,7 +65,7 @@ def read_signature(data_url: str) -> bytes:
         raw = base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError):
         raise NotAPicture("not base64") from None
-    drawn = _open(raw, ("PNG",))
+    drawn = _open(raw, ("PNG",), SIGNATURE_PIXELS)
     drawn.thumbnail((SIGNATURE_EDGE, SIGNATURE_EDGE))
     white = Image.new("RGBA", drawn.size, "white")
     image = Image.alpha_composite(white, drawn.convert("RGBA")).convert("L")

@@ -23,6 +23,7 @@ from app.services import retention
 from app.writing import housekeeping, writing
 
 LANGUAGES = ("ro", "en")
+SHOWN = ("notice", "rules")
 
 
 def notice(language: str, prop: Property | None = None, at: datetime | None = None) -> str:
@@ -115,14 +116,32 @@ def _phone(agency: Agency) -> str:
     return show_phone(agency.phone) if agency.phone else ""
 
 
+def shown(prop: Property, language: str, at: datetime) -> dict[str, tuple[str, str]]:
+    """The texts of a form that was opened then, by kind, each with its version: the SHA-256 (hex) that is kept."""
+    found = {kind: _text(kind, language, prop, at) for kind in SHOWN}
+    return {kind: (body, _digest(body).hex()) for kind, body in found.items()}
+
+
+def kept_all(prop: Property, language: str, at: datetime | None = None) -> dict[str, str]:
+    """The versions of the same texts, each stored first when it is new."""
+    return {kind: kept(kind, language, prop, at) for kind in SHOWN}
+
+
 def kept(kind: str, language: str, prop: Property | None = None, at: datetime | None = None) -> str:
     """The SHA-256 (hex) of the text of that kind, as it was at a moment; stores it first when it is new."""
-    body = notice(language, prop, at) if kind == "notice" else _render(kind, language)
-    return _keep(kind, language, body).hex()
+    return _keep(kind, language, _text(kind, language, prop, at)).hex()
+
+
+def _text(kind: str, language: str, prop: Property | None, at: datetime | None) -> str:
+    return notice(language, prop, at) if kind == "notice" else _render(kind, language)
+
+
+def _digest(body: str) -> bytes:
+    return hashlib.sha256(body.encode()).digest()
 
 
 def _keep(kind: str, language: str, body: str) -> bytes:
-    digest = hashlib.sha256(body.encode()).digest()
+    digest = _digest(body)
     known: set[bytes] = current_app.extensions["bidflux_known_texts"]
     if digest not in known:
         _store(digest, kind, language, body)

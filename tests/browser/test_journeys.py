@@ -91,25 +91,41 @@ def test_a_signature_is_drawn_with_the_pointer(browser: Browser, live: Live) -> 
     expect(page.get_by_role("heading", name="Oferta a fost trimisă")).to_be_visible()
 
 
-def test_by_keyboard_alone(browser: Browser, live: Live) -> None:
+def test_by_keyboard_alone_a_signed_offer_is_sent(browser: Browser, live: Live) -> None:
     app, base = live
     page = open_page(browser, base, phone=False).page
-    page.goto(base + link(app))
-    page.locator("[name=full_name]").focus()
-    for text in ("Ana Pop", "ana@client.example", "0712034567", "118500"):
+    page.goto(base + link(app, signature_required=True))
+
+    def reach(name: str, value: str = "") -> None:
+        wanted = f"[name={name}]" + (f"[value={value}]" if value else "")
+        for _ in range(60):
+            if page.evaluate("wanted => document.activeElement.matches(wanted)", wanted):
+                return
+            page.keyboard.press("Tab")
+        raise AssertionError(f"Tab does not reach {name}")
+
+    for name, text in (("full_name", "Ana Pop"), ("email", "ana@client.example"), ("phone", "0712034567")):
+        reach(name)
         page.keyboard.type(text)
-        page.keyboard.press("Tab")
-    while page.evaluate("document.activeElement.name") != "financing":
-        page.keyboard.press("Tab")
+    reach("amount")
+    page.keyboard.type("118500")
+    reach("financing")
     page.keyboard.press("Space")
-    while page.evaluate("document.activeElement.name") != "payment_term_days":
-        page.keyboard.press("Tab")
+    reach("payment_term_days")
     page.keyboard.type("30")
-    while page.evaluate("document.activeElement.name") != "consent":
-        page.keyboard.press("Tab")
+    reach("signature_kind")
+    while page.evaluate("document.activeElement.value") != "typed":
+        page.keyboard.press("ArrowDown")
+    reach("signature_typed")
+    page.keyboard.type("Ana Pop")
+    reach("consent")
     page.keyboard.press("Space")
     page.keyboard.press("Enter")
     expect(page.locator("h1")).to_have_text("Verificați oferta")
+    reach("step", "send")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Oferta a fost trimisă")).to_be_visible()
+    expect(page.locator(".signature-text")).to_contain_text("Ana Pop")
 
 
 def test_an_agent_finds_opens_accepts_and_undoes_in_place(browser: Browser, live: Live) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -52,9 +53,14 @@ def test_the_key_is_replaced_every_year_and_old_receipts_stay_valid(tmp_path: Pa
         assert verify_receipt(before, roots)["seal"] == first
 
 
+@cache
+def _rsa_keys() -> list[rsa.RSAPrivateKey]:
+    return [rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(3)]
+
+
 def _given(folder: Path, *, wrong: bool = False, between: bool = False) -> Path:
     """A sealing certificate (RSA) from an authority of the owner's choice, perhaps by one in between, as one file."""
-    key, middle_key, root_key = (rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(3))
+    key, middle_key, root_key = _rsa_keys()
     root_name, middle_name = authorities._name("Some authority"), authorities._name("Its branch")
     until = now() + timedelta(days=700)
 

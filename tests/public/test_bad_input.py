@@ -41,8 +41,10 @@ def drawn(image: bytes) -> str:
 
 
 def png(width: int, height: int) -> bytes:
-    out = BytesIO()
-    Image.new("1", (width, height), 1).save(out, "PNG")
+    """A black line on white, which is a signature but for its size."""
+    out, image = BytesIO(), Image.new("1", (width, height), 1)
+    image.paste(0, (0, 0, width, 1 + height // 9))
+    image.save(out, "PNG")
     return out.getvalue()
 
 
@@ -104,11 +106,13 @@ def test_what_is_wrong_is_said_and_what_was_typed_is_kept(client: FlaskClient, p
         b"",
         b"not a picture",
         b"\x89PNG\r\n\x1a\n" + bytes(200),
-        png(9000, 9000),
+        png(14000, 14000),
+        png(9600, 9600),
+        png(2001, 2000),
         b"<svg onload='alert(1)'/>",
         png(1, 1)[:40],
     ],
-    ids=["empty", "text", "broken", "huge", "svg", "cut"],
+    ids=["empty", "text", "broken", "a bomb", "huge", "more than any pad has", "svg", "cut"],
 )
 def test_a_signature_that_is_no_picture_is_asked_for_again(client: FlaskClient, prop: Property, image: bytes) -> None:
     signed = make_property(prop.agency_id, prop.agent_id, signature_required=True)

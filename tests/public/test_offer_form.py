@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
+from hashlib import sha256
 from html import unescape
 
 import pytest
+import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
+from app.clock import now
 from app.extensions import db
+from app.ledger import SYSTEM
 from app.links import offer_link_token
 from app.models import Delivery, LedgerEntry, Offer, Property
+from app.offer_sections import sections
 from app.queries.offers import offer_by_id, open_offer
+from app.services import texts
 from tests.factories import make_agency, make_property, make_user
 
 GOOD = {
@@ -74,6 +81,37 @@ def test_an_offer_goes_from_form_over_review_to_receipt(client: FlaskClient, pro
     assert db.session.scalar(select(func.count()).select_from(Delivery)) == 3
     assert db.session.scalar(select(func.count()).where(LedgerEntry.kind == "offer.submitted")) == 1
     assert not client.get_cookie("bidflux")
+
+
+def test_what_the_review_shows_is_what_is_hashed_texts_and_versions_included(
+    app: Flask, client: FlaskClient, prop: Property
+) -> None:
+    """Also when the agency writes another notice between the form and its sending."""
+    signed = make_property(prop.agency_id, prop.agent_id, signature_required=True)
+    texts.set_notice(prop.agency_id, "ro", "Nota noastră, prima.", by=SYSTEM)
+    with time_machine.travel(now() + timedelta(minutes=1)):
+        stamp = hidden(client.get(path_of(signed)).get_data(as_text=True))["stamp"]
+    with time_machine.travel(now() + timedelta(minutes=2)):
+        texts.set_notice(prop.agency_id, "ro", "Nota noastră, a doua.", by=SYSTEM)
+    with time_machine.travel(now() + timedelta(minutes=3)):
+        typed = {**GOOD, "stamp": stamp, "signature_kind": "typed", "signature_typed": "Măriuca Țepeș-Ionescu"}
+        wrong = client.post(path_of(signed), data={**typed, "amount": ""}).get_data(as_text=True)
+        assert "Nota noastră, prima." in wrong and "a doua" not in wrong
+        review = client.post(path_of(signed), data={**typed, "step": "review"}).get_data(as_text=True)
+        assert client.post(path_of(signed), data={**hidden(review), "step": "send"}).status_code == 303
+    found = offer_by_id(db.session.scalars(select(Offer.id)).one())
+    assert found
+    document = open_offer(*found).document
+    assert document
+    held = document.body["texts"]
+    assert held["notice"] == sha256("Nota noastră, prima.".encode()).hexdigest() and set(held) == {"notice", "rules"}
+    shown = unescape(review)
+    assert "Nota noastră, prima." in shown and texts.rules("ro").splitlines()[0] in shown
+    for digest in held.values():
+        assert digest in shown
+    with app.test_request_context():
+        told = [row.value for section in sections(document.terms) for row in section.rows]
+    assert told and all(value in shown for value in told) and document.terms["signature"]["text"] in shown
 
 
 def test_everything_typed_is_kept_when_something_is_wrong(client: FlaskClient, prop: Property) -> None:

@@ -35,7 +35,7 @@ def confirm(token: str) -> AnyResponse | tuple[str, int]:
             return shared_page(opened, form=form), 422
     said = Said(
         language=language(),
-        texts={kind: texts.kept(kind, language(), opened.prop) for kind in ("notice", "rules")},
+        texts=texts.kept_all(opened.prop, language()),
         signature=signature,
         address=caller_address(),
         browser=request.headers.get("User-Agent"),

@@ -134,7 +134,7 @@ class _Submission:
             link_version=self.link.version,
             language=language(),
             source="link",
-            texts=_shown(self.link.property, stamp),
+            texts=texts.kept_all(self.link.property, language(), _opened(stamp)),
             address=caller_address(),
             browser=request.headers.get("User-Agent"),
             request_id=self.link.request.id if self.link.request else None,
@@ -163,11 +163,11 @@ class _Submission:
         self.form.add_errors(
             {"consent": [_("The privacy notice has changed since you opened this form: read it again")]}
         )
-        self.stamp_text = new_stamp(self.link.property)
+        self.stamp, self.stamp_text = None, new_stamp(self.link.property)
         return self._show_form()
 
     def _show_form(self) -> str:
-        return form_page(self.link, self.token, self.form, self.stamp_text)
+        return form_page(self.link, self.token, self.form, self.stamp_text, _opened(self.stamp))
 
     def _review(self, draft: Draft, message: str | None = None) -> str:
         shown = sections(draft.terms())
@@ -185,7 +185,7 @@ class _Submission:
             signature=_draft_signature(draft.signature),
             stamp=self.stamp_text,
             message=message,
-            notice=texts.rules(language()),
+            texts=texts.shown(self.link.property, language(), _opened(self.stamp)),
             send_label=send_label,
         )
 
@@ -199,10 +199,9 @@ def _blank(link: OpenedLink, token: str, stamp: str) -> str:
     return form_page(link, token, form, stamp)
 
 
-def _shown(prop: Property, stamp: Stamp) -> dict[str, str]:
-    """The texts of the form, as they were when it was opened."""
-    at = datetime.fromtimestamp(stamp.opened, UTC)
-    return {kind: texts.kept(kind, language(), prop, at) for kind in ("notice", "rules")}
+def _opened(stamp: Stamp | None) -> datetime:
+    """When the form was opened: its texts are those of that moment, until it is sent."""
+    return datetime.fromtimestamp(stamp.opened, UTC) if stamp else now()
 
 
 def new_stamp(prop: Property) -> str:
@@ -224,8 +223,8 @@ def _context(link: OpenedLink, token: str) -> dict[str, Any]:
     }
 
 
-def form_page(link: OpenedLink, token: str, form: OfferForm, stamp: str) -> str:
-    """The form as it is; it is sent to the link of `token`."""
+def form_page(link: OpenedLink, token: str, form: OfferForm, stamp: str, opened: datetime | None = None) -> str:
+    """The form as it is, with the texts of the moment when it was opened; it is sent to the link of `token`."""
     context = _context(link, token)
     photo_url = context["property"].photo_url
     return render_template(
@@ -234,7 +233,7 @@ def form_page(link: OpenedLink, token: str, form: OfferForm, stamp: str) -> str:
         form=form,
         stamp=stamp,
         seen_url=url_for("public.seen", token=token),
-        notice=texts.notice(language(), link.property),
+        notice=texts.notice(language(), link.property, opened),
         notice_url=url_for("site.gdpr"),
         rules_text=texts.rules(language()),
         preview={"title": context["property"].title, "image": base_url() + photo_url if photo_url else None},

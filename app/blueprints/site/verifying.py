@@ -18,6 +18,7 @@ from app.receipt.authority import Authority
 
 TOOL = Path(__file__).resolve().parents[3] / "tools" / "verify_receipt.py"
 RECEIPT_BYTES = 4 * 1024 * 1024
+REFUSALS = {"not a receipt": "no_receipt", "not sealed by": "stranger"}  # of what the tool says; all else is altered
 FINGERPRINT = re.compile("[0-9a-f]{64}")
 
 log = structlog.get_logger(__name__)
@@ -53,8 +54,9 @@ def verify_file() -> str | tuple[str, int]:
     try:
         said = verify_receipt(pdf, _authority().roots_pem())
     except Exception as fault:  # whatever a stranger's file makes a parser do
-        log.info("verify_refused", fault=type(fault).__name__)
-        return _page(finding=Finding(ALTERED), why="not a receipt")
+        why = next((why for words, why in REFUSALS.items() if str(fault).startswith(words)), "altered")
+        log.info("verify_refused", fault=type(fault).__name__, why=why)
+        return _page(finding=Finding(ALTERED), why=why)
     finding = find(said["reference"], said["fingerprint"])
     return _page(said=said, sealed_at=datetime.fromisoformat(said["sealed"]), finding=finding)
 
