@@ -7,6 +7,7 @@ the property's row. Tokens are at most 72 characters, since they travel by SMS.
 from __future__ import annotations
 
 import hashlib
+import hmac
 import struct
 import uuid
 from dataclasses import dataclass
@@ -20,10 +21,11 @@ OFFER_LINK, RECEIPT, STAMP, REQUEST = "offer-link", "receipt", "form-stamp", "be
 PHOTO, CURSOR = "photo", "cursor"
 BIDDER, SELLER = "bidder-page", "seller-page"
 PRIVACY = "privacy-request"
+ACCOUNT = "account"
 
 
 # What follows one of these in a path is a token: never logged, never told to another site, without any cookie.
-SIGNED_PATHS = ("/o/", "/r/", "/s/", "/gdpr/request/")
+SIGNED_PATHS = ("/o/", "/r/", "/s/", "/gdpr/request/", "/account/")
 
 
 class BadToken(Exception):
@@ -120,6 +122,26 @@ def read_privacy(token: str) -> uuid.UUID:
     if len(token) > MAX_TOKEN:
         raise BadToken(PRIVACY)
     return uuid.UUID(bytes=_unsign(PRIVACY, token, 16))
+
+
+def account_token(user_id: uuid.UUID, password_hash: str, until: float) -> str:
+    """The token by which a colleague chooses a password: until a Unix time, and until the password is another."""
+    return _sign(ACCOUNT, user_id.bytes + struct.pack(">d", until) + _mark(password_hash))
+
+
+def read_account(token: str) -> tuple[uuid.UUID, float, bytes]:
+    """Whose it is, until when it is good, and the mark of the password that it replaces."""
+    payload = _unsign(ACCOUNT, token[:200], 32)
+    until: float = struct.unpack(">d", payload[16:24])[0]
+    return uuid.UUID(bytes=payload[:16]), until, payload[24:]
+
+
+def is_marked(mark: bytes, password_hash: str) -> bool:
+    return hmac.compare_digest(mark, _mark(password_hash))
+
+
+def _mark(password_hash: str) -> bytes:
+    return hashlib.sha256(password_hash.encode()).digest()[:8]
 
 
 def pass_token(kind: str, object_id: uuid.UUID, until: float) -> str:

@@ -14,7 +14,7 @@ from app.extensions import db
 from app.integrations.mail import Letter, Party, paragraphs, sender
 from app.models import Agency, User, WebhookEndpoint
 from app.representations import base_url
-from app.services import privacy_mails, privacy_requests, retention, webhooks
+from app.services import invitations, privacy_mails, privacy_requests, retention, webhooks
 from app.services.feed_runs import vanished_of
 from app.services.handover import handed_at
 from app.services.letters import NoLongerOwed, Owed, render
@@ -37,6 +37,8 @@ def compose(owed: Owed) -> Letter:
         values |= {
             "lang": row.language,
             "agency_name": row.name,
+            "reader_name": row.full_name,
+            "reader_email": row.email,
             "support_email": current_app.extensions["bidflux_settings"].support_email,
         }
         return Letter(
@@ -103,7 +105,14 @@ def _handed(owed: Owed) -> dict[str, Any]:
     }
 
 
+def _entry(owed: Owed) -> dict[str, Any]:
+    """The link by which a colleague chooses a password."""
+    return {"url": invitations.link_for(owed), "until": owed.created_at + invitations.LIVES[owed.template]}
+
+
 _MORE = {
+    "account_invited": _entry,
+    "account_reset": _entry,
     "feed_vanished": _vanished,
     "property_handed": _handed,
     "webhook_failing": _failing,

@@ -20,7 +20,7 @@ from werkzeug.routing import Rule
 from app.access import Guard
 from app.extensions import db
 from app.ledger import SYSTEM
-from app.links import bidder_token, offer_link_token, privacy_token, receipt_token, seller_token
+from app.links import account_token, bidder_token, offer_link_token, privacy_token, receipt_token, seller_token
 from app.models import Offer, PrivacyRequest
 from app.money import Money
 from app.offer_document import Bidder
@@ -111,6 +111,7 @@ class Made:
             "public.receipt": receipt_token(first.id),
             "public.seller_door": seller_token(seller),
             "public.prove_address": privacy_token(request.id),
+            "accounts.choose_password": account_token(colleague.id, colleague.password_hash, 2e9),
         }
 
     def paths(self, app: Flask) -> list[str]:

@@ -81,7 +81,9 @@ def _too_many(form: LoginForm, onward: str | None, error: TooMany) -> Response:
     minutes = max(1, -(-min(error.retry_after, 900) // 60))
     wait = ngettext("Wait %(num)d minute and try again.", "Wait %(num)d minutes and try again.", minutes)
     message = _("Too many tries.") + " " + wait + " "
-    message += _("If you have forgotten your password, an administrator of your agency can set a new one.")
+    message += _(
+        "If you have forgotten your password, have a link sent, or an administrator of your agency sets a new one."
+    )
     response = _form(onward, form, message, 429)
     response.headers["Retry-After"] = str(error.retry_after)
     return response

@@ -21,7 +21,8 @@ from app.errors import Invalid, NotFound, TooMany
 from app.fragments import done, page
 from app.models.agency import ROLES
 from app.representations import base_url
-from app.services import accounts, staff
+from app.services import accounts, invitations, staff
+from app.writing import writing
 
 settings = Blueprint("settings", __name__)
 
@@ -86,7 +87,7 @@ def agency() -> AnyResponse:
 @settings.route("/app/settings/users", methods=["GET", "POST"])
 @policy(Guard.OWNER, limit="300/minute", writes="60/minute", scope="settings-users")
 def users() -> AnyResponse:
-    """Who signs in. A new person's first password is shown in the answer, this once."""
+    """Who signs in. A new person is sent a link; a first password is shown in the answer, this once."""
     if request.method == "GET":
         return _users()
     form = UserForm(request.form)
@@ -94,11 +95,13 @@ def users() -> AnyResponse:
         return _users(422, form=form)
     new = accounts.NewUser(form.email.data, form.full_name.data, role=form.role.data, phone=phone_of(form.phone))
     first = secrets.token_urlsafe(12)
+    agency_id, actor = person().agency_id, person().actor
     try:
-        accounts.create_user(person().agency_id, new, first, by=person().actor)
+        with writing(agency_id) as tx:
+            invitations.invite(tx, accounts.create_user(agency_id, new, first, by=actor), by=actor)
     except Invalid as invalid:
         return _users(422, form=_refused(form, invalid))
-    return _users(shown=(new.full_name, new.email, first))
+    return _users(shown=(new.full_name, new.email, first), invited=True)
 
 
 @settings.post("/app/settings/users/<uuid:user_id>/role")
@@ -123,6 +126,19 @@ def user_password(user_id: uuid.UUID) -> AnyResponse:
     name, email = user.full_name, user.email
     accounts.set_password(user, first, by=person().actor)
     return _users(shown=(name, email, first))
+
+
+@settings.post("/app/settings/users/<uuid:user_id>/invite")
+@policy(Guard.OWNER, limit="20/minute")
+def invite_user(user_id: uuid.UUID) -> AnyResponse:
+    """A link by mail to choose a password: for whoever lost the first one, or forgot theirs."""
+    user, by = staff.get_user(person().agency_id, user_id), person()
+    if not user.active:
+        raise NotFound
+    email, agency_id, actor = user.email, by.agency_id, by.actor
+    with writing(agency_id) as tx:
+        invitations.invite(tx, user_id, by=actor)
+    return done(url_for("settings.users"), _("A link to choose a password is on its way to %(email)s.", email=email))
 
 
 @settings.route("/app/settings/users/<uuid:user_id>/deactivate", methods=["GET", "POST"])
@@ -178,7 +194,7 @@ def _profile(status: int = 200, **forms: Form) -> Response:
 
 
 def _users(status: int = 200, **context: Any) -> Response:
-    context = {"form": UserForm(), "shown": None, "problem": "", **context}
+    context = {"form": UserForm(), "shown": None, "invited": False, "problem": "", **context}
     return page("settings/users.html", status=status, users=staff.users_of(person().agency_id), **context)
 
 

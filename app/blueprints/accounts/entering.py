@@ -1,0 +1,68 @@
+"""Choosing a password by a link that came by mail: invited, or forgotten."""
+
+from __future__ import annotations
+
+from flask import redirect, request, url_for
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from werkzeug.wrappers import Response as AnyResponse
+from wtforms import Form, PasswordField, StringField
+from wtforms.validators import InputRequired
+
+from app.access import Guard, policy, rates
+from app.blueprints.accounts.routes import accounts
+from app.errors import Invalid, TooMany
+from app.extensions import csrf
+from app.fragments import page
+from app.ratelimits import hit, keyed
+from app.services import invitations
+
+RESETS = rates("3/hour; 6/day")  # for one address: whoever types somebody else's does not fill their mailbox
+
+
+class ForgotForm(Form):
+    email = StringField(_l("E-mail"))
+
+
+class ChooseForm(Form):
+    password = PasswordField(
+        _l("New password"), validators=[InputRequired(_l("Fill this in"))], description=_l("At least 12 characters.")
+    )
+
+
+@accounts.route("/login/forgot", methods=["GET", "POST"])
+@policy(Guard.PUBLIC, limit="60/minute", writes="20/hour", scope="forgot")
+def forgot() -> AnyResponse:
+    """Asks for the address; the answer is the same whether or not anybody signs in with it."""
+    if request.method == "GET":
+        return page("accounts/forgot.html", form=ForgotForm(), sent=request.args.get("sent") == "1")
+    form = ForgotForm(request.form)
+    email = (form.email.data or "").strip()[:254]
+    if "@" not in email:
+        form.email.errors = [_("Write an e-mail address such as nume@exemplu.ro")]
+        return page("accounts/forgot.html", status=422, form=form, sent=False)
+    try:
+        hit(RESETS, "reset-account", keyed(email.lower()))
+        invitations.ask_reset(email)
+    except TooMany:
+        pass  # enough have been sent; who waits for one is told the same
+    return redirect(url_for("accounts.forgot", sent="1"), 303)
+
+
+@accounts.route("/account/<token>", methods=["GET", "POST"])
+@csrf.exempt
+@policy(Guard.LINK, limit="60/minute", writes="20/minute", scope="account-link")
+def choose_password(token: str) -> AnyResponse:
+    """The form behind the link; only its button changes anything."""
+    user, form = invitations.user_of(token), ChooseForm(request.form)
+    if user is None:
+        return page("accounts/choose.html", status=410, user=None, form=form)
+    if request.method == "GET":
+        return page("accounts/choose.html", user=user, token=token, form=form)
+    if form.validate():
+        try:
+            invitations.choose(token, form.password.data)
+            return redirect(url_for("accounts.login", ready="1"), 303)
+        except Invalid as invalid:
+            form.password.errors = [str(message) for message in invalid.errors["password"]]
+    return page("accounts/choose.html", status=422, user=user, token=token, form=form)

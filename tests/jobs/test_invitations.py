@@ -1,0 +1,110 @@
+"""Colleagues are invited by mail, and choose a new password by mail when they have forgotten theirs."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+import time_machine
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from app.clock import now
+from app.extensions import db
+from app.jobs.drain import drain
+from app.models import LedgerEntry, User, UserSession
+from app.services import staff
+from app.services.accounts import authenticate
+from tests.factories import PASSWORD, csrf, login, make_agency, make_user
+from tests.jobs.conftest import Mailbox
+
+NEW = "altă parolă foarte lungă"
+
+
+@pytest.fixture
+def owner(app: Flask) -> User:
+    return make_user(make_agency(), "owner")
+
+
+def forget(client: FlaskClient, email: str) -> int:
+    token = csrf(client.get("/login/forgot").get_data(as_text=True))
+    return client.post("/login/forgot", data={"email": email, "csrf_token": token}).status_code
+
+
+def links(smtp: Mailbox, to: str) -> list[str]:
+    drain()
+    return re.findall(r"http://localhost(/account/\S+)", "".join(one.body() for one in smtp.to(to)))
+
+
+def kinds() -> list[str]:
+    db.session.rollback()
+    return list(db.session.scalars(select(LedgerEntry.kind).where(LedgerEntry.kind.startswith("user."))))
+
+
+def test_an_invited_colleague_chooses_a_password_once(client: FlaskClient, smtp: Mailbox, owner: User) -> None:
+    login(client, owner)
+    page = client.get("/app/settings/users").get_data(as_text=True)
+    form = {"full_name": "Dan Nou", "email": "dan@agentie.example", "phone": "", "role": "agent"}
+    answer = client.post("/app/settings/users", data={**form, "csrf_token": csrf(page)})
+    assert "dan@agentie.example" in answer.get_data(as_text=True)
+    (link,) = links(smtp, "dan@agentie.example")
+    browser = client.application.test_client()
+    for _ in range(3):
+        opened = browser.get(link)
+        assert opened.status_code == 200 and "Set-Cookie" not in opened.headers
+        assert opened.headers["Referrer-Policy"] == "no-referrer" and opened.headers["Cache-Control"] == "no-store"
+    assert authenticate("dan@agentie.example", NEW) is None, "opening it changes nothing"
+    assert browser.post(link, data={"password": "scurtă"}).status_code == 422
+    done = browser.post(link, data={"password": NEW})
+    assert done.status_code == 303 and "parola" in browser.get(done.location).get_data(as_text=True).lower()
+    assert authenticate("dan@agentie.example", NEW)
+    assert browser.post(link, data={"password": "a treia parolă lungă"}).status_code == 410, "good once"
+    assert browser.get(link).status_code == 410
+    user_id = db.session.scalars(select(User.id).where(User.email == "dan@agentie.example")).one()
+    page = client.get("/app/settings/users").get_data(as_text=True)
+    again = client.post(f"/app/settings/users/{user_id}/invite", data={"csrf_token": csrf(page)})
+    assert again.status_code == 303 and len(links(smtp, "dan@agentie.example")) == 2
+    assert kinds().count("user.invited") == 2
+
+
+def test_a_forgotten_password_is_chosen_anew_and_every_session_ends(
+    client: FlaskClient, smtp: Mailbox, owner: User
+) -> None:
+    login(client, owner)
+    email = owner.email
+    browser = client.application.test_client()
+    assert "/login/forgot" in browser.get("/login").get_data(as_text=True)
+    assert forget(browser, f" {email.upper()} ") == 303
+    (link,) = links(smtp, email)
+    assert client.get("/app/offers").status_code == 200, "asking ends nothing"
+    assert browser.post(link, data={"password": NEW}).status_code == 303
+    assert client.get("/app/offers").status_code == 303
+    assert db.session.scalars(select(UserSession)).all() == []
+    assert authenticate(email, NEW) and not authenticate(email, PASSWORD)
+    assert kinds()[-2:] == ["user.reset_asked", "user.password_changed"]
+
+
+def test_nobody_learns_who_signs_in_and_no_mailbox_is_filled(client: FlaskClient, smtp: Mailbox, owner: User) -> None:
+    email = owner.email
+    assert [forget(client, email) for _ in range(5)] == [303] * 5
+    assert len(links(smtp, email)) == 3
+    assert forget(client, "nimeni@agentie.example") == 303
+    assert forget(client, "nimeni") == 422
+    assert len(smtp.letters) == 3
+
+
+def test_a_link_lapses_and_a_person_who_left_comes_in_by_none(client: FlaskClient, smtp: Mailbox, owner: User) -> None:
+    agent = make_user(owner.agency_id)
+    forget(client, agent.email)
+    (link,) = links(smtp, agent.email)
+    assert client.get(link).status_code == 200
+    assert client.get(f"{link[:-1]}{'A' if link[-1] != 'A' else 'E'}").status_code == 410
+    with time_machine.travel(now() + timedelta(hours=3)):
+        assert client.get(link).status_code == 410
+        assert client.post(link, data={"password": NEW}).status_code == 410
+    staff.deactivate(agent, heir=owner.id, by=staff.Actor("user", owner.id))
+    assert client.post(link, data={"password": NEW}).status_code == 410
+    forget(client, agent.email)
+    assert len(links(smtp, agent.email)) == 1
