@@ -290,6 +290,7 @@ STEPS: dict[str, Any] = {
     "property.created": lazy_gettext("Property created"),
     "property.updated": lazy_gettext("Property changed"),
     "property.archived": lazy_gettext("Property archived"),
+    "property.restored": lazy_gettext("Property taken out of the archive"),
     "property.agent_changed": lazy_gettext("Responsible agent changed"),
     "offer.withdrawn": lazy_gettext("Offer withdrawn"),
     "offer.better_asked": lazy_gettext("Better offer asked for"),

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import and_, func, or_, select
 
 from app.extensions import db
 from app.keys import agency_key
-from app.models import Access, Offer, OfferTag, Property, User
+from app.models import Access, LedgerEntry, Offer, OfferTag, Property, User
 from app.vault import blind
 
 PAGE = 100
@@ -19,7 +21,7 @@ PAGE = 100
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One line: who, what kind of access, when, and of which offer; an export is of a list."""
+    """One line: who, what kind of access, when, and of which offer; an export is of a list: how many, what for."""
 
     id: uuid.UUID
     at: datetime
@@ -28,6 +30,8 @@ class Seen:
     offer_id: uuid.UUID | None
     reference: str | None
     property_title: str | None
+    rows: int | None = None
+    purpose: str | None = None
 
 
 def offers_of_person(agency_id: uuid.UUID, folded: str) -> list[uuid.UUID]:
@@ -74,11 +78,26 @@ def accesses(
     if before:
         query = query.where(Access.id < before)
     rows = db.session.execute(query.order_by(Access.id.desc()).limit(PAGE + 1)).all()
+    told = _exports(agency_id, [row.at for row, *_rest in rows if row.kind == "exported"])
     shown = [
-        Seen(row.id, row.at, name, row.kind, row.offer_id, reference, title)
+        Seen(row.id, row.at, name, row.kind, row.offer_id, reference, title, *told.get((row.at, row.user_id), ()))
         for row, name, reference, title in rows[:PAGE]
     ]
     return shown, shown[-1].id if len(rows) > PAGE else None
+
+
+def _exports(agency_id: uuid.UUID, moments: Sequence[datetime]) -> dict[tuple[datetime, uuid.UUID | None], Any]:
+    """How many offers each of these exports held and what for, as the ledger has it, by moment and user."""
+    if not moments:
+        return {}
+    query = select(LedgerEntry.at, LedgerEntry.actor_id, LedgerEntry.body).where(
+        LedgerEntry.agency_id == agency_id,
+        LedgerEntry.object_id.is_(None),
+        LedgerEntry.kind == "offers.exported",
+        LedgerEntry.at.in_(moments),
+    )
+    found = {(row.at, row.actor_id): json.loads(row.body)["data"] for row in db.session.execute(query)}
+    return {key: (data["rows"], data["purpose"]) for key, data in found.items()}
 
 
 def people_of(agency_id: uuid.UUID) -> list[tuple[uuid.UUID, str]]:

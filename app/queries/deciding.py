@@ -21,6 +21,7 @@ from app.queries.planning import Aside
 from app.vault import Place, unpad, unseal
 
 UNDECIDED = ("new", "viewed")
+MOST = 50  # answered at once
 
 
 @dataclass(frozen=True, slots=True)

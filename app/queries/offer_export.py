@@ -33,23 +33,37 @@ BATCHES = (250, 500, 1000, 2000)  # rows read at once: few for the first of them
 class SentBidder(msgspec.Struct, gc=False):
     """Who it is from, as the document says."""
 
-    full_name: str | None
-    email: str | None
-    phone: str | None
-    company_name: str | None
-    tax_id: str | None
+    full_name: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    company_name: str | None = None
+    tax_id: str | None = None
+
+
+class SentConditions(msgspec.Struct, gc=False):
+    """What the offer depends on."""
+
+    kinds: list[str] = []
+    text: str | None = None
 
 
 class SentTerms(msgspec.Struct, gc=False):
     """What files show of the terms; amounts are decimal text."""
 
     bidder: SentBidder
-    own_funds_amount: str | None
-    credit_amount: str | None
-    credit_program: str | None
-    credit_preapproved: bool | None
-    payment_term_note: str | None
-    message: str | None
+    own_funds_amount: str | None = None
+    credit_amount: str | None = None
+    credit_program: str | None = None
+    credit_preapproved: bool | None = None
+    payment_term_note: str | None = None
+    advance_amount: str | None = None
+    advance_percent: str | None = None
+    conditions: SentConditions = msgspec.field(default_factory=SentConditions)
+    precontract_date: str | None = None
+    deed_date: str | None = None
+    co_buyers: list[str] = []
+    represented_by: str | None = None
+    message: str | None = None
 
 
 class Sent(msgspec.Struct, gc=False):

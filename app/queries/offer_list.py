@@ -39,6 +39,7 @@ class OfferLine:
     reference: str
     property_id: uuid.UUID
     property_title: str
+    agent_id: uuid.UUID
     external_id: str | None
     amount: Money
     asking_minor: int | None
@@ -111,7 +112,8 @@ def _rows(order: Order) -> Any:
             state.offer_id, state.agency_id, state.property_id, state.amount_minor, state.currency, state.financing,
             state.term_days, state.signed, state.source, state.status, state.latest, state.version, state.submitted_at,
             state.withdrawn_at, state.decided_at, Offer.reference, Offer.asking_minor, Offer.valid_until,
-            Property.title, Property.external_id, OfferBody.body_ct, OfferKey.kek_id, OfferKey.wrapped,
+            Property.title, Property.agent_id, Property.external_id,
+            OfferBody.body_ct, OfferKey.kek_id, OfferKey.wrapped,
             order.key.label("sorted_by"), in_reserve().label("in_reserve"),
             unconfirmed().label("unconfirmed"),
         )
@@ -151,6 +153,7 @@ def _line(row: Row[Any]) -> OfferLine:
         reference=row.reference,
         property_id=row.property_id,
         property_title=row.title,
+        agent_id=row.agent_id,
         external_id=row.external_id,
         amount=Money(row.amount_minor, row.currency),
         asking_minor=row.asking_minor,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from datetime import date
 from typing import Any, NamedTuple
 
 from flask_babel import lazy_gettext as _l
@@ -12,7 +13,7 @@ from app.queries.offer_export import Exported, SentBidder, SentTerms
 
 
 class Kind(enum.Enum):
-    """What a value is. Money is decimal text, a percentage of 100, a moment aware."""
+    """What a value is. Money is decimal text, a percentage of 100, a moment aware; conditions are a list."""
 
     TEXT = "text"
     PHONE = "phone"
@@ -28,6 +29,7 @@ class Kind(enum.Enum):
     SOURCE = "source"
     CHANNEL = "channel"
     PROGRAM = "program"
+    CONDITIONS = "conditions"
 
 
 class Column(NamedTuple):
@@ -57,11 +59,19 @@ COLUMNS = (
     Column("payment_term_days", _l("Payment term, in days"), Kind.COUNT),
     Column("payment_term_note", _l("Note on the payment term"), Kind.TEXT, 24),
     Column("valid_until", _l("Valid until"), Kind.DAY),
+    Column("advance_amount", _l("Advance"), Kind.MONEY),
+    Column("advance_percent", _l("Advance, in percent"), Kind.PERCENT),
+    Column("conditions", _l("Conditions"), Kind.CONDITIONS, 30),
+    Column("conditions_text", _l("Other conditions"), Kind.TEXT, 30),
+    Column("precontract_date", _l("Preferred date of the pre-contract"), Kind.DAY),
+    Column("deed_date", _l("Preferred date of the deed"), Kind.DAY),
     Column("full_name", _l("Full name"), Kind.TEXT, 26),
     Column("email", _l("E-mail"), Kind.TEXT, 30),
     Column("phone", _l("Phone"), Kind.PHONE, 16),
     Column("company_name", _l("Company"), Kind.TEXT, 24),
     Column("tax_id", _l("Tax id (CUI)"), Kind.TEXT),
+    Column("co_buyers", _l("Co-buyers"), Kind.TEXT, 26),
+    Column("represented_by", _l("Represented by"), Kind.TEXT, 24),
     Column("message", _l("Message"), Kind.TEXT, 40),
     Column("signed", _l("Signed"), Kind.YES),
     Column("source", _l("Source"), Kind.SOURCE),
@@ -71,7 +81,11 @@ COLUMNS = (
     Column("withdrawn_at", _l("Withdrawn"), Kind.MOMENT, 18),
     Column("id", _l("Id"), Kind.CODE, 38),
 )
-_NOTHING = SentTerms(SentBidder(None, None, None, None, None), None, None, None, None, None, None)
+_NOTHING = SentTerms(SentBidder())
+
+
+def _day(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None
 
 
 def values(line: Exported) -> list[Any]:
@@ -99,11 +113,19 @@ def values(line: Exported) -> list[Any]:
         line.term_days,
         terms.payment_term_note,
         line.valid_until,
+        terms.advance_amount,
+        float(terms.advance_percent) if terms.advance_percent else None,
+        terms.conditions.kinds or None,
+        terms.conditions.text,
+        _day(terms.precontract_date),
+        _day(terms.deed_date),
         bidder.full_name,
         bidder.email,
         bidder.phone,
         bidder.company_name,
         bidder.tax_id,
+        "; ".join(terms.co_buyers) if terms.co_buyers else None,
+        terms.represented_by,
         terms.message,
         line.signed,
         source,

@@ -118,7 +118,7 @@ def _labels(kind: str) -> Callable[[str], str]:
 
 
 def _for_people(zone: ZoneInfo) -> dict[Kind, Callable[[Any], str]]:
-    yes, no = _("Yes"), _("No")
+    yes, no, condition = _("Yes"), _("No"), _labels("condition")
     return {
         Kind.MONEY: _comma,
         Kind.PERCENT: lambda value: f"{value:.1f}".replace(".", ","),
@@ -130,6 +130,7 @@ def _for_people(zone: ZoneInfo) -> dict[Kind, Callable[[Any], str]]:
         Kind.SOURCE: _labels("source"),
         Kind.CHANNEL: _labels("channel"),
         Kind.PROGRAM: _labels("credit_program"),
+        Kind.CONDITIONS: lambda kinds: "; ".join(map(condition, kinds)),
         Kind.TEXT: harmless,
         Kind.PHONE: harmless,
     }
@@ -140,6 +141,7 @@ _MACHINE: dict[Kind, Callable[[Any], str]] = {
     Kind.MOMENT: rfc3339,
     Kind.DAY: date.isoformat,
     Kind.YES: lambda value: "true" if value else "false",
+    Kind.CONDITIONS: " ".join,
     Kind.TEXT: harmless,
 }
 

@@ -103,6 +103,18 @@ def archive(prop: Property, *, by: Actor) -> None:
         _announce(tx, current, "property.archived", by)
 
 
+def restore(prop: Property, *, by: Actor) -> None:
+    """Bring an archived property back to the list; its link stays off until it is turned on."""
+    with writing(prop.agency_id) as tx:
+        current = _load(prop.id)
+        if current.archived_at is None:
+            return
+        current.archived_at = None
+        _touch(tx, current)
+        tx.record("property.restored", current.id, by)
+        _announce(tx, current, "property.updated", by)
+
+
 def set_photo(prop: Property, picture: Picture | None, *, by: Actor) -> None:
     """Replace the property's picture, already re-encoded; None removes it."""
     with writing(prop.agency_id) as tx:

@@ -90,6 +90,10 @@ def test_seven_are_six(client: FlaskClient, prop: Property) -> None:
     seven = "&".join(f"offer={offer(prop, f'Client {n}', 100_000 + n)}" for n in range(7))
     page = client.get(f"/app/compare?{seven}").get_data(as_text=True)
     assert "Client 5" in page and "Client 6" not in page and "primele șase" in page
+    assert page.count("data-answers=") == 6
+    without = unescape(re.findall(r'id="without-[^"]+" href="([^"]+)"', page)[0])
+    page = client.get(without).get_data(as_text=True)
+    assert "Client 0" not in page and "Client 5" in page
 
 
 def names(page: str) -> list[str]:

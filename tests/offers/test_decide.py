@@ -117,6 +117,16 @@ def test_marked_as_new_it_is_unread_again(client: FlaskClient, offer: uuid.UUID)
     assert state(offer).status == "viewed"
 
 
+def test_many_are_marked_as_new_where_all_were_viewed(client: FlaskClient, owner: User, offer: uuid.UUID) -> None:
+    other = make_offer(db.session.get_one(Property, state(offer).property_id))
+    decisions.decide(other, owner.agency_id, "accepted", by=Actor("user", owner.id))
+    refused = answer(client, offer, other, status="new")
+    assert refused.status_code == 409 and state(offer).status == "viewed"
+    assert "Numai o ofertă marcată ca vizualizată" in refused.get_data(as_text=True)
+    assert answer(client, other, status="viewed").status_code == 303
+    assert answer(client, other, status="new", version=3).status_code == 303 and state(other).status == "new"
+
+
 def test_a_stale_answer_is_refused_with_what_was_typed(client: FlaskClient, owner: User, offer: uuid.UUID) -> None:
     answer(client, offer, status="accepted")
     for headers in (None, HTMX):

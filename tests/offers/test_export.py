@@ -110,6 +110,23 @@ def test_head_and_prefetch_take_nothing_and_record_nothing(client: FlaskClient, 
     assert recorded() == []
 
 
+def test_everything_that_was_offered_is_in_the_file(client: FlaskClient, owner: User, prop: Property) -> None:
+    more = {"conditions": ("home_sale", "bank_approval"), "conditions_text": "acte în regulă", "advance_percent": "10"}
+    dates = {"precontract_date": date(2030, 5, 17), "deed_date": date(2030, 7, 1)}
+    make_offer(prop, make_draft(**more, **dates, co_buyers=("Ana Pop", "Dan Pop"), represented_by="Agent Unu"))
+    login(client, owner)
+    (row,) = rows(client, "?purpose=seller")
+    kinds = "Aprobarea creditului de către bancă; Vânzarea altei locuințe"
+    assert row["Condiții"] == kinds and row["Alte condiții"] == "acte în regulă" and row["Avans, în procente"] == "10,0"
+    assert row["Data preferată pentru antecontract"] == "2030-05-17" and row["Cocumpărători"] == "Ana Pop; Dan Pop"
+    machine = client.get("/app/offers.csv?columns=machine")
+    (row,) = csv.DictReader(io.StringIO(machine.data.decode(), newline=""))
+    assert row["conditions"] == "bank_approval home_sale" and row["deed_date"] == "2030-07-01"
+    assert "oferte-" in machine.headers["Content-Disposition"]
+    seen = client.get("/app/settings/access").get_data(as_text=True)
+    assert "1 ofertă · Raport pentru vânzător" in seen and "a scos" in seen
+
+
 def test_machines_get_the_names_and_values_of_the_api(client: FlaskClient, owner: User, prop: Property) -> None:
     make_offer(prop, make_draft(message="=1+1"))
     login(client, owner)

@@ -158,6 +158,10 @@ def test_a_colleague_who_may_read_may_not_answer(client: FlaskClient, owner: Use
     login(client, make_user(owner.agency_id))
     page = client.get(f"/app/offers/{offer}")
     assert page.status_code == 200 and "/status" not in page.get_data(as_text=True)
+    other = make_offer(prop)
+    for where in ("/app/offers", f"/app/compare?offer={offer}&offer={other}"):
+        listed = client.get(where).get_data(as_text=True)
+        assert f"/app/offers/{offer}" in listed and "data-answers" not in listed
 
 
 def _system():  # type: ignore[no-untyped-def]

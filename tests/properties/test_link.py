@@ -74,6 +74,10 @@ def test_archiving_stops_the_link_and_keeps_the_page(client: FlaskClient, prop: 
     assert fresh(prop).archived_at and not fresh(prop).accepts_offers
     assert client.get(f"/app/properties/{prop.id}").status_code == 200
     assert post(client, f"/app/properties/{prop.id}/accepts", on="1").status_code == 409
+    assert post(client, f"/app/properties/{prop.id}/restore").status_code == 303
+    assert not fresh(prop).archived_at and not fresh(prop).accepts_offers
+    assert prop.title in client.get("/app/properties").get_data(as_text=True)
+    assert post(client, f"/app/properties/{prop.id}/accepts", on="1").status_code == 303
 
 
 def test_the_link_can_be_handed_on_in_every_way(client: FlaskClient, prop: Property) -> None:

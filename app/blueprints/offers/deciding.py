@@ -16,12 +16,10 @@ from app.blueprints.offers.routes import offers, today
 from app.errors import Conflict, IllegalTransition, NotFound
 from app.fragments import done, local_path, page
 from app.presentation import label
-from app.queries.deciding import Candidate, candidates, last_to_change, others_of
+from app.queries.deciding import MOST, Candidate, candidates, last_to_change, others_of
 from app.queries.webhooks import listens
 from app.services import decisions
 from app.services.decisions import Answer, Chosen, Outcome
-
-MOST = 50
 
 
 @offers.get("/app/offers/decision")
@@ -52,7 +50,9 @@ def decide() -> AnyResponse:
     try:
         made = decisions.decide_all(by.agency_id, seen, answer, by=by.actor, outcome=_outcome(form, chosen, others))
     except IllegalTransition:
-        return _page(form, chosen, 409, problem=_("This offer cannot be set to that status any more."))
+        unread = _("Only an offer that is marked as viewed can be marked as new.")
+        problem = unread if answer.status == "new" else _("This offer cannot be set to that status any more.")
+        return _page(form, chosen, 409, problem=problem)
     except Conflict:
         fresh = candidates(by, [one.offer_id for one in seen])
         return _page(form, fresh, 409, problem=_overtaken(by, [*seen, *others]))

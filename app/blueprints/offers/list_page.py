@@ -20,6 +20,7 @@ from app.models.offer import FINANCING, SOURCES, STATUSES
 from app.models.property import CURRENCIES
 from app.money import Money
 from app.presentation import COUNTED, days, filter_label, label, show_date, show_money
+from app.queries.deciding import MOST
 from app.queries.offer_filter import MAIN_CURRENCY, Errors, Moment, OfferFilter, read_filter
 from app.queries.offer_list import OfferPage, standing
 from app.queries.offer_order import DEFAULT_SORT, WITHIN_ONE_CURRENCY
@@ -100,6 +101,7 @@ def around(by: Person, offer: Offer) -> dict[str, Any]:
     )
     return {
         "named": named,
+        "most": MOST,
         "here": url_for("offers.show", offer_id=offer.id, **named),
         "list_url": address(chosen),
         "before_url": before,
@@ -115,6 +117,7 @@ def results(by: Person, chosen: OfferFilter, shown: OfferPage, errors: Errors) -
         "shown": shown,
         "errors": errors,
         "purposes": PURPOSES,
+        "most": MOST,
         "named": chosen.named(),
         "views": views_of(by),
         "tabs": _tabs(chosen, shown.counts),

@@ -101,5 +101,6 @@ def _file(
     if is_full_view():
         exports.record_export(chosen, by=by, form=form, purpose=request.args.get("purpose", ""))
         file = stream_with_context(write(offer_export.all_offers(by, chosen)))
-    headers = {"Content-Disposition": f'attachment; filename="{_("offers")}-{today().isoformat()}.{ending}"'}
+    name = _("offers")  # not within the f-string, where Babel does not look
+    headers = {"Content-Disposition": f'attachment; filename="{name}-{today().isoformat()}.{ending}"'}
     return Response(file, content_type=kind, headers=headers)

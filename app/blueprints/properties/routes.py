@@ -10,7 +10,6 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.access import Cache, Guard, get_property, person, policy
-from app.blueprints.offers.deciding import MOST
 from app.blueprints.offers.routes import today
 from app.blueprints.properties.saving import PropertySaving
 from app.blueprints.properties.sharing import qr_file, share, shared_with_seller
@@ -19,7 +18,7 @@ from app.fragments import done, page
 from app.htmx import wants_block
 from app.language import language
 from app.queries import offer_list, property_list
-from app.queries.deciding import others_of
+from app.queries.deciding import MOST, others_of
 from app.queries.links import activity_of
 from app.queries.offer_filter import OfferFilter
 from app.queries.offers import link_photo
@@ -109,6 +108,15 @@ def archive(property_id: uuid.UUID) -> AnyResponse:
         return page("properties/confirm.html", property=prop, action="archive")
     service.archive(prop, by=person().actor)
     return done(url_for("properties.show", property_id=property_id), _("The property is archived"))
+
+
+@properties.post("/app/properties/<uuid:property_id>/restore")
+@policy(Guard.SIGNED_IN, limit="30/minute")
+def restore(property_id: uuid.UUID) -> AnyResponse:
+    """Take a property out of the archive."""
+    service.restore(get_property(person(), property_id, write=True), by=person().actor)
+    message = _("The property is back in the list. Its link is off until you turn it on.")
+    return done(url_for("properties.show", property_id=property_id), message)
 
 
 @properties.get("/app/properties/<uuid:property_id>/photo")

@@ -28,6 +28,12 @@
       box.checked = ids.indexOf(box.value) >= 0;
       unseen = without(unseen, box.value);
     });
+    var boxes = document.querySelectorAll("#chosen input[type=checkbox][name=offer]");
+    var ticked = document.querySelectorAll("#chosen input[type=checkbox][name=offer]:checked").length;
+    each("#tick-all", function (all) {
+      all.checked = boxes.length > 0 && ticked === boxes.length;
+      all.indeterminate = ticked > 0 && ticked < boxes.length;
+    });
     each("input.carried", function (input) { input.remove(); });
     unseen.forEach(function (id) {
       var input = document.createElement("input");
@@ -43,10 +49,15 @@
     });
     if (place.id === "tray") { place.hidden = !ids.length; }
   }
-  function set(id, on) {
+  function set(some, on) {
     var place = form();
-    var ids = without(chosen(place), id);
-    keep(place, on ? ids.concat(id) : ids);
+    var ids = some.reduce(without, chosen(place));
+    var all = on ? ids.concat(some) : ids;
+    if (all.length > Number(place.dataset.most)) {
+      all = all.slice(0, Number(place.dataset.most));
+      document.dispatchEvent(new CustomEvent("toast", { detail: { text: place.dataset.full, tone: "warn" } }));
+    }
+    keep(place, all);
     show();
   }
   function clear() {
@@ -55,11 +66,16 @@
   }
 
   document.addEventListener("change", function (event) {
-    if (event.target.matches("#chosen input[name=offer]")) { set(event.target.value, event.target.checked); }
+    if (event.target.matches("#chosen input[name=offer]")) { set([event.target.value], event.target.checked); }
+    if (event.target.id === "tick-all") {
+      var shown = [];
+      each("#chosen input[type=checkbox][name=offer]", function (box) { shown.push(box.value); });
+      set(shown, event.target.checked);
+    }
   });
   document.addEventListener("click", function (event) {
     var toggle = event.target.closest("[data-tray-toggle]");
-    if (toggle) { set(toggle.dataset.trayToggle, toggle.getAttribute("aria-pressed") !== "true"); }
+    if (toggle) { set([toggle.dataset.trayToggle], toggle.getAttribute("aria-pressed") !== "true"); }
     if (event.target.closest("[data-tray-clear]")) { clear(); }
   });
   /* Answered: the choice has done its work. */
