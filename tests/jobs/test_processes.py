@@ -91,7 +91,7 @@ def test_worker_is_woken_to_deliver_and_stops_cleanly(app: Flask, smtp: Mailbox,
     smtp.wait(2, 10)
     wait_for(lambda: {row.state for row in deliveries()} == {"delivered"})
     worker.send_signal(signal.SIGTERM)
-    assert worker.wait(5) == 0
+    assert worker.wait(25) == 0
 
 
 @pytest.mark.parametrize("command", ["worker", "relay"])
@@ -101,7 +101,7 @@ def test_stops_soon_while_valkey_is_away(start: Start, command: str, number: sig
     time.sleep(0.5)
     assert process.poll() is None
     process.send_signal(number)
-    assert process.wait(5) == 0
+    assert process.wait(25) == 0
 
 
 def test_jobs_carry_no_data(app: Flask, prop: Property) -> None:
@@ -191,7 +191,7 @@ def test_worker_survives_valkey(
     smtp.wait(4, 8)
     assert worker.poll() is None
     worker.send_signal(signal.SIGTERM)
-    assert worker.wait(5) == 0
+    assert worker.wait(25) == 0
     queue.close()
     second.stop()
 
