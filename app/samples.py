@@ -9,14 +9,14 @@ OFFER: dict[str, Any] = {
     "reference": "BF-7K3M9QXA",
     "property_id": "01890a5d-ac96-774b-bcce-b302099a8001",
     "property_external_id": "CRM-1042",
-    "asking_price_at_submission": "125000",
+    "asking_price_at_submission": "125000.00",
     "status": "new",
     "decision_reason": None,
-    "amount": "118500",
+    "amount": "118500.00",
     "currency": "EUR",
     "financing": "mixed",
-    "own_funds_amount": "50000",
-    "credit_amount": "68500",
+    "own_funds_amount": "50000.00",
+    "credit_amount": "68500.00",
     "credit_program": "standard",
     "credit_preapproved": True,
     "payment_term_days": 30,
@@ -39,19 +39,19 @@ OFFER: dict[str, Any] = {
     "co_buyers": [],
     "represented_by": None,
     "language": "ro",
-    "signature": {"kind": "typed", "signed_at": "2026-11-23T10:15:00Z"},
+    "signature": {"kind": "typed", "signed_at": "2026-11-23T10:15:00.000000Z"},
     "signature_pending": False,
     "source": "link",
     "channel": None,
     "confirmed_at": None,
     "previous_offer_id": None,
     "is_latest": True,
-    "submitted_at": "2026-11-23T10:15:00Z",
+    "submitted_at": "2026-11-23T10:15:00.000000Z",
     "viewed_at": None,
     "decided_at": None,
     "withdrawn_at": None,
     "erased_at": None,
-    "updated_at": "2026-11-23T10:15:00Z",
+    "updated_at": "2026-11-23T10:15:00.000000Z",
     "version": 1,
     "dashboard_url": "https://oferte.example/app/offers/01890a5d-ac96-774b-bcce-b302099a8057",
 }
@@ -81,7 +81,7 @@ PROPERTY: dict[str, Any] = {
     "crm_url": None,
     "accepts_offers": True,
     "signature_required": False,
-    "asking_price": "125000",
+    "asking_price": "125000.00",
     "photo_url": None,
     "agent": {"email": "agent@agentie.example", "full_name": "Ioana Ștefănescu", "phone": "+40712034567"},
     "offers_open_at": None,
@@ -89,31 +89,32 @@ PROPERTY: dict[str, Any] = {
     "offer_url": "https://oferte.example/o/exemplu",
     "offers_count": 1,
     "archived_at": None,
-    "created_at": "2026-11-20T08:00:00Z",
-    "updated_at": "2026-11-23T10:15:00Z",
+    "created_at": "2026-11-20T08:00:00.000000Z",
+    "updated_at": "2026-11-23T10:15:00.000000Z",
+}
+
+
+_SEEN = {**OFFER, "status": "viewed", "viewed_at": "2026-11-23T10:20:00.000000Z", "version": 2}
+_DECIDED = {"status": "accepted", "decided_at": "2026-11-23T11:00:00.000000Z", "version": 3}
+_TAKEN = {"source": "agent", "channel": "phone", "signature": None, "confirmed_at": "2026-11-23T10:40:00.000000Z"}
+_ENDED = {"accepts_offers": False, "offer_url": None, "archived_at": "2026-11-23T12:00:00.000000Z"}
+_SAMPLES: dict[str, dict[str, Any]] = {
+    "offer.created": {"data": OFFER},
+    "offer.confirmed": {"data": {**OFFER, **_TAKEN}},
+    "offer.viewed": {"data": _SEEN},
+    "offer.status_changed": {"data": {**_SEEN, **_DECIDED}, "previous_status": "viewed"},
+    "offer.better_asked": {"data": _SEEN, "deadline": "2026-11-25T16:00:00.000000Z"},
+    "offer.superseded": {"data": {**_SEEN, "is_latest": False}},
+    "offer.withdrawn": {"data": {**_SEEN, "withdrawn_at": "2026-11-23T12:00:00.000000Z"}},
+    "offer.erased": {"data": {name: OFFER[name] for name in ("id", "property_id")}, "erased": True},
+    "property.created": {"data": PROPERTY},
+    "property.updated": {"data": PROPERTY},
+    "property.archived": {"data": {**PROPERTY, **_ENDED}},
+    "link.rotated": {"data": PROPERTY},
+    "webhook.test": {"data": {"message": "It works."}},
 }
 
 
 def sample(kind: str) -> dict[str, Any]:
     """What an event of this type says beside its envelope."""
-    seen = {**OFFER, "status": "viewed", "viewed_at": "2026-11-23T10:20:00Z", "version": 2}
-    if kind == "offer.viewed":
-        return {"data": seen}
-    if kind == "offer.status_changed":
-        decided = {"status": "accepted", "decided_at": "2026-11-23T11:00:00Z", "version": 3}
-        return {"data": {**seen, **decided}, "previous_status": "viewed"}
-    if kind == "offer.better_asked":
-        return {"data": seen, "deadline": "2026-11-25T16:00:00+00:00"}
-    if kind == "offer.superseded":
-        return {"data": {**seen, "is_latest": False}}
-    if kind == "offer.withdrawn":
-        return {"data": {**seen, "withdrawn_at": "2026-11-23T12:00:00Z"}}
-    if kind == "offer.erased":
-        return {"data": {name: OFFER[name] for name in ("id", "property_id")}}
-    if kind.startswith("offer."):
-        return {"data": OFFER}
-    if kind == "property.archived":
-        return {"data": {**PROPERTY, "accepts_offers": False, "offer_url": None, "archived_at": "2026-11-23T12:00:00Z"}}
-    if kind.startswith(("property.", "link.")):
-        return {"data": PROPERTY}
-    return {"data": {"message": "It works."}}
+    return _SAMPLES[kind]

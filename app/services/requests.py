@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 
 from app import keys
 from app.access import Person
+from app.clock import rfc3339
 from app.errors import IllegalTransition
 from app.ids import new_id
 from app.models import OfferRequest, OfferState
@@ -54,7 +55,7 @@ def _ask(tx: UnitOfWork, offer_id: uuid.UUID, deadline: datetime, message: str |
     )
     data = {"request": str(request_id), "deadline": deadline.isoformat()}
     tx.record("offer.better_asked", offer_id, by.actor, data)
-    seq = announce(tx, offer_id, "offer.better_asked", by.actor, deadline=deadline.isoformat())
+    seq = announce(tx, offer_id, "offer.better_asked", by.actor, deadline=rfc3339(deadline))
     tx.owe_mail("offer_better", seq, offer_id=offer_id)
 
 

@@ -7,12 +7,16 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from flask import Flask
+from flask_babel import force_locale
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 from werkzeug.routing import Rule
 
+from app.blueprints.api import examples
 from app.blueprints.api.calls import JSON, Operation
 from app.blueprints.api.schemas.common import NAMED, Problem
+from app.blueprints.api.schemas.events import CARRIED, carrier
+from app.models.webhook import EVENTS, TEST
 from app.problems import KINDS, MIMETYPE
 from app.representations import base_url
 
@@ -36,9 +40,15 @@ Send `Authorization: Bearer bfx_live_…`. Keys are made in Settings, API; `bfx_
 
 
 def describe(app: Flask) -> dict[str, Any]:
-    """The whole document, OpenAPI 3.1."""
+    """The whole document, OpenAPI 3.1, in English."""
+    with force_locale("en"):
+        return _document(app)
+
+
+def _document(app: Flask) -> dict[str, Any]:
     found = sorted(_operations(app), key=lambda pair: (str(pair[0]), pair[1].summary))
-    models = {m for _, o in found for m in (*o.answers.values(), o.body, o.query) if m} | {Problem}
+    models: set[type[BaseModel]] = {Problem, *CARRIED}
+    models |= {m for _, o in found for m in (*o.answers.values(), o.body, o.query) if m}
     named, schemas = _schemas(models)
     paths: dict[str, dict[str, Any]] = {}
     for rule, declared in found:
@@ -57,6 +67,7 @@ def describe(app: Flask) -> dict[str, Any]:
         "security": [{"key": []}],
         "tags": [{"name": name, "description": text} for name, text in TAGS.items() if name in used],
         "paths": paths,
+        "webhooks": {kind: {"post": _call(kind, named)} for kind in (*EVENTS, TEST)},
         "components": {
             "schemas": schemas,
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "bearerFormat": "bfx_live_…"}},
@@ -105,7 +116,8 @@ def _operation(
         "responses": {str(status): _answer(model, declared, named) for status, model in declared.answers.items()},
     }
     if declared.body:
-        entry["requestBody"] = {"required": True, "content": {JSON: {"schema": _ref(named[declared.body])}}}
+        content = {"schema": _ref(named[declared.body]), "example": examples.BODIES[declared.body]}
+        entry["requestBody"] = {"required": True, "content": {JSON: content}}
     refusals = {*ALWAYS, *declared.refusals}
     refusals |= set(WITH_BODY) if declared.body else set()
     refusals |= {412} if declared.if_match else set()
@@ -127,7 +139,7 @@ def _in_path(rule: Rule) -> Iterator[dict[str, Any]]:
         is_id = type(rule._converters[name]).__name__ == "UUIDConverter"
         kind: dict[str, Any] = {"type": "string", "format": "uuid"} if is_id else {"type": "string", "minLength": 1}
         if name == "external_id":
-            kind |= {"maxLength": 100, "pattern": NAMED}
+            kind |= {"maxLength": 100, "pattern": NAMED, "examples": [examples.EXTERNAL_ID]}
         yield {"name": name, "in": "path", "required": True, "schema": kind}
 
 
@@ -157,7 +169,7 @@ def _in_headers(declared: Operation, written: bool) -> Iterator[dict[str, Any]]:
 def _answer(model: type[BaseModel] | None, declared: Operation, named: dict[type[BaseModel], str]) -> dict[str, Any]:
     answer: dict[str, Any] = {"description": (model.__doc__ or "").strip() if model else "Done."}
     if model:
-        answer["content"] = {declared.media: {"schema": _ref(named[model])}}
+        answer["content"] = {declared.media: {"schema": _ref(named[model]), "example": examples.ANSWERS[model]}}
     elif declared.media != JSON:
         answer["content"] = {declared.media: {"schema": {"type": "string", "format": "binary"}}}
     headers = dict.fromkeys(("RateLimit", "RateLimit-Policy"), "Calls left, and the limit.")
@@ -169,6 +181,29 @@ def _answer(model: type[BaseModel] | None, declared: Operation, named: dict[type
 
 def _refusal(status: int) -> dict[str, Any]:
     kinds = [kind for kind in KINDS.values() if kind.status == status]
-    # Kinds are told in the reader's language elsewhere; here their addresses say it.
-    text = "; ".join(f"[{kind.slug}]({kind.uri})" for kind in kinds) or "See the problem."
-    return {"description": text, "content": {MIMETYPE: {"schema": _ref("Problem")}}}
+    text = "; ".join(f"[{kind.slug}]({kind.uri})" for kind in kinds)
+    shown = {kind.slug: {"value": examples.refusal(kind)} for kind in kinds}
+    return {"description": text, "content": {MIMETYPE: {"schema": _ref("Problem"), "examples": shown}}}
+
+
+def _call(kind: str, named: dict[type[BaseModel], str]) -> dict[str, Any]:
+    """What we send, and what we wait for."""
+    model = carrier(kind)
+    content = {"schema": _ref(named[model]), "example": examples.event(kind)}
+    headers = {
+        "webhook-id": "The same for every try of one call: remember it, and forget what comes twice.",
+        "webhook-timestamp": "Of this try, in seconds since 1970.",
+        "webhook-signature": "`v1,…` over id, timestamp and body; two of them while the secret changes.",
+    }
+    return {
+        "operationId": kind.replace(".", "_"),
+        "tags": ["Webhooks"],
+        "summary": kind,
+        "description": _plain(model.__doc__ or ""),
+        "parameters": [
+            {"name": name, "in": "header", "required": True, "schema": {"type": "string"}, "description": text}
+            for name, text in headers.items()
+        ],
+        "requestBody": {"required": True, "content": {JSON: content}},
+        "responses": {"2XX": {"description": "Stored. Anything else is tried again."}},
+    }

@@ -19,14 +19,14 @@ from pydantic import (
 from pydantic_core.core_schema import CoreSchema, no_info_after_validator_function
 
 RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
-UNSEEN = r"^[^\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]*$"
-ONE_LINE = r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]*$"
+UNSEEN = r"^[^\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]*$"
+ONE_LINE = r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]*$"
 SEEN = ONE_LINE.replace("^", r"^(?=.*\S)", 1)
 NAMED = ONE_LINE.replace("^", r"^(?!\s)", 1).replace("$", r"(?<!\s)$")
 AMOUNT = r"^(?!0+(\.0{1,2})?$)[0-9]{1,11}(\.[0-9]{1,2})?$"
 PERCENT = r"^(?!0+(\.0{1,2})?$)(100(\.0{1,2})?|[0-9]{1,2}(\.[0-9]{1,2})?)$"
 COUNTRY = r"^[A-Z]{2}$"
-WEB = r"^https?://[^\s\u0000-\u0020\u007f-\u009f\ud800-\udfff]+$"
+WEB = r"^https?://[^\s\u0000-\u0020\u007f-\u009f]+$"
 
 
 class Shape:

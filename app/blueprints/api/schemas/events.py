@@ -1,12 +1,14 @@
-"""Every change, in order."""
+"""Every change, in order; and the same objects as a webhook carries them."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from app.blueprints.api.schemas.common import Moment, Page, Query, Strict, Whole
+from app.blueprints.api.schemas.offers import OfferOut, Status
+from app.blueprints.api.schemas.properties import PropertyOut
 
 
 class ActorOut(Strict):
@@ -16,16 +18,84 @@ class ActorOut(Strict):
     id: str | None
 
 
-class EventOut(BaseModel):
-    """One change, exactly as a webhook carries it. `data` is the whole object as the API shows it."""
+class Envelope(Strict):
+    """What every event says."""
 
-    type: str = Field(description="`offer.created`, `property.updated`, …")
     timestamp: Moment
-    seq: int = Field(description="Counts up by one in your agency, in the order of the commits.")
+    seq: int = Field(description="Counts up by one in your agency, in the order of the commits; 0 in a test.")
     actor: ActorOut | None = Field(description="Null once the person has been forgotten.")
-    data: dict[str, Any]
-    previous_status: str | None = Field(None, description="Of `offer.status_changed`.")
-    erased: bool | None = Field(None, description="The person has been forgotten: `data` then names ids only.")
+    test: Literal[True] | None = Field(None, description="Only in a test, in which nobody is real.")
+
+
+class OfferEvent(Envelope):
+    """Something about an offer. `data` is the whole offer as it then was."""
+
+    type: Literal["offer.created", "offer.confirmed", "offer.viewed", "offer.superseded", "offer.withdrawn"]
+    data: OfferOut
+
+
+class OfferStatusChanged(Envelope):
+    """The agency decided, or changed its mind."""
+
+    type: Literal["offer.status_changed"]
+    data: OfferOut
+    previous_status: Status
+
+
+class OfferBetterAsked(Envelope):
+    """The agent asked the bidder for a better offer."""
+
+    type: Literal["offer.better_asked"]
+    data: OfferOut
+    deadline: Moment = Field(description="Until when.")
+
+
+class OfferIds(Strict):
+    """What is left of an offer in events."""
+
+    id: str
+    property_id: str
+
+
+class OfferForgotten(Envelope):
+    """`offer.erased`: erase your copy too. Earlier events about that offer are read like this from then on."""
+
+    type: Literal[
+        "offer.erased",
+        "offer.created",
+        "offer.confirmed",
+        "offer.viewed",
+        "offer.superseded",
+        "offer.withdrawn",
+        "offer.status_changed",
+        "offer.better_asked",
+    ]
+    data: OfferIds
+    erased: Literal[True]
+
+
+class PropertyEvent(Envelope):
+    """Something about a property. `data` is the whole property as it then was."""
+
+    type: Literal["property.created", "property.updated", "property.archived", "link.rotated"]
+    data: PropertyOut
+
+
+class TestMessage(Strict):
+    """Says that it works."""
+
+    message: str
+
+
+class TestEvent(Envelope):
+    """You asked for a test. Only sent, never listed."""
+
+    type: Literal["webhook.test"]
+    data: TestMessage
+
+
+EventOut = OfferEvent | OfferStatusChanged | OfferBetterAsked | OfferForgotten | PropertyEvent
+CARRIED = (OfferEvent, OfferStatusChanged, OfferBetterAsked, OfferForgotten, PropertyEvent, TestEvent)
 
 
 class EventPage(Page):
@@ -38,3 +108,8 @@ class EventPage(Page):
 class EventQuery(Query):
     after: Annotated[Whole, Field(ge=0, le=2**31 - 1, description="The last `seq` you know; 0 for all.")] = 0
     limit: Annotated[Whole, Field(ge=1, le=100)] = 100
+
+
+def carrier(kind: str) -> type[Envelope]:
+    """The model of a type of event as it is sent."""
+    return next(model for model in CARRIED if kind in get_args(model.model_fields["type"].annotation))
