@@ -66,7 +66,9 @@ def test_every_example_body_is_taken_and_answered_as_described(crm: Crm, spec: d
             assert fits(spec, body["schema"], body["example"]) == [], name
         if name == "deliveries_retry":
             with housekeeping() as connection:
-                connection.execute(update(Delivery).where(Delivery.kind == "webhook").values(state="dead", ended_at=now()))
+                connection.execute(
+                    update(Delivery).where(Delivery.kind == "webhook").values(state="dead", ended_at=now())
+                )
         answer = crm.call(method, path.removeprefix(ROOT), body and body["example"])
         if name == "offers_receipt":
             assert answer.status_code == 409, "nothing here makes it"
