@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import click
+
 KEY_BYTES = 32
 MIN_SECRET_LENGTH = 32
 GUESSABLE = frozenset({"change-me", "changeme", "secret", "password", "dev", "development", "default"})
@@ -19,8 +21,8 @@ GUESSABLE = frozenset({"change-me", "changeme", "secret", "password", "dev", "de
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-class ConfigurationError(RuntimeError):
-    """Says everything that is wrong with the environment, one line a fault."""
+class ConfigurationError(click.ClickException):
+    """Says everything that is wrong with the environment, one line a fault; on the command line nothing else."""
 
     def __init__(self, faults: list[str]) -> None:
         self.faults = faults
@@ -170,9 +172,18 @@ def _database_url(url: str) -> str:
     return url
 
 
+def _environment() -> Mapping[str, str]:
+    """The process's own; for a command beside a `make run`, what that run decided stands behind it."""
+    run = Path(os.environ.get("BIDFLUX_DATA") or "instance") / "run.env"
+    if "SECRET_KEY" in os.environ or not run.is_file():
+        return os.environ
+    lines = (line.partition("=") for line in run.read_text(encoding="utf-8").splitlines())
+    return {**{name: value for name, _, value in lines}, **os.environ}
+
+
 def load_settings(env: Mapping[str, str] | None = None) -> Settings:
     """Read and check the environment; raise `ConfigurationError` that names all that is wrong at once."""
-    read = _Reader(os.environ if env is None else env)
+    read = _Reader(_environment() if env is None else env)
     data_dir = Path(read.text("BIDFLUX_DATA", "instance")).resolve()
     environment = read.text("BIDFLUX_ENV", "production")
     if environment not in {"production", "development"}:

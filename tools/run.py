@@ -10,6 +10,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import secrets
 import signal
 import socket
@@ -106,6 +107,12 @@ class Product:
         script = str(ROOT / "tools" / "smtp_outbox.py")
         self.start("smtp", sys.executable, script, "--port", str(port), "--folder", str(outbox))
 
+    def share_environment(self) -> None:
+        """For commands typed beside the run: `flask --app wsgi …` reads it where the caller's environment is silent."""
+        names = re.findall(r"^#? ?([A-Z][A-Z_]+)=", (ROOT / ".env.example").read_text(encoding="utf-8"), re.M)
+        known = [f"{name}={self.env[name]}\n" for name in names if self.env.get(name) and name != "BIDFLUX_DATA"]
+        write_private(self.data / "run.env", "".join(known))
+
     def pause(self, seconds: float = 0.05) -> None:
         time.sleep(seconds)
         if self.stopping:
@@ -186,6 +193,7 @@ class Product:
             self.start_mail()
         if not self.env.get("REDIS_URL"):
             self.start_valkey()
+        self.share_environment()
         web = (sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app")
         if self.quickstart.exists():
             self.start("web", *web)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import secrets
+from pathlib import Path
 
 import pytest
 
@@ -51,3 +52,16 @@ def test_everything_wrong_is_named_at_once_and_no_secret_is_shown() -> None:
 def test_the_data_key_is_not_the_session_key() -> None:
     same = base64.b64encode(secrets.token_bytes(32)).decode()
     assert "BIDFLUX_KEYS" in refused(SECRET_KEY=same, BIDFLUX_KEYS=same)
+
+
+def test_a_command_beside_make_run_finds_what_that_run_decided(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "run.env").write_text("".join(f"{name}={value}\n" for name, value in SOUND.items()))
+    for name in SOUND:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("BIDFLUX_DATA", str(tmp_path))
+    assert load_settings().base_url == "https://oferte.example" and load_settings().data_dir == tmp_path.resolve()
+    monkeypatch.setenv("BASE_URL", "https://alta.example")
+    assert load_settings().base_url == "https://alta.example", "the environment wins"
+    monkeypatch.setenv("SECRET_KEY", SOUND["SECRET_KEY"])
+    with pytest.raises(ConfigurationError, match="BIDFLUX_KEYS"):
+        load_settings()  # whoever brings a key of their own is a deployment, and brings all

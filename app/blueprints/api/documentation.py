@@ -1,10 +1,14 @@
-"""`openapi.json`, a page to try it, and the pages that explain each error."""
+"""`openapi.json`, a page to try it, the guides, and the pages that explain each error."""
 
 from __future__ import annotations
 
 import json
+import re
+from functools import cache
+from pathlib import Path
 
 from flask import Blueprint, Response, current_app, render_template
+from markdown_it import MarkdownIt
 from markupsafe import Markup, escape
 
 from app.access import Cache, Guard, policy
@@ -12,6 +16,7 @@ from app.blueprints.api.blueprint import api
 from app.blueprints.api.openapi import describe
 from app.errors import NotFound
 from app.problems import KINDS
+from app.representations import base_url
 
 api_docs = Blueprint("api_docs", __name__)
 
@@ -32,6 +37,22 @@ def openapi() -> Response:
 def try_it() -> str:
     """The vendored viewer over `openapi.json`."""
     return render_template("api/docs.html")
+
+
+@api_docs.get("/docs/<any(api, webhooks):name>")
+@policy(Guard.PUBLIC, limit="120/minute", cache=Cache.PRIVATE)
+def guide(name: str) -> str:
+    """`docs/api.md` and `docs/webhooks.md`, with the address of this very server in their examples."""
+    body = _rendered(name).replace("http://127.0.0.1:8000", base_url())
+    return render_template("api/guide.html", name=name, body=Markup(body))  # noqa: S704  # nosec B704  our own file
+
+
+@cache
+def _rendered(name: str) -> str:
+    text = (Path(current_app.root_path).parent / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    text = re.sub(r"\]\((\w+)\.md\)", r"](/docs/\1)", text)
+    html: str = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
+    return html.replace("<pre>", '<pre tabindex="0">')
 
 
 @api_docs.get("/docs/errors")

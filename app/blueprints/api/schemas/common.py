@@ -117,7 +117,7 @@ def _id(value: Any) -> Any:
 Moment = Annotated[datetime, BeforeValidator(_moment)]
 Day = Annotated[date, BeforeValidator(_day)]
 Uid = Annotated[uuid.UUID, BeforeValidator(_id)]
-Whole = Annotated[int, BeforeValidator(_number)]
+WHOLE = BeforeValidator(_number)  # behind the limits, so that they are described
 Flag = Annotated[bool, BeforeValidator(_flag)]
 Amount = Annotated[
     str,
@@ -152,7 +152,7 @@ Text20000 = Annotated[str, Field(max_length=20_000), Clean]
 
 
 class Paged(Query):
-    limit: Annotated[Whole, Field(ge=1, le=100, description="How many at most.")] = 50
+    limit: Annotated[int, Field(ge=1, le=100, description="How many at most."), WHOLE] = 50
     cursor: Annotated[
         str | None, Field(max_length=400, description="`next_cursor` of the page before, with the same filter.")
     ] = None

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
-from app.blueprints.api.schemas.common import Moment, Page, Query, Strict, Whole
+from app.blueprints.api.schemas.common import WHOLE, Moment, Page, Query, Strict
 from app.blueprints.api.schemas.offers import OfferOut, Status
 from app.blueprints.api.schemas.properties import PropertyOut
 
@@ -106,8 +106,8 @@ class EventPage(Page):
 
 
 class EventQuery(Query):
-    after: Annotated[Whole, Field(ge=0, le=2**31 - 1, description="The last `seq` you know; 0 for all.")] = 0
-    limit: Annotated[Whole, Field(ge=1, le=100)] = 100
+    after: Annotated[int, Field(ge=0, le=2**31 - 1, description="The last `seq` you know; 0 for all."), WHOLE] = 0
+    limit: Annotated[int, Field(ge=1, le=100), WHOLE] = 100
 
 
 def carrier(kind: str) -> type[Envelope]:

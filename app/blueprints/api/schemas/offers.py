@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from app.blueprints.api.schemas.common import (
     PERCENT,
+    WHOLE,
     Amount,
     Currency,
     Day,
@@ -28,7 +29,6 @@ from app.blueprints.api.schemas.common import (
     Strict,
     Text4000,
     Uid,
-    Whole,
 )
 from app.queries.offer_order import SORTS
 
@@ -61,8 +61,15 @@ class Conditions(Strict):
     text: Text4000 | None = None
 
 
+_ONE_PROPERTY: Any = [
+    {"required": [name], "properties": {name: {"type": "string"}}} for name in ("property_id", "property_external_id")
+]
+
+
 class OfferNew(Strict):
     """An offer that was taken elsewhere: by phone, on paper, on a portal. It cannot be changed later."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": _ONE_PROPERTY})
 
     property_id: Uid | None = Field(None, description="This, or `property_external_id`.")
     property_external_id: ExternalId | None = None
@@ -185,15 +192,15 @@ class OfferQuery(Paged):
     currency: Currency | None = Field(None, description="Needed with amounts: currencies are never mixed.")
     min_amount: Amount | None = None
     max_amount: Amount | None = None
-    ratio_from: Annotated[Whole, Field(ge=0, le=1000)] | None = Field(
+    ratio_from: Annotated[int, Field(ge=0, le=1000), WHOLE] | None = Field(
         None, description="Percent of the asking price at submission: at or above."
     )
-    ratio_below: Annotated[Whole, Field(ge=0, le=1000)] | None = Field(None, description="The same: under.")
+    ratio_below: Annotated[int, Field(ge=0, le=1000), WHOLE] | None = Field(None, description="The same: under.")
     submitted_after: Moment | None = Field(None, description="At or after.")
     submitted_before: Moment | None = Field(None, description="Before.")
     updated_since: Moment | None = Field(None, description="At or after; the list is then in order of change.")
-    min_term: Annotated[Whole, Field(ge=0, le=3650)] | None = None
-    max_term: Annotated[Whole, Field(ge=0, le=3650)] | None = None
+    min_term: Annotated[int, Field(ge=0, le=3650), WHOLE] | None = None
+    max_term: Annotated[int, Field(ge=0, le=3650), WHOLE] | None = None
     agent: Line254x1 | None = Field(None, description="Id, or the e-mail they sign in with.")
     source: Source | None = None
     signed: Flag | None = None

@@ -6,10 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
-from app.blueprints.api.schemas.common import Moment, OneLine, Page, Paged, Strict, Uid
+from app.blueprints.api.schemas.common import Moment, Page, Paged, Shape, Strict, Uid
 from app.models.webhook import EVENTS, TEST
 
 State = Literal["pending", "leased", "delivered", "dead", "cancelled"]
+CALLED = r"^https?://[^\s\u0000-\u0020\u007f-\u009f/?#@\\]+([/?#][^\s\u0000-\u0020\u007f-\u009f]*)?$"
 Url = Annotated[
     str,
     Field(
@@ -17,7 +18,7 @@ Url = Annotated[
         max_length=2000,
         description="An `https://` address. Addresses in private networks are not called.",
     ),
-    OneLine,
+    Shape(CALLED, "Must begin with https://, and hold neither spaces nor a user name"),
 ]
 
 
