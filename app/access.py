@@ -144,8 +144,8 @@ def _by_htmx() -> bool:
 
 
 def _current_page() -> str:
-    """The page an htmx request came from, as a path of ours."""
-    current = request.headers.get("HX-Current-URL", "")
+    """The page that a form or htmx was on, as a path of ours."""
+    current = request.headers.get("HX-Current-URL") or request.referrer or ""
     return current.removeprefix(request.host_url.rstrip("/")) if current.startswith(request.host_url) else ""
 
 

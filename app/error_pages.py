@@ -8,10 +8,13 @@ import structlog
 from flask import Flask, Response, g, render_template, request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
+from flask_login import current_user
 from flask_wtf.csrf import CSRFError
 from markupsafe import escape
 from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as AnyResponse
 
+from app.access import to_sign_in
 from app.errors import DomainError, TooMany
 from app.faults import report
 from app.problems import problem
@@ -62,7 +65,10 @@ def _domain(error: DomainError) -> Response:
     return response
 
 
-def _csrf(_error: CSRFError) -> Response:
+def _csrf(_error: CSRFError) -> AnyResponse:
+    """A session that has gone takes the form's token with it: then the way is to sign-in, and back."""
+    if request.path.startswith("/app/") and not current_user.is_authenticated:
+        return to_sign_in()
     return answer(400, _("The page was open for too long"), _("Go back, reload the page and send it again."))
 
 

@@ -97,6 +97,17 @@ def test_signing_out_ends_the_row_so_a_copied_cookie_opens_nothing(
     assert thief.get("/app/offers").location.startswith("/login")
 
 
+def test_a_form_sent_after_the_session_has_gone_leads_to_sign_in_and_back(client: FlaskClient, owner: User) -> None:
+    page = "http://localhost/app/offers?financing=cash"
+    form = {"csrf_token": "gone", "status": "accepted"}
+    for headers in ({"Referer": page}, {"HX-Request": "true", "HX-Current-URL": page}):
+        answer = client.post("/app/offers/decision", data=form, headers=headers)
+        where = answer.headers.get("HX-Redirect") or answer.location
+        assert answer.status_code in {200, 303} and where == "/login?next=/app/offers?financing%3Dcash"
+    elsewhere = client.post("/app/offers/decision", data=form, headers={"Referer": "https://evil.example/app/x"})
+    assert elsewhere.location == "/login"
+
+
 def test_tries_are_counted_before_hashing_and_the_page_says_what_to_do(
     client: FlaskClient, owner: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 
 import pytest
@@ -60,6 +61,17 @@ def test_an_offer_is_moved_by_pointer_and_by_keyboard_with_a_why(browser: Browse
     expect(page.locator(".banner")).to_have_text("Oferta a fost mutată")
     assert names(page) == "Dan Ana Eva"
     expect(page.locator(".standing-line").first).to_contain_text("vecinii")
+
+
+def test_the_card_is_one_page_of_a6(browser: Browser, live: Live) -> None:
+    app, base = live
+    email, where = made(app)
+    page = signed_in(browser, base, email).page
+    page.goto(f"{base}{where.removesuffix('/order')}/card")
+    card = page.pdf(prefer_css_page_size=True)
+    assert len(re.findall(rb"/Type\s*/Page\b", card)) == 1
+    width, height = (float(number) for number in re.findall(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", card)[0])
+    assert abs(width - 297.6) < 2 and abs(height - 419.5) < 2
 
 
 def test_all_of_a_page_are_chosen_at_once_and_never_more_than_fifty(browser: Browser, live: Live) -> None:
