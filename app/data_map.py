@@ -179,6 +179,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "fingerprint": "body_mac",
         "technical": "key_id name_hash agency_id status offer_id expires_at",
     },
+    "key_access": {"trail": "key_id kind offer_id at", "technical": "id agency_id"},
     "ledger": {"trail": "at kind object_id actor_type actor_id body", "technical": "agency_id seq hash"},
     "link_activity": {"property": "day opened begun", "technical": "property_id agency_id"},
     "note": {"dealing": "at body_ct", "trail": "user_id", "technical": "id agency_id offer_id"},
@@ -282,7 +283,8 @@ IN_CLEAR: dict[str, str] = {
     " offer_move.at offer_request.created_at offer_request.deadline offer_request.cancelled_at withdrawal.at",
     N_("which mails and messages are owed, without their text"): "delivery.kind delivery.template",
     N_("the register, who saw what, requests about data, and erasures: what kind, when, by whom of the staff, how it"
-       " ended"): "access.user_id access.kind access.offer_id access.at decision.actor_type decision.actor_id"
+       " ended"): "access.user_id access.kind access.offer_id access.at key_access.key_id key_access.kind"
+    " key_access.offer_id key_access.at decision.actor_type decision.actor_id"
     " delivery.user_id ledger.at ledger.kind ledger.object_id ledger.actor_type ledger.actor_id ledger.body"
     " note.user_id offer_move.user_id offer_request.user_id privacy_request.kind privacy_request.language"
     " privacy_request.offers privacy_request.created_at privacy_request.proved_at privacy_request.due_at"

@@ -30,6 +30,8 @@ LABELS: dict[str, dict[str, Any]] = {
         "viewed": lazy_gettext("opened an offer"),
         "searched": lazy_gettext("found an offer by its person"),
         "exported": lazy_gettext("took out a list"),
+        "read": lazy_gettext("read an offer over the API"),
+        "listed": lazy_gettext("took a list over the API"),
     },
     "status": {
         "new": lazy_gettext("New"),

@@ -7,6 +7,7 @@ from app.models.confirming import ConfirmationBody
 from app.models.email_code import EmailCode
 from app.models.feed import FeedItem, FeedRun, PropertyFeed
 from app.models.followup import Confirmation, Note, OfferMove, OfferRequest
+from app.models.key_access import KeyAccess
 from app.models.notice import AgencyNotice
 from app.models.offer import (
     Decision,
@@ -47,6 +48,7 @@ __all__ = [
     "FeedRun",
     "Idempotency",
     "Kept",
+    "KeyAccess",
     "LedgerEntry",
     "LinkActivity",
     "Note",

@@ -9,19 +9,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import Subquery, and_, func, or_, select, union_all
 
 from app.extensions import db
 from app.keys import agency_key
-from app.models import Access, LedgerEntry, Offer, OfferTag, Property, User
+from app.models import Access, ApiKey, KeyAccess, LedgerEntry, Offer, OfferTag, Property, User
 from app.vault import blind
 
 PAGE = 100
+LINE = ("id", "at", "who", "kind", "offer_id", "reference", "title")
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One line: who, what kind of access, when, and of which offer; an export is of a list: how many, what for."""
+    """One line: who (a colleague, or a key's name), what, when, of which offer; of an export how many and what for."""
 
     id: uuid.UUID
     at: datetime
@@ -49,41 +50,59 @@ def offers_of_person(agency_id: uuid.UUID, folded: str) -> list[uuid.UUID]:
 def accesses(
     agency_id: uuid.UUID,
     *,
-    user_id: uuid.UUID | None = None,
+    by_id: uuid.UUID | None = None,
     offer_ids: Sequence[uuid.UUID] | None = None,
     before: uuid.UUID | None = None,
 ) -> tuple[list[Seen], uuid.UUID | None]:
-    """One page, newest first, of one user or of all, and what the next page comes before.
+    """One page, newest first, of one user or key or of all, and what the next page comes before.
 
-    With `offer_ids`, only what concerns these offers: their openings and searches, and every export since the first
-    of them came in, since it may have held them.
+    With `offer_ids`, only what concerns these offers: their openings and searches, and every export or list since the
+    first of them came in, since it may have held them.
     """
+    seen = _seen_in(agency_id)
     query = (
-        select(Access, User.full_name, Offer.reference, Property.title)
-        .join(User, User.id == Access.user_id)
-        .outerjoin(Offer, and_(Offer.agency_id == Access.agency_id, Offer.id == Access.offer_id))
+        select(seen, Offer.reference, Property.title)
+        .outerjoin(Offer, and_(Offer.agency_id == agency_id, Offer.id == seen.c.offer_id))
         .outerjoin(Property, Property.id == Offer.property_id)
-        .where(Access.agency_id == agency_id)
     )
-    if user_id:
-        query = query.where(Access.user_id == user_id)
+    if by_id:
+        query = query.where(seen.c.by_id == by_id)
     if offer_ids is not None:
         first = db.session.scalar(
             select(func.min(Offer.submitted_at)).where(Offer.agency_id == agency_id, Offer.id.in_(offer_ids))
         )
         if first is None:
             return [], None
-        exported = and_(Access.kind == "exported", Access.at >= first)
-        query = query.where(or_(Access.offer_id.in_(offer_ids), exported))
+        whole = and_(seen.c.kind.in_(("exported", "listed")), seen.c.at >= first)
+        query = query.where(or_(seen.c.offer_id.in_(offer_ids), whole))
     if before:
-        query = query.where(Access.id < before)
-    rows = db.session.execute(query.order_by(Access.id.desc()).limit(PAGE + 1)).all()
-    told = _exports(agency_id, [row.at for row, *_rest in rows if row.kind == "exported"])
-    shown = [
-        Seen(row.id, row.at, name, row.kind, row.offer_id, reference, title, *told.get((row.at, row.user_id), ()))
-        for row, name, reference, title in rows[:PAGE]
-    ]
+        query = query.where(seen.c.id < before)
+    rows = db.session.execute(query.order_by(seen.c.id.desc()).limit(PAGE + 1)).all()
+    told = _exports(agency_id, [row.at for row in rows if row.kind == "exported"])
+    shown = [Seen(*(getattr(row, name) for name in LINE), *told.get((row.at, row.by_id), ())) for row in rows[:PAGE]]
     return shown, shown[-1].id if len(rows) > PAGE else None
+
+
+def _seen_in(agency_id: uuid.UUID) -> Subquery:
+    """What people and keys saw, one line each."""
+    people = (
+        select(Access.id, Access.at, Access.kind, Access.offer_id, User.id.label("by_id"), User.full_name.label("who"))
+        .join(User, User.id == Access.user_id)
+        .where(Access.agency_id == agency_id)
+    )
+    of = KeyAccess
+    keys = (
+        select(of.id, of.at, of.kind, of.offer_id, ApiKey.id.label("by_id"), ApiKey.name.label("who"))
+        .join(ApiKey, ApiKey.id == of.key_id)
+        .where(of.agency_id == agency_id)
+    )
+    return union_all(people, keys).subquery("seen")
+
+
+def keys_of(agency_id: uuid.UUID) -> list[tuple[uuid.UUID, str]]:
+    """Every key that a CRM has or had, by name."""
+    query = select(ApiKey.id, ApiKey.name).where(ApiKey.agency_id == agency_id).order_by(ApiKey.name)
+    return [(row[0], row[1]) for row in db.session.execute(query)]
 
 
 def _exports(agency_id: uuid.UUID, moments: Sequence[datetime]) -> dict[tuple[datetime, uuid.UUID | None], Any]:

@@ -1,4 +1,4 @@
-"""Writing down who looked for a person."""
+"""Writing down who saw whose data."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from datetime import timedelta
 from sqlalchemy import insert, select
 
 from app.access import Person
+from app.api_access import KeyHolder
 from app.clock import now
 from app.extensions import db
 from app.ids import new_id
-from app.models import Access
+from app.models import Access, KeyAccess
 from app.writing import housekeeping
 
 ONCE_IN = timedelta(minutes=10)  # a search repeated, or typed on, is one search
+ONCE_IN_HOUR = timedelta(hours=1)  # a CRM asks for the same again and again
 
 
 def note_search(offer_ids: Sequence[uuid.UUID], *, by: Person) -> None:
@@ -23,15 +25,35 @@ def note_search(offer_ids: Sequence[uuid.UUID], *, by: Person) -> None:
 
     Which offers, not what was typed: so it can be read by person, and nothing typed has to be forgotten later.
     """
+    _note("searched", offer_ids, by)
+
+
+def note_view(offer_ids: Sequence[uuid.UUID], *, by: Person) -> None:
+    """That `by` saw these offers beside each other: with their people, but not as one opens an offer to answer it."""
+    _note("viewed", offer_ids, by)
+
+
+def _note(kind: str, offer_ids: Sequence[uuid.UUID], by: Person) -> None:
     agency_id, user_id, at = by.agency_id, by.user.id, now()
     held = select(Access.offer_id).where(Access.agency_id == agency_id, Access.at > at - ONCE_IN)
-    mine = held.where(Access.user_id == user_id, Access.kind == "searched", Access.offer_id.in_(offer_ids))
+    mine = held.where(Access.user_id == user_id, Access.kind == kind, Access.offer_id.in_(offer_ids))
     known = set(db.session.scalars(mine))
-    rows = [
-        {"id": new_id(), "agency_id": agency_id, "user_id": user_id, "kind": "searched", "offer_id": one, "at": at}
-        for one in offer_ids
-        if one not in known
-    ]
+    row = {"agency_id": agency_id, "user_id": user_id, "kind": kind, "at": at}
+    rows = [{**row, "id": new_id(), "offer_id": one} for one in offer_ids if one not in known]
     if rows:
         with housekeeping() as connection:
             connection.execute(insert(Access), rows)
+
+
+def note_key(kind: str, offer_ids: Sequence[uuid.UUID | None], *, by: KeyHolder) -> None:
+    """That a CRM `read` an offer, `searched` for its person, or was given a list (`listed`, of offer None)."""
+    at = now()
+    its = KeyAccess
+    held = select(its.offer_id).where(its.agency_id == by.agency_id, its.key_id == by.key_id, its.kind == kind)
+    which = its.offer_id.is_(None) if kind == "listed" else its.offer_id.in_(offer_ids)
+    known = set(db.session.scalars(held.where(its.at > at - ONCE_IN_HOUR, which)))
+    row = {"agency_id": by.agency_id, "key_id": by.key_id, "kind": kind, "at": at}
+    rows = [{**row, "id": new_id(), "offer_id": one} for one in offer_ids if one not in known]
+    if rows:
+        with housekeeping() as connection:
+            connection.execute(insert(KeyAccess), rows)

@@ -11,8 +11,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from app.extensions import db
-from app.models import Access, Offer, Property, User
+from app.ledger import SYSTEM
+from app.models import Access, ApiKey, KeyAccess, Offer, OfferState, Property, User
 from app.offer_document import Bidder
+from app.services import accounts
 from tests.factories import login, make_agency, make_draft, make_offer, make_property, make_user
 
 ANA = "ana.popescu@client.example"
@@ -102,3 +104,40 @@ def test_an_owner_of_another_agency_sees_none_of_it(client: FlaskClient, owner: 
     login(stranger, make_user(make_agency("Alta"), "owner"))
     for query in ("", f"?email={ANA}", f"?agent={owner.id}"):
         assert reference(ana) not in stranger.get(f"/app/settings/access{query}").get_data(as_text=True)
+
+
+def test_comparing_shows_people_and_is_noted_once_without_a_change_of_status(
+    client: FlaskClient, owner: User, prop: Property
+) -> None:
+    ana, other = ana_of(prop), make_offer(prop)
+    login(client, owner)
+    for _again in range(2):
+        assert client.get(f"/app/compare?offer={ana}&offer={other}").status_code == 200
+    client.get(f"/app/compare?offer={ana}&offer={other}", headers={"Sec-Purpose": "prefetch"})
+    assert sorted(noted()) == sorted([("viewed", ana), ("viewed", other)])
+    db.session.rollback()
+    assert set(db.session.scalars(select(OfferState.status))) == {"new"}
+
+
+def test_what_a_crm_reads_is_noted_by_key_and_by_person(client: FlaskClient, owner: User, prop: Property) -> None:
+    ana, other = ana_of(prop), make_offer(prop)
+    crm = client.application.test_client()
+    key = accounts.create_api_key(owner.agency_id, "CRM-ul nostru", by=SYSTEM)
+    bearer = {"Authorization": f"Bearer {key}"}
+    accounts.create_api_key(owner.agency_id, "Altă cheie", by=SYSTEM)
+    paths = (f"/api/crm/offers/{ana}", "/api/crm/offers", "/api/crm/events?after=0", f"/api/crm/offers?email={ANA}")
+    for _again in range(2):
+        assert [crm.get(path, headers=bearer).status_code for path in paths] == [200] * 4
+    assert crm.get(f"/api/crm/offers/{uuid.uuid4()}", headers=bearer).status_code == 404
+    db.session.rollback()
+    rows = db.session.execute(select(KeyAccess.kind, KeyAccess.offer_id).order_by(KeyAccess.id)).all()
+    assert [tuple(row) for row in rows] == [("read", ana), ("listed", None), ("searched", ana)]
+    login(client, owner)
+    of_ana = unescape(client.get("/app/settings/access", query_string={"email": ANA}).get_data(as_text=True))
+    assert of_ana.count("<strong>CRM-ul nostru</strong>") == 3 and "read an offer over the API" in of_ana
+    mine, others = (
+        unescape(client.get("/app/settings/access", query_string={"agent": str(one)}).get_data(as_text=True))
+        for one in db.session.scalars(select(ApiKey.id).order_by(ApiKey.created_at))
+    )
+    assert reference(ana) in mine and "took a list over the API" in mine and reference(other) not in mine
+    assert reference(ana) not in others

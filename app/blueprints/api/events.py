@@ -8,6 +8,7 @@ from app.blueprints.api.calls import Answer, operation
 from app.blueprints.api.paging import link_next
 from app.blueprints.api.schemas.events import EventPage, EventQuery
 from app.queries.events import events_after
+from app.services.accesses import note_key
 
 
 @api.get("/events")
@@ -17,5 +18,7 @@ def events_list(query: EventQuery) -> Answer:
     data, more = events_after(key_holder().agency_id, query.after, query.limit)
     last = data[-1]["seq"] if data else query.after
     cursor = str(last) if more else None
+    if data:
+        note_key("listed", [None], by=key_holder())
     body = {"data": data, "has_more": more, "next_cursor": cursor, "last_seq": last}
     return Answer(body, headers=link_next("after", cursor))

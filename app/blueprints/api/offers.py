@@ -26,6 +26,7 @@ from app.queries.offer_order import DEFAULT_SORT, WITHIN_ONE_CURRENCY
 from app.queries.property_list import property_by_external_id
 from app.queries.receipts import stored
 from app.services import decisions
+from app.services.accesses import note_key
 from app.services.recorded_offers import record
 
 TAG = "Offers"
@@ -39,6 +40,10 @@ def offers_list(query: OfferQuery) -> Answer:
     named = chosen.named()
     data, more = list_offers(key_holder(), chosen, after=place_of(query.cursor, named), limit=query.limit)
     cursor = next_cursor(more, named) if more else None
+    if chosen.email:
+        note_key("searched", [uuid.UUID(one["id"]) for one in data if one["bidder"]], by=key_holder())
+    elif data:
+        note_key("listed", [None], by=key_holder())
     return Answer(page_body(data, cursor), headers=link_next("cursor", cursor))
 
 
@@ -56,8 +61,10 @@ def offers_record(body: OfferNew) -> Answer:
 @api.get("/offers/<uuid:offer_id>")
 @operation("Read an offer", tag=TAG, scope="read", answers={200: OfferOut}, refusals=(404,), etag=True)
 def offers_read(offer_id: uuid.UUID) -> Answer:
-    """One offer. Reading it over the API does not make it viewed."""
-    return _read(offer_id)
+    """One offer. Reading it over the API does not make it viewed; that a key read it is written down for the agency."""
+    answer = _read(offer_id)
+    note_key("read", [offer_id], by=key_holder())
+    return answer
 
 
 @api.get("/offers/<uuid:offer_id>/receipt")
@@ -78,6 +85,7 @@ def offers_receipt(offer_id: uuid.UUID) -> Response:
     pdf = stored(offer.agency_id, offer.id)
     if pdf is None:
         raise NotFound if state.erased_at else NotReady
+    note_key("read", [offer_id], by=key_holder())
     return Response(pdf, mimetype="application/pdf")
 
 

@@ -13,12 +13,14 @@ from app.blueprints.offers.forms import MoveForm
 from app.blueprints.offers.routes import offers, today
 from app.errors import NotFound
 from app.fragments import done, page
+from app.htmx import is_seen
 from app.queries import comparing
 from app.services import ordering
+from app.services.accesses import note_view
 
 
 @offers.get("/app/compare")
-@policy(Guard.SIGNED_IN, limit="600/minute")
+@policy(Guard.SIGNED_IN, limit="600/minute", records="whose offers a person laid side by side")
 def compare() -> Response:
     """Two to six offers, `offer` each: a page of its own, also on paper. What is not the reader's is not there."""
     try:
@@ -26,6 +28,8 @@ def compare() -> Response:
     except ValueError:
         raise NotFound from None
     lines = comparing.chosen_lines(person(), wanted[: comparing.MOST])
+    if is_seen():
+        note_view([line.id for line in lines if line.document], by=person())
     return page(
         "offers/compare.html",
         "comparison",

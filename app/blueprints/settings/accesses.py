@@ -17,7 +17,7 @@ from app.contacts import NotAContact, read_email
 from app.fragments import page
 from app.htmx import is_full_view
 from app.queries.accesses import accesses as lines_of
-from app.queries.accesses import offers_of_person, people_of
+from app.queries.accesses import keys_of, offers_of_person, people_of
 from app.services.accesses import note_search
 
 
@@ -37,6 +37,7 @@ def accesses() -> Response:
     form, status, found = AccessForm(request.args), 200, None
     form.agent.choices = [SelectChoice("", _("Everyone"))]
     form.agent.choices += [SelectChoice(str(id_), name) for id_, name in people_of(agency_id)]
+    form.agent.choices += [SelectChoice(str(id_), f"{_('API key')}: {name}") for id_, name in keys_of(agency_id)]
     if form.email.data:
         try:
             found = offers_of_person(agency_id, read_email(form.email.data[:254]).folded)
@@ -46,7 +47,7 @@ def accesses() -> Response:
     if found and is_full_view():
         note_search(found, by=by)
     lines, older = lines_of(
-        agency_id, user_id=_id(form.agent.data), offer_ids=found, before=_id(request.args.get("before"))
+        agency_id, by_id=_id(form.agent.data), offer_ids=found, before=_id(request.args.get("before"))
     )
     asked = {"agent": form.agent.data or None, "email": form.email.data or None}
     return page("settings/access.html", status=status, form=form, lines=lines, older=older, asked=asked)
