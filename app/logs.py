@@ -47,6 +47,11 @@ def configure_logs(app: Flask, *, level: int = logging.INFO) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
+    for library in (
+        "pyhanko",
+        "pyhanko_certvalidator",
+    ):  # they quote what strangers' files hold; we say what came of it
+        logging.getLogger(library).setLevel(logging.CRITICAL)
     log = structlog.get_logger("bidflux.request")
 
     @app.after_request

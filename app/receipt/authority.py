@@ -58,12 +58,10 @@ class Authority:
 
     def __init__(self, settings: Settings) -> None:
         self._folder = settings.data_dir / "seal"
-        self._host = urlsplit(settings.base_url).hostname or "localhost"
+        self._host = urlsplit(settings.base_url).netloc
         self._held: dict[str, Identity] = {}
         self._lock = threading.Lock()
-        self._given: tuple[Identity, x509.Certificate] | None = None
-        if settings.seal_file:
-            self._given = _read_given(settings.seal_file)
+        self._given = _read_given(settings.seal_file) if settings.seal_file else None
 
     def seal(self) -> Identity:
         """What receipts are sealed with now."""
@@ -116,7 +114,7 @@ class Authority:
         name = _name(f"BidFlux root {now():%Y}, {self._host}")
         builder = _certificate(name, name, key, now() + ROOT_LIFE)
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        builder = builder.add_extension(_usage(key_cert_sign=True, crl_sign=True), critical=True)
+        builder = builder.add_extension(_usage("key_cert_sign", "crl_sign"), critical=True)
         made = Identity(key, builder.sign(key, hashes.SHA256()))
         public = self._folder / "root.pem"
         before = public.read_bytes() if public.exists() else b""
@@ -129,7 +127,7 @@ class Authority:
         issuer, until = root.certificate.subject, root.certificate.not_valid_after_utc
         builder = _certificate(_name(f"BidFlux {name} {now():%Y-%m}, {self._host}"), issuer, key, until)
         builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        usage = _usage(digital_signature=True, content_commitment=name == "seal")
+        usage = _usage("digital_signature", *(["content_commitment"] if name == "seal" else []))
         builder = builder.add_extension(usage, critical=True)
         own = x509.AuthorityKeyIdentifier.from_issuer_public_key(root.key.public_key())
         builder = builder.add_extension(own, critical=False)
@@ -164,12 +162,12 @@ def _certificate(subject: x509.Name, issuer: x509.Name, key: Key, until: datetim
     )
 
 
-def _usage(**wanted: bool) -> x509.KeyUsage:
+def _usage(*wanted: str) -> x509.KeyUsage:
     names = (
         "digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement",
         "key_cert_sign", "crl_sign", "encipher_only", "decipher_only",
     )  # fmt: skip
-    return x509.KeyUsage(**{name: wanted.get(name, False) for name in names})
+    return x509.KeyUsage(**{name: name in wanted for name in names})
 
 
 def _read(path: Path) -> Identity | None:

@@ -21,7 +21,8 @@ def test_bytes_are_those_of_the_standard(value):
 
 
 @pytest.mark.parametrize(
-    "value", [1.5, float("nan"), EXACT + 1, {"ș": 1}, {1: 1}, {"a": b"x"}, ["\ud800"], {"a": {"b": 0.0}}]
+    "value",
+    [1.5, float("nan"), EXACT + 1, {"ș": 1}, {1: 1}, {"a": b"x"}, ["\ud800"], {"a": {"b": 0.0}}, [1, [1.5]], (1.5,)],
 )
 def test_what_the_rules_do_not_cover_is_refused(value):
     with pytest.raises(ValueError):

@@ -12,7 +12,7 @@ import pytest
 import time_machine
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ed448, rsa
 
 from app.clock import now
 from app.config import ConfigurationError
@@ -67,11 +67,11 @@ def _given(folder: Path, *, wrong: bool = False, between: bool = False) -> Path:
     def issuer(name: x509.Name, by: x509.Name, own: rsa.RSAPrivateKey, length: int) -> x509.CertificateBuilder:
         made = authorities._certificate(name, by, own, until)
         made = made.add_extension(x509.BasicConstraints(ca=True, path_length=length), critical=True)
-        return made.add_extension(authorities._usage(key_cert_sign=True), critical=True)
+        return made.add_extension(authorities._usage("key_cert_sign"), critical=True)
 
     by_name, by_key = (middle_name, middle_key) if between else (root_name, root_key)
     leaf = authorities._certificate(authorities._name("Casa Bună SRL"), by_name, key, until)
-    leaf = leaf.add_extension(authorities._usage(digital_signature=True, content_commitment=True), critical=True)
+    leaf = leaf.add_extension(authorities._usage("digital_signature", "content_commitment"), critical=True)
     signed = [leaf.sign(key if wrong else by_key, hashes.SHA256())]
     if between:
         signed.append(issuer(middle_name, root_name, middle_key, 0).sign(root_key, hashes.SHA256()))
@@ -113,7 +113,14 @@ def test_a_certificate_that_cannot_seal_stops_the_start(tmp_path: Path) -> None:
         b"-----END CERTIFICATE-----".join(_given(tmp_path).read_bytes().split(b"-----END CERTIFICATE-----")[:1])
         + b"-----END CERTIFICATE-----\n"
     )
-    for path in (tmp_path / "none.pem", empty, alone, _given(tmp_path, wrong=True)):
+    strange, other = tmp_path / "strange.pem", tmp_path / "other.pem"
+    whole = _given(tmp_path).read_bytes()
+    for path, key in ((other, _rsa_keys()[1]), (strange, ed448.Ed448PrivateKey.generate())):
+        form, plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        path.write_bytes(
+            key.private_bytes(serialization.Encoding.PEM, form, plain) + whole[whole.index(b"-----BEGIN C") :]
+        )
+    for path in (tmp_path / "none.pem", empty, alone, other, strange, _given(tmp_path, wrong=True)):
         with pytest.raises(ConfigurationError, match="SEAL_FILE"):
             Authority(settings_for(tmp_path, SEAL_FILE=str(path)))
 
@@ -134,7 +141,31 @@ def test_each_certificate_may_do_what_it_is_for_and_no_more(tmp_path: Path) -> N
         assert not leaf.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
         assert leaf.not_valid_after_utc == root.not_valid_after_utc > now() + timedelta(days=365 * 39)
     assert allowed(seal) == {"digital_signature", "content_commitment"} and allowed(checkpoint) == {"digital_signature"}
-    assert "localhost" in root.subject.rfc4514_string()
+    critical = {"basicConstraints", "keyUsage"}  # RFC 5280, 4.2.1: these shall be, key identifiers must not
+    for certificate in (root, seal, checkpoint):
+        assert {one.oid._name for one in certificate.extensions if one.critical} == critical
+
+
+def test_certificates_are_named_for_the_installation_and_the_root_is_public(tmp_path: Path) -> None:
+    authority = Authority(settings_for(tmp_path, BASE_URL="https://oferte.example"))
+    names = [one.subject.rfc4514_string() for one in (authority.roots()[0], authority.seal().certificate)]
+    assert names == [
+        f"CN=BidFlux root {now():%Y}\\, oferte.example",
+        f"CN=BidFlux seal {now():%Y-%m}\\, oferte.example",
+    ]
+    public = tmp_path / "seal" / "root.pem"
+    assert oct(public.stat().st_mode)[-3:] == "644" and public.read_bytes() == authority.roots_pem()
+    long = Authority(settings_for(tmp_path / "long", BASE_URL=f"https://{'a' * 60}.example")).seal().certificate
+    [name] = long.subject
+    assert len(str(name.value)) == 64, "as long as a name may be (RFC 5280, A.1)"
+
+
+@pytest.mark.parametrize(("seconds", "roots"), [(-1, 1), (0, 2)])
+def test_a_root_is_renewed_ten_years_before_its_end(tmp_path: Path, seconds: int, roots: int) -> None:
+    authority = Authority(settings_for(tmp_path))
+    until = authority.roots()[0].not_valid_after_utc
+    with time_machine.travel(until - timedelta(days=3650) + timedelta(seconds=seconds), tick=False):
+        assert len(authority.roots()) == roots
 
 
 @pytest.mark.parametrize(("minutes", "same"), [(-5, True), (5, False)])

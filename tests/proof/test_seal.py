@@ -65,6 +65,9 @@ def test_what_is_told_of_an_export_is_all_of_it_and_heads_stand_where_they_were_
     assert verify_ledger(export, roots) == {
         "agency": kept.said["agency"], "form": "full", "entries": str(len(held)), "head": held[-1],
     }  # fmt: skip
+    bare = verify_ledger(kept.anonymised, roots)
+    assert bare == {**verify_ledger(export, roots), "form": "anonymised", **{k: bare[k] for k in ("entries", "head")}}
+    assert int(bare["entries"]) == len(held) + 1, "the first export is an entry of the second"
     at = next(n for n, line in enumerate(lines) if b'"signed"' in line)
     early = [*lines[: at - 1], lines[at], lines[at - 1], *lines[at + 1 :]]
     with pytest.raises(ValueError, match=r"^not signed at \d+$"):

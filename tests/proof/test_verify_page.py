@@ -74,7 +74,7 @@ def test_a_file_that_is_whole_is_genuine_and_nothing_is_kept(
 
 
 def test_a_file_that_was_touched_is_not_and_the_page_says_what_is_wrong(
-    app: Flask, client: FlaskClient, sealed: bytes, kept: Kept
+    app: Flask, client: FlaskClient, sealed: bytes, kept: Kept, caplog: pytest.LogCaptureFixture
 ) -> None:
     flipped = bytearray(sealed)
     flipped[len(flipped) // 2] ^= 1
@@ -88,6 +88,7 @@ def test_a_file_that_was_touched_is_not_and_the_page_says_what_is_wrong(
     ):
         page = upload(client, pdf)
         assert "Not valid" in page and words in page and "genuine" not in page
+    assert not caplog.records, "a library quotes what a stranger's file holds"
 
 
 def test_no_file_and_too_large_a_file_are_answered_plainly(app: Flask, client: FlaskClient) -> None:

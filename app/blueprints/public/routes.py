@@ -126,7 +126,7 @@ class _Submission:
         least = current_app.extensions["bidflux_settings"].form_min_seconds
         if time.time() - stamp.opened < least:
             return self._review(draft, _("That was very quick. Check the offer and send it once more.")), 422
-        if texts.has_changed(self.link.property, language(), datetime.fromtimestamp(stamp.opened, UTC)):
+        if texts.has_changed(self.link.property, language(), _opened(stamp)):
             return self._read_again(), 422
         hit(SENDS_PER_LINK, "send", self.link.property.id.hex)
         sending = Sending(
