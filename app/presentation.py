@@ -153,6 +153,16 @@ LABELS: dict[str, dict[str, Any]] = {
         "gone": lazy_gettext("Calls have stopped: the address answered that it no longer exists (410)."),
         "failing": lazy_gettext("Calls have stopped: for five days none was accepted."),
     },
+    "no_timestamp": {
+        "timeout": lazy_gettext("No whole answer within 15 seconds"),
+        "connect": lazy_gettext("Nobody answers at this address"),
+        "tls": lazy_gettext("The certificate of the address is not valid"),
+        "name": lazy_gettext("The name of the address is not known"),
+        "broken": lazy_gettext("The connection broke off"),
+        "refused": lazy_gettext("The address leads into a private network, which is not called"),
+        "declined": lazy_gettext("The authority declined"),
+        "invalid": lazy_gettext("What came is no timestamp of this head"),
+    },
     "webhook_fault": {
         "timeout": lazy_gettext("No whole answer within 15 seconds"),
         "connect": lazy_gettext("Nobody answers at this address"),

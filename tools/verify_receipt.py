@@ -40,7 +40,7 @@ def verify_receipt(pdf: bytes, roots: bytes) -> dict[str, str]:
     need(first < second and second + rest == len(pdf), "the seal does not cover the whole file")
     day, hours, minutes = (part.decode() for part in moments[0])
     at = datetime.strptime(f"{day}{hours or '+00'}{minutes or '00'}", "%Y%m%d%H%M%S%z").astimezone(UTC)
-    gap = pdf[first + 1 : second - 1].decode("ascii")
+    gap = pdf[first + 1 : second - 1].decode()
     seal = cms.ContentInfo.load(bytes.fromhex(gap))
     content, signer = seal["content"], seal["content"]["signer_infos"][0]
     parts = (len(content["signer_infos"]), content["version"].native, signer["version"].native)

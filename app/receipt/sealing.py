@@ -30,7 +30,6 @@ def seal_pdf(pdf: bytes, identity: Identity) -> bytes:
     )
     about = signers.PdfSignatureMetadata(
         field_name=FIELD,
-        md_algorithm="sha256",
         subfilter=fields.SigSeedSubFilter.PADES,
         certify=True,
         docmdp_permissions=fields.MDPPerm.NO_CHANGES,

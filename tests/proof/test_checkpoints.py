@@ -313,10 +313,14 @@ def test_the_owner_signs_reads_and_downloads_and_an_agent_does_not(
 def test_what_failed_to_be_stamped_is_shown(app: Flask, client: FlaskClient, prop: Property) -> None:
     checkpoints.take(prop.agency_id)
     seq = taken()[0].seq
-    db.session.add(Timestamping(agency_id=prop.agency_id, seq=seq, n=1, at=now(), token=None, fault="http_503"))
-    db.session.commit()
     login(client, make_user(prop.agency_id, "owner"))
-    assert "http_503" in client.get("/app/settings/register").get_data(as_text=True)
+    for n, (fault, words) in enumerate(
+        (("http_503", "http_503"), ("connect", "Nimeni nu răspunde la această adresă")), 1
+    ):
+        tried = Timestamping(agency_id=prop.agency_id, seq=seq, n=n, at=now(), token=None, fault=fault)
+        db.session.add(tried)
+        db.session.commit()
+        assert words in client.get("/app/settings/register").get_data(as_text=True)
     with pytest.raises(Exception, match="does not change"):
         db.session.execute(update(Checkpoint).values(seq=99))
     db.session.rollback()

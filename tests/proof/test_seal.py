@@ -6,11 +6,15 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from hashlib import sha256
 from io import BytesIO
 from typing import Any
 
 import pytest
 from asn1crypto import algos, cms, core
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from pypdf import PdfReader
 
@@ -43,6 +47,23 @@ def test_the_seal_is_pades_over_everything_and_allows_no_change(kept: Kept, seal
     own = kept.authority.seal().certificate.public_bytes(Encoding.DER)
     assert [one.chosen.dump() for one in content["certificates"]] == [own], "the root is known, or nothing is proved"
     assert content["signer_infos"][0]["digest_algorithm"]["algorithm"].native == "sha256"
+
+
+def test_the_seal_holds_by_a_library_that_did_not_write_it(kept: Kept) -> None:
+    """RFC 5652, 5.4 to 5.6, step by step with `cryptography`; pyHanko made the seal and has no part here."""
+    content = cms_of(kept.receipt)["content"]
+    [signer] = content["signer_infos"]
+    first, second, _gap_bytes = _gap(kept.receipt)
+    told = {one["type"].native: one["values"][0].native for one in signer["signed_attrs"]}
+    assert told["message_digest"] == sha256(kept.receipt[: first - 1] + kept.receipt[second + 1 :]).digest()
+    assert told["content_type"] == "data"
+    certificate = x509.load_der_x509_certificate(content["certificates"][0].chosen.dump())
+    assert told["signing_certificate_v2"]["certs"][0]["cert_hash"] == certificate.fingerprint(SHA256())
+    certificate.verify_directly_issued_by(x509.load_pem_x509_certificate(kept.roots))
+    signed = b"\x31" + signer["signed_attrs"].dump()[1:]  # as a SET OF, not as the field it stands in
+    key = certificate.public_key()
+    assert isinstance(key, EllipticCurvePublicKey)
+    key.verify(signer["signature"].native, signed, ECDSA(SHA256()))
 
 
 def test_what_is_told_of_a_receipt_is_all_of_it(kept: Kept) -> None:

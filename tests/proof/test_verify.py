@@ -114,6 +114,8 @@ def test_it_says_what_is_wrong(sealed: bytes, roots: bytes, tmp_path: Path) -> N
     other = Authority(settings_for(tmp_path / "other")).roots_pem()
     assert why(sealed + b" ", roots) == "the seal does not cover the whole file"
     assert why(sealed[:-1], roots) == "the seal does not cover the whole file"
+    nothing = b"/ByteRange [0 100 100 100] /M (D:20260101000000Z)".ljust(200)
+    assert why(nothing, roots) == "the seal does not cover the whole file", "no room for a seal"
     assert why(bytes(padded), roots) == "the seal was touched"
     assert why(bytes(flipped), roots) == "the file was altered after it was sealed"
     assert why(twice, roots) == "not a receipt: it has no seal, or more than one"
