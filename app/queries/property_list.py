@@ -5,7 +5,8 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 
-from sqlalchemy import and_, case, func, select
+from sqlalchemy import ColumnElement, and_, case, false, func, not_, select, true
+from sqlalchemy.orm import joinedload
 
 from app.access import Asker, Person, offers_of, properties_of
 from app.clock import now
@@ -51,11 +52,46 @@ class PropertyPage:
     more: bool
 
 
-def list_properties(by: Person, *, q: str = "", archived: bool = False, number: int = 1) -> PropertyPage:
-    """One page, newest first; `q` looks in title, place and the CRM's id."""
-    query = properties_of(by)
-    query = query.where(Property.archived_at.is_not(None) if archived else Property.archived_at.is_(None))
-    query = query.where(*holding_words(q)).order_by(Property.created_at.desc(), Property.id.desc())
+@dataclass(frozen=True, slots=True)
+class PropertyFilter:
+    """Which properties: words in title, place and the CRM's id; where the link stands; whose; present or archived."""
+
+    q: str = ""
+    link: str = ""
+    agent: uuid.UUID | None = None
+    archived: bool = False
+
+    def named(self) -> dict[str, str]:
+        """As it stands in a URL; what says nothing is left out."""
+        agent, archived = str(self.agent or ""), "1" if self.archived else ""
+        given = {"q": self.q, "link": self.link, "agent": agent, "archived": archived}
+        return {name: value for name, value in given.items() if value}
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        held = Property.archived_at.is_not(None) if self.archived else Property.archived_at.is_(None)
+        found = [held, *holding_words(self.q)]
+        if self.agent:
+            found.append(Property.agent_id == self.agent)
+        return [*found, _standing(self.link)] if self.link else found
+
+
+def _standing(link: str) -> ColumnElement[bool]:
+    """The properties whose link stands so; `link_state` says the same of one."""
+    at, on = now(), Property.accepts_offers
+    begun = func.coalesce(Property.offers_open_at <= at, true())
+    over = func.coalesce(Property.offers_close_at <= at, false())
+    return {
+        "open": and_(on, begun, not_(over)),
+        "not_open": and_(on, not_(begun)),
+        "closed": and_(on, begun, over),
+        "off": not_(on),
+    }[link]
+
+
+def list_properties(by: Person, chosen: PropertyFilter, *, number: int = 1) -> PropertyPage:
+    """One page, newest first."""
+    query = properties_of(by).where(*chosen.conditions()).options(joinedload(Property.agent))
+    query = query.order_by(Property.created_at.desc(), Property.id.desc())
     found = db.session.scalars(query.offset((number - 1) * PAGE).limit(PAGE + 1)).all()
     counts = count_offers([prop.id for prop in found], by)
     lines = [PropertyLine(prop, counts.get(prop.id, Counts())) for prop in found[:PAGE]]

@@ -17,6 +17,8 @@ from app.money import Money
 from app.services import decisions, properties
 from tests.factories import login, make_agency, make_draft, make_offer, make_property, make_user, person_of
 
+HTMX = {"HX-Request": "true", "HX-Request-Type": "partial"}
+
 
 @pytest.fixture
 def owner(client: FlaskClient, app: Flask) -> User:
@@ -31,7 +33,11 @@ def test_offers_and_new_ones_are_counted(client: FlaskClient, owner: User) -> No
     make_offer(prop)
     client.get(f"/app/offers/{offer}")
     page = client.get("/app/properties").get_data(as_text=True)
-    assert "<span>2<small>1 nouă</small></span>" in page and "Primește oferte" in page
+    assert (
+        f'/app/offers?property_id={prop.id}">2<' in page
+        and "<small>1 nouă</small>" in page
+        and "Primește oferte" in page
+    )
 
 
 def test_search_looks_in_title_place_and_crm_id(client: FlaskClient, owner: User) -> None:
@@ -49,6 +55,29 @@ def test_the_archived_stand_apart(client: FlaskClient, owner: User) -> None:
     properties.archive(prop, by=SYSTEM)
     assert "Casă veche" not in client.get("/app/properties").get_data(as_text=True)
     assert "Casă veche" in client.get("/app/properties?archived=1").get_data(as_text=True)
+
+
+def test_it_is_filtered_by_link_and_agent_as_one_types(client: FlaskClient, owner: User) -> None:
+    other, at = make_user(owner.agency_id), now()
+    make = {
+        "open": {"offers_close_at": at + timedelta(days=2)},
+        "not_open": {"offers_open_at": at + timedelta(days=1)},
+        "closed": {"offers_close_at": at - timedelta(days=1)},
+        "off": {"accepts_offers": False},
+    }
+    for state, values in make.items():
+        agent = other.id if state == "off" else owner.id
+        make_property(owner.agency_id, agent, title=f"Casa {state}.", **values)
+    for link in make:
+        page = client.get(f"/app/properties?link={link}").get_data(as_text=True)
+        assert re.findall(r"Casa (\w+)\.", page) == [link]
+    page = client.get(f"/app/properties?agent={other.id}").get_data(as_text=True)
+    assert set(re.findall(r"Casa (\w+)\.", page)) == {"off"} and other.full_name in page
+    block = client.get("/app/properties?q=&link=off&agent=", headers=HTMX)
+    assert block.get_data(as_text=True).strip().startswith('<div id="property-results" data-said="1 proprietate"')
+    assert block.headers["HX-Replace-Url"] == "/app/properties?link=off"
+    for nonsense in ("link=lost", "agent=x"):
+        assert client.get(f"/app/properties?{nonsense}").get_data(as_text=True).count("Casa ") >= 4
 
 
 def test_pages_follow_one_another(client: FlaskClient, owner: User) -> None:

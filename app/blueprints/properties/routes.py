@@ -22,6 +22,7 @@ from app.queries.deciding import MOST, others_of
 from app.queries.links import activity_of
 from app.queries.offer_filter import OfferFilter
 from app.queries.offers import link_photo
+from app.queries.property_list import PropertyFilter
 from app.queries.timeline import property_steps
 from app.representations import offer_url
 from app.services import properties as service
@@ -29,16 +30,24 @@ from app.services import seller_links
 
 properties = Blueprint("properties", __name__)
 SHOWN_OFFERS = 10
+LINKS = ("open", "not_open", "closed", "off")
 
 
 @properties.get("/app/properties")
 @policy(Guard.SIGNED_IN, limit="600/minute")
 def index() -> Response:
-    """The list; `q` searches, `archived=1` shows what was put away."""
-    q, archived = request.args.get("q", "")[:100], request.args.get("archived") == "1"
-    number = max(1, min(request.args.get("page", 1, type=int), 10_000))
-    shown = property_list.list_properties(person(), q=q, archived=archived, number=number)
-    return page("properties/index.html", "property_list", shown=shown, q=q, archived=archived)
+    """The list; `q` searches, `link` and `agent` filter, `archived=1` shows what was put away."""
+    by, args = person(), request.args
+    link, agent = args.get("link", ""), args.get("agent", type=uuid.UUID)
+    chosen = PropertyFilter(args.get("q", "")[:100], link if link in LINKS else "", agent, args.get("archived") == "1")
+    number = max(1, min(args.get("page", 1, type=int), 10_000))
+    shown = property_list.list_properties(by, chosen, number=number)
+    agents = property_list.agent_choices(by) if by.is_owner or by.agency.colleagues_read else []
+    context: dict[str, Any] = {"shown": shown, "chosen": chosen, "links": LINKS, "agents": agents}
+    response = page("properties/index.html", "property_results", **context)
+    if wants_block():
+        response.headers["HX-Replace-Url"] = url_for("properties.index", **chosen.named())  # type: ignore[arg-type]
+    return response
 
 
 @properties.route("/app/properties/new", methods=["GET", "POST"])

@@ -141,6 +141,14 @@
   });
 })();
 
+/* What a filter found is said aloud, politely. */
+document.addEventListener("htmx:after:swap", function () {
+  "use strict";
+  var results = document.querySelector("[data-said]");
+  var place = document.querySelector("[data-says]");
+  if (results && place && place.textContent !== results.dataset.said) { place.textContent = results.dataset.said; }
+});
+
 /* Of a row of tabs wider than the screen, the one that is open shows. */
 (function () {
   "use strict";

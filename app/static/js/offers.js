@@ -1,4 +1,4 @@
-/* The list of offers: results said aloud politely, and what is new meanwhile, asked for only while somebody looks. */
+/* The list of offers: the focus stays near, and what is new meanwhile is asked for only while somebody looks. */
 (function () {
   "use strict";
   var EVERY = 5000;
@@ -19,9 +19,6 @@
 
   document.addEventListener("htmx:after:swap", function () {
     refocus();
-    var results = document.getElementById("offer-results");
-    var place = document.getElementById("offers-said");
-    if (results && place && place.textContent !== results.dataset.said) { place.textContent = results.dataset.said; }
     count();
   });
 

@@ -36,7 +36,7 @@
   }
   function say(line) {
     document.getElementById("order-said").textContent =
-      list().dataset.said.replace("{name}", line.dataset.name).replace("{place}", placeOf(line));
+      list().dataset.placed.replace("{name}", line.dataset.name).replace("{place}", placeOf(line));
   }
   /* Where it is now, into the form; the focus goes to the reason. */
   function ask(line) {
