@@ -56,13 +56,6 @@ def user_of(token: str) -> User | None:
     return user if user and until > now().timestamp() and is_marked(mark, user.password_hash) else None
 
 
-def choose(token: str, password: str) -> bool:
-    """Set the password that its holder chose; every session of theirs ends. False for a link that is good no more.
-
-    Raises `Invalid` for an unfit password.
-    """
-    user = user_of(token)
-    if user is None:
-        return False
+def choose(user: User, password: str) -> None:
+    """Set the password that the holder of a link chose; every session of theirs ends. Raises `Invalid` if unfit."""
     accounts.set_password(user, password, by=Actor("user", user.id))
-    return True

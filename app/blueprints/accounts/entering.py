@@ -61,7 +61,7 @@ def choose_password(token: str) -> AnyResponse:
         return page("accounts/choose.html", user=user, token=token, form=form)
     if form.validate():
         try:
-            invitations.choose(token, form.password.data)
+            invitations.choose(user, form.password.data)
             return redirect(url_for("accounts.login", ready="1"), 303)
         except Invalid as invalid:
             form.password.errors = [str(message) for message in invalid.errors["password"]]
