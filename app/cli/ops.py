@@ -10,15 +10,12 @@ from typing import Any
 import click
 from flask import Flask, current_app
 from flask_migrate import upgrade
-from redis import RedisError
-from sqlalchemy import func, select, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import select
 
 from app.cli.output import as_json, say
 from app.extensions import db
-from app.keys import lost_keys
-from app.models import Agency, Delivery
-from app.wake import bell
+from app.models import Agency
+from app.queries import health
 
 
 def register(app: Flask) -> None:
@@ -62,42 +59,8 @@ def relay() -> None:
 @as_json
 def doctor(as_json: bool) -> None:
     """Look at everything an installation needs; exit 1 when something is wrong."""
-    findings = {"database": _database(), "queue": _queue(), "deliveries": _deliveries(), "keys": _keys()}
-    sound = all(finding == "ok" for finding in findings.values())
+    findings = health.findings()
+    sound = all(finding == health.OK for finding in findings.values())
     lines = "\n".join(f"{name:<12}{finding}" for name, finding in findings.items())
     say({"ok": sound, **findings}, lines, as_json=as_json)
     sys.exit(0 if sound else 1)
-
-
-def _database() -> str:
-    try:
-        db.session.execute(text("SELECT 1"))
-        db.session.scalar(select(func.count()).select_from(Agency))
-    except SQLAlchemyError as error:
-        return f"{type(error).__name__}: is it up, and has `flask db upgrade` been run?"
-    return "ok"
-
-
-def _queue() -> str:
-    try:
-        bell().connection.ping()
-    except RedisError:
-        return "away: mail still leaves, within half a minute; check REDIS_URL"
-    return "ok"
-
-
-def _deliveries() -> str:
-    try:
-        dead = db.session.scalar(select(func.count()).where(Delivery.state == "dead"))
-    except SQLAlchemyError:
-        return "unknown"
-    return f"{dead} could not be sent; the offers' pages say which" if dead else "ok"
-
-
-def _keys() -> str:
-    """Every wrapped key names one of BIDFLUX_KEYS."""
-    try:
-        lost = lost_keys(db.session.connection())
-    except SQLAlchemyError:
-        return "unknown"
-    return f"data is sealed under keys that BIDFLUX_KEYS lacks: {', '.join(lost)}" if lost else "ok"

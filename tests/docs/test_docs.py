@@ -6,10 +6,13 @@ import re
 import shlex
 from pathlib import Path
 
+import click
 import pytest
 from flask import Flask
 
+from app.offer_document import Bidder
 from tests.conftest import ROOT
+from tests.factories import make_agency, make_draft, make_offer, make_property, make_user
 
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
 
@@ -41,6 +44,45 @@ def test_the_commands_of_the_operators_page_run(app: Flask) -> None:
         assert done.exit_code == 0, (line, done.output)
 
 
+def test_the_commands_of_the_page_about_privacy_run(
+    app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prop = make_property(agency := make_agency(), make_user(agency).id)
+    make_offer(prop, make_draft(bidder=Bidder("Ana Pop", "ana@client.example", "+40722000111")))
+    lines = re.findall(r"^\$ flask --app wsgi (.*)$", (ROOT / "docs" / "privacy.md").read_text(), re.M)
+    assert [shlex.split(line)[1] for line in lines] == ["export", "export", "erase", "purge"]
+    monkeypatch.chdir(tmp_path)
+    for line in lines:
+        done = app.test_cli_runner().invoke(args=shlex.split(line))
+        assert done.exit_code == 0, (line, done.output)
+        if " erase " in line:
+            assert "1 " in done.output
+    assert (tmp_path / "copy.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_every_command_that_a_page_names_exists(app: Flask) -> None:
+    """Also those that stand in a sentence: `flask ledger verify`, `flask --app wsgi doctor`."""
+    named = set()
+    for page in PAGES:
+        for words in re.findall(r"\bflask (?:--app wsgi )?((?:[a-z][a-z-]*)(?: [a-z][a-z-]*)?)", page.read_text()):
+            named.add(words)
+    context = click.Context(app.cli)
+    assert len(named) > 12
+    for words in sorted(named):
+        first, _, second = words.partition(" ")
+        command = app.cli.get_command(context, first)
+        assert command, words
+        if second and isinstance(command, click.Group):
+            assert command.get_command(context, second), words
+
+
+def variables_read() -> set[str]:
+    """Every variable that settings, web server and `make run` read from the environment."""
+    text = "".join((ROOT / name).read_text() for name in ("app/config.py", "gunicorn.conf.py"))
+    how = r'(?:environ\.get|\.text|\.words|\.flag|\.number|\.address|\.secret)\(\s*["\']([A-Z][A-Z_]+)'
+    return set(re.findall(how, text)) | {"BIDFLUX_KEYS"}
+
+
 def test_every_variable_is_listed_and_read() -> None:
     listed = set(re.findall(r"^#? ?([A-Z][A-Z_]+)=", (ROOT / ".env.example").read_text(), re.M))
     read = set(re.findall(r'"([A-Z][A-Z_]{3,})"', (ROOT / "app" / "config.py").read_text()))
@@ -54,3 +96,4 @@ def test_every_variable_is_listed_and_read() -> None:
         "TRUSTED_PROXIES",
     ):
         assert name in listed and name in read, name
+    assert listed == variables_read(), "each variable stands in .env.example, and each that stands there is read"

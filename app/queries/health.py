@@ -1,0 +1,131 @@
+"""What an operator has to know: each check says "ok", or what is wrong and what to do about it."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from collections.abc import Callable
+
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from flask import current_app
+from redis import RedisError
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.clock import now
+from app.config import Settings
+from app.extensions import db
+from app.keys import lost_keys
+from app.models import Agency, Delivery, PrivacyRequest
+from app.wake import bell
+
+OK = "ok"
+PATIENCE = 120  # seconds that something due may wait: a sweep is five, a lapsed lease forty-five
+LEAST_FREE = 512 * 1024 * 1024
+
+
+def database() -> str:
+    try:
+        db.session.execute(text("SELECT 1"))
+    except SQLAlchemyError as error:
+        return f"unreachable ({type(error).__name__}): is it up, and is DATABASE_URL right?"
+    return OK
+
+
+def migrations() -> str:
+    try:
+        applied = MigrationContext.configure(db.session.connection()).get_current_heads()
+        db.session.scalar(select(func.count()).select_from(Agency))
+    except SQLAlchemyError:
+        return "behind: run `flask db upgrade`"
+    return OK if set(applied) == _heads() else "behind: run `flask db upgrade`"
+
+
+def queue() -> str:
+    try:
+        bell().connection.ping()
+    except RedisError:
+        return "away: mail still leaves, within half a minute; check REDIS_URL"
+    return OK
+
+
+def mail() -> str:
+    where = _settings()
+    try:
+        socket.create_connection((where.mail_server, where.mail_port), timeout=5).close()
+    except OSError as error:
+        return (
+            f"{where.mail_server}:{where.mail_port} does not answer ({error.strerror or error}); mail waits meanwhile"
+        )
+    return OK
+
+
+def relay() -> str:
+    """Whether anybody delivers: what is due waits for nobody long while a relay runs."""
+    waiting = select(func.min(Delivery.due_at)).where(Delivery.state == "pending", Delivery.due_at <= now())
+    oldest = db.session.scalar(waiting)
+    if oldest is None or (waits := int((now() - oldest).total_seconds())) < PATIENCE:
+        return OK
+    return f"something due has waited for {waits} s: is a relay running?"
+
+
+def deliveries() -> str:
+    dead = db.session.scalar(select(func.count()).where(Delivery.state == "dead"))
+    return f"{dead} could not be sent; the offers' pages say which" if dead else OK
+
+
+def keys() -> str:
+    lost = lost_keys(db.session.connection())
+    return f"data is sealed under keys that BIDFLUX_KEYS lacks: {', '.join(lost)}" if lost else OK
+
+
+def requests() -> str:
+    """What persons asked and no agency answered in its thirty days."""
+    open_ones = (PrivacyRequest.ended_at.is_(None), PrivacyRequest.due_at < now())
+    late = db.session.scalar(select(func.count()).where(*open_ones))
+    return f"{late} requests to be erased are past their thirty days; see Settings, Requests" if late else OK
+
+
+def disk() -> str:
+    free = shutil.disk_usage(_settings().data_dir).free
+    return OK if free > LEAST_FREE else f"{free // 1024 // 1024} MB are left where {_settings().data_dir} is"
+
+
+CHECKS: dict[str, Callable[[], str]] = {
+    "database": database,
+    "migrations": migrations,
+    "queue": queue,
+    "mail": mail,
+    "relay": relay,
+    "deliveries": deliveries,
+    "keys": keys,
+    "requests": requests,
+    "disk": disk,
+}
+
+
+def findings() -> dict[str, str]:
+    """Every check. Where the database cannot tell, the check says so."""
+    found = {}
+    for name, check in CHECKS.items():
+        try:
+            found[name] = check()
+        except SQLAlchemyError:
+            db.session.rollback()
+            found[name] = "unknown: the database does not tell"
+    return found
+
+
+def _settings() -> Settings:
+    settings: Settings = current_app.extensions["bidflux_settings"]
+    return settings
+
+
+def _heads() -> set[str]:
+    known: set[str] | None = current_app.extensions.get("bidflux_heads")
+    if known is None:
+        directory = current_app.extensions["migrate"].directory
+        known = set(ScriptDirectory(f"{current_app.root_path}/../{directory}").get_heads())
+        current_app.extensions["bidflux_heads"] = known
+    return known
