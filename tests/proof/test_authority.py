@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import cache
@@ -17,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ed448, rsa
 from app.clock import now
 from app.config import ConfigurationError
 from app.receipt import authority as authorities
-from app.receipt.authority import Authority
+from app.receipt.authority import Authority, Identity
 from app.receipt.sealing import seal_pdf
 from tests.conftest import settings_for
 from tests.proof.conftest import unsealed
@@ -94,6 +95,31 @@ def test_the_owners_own_certificate_seals_and_is_trusted(tmp_path: Path, between
     assert verify_receipt(before, own.roots_pem()), "what was sealed before it came stays valid"
     with time_machine.travel(now() + timedelta(days=800)):
         assert verify_receipt(pdf, own.roots_pem()), "it was good when it sealed"
+    seal = own.seal()
+    with_root = Identity(seal.key, seal.certificate, (*seal.chain, own.roots()[0]))
+    assert verify_receipt(seal_pdf(drawn, with_root), own.roots_pem()), "a seal may bring its root along"
+
+
+def test_checking_a_file_calls_nobody_whatever_addresses_its_certificate_names(tmp_path: Path) -> None:
+    key, root_key, _other = _rsa_keys()
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        server.setblocking(False)
+        address = x509.UniformResourceIdentifier(f"http://127.0.0.1:{server.getsockname()[1]}/issuer")
+        names = authorities._name("Casa Bună SRL"), authorities._name("Some authority")
+        leaf = authorities._certificate(*names, key, now() + timedelta(days=700))
+        leaf = leaf.add_extension(authorities._usage("digital_signature", "content_commitment"), critical=True)
+        issuers = x509.AccessDescription(x509.AuthorityInformationAccessOID.CA_ISSUERS, address)
+        leaf = leaf.add_extension(x509.AuthorityInformationAccess([issuers]), critical=False)
+        leaf = leaf.add_extension(
+            x509.CRLDistributionPoints([x509.DistributionPoint([address], None, None, None)]), critical=False
+        )
+        pdf = seal_pdf(unsealed(), Identity(key, leaf.sign(root_key, hashes.SHA256())))
+        with pytest.raises(ValueError, match="not sealed by a certificate under this root"):
+            verify_receipt(pdf, Authority(settings_for(tmp_path)).roots_pem())
+        with pytest.raises(BlockingIOError):
+            server.accept()
 
 
 def test_checking_makes_no_root_and_finds_those_that_there_are(tmp_path: Path) -> None:
