@@ -65,6 +65,70 @@ def test_the_first_bad_entry_is_named(place: int, how: str) -> None:
     assert fault and fault.seq == expected
 
 
+def rechained(rows: list[Row], place: int) -> list[Row]:
+    """As by somebody who knows how the chain is made: an entry is told anew, and so is every hash from there on."""
+    made, previous = rows[:place], rows[place - 1].hash if place else GENESIS
+    told = rows[place]._replace(kind="told", body=rows[place].body.replace(b'"test"', b'"told"'))
+    for row in [told, *rows[place + 1 :]]:
+        previous = chain(previous, row.body)
+        made.append(row._replace(hash=previous))
+    return made
+
+
+def flipped(content: bytes, bit: int) -> bytes:
+    bent = bytearray(content)
+    bent[bit // 8 % len(bent)] ^= 1 << bit % 8
+    return bytes(bent)
+
+
+def edited(rows: list[Row], place: int, what: str, bit: int) -> list[Row]:
+    row, before, after = rows[place], rows[:place], rows[place + 1 :]
+    other: dict[str, object] = {
+        "seq": row.seq + bit - 40,
+        "at": row.at + timedelta(microseconds=bit),  # type: ignore[operator]
+        "kind": "told",
+        "object_id": UUID(int=bit),
+        "actor_type": "bidder",
+        "actor_id": UUID(int=bit),
+        "body": flipped(row.body, bit),
+        "hash": flipped(row.hash, bit),
+    }
+    if what in other:
+        return [*before, row._replace(**{what: other[what]}), *after]
+    if what == "rechain":
+        return rechained(rows, place)
+    instead = {"drop": after, "double": [row, *rows[place:]], "cut": [], "first": [rows[0], *after]}
+    return [*before, *instead[what]]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 29),
+            st.sampled_from([*Row._fields, "drop", "double", "cut", "first", "rechain"]),
+            st.integers(0, 2000),
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_whatever_is_done_to_a_chain_shows_and_nothing_before_it_is_blamed(edits: list[tuple[int, str, int]]) -> None:
+    rows = list(CHAIN)
+    for place, what, bit in edits:
+        if rows:
+            rows = edited(rows, place % len(rows), what, bit)
+    first = next(
+        (n for n, (one, other) in enumerate(zip(rows, CHAIN, strict=False)) if one != other), min(len(rows), 30)
+    )
+    fault = first_fault(AGENCY, rows, 30, HEAD)
+    if rows == CHAIN:
+        assert fault is None
+        return
+    assert fault and fault.seq > first
+    if not any(what == "rechain" for _place, what, _bit in edits):
+        assert fault.seq == first + 1
+
+
 def test_it_says_what_is_wrong() -> None:
     first, second, third = CHAIN[:3]
     head = third.hash
