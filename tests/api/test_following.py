@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import threading
-import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-import pytest
-import time_machine
 from flask import Flask
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from werkzeug.serving import make_server
 
 from app.errors import DomainError
 from app.extensions import db
 from app.ledger import SYSTEM, Actor
 from app.models import Offer, Property
 from app.services import decisions, erasure, properties, withdrawals
-from tests.api.conftest import ROOT, Crm, make_crm
+from tests.api.conftest import Crm, make_crm
 from tests.factories import make_agency, make_draft, make_offer, make_property, make_user
 
 Get = Callable[[str], dict[str, Any]]
@@ -223,44 +217,6 @@ def test_a_follower_ends_equal_whoever_writes_beside_it(either_app: Flask, plan:
     late = Follower(getter(crm))
     late.follow()
     late.equals()
-
-
-@pytest.fixture
-def served(either_app: Flask) -> Iterator[tuple[Crm, Get]]:
-    """An agency's CRM, and a client of its own over HTTP."""
-    crm = make_crm(either_app)
-    server = make_server("127.0.0.1", 0, either_app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-
-    def get(path: str) -> dict[str, Any]:
-        address = f"http://127.0.0.1:{server.port}{ROOT}{path}"
-        asked = urllib.request.Request(address, headers={"Authorization": f"Bearer {crm.key}"})
-        with urllib.request.urlopen(asked, timeout=10) as answer:
-            body: dict[str, Any] = json.load(answer)
-            return body
-
-    yield crm, get
-    server.shutdown()
-    thread.join()
-
-
-def test_a_crm_that_asks_every_five_minutes_ends_an_hour_equal(served: tuple[Crm, Get]) -> None:
-    crm, get = served
-    make_property(crm.owner.agency_id, crm.owner.id, external_id="CRM-0")
-    world, follower = World(crm), Follower(get)
-    start = datetime(2026, 11, 23, 9, tzinfo=UTC)
-    with time_machine.travel(start, tick=False) as clock:
-        for minute in range(60):
-            clock.move_to(start + timedelta(minutes=minute))
-            with suppress(DomainError):
-                world.act(ACTS[minute * 7 % len(ACTS)], minute * 5 % 41)
-            db.session.remove()
-            if minute % 5 == 0:
-                follower.follow()
-        follower.follow()
-        follower.equals()
-    assert follower.seq >= 30 and any(len(offer) == 2 for offer in follower.offers.values())
 
 
 def test_nobody_elses_changes_are_among_them(app: Flask) -> None:
