@@ -14,12 +14,14 @@ from sqlalchemy import select
 
 from app.access import Guard
 from app.api_keys import is_key, new_key
+from app.blueprints.api import examples
+from app.blueprints.api.schemas.offers import OfferNew
 from app.clock import now
 from app.extensions import db
 from app.ledger import SYSTEM
 from app.models import ApiKey
 from app.problems import KINDS
-from app.services import accounts, staff
+from app.services import accounts, staff, webhooks
 from tests.api.conftest import ROOT, Crm, make_crm
 from tests.core.test_routes import contents, path
 from tests.factories import make_offer, make_property
@@ -63,11 +65,25 @@ def test_a_revoked_or_expired_key_stops_at_once_and_two_live_side_by_side(crm: C
         assert crm.get("/offers", Authorization=f"Bearer {second}").status_code == 401
 
 
-def test_a_key_that_reads_does_not_write(app: Flask) -> None:
+def test_a_key_that_reads_does_not_write_and_without_a_key_nothing_is_read(app: Flask) -> None:
     reader = make_crm(app, scopes=("read",))
     assert reader.get("/properties").status_code == 200
-    refused = reader.put("CRM-1")
-    assert refused.status_code == 403 and "insufficient_scope" in refused.headers["WWW-Authenticate"]
+    before = contents()
+    writes = 0
+    for rule in app.url_map.iter_rules():
+        view: Any = app.view_functions[rule.endpoint]
+        if view.policy.guard is not Guard.API_KEY:
+            continue
+        where = path(app, rule, dict.fromkeys(rule.arguments, uuid.uuid4())).removeprefix(ROOT)
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+            body = examples.BODIES.get(view.operation.body)
+            assert reader.call(method, where, body, Authorization="Bearer").status_code == 401, f"{method} {rule}"
+            if method != "GET":
+                refused = reader.call(method, where, body)
+                assert refused.status_code == 403, f"{method} {rule}"
+                assert 'error="insufficient_scope", scope="write"' in refused.headers["WWW-Authenticate"]
+                writes += 1
+    assert writes >= 14 and contents() == before
 
 
 def test_when_a_key_was_last_used_is_noted_but_not_with_each_call(crm: Crm) -> None:
@@ -211,27 +227,40 @@ def test_an_unexpected_fault_is_a_problem_without_its_cause(crm: Crm, monkeypatc
 
 
 def test_a_key_of_another_agency_sees_and_changes_nothing(app: Flask, crm: Crm) -> None:
+    """Every call that names an object, with what it takes and the ids of another agency's real objects: 404."""
     other = make_crm(app, "Cealaltă")
     prop = make_property(other.owner.agency_id, other.owner.id, external_id="CRM-9")
+    webhook, _ = webhooks.create(other.owner.agency_id, "https://crm.example", by=SYSTEM)
+    call = webhooks.send_test(webhooks.get_endpoint(other.owner.agency_id, webhook), by=SYSTEM)
     values = {"property_id": prop.id, "offer_id": make_offer(prop), "external_id": "CRM-9"}
+    values |= {"endpoint_id": webhook, "delivery_id": call}
     crm.get("/offers")
     before = contents()
-    tried = 0
+    tried: set[str] = set()
     for rule in app.url_map.iter_rules():
         view: Any = app.view_functions[rule.endpoint]
         if view.policy.guard is not Guard.API_KEY or not rule.arguments or rule.endpoint == "api.properties_put":
             continue
-        where = path(app, rule, {**dict.fromkeys(rule.arguments, uuid.uuid4()), **values}).removeprefix(ROOT)
+        where = path(app, rule, {name: values[name] for name in rule.arguments}).removeprefix(ROOT)
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
-            body = {} if method in {"POST", "PATCH", "PUT"} else None
-            body = {"status": "accepted"} if rule.endpoint.endswith("_status") else body
-            answer = crm.call(method, where, body)
-            assert answer.status_code in {404, 422}, f"{method} {rule} answers {answer.status_code}"
-            assert "Țurcanu" not in answer.text
-            tried += answer.status_code == 404
-    assert tried >= 5
-    for lists in ("/offers", "/properties", "/events"):
+            answer = crm.call(method, where, examples.BODIES.get(view.operation.body))
+            assert contents() == before, f"{method} {rule} changed something"
+            assert answer.status_code == 404, f"{method} {rule} answers {answer.status_code}: {answer.text}"
+            assert "Țurcanu" not in answer.text and "Mănăștur" not in answer.text
+            tried.add(rule.endpoint)
+    assert len(tried) >= 15
+    for lists in ("/offers", "/properties", "/properties?archived=true", "/events", "/webhooks"):
         assert crm.get(lists).json["data"] == []
+    assert crm.get("/stats").json["count"] == 0
+    named = {**examples.BODIES[OfferNew], "property_external_id": "CRM-9"}
+    assert crm.call("POST", "/offers", named).json["errors"][0]["pointer"] == "/property_external_id"
     assert contents() == before
+    for name in (
+        "properties/external/CRM-9",
+        f"offers/{values['offer_id']}",
+        f"webhooks/{webhook}",
+        f"deliveries/{call}",
+    ):
+        assert other.get(f"/{name}").status_code == 200, "they are there, for the other"
     mine = crm.put("CRM-9")
     assert mine.status_code == 201 and mine.json["id"] != str(prop.id)
