@@ -57,7 +57,9 @@ def _sensible(body: dict[str, Any], external_id: str | None) -> None:
 def _an_offer(body: dict[str, Any]) -> None:
     body.pop("property_id", None)
     body["property_external_id"] = PROPERTY
-    body["bidder"] |= {"full_name": "Ana Pop", "email": "ana@client.example", "phone": "0722000111"}
+    body["bidder"] = {"full_name": "Ana Pop", "email": "ana@client.example", "phone": "0722000111"}
     body |= {name: (date.today() + timedelta(days)).isoformat() for name, days in LATER.items() if body.get(name)}
-    for name in ("currency", "replaces"):
+    for name in ("currency", "replaces", "own_funds_amount", "credit_amount", "advance_amount"):
         body.pop(name, None)
+    if body["financing"] == "mixed":
+        body |= {"amount": "100000.00", "own_funds_amount": "40000.00"}

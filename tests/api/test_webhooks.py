@@ -142,6 +142,11 @@ def test_the_secret_is_rotated_and_the_webhook_removed(crm: Crm, receiver: Recei
     assert crm.get(where).json["earlier_secret_until"] == rotated["earlier_secret_until"]
     assert crm.call("DELETE", where).status_code == 204
     assert crm.get(where).status_code == 404 and crm.get("/webhooks").json["data"] == []
+    assert crm.call("DELETE", where).status_code == crm.call("PATCH", where, {"enabled": True}).status_code == 404
+    for path in ("test", "rotate-secret", "replay"):
+        body = {"since": "2026-11-20T00:00:00Z"} if path == "replay" else {}
+        assert crm.call("POST", f"{where}/{path}", body).status_code == 404, path
+    assert crm.get(f"{where}/deliveries").status_code == 404
 
 
 def test_the_log_is_paged_and_stays_still_while_more_comes(crm: Crm, receiver: Receiver) -> None:

@@ -61,15 +61,21 @@ class Conditions(Strict):
     text: Text4000 | None = None
 
 
-_ONE_PROPERTY: Any = [
-    {"required": [name], "properties": {name: {"type": "string"}}} for name in ("property_id", "property_external_id")
-]
+def _given(*names: str) -> Any:
+    """Of a schema: these are there, and not null."""
+    return {"required": list(names), "properties": {name: {"type": "string"} for name in names}}
+
+
+_TOGETHER = {
+    "oneOf": [_given("property_id"), _given("property_external_id")],
+    "not": _given("advance_amount", "advance_percent"),
+}
 
 
 class OfferNew(Strict):
     """An offer that was taken elsewhere: by phone, on paper, on a portal. It cannot be changed later."""
 
-    model_config = ConfigDict(json_schema_extra={"oneOf": _ONE_PROPERTY})
+    model_config = ConfigDict(json_schema_extra=_TOGETHER)
 
     property_id: Uid | None = Field(None, description="This, or `property_external_id`.")
     property_external_id: ExternalId | None = None
@@ -83,7 +89,7 @@ class OfferNew(Strict):
     payment_term_days: Days
     payment_term_note: Line200 | None = None
     valid_until: Day | None = None
-    advance_amount: Amount | None = None
+    advance_amount: Amount | None = Field(None, description="This, or `advance_percent`, or neither.")
     advance_percent: Percent | None = None
     conditions: Conditions | None = None
     precontract_date: Day | None = None
