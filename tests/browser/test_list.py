@@ -203,7 +203,7 @@ def test_what_is_chosen_follows_to_the_page_of_an_offer_and_through_filters(brow
     page.wait_for_url("**/app/offers/*financing=credit")  # the only one in this list: there is none before it
     page.keyboard.press("c")
     expect(page.locator("table.compare thead th")).to_have_count(3)
-    assert {NAMES[0], NAMES[1]} == set(page.locator("table.compare thead a").all_inner_texts())
+    assert {NAMES[0], NAMES[1]} == set(page.locator("table.compare thead th > a").all_inner_texts())
     page.goto(f"{base}/app/offers")
     expect(bar).to_contain_text("Alese: 2")
     page.locator("#bulk-rejected").click()
@@ -262,8 +262,18 @@ def test_two_agents_on_one_offer_the_second_sees_what_the_first_did(browser: Bro
     expect(first.locator(".undo")).to_be_visible()
     second.locator("dialog[open] button[type=submit]").first.click()
     expect(second.locator("dialog[open]")).to_contain_text("Acceptată")  # the fresh row, and nothing overwritten
-    second.keyboard.press("Escape")  # and the page behind is as fresh
+    first.keyboard.press("r")
+    expect(first.locator("dialog[open] form")).to_be_visible()
+    second.locator("dialog[open] button[type=submit]").first.click()  # looked at again, and decided all the same
+    expect(second.locator(".title-bar .badge")).to_have_text("Respinsă")
+    second.wait_for_load_state("networkidle")
+    second.locator(".undo button").click()
     expect(second.locator(".title-bar .badge")).to_have_text("Acceptată")
+    first.locator("dialog[open] button[type=submit]").first.click()
+    expect(first.locator("dialog[open] [role=alert]")).to_be_visible()
+    with first.expect_response(re.compile("/app/offers/[0-9a-f-]{36}")):  # what lies behind is fetched anew
+        first.keyboard.press("Escape")
+    expect(first.locator("dialog[open]")).to_have_count(0)
 
 
 def test_a_session_that_ended_leads_to_sign_in_and_back_to_the_same_place(browser: Browser, live: Live) -> None:

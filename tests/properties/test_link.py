@@ -42,6 +42,8 @@ def fresh(prop: Property) -> Property:
 def test_off_and_on_again_is_the_same_link(client: FlaskClient, prop: Property) -> None:
     path, link = f"/app/properties/{prop.id}", offer_url(prop)
     assert link in client.get(path).get_data(as_text=True)
+    assert "nu se mai primesc oferte" in client.get(f"{path}/accepts").get_data(as_text=True)
+    assert fresh(prop).accepts_offers, "the warning changes nothing"
     assert post(client, f"{path}/accepts", on="0").status_code == 303
     assert not fresh(prop).accepts_offers and link not in client.get(path).get_data(as_text=True)
     assert client.get(urlsplit(link).path).status_code == 410

@@ -82,11 +82,13 @@ def edit(property_id: uuid.UUID) -> AnyResponse:
     return done(url_for("properties.show", property_id=property_id), _("The property is saved"))
 
 
-@properties.post("/app/properties/<uuid:property_id>/accepts")
-@policy(Guard.SIGNED_IN, limit="120/minute")
+@properties.route("/app/properties/<uuid:property_id>/accepts", methods=["GET", "POST"])
+@policy(Guard.SIGNED_IN, limit="300/minute", writes="120/minute", scope="property-accepts")
 def accepts(property_id: uuid.UUID) -> AnyResponse:
-    """Turn the link on (`on=1`) or off."""
+    """Turn the link on (`on=1`) or off: the warning before it goes off, and what its button does."""
     prop, on = get_property(person(), property_id, write=True), request.form.get("on") == "1"
+    if request.method == "GET":
+        return page("properties/confirm.html", property=prop, action="off")
     if on and (prop.archived_at or prop.transaction_type != "sale"):
         raise IllegalTransition
     service.change(prop, {"accepts_offers": on}, by=person().actor)

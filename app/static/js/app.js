@@ -118,7 +118,10 @@
     document.addEventListener("htmx:after:swap", function (event) {
       var target = event.detail && event.detail.ctx ? event.detail.ctx.target : null;
       if (!target || target.id !== "content") { return; }
-      if (dialog.open) { dialog.close(); } else if (document.activeElement === document.body) { near(); }
+      if (dialog.open) {
+        document.getElementById("dialog-body").textContent = "";  // answered: nothing behind it is stale
+        dialog.close();
+      } else if (document.activeElement === document.body) { near(); }
     });
   }
 
