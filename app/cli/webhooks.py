@@ -17,7 +17,7 @@ from flask.cli import AppGroup
 
 from app.cli.output import as_json, fail
 from app.clock import now, rfc3339
-from app.jobs.hooks import signed
+from app.jobs.hook_call import signed
 from app.services.webhooks import PREFIX
 
 TOLERANCE = 300  # seconds between the call's time and ours, as the libraries have it

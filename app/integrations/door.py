@@ -8,22 +8,23 @@ followed; proxies, cookies and `.netrc` are not known here.
 from __future__ import annotations
 
 import ipaddress
+import queue
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
-from urllib.parse import urlsplit
-
-import urllib3
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from functools import cached_property, lru_cache
+from http.client import HTTPException, HTTPResponse
+from typing import Any, NamedTuple
+from urllib.parse import quote, urlsplit
 
 DEADLINE = 15.0  # seconds for the whole call, however slowly the other side drips
 CONNECT = 5.0  # seconds to be let in
 KEEP = 4096  # bytes of an answer
+PART = 65536  # bytes read at once
 HOSTS, PER_HOST = 64, 2  # connections kept open
 MAX_URL = 2000
 
@@ -76,8 +77,23 @@ def is_allowed(address: Address, allow: Sequence[Network] = ()) -> bool:
     return address.is_global and not any(address in network for network in _SPECIAL)
 
 
+class _Target(NamedTuple):
+    """What an address says, taken apart."""
+
+    secure: bool
+    host: str
+    port: int
+    named: str  # as the Host field has it
+    path: str
+
+
 def check_url(url: str) -> None:
     """Raise `Refused` for what is no `http` or `https` URL of a host. Addresses are checked when they are called."""
+    _target(url)
+
+
+@lru_cache(1024)
+def _target(url: str) -> _Target:
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -93,6 +109,14 @@ def check_url(url: str) -> None:
         raise Refused("host")
     if port == 0:
         raise Refused("port")
+    usual = 443 if parts.scheme == "https" else 80
+    named = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    path = quote(parts.path or "/", safe=_IN_PATH) + (f"?{quote(parts.query, safe=_IN_PATH)}" if parts.query else "")
+    named += "" if port in {None, usual} else f":{port}"
+    return _Target(parts.scheme == "https", parts.hostname, port or usual, named, path)
+
+
+_IN_PATH = "%/:@!$&'()*+,;=~-._?[]"  # all that RFC 3986 lets stand there; what is escaped already stays so
 
 
 class Door:
@@ -100,10 +124,8 @@ class Door:
 
     def __init__(self, allow: Sequence[Network] = ()) -> None:
         self.allow = tuple(allow)
-        self.watch = _Watch()
-        self._pools = urllib3.PoolManager(HOSTS, retries=False, maxsize=PER_HOST, block=False, door=self)
-        self._pools.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
-        self._pools.key_fn_by_scheme = {scheme: _pool_key for scheme in ("http", "https")}  # type: ignore[misc]
+        self._watch = _Watch()
+        self._kept = _Kept()
 
     def call(
         self,
@@ -116,65 +138,108 @@ class Door:
         keep: int = KEEP,
     ) -> Answer:
         """Make one call. Raises `Refused` and `Unreachable`; a redirect or an error is an answer like any other."""
-        check_url(url)
+        to = _target(url)
         began = time.monotonic()
-        sent = {"User-Agent": "BidFlux", "Accept-Encoding": "identity", **headers}
-        with self.watch.until(began + deadline), _told_plainly(began + deadline):
-            response = self._pools.urlopen(
-                method,
-                url,
-                body=body,
-                headers=sent,
-                redirect=False,
-                preload_content=False,
-                decode_content=False,
-                timeout=urllib3.Timeout(connect=min(CONNECT, deadline), read=deadline),
-            )
-            try:
+        until = began + deadline
+        request = _request(method, to, headers, body)
+        line = self._kept.take(to) or self._connect(to, until)
+        again = False
+        try:
+            with self._watch.until(until, line), _told_plainly(until):
+                with suppress(BrokenPipeError):  # who hangs up early may have said why
+                    line.sock.sendall(request)
+                response = HTTPResponse(line.sock, method=method)
+                response.begin()
                 kept, whole = _read(response, keep)
-            except BaseException:
-                response.close()
-                raise
-            if whole:
-                response.release_conn()
+            again = whole and not response.will_close
+            response.close()
+        finally:
+            if again:
+                self._kept.give(to, line)
             else:
-                response.close()
-        lowered = {name.lower(): value for name, value in response.headers.items()}
-        return Answer(response.status, lowered, kept, whole, time.monotonic() - began)
+                line.close()
+        said = {name.lower(): value for name, value in response.getheaders()}
+        return Answer(response.status, said, kept, whole, time.monotonic() - began)
 
     def close(self) -> None:
-        self._pools.clear()
-        self.watch.stop()
+        """Whatever is under way is cut, and nothing begins any more."""
+        self._watch.stop()
+        self._kept.close()
 
-    def connect(self, host: str, port: int, timeout: float) -> socket.socket:
+    def _connect(self, to: _Target, until: float) -> _Line:
         """A connection to the first address that answers, once all of them were found allowed."""
-        sock = _dial(self._addresses(host, port), timeout)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return sock
-
-    def _addresses(self, host: str, port: int) -> list[Any]:
         try:
-            found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+            found = _looked_up(to.host, to.port, until)
+            for _family, _type, _proto, _name, place in found:
+                if not is_allowed(ipaddress.ip_address(str(place[0]).partition("%")[0]), self.allow):
+                    raise Refused("address")
+            line = _Line(_dial(found, until))
+        except TimeoutError:
+            raise Unreachable("timeout") from None
+        except OSError:
+            raise Unreachable("connect") from None
+        try:
+            with self._watch.until(until, line):
+                if to.secure:
+                    line.sock = self._tls.wrap_socket(line.sock, server_hostname=to.host.rstrip("."))
+        except BaseException as fault:
+            line.close()
+            if isinstance(fault, OSError | ValueError):
+                raise Unreachable("timeout" if time.monotonic() >= until else "tls") from None
+            raise
+        return line
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        context = ssl.create_default_context()
+        context.set_alpn_protocols(["http/1.1"])
+        return context
+
+
+def _request(method: str, to: _Target, headers: Mapping[str, str], body: bytes | None) -> bytes:
+    """The bytes of a request, sent in one piece."""
+    fields = {"Host": to.named, "User-Agent": "BidFlux", "Accept-Encoding": "identity", **headers}
+    if body is not None:
+        fields["Content-Length"] = str(len(body))
+    lines = [f"{method} {to.path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
+    head = "\r\n".join(lines)
+    if head.count("\n") >= len(lines) or head.count("\r") >= len(lines):
+        raise Unreachable("broken")  # a value that would begin a field of its own
+    try:
+        return f"{head}\r\n\r\n".encode("latin-1") + (body or b"")
+    except UnicodeEncodeError:
+        raise Unreachable("broken") from None
+
+
+def _looked_up(host: str, port: int, until: float) -> list[Any]:
+    """All addresses of a host. A name server that dawdles cannot be cut off: a thread of its own is left behind."""
+    answer: queue.SimpleQueue[list[Any] | None] = queue.SimpleQueue()
+
+    def look() -> None:
+        try:
+            answer.put(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
         except (OSError, UnicodeError):
-            raise _NoName from None
-        for _family, _type, _proto, _name, place in found:
-            if not is_allowed(ipaddress.ip_address(str(place[0]).partition("%")[0]), self.allow):
-                raise Refused("address")
-        if not found:
-            raise _NoName
-        return found
+            answer.put(None)
+
+    threading.Thread(target=look, name="name", daemon=True).start()
+    try:
+        found = answer.get(timeout=max(0.0, until - time.monotonic()))
+    except queue.Empty:
+        raise TimeoutError from None
+    if not found:
+        raise Unreachable("name")
+    return found
 
 
-class _NoName(Exception):
-    """The host's name leads nowhere."""
-
-
-def _dial(found: Sequence[Any], timeout: float) -> socket.socket:
+def _dial(found: Sequence[Any], until: float) -> socket.socket:
     fault: OSError = OSError("no address")
     for family, kind, proto, _name, place in found:
+        seconds = min(CONNECT, until - time.monotonic())
+        if seconds <= 0:
+            raise TimeoutError
         sock = socket.socket(family, kind, proto)
         try:
-            sock.settimeout(timeout)
+            sock.settimeout(seconds)
             sock.connect(place)
         except OSError as error:
             sock.close()
@@ -184,85 +249,93 @@ def _dial(found: Sequence[Any], timeout: float) -> socket.socket:
     raise fault
 
 
-def _read(response: urllib3.BaseHTTPResponse, keep: int) -> tuple[bytes, bool]:
-    """Up to `keep` bytes, and whether the answer ended there. What lies about its length ends in `ProtocolError`."""
-    kept = b""
-    while len(kept) <= keep and (part := response.read(keep + 1 - len(kept))):
+def _read(response: HTTPResponse, keep: int) -> tuple[bytes, bool]:
+    """Up to `keep` bytes, and whether the answer ended there. Raises `ValueError` for what lies about its length."""
+    if response.length is None and not response.chunked and response.getheader("Content-Length"):
+        raise ValueError("no length")
+    kept = bytearray()
+    while len(kept) <= keep and (part := response.read(min(keep + 1 - len(kept), PART))):
         kept += part
-    return kept[:keep], len(kept) <= keep
+    if len(kept) <= keep and response.length:
+        raise ValueError("cut short")
+    return bytes(kept[:keep]), len(kept) <= keep
 
 
 @contextmanager
 def _told_plainly(until: float) -> Iterator[None]:
-    """The many faults of a call as the few that the caller tells apart."""
+    """The many faults of a conversation as the few that the caller tells apart."""
     try:
         yield
-        if time.monotonic() >= until:  # what was cut in its headers looks like an answer
-            raise Unreachable("timeout")
-    except (Refused, Unreachable):
-        raise
-    except _NoName:
-        raise Unreachable("name") from None
-    except (urllib3.exceptions.HTTPError, OSError, ValueError) as fault:
-        if isinstance(fault, urllib3.exceptions.NewConnectionError):
-            raise Unreachable("connect") from None
-        if time.monotonic() >= until or isinstance(fault, urllib3.exceptions.TimeoutError | TimeoutError):
-            raise Unreachable("timeout") from None
-        if isinstance(fault, urllib3.exceptions.SSLError):
-            raise Unreachable("tls") from None
-        raise Unreachable("broken") from None
+    except (HTTPException, OSError, ValueError):
+        raise Unreachable("timeout" if time.monotonic() >= until else "broken") from None
+    if time.monotonic() >= until:  # what was cut in its headers looks like an answer
+        raise Unreachable("timeout")
 
 
-class _Guarded(HTTPConnection):
-    """A connection that goes through the door it was given.
+class _Line:
+    """One connection, which waits as long as it is let: the watch cuts it in time.
 
     `leash` is a handle of its own to the same connection, to cut it by: TLS takes the other one away.
     """
 
-    def __init__(self, *args: Any, door: Door, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._door = door
-        self._leash: socket.socket | None = None
+    def __init__(self, sock: socket.socket) -> None:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.settimeout(None)
+        self.sock = sock
+        self.leash = sock.dup()
 
-    def _new_conn(self) -> socket.socket:
-        seconds = self.timeout if isinstance(self.timeout, int | float) else CONNECT
+    def is_quiet(self) -> bool:
+        """Nobody has hung up or said anything that was not asked for."""
         try:
-            sock = self._door.connect(self._dns_host, self.port or self.default_port, seconds)
-        except TimeoutError as error:
-            raise urllib3.exceptions.ConnectTimeoutError(self, str(error)) from error
-        except OSError as error:
-            raise urllib3.exceptions.NewConnectionError(self, str(error)) from error
-        self._leash = sock.dup()
-        self._door.watch.hold(self._leash)
-        return sock
+            self.leash.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return True
+        except OSError:
+            pass
+        return False
 
-    def request(self, *args: Any, **kwargs: Any) -> None:
-        if self._leash:
-            self._door.watch.hold(self._leash)  # a kept connection serves another call
-        super().request(*args, **kwargs)
+    def cut(self) -> None:
+        with suppress(OSError):
+            self.leash.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
-        if self._leash:
-            self._leash.close()
-            self._leash = None
-        super().close()
+        self.leash.close()
+        self.sock.close()
 
 
-class _SecureGuarded(_Guarded, HTTPSConnection):
-    pass
+class _Kept:
+    """Connections between calls, by scheme, host and port; of too many hosts the one longest unused goes."""
 
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lines: dict[tuple[bool, str, int], list[_Line]] = {}
 
-class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Guarded
+    def take(self, to: _Target) -> _Line | None:
+        while True:
+            with self._lock:
+                lines = self._lines.get(to[:3])
+                line = lines.pop() if lines else None
+            if line is None or line.is_quiet():
+                return line
+            line.close()
 
+    def give(self, to: _Target, line: _Line) -> None:
+        with self._lock:
+            lines = self._lines.pop(to[:3], [])
+            self._lines[to[:3]] = lines  # the last one used
+            lines.append(line)
+            over = [lines.pop(0)] if len(lines) > PER_HOST else []
+            if len(self._lines) > HOSTS:
+                over += self._lines.pop(next(iter(self._lines)))
+        for one in over:
+            one.close()
 
-class _SecurePool(HTTPSConnectionPool):
-    ConnectionCls = _SecureGuarded
-
-
-def _pool_key(context: dict[str, Any]) -> Any:
-    """One pool for each scheme, host and port; all else is the same for all of a door's calls."""
-    return context["scheme"], context["host"].lower(), context["port"]
+    def close(self) -> None:
+        with self._lock:
+            lines = [line for lines in self._lines.values() for line in lines]
+            self._lines.clear()
+        for line in lines:
+            line.close()
 
 
 class _Watch:
@@ -272,17 +345,17 @@ class _Watch:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._calls: dict[int, float] = {}
-        self._leashes: dict[int, socket.socket] = {}
+        self._calls: dict[_Line, float] = {}
         self._thread: threading.Thread | None = None
         self._stopped = threading.Event()
 
     @contextmanager
-    def until(self, moment: float) -> Iterator[None]:
-        """Watch the call that this thread makes meanwhile."""
-        me = threading.get_ident()
+    def until(self, moment: float, line: _Line) -> Iterator[None]:
+        """Cut `line` then, unless it is done by then."""
         with self._lock:
-            self._calls[me] = moment
+            if self._stopped.is_set():
+                raise Unreachable("broken")
+            self._calls[line] = moment
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="door", daemon=True)
                 self._thread.start()
@@ -290,22 +363,18 @@ class _Watch:
             yield
         finally:
             with self._lock:
-                del self._calls[me]
-                self._leashes.pop(me, None)
-
-    def hold(self, leash: socket.socket) -> None:
-        """What this thread's call is cut by."""
-        with self._lock:
-            self._leashes[threading.get_ident()] = leash
+                del self._calls[line]
 
     def stop(self) -> None:
-        self._stopped.set()
+        with self._lock:
+            self._stopped.set()
+            for line in self._calls:
+                line.cut()
 
     def _run(self) -> None:
         while not self._stopped.wait(self.EVERY):
             at = time.monotonic()
             with self._lock:
-                for caller, moment in self._calls.items():
-                    if at >= moment and caller in self._leashes:
-                        with suppress(OSError):
-                            self._leashes[caller].shutdown(socket.SHUT_RDWR)
+                for line, moment in self._calls.items():
+                    if at >= moment:
+                        line.cut()

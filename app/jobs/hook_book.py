@@ -5,8 +5,8 @@ from __future__ import annotations
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import structlog
@@ -24,8 +24,7 @@ LEASE = timedelta(seconds=28)  # with the relay's patience and sweep a crashed c
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One call in our hands until `until`: what is sent where, and by which key its answer is sealed."""
 
     id: uuid.UUID
@@ -52,6 +51,7 @@ class Outcome(NamedTuple):
     due_at: datetime | None = None
     code: int = 0
     answer_ct: bytes | None = None
+    fault: str = ""
 
 
 def _due(at: datetime) -> ColumnElement[bool]:
@@ -103,17 +103,19 @@ def claim(
         Delivery.lease_until >= at,
     )
     elsewhere = set(connection.scalars(held.distinct()))
-    rows: list[Any] = []
+    until, claimed = at + LEASE, 0
+    leased: dict[uuid.UUID, Sequence[Any]] = {}
     for endpoint_id in ids:
-        count = min(room(endpoint_id), most - len(rows))
+        count = min(room(endpoint_id), most - claimed)
         if count > 0 and endpoint_id not in elsewhere:
-            given = {"endpoint": endpoint_id, "at": at, "count": count, "token": token, "until": at + LEASE}
-            rows += connection.execute(_LEASE, given).all()
-    calls, lost = _load(connection, sorted(rows, key=lambda row: row.due_at))
+            given = {"endpoint": endpoint_id, "at": at, "count": count, "token": token, "until": until}
+            leased[endpoint_id] = connection.execute(_LEASE, given).all()
+            claimed += len(leased[endpoint_id])
+    calls, lost = _load(connection, leased, until) if claimed else ([], [])
     if lost:
         ended = {"state": "cancelled", "ended_at": at, "lease_token": None, "lease_until": None}
-        connection.execute(update(Delivery).where(Delivery.id.in_([row.id for row in lost])).values(ended))
-    return calls, len(rows)
+        connection.execute(update(Delivery).where(Delivery.id.in_(lost)).values(ended))
+    return calls, claimed
 
 
 _AT = bindparam("at", type_=Delivery.due_at.type)
@@ -133,9 +135,7 @@ _LEASE = (
         attempts=Delivery.attempts + 1,
     )
     .returning(
-        Delivery.id, Delivery.agency_id, Delivery.endpoint_id, Delivery.event_seq, Delivery.template,
-        Delivery.offer_id, Delivery.body_ct, Delivery.attempts, Delivery.tried_before, Delivery.due_at,
-        Delivery.lease_until,
+        Delivery.id, Delivery.event_seq, Delivery.template, Delivery.body_ct, Delivery.attempts, Delivery.tried_before
     )
 )  # fmt: skip
 
@@ -155,88 +155,75 @@ def give_back(connection: Connection, token: uuid.UUID, calls: Sequence[Call]) -
         connection.execute(update(Delivery).where(*ours).values(free))
 
 
-def _load(connection: Connection, rows: list[Any]) -> tuple[list[Call], list[Any]]:
-    """The calls with all that they need, and the rows that cannot be sent: endpoint gone, or person forgotten."""
-    if not rows:
-        return [], []
-    wanted = WebhookEndpoint.id.in_({row.endpoint_id for row in rows})
-    endpoints = {row.id: row for row in connection.execute(select(WebhookEndpoint.__table__).where(wanted))}
+def _load(
+    connection: Connection, leased: dict[uuid.UUID, Sequence[Any]], until: datetime
+) -> tuple[list[Call], list[uuid.UUID]]:
+    """The calls with all that they need, each endpoint's in the order of events; and the ids of those that cannot be
+    sent: endpoint off, or person forgotten."""
+    endpoints = connection.execute(select(WebhookEndpoint.__table__).where(WebhookEndpoint.id.in_(leased))).all()
     at = now()
-    known = {i: (webhooks.url_of(one), webhooks.secrets_of(one, at)) for i, one in endpoints.items()}
-    bodies = _bodies(connection, rows)
-    calls, lost = [], []
-    for row in rows:
-        endpoint, found = endpoints.get(row.endpoint_id), bodies.get(row.id)
-        if endpoint is None or endpoint.off_at or found is None:
-            lost.append(row)
-            continue
-        calls.append(
-            Call(
-                row.id, row.agency_id, row.endpoint_id, row.event_seq, row.template, row.attempts,
-                row.attempts - row.tried_before, row.lease_until, *known[row.endpoint_id], *found,
-                failing=endpoint.failing_since is not None or endpoint.warned > 0,
-            )
-        )  # fmt: skip
+    numbers: dict[uuid.UUID, set[int]] = defaultdict(set)
+    for one in endpoints:
+        numbers[one.agency_id].update(row.event_seq for row in leased[one.id] if not row.body_ct)
+    bodies = {agency_id: _bodies(connection, agency_id, wanted) for agency_id, wanted in numbers.items()}
+    calls: list[Call] = []
+    lost: list[uuid.UUID] = []
+    for one in endpoints:
+        url, secrets = webhooks.url_of(one), webhooks.secrets_of(one, at)
+        failing = one.failing_since is not None or one.warned > 0
+        of_events, own_key = bodies[one.agency_id], agency_key(one.agency_id, "secret")
+        for row in sorted(leased[one.id], key=attrgetter("event_seq")):
+            found = of_events.get(row.event_seq)
+            if row.body_ct:
+                found = unseal(own_key, Place(one.agency_id, "delivery", "body", row.id), row.body_ct), own_key
+            if one.off_at or found is None:
+                lost.append(row.id)
+                continue
+            calls.append(
+                Call(
+                    row.id, one.agency_id, one.id, row.event_seq, row.template, row.attempts,
+                    row.attempts - row.tried_before, until, url, secrets, *found, failing,
+                )
+            )  # fmt: skip
     return calls, lost
 
 
-def _bodies(connection: Connection, rows: list[Any]) -> dict[uuid.UUID, tuple[bytes, bytes]]:
-    """What each call says, and the key it is sealed by; nothing for a person who has been forgotten."""
-    found: dict[uuid.UUID, tuple[bytes, bytes]] = {}
-    numbers: dict[uuid.UUID, set[int]] = defaultdict(set)
-    for row in rows:
-        if row.body_ct:
-            key = agency_key(row.agency_id, "secret")
-            found[row.id] = unseal(key, Place(row.agency_id, "delivery", "body", row.id), row.body_ct), key
-        else:
-            numbers[row.agency_id].add(row.event_seq)
-    events: dict[tuple[uuid.UUID, int], Any] = {}
-    for agency_id, wanted in numbers.items():
-        query = select(Event.seq, Event.offer_id, Event.body_ct, OfferKey.kek_id, OfferKey.wrapped)
-        query = query.outerjoin(OfferKey, OfferKey.offer_id == Event.offer_id)
-        for found_event in connection.execute(query.where(Event.agency_id == agency_id, Event.seq.in_(wanted))):
-            events[agency_id, found_event.seq] = found_event
-    for row in rows:
-        event: Any = events.get((row.agency_id, row.event_seq))
-        if row.id in found or event is None or (event.offer_id and event.wrapped is None):
+def _bodies(connection: Connection, agency_id: uuid.UUID, numbers: set[int]) -> dict[int, tuple[bytes, bytes]]:
+    """What events say, and the key each is sealed by; nothing for a person who has been forgotten."""
+    query = select(Event.seq, Event.offer_id, Event.body_ct, OfferKey.kek_id, OfferKey.wrapped)
+    query = query.outerjoin(OfferKey, OfferKey.offer_id == Event.offer_id)
+    found: dict[int, tuple[bytes, bytes]] = {}
+    for event in connection.execute(query.where(Event.agency_id == agency_id, Event.seq.in_(numbers))):
+        if event.offer_id and event.wrapped is None:
             continue
         key = (
-            unwrap_offer_key(row.agency_id, event.offer_id, event.kek_id, event.wrapped)
+            unwrap_offer_key(agency_id, event.offer_id, event.kek_id, event.wrapped)
             if event.offer_id
-            else agency_key(row.agency_id, "secret")
+            else agency_key(agency_id, "secret")
         )
-        found[row.id] = unseal(key, Place(row.agency_id, "event", "body", str(event.seq)), event.body_ct), key
+        found[event.seq] = unseal(key, Place(agency_id, "event", "body", str(event.seq)), event.body_ct), key
     return found
-
-
-_OUTCOME = (
-    update(Delivery)
-    .where(Delivery.id == bindparam("_id"))
-    .values(
-        state=bindparam("_state"),
-        due_at=func.coalesce(bindparam("_due_at", type_=Delivery.due_at.type), Delivery.due_at),
-        ended_at=bindparam("_ended_at"),
-        lease_token=None,
-        lease_until=None,
-    )
-)
 
 
 def record(connection: Connection, token: uuid.UUID, outcomes: Sequence[Outcome]) -> None:
     """Write outcomes down, each only while its lease still stands, with one attempt for each."""
     at = now()
-    ours = (Delivery.id.in_([outcome.call.id for outcome in outcomes]), Delivery.lease_token == token)
-    standing = set(connection.scalars(select(Delivery.id).where(*ours))) if outcomes else set()
-    states, attempts = [], []
+    free = {"lease_token": None, "lease_until": None}
+    ours = update(Delivery).where(Delivery.lease_token == token).returning(Delivery.id)
+    arrived = [outcome.call.id for outcome in outcomes if outcome.state == "delivered"]
+    ended = ours.values(state="delivered", ended_at=at, **free)
+    standing = set(connection.scalars(ended.where(Delivery.id.in_(arrived)))) if arrived else set()
     for outcome in outcomes:
-        call = outcome.call
-        if call.id not in standing:
+        if outcome.state != "delivered":
+            values = {"state": outcome.state, "ended_at": None if outcome.due_at else at, **free}
+            values |= {"due_at": outcome.due_at} if outcome.due_at else {}
+            standing.update(connection.scalars(ours.where(Delivery.id == outcome.call.id).values(values)))
+    attempts = []
+    for call, when, _state, _due_at, code, answer_ct, _fault in outcomes:
+        if call.id in standing:
+            ids = {"delivery_id": call.id, "n": call.attempts, "agency_id": call.agency_id}
+            attempts.append({**ids, "at": when, "code": code, "answer_ct": answer_ct})
+        else:
             log.warning("lease_lost", delivery=str(call.id))
-            continue
-        ended = None if outcome.state == "pending" else at
-        states.append({"_id": call.id, "_state": outcome.state, "_due_at": outcome.due_at, "_ended_at": ended})
-        ids = {"delivery_id": call.id, "n": call.attempts, "agency_id": call.agency_id}
-        attempts.append({**ids, "at": outcome.at, "code": outcome.code, "answer_ct": outcome.answer_ct})
-    if states:
-        connection.execute(_OUTCOME, states)
+    if attempts:
         connection.execute(insert(Attempt), attempts)

@@ -6,85 +6,40 @@ at a time, in the whole installation: what one process has claimed of it, no oth
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
-import json
 import queue
-import random
 import threading
 import time
 import uuid
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
-from typing import Any
+from contextlib import suppress
+from datetime import timedelta
 
 import structlog
 from flask import Flask, current_app
 
 from app.clock import now
 from app.extensions import db
-from app.integrations.door import Answer, Door, Refused, Unreachable
+from app.integrations.door import Door
 from app.jobs.hook_book import Call, Outcome, anything_due, claim, give_back, record, release_lapsed
+from app.jobs.hook_call import GONE, make
 from app.killpoints import AFTER_CALL, AFTER_CLAIM, passing
 from app.services import webhooks
-from app.vault import Place, seal
 from app.writing import housekeeping
 
 THREADS = 64
 FOR_SLOW = 40  # of them, those that endpoints share whose last call took long
 PER_ENDPOINT = 2
-SLOW, QUICK = 2.0, 0.1  # seconds of a call
+SLOW, QUICK, INSTANT = 2.0, 0.1, 0.003  # seconds of a call
+STUCK, LANES = 0.02, 40  # seconds of a call after which those who answer at once are given another thread; at most
 AHEAD, AHEAD_QUICK = 4, 40  # calls of an endpoint held ready, and of one that answers quickly
 MOST = 600  # calls held together
 STINT = 20  # calls that a thread makes for one endpoint before it looks after others
 LEAST_LEASE = timedelta(seconds=20)  # a call may take 15 s; with less left another worker could make it too
-GATHER = 0.05  # seconds in which outcomes come together into one transaction
+GATHER = 0.03  # seconds in which outcomes come together into one transaction
 GRACE = 16.0  # seconds that calls under way are given when the process is asked to stop: as long as a call may take
-# Seconds from each failure to the next try, then no more; each is spread by a fifth.
-STEPS = (5, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600, 14 * 3600, 20 * 3600, 24 * 3600)
-LONGEST = timedelta(hours=24)
-SPREAD = 0.2
-GONE = 410
-SHOWN_HEADERS = ("content-type", "content-length", "retry-after", "location", "server", "date")
 
 log = structlog.get_logger(__name__)
-
-
-def signed(call_id: str, at: int, body: bytes, secrets: list[bytes]) -> dict[str, str]:
-    """The headers of Standard Webhooks 1.0: id, time in seconds, and a signature by each secret."""
-    text = f"{call_id}.{at}.".encode() + body
-    signatures = [base64.b64encode(hmac.digest(secret, text, hashlib.sha256)).decode() for secret in secrets]
-    return {
-        "Content-Type": "application/json",
-        "User-Agent": "BidFlux-Webhooks/1",
-        "webhook-id": call_id,
-        "webhook-timestamp": str(at),
-        "webhook-signature": " ".join(f"v1,{signature}" for signature in signatures),
-    }
-
-
-def next_try(at: datetime, attempts: int, retry_after: str | None = None) -> datetime | None:
-    """When a call that failed for the `attempts`-th time is made again: never sooner than the receiver asked for."""
-    if attempts > len(STEPS):
-        return None
-    wait = timedelta(seconds=STEPS[attempts - 1] * random.uniform(1 - SPREAD, 1 + SPREAD))  # noqa: S311  # nosec B311
-    return at + min(max(wait, _asked(retry_after, at)), max(wait, LONGEST))
-
-
-def _asked(text: str | None, at: datetime) -> timedelta:
-    """`Retry-After` (RFC 9110, section 10.2.3), at most a day; nothing for what cannot be read."""
-    if not text:
-        return timedelta(0)
-    if text.strip().isdecimal():
-        return timedelta(seconds=min(int(text.strip()[:9]), int(LONGEST.total_seconds())))
-    try:
-        moment = parsedate_to_datetime(text)
-    except (TypeError, ValueError):
-        return timedelta(0)
-    return min(max((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - at, timedelta(0)), LONGEST)
 
 
 class _Endpoint:
@@ -95,6 +50,7 @@ class _Endpoint:
         self.threads = 0
         self.took = SLOW / 2
         self.began: dict[int, float] = {}
+        self.in_lane = False
 
     def is_slow(self, at: float) -> bool:
         return self.took > SLOW or any(at - began > SLOW for began in list(self.began.values()))
@@ -104,16 +60,26 @@ class _Endpoint:
         return AHEAD_QUICK if self.took < QUICK else AHEAD
 
 
+class _Lane:
+    """The thread that serves all who answer at once, and when its last call began."""
+
+    def __init__(self) -> None:
+        self.began = time.monotonic()
+
+
 class Hooks:
     """Sends the calls of one process. `ring` has a thread look; `run` looks here and now, until nothing is due."""
 
     def __init__(self, app: Flask) -> None:
         self._app = app
         self._door = Door(app.extensions["bidflux_settings"].webhook_allow_networks)
-        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="hooks")
+        self._pool = ThreadPoolExecutor(THREADS + LANES, thread_name_prefix="hooks")
         self._token = uuid.uuid4()
         self._lock = threading.Lock()
         self._endpoints: dict[uuid.UUID, _Endpoint] = {}
+        self._instant: deque[_Endpoint] = deque()
+        self._lane: _Lane | None = None
+        self._lanes = 0
         self._held: set[uuid.UUID] = set()
         self._done: queue.SimpleQueue[Outcome | Call | None] = queue.SimpleQueue()
         self._news = threading.Event()
@@ -186,6 +152,7 @@ class Hooks:
                 calls, claimed = claim(connection, self._token, self._room, room)
         if calls:
             passing(AFTER_CLAIM)
+        _tell(outcomes)
         for outcome in outcomes:
             _note(outcome)
         db.session.rollback()
@@ -206,14 +173,19 @@ class Hooks:
         until = time.monotonic() + (0.5 if self._held else 0.0)
         while (left := until - time.monotonic()) > 0:
             try:
-                done = self._done.get(timeout=left)
+                done = self._done.get(timeout=min(left, STUCK))
             except queue.Empty:
-                break
-            if isinstance(done, Outcome):
-                outcomes.append(done)
-            elif done:
-                unbegun.append(done)
-            until = min(until, time.monotonic() + GATHER)
+                self._employ()  # somebody may be stuck
+                continue
+            self._stopping.wait(GATHER)  # rather than woken by each
+            with suppress(queue.Empty):
+                while True:
+                    if isinstance(done, Outcome):
+                        outcomes.append(done)
+                    elif done:
+                        unbegun.append(done)
+                    done = self._done.get_nowait()
+            break
         return outcomes, unbegun
 
     def _room(self, endpoint_id: uuid.UUID) -> int:
@@ -224,37 +196,65 @@ class Hooks:
             return left if left * 2 >= found.ahead else 0
 
     def _employ(self) -> None:
-        """Give every endpoint with calls ready its threads, as far as there are any."""
+        """Give every endpoint with calls ready its threads, as far as there are any.
+
+        Those who answer at once share one: several would only wait for each other, for the interpreter's lock.
+        """
         at = time.monotonic()
         with self._lock:
             busy = sum(endpoint.threads for endpoint in self._endpoints.values())
             slow = sum(endpoint.threads for endpoint in self._endpoints.values() if endpoint.is_slow(at))
             for endpoint in self._endpoints.values():
-                # Who answers at once is served as fast by one thread as by two.
-                most = 1 if endpoint.took < QUICK / 10 else PER_ENDPOINT
-                while endpoint.threads < min(most, len(endpoint.ready)) and busy < THREADS:
-                    if endpoint.is_slow(at):
-                        if slow >= FOR_SLOW:
-                            break
-                        slow += 1
+                self._enter_lane(endpoint)
+                while not endpoint.in_lane and endpoint.threads < min(PER_ENDPOINT, len(endpoint.ready)):
+                    if busy >= THREADS or (endpoint.is_slow(at) and slow >= FOR_SLOW):
+                        break
+                    slow += endpoint.is_slow(at)
                     busy += 1
                     endpoint.threads += 1
                     self._pool.submit(self._work, endpoint)
+            stuck = self._lane is None or at - self._lane.began > STUCK
+            if self._instant and stuck and self._lanes < LANES:
+                self._lane = _Lane()
+                self._lanes += 1
+                self._pool.submit(self._serve_lane, self._lane)
 
-    def _work(self, endpoint: _Endpoint) -> None:
+    def _enter_lane(self, endpoint: _Endpoint) -> None:
+        """Have an endpoint wait for the shared thread, if it answers at once, has calls ready, and nobody at work."""
+        if endpoint.ready and endpoint.took < INSTANT and not endpoint.threads and not endpoint.in_lane:
+            endpoint.in_lane = True
+            self._instant.append(endpoint)
+
+    def _serve_lane(self, lane: _Lane) -> None:
+        """Stint after stint, until nobody waits, or a call took so long that another thread took over."""
+        while True:
+            with self._lock:
+                if lane is not self._lane or not self._instant:
+                    self._lane = None if lane is self._lane else self._lane
+                    self._lanes -= 1
+                    return
+                endpoint = self._instant.popleft()
+            self._work(endpoint, lane)
+
+    def _work(self, endpoint: _Endpoint, lane: _Lane | None = None) -> None:
         """One thread's stint for one endpoint."""
         me = threading.get_ident()
         for left in range(STINT, -1, -1):
             with self._lock:
-                if not endpoint.ready or not left:  # counted off in the same breath: calls that come now find nobody
-                    endpoint.threads -= 1
+                # Counted off in the same breath: calls that come now find nobody.
+                if not endpoint.ready or not left or (lane and endpoint.took >= INSTANT):
+                    endpoint.threads -= not lane
+                    endpoint.in_lane = False
+                    self._enter_lane(endpoint)
                     break
                 call = endpoint.ready.popleft()
             if self._stopping.is_set() or call.until - now() < LEAST_LEASE:
                 self._done.put(call)
                 continue
             began = endpoint.began[me] = time.monotonic()
-            outcome = self._make(call)
+            if lane:
+                lane.began = began
+            outcome = make(self._door, call)
             endpoint.took = time.monotonic() - began
             del endpoint.began[me]
             if outcome.code == GONE:
@@ -276,49 +276,16 @@ class Hooks:
             while self._held and time.monotonic() < until:
                 self._turn(*self._gather())
 
-    def _make(self, call: Call) -> Outcome:
-        """One call. Whatever happens, it ends in an outcome: a fault of ours is a failed try."""
-        at = now()
-        headers = signed(str(call.id), int(at.timestamp()), call.body, call.secrets)
-        began = time.monotonic()
-        try:
-            answer = self._door.call("POST", call.url, headers=headers, body=call.body)
-        except Refused as why:
-            return _outcome(call, at, headers, fault=f"refused: {why}", elapsed=time.monotonic() - began)
-        except Unreachable as why:
-            return _outcome(call, at, headers, fault=why.code, elapsed=time.monotonic() - began)
-        except Exception as fault:
-            log.error("hook_fault", delivery=str(call.id), fault=type(fault).__name__)
-            return _outcome(call, at, headers, fault="fault", elapsed=time.monotonic() - began)
-        return _outcome(call, at, headers, answer=answer, elapsed=answer.elapsed)
 
-
-def _outcome(
-    call: Call,
-    at: datetime,
-    sent: dict[str, str],
-    *,
-    answer: Answer | None = None,
-    fault: str = "",
-    elapsed: float = 0.0,
-) -> Outcome:
-    """Only 2xx is success. What was said is kept, sealed as the call's person is."""
-    code = answer.status if answer else 0
-    state, due = "delivered", None
-    if not 200 <= code < 300:
-        asked = answer.headers.get("retry-after") if answer else None
-        due = None if code == GONE else next_try(at, call.tries, asked)
-        state = "pending" if due else "dead"
-    said: dict[str, Any] = {"ms": round(elapsed * 1000), "fault": fault, "sent": sent}
-    if answer:
-        said["headers"] = {name: answer.headers[name][:500] for name in SHOWN_HEADERS if name in answer.headers}
-        said["body"] = answer.body.decode("utf-8", "replace")
-        said["whole"] = answer.whole
-    place = Place(call.agency_id, "attempt", "answer", f"{call.id}/{call.attempts}")
-    sealed = seal(call.key, place, json.dumps(said, ensure_ascii=False).encode())
-    say = log.info if state == "delivered" else log.warning
-    say("webhook", delivery=str(call.id), type=call.type, state=state, code=code, attempt=call.attempts, fault=fault)
-    return Outcome(call, at, state, due, code, sealed)
+def _tell(outcomes: list[Outcome]) -> None:
+    """The log: what failed has a line of its own, what arrived at the same time shares one."""
+    arrived = [str(outcome.call.id) for outcome in outcomes if outcome.state == "delivered"]
+    if arrived:
+        log.info("webhooks_delivered", count=len(arrived), deliveries=arrived)
+    for outcome in outcomes:
+        if outcome.state != "delivered":
+            call, told = outcome.call, {"state": outcome.state, "code": outcome.code, "fault": outcome.fault}
+            log.warning("webhook_failed", delivery=str(call.id), type=call.type, attempt=call.attempts, **told)
 
 
 def _note(outcome: Outcome) -> None:

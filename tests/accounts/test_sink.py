@@ -13,7 +13,7 @@ import pytest
 from click.testing import Result
 from flask import Flask
 
-from app.jobs.hooks import signed
+from app.jobs.hook_call import signed
 from app.services.webhooks import shown
 from tests.conftest import free_port
 

@@ -26,7 +26,8 @@ from app.clock import now
 from app.errors import Conflict, Invalid
 from app.extensions import db
 from app.jobs.hook_book import claim
-from app.jobs.hooks import close_hooks, hooks, next_try, signed
+from app.jobs.hook_call import next_try, signed
+from app.jobs.hooks import close_hooks, hooks
 from app.ledger import SYSTEM
 from app.models import Attempt, Delivery, Property, User, WebhookEndpoint
 from app.services import decisions, properties, webhooks
