@@ -113,7 +113,10 @@ def answer(status: int, title: str | None = None, detail: str | None = None) -> 
 def _page(status: int, title: str, detail: str, request_id: str) -> str:
     """The error page; when even that fails, its words alone. Flask would otherwise log what a person typed."""
     try:
-        return render_template("errors/error.html", code=status, title=title, detail=detail, request_id=request_id)
+        inside = status < 500 and request.path.startswith("/app") and current_user.is_authenticated
+        return render_template(
+            "errors/error.html", code=status, title=title, detail=detail, request_id=request_id, inside=inside
+        )
     except Exception as error:
         log.error("error_page", error=type(error).__name__, trace=_trace(error), request_id=request_id)
         words = f"<title>{escape(title)}</title><h1>{escape(title)}</h1><p>{escape(detail)}</p>"
