@@ -103,7 +103,7 @@ class Made:
                 agency, FeedValues("Sursa cu un nume lung", "rebs", url="https://crm.example/"), by=SYSTEM
             ),
             "link_id": seller,
-            "slug": "validation",
+            "slug": "invalid",
             "name": "one.eml",
         }
         self.tokens = {

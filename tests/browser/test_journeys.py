@@ -43,11 +43,11 @@ def test_a_buyer_on_a_phone_sends_an_offer(browser: Browser, live: Live, dark: b
     page = watched.page
     page.goto(base + link(app))
     watched.check()
-    page.get_by_role("button", name="Verifică oferta").click()
+    page.get_by_role("button", name="Verificați oferta").click()
     expect(page.get_by_role("alert")).to_contain_text("Nume complet")
     watched.check()
     fill(page)
-    page.get_by_role("button", name="Verifică oferta").click()
+    page.get_by_role("button", name="Verificați oferta").click()
     expect(page.locator("h1")).to_have_text("Verificați oferta")
     watched.check()
     page.get_by_role("button", name=re.compile("Trimit oferta de 118.500")).click()
@@ -63,7 +63,7 @@ def test_without_scripts_everything_works_signature_included(browser: Browser, l
     fill(page)
     page.locator("[name=signature_kind][value=typed]").check()
     page.fill("[name=signature_typed]", "Măriuca Țepeș-Ionescu")
-    page.get_by_role("button", name="Verifică oferta").click()
+    page.get_by_role("button", name="Verificați oferta").click()
     page.get_by_role("button", name=re.compile("Semnez și trimit")).click()
     expect(page.locator("body")).to_contain_text("Oferta a fost trimisă")
 
@@ -84,7 +84,7 @@ def test_a_signature_is_drawn_with_the_pointer(browser: Browser, live: Live) -> 
     for step in range(12):
         page.mouse.move(box["x"] + 30 + step * 14, box["y"] + 40 + (step % 3) * 18)
     page.mouse.up()
-    page.get_by_role("button", name="Verifică oferta").click()
+    page.get_by_role("button", name="Verificați oferta").click()
     expect(page.locator("img.signature-image")).to_be_visible()
     watched.check()
     page.get_by_role("button", name=re.compile("Semnez și trimit")).click()
@@ -197,7 +197,7 @@ def test_an_agent_compares_asks_and_answers_many_from_the_list(browser: Browser,
     page.keyboard.press("Enter")
     page.wait_for_url(base + "/app/offers")
     for name in ("Ana Pop", "Dan Ilie", "Eva Rus"):
-        page.get_by_label(f"Alegeți oferta de la {name}").check()
+        page.get_by_label(f"Alege oferta de la {name}").check()
     page.get_by_role("button", name="Compară").click()
     page.wait_for_url("**/app/compare?**")
     expect(page.locator("tr", has_text="Suma oferită").locator(".best")).to_contain_text("118.002")
@@ -215,7 +215,7 @@ def test_an_agent_compares_asks_and_answers_many_from_the_list(browser: Browser,
     page.locator("dialog").get_by_role("button", name="Respinge oferta").click()
     expect(page.locator("tr", has_text="Ana Pop").locator(".badge")).to_have_text("Respinsă")
     for name in ("Dan Ilie", "Eva Rus"):
-        page.get_by_label(f"Alegeți oferta de la {name}").check()
+        page.get_by_label(f"Alege oferta de la {name}").check()
     page.get_by_role("button", name="Cere o ofertă mai bună…").click()
     page.locator("dialog").get_by_role("button", name="Cere o ofertă mai bună de la 2 clienți").click()
     expect(page.locator("#content")).to_contain_text("S-a cerut o ofertă mai bună de la 2 clienți")
@@ -253,7 +253,7 @@ def test_the_styleguide_shows_every_component_without_fault(
     watched.page.goto(base + "/app/styleguide")
     watched.check()
     macros = re.findall(r"{% macro ([a-z]\w*)", (ROOT / "app/templates/components/ui.html").read_text())
-    shown = (ROOT / "app/templates/site/styleguide.html").read_text()
+    shown = "".join(one.read_text() for one in (ROOT / "app/templates/site/styleguide").iterdir())
     assert [name for name in macros if name not in shown and name != "app_nav"] == []
 
 

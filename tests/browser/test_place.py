@@ -114,7 +114,7 @@ def test_after_an_answer_in_the_list_the_focus_is_near_its_row(browser: Browser,
     expect(row.locator(".badge")).to_have_text("Nouă")
     assert focused(page)
     for name in ("Client 01", "Client 03"):
-        page.get_by_label(f"Alegeți oferta de la {name}").press("Space")
+        page.get_by_label(f"Alege oferta de la {name}").press("Space")
     page.locator("#bulk-rejected").press("Enter")
     page.locator("dialog[open] button[type=submit]").first.press("Enter")
     expect(page.locator("tr.is-link", has_text="Client 01").locator(".badge")).to_have_text("Respinsă")

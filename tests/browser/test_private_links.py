@@ -92,7 +92,7 @@ def test_a_bidder_corrects_and_signs_then_asks_to_be_forgotten(browser: Browser,
     page.locator("[name=signature_kind][value=typed]").check()
     page.fill("[name=signature_typed]", name)
     page.locator("[name=consent]").check()
-    page.get_by_role("button", name="Verifică oferta").click()
+    page.get_by_role("button", name="Verificați oferta").click()
     check()
     page.get_by_role("button", name="Semnez și trimit").click()
     expect(page.get_by_label("Codul de șase cifre")).to_be_visible()

@@ -51,7 +51,7 @@ def test_a_code_confirms_the_signature_and_the_receipt_is_checked(
     fill(page)
     page.fill("[name=signature_typed]", "Măriuca Țepeș-Ionescu")
     page.locator("[name=signature_kind][value=typed]").check()
-    page.get_by_role("button", name="Verifică oferta").click()
+    page.get_by_role("button", name="Verificați oferta").click()
     page.get_by_role("button", name="Semnez și trimit").click()
     field = page.get_by_label("Codul de șase cifre")
     code = digits_sent(app)

@@ -9,6 +9,7 @@ from wtforms.fields.choices import SelectChoice
 
 from app.access import Guard, policy
 from app.blueprints.site.routes import site
+from app.charts import bars, columns
 
 ANSWERS = [SelectChoice(value, f"Answer {value}") for value in ("one", "two")]
 
@@ -30,4 +31,8 @@ def styleguide() -> str:
     wrong = Fields(MultiDict({"wrong-name": "A. Pop " * 12, "wrong-amount": "a lot"}), prefix="wrong-")
     for field in wrong:
         field.errors = ["Say what is wrong, and how to mend it"]
-    return render_template("site/styleguide.html", plain=Fields(), wrong=wrong)
+    charts = {
+        "columns": columns("columns", (2, 1, 4, 3, 6, 5), title="Offers over time", text="2, 1, 4, 3, 6, 5"),
+        "bars": bars("bars", (("New", 20), ("Viewed", 14), ("Accepted", 5)), title="Offers by status"),
+    }
+    return render_template("site/styleguide.html", plain=Fields(), wrong=wrong, charts=charts)
