@@ -141,6 +141,8 @@ class Made:
         return [one + asked.get(one, "") for one in found] + list(more)
 
     def _filled(self, rule: Rule) -> dict[str, Any]:
+        if rule.endpoint == "api_docs.guide":
+            return {"name": "api"}
         return {name: self.tokens[rule.endpoint] if name == "token" else self.values[name] for name in rule.arguments}
 
     @staticmethod
