@@ -34,6 +34,7 @@ from app.config import ConfigurationError, Settings
 ROOT_LIFE = timedelta(days=365 * 40)
 ROOT_RENEWED = timedelta(days=365 * 10)
 KEY_LIFE = timedelta(days=365)
+LINKS = 5  # from a seal up to its root; a receipt with more of them is not read
 SKEW = timedelta(minutes=10)  # clocks differ: a certificate is good a little before it was made
 
 Key = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
@@ -190,6 +191,8 @@ def _read_given(path: Path) -> tuple[Identity, x509.Certificate]:
         if found is None or not found.chain:
             raise ValueError("the file or the root in it is missing")
         links = [found.certificate, *found.chain]
+        if len(links) > LINKS:
+            raise ValueError(f"more than {LINKS} certificates")
         for link, issuer in pairwise(links):
             link.verify_directly_issued_by(issuer)
     except Exception as fault:

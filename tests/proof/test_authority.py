@@ -13,7 +13,7 @@ import pytest
 import time_machine
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ed448, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, rsa
 
 from app.clock import now
 from app.config import ConfigurationError
@@ -98,6 +98,44 @@ def test_the_owners_own_certificate_seals_and_is_trusted(tmp_path: Path, between
     seal = own.seal()
     with_root = Identity(seal.key, seal.certificate, (*seal.chain, own.roots()[0]))
     assert verify_receipt(seal_pdf(drawn, with_root), own.roots_pem()), "a seal may bring its root along"
+
+
+def _line(links: int) -> list[tuple[ec.EllipticCurvePrivateKey, x509.Certificate]]:
+    """Keys with their certificates, each vouched for by the next; the last vouches for itself."""
+    keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(links)]
+    names, made = [authorities._name(f"No. {n}") for n in range(links)], []
+    for n, key in enumerate(keys):
+        above = min(n + 1, links - 1)
+        one = authorities._certificate(names[n], names[above], key, now() + timedelta(days=700))
+        one = one.add_extension(x509.BasicConstraints(ca=n > 0, path_length=None), critical=True)
+        use = ["key_cert_sign"] if n else ["digital_signature", "content_commitment"]
+        made.append(
+            (key, one.add_extension(authorities._usage(*use), critical=True).sign(keys[above], hashes.SHA256()))
+        )
+    return made
+
+
+@pytest.mark.parametrize(("links", "read"), [(5, True), (6, False)])
+def test_a_line_of_certificates_that_could_keep_a_reader_busy_is_not_followed(
+    tmp_path: Path, links: int, read: bool
+) -> None:
+    """Ways through certificates of one name are more with each, as factorials are: ten take minutes, fifteen years."""
+    (key, leaf), *above = _line(links)
+    chain = tuple(certificate for _key, certificate in above)
+    pdf, root = seal_pdf(unsealed(), Identity(key, leaf, chain)), chain[-1].public_bytes(serialization.Encoding.PEM)
+    path = tmp_path / "own.pem"
+    plain = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    path.write_bytes(
+        key.private_bytes(*plain) + b"".join(one.public_bytes(serialization.Encoding.PEM) for one in (leaf, *chain))
+    )
+    if read:
+        assert verify_receipt(pdf, root)
+        assert Authority(settings_for(tmp_path, SEAL_FILE=str(path))).seal().certificate == leaf
+        return
+    with pytest.raises(ValueError, match="the seal was touched"):
+        verify_receipt(pdf, root)
+    with pytest.raises(ConfigurationError, match="more than 5 certificates"):
+        Authority(settings_for(tmp_path, SEAL_FILE=str(path)))
 
 
 def test_checking_a_file_calls_nobody_whatever_addresses_its_certificate_names(tmp_path: Path) -> None:

@@ -123,6 +123,13 @@ def _unsigned_attribute(content: Any) -> None:
     content["signer_infos"][0]["unsigned_attrs"] = cms.CMSAttributes([text])
 
 
+def _signed_attribute(content: Any) -> None:
+    """As a timestamp of the content would be, which brings certificates of its own to be followed."""
+    more = cms.CMSAttribute({"type": "content_time_stamp", "values": [cms.ContentInfo({"content_type": "data"})]})
+    signer = content["signer_infos"][0]
+    signer["signed_attrs"] = cms.CMSAttributes([*signer["signed_attrs"], more])
+
+
 def _another_version(content: Any) -> None:
     content["version"] = "v3"
 
@@ -153,6 +160,7 @@ def _more_certificates(content: Any) -> None:
     "change",
     [
         _unsigned_attribute,
+        _signed_attribute,
         _another_version,
         _another_signer_version,
         _more_digests,
