@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
+import json
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
 
 from app.extensions import db
-from app.models import Decision, OfferMove, OfferRequest, Withdrawal
+from app.models import Decision, Delivery, KeyAccess, LedgerEntry, OfferMove, OfferRequest, SellerLink, Withdrawal
 from app.queries.offers import OpenedOffer, confirmation_of
 
 
@@ -52,3 +53,35 @@ def own_confirmation(opened: OpenedOffer) -> tuple[datetime, str | None, bytes |
     signature = said.signature or {}
     image = signature.get("image")
     return said.at, signature.get("text"), base64.b64decode(image) if image else None
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Who outside the agency was given the offer: `crm_told` (a call), `crm_read` (over the API), `seller` (the
+    property's owner on their page), `seller_names` (there with the names)."""
+
+    at: datetime
+    to: str
+
+
+def given_to(opened: OpenedOffer) -> list[Given]:
+    """Oldest first."""
+    offer = opened.offer
+    mine = (Delivery.agency_id == offer.agency_id, Delivery.offer_id == offer.id)
+    called = select(Delivery.ended_at).where(*mine, Delivery.kind == "webhook", Delivery.state == "delivered")
+    read = select(KeyAccess.at).where(KeyAccess.agency_id == offer.agency_id, KeyAccess.offer_id == offer.id)
+    found = [Given(at, "crm_told") for at in db.session.scalars(called) if at]
+    found += [Given(at, "crm_read") for at in db.session.scalars(read)]
+    entry = LedgerEntry
+    seen = select(entry.at, entry.body).where(
+        entry.agency_id == offer.agency_id,
+        entry.object_id == offer.property_id,
+        entry.kind == "seller.opened",
+        entry.at >= offer.submitted_at,
+    )
+    links = select(SellerLink.id, SellerLink.shows_names).where(SellerLink.property_id == offer.property_id)
+    named = {str(row.id): row.shows_names for row in db.session.execute(links)}
+    for row in db.session.execute(seen):
+        shown = named.get(json.loads(row.body)["data"]["link"])
+        found.append(Given(row.at, "seller_names" if shown else "seller"))
+    return sorted(found, key=lambda one: one.at)

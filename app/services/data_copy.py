@@ -48,6 +48,10 @@ def pdf_of(held: dict[str, Any], email: str, language: str, zone: str, part: int
             sheet.row(name, value, MARGIN, WIDTH, SIZE)
         for one in offers:
             _offer(sheet, one)
+        sheet.pdf.ln(4)
+        sheet.column(
+            [Block(_("What for, on what basis, for how long, and your rights"), text=held["notice"][language])]
+        )
         return bytes(sheet.pdf.output())
 
 
@@ -102,12 +106,24 @@ def _blocks(one: dict[str, Any], document: Document) -> Iterator[Block]:
     written = [(f"{names[words['what']]}\n{_when(words['at'])}", words["text"]) for words in one["written"]]
     yield Block(_("Written about the offer"), written)
     yield Block(_("Notes"), [(_when(note["at"]), note["text"]) for note in one["notes"]])
+    given = _receivers()
+    yield Block(_("Given to others"), [(_when(to["at"]), given[to["to"]]) for to in one["given_to"]])
     sent = _mails()
     mails = [
         (_when(mail["at"]), f"{sent.get(mail['what'], mail['what'])} · {label('delivery', mail['state'])}")
         for mail in one["mails"]
     ]
     yield Block(_("Mails to you"), mails)
+
+
+def _receivers() -> dict[str, str]:
+    """Who outside the agency was given the offer, and how."""
+    return {
+        "crm_told": _("To the agency's CRM, by a call"),
+        "crm_read": _("To the agency's CRM, which read it"),
+        "seller": _("To the owner of the property, without your name"),
+        "seller_names": _("To the owner of the property, with your name"),
+    }
 
 
 def _mails() -> dict[str, str]:

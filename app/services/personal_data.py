@@ -15,10 +15,11 @@ from app.extensions import db
 from app.keys import agency_key
 from app.models import Agency, Offer, OfferOrigin, OfferState, OfferTag, Property
 from app.offer_document import Document
-from app.queries.dealings import own_confirmation, words_about
+from app.queries.dealings import given_to, own_confirmation, words_about
 from app.queries.offers import OpenedOffer, open_offer, signature_image
 from app.queries.timeline import mails_owed, notes_of, offer_steps
 from app.representations import offer_json
+from app.services import texts
 from app.vault import blind
 
 
@@ -37,7 +38,8 @@ def offers_by_email(agency_id: uuid.UUID, email: str) -> list[uuid.UUID]:
 
 
 def held_about(agency_id: uuid.UUID, folded: str) -> dict[str, Any]:
-    """What an agency holds about the person: each offer as sent, and all that was written down because of it."""
+    """What an agency holds about the person: each offer as sent, and all that was written down because of it; and, as
+    Art. 15(1) GDPR asks, what for, on what basis, how long, who else was given it, and their rights (`notice`)."""
     agency = db.session.get_one(Agency, agency_id)
     query = (
         select(Offer, OfferState, Property)
@@ -50,6 +52,7 @@ def held_about(agency_id: uuid.UUID, folded: str) -> dict[str, Any]:
     return {
         "controller": {"name": agency.name, "email": agency.email, "phone": agency.phone},
         "made_at": rfc3339(now()),
+        "notice": {language: texts.notice_of(agency, language) for language in texts.LANGUAGES},
         "offers": [one for one in found if one],
     }
 
@@ -71,6 +74,7 @@ def _held(opened: OpenedOffer, prop: Property) -> dict[str, Any] | None:
         "confirmation": _confirmation(opened),
         "written": [{"at": rfc3339(words.at), "what": words.what, "text": words.text}
                     for words in words_about(opened)],
+        "given_to": [{"at": rfc3339(given.at), "to": given.to} for given in given_to(opened)],
         "notes": [{"at": rfc3339(note.at), "text": note.text} for note in notes_of(opened)],
         "mails": [{"at": rfc3339(mail.ended_at or mail.due_at), "what": mail.template, "state": mail.state}
                   for mail in mails_owed(offer) if not mail.to],

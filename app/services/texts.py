@@ -32,6 +32,11 @@ def notice(language: str, prop: Property | None = None, at: datetime | None = No
     return own or default_notice(language, prop.agency if prop else None, prop)
 
 
+def notice_of(agency: Agency, language: str) -> str:
+    """What the agency tells its clients now, of no one property."""
+    return own_notice(agency.id, language) or default_notice(language, agency)
+
+
 def default_notice(language: str, agency: Agency | None = None, prop: Property | None = None) -> str:
     """The notice of an agency that wrote none: with its name and contact, and how long it keeps what."""
     if agency is None:

@@ -16,9 +16,20 @@ from app.clock import now
 from app.extensions import db
 from app.ledger import Actor
 from app.logs import redact
-from app.models import Offer, OfferState, Property, User
+from app.models import Offer, OfferState, Property, SellerLink, User
 from app.offer_document import Signature
-from app.services import data_copy, decisions, notes, ordering, personal_data, recorded_offers, requests, withdrawals
+from app.services import (
+    accounts,
+    data_copy,
+    decisions,
+    notes,
+    ordering,
+    personal_data,
+    recorded_offers,
+    requests,
+    seller_links,
+    withdrawals,
+)
 from app.services.decisions import Answer, Chosen
 from app.services.recorded_offers import Said
 from tests.factories import make_draft, make_offer, make_sending, person_of
@@ -52,6 +63,11 @@ def dealt_with(app: Flask, prop: Property, owner: User) -> None:
     withdrawals.withdraw(db.session.get_one(Offer, offer_id), "Am găsit altceva")
     sent = recorded_offers.record(prop, make_draft(), make_sending(prop, source="api"), by=Actor("system"))
     recorded_offers.confirm(db.session.get_one(Offer, sent.offer_id), Said("ro", {}, Signature("typed", "A. Țurcanu")))
+    link = seller_links.create(prop, 7, shows_names=True, by=by)
+    seller_links.opened(db.session.get_one(SellerLink, link))
+    key = accounts.create_api_key(prop.agency_id, "CRM", by=by.actor)
+    crm = app.test_client().get(f"/api/crm/offers/{offer_id}", headers={"Authorization": f"Bearer {key}"})
+    assert crm.status_code == 200
 
 
 def test_another_library_reads_all_that_is_held(app: Flask, prop: Property, owner: User) -> None:
@@ -68,7 +84,8 @@ def test_another_library_reads_all_that_is_held(app: Flask, prop: Property, owne
         "192.0.2.7", "Testing/1.0", "De sunat după ora 18: țâfnos.", "Mai puteți urca?", "Plătește repede",
         "Prea puțin", "Ne pare rău, altul a dat mai mult.", "Am găsit altceva", "A. Țurcanu", "2 oferte",
         first["offer"]["reference"], second["offer"]["reference"], first["commitment_sha256"], "Oferta a fost trimisă",
-        "Respinsă",
+        "Respinsă", "CRM-ului agenției, care a citit-o", "Proprietarului imobilului, cu numele", "ANSPDCP",
+        "1 an de la primire", "Art. 6 alin. (1)",
     ):  # fmt: skip
         assert said.casefold() in text.casefold(), said
     assert "ş" not in text and "ţ" not in text
