@@ -59,7 +59,7 @@ def test_every_example_body_is_taken_and_answered_as_described(crm: Crm, spec: d
         method, path, operation = found[name]
         for parameter in operation["parameters"]:
             if parameter["in"] == "path":
-                held.setdefault(parameter["name"], parameter["schema"].get("examples", [""])[0])
+                held.setdefault(parameter["name"], parameter.get("example", ""))
                 path = path.replace(f"{{{parameter['name']}}}", held[parameter["name"]])
         body = operation.get("requestBody", {}).get("content", {}).get("application/json")
         if body:

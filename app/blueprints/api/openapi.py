@@ -139,8 +139,9 @@ def _in_path(rule: Rule) -> Iterator[dict[str, Any]]:
         is_id = type(rule._converters[name]).__name__ == "UUIDConverter"
         kind: dict[str, Any] = {"type": "string", "format": "uuid"} if is_id else {"type": "string", "minLength": 1}
         if name == "external_id":
-            kind |= {"maxLength": 100, "pattern": NAMED, "examples": [examples.EXTERNAL_ID]}
-        yield {"name": name, "in": "path", "required": True, "schema": kind}
+            kind |= {"maxLength": 100, "pattern": NAMED}
+        shown = {} if is_id else {"example": examples.EXTERNAL_ID}
+        yield {"name": name, "in": "path", "required": True, "schema": kind, **shown}
 
 
 def _in_query(declared: Operation) -> Iterator[dict[str, Any]]:
