@@ -11,7 +11,7 @@ from sqlalchemy import select
 from app.clock import rfc3339
 from app.extensions import db
 from app.keys import agency_key, unwrap_offer_key
-from app.models import Event, OfferKey
+from app.models import Agency, Event, OfferKey
 from app.vault import Place, unseal
 
 
@@ -29,6 +29,11 @@ def events_after(agency_id: uuid.UUID, after: int, limit: int) -> tuple[list[dic
     )  # fmt: skip
     rows = db.session.execute(query).all()
     return [_open(agency_id, row) for row in rows[:limit]], len(rows) > limit
+
+
+def last_seq(agency_id: uuid.UUID) -> int:
+    """The number of the last event; 0 before the first."""
+    return db.session.scalar(select(Agency.event_seq).where(Agency.id == agency_id)) or 0
 
 
 def _open(agency_id: uuid.UUID, row: Any) -> dict[str, Any]:

@@ -122,7 +122,7 @@ def _operation(
     refusals |= set(WITH_BODY) if declared.body else set()
     refusals |= {412} if declared.if_match else set()
     refusals |= {409} if written else set()
-    entry["responses"] |= {str(status): _refusal(status) for status in sorted(refusals)}
+    entry["responses"] |= {str(status): _refusal(status, name, written) for status in sorted(refusals)}
     return entry
 
 
@@ -180,11 +180,22 @@ def _answer(model: type[BaseModel] | None, declared: Operation, named: dict[type
     return answer
 
 
-def _refusal(status: int) -> dict[str, Any]:
-    kinds = [kind for kind in KINDS.values() if kind.status == status]
+def _refusal(status: int, name: str, written: bool) -> dict[str, Any]:
+    kinds = [kind for kind in KINDS.values() if kind.status == status and _possible(kind.slug, name, written)]
     text = "; ".join(f"[{kind.slug}]({kind.uri})" for kind in kinds)
     shown = {kind.slug: {"value": examples.refusal(kind)} for kind in kinds}
     return {"description": text, "content": {MIMETYPE: {"schema": _ref("Problem"), "examples": shown}}}
+
+
+def _possible(slug: str, name: str, written: bool) -> bool:
+    receipt = name == "offers_receipt"
+    only = {
+        "conflict": not receipt,
+        "idempotency-key-reused": written,
+        "illegal-transition": name.startswith("offers_status"),
+        "not-ready": receipt,
+    }
+    return only.get(slug, True)
 
 
 def _call(kind: str, named: dict[type[BaseModel], str]) -> dict[str, Any]:
