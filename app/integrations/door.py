@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from http.client import HTTPException, HTTPResponse
+from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
@@ -141,15 +141,14 @@ class Door:
         to = _target(url)
         began = time.monotonic()
         until = began + deadline
-        request = _request(method, to, headers, body)
+        fields = {"Host": to.named, "User-Agent": "BidFlux", "Accept-Encoding": "identity", **headers}
         line = self._kept.take(to) or self._connect(to, until)
         again = False
         try:
             with self._watch.until(until, line), _told_plainly(until):
                 with suppress(BrokenPipeError):  # who hangs up early may have said why
-                    line.sock.sendall(request)
-                response = HTTPResponse(line.sock, method=method)
-                response.begin()
+                    line.http.request(method, to.path, body, fields)
+                response = line.http.getresponse()
                 kept, whole = _read(response, keep)
             again = whole and not response.will_close
             response.close()
@@ -181,7 +180,7 @@ class Door:
         try:
             with self._watch.until(until, line):
                 if to.secure:
-                    line.sock = self._tls.wrap_socket(line.sock, server_hostname=to.host.rstrip("."))
+                    line.http.sock = self._tls.wrap_socket(line.http.sock, server_hostname=to.host.rstrip("."))
         except BaseException as fault:
             line.close()
             if isinstance(fault, OSError | ValueError):
@@ -194,21 +193,6 @@ class Door:
         context = ssl.create_default_context()
         context.set_alpn_protocols(["http/1.1"])
         return context
-
-
-def _request(method: str, to: _Target, headers: Mapping[str, str], body: bytes | None) -> bytes:
-    """The bytes of a request, sent in one piece."""
-    fields = {"Host": to.named, "User-Agent": "BidFlux", "Accept-Encoding": "identity", **headers}
-    if body is not None:
-        fields["Content-Length"] = str(len(body))
-    lines = [f"{method} {to.path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
-    head = "\r\n".join(lines)
-    if head.count("\n") >= len(lines) or head.count("\r") >= len(lines):
-        raise Unreachable("broken")  # a value that would begin a field of its own
-    try:
-        return f"{head}\r\n\r\n".encode("latin-1") + (body or b"")
-    except UnicodeEncodeError:
-        raise Unreachable("broken") from None
 
 
 def _looked_up(host: str, port: int, until: float) -> list[Any]:
@@ -281,7 +265,8 @@ class _Line:
     def __init__(self, sock: socket.socket) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.settimeout(None)
-        self.sock = sock
+        self.http = HTTPConnection("")  # speaks over the connection that was made, and makes none of its own
+        self.http.auto_open, self.http.sock = 0, sock
         self.leash = sock.dup()
 
     def is_quiet(self) -> bool:
@@ -300,7 +285,7 @@ class _Line:
 
     def close(self) -> None:
         self.leash.close()
-        self.sock.close()
+        self.http.close()
 
 
 class _Kept:
