@@ -12,7 +12,7 @@ from app.backup.archive import sweep
 from app.clock import now
 from app.database import scrub
 from app.extensions import db
-from app.services import privacy_requests, retention, webhooks
+from app.services import privacy_requests, retention, views, webhooks
 
 EVERY_SECONDS = 3600.0
 BUDGET = 10.0  # seconds for each chore; what is left is done an hour later
@@ -49,6 +49,7 @@ CHORES: dict[str, Callable[[], int]] = {
     "retention": lambda: retention.purge().rows,
     "privacy reminders": privacy_requests.remind,
     "privacy requests": privacy_requests.forget,
+    "saved searches": lambda: views.forget_searches(now()),
     "webhook log": lambda: webhooks.forget_log(now() - webhooks.LOG_KEPT),
     "killed backups": sweep_backups,
     "deleted pages": wipe,

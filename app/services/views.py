@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import json
 import uuid
+from datetime import datetime, timedelta
 
 from flask_babel import lazy_gettext
-from sqlalchemy import delete, insert, update
+from sqlalchemy import delete, insert, select, update
 
 from app.access import Person
 from app.clock import now
 from app.errors import Invalid
+from app.extensions import db
 from app.ids import new_id
 from app.keys import agency_key
-from app.models import SavedView
+from app.models import Agency, SavedView, Tombstone, User
+from app.queries.offer_filter import OfferFilter
+from app.queries.offer_list import count_offers
 from app.queries.views import place_of, views_of
 from app.vault import pad, seal
 from app.writing import housekeeping
 
 MOST = 50
 LONGEST = 80
+LATELY = timedelta(days=1)
 NAMELESS = lazy_gettext("Give the view a name")
 TOO_LONG = lazy_gettext("Use at most %(max)d characters", max=LONGEST)
 TOO_MANY = lazy_gettext("There are 50 saved views; delete one first")
@@ -56,6 +61,29 @@ def forget(view: SavedView) -> None:
     view_id = view.id
     with housekeeping() as connection:
         connection.execute(delete(SavedView).where(SavedView.id == view_id))
+
+
+def forget_searches(at: datetime) -> int:
+    """Drop the views that looked for somebody who was forgotten lately: what they search for finds nobody any more."""
+    lately = select(Tombstone.agency_id).where(Tombstone.at > at - LATELY).distinct()
+    query = select(SavedView.id, User, Agency).join(User, User.id == SavedView.user_id)
+    query = query.join(Agency, Agency.id == SavedView.agency_id).where(SavedView.agency_id.in_(lately))
+    lost = [
+        view_id
+        for view_id, user, agency in db.session.execute(query).all()
+        if _finds_nobody(view_id, Person(user, agency, view_id, ""))
+    ]
+    if lost:
+        with housekeeping() as connection:
+            connection.execute(delete(SavedView).where(SavedView.id.in_(lost)))
+    return len(lost)
+
+
+def _finds_nobody(view_id: uuid.UUID, by: Person) -> bool:
+    """Whether a view searches for a person, and there is none."""
+    asked = next(view.query for view in views_of(by) if view.id == view_id)
+    chosen = OfferFilter(q=asked.get("q"), email=asked.get("email"))
+    return bool(chosen.q or chosen.email) and count_offers(by, chosen) == 0
 
 
 def _checked(name: str) -> str:

@@ -12,10 +12,12 @@ from sqlalchemy import select
 
 from app.errors import Invalid
 from app.extensions import db
+from app.jobs import tidy
 from app.models import SavedView, User
+from app.offer_document import Bidder
 from app.queries.views import views_of
-from app.services import views
-from tests.factories import csrf, login, make_agency, make_offer, make_property, make_user, person_of
+from app.services import erasure, views
+from tests.factories import csrf, login, make_agency, make_draft, make_offer, make_property, make_user, person_of
 
 
 @pytest.fixture
@@ -86,3 +88,20 @@ def test_neither_name_nor_filter_lies_on_the_disk(app: Flask, owner: User, tmp_p
     db.session.remove()
     for file in tmp_path.glob("bidflux.db*"):
         assert b"ulescu" not in file.read_bytes(), file
+
+
+def test_a_view_that_looks_for_somebody_forgotten_goes_with_them(app: Flask, owner: User) -> None:
+    prop, by = make_property(owner.agency_id, owner.id), person_of(owner)
+    gone = make_offer(prop)
+    stays = make_draft(bidder=Bidder("Dan Popescu", "dan@client.example", "+40722000333"))
+    make_offer(prop, stays)
+    for name, query in {
+        "Nume": {"q": "țurcanu"}, "Adresă": {"email": "andrei.turcanu@client.example"}, "Telefon": {"q": "0722000111"},
+        "Alt nume": {"q": "popescu"}, "Numerar": {"financing": "credit"},
+    }.items():  # fmt: skip
+        views.save(name, query, by=by)
+    tidy.tidy()
+    assert len(views_of(by)) == 5
+    erasure.erase_all(owner.agency_id, [gone], "person")
+    tidy.tidy()
+    assert [view.name for view in views_of(by)] == ["Alt nume", "Numerar"]
