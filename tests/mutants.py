@@ -22,7 +22,10 @@ settings.register_profile(
     derandomize=True,
     suppress_health_check=list(HealthCheck),
 )
-settings.load_profile("mutants")
+
+
+def pytest_configure() -> None:
+    settings.load_profile("mutants")  # after the suite's own
 
 
 def _seconds() -> dict[str, float]:
