@@ -152,6 +152,23 @@ document.addEventListener("htmx:after:swap", function () {
   if (results && place && place.textContent !== results.dataset.said) { place.textContent = results.dataset.said; }
 });
 
+/* A menu closes as one turns elsewhere, and by Escape, which leaves the focus on what opened it. */
+(function () {
+  "use strict";
+  document.addEventListener("click", function (event) {
+    Array.prototype.forEach.call(document.querySelectorAll("details.menu[open]"), function (menu) {
+      if (!menu.contains(event.target)) { menu.open = false; }
+    });
+  });
+  document.addEventListener("keydown", function (event) {
+    var menu = event.key === "Escape" && document.querySelector("details.menu[open]");
+    if (menu) {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    }
+  });
+})();
+
 /* Of a row of tabs wider than the screen, the one that is open shows. */
 (function () {
   "use strict";
