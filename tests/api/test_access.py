@@ -161,6 +161,15 @@ def test_what_is_not_clear_is_refused_and_never_breaks(crm: Crm, body: bytes, me
 def test_too_large_a_body_is_refused(crm: Crm) -> None:
     body = b'{"title": "' + b"x" * 3_000_000 + b'"}'
     assert crm.call("PUT", "/properties/external/CRM-1", body).status_code == 413
+    chunks = {
+        "wsgi.input_terminated": True,
+        "HTTP_TRANSFER_ENCODING": "chunked",
+    }  # as a server hands on what comes in chunks
+    named = {"Authorization": f"Bearer {crm.key}", "Content-Type": "application/json"}
+    for size, status in ((3_000_000, 413), (10, 201)):
+        client, where = crm.app.test_client(), f"{ROOT}/properties/external/CRM-1"
+        data = b'{"title": "' + b"x" * size + b'"}'
+        assert client.put(where, data=data, headers=named, environ_overrides=chunks).status_code == status
 
 
 def test_compressed_bodies_and_broken_queries_are_refused(crm: Crm) -> None:

@@ -16,6 +16,7 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 from flask import Response, request
 from pydantic import BaseModel, ValidationError
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from app.access import Cache, Guard, Policy, rates
 from app.api_access import key_holder, spent_now
@@ -165,8 +166,11 @@ def _json() -> Any:
         raise WrongMedia("The body must be in UTF-8.")
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise WrongMedia("The body must not be compressed.")
+    body = request.get_data(cache=True)
+    if request.content_length is None and len(body) >= (request.max_content_length or len(body) + 1):
+        raise RequestEntityTooLarge  # in chunks: Werkzeug stops reading at the limit and says nothing
     try:
-        return read_json(request.get_data(cache=True))
+        return read_json(body)
     except NotJson as error:
         raise Unreadable(str(error)) from None
 
