@@ -22,7 +22,7 @@ from app.integrations.door import Door, Refused, check_url
 from app.keys import agency_key
 from app.ledger import Actor
 from app.models import FeedRun, PropertyFeed
-from app.services.feed_rows import FIELDS, NEEDED, REBS, NotForSale, read_row
+from app.services.feed_rows import FIELDS, NEEDED, REBS, NotForSale, named_by, read_row
 from app.services.feed_sources import Broken, Source, pages, read_csv
 from app.services.property_sync import Sent
 from app.vault import Place, seal, unseal
@@ -57,6 +57,7 @@ class Tried:
     """One row of a dry run: `sent` is the property as it would come in; without one, `errors` or not for sale."""
 
     number: int
+    external_id: str
     sent: Sent | None = None
     errors: Mapping[str, Sequence[object]] = field(default_factory=dict)
 
@@ -147,11 +148,11 @@ def try_out(feed: PropertyFeed) -> list[Tried]:
     tried = []
     for number, row in enumerate(rows, 1):
         try:
-            tried.append(Tried(number, read_row(row, mapping)))
+            tried.append(Tried(number, named_by(row, mapping), read_row(row, mapping)))
         except Invalid as invalid:
-            tried.append(Tried(number, errors=invalid.errors))
+            tried.append(Tried(number, named_by(row, mapping), errors=invalid.errors))
         except NotForSale:
-            tried.append(Tried(number))
+            tried.append(Tried(number, named_by(row, mapping)))
     return tried
 
 

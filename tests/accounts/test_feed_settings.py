@@ -36,7 +36,7 @@ def test_a_csv_is_added_tried_out_and_read(client: FlaskClient, owner: User) -> 
     file = (io.BytesIO(CSV), "p.csv")
     where = post(client, "/app/settings/feeds", **FORM, mapping=MAPPING, file=file).location
     tried = post(client, f"{where}/try").get_data(as_text=True)
-    assert "Titlu: Lipsește" in tried and "Preț cerut: 250000.00" in tried
+    assert "Titlu: Lipsește" in tried and "<code>A2</code>" in tried and "Preț cerut: 250000.00" in tried
     assert "Casă în Făget" in tried and "250000.00" in tried
     assert not db.session.scalars(select(Property)).all()
     assert post(client, f"{where}/run").status_code == 303

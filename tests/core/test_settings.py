@@ -59,6 +59,9 @@ def test_a_command_beside_make_run_finds_what_that_run_decided(tmp_path: Path, m
     for name in SOUND:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("BIDFLUX_DATA", str(tmp_path))
+    with pytest.raises(ConfigurationError):
+        load_settings()  # a server never does
+    monkeypatch.setenv("FLASK_RUN_FROM_CLI", "true")
     assert load_settings().base_url == "https://oferte.example" and load_settings().data_dir == tmp_path.resolve()
     monkeypatch.setenv("BASE_URL", "https://alta.example")
     assert load_settings().base_url == "https://alta.example", "the environment wins"
