@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, case, false, func, not_, select, true
+from sqlalchemy import ColumnElement, and_, case, false, func, not_, or_, select, true
 from sqlalchemy.orm import joinedload
 
 from app.access import Asker, Person, offers_of, properties_of
@@ -125,10 +125,13 @@ def count_offers(ids: list[uuid.UUID], by: Asker) -> dict[uuid.UUID, Counts]:
     return {row[0]: Counts(row[1], int(row[2]), row[3]) for row in db.session.execute(query)}
 
 
-def property_choices(by: Person) -> list[tuple[uuid.UUID, str]]:
-    """Id and title of what a person may see, for a filter."""
-    query = properties_of(by).with_only_columns(Property.id, Property.title).order_by(Property.title).limit(CHOICES)
-    return [(row[0], row[1]) for row in db.session.execute(query)]
+def property_choices(by: Person, also: uuid.UUID | None = None) -> list[tuple[uuid.UUID, str]]:
+    """Id and title of what a person may see, for a filter; `also` the chosen one, where there are too many."""
+    query = properties_of(by).with_only_columns(Property.id, Property.title)
+    rows = [*db.session.execute(query.order_by(Property.title).limit(CHOICES))]
+    if also and len(rows) == CHOICES:
+        rows += db.session.execute(query.where(Property.id == also))
+    return [*{row[0]: (row[0], row[1]) for row in rows}.values()]
 
 
 def recordable_properties(by: Person) -> list[tuple[uuid.UUID, str]]:
@@ -143,9 +146,13 @@ def property_title(by: Person, property_id: uuid.UUID) -> str | None:
     return db.session.scalar(properties_of(by).with_only_columns(Property.title).where(Property.id == property_id))
 
 
-def agent_choices(by: Person) -> list[tuple[uuid.UUID, str]]:
-    """The people of the agency who may be responsible for a property."""
-    query = select(User.id, User.full_name).where(User.agency_id == by.agency_id, User.active).order_by(User.full_name)
+def agent_choices(by: Person, also: str | None = None) -> list[tuple[uuid.UUID, str]]:
+    """The people of the agency who may be responsible for a property; `also` one named by id, who may have left."""
+    try:
+        here = or_(User.active, User.id == uuid.UUID(also or ""))
+    except ValueError:
+        here = User.active.is_(True)
+    query = select(User.id, User.full_name).where(User.agency_id == by.agency_id, here).order_by(User.full_name)
     return [(row[0], row[1]) for row in db.session.execute(query)]
 
 

@@ -239,6 +239,27 @@ def test_a_row_is_answered_from_its_own_menu_and_the_focus_comes_back(browser: B
     expect(page.locator("tr.is-link", has_text=NAMES[1])).to_contain_text("Respinsă")
 
 
+def test_on_the_propertys_page_row_counters_and_head_change_at_once(browser: Browser, live: Live) -> None:
+    app, base = live
+    email, prop = made(app)
+    watched = signed_in(browser, base, email, phone=True)
+    page = watched.page
+    page.goto(f"{base}/app/properties/{prop}")
+    expect(page.locator(".figures").first).to_contain_text("3 noi")
+    row = page.locator("tr.is-link", has_text=NAMES[2])
+    row.locator(".row-menu").press("Enter")
+    page.locator("#answer-accepted").press("Enter")
+    page.check("dialog [name=others][value=reject]")
+    page.check("dialog [name=close_link]")
+    watched.check()
+    page.locator("dialog[open] button[type=submit]").first.click()
+    expect(page.locator(".undo")).to_be_visible()
+    assert page.locator("tr.is-link .badge").all_inner_texts() == ["Acceptată", "Respinsă", "Respinsă"]
+    expect(page.locator(".title-bar .badge").first).to_have_text("Oprit")
+    expect(page.locator(".figures").first).not_to_contain_text("noi")
+    watched.check()
+
+
 def test_without_scripts_the_arrow_of_a_row_leads_to_the_answers(browser: Browser, live: Live) -> None:
     app, base = live
     email, _prop = made(app)

@@ -157,6 +157,21 @@ def test_the_heads_sort_and_say_so(client: FlaskClient, owner: User, prop: Prope
     assert url and links(get(client, url[1].replace("&amp;", "&"))) == [str(low), str(high)]
 
 
+def test_what_is_chosen_can_be_chosen_and_so_outlives_the_next_filter(
+    client: FlaskClient, owner: User, prop: Property, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.queries.property_list.CHOICES", 1)
+    left = make_user(owner.agency_id, full_name="Plecat Demult")
+    make_property(owner.agency_id, left.id, title="Aaa")
+    left.active = False
+    db.session.commit()
+    login(client, owner)
+    page = get(client, f"/app/offers?property_id={prop.id}&agent={left.id}&sort=-financing")
+    for value in (prop.id, left.id, "-financing"):
+        assert re.search(f'<option value="{value}" selected>', page), value
+    assert "După finanțare, invers" in page and "Plecat Demult" in page
+
+
 def test_each_filter_is_a_chip_that_takes_it_away(client: FlaskClient, owner: User, prop: Property) -> None:
     make_offer(prop)
     login(client, owner)

@@ -137,18 +137,25 @@ def news(chosen: OfferFilter, seen: int, at: int, new: int) -> dict[str, Any]:
     return {"new": new, "news_url": url_for("offers.news", **values), "fresh_url": address(chosen.without("sort"))}
 
 
-def choices(by: Person) -> dict[str, Any]:
-    """What the filter's form offers to choose from."""
+def choices(by: Person, chosen: OfferFilter) -> dict[str, Any]:
+    """What the filter's form offers. What is chosen is always among it, or the next filter would drop it."""
     return {
-        "properties": property_choices(by),
-        "agents": agent_choices(by) if by.is_owner or by.agency.colleagues_read else [],
-        "orders": ORDERS,
+        "properties": property_choices(by, chosen.property_id),
+        "agents": agent_choices(by, chosen.agent) if by.is_owner or by.agency.colleagues_read else [],
+        "orders": {**ORDERS, chosen.sort: _order_name(chosen.sort)},
         "statuses": STATUSES,
         "sources": SOURCES,
         "financing": FINANCING,
         "currencies": CURRENCIES,
         "default_sort": DEFAULT_SORT,
     }
+
+
+def _order_name(sort: str) -> str:
+    if sort in ORDERS:
+        return str(ORDERS[sort])
+    turned = ORDERS.get(sort.removeprefix("-") if sort.startswith("-") else f"-{sort}")
+    return str(_("%(order)s, the other way round", order=turned) if turned else _("In another order"))
 
 
 def _tabs(chosen: OfferFilter, counts: dict[str, int]) -> list[Tab]:
@@ -187,7 +194,7 @@ def _value(by: Person, chosen: OfferFilter, name: str, text: str) -> str:
     if name == "property_id":
         return property_title(by, value) or _("unknown")
     if name == "agent":
-        return next((who for id_, who in agent_choices(by) if str(id_) == text), text)
+        return next((who for id_, who in agent_choices(by, text) if str(id_) == text), text)
     if name in {"min_amount", "max_amount"}:
         return show_money(Money(value, chosen.currency or ""))
     if name in {"min_term", "max_term"}:

@@ -36,7 +36,7 @@ def index() -> AnyResponse:
     context = list_page.results(by, chosen, shown, errors) | {"today": today()}
     rows_only = request.headers.get("HX-Target", "").endswith("#offer-results")
     if not (live and rows_only):
-        context |= list_page.choices(by)
+        context |= list_page.choices(by, chosen)
     response = page("offers/index.html", "offer_results" if rows_only else "offer_list", **context)
     if live:
         kind = "HX-Replace-Url" if rows_only and list_page.replaces_history(by, chosen) else "HX-Push-Url"

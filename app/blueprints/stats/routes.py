@@ -53,8 +53,8 @@ def index() -> Response:
         chart=_charts(found),
         duration=duration,
         presets=_presets(by),
-        properties=property_choices(by),
-        agents=agent_choices(by) if by.is_owner or by.agency.colleagues_read else [],
+        properties=property_choices(by, chosen.property_id),
+        agents=agent_choices(by, chosen.agent) if by.is_owner or by.agency.colleagues_read else [],
         shown=SHOWN,
     )
 
