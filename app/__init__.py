@@ -44,7 +44,7 @@ class Request(flask.Request):
 def create_app(settings: Settings | None = None) -> Flask:
     """The application, from settings or from the environment; raises `ConfigurationError` naming every fault."""
     settings = settings or load_settings()
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     configure_faults(settings)
     app = Flask(__name__)
     app.request_class = Request

@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from flask import Flask, current_app
@@ -28,11 +29,18 @@ def configure_engine(app: Flask) -> None:
     with app.app_context():
         engine = db.engine
     if engine.dialect.name == "sqlite":
+        _private(Path(str(engine.url.database)))
         event.listen(engine, "connect", _sqlite_connect)
         event.listen(engine, "begin", _sqlite_begin)
         app.extensions["bidflux_writer"] = WriterQueue(f"{engine.url.database}.writer")
     else:
         app.extensions["bidflux_writer"] = WriterQueue(None)
+
+
+def _private(path: Path) -> None:
+    """A database that is made here is for this user alone; its log gets the same mode. One that is there keeps its."""
+    if path.parent.is_dir():
+        path.touch(mode=0o600, exist_ok=True)
 
 
 def _sqlite_connect(connection: Any, _record: Any) -> None:

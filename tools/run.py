@@ -54,7 +54,7 @@ class Product:
 
     def prepare(self) -> None:
         """Folder, lock, port, secrets and the environment that the children get."""
-        self.data.mkdir(parents=True, exist_ok=True)
+        self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.lock = lock_folder(self.data)
         check_port(self.host, self.port)
         defaults = {

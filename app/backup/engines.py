@@ -45,6 +45,7 @@ def copy_in(engine: Engine, copy: Path) -> None:
         _alone(live)
         for name in (f"{live}-wal", f"{live}-shm"):
             Path(name).unlink(missing_ok=True)
+        Path(f"{live}.restoring").touch(mode=0o600)
         shutil.copyfile(copy, f"{live}.restoring")
         os.replace(f"{live}.restoring", live)
         return

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import uuid
 from pathlib import Path
+from typing import Any
 
 import click
 from flask import Flask
@@ -13,8 +15,10 @@ from app.cli.accounts import find_agency
 from app.cli.output import as_json, fail, say
 from app.contacts import NotAContact, read_email
 from app.extensions import db
+from app.ledger import SYSTEM
 from app.models import Agency
 from app.services import data_copy, erasure, personal_data, retention
+from app.writing import writing
 
 privacy = AppGroup("privacy", help="People's data: show it, forget it.")
 
@@ -38,8 +42,13 @@ def export(email: str, agency_name: str, out: Path | None, form: str, language: 
     if form == "pdf":
         _export_pdf(email, agency_name, out, language, as_json)
         return
-    found = [personal_data.held_about(tenant.id, _folded(email)) for tenant in _tenants(agency_name)]
-    answer = {"email": email, "agencies": [one for one in found if one["offers"]]}
+    agencies = []
+    for tenant_id in [tenant.id for tenant in _tenants(agency_name)]:
+        held = personal_data.held_about(tenant_id, _folded(email))
+        if held["offers"]:
+            _record(tenant_id, held, form)
+            agencies.append(held)
+    answer = {"email": email, "agencies": agencies}
     text = json.dumps(answer, ensure_ascii=False, indent=None if as_json else 2)
     if out:
         out.write_text(text + "\n")
@@ -53,15 +62,22 @@ def _export_pdf(email: str, agency_name: str, out: Path | None, language: str, a
     if out is None:
         fail("a PDF needs --out FILE")
     written: list[str] = []
-    for tenant in _tenants(agency_name):
-        zone, held = tenant.zone, personal_data.held_about(tenant.id, _folded(email))
+    for tenant_id, zone in [(tenant.id, tenant.zone) for tenant in _tenants(agency_name)]:
+        held = personal_data.held_about(tenant_id, _folded(email))
         if held["offers"]:
+            _record(tenant_id, held, "pdf")
             path = out.with_stem(f"{out.stem}-{len(written) + 1}") if written else out
             path.touch(mode=0o600)
             path.chmod(0o600)
             path.write_bytes(data_copy.pdf_of(held, email, language, zone))
             written.append(str(path))
     say({"files": written}, "\n".join(written) or f"nothing is held about {email}", as_json=as_json)
+
+
+def _record(agency_id: uuid.UUID, held: dict[str, Any], form: str) -> None:
+    """That the operator took a copy, before it leaves."""
+    with writing(agency_id) as tx:
+        tx.record("privacy.exported", None, SYSTEM, {"offers": len(held["offers"]), "form": form})
 
 
 @privacy.command("erase")

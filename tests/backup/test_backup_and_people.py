@@ -25,7 +25,7 @@ from app.queries.ledger import offers_fault, verify_chain
 from app.services import erasure
 from app.vault import Keyring
 from tests.backup.test_backup import away, back_up, destroy, kept, refused, run, tools  # noqa: F401
-from tests.conftest import ROOT
+from tests.conftest import ROOT, make_app, migrate, settings_for
 from tests.core.test_canaries import at_rest
 from tests.factories import make_draft, make_offer
 
@@ -98,6 +98,18 @@ def test_without_the_list_of_the_erased_it_says_so(app: Flask, away: Path) -> No
     copy = back_up(app, away)
     done = app.test_cli_runner().invoke(args=["backup", "restore", str(copy), "--key", str(away / "backup.key")])
     assert done.exit_code == 0 and "no erased.txt here" in done.output
+
+
+def test_the_database_is_for_its_user_alone_made_or_restored(tmp_path: Path, away: Path) -> None:  # noqa: F811
+    made = make_app(settings_for(tmp_path / "new", DATABASE_URL=f"sqlite:///{away / 'new.db'}"))
+    with made.app_context():
+        migrate(made)
+        run(made, "key", away / "backup.key")
+        copy = back_up(made, away)
+        for _restored in range(2):
+            assert {path.stat().st_mode & 0o777 for path in away.glob("new.db*")} == {0o600}
+            run(made, "restore", copy, "--key", away / "backup.key", "--force")
+        db.engine.dispose()
 
 
 KILLED = """

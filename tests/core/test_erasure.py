@@ -18,7 +18,18 @@ from app.database import BUSY_MS
 from app.extensions import db
 from app.jobs import tidy
 from app.ledger import SYSTEM
-from app.models import Agency, Delivery, Offer, OfferKey, OfferOrigin, OfferState, Property, Tombstone, User
+from app.models import (
+    Agency,
+    Delivery,
+    LedgerEntry,
+    Offer,
+    OfferKey,
+    OfferOrigin,
+    OfferState,
+    Property,
+    Tombstone,
+    User,
+)
 from app.models.base import Base
 from app.offer_document import Bidder, Signature
 from app.queries.events import events_after
@@ -153,6 +164,8 @@ def test_the_command_line_shows_and_forgets(app: Flask, owner: User, prop: Prope
     runner = app.test_cli_runner()
     shown = json.loads(runner.invoke(args=["privacy", "export", "--email", EMAIL.upper(), "--json"]).output)
     assert shown["agencies"][0]["offers"][0]["offer"]["bidder"]["email"] == EMAIL
+    taken = db.session.scalars(select(LedgerEntry.body).where(LedgerEntry.kind == "privacy.exported")).one()
+    assert json.loads(taken)["data"] == {"offers": 1, "form": "json"}, "the copy that an operator takes is written down"
     erased = runner.invoke(args=["privacy", "erase", "--email", EMAIL, "--yes", "--json"])
     assert json.loads(erased.output) == {"erased": 1}
     again = json.loads(runner.invoke(args=["privacy", "export", "--email", EMAIL, "--json"]).output)
