@@ -52,7 +52,9 @@ def _rendered(name: str) -> str:
     text = (Path(current_app.root_path).parent / "docs" / f"{name}.md").read_text(encoding="utf-8")
     text = re.sub(r"\]\((\w+)\.md\)", r"](/docs/\1)", text)
     html: str = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
-    return html.replace("<pre>", '<pre tabindex="0">')
+    for wide in ("pre", "table"):  # scrolled on a phone, by the keyboard too
+        html = html.replace(f"<{wide}>", f'<{wide} tabindex="0">')
+    return html
 
 
 @api_docs.get("/docs/errors")
