@@ -173,6 +173,8 @@ def test_an_agent_finds_opens_accepts_and_undoes_in_place(browser: Browser, live
         "/app/settings",
         "/app/settings/users",
         "/docs",
+        "/docs/api",
+        "/docs/webhooks",
         "/gdpr",
         "/",
     ):
