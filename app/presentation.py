@@ -170,6 +170,7 @@ LABELS: dict[str, dict[str, Any]] = {
         "name": lazy_gettext("The name of the address is not known"),
         "broken": lazy_gettext("The connection broke off"),
         "refused: address": lazy_gettext("The address leads into a private network, which is not called"),
+        "fault": lazy_gettext("The call could not be made, for a fault of BidFlux"),
     },
 }
 
@@ -238,6 +239,11 @@ def show_short(moment: datetime) -> str:
     local = moment.astimezone(here)
     this_year = local.year == datetime.now(here).year
     return str(babel_datetime(local, "d MMM, HH:mm" if this_year else "d MMM y, HH:mm", rebase=False))
+
+
+def show_seconds(moment: datetime) -> str:
+    """`23 nov., 18:00:05`, for logs."""
+    return str(babel_datetime(moment.astimezone(zone()), "d MMM, HH:mm:ss", rebase=False))
 
 
 def show_date(day: date | datetime) -> str:
@@ -391,6 +397,7 @@ def register_presentation(app: Flask) -> None:
         money=show_money,
         datetime=show_datetime,
         short=show_short,
+        seconds=show_seconds,
         date=show_date,
         iso=lambda moment: moment.isoformat(),
         days=days,

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, func, or_, select
 
 from app.clock import from_rfc3339, rfc3339
 from app.errors import NotFound
@@ -96,6 +96,13 @@ def calls_of(
     rows = db.session.execute(query.order_by(Delivery.created_at.desc(), Delivery.id.desc()).limit(limit + 1)).all()
     lines = [CallLine(**row._mapping) for row in rows[:limit]]
     return lines, lines[-1].place if len(rows) > limit else None
+
+
+def counts_of(endpoint: WebhookEndpoint) -> dict[str, int]:
+    """How many calls of the log are in each state; "" is all of them."""
+    query = select(Delivery.state, func.count()).where(Delivery.endpoint_id == endpoint.id).group_by(Delivery.state)
+    found = {state: count for state, count in db.session.execute(query)}
+    return {"": sum(found.values()), **found}
 
 
 def get_call(agency_id: uuid.UUID, delivery_id: uuid.UUID) -> CallLine:

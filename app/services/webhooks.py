@@ -12,7 +12,7 @@ from typing import Any
 
 from flask import current_app
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, update
 
 from app.access import Person
 from app.clock import rfc3339
@@ -176,27 +176,33 @@ def send_test(endpoint: WebhookEndpoint, kind: str = TEST, *, by: Actor) -> uuid
 
 
 def resend(agency_id: uuid.UUID, delivery_id: uuid.UUID) -> None:
-    """Send one call again: the same id and the same body.
+    """Send one call again, now: the same id and the same body, also while it waits to be tried again.
 
-    `Conflict` while it is owed anyhow, while the endpoint is off, and for what was cancelled: taken back, or forgotten.
+    `Conflict` while it is on its way, while the endpoint is off, and for what was cancelled: taken back, or forgotten.
     """
     with writing(agency_id) as tx:
         row = tx.connection.execute(
-            select(Delivery.state, Delivery.kind, WebhookEndpoint.off_at)
-            .join(WebhookEndpoint, WebhookEndpoint.id == Delivery.endpoint_id)
+            select(WebhookEndpoint.off_at)
+            .join(Delivery, WebhookEndpoint.id == Delivery.endpoint_id)
             .where(Delivery.agency_id == agency_id, Delivery.id == delivery_id, Delivery.kind == "webhook")
         ).one_or_none()
         if row is None:
             raise NotFound
-        if row.off_at or row.state in {"pending", "leased", "cancelled"}:
+        which = or_(Delivery.state.in_(("delivered", "dead")), waits_after_failure(tx.at))
+        if row.off_at or not _owe_again(tx, Delivery.id == delivery_id, which):
             raise Conflict
-        _owe_again(tx, Delivery.id == delivery_id)
+
+
+def waits_after_failure(at: datetime) -> ColumnElement[bool]:
+    """Calls that were tried and are to be tried again later. What was never tried may wait so that it can be undone."""
+    return and_(Delivery.state == "pending", Delivery.attempts > 0, Delivery.due_at > at)
 
 
 def replay(endpoint: WebhookEndpoint, since: datetime, *, by: Actor) -> int:
-    """Send everything since a moment that has not arrived, also what happened while the endpoint was off.
+    """Send everything since a moment that has not arrived, also what happened while the endpoint was off, now.
 
-    Returns how many calls are owed because of it. Ids and bodies stay what they were.
+    Returns how many calls are owed because of it. Ids and bodies stay what they were; so it goes no further back than
+    the log, which says what arrived.
     """
     endpoint_id, agency_id = endpoint.id, endpoint.agency_id
     with writing(agency_id) as tx:
@@ -204,12 +210,13 @@ def replay(endpoint: WebhookEndpoint, since: datetime, *, by: Actor) -> int:
         row = tx.connection.execute(columns.where(WebhookEndpoint.id == endpoint_id)).one()
         if row.off_at:
             raise Conflict
+        since = max(since, tx.at - LOG_KEPT)
         again = _owe_again(
             tx,
             Delivery.endpoint_id == endpoint_id,
             Delivery.created_at >= since,
             Delivery.event_seq > 0,
-            Delivery.state == "dead",
+            or_(Delivery.state == "dead", waits_after_failure(tx.at)),
         )
         owed = select(Delivery.event_seq).where(Delivery.agency_id == agency_id, Delivery.endpoint_id == endpoint_id)
         missed = select(Event.seq, Event.type, Event.offer_id).where(

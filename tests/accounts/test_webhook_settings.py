@@ -12,7 +12,7 @@ import pytest
 import standardwebhooks
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
 from app.clock import now
@@ -128,6 +128,28 @@ def test_one_call_is_sent_again(client: FlaskClient, owner: User, receiver: Rece
     run()
     one, two = receiver.requests
     assert (one.headers["webhook-id"], one.body) == (two.headers["webhook-id"], two.body)
+
+
+def test_a_failed_call_says_why_and_is_tried_at_once(client: FlaskClient, owner: User, receiver: Receiver) -> None:
+    page, _secret = add(client, receiver, "offer.created")
+    receiver.answer = lambda _request: reply(503, b"azi nu")
+    make_offer(make_property(owner.agency_id, owner.id))
+    where = f"/app/settings/webhook-calls/{calls()[0].id}"
+    assert 'hx-trigger="every 2s"' in text_of(client, where), "the page waits for what becomes of it"
+    run()
+    with housekeeping() as connection:
+        connection.execute(update(Delivery).values(due_at=now() + timedelta(hours=2)))
+    shown = text_of(client, page)
+    assert "offer.created" in shown and "503" in shown and receiver.url in shown
+    call = text_of(client, where)
+    assert "azi nu" in call and "every 2s" not in call
+    receiver.answer = lambda _request: reply()
+    assert post(client, f"{where}/resend").status_code == 303
+    run()
+    part = client.get(where, headers={"HX-Request": "true"}).text
+    assert 'id="progress"' in part and "<h1" not in part and "every 2s" not in part
+    db.session.rollback()
+    assert len(db.session.scalars(select(Access.offer_id)).all()) == 2, "looking on is not reading anew"
 
 
 def test_reading_what_a_call_says_of_an_offer_is_noted(client: FlaskClient, owner: User, receiver: Receiver) -> None:

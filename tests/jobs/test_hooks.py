@@ -331,6 +331,39 @@ def test_what_was_missed_is_replayed_with_the_same_ids(owner: User, prop: Proper
     assert receiver.requests[-1].headers["webhook-id"] == str(one.id)
 
 
+def test_what_waits_is_tried_at_once_when_asked(either_app: Flask, owner: User, prop: Property) -> None:
+    left = [500, 500, 500, 500]
+    with receiving(lambda _request: reply(left.pop() if left else 200)) as receiver:
+        endpoint, _secret = make_endpoint(owner, receiver.url, ("offer.created", "offer.status_changed"))
+        began = now()
+        offers = [factories.make_offer(prop) for _ in range(2)]
+        run()
+        assert run() == 0 and states() == ["pending", "pending"], "they wait for their next try"
+        webhooks.resend(owner.agency_id, calls()[0].id)
+        with pytest.raises(Conflict):
+            webhooks.resend(owner.agency_id, calls()[0].id)
+        run()
+        assert decisions.decide(offers[0], owner.agency_id, "rejected", by=factories.person_of(owner).actor)
+        left.clear()
+        assert webhooks.replay(webhooks.get_endpoint(owner.agency_id, endpoint.id), began, by=SYSTEM) == 2
+        assert run() == 2, "but not what may still be undone"
+        assert states() == ["delivered", "delivered", "pending"]
+        with pytest.raises(Conflict):
+            webhooks.resend(owner.agency_id, calls()[2].id)
+    assert len({request.headers["webhook-id"] for request in receiver.requests}) == 2
+
+
+def test_what_the_log_no_longer_knows_is_not_replayed(owner: User, prop: Property, receiver: Receiver) -> None:
+    """It may have arrived, and would come under another id."""
+    make_endpoint(owner, receiver.url)
+    began = now()
+    factories.make_offer(prop)
+    run()
+    with time_machine.travel(now() + webhooks.LOG_KEPT + timedelta(hours=1), tick=False):
+        assert webhooks.forget_log(now() - webhooks.LOG_KEPT) == 1
+        assert webhooks.replay(endpoint_now(), began, by=SYSTEM) == 0
+
+
 @pytest.mark.parametrize("kind", [*webhooks.EVENTS, "webhook.test"])
 def test_a_test_sends_a_whole_sample_and_stands_in_no_list(owner: User, receiver: Receiver, kind: str) -> None:
     endpoint, secret = make_endpoint(owner, receiver.url, ("offer.erased",))

@@ -101,7 +101,8 @@ def webhooks_test(endpoint_id: uuid.UUID, body: WebhookTest) -> Answer:
     refusals=(404, 409),
 )
 def webhooks_replay(endpoint_id: uuid.UUID, body: WebhookReplay) -> Answer:
-    """Every event since a moment that has not arrived, with the ids and bodies that it always had. 409 while off."""
+    """Every event since a moment that has not arrived, with the ids and bodies that it always had, at once; at most of
+    the last 90 days. 409 while off."""
     return Answer({"calls": service.replay(_held(endpoint_id), body.since, by=key_holder().actor)}, 202)
 
 
@@ -128,7 +129,8 @@ def deliveries_read(delivery_id: uuid.UUID) -> Answer:
 @api.post("/deliveries/<uuid:delivery_id>/retry")
 @operation("Send a delivery again", tag=TAG, scope="write", answers={202: DeliveryWhole}, refusals=(404, 409))
 def deliveries_retry(delivery_id: uuid.UUID) -> Answer:
-    """The same id and body once more. 409 while it is owed anyhow, its webhook is off, or it was cancelled."""
+    """The same id and body once more, at once, also while it waits for its next try. 409 while it is on its way or not
+    tried yet, its webhook is off, or it was cancelled."""
     service.resend(key_holder().agency_id, delivery_id)
     return Answer(_whole(delivery_id), 202)
 

@@ -55,8 +55,13 @@ class ReplayForm(Form):
         _l("Since"),
         format=LOCAL,
         validators=[InputRequired(_l("Choose a day and an hour"))],
-        description=_l("In the agency's time zone. What arrived already is not sent again."),
+        description=_l("In the agency's time zone. What waits is tried at once, what arrived is not sent again."),
     )
+
+    @classmethod
+    def from_moment(cls, moment: datetime | None, zone: str) -> ReplayForm:
+        """Filled in with when the trouble began, if there is any."""
+        return cls(data={"since": moment.astimezone(ZoneInfo(zone))} if moment else None)
 
     def moment(self, zone: str) -> datetime:
         local: Any = self.since.data

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from datetime import timedelta
 from typing import Any
 
 from flask import Response, request, url_for
@@ -18,6 +19,7 @@ from app.blueprints.settings.webhook_forms import EndpointForm, ReplayForm, Test
 from app.clock import now
 from app.errors import Conflict, Invalid
 from app.fragments import done, page
+from app.htmx import wants_block
 from app.models import WebhookEndpoint
 from app.models.record import DELIVERY_STATES
 from app.models.webhook import TEST
@@ -25,6 +27,7 @@ from app.queries import webhooks as log
 from app.services import webhooks as service
 
 SHOWN = 30
+SOON = timedelta(seconds=20)  # what is due by then is waited for on the page
 
 
 @settings.route("/app/settings/webhooks", methods=["GET", "POST"])
@@ -132,7 +135,7 @@ def webhook_resend(call_id: uuid.UUID) -> AnyResponse:
     try:
         service.resend(person().agency_id, call_id)
     except Conflict:
-        return _call(call_id, 409, problem=_("It cannot be sent again now: it still waits, or the calls are off."))
+        return _call(call_id, 409, problem=_("It cannot be sent again now: it is on its way, or the calls are off."))
     return done(url_for("settings.webhook_call", call_id=call_id), _("It is on its way"))
 
 
@@ -158,16 +161,18 @@ def _show(endpoint_id: uuid.UUID, status: int = 200, **context: Any) -> Response
     except ValueError:  # an address that somebody shortened
         calls, more = log.calls_of(endpoint, state=chosen, limit=SHOWN)
     url = service.url_of(endpoint)
+    tries = log.tries_of(endpoint.agency_id, [call.id for call in calls])
     forms = {
         "form": EndpointForm(data={"url": url, "events": endpoint.events.split()}),
         "test_form": TestForm(),
-        "replay_form": ReplayForm(),
+        "replay_form": ReplayForm.from_moment(endpoint.failing_since or endpoint.off_at, person().agency.zone),
         "secret": None,
         "problem": "",
         **context,
     }
     return page(
         "settings/webhook.html", status=status, endpoint=endpoint, url=url, at=now(), calls=calls,
+        last={call_id: made[-1] for call_id, made in tries.items()}, counts=log.counts_of(endpoint),
         more=more, paged=after is not None, state=chosen or "", states=DELIVERY_STATES, **forms,
     )  # fmt: skip
 
@@ -177,13 +182,14 @@ def _call(call_id: uuid.UUID, status: int = 200, problem: str = "") -> Response:
     line = log.get_call(agency_id, call_id)
     body = log.body_of(agency_id, call_id)
     tries = log.tries_of(agency_id, [call_id]).get(call_id, [])
-    if body is not None and line.offer_id:
+    if body is not None and line.offer_id and not wants_block():
         service.note_view(line.offer_id, by=person())
     shown = json.dumps(json.loads(body), ensure_ascii=False, indent=2) if body else None
-    held = any(one.id == line.endpoint_id for one in service.endpoints_of(agency_id))
+    endpoint = next((one for one in service.endpoints_of(agency_id) if one.id == line.endpoint_id), None)
+    soon = line.state == "leased" or (line.state == "pending" and line.due_at <= now() + SOON)
     return page(
-        "settings/webhook_call.html", status=status, call=line, held=held, body=shown, tries=tries[::-1],
-        problem=problem,
+        "settings/webhook_call.html", "progress", status, call=line, url=service.url_of(endpoint) if endpoint else "",
+        soon=soon, body=shown, tries=tries[::-1], problem=problem,
     )  # fmt: skip
 
 
