@@ -141,6 +141,7 @@ def test_a_failed_call_says_why_and_is_tried_at_once(client: FlaskClient, owner:
         connection.execute(update(Delivery).values(due_at=now() + timedelta(hours=2)))
     shown = text_of(client, page)
     assert "offer.created" in shown and "503" in shown and receiver.url in shown
+    assert re.search(r'name="since"\s+value="20\d\d-\d\d-\d\d \d\d:\d\d:00"', shown), "since when it fails"
     call = text_of(client, where)
     assert "azi nu" in call and "every 2s" not in call
     receiver.answer = lambda _request: reply()

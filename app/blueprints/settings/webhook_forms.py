@@ -61,7 +61,8 @@ class ReplayForm(Form):
     @classmethod
     def from_moment(cls, moment: datetime | None, zone: str) -> ReplayForm:
         """Filled in with when the trouble began, if there is any."""
-        return cls(data={"since": moment.astimezone(ZoneInfo(zone))} if moment else None)
+        local = moment and moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None, second=0, microsecond=0)
+        return cls(data={"since": local})
 
     def moment(self, zone: str) -> datetime:
         local: Any = self.since.data
