@@ -34,14 +34,14 @@ def run_relay(app: Flask, stop: threading.Event | None = None) -> None:
     log.info("relay_started")
     watch(app, stop, "feeds", read_due_feeds)
     watch(app, stop, "photos", copy_due_photos)
-    tidied = time.monotonic()
-    next_round = tidied + SWEEP_SECONDS
+    next_round = time.monotonic() + SWEEP_SECONDS
+    next_tidy = time.monotonic() + ROUND_SECONDS  # also where it is started anew more often than once an hour
     while not stop.is_set():
         try:
             with app.app_context():
                 sweep()
-                if time.monotonic() - tidied > EVERY_SECONDS:
-                    tidied = time.monotonic()
+                if time.monotonic() >= next_tidy:
+                    next_tidy = time.monotonic() + EVERY_SECONDS
                     tidy()
                 if time.monotonic() >= next_round:
                     next_round = time.monotonic() + ROUND_SECONDS

@@ -105,11 +105,11 @@ def _render(kind: str, language: str, **given: Hashable) -> str:
 def _rendered(kind: str, language: str, given: tuple[tuple[str, Any], ...]) -> str:
     values = dict(given)
     with force_locale(language):
-        values["days"] = {name.removesuffix("_days"): _span(number) for name, number in values.get("days", ())}
+        values["days"] = {name.removesuffix("_days"): span(number) for name, number in values.get("days", ())}
         return render_template(f"texts/{kind}.{language}.txt", **values).strip()
 
 
-def _span(days: int) -> str:
+def span(days: int) -> str:
     """So many days in words; whole years as such."""
     years, rest = divmod(days, 365)
     return str(

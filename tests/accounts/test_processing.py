@@ -14,7 +14,7 @@ def test_an_owner_reads_the_record_of_processing(client: FlaskClient) -> None:
     agency_id = make_agency("Casa Bună")
     login(client, make_user(agency_id, "owner", language="en"))
     page = unescape(client.get("/app/settings/processing").get_data(as_text=True))
-    assert "Casa Bună" in page
+    assert "Casa Bună" in page and "Offers without an answer 1 year" in page and "90 days" in page
     assert all(one.title in page for one in personal())
 
 

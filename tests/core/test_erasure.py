@@ -210,7 +210,8 @@ def test_each_kind_has_its_own_time_and_owners_are_told_a_week_before(
         assert verify_chain(agency)[1] is None and offers_fault(agency) is None
 
 
-def test_a_shorter_rule_erases_nobody_before_a_weeks_notice(owner: User, prop: Property) -> None:
+@pytest.mark.usefixtures("either_app")
+def test_a_shorter_rule_erases_nobody_before_a_weeks_notice(either_app: Flask, owner: User, prop: Property) -> None:
     with time_machine.travel(datetime(2026, 1, 1, 12, tzinfo=UTC), tick=False) as clock:
         old = make_offer(prop)
         clock.shift(timedelta(days=100))
@@ -223,7 +224,8 @@ def test_a_shorter_rule_erases_nobody_before_a_weeks_notice(owner: User, prop: P
         assert retention.purge().offers == 1 and erased(old) == [True]
 
 
-def test_a_property_may_have_its_own_time(owner: User, prop: Property) -> None:
+@pytest.mark.usefixtures("either_app")
+def test_a_property_may_have_its_own_time(either_app: Flask, owner: User, prop: Property) -> None:
     other = make_property(owner.agency_id, owner.id)
     with time_machine.travel(datetime(2026, 1, 1, 12, tzinfo=UTC), tick=False) as clock:
         short, usual = make_offer(prop), make_offer(other)

@@ -9,10 +9,13 @@ from app.blueprints.settings.routes import settings
 from app.clock import now
 from app.data_map import personal
 from app.fragments import page
+from app.services import retention, texts
 
 
 @settings.get("/app/settings/processing")
 @policy(Guard.OWNER, limit="120/minute")
 def processing() -> Response:
     """What is processed, whose it is, why, how long: to be printed when the authority asks."""
-    return page("settings/processing.html", agency=person().agency, classes=personal(), at=now())
+    agency = person().agency
+    days = {kind: texts.span(number) for kind, number in retention.days_for(agency.id).items()}
+    return page("settings/processing.html", agency=agency, classes=personal(), days=days, at=now())
