@@ -64,6 +64,18 @@ def candidates(by: Person, offers: Sequence[uuid.UUID]) -> list[Candidate]:
     return [_candidate(found[offer]) for offer in dict.fromkeys(offers)]
 
 
+def answerable(by: Person, offers: Sequence[uuid.UUID]) -> tuple[list[Candidate], int]:
+    """Those of these offers that are the person's to answer, and how many are a colleague's to answer.
+
+    Raises `NotFound` unless the person may read every one, and answer one at least.
+    """
+    rows = db.session.execute(_query().where(OfferState.offer_id.in_(offers), Aside(offers_of(by)))).all()
+    mine = {row.id: row for row in rows if by.is_owner or row.agent_id == by.user.id}
+    if len(rows) != len(set(offers)) or not mine:
+        raise NotFound
+    return [_candidate(mine[offer]) for offer in dict.fromkeys(offers) if offer in mine], len(rows) - len(mine)
+
+
 def others_of(by: Person, property_id: uuid.UUID, but: Sequence[uuid.UUID]) -> list[Candidate]:
     """The undecided offers of a property that still stand, the highest first."""
     standing = (
@@ -97,8 +109,8 @@ def _query() -> Any:
         select(
             Offer.id, Offer.agency_id, Offer.property_id, Offer.reference, Offer.amount_minor, Offer.currency,
             Offer.financing, Offer.valid_until, Offer.submitted_at, OfferState.status, OfferState.version,
-            OfferState.withdrawn_at, Property.title, Property.accepts_offers, OfferBody.body_ct, OfferKey.kek_id,
-            OfferKey.wrapped,
+            OfferState.withdrawn_at, Property.title, Property.agent_id, Property.accepts_offers, OfferBody.body_ct,
+            OfferKey.kek_id, OfferKey.wrapped,
         )
         .join(OfferState, OfferState.offer_id == Offer.id)
         .join(Property, Property.id == Offer.property_id)

@@ -162,6 +162,25 @@ def test_a_colleague_who_may_read_may_not_answer(client: FlaskClient, owner: Use
     for where in ("/app/offers", f"/app/compare?offer={offer}&offer={other}"):
         listed = client.get(where).get_data(as_text=True)
         assert f"/app/offers/{offer}" in listed and "data-answers" not in listed
+    assert client.get(f"/app/offers/decision?status=viewed&offer={offer}").status_code == 404
+
+
+def test_of_many_a_colleagues_are_left_out_and_a_strangers_spoil_all(
+    client: FlaskClient, owner: User, prop: Property
+) -> None:
+    from app.models import Agency
+    from app.services import accounts
+
+    accounts.change_agency(db.session.get_one(Agency, owner.agency_id), {"colleagues_read": True}, by=_system())
+    agent, stranger = make_user(owner.agency_id), make_user(make_agency("Alta"), "owner")
+    theirs, mine = make_offer(prop), make_offer(make_property(owner.agency_id, agent.id))
+    unknown = make_offer(make_property(stranger.agency_id, stranger.id))
+    login(client, agent)
+    for page in ("decision?status=rejected&", "better?"):
+        shown = client.get(f"/app/offers/{page}offer={theirs}&offer={mine}").get_data(as_text=True)
+        assert "1 dintre ofertele alese ține de un coleg" in shown and str(mine) in shown
+        assert f'value="{theirs}' not in shown
+        assert client.get(f"/app/offers/{page}offer={mine}&offer={unknown}").status_code == 404
 
 
 def _system():  # type: ignore[no-untyped-def]

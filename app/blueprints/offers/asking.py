@@ -18,7 +18,7 @@ from app.blueprints.offers.routes import offers
 from app.clock import now
 from app.errors import IllegalTransition
 from app.fragments import done, page
-from app.queries.deciding import Candidate, candidates
+from app.queries.deciding import Candidate, answerable, candidates
 from app.services import requests
 
 LONGEST = timedelta(days=90)
@@ -30,7 +30,8 @@ USUAL = timedelta(days=3)
 def better() -> Response:
     """Whom it asks and until when: `offer` once or more, and `next` to go back to."""
     usual = (now() + USUAL).astimezone(ZoneInfo(person().agency.zone)).replace(hour=18, minute=0, tzinfo=None)
-    return _page(BetterForm(data={"until": usual}), candidates(person(), read_offers(request.args)))
+    chosen, left_out = answerable(person(), read_offers(request.args))
+    return _page(BetterForm(data={"until": usual}), chosen, left_out=left_out)
 
 
 @offers.post("/app/offers/better")
@@ -71,7 +72,9 @@ def _deadline(form: BetterForm) -> datetime | None:
     return until
 
 
-def _page(form: BetterForm, chosen: list[Candidate], status: int = 200, *, problem: str = "") -> Response:
+def _page(
+    form: BetterForm, chosen: list[Candidate], status: int = 200, *, problem: str = "", left_out: int = 0
+) -> Response:
     title = ngettext("Ask for a better offer", "Ask %(num)d clients for a better offer", len(chosen))
     return page(
         "offers/better.html",
@@ -81,5 +84,6 @@ def _page(form: BetterForm, chosen: list[Candidate], status: int = 200, *, probl
         chosen=chosen,
         title=title,
         problem=problem,
+        left_out=left_out,
         onward=onward(),
     )

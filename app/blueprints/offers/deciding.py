@@ -16,7 +16,7 @@ from app.blueprints.offers.routes import offers, today
 from app.errors import Conflict, IllegalTransition, NotFound
 from app.fragments import done, local_path, page
 from app.presentation import label
-from app.queries.deciding import MOST, Candidate, candidates, last_to_change, others_of
+from app.queries.deciding import MOST, Candidate, answerable, candidates, last_to_change, others_of
 from app.queries.webhooks import listens
 from app.services import decisions
 from app.services.decisions import Answer, Chosen, Outcome
@@ -29,7 +29,8 @@ def decision() -> Response:
     form = DecisionForm(request.args)
     if form.status.data not in DecisionForm.statuses():
         raise NotFound
-    return _page(form, candidates(person(), read_offers(request.args)))
+    chosen, left_out = answerable(person(), read_offers(request.args))
+    return _page(form, chosen, left_out=left_out)
 
 
 @offers.post("/app/offers/decision")
@@ -77,7 +78,9 @@ def undo() -> AnyResponse:
     return done(onward(), _("Undone. Nobody was told."))
 
 
-def _page(form: DecisionForm, chosen: list[Candidate], status: int = 200, *, problem: str = "") -> Response:
+def _page(
+    form: DecisionForm, chosen: list[Candidate], status: int = 200, *, problem: str = "", left_out: int = 0
+) -> Response:
     beside = []
     if form.status.data == "accepted" and len(chosen) == 1:
         beside = others_of(person(), chosen[0].property_id, [chosen[0].id])
@@ -90,6 +93,7 @@ def _page(form: DecisionForm, chosen: list[Candidate], status: int = 200, *, pro
         others=beside,
         crm_hears=listens(person().agency_id, "offer.status_changed"),
         problem=problem,
+        left_out=left_out,
         title=_title(str(form.status.data), chosen),
         onward=onward(),
         today=today(),
