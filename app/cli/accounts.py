@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import uuid
 from datetime import timedelta
+from typing import Any
 
 import click
 from flask import Flask
@@ -12,6 +13,7 @@ from flask.cli import AppGroup
 from sqlalchemy import select
 
 from app.api_access import SCOPES
+from app.api_keys import is_key, key_hash
 from app.cli.output import as_json, fail, say
 from app.clock import now, rfc3339
 from app.contacts import NotAContact, read_email
@@ -134,7 +136,7 @@ def api_key_list(agency_name: str, as_json: bool) -> None:
     """List keys by their first characters."""
     tenant = find_agency(agency_name)
     found = reversed(staff.api_keys_of(tenant.id))
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "id": str(key.id),
             "name": key.name,
@@ -148,20 +150,43 @@ def api_key_list(agency_name: str, as_json: bool) -> None:
         }
         for key in found
     ]
-    lines = [f"{r['prefix']}…  {r['name']}  {r['created_at']}  {'revoked' if r['revoked_at'] else ''}" for r in rows]
+    lines = [f"{r['prefix']}…  {r['name']}  {'+'.join(r['scopes'])}  {_life(r)}  {r['id']}" for r in rows]
     say({"data": rows}, "\n".join(lines) or "no keys", as_json=as_json)
 
 
+def _life(row: dict[str, Any]) -> str:
+    if row["revoked_at"]:
+        return f"revoked {row['revoked_at'][:10]}"
+    used = f"used {row['last_used_at'][:10]}" if row["last_used_at"] else "never used"
+    return f"{used}, until {row['expires_at'][:10]}" if row["expires_at"] else used
+
+
+def find_key(wanted: str) -> ApiKey:
+    """By id, by the first characters that `list` shows, or by the whole key, as it was found where it must not be."""
+    shown = wanted.rstrip("…")
+    if is_key(shown):
+        query = select(ApiKey).where(ApiKey.key_hash == key_hash(shown))
+    elif shown.startswith("bfx_"):
+        query = select(ApiKey).where(ApiKey.prefix == shown)
+    else:
+        try:
+            query = select(ApiKey).where(ApiKey.id == uuid.UUID(shown))
+        except ValueError:
+            fail("name the key by its id, by the first characters that `list` shows, or whole")
+    found = db.session.scalars(query.limit(2)).all()
+    if len(found) != 1:
+        fail("no such key" if not found else "several keys begin like this: name it by its id")
+    return found[0]
+
+
 @api_key.command("revoke")
-@click.argument("key_id", type=click.UUID)
+@click.argument("key")
 @as_json
-def api_key_revoke(key_id: uuid.UUID, as_json: bool) -> None:
-    """Revoke a key by the id that `list` shows."""
-    found = db.session.get(ApiKey, key_id)
-    if found is None:
-        fail("no such key")
-    with writing(found.agency_id) as tx:
-        key = db.session.get_one(ApiKey, key_id)
-        key.revoked_at = key.revoked_at or now()
+def api_key_revoke(key: str, as_json: bool) -> None:
+    """Revoke a key at once: by its id or first characters, as `list` shows them, or by the whole key."""
+    key_id, agency_id = (found := find_key(key)).id, found.agency_id
+    with writing(agency_id) as tx:
+        held = db.session.get_one(ApiKey, key_id)
+        held.revoked_at = held.revoked_at or now()
         tx.record("api_key.revoked", key_id, SYSTEM)
     say({"id": str(key_id), "revoked": True}, "revoked", as_json=as_json)
