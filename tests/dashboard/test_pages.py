@@ -83,3 +83,12 @@ def test_strangers_and_the_unknown_get_404(client: FlaskClient, owner: User) -> 
     login(client, owner)
     for path in (f"/app/offers/{offer}", f"/app/properties/{prop.id}", f"/app/offers/{new_id()}"):
         assert client.get(path).status_code == 404
+
+
+def test_an_error_keeps_the_dashboard_around_it_and_leads_on(client: FlaskClient, owner: User) -> None:
+    nowhere = f"/app/offers/{new_id()}"
+    outside = client.get("/nu-este").get_data(as_text=True)
+    assert 'class="app-nav"' not in outside and ">La prima pagină</a>" in outside
+    login(client, owner)
+    inside = client.get(nowhere).get_data(as_text=True)
+    assert 'class="app-nav"' in inside and ">La oferte</a>" in inside and "Casa Bună Imobiliare" in inside
