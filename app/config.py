@@ -175,7 +175,7 @@ def _database_url(url: str) -> str:
 def _environment() -> Mapping[str, str]:
     """The process's own; for a command typed beside a `make run`, what that run decided stands behind it."""
     run = Path(os.environ.get("BIDFLUX_DATA") or "instance") / "run.env"
-    if os.environ.get("FLASK_RUN_FROM_CLI") != "true" or "SECRET_KEY" in os.environ or not run.is_file():
+    if click.get_current_context(silent=True) is None or "SECRET_KEY" in os.environ or not run.is_file():
         return os.environ
     lines = (line.partition("=") for line in run.read_text(encoding="utf-8").splitlines())
     return {**{name: value for name, _, value in lines}, **os.environ}

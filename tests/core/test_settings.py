@@ -6,6 +6,7 @@ import base64
 import secrets
 from pathlib import Path
 
+import click
 import pytest
 
 from app.config import ConfigurationError, load_settings
@@ -61,10 +62,12 @@ def test_a_command_beside_make_run_finds_what_that_run_decided(tmp_path: Path, m
     monkeypatch.setenv("BIDFLUX_DATA", str(tmp_path))
     with pytest.raises(ConfigurationError):
         load_settings()  # a server never does
-    monkeypatch.setenv("FLASK_RUN_FROM_CLI", "true")
-    assert load_settings().base_url == "https://oferte.example" and load_settings().data_dir == tmp_path.resolve()
+    typed = click.Context(click.Command("flask"))
+    with typed:
+        assert load_settings().base_url == "https://oferte.example" and load_settings().data_dir == tmp_path.resolve()
     monkeypatch.setenv("BASE_URL", "https://alta.example")
-    assert load_settings().base_url == "https://alta.example", "the environment wins"
+    with typed:
+        assert load_settings().base_url == "https://alta.example", "the environment wins"
     monkeypatch.setenv("SECRET_KEY", SOUND["SECRET_KEY"])
-    with pytest.raises(ConfigurationError, match="BIDFLUX_KEYS"):
+    with typed, pytest.raises(ConfigurationError, match="BIDFLUX_KEYS"):
         load_settings()  # whoever brings a key of their own is a deployment, and brings all
