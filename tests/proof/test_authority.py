@@ -232,7 +232,7 @@ def test_a_root_is_renewed_ten_years_before_its_end(tmp_path: Path, seconds: int
         assert len(authority.roots()) == roots
 
 
-@pytest.mark.parametrize(("minutes", "same"), [(-5, True), (5, False)])
+@pytest.mark.parametrize(("minutes", "same"), [(-5, True), (0, False), (5, False)])
 def test_a_key_serves_one_year_to_the_minute(tmp_path: Path, minutes: int, same: bool) -> None:
     authority = Authority(settings_for(tmp_path))
     first = authority.seal()
