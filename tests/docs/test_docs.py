@@ -80,8 +80,7 @@ def variables_read() -> set[str]:
     """Every variable that settings, web server and `make run` read from the environment."""
     text = "".join((ROOT / name).read_text() for name in ("app/config.py", "gunicorn.conf.py"))
     how = r'(?:environ\.get|\.text|\.words|\.flag|\.number|\.address|\.secret)\(\s*["\']([A-Z][A-Z_]+)'
-    flasks_own = {"FLASK_RUN_FROM_CLI"}  # set by Flask for a typed command, by nobody else
-    return (set(re.findall(how, text)) | {"BIDFLUX_KEYS"}) - flasks_own
+    return set(re.findall(how, text)) | {"BIDFLUX_KEYS"}
 
 
 def test_every_variable_is_listed_and_read() -> None:
