@@ -43,14 +43,18 @@ log = structlog.get_logger(__name__)
 
 
 class _Endpoint:
-    """What this process knows of one endpoint: calls ready, threads at work, how long the last call took."""
+    """What this process knows of one endpoint: calls ready, threads at work, how long the last two took at best."""
 
     def __init__(self) -> None:
         self.ready: deque[Call] = deque()
         self.threads = 0
-        self.took = SLOW / 2
+        self.took = self._last = SLOW / 2
         self.began: dict[int, float] = {}
         self.in_lane = False
+
+    def note(self, seconds: float) -> None:
+        """How long a call took. One alone may only have waited for this process itself."""
+        self.took, self._last = min(seconds, self._last), seconds
 
     def is_slow(self, at: float) -> bool:
         return self.took > SLOW or any(at - began > SLOW for began in list(self.began.values()))
@@ -255,7 +259,7 @@ class Hooks:
             if lane:
                 lane.began = began
             outcome = make(self._door, call)
-            endpoint.took = time.monotonic() - began
+            endpoint.note(time.monotonic() - began)
             del endpoint.began[me]
             if outcome.code == GONE:
                 self._hand_back(endpoint)
