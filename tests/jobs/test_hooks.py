@@ -284,6 +284,31 @@ def test_one_slow_receiver_delays_no_other(owner: User, prop: Property, receiver
         served.set()
 
 
+def test_one_that_answered_at_once_and_then_stalls_delays_no_other(
+    owner: User, prop: Property, receiver: Receiver
+) -> None:
+    stalled = threading.Event()
+
+    def answer(_request: Request) -> bytes:
+        time.sleep(1.5 if stalled.is_set() else 0)
+        return reply()
+
+    with receiving(answer) as other:
+        make_endpoint(owner, other.url)
+        make_endpoint(owner, receiver.url)
+        for _ in range(4):
+            factories.make_offer(prop)
+        assert run() == 8
+        stalled.set()
+        for _ in range(6):
+            factories.make_offer(prop)
+        began = time.monotonic()
+        hooks().ring()
+        while len(receiver.requests) < 10 and time.monotonic() < began + 10:
+            time.sleep(0.02)
+        assert len(receiver.requests) == 10 and time.monotonic() - began < 1.4
+
+
 def test_two_processes_never_call_one_endpoint_more_than_twice_at_once(
     either_app: Flask, owner: User, prop: Property, receiver: Receiver
 ) -> None:
