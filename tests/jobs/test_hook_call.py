@@ -1,0 +1,35 @@
+"""How a webhook call is signed, and when one that failed is tried again."""
+
+from __future__ import annotations
+
+import base64
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.jobs.hook_call import next_try, signed
+
+
+def test_the_schedule() -> None:
+    at = datetime(2026, 11, 23, tzinfo=UTC)
+    expected = [5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400]
+    for attempts, seconds in enumerate(expected, 1):
+        due = next_try(at, attempts)
+        assert due and seconds * 0.8 <= (due - at).total_seconds() <= seconds * 1.2
+    assert next_try(at, 10) is None
+
+
+@given(st.integers(1, 9), st.text(max_size=30) | st.integers(-10, 10**12).map(str))
+def test_what_a_receiver_asks_for_never_hurries_and_never_stalls(attempts: int, asked: str) -> None:
+    at = datetime(2026, 11, 23, tzinfo=UTC)
+    due = next_try(at, attempts, asked)
+    assert due and timedelta(seconds=4) <= due - at <= timedelta(hours=24) * 1.2
+
+
+def test_known_answer() -> None:
+    """The example of the standard's own documentation."""
+    secret = base64.b64decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    body = b'{"test": 2432232314}'
+    headers = signed("msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, body, [secret])
+    assert headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
