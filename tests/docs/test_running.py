@@ -129,20 +129,22 @@ def webhook_calls_arrive(product: Product) -> None:
         [str(BIN / "flask"), *words[1:], "--json"],
         cwd=ROOT, env=product.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    assert receiver.stderr and receiver.stderr.readline().startswith("listening")
-    answers = []
-    named = {"ID": endpoint["id"], "DELIVERY": ""}
-    for command in commands[1:]:
-        if "/retry" in command:
-            wait_until_delivered(product, named["DELIVERY"])
-        status, got = product.curl(command, **named)
-        answers.append(status)
-        if "/test" in command:
-            named["DELIVERY"] = got["id"]
-    assert answers == [202, 200, 202, 200, 200, 202, 200]
-    wait_until_delivered(product, named["DELIVERY"])
-    receiver.send_signal(signal.SIGINT)
-    said, _ = receiver.communicate(timeout=60)
+    try:
+        assert receiver.stderr and receiver.stderr.readline().startswith("listening")
+        answers = []
+        named = {"ID": endpoint["id"], "DELIVERY": ""}
+        for command in commands[1:]:
+            if "/retry" in command:
+                wait_until_delivered(product, named["DELIVERY"])
+            status, got = product.curl(command, **named)
+            answers.append(status)
+            if "/test" in command:
+                named["DELIVERY"] = got["id"]
+        assert answers == [202, 200, 202, 200, 200, 202, 200]
+        wait_until_delivered(product, named["DELIVERY"])
+    finally:
+        receiver.terminate()  # an interrupt is ignored where the tests themselves run in the background
+        said, _ = receiver.communicate(timeout=60)
     calls = [json.loads(line) for line in said.splitlines()]
     assert {call["verdict"] for call in calls} == {"verified"}
     one, two = [call["body"] for call in calls if call["webhook-id"] == named["DELIVERY"]]
