@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 from flask import current_app
@@ -36,19 +37,21 @@ class Counter:
             try:
                 return self._shared.hit(rate, *names)
             except (StorageError, RedisError) as error:
-                self._quiet_until = time.monotonic() + QUIET_SECONDS
-                log.warning("limits_local", error=type(error).__name__)
+                self._be_quiet(error)
         return self.local.hit(rate, *names)
 
     def spend(self, rate: RateLimitItem, *names: str) -> Spent:
-        """Count in Valkey and say what is left; here while Valkey is away."""
-        allowed = self.shared(rate, *names)
-        limiter = self.local if time.monotonic() < self._quiet_until else self._shared
-        try:
-            reset, remaining = limiter.get_window_stats(rate, *names)
-        except (StorageError, RedisError):
-            reset, remaining = time.time() + rate.get_expiry(), 0
-        return Spent(rate, not allowed, max(0, remaining), max(1, round(reset - time.time())))
+        """Count like `shared`, and say what is left."""
+        if time.monotonic() >= self._quiet_until:
+            try:
+                return _counted(self._shared.storage, rate, names)
+            except (StorageError, RedisError) as error:
+                self._be_quiet(error)
+        return _counted(self.local.storage, rate, names)
+
+    def _be_quiet(self, error: Exception) -> None:
+        self._quiet_until = time.monotonic() + QUIET_SECONDS
+        log.warning("limits_local", error=type(error).__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,14 @@ class Spent:
     over: bool
     remaining: int
     reset: int
+
+
+def _counted(storage: Any, rate: RateLimitItem, names: tuple[str, ...]) -> Spent:
+    """One call more in a fixed window, which begins with its first call."""
+    key = rate.key_for(*names)
+    count = storage.incr(key, rate.get_expiry())
+    reset = storage.get_expiry(key)
+    return Spent(rate, count > rate.amount, max(0, rate.amount - count), max(1, round(reset - time.time())))
 
 
 def keyed(value: str) -> str:

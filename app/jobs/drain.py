@@ -36,6 +36,7 @@ LEASE = timedelta(seconds=30)  # with the relay's patience and sweep a crashed l
 BUDGET = 60.0  # seconds; below RQ's limit for the job. What is left then rings the bell again
 GATHER = 0.1  # seconds in which outcomes come together into one transaction
 RECEIPTS = (RECEIPT_MAIL, RECEIPT_KEPT)
+SEALED_AT_ONCE = 1  # a receipt is a third of a second's work: letters never queue behind several
 GRACE = 4.0  # seconds that letters under way are given when the process is asked to stop
 
 stopping = threading.Event()
@@ -130,10 +131,11 @@ class _Drain:
                 hurry(connection)
             room = BATCH - len(self.under_way) if go_on else 0
             leased = claim(connection, room) if room else []
-            if len(leased) < room:
-                leased += claim(connection, room - len(leased), _due_receipts)
+            seals = min(room - len(leased), SEALED_AT_ONCE - self._sealing())
+            receipts = claim(connection, seals, _due_receipts) if seals > 0 else []
             # A full claim means there may be more; after a short one everything due is in hand.
-            self.more = len(leased) == room if room else self.more
+            self.more = len(leased) == room or len(receipts) == seals if room else self.more
+            leased += receipts
         if leased:
             passing(AFTER_CLAIM)
         self.accepted += sum(outcome.state == "delivered" for outcome in outcomes)
@@ -141,6 +143,9 @@ class _Drain:
             future = self.post.send(delivery)
             self.under_way.add(future)
             self.held[future] = delivery
+
+    def _sealing(self) -> int:
+        return sum(self.held[future].owed.template in RECEIPTS for future in self.under_way)
 
     def _stop(self) -> None:
         """Give letters under way a few seconds, cut off what hangs, hand back what was never begun."""

@@ -178,6 +178,7 @@ class _Unit:
     def finish(self) -> list[Synced]:
         """Write all, record and announce each, and show them as they now are."""
         db.session.flush()
+        self.tx.flush()
         photo_copies.wish(self.tx, self.photos)
         counts = self._counts()
         key, seq = keys.agency_key(self.tx.agency_id, "secret"), 0
@@ -198,11 +199,12 @@ class _Unit:
         return (found or self.owner).id
 
     def _create(self, values: dict[str, Any], outcome: Synced) -> Property:
+        """A new row, written with the others; what is returned only shows it."""
         at = self.tx.at
-        prop = Property(id=new_id(), agency_id=self.tx.agency_id, created_at=at, updated_at=at, **values)
-        prop.version = prop.link_version = 1
+        row = {"id": new_id(), **values, "version": 1, "link_version": 1, "created_at": at, "updated_at": at}
+        self.tx.add(Property, **row)
+        prop = Property(agency_id=self.tx.agency_id, **row)
         attributes.set_committed_value(prop, "agent", self.users[prop.agent_id])
-        db.session.add(prop)
         self.to_record.append((outcome, prop, lambda: record_creation(self.tx, prop, self.by)))
         return prop
 
@@ -240,6 +242,7 @@ DEFAULTS: dict[str, Any] = {
     "currency": "EUR",
     "accepts_offers": False,
     "signature_required": False,
+    "code_required": False,
     "field_rules": {},
 }
 
