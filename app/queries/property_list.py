@@ -14,6 +14,7 @@ from app.errors import NotFound
 from app.extensions import db
 from app.models import OfferState, Property, User
 from app.queries.property_search import holding_words
+from app.queries.spelled import id_text, raw_id
 from app.representations import link_state
 
 PAGE = 25
@@ -125,13 +126,13 @@ def count_offers(ids: list[uuid.UUID], by: Asker) -> dict[uuid.UUID, Counts]:
     return {row[0]: Counts(row[1], int(row[2]), row[3]) for row in db.session.execute(query)}
 
 
-def property_choices(by: Person, also: uuid.UUID | None = None) -> list[tuple[uuid.UUID, str]]:
-    """Id and title of what a person may see, for a filter; `also` the chosen one, where there are too many."""
-    query = properties_of(by).with_only_columns(Property.id, Property.title)
+def property_choices(by: Person, also: uuid.UUID | None = None) -> list[tuple[str, str]]:
+    """Id as text and title of what a person may see, for a filter; `also` the chosen one, where there are too many."""
+    query = properties_of(by).with_only_columns(raw_id(Property.id), Property.title)
     rows = [*db.session.execute(query.order_by(Property.title).limit(CHOICES))]
     if also and len(rows) == CHOICES:
         rows += db.session.execute(query.where(Property.id == also))
-    return [*{row[0]: (row[0], row[1]) for row in rows}.values()]
+    return [*{row[0]: (id_text(row[0]), row[1]) for row in rows}.values()]
 
 
 def recordable_properties(by: Person) -> list[tuple[uuid.UUID, str]]:

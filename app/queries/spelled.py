@@ -33,6 +33,12 @@ def hex_of(identity: str | uuid.UUID) -> str:
     return identity if type(identity) is str else identity.hex  # type: ignore[union-attr]
 
 
+def id_text(identity: str | uuid.UUID) -> str:
+    """What `raw_id` gave, as ids are written (RFC 9562, section 4)."""
+    h = hex_of(identity)
+    return f"{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}"
+
+
 def among(column: InstrumentedAttribute[uuid.UUID], raws: Sequence[Any]) -> ColumnElement[bool]:
     """Whether a column's id is one of very many that `raw_id` gave: they travel as one value, not as thousands."""
     if is_sqlite(db.engine):

@@ -10,6 +10,7 @@ from flask_babel import lazy_gettext as _l
 
 from app.money import decimal_text
 from app.queries.offer_export import Exported, SentBidder, SentTerms
+from app.queries.spelled import id_text
 
 
 class Kind(enum.Enum):
@@ -133,5 +134,5 @@ def values(line: Exported) -> list[Any]:
         None if source == "link" else not unconfirmed,
         line.latest,
         line.withdrawn_at,
-        f"{ident[:8]}-{ident[8:12]}-{ident[12:16]}-{ident[16:20]}-{ident[20:]}",
+        id_text(ident),
     ]

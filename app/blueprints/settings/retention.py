@@ -50,8 +50,8 @@ class OwnRetentionForm(RetentionForm):
 
 def _own_form(data: Any = None) -> OwnRetentionForm:
     form = OwnRetentionForm(data, prefix="own-")
-    choices = [(str(id_), title) for id_, title in property_choices(person())]
-    form.property_id.choices = [SelectChoice("", _("Choose a property")), *(SelectChoice(*pair) for pair in choices)]
+    some = (SelectChoice(*pair) for pair in property_choices(person()))
+    form.property_id.choices = [SelectChoice("", _("Choose a property")), *some]
     return form
 
 
