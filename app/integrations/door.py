@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from http.client import HTTPConnection, HTTPException, HTTPResponse
+from http.client import OK, SWITCHING_PROTOCOLS, HTTPConnection, HTTPException, HTTPResponse
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
@@ -150,7 +150,7 @@ class Door:
                     line.http.request(method, to.path, body, fields)
                 response = line.http.getresponse()
                 kept, whole = _read(response, keep)
-            again = whole and not response.will_close
+            again = whole and not response.will_close and response.status >= OK
             response.close()
         finally:
             if again:
@@ -221,7 +221,11 @@ def _dial(found: Sequence[Any], until: float) -> socket.socket:
         seconds = min(CONNECT, until - time.monotonic())
         if seconds <= 0:
             raise TimeoutError
-        sock = socket.socket(family, kind, proto)
+        try:
+            sock = socket.socket(family, kind, proto)
+        except OSError as error:  # this machine does not speak it
+            fault = error
+            continue
         try:
             sock.settimeout(seconds)
             sock.connect(place)
@@ -256,6 +260,18 @@ def _told_plainly(until: float) -> Iterator[None]:
         raise Unreachable("timeout")
 
 
+class _Response(HTTPResponse):
+    """Reads past what only informs (RFC 9110, section 15.2), some twenty times; `http.client` does for 100 alone."""
+
+    def begin(self) -> None:
+        super().begin()
+        for _ in range(20):
+            if not SWITCHING_PROTOCOLS < self.status < OK:
+                break
+            self.headers = None  # type: ignore[assignment]  # as if nothing had come
+            super().begin()
+
+
 class _Line:
     """One connection, which waits as long as it is let: the watch cuts it in time.
 
@@ -267,6 +283,7 @@ class _Line:
         sock.settimeout(None)
         self.http = HTTPConnection("")  # speaks over the connection that was made, and makes none of its own
         self.http.auto_open, self.http.sock = 0, sock
+        self.http.response_class = _Response
         self.leash = sock.dup()
 
     def is_quiet(self) -> bool:

@@ -174,6 +174,29 @@ def test_a_kept_connection_is_cut_off_too(door: Door) -> None:
     assert told.value.code == "timeout" and receiver.connections == 1
 
 
+def test_what_only_informs_is_read_past(door: Door) -> None:
+    """It goes before the answer, which may take its time (RFC 9110, section 15.2)."""
+
+    def answer(request: Request) -> Iterator[bytes]:
+        yield b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\nContent-Length: 3\r\n\r\n"
+        time.sleep(0.2)
+        yield reply(body=request.path.encode())
+
+    with receiving(answer) as receiver:
+        for path in ("/one", "/two"):
+            told = get(door, receiver.url + path)
+            assert (told.status, told.body, "link" in told.headers) == (200, path.encode(), False)
+    assert receiver.connections == 1
+
+
+@pytest.mark.parametrize("status", [101, 103])
+def test_a_connection_is_not_kept_without_a_final_answer(door: Door, status: int) -> None:
+    with receiving(lambda _request: reply(status, b"") * 30) as receiver:
+        assert get(door, receiver.url).status == status
+        assert get(door, receiver.url).status == status
+    assert receiver.connections == 2
+
+
 @pytest.mark.parametrize(
     "said",
     [None, b"", b"nonsense\r\n\r\n", reply(body=b"short", Content_Length="50"),

@@ -61,6 +61,15 @@ def test_the_next_address_is_tried_when_one_is_closed(door: Door, monkeypatch: p
         assert get(door, "http://two.example/").status == 200
 
 
+def test_the_next_address_is_tried_when_one_cannot_be_spoken(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where IPv6 is switched off: such a socket cannot even be made."""
+    with receiving() as receiver:
+        place = ("127.0.0.1", receiver.port)
+        found = [(family, socket.SOCK_STREAM, 6, "", place) for family in (250, socket.AF_INET)]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_place, **_kind: found)
+        assert get(door, "http://two.example/").status == 200
+
+
 def test_a_name_server_that_dawdles_is_left_behind(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     enough = threading.Event()
 
