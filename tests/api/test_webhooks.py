@@ -64,6 +64,8 @@ def test_what_is_called_is_what_the_log_says(crm: Crm, receiver: Receiver) -> No
     assert (line["state"], line["attempts"][0]["status"], line["attempts"][0]["answer"]) == ("delivered", 200, "ok")
     whole = crm.get(f"/deliveries/{line['id']}").json
     sent = next(r for r in receiver.requests if r.headers["webhook-id"] == line["id"])
+    asked = {name.lower(): value for name, value in line["attempts"][0]["request_headers"].items()}
+    assert asked.items() <= sent.headers.items() and "webhook-signature" in asked
     assert whole["body"].encode() == sent.body and json.loads(sent.body)["data"]["id"] == str(offer)
     standardwebhooks.Webhook(made["secret"]).verify(sent.body.decode(), sent.headers)
 

@@ -86,7 +86,16 @@ _DELIVERY = {
     "created_at": AT,
     "ended_at": AT,
     "attempts": [
-        {"n": 1, "at": AT, "status": 200, "error": None, "milliseconds": 84, "answer_headers": {}, "answer": "ok"}
+        {
+            "n": 1,
+            "at": AT,
+            "status": 200,
+            "error": None,
+            "milliseconds": 84,
+            "request_headers": {"webhook-id": "01890a5d-ac96-774b-bcce-b302099a8111"},
+            "answer_headers": {},
+            "answer": "ok",
+        }
     ],
 }
 _SECRET = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="  # noqa: S105  # nosec B105  the numbers 0 to 31

@@ -187,6 +187,7 @@ def _delivery(line: CallLine, tries: Sequence[Try]) -> dict[str, Any]:
                 "status": tried.code or None,
                 "error": tried.fault or None,
                 "milliseconds": tried.milliseconds,
+                "request_headers": tried.sent,
                 "answer_headers": tried.headers,
                 "answer": tried.body,
             }

@@ -53,7 +53,7 @@ class WebhookPatch(Strict):
     url: Url | None = None
     events: Events | None = None
     enabled: bool | None = Field(
-        None, description="True calls again one that was disabled; what it missed is replayed."
+        None, description="True calls again one that was disabled; ask for what it missed with `/replay`."
     )
 
 
@@ -112,13 +112,14 @@ class ReplayOut(Strict):
 
 
 class AttemptOut(Strict):
-    """One try: the answer's status, headers and first 4 KB, or `error` when there was none."""
+    """One try: the headers sent, and the answer's status, headers and first 4 KB, or `error` when there was none."""
 
     n: int
     at: Moment
     status: int | None
     error: str | None = Field(description="`timeout`, `connect`, `tls`, `name`, `broken`, or why it was refused.")
     milliseconds: int | None
+    request_headers: dict[str, str] = Field(description="As sent; empty once the person in it has been forgotten.")
     answer_headers: dict[str, str]
     answer: str
 
