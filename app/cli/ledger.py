@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from typing import IO
+from typing import Any
 
 import click
 from flask import Flask
@@ -76,8 +77,15 @@ def checkpoint(agency_name: str, as_json: bool) -> None:
 @ledger.command("export")
 @click.option("--agency", "agency_name", required=True)
 @click.option("--anonymised", is_flag=True, help="Numbers in place of people, offers and properties.")
-@click.option("--out", type=click.File("wb"), default="-", help="A file; standard output when left out.")
-def export(agency_name: str, anonymised: bool, out: IO[bytes]) -> None:
+@click.option("--out", type=click.Path(dir_okay=False, allow_dash=True), default="-", help="Write there, not to print.")
+@click.option("--json", "as_json", is_flag=True, help="Sum up in one JSON object; on standard error without --out.")
+def export(agency_name: str, anonymised: bool, out: str, as_json: bool) -> None:
     """The whole ledger in JSON Lines; check it with tools/verify_receipt.py."""
-    for line in ledger_export.export(find_agency(agency_name).id, anonymised=anonymised, by=SYSTEM):
-        out.write(line)
+    tenant = find_agency(agency_name)
+    answer: dict[str, Any] = {"agency": str(tenant.id), "name": tenant.name, "anonymised": anonymised, "file": out}
+    answer["bytes"] = 0
+    with click.open_file(out, "wb") as file:
+        for line in ledger_export.export(tenant.id, anonymised=anonymised, by=SYSTEM):
+            answer["bytes"] += file.write(line)
+    if as_json:
+        click.echo(json.dumps(answer, ensure_ascii=False), err=out == "-")

@@ -17,6 +17,8 @@ from app.extensions import db
 from app.models import Agency
 from app.queries import health
 
+json_lines = click.option("--json", is_flag=True, expose_value=False, help="Changes nothing: it logs lines of JSON.")
+
 
 def register(app: Flask) -> None:
     for command in (setup, doctor, worker, relay):
@@ -40,6 +42,7 @@ def setup(demo: bool, as_json: bool) -> None:
 
 
 @click.command("worker")
+@json_lines
 def worker() -> None:
     """Deliver what commits ring for, until SIGTERM."""
     from app.jobs.worker import run_worker
@@ -48,6 +51,7 @@ def worker() -> None:
 
 
 @click.command("relay")
+@json_lines
 def relay() -> None:
     """Own the clock: sweep every five seconds for what is due, and deliver it when nobody else does."""
     from app.jobs.relay import run_relay
