@@ -85,8 +85,9 @@ def decide_all(
 ) -> uuid.UUID | None:
     """Give one answer to some offers, all or none; return a decision by which it can be undone, or None.
 
-    None means that all were so already. `Conflict` when one has moved on since it was seen. `IllegalTransition` for an
-    offer withdrawn or erased, and for anyone but a person marking an offer new. Bidders are told after ten seconds.
+    None means that all were so already. `Conflict` when one has moved on since it was seen, unless what moved it was
+    this very answer, sent before. `IllegalTransition` for an offer withdrawn or erased, and for anyone but a person
+    marking an offer new. Bidders are told after ten seconds.
     """
     with writing(agency_id) as tx:
         made = [_decide(tx, one, answer, by) for one in chosen]
@@ -101,10 +102,11 @@ def decide_all(
 
 def _decide(tx: UnitOfWork, chosen: Chosen, answer: Answer, by: Actor) -> uuid.UUID | None:
     state = _lock(tx, chosen.offer_id)
+    stale = chosen.version is not None and chosen.version != state.version
+    if stale and not _repeats(tx, chosen, state, answer, by):
+        raise Conflict
     if state.status == answer.status:
         return None
-    if chosen.version is not None and chosen.version != state.version:
-        raise Conflict
     if state.withdrawn_at or state.erased_at or (answer.status == "new" and not _unread(state, by)):
         raise IllegalTransition(_legal(state, by))
     decision = _step(tx, chosen.offer_id, state, answer, by)
@@ -113,6 +115,14 @@ def _decide(tx: UnitOfWork, chosen: Chosen, answer: Answer, by: Actor) -> uuid.U
     if answer.notify_bidder and answer.status in DECIDED:
         tx.owe_mail("decision_bidder", seq, offer_id=chosen.offer_id, after=UNDO)
     return decision
+
+
+def _repeats(tx: UnitOfWork, chosen: Chosen, state: Any, answer: Answer, by: Actor) -> bool:
+    """Whether the one step since that version was this answer by the same decider: sent twice."""
+    last = (Decision.agency_id == tx.agency_id, Decision.offer_id == chosen.offer_id, Decision.at == state.updated_at)
+    same = (Decision.to_status == answer.status, Decision.actor_type == by.type, Decision.actor_id == by.id)
+    made = select(Decision.id).where(*last, *same)
+    return chosen.version == state.version - 1 and tx.connection.scalar(made) is not None
 
 
 def undo(decision_id: uuid.UUID, agency_id: uuid.UUID, *, by: Actor) -> list[uuid.UUID]:

@@ -145,6 +145,9 @@ def test_a_status_is_set_with_its_reason_and_illegal_ones_say_what_is_legal(crm:
     assert stale.status_code == 412
     fresh = crm.call("PATCH", f"/offers/{offer}/status", {"status": "rejected"}, If_Match='"2"')
     assert fresh.status_code == 200 and fresh.json["decision_reason"] is None
+    lost = crm.call("PATCH", f"/offers/{offer}/status", {"status": "rejected"}, If_Match='"2"')
+    assert (lost.status_code, lost.headers["ETag"]) == (200, '"3"'), "the same call, because its answer got lost"
+    assert crm.call("PATCH", f"/offers/{offer}/status", {"status": "rejected"}, If_Match='"1"').status_code == 412
     event = crm.get("/events").json["data"][-1]
     assert event["type"] == "offer.status_changed" and event["previous_status"] == "accepted"
     assert event["actor"]["type"] == "api_key" and event["data"] == fresh.json

@@ -130,6 +130,22 @@ def test_of_two_decisions_at_once_one_wins(either_app: Flask, prop: Property) ->
     assert count(Decision) == 1
 
 
+def test_an_answer_repeated_is_none_by_somebody_else_nor_later(prop: Property) -> None:
+    offer, by = make_offer(prop), Actor("user", prop.agent_id)
+
+    def to(status: str, version: int, who: Actor = by) -> bool:
+        return decisions.decide(offer, prop.agency_id, status, by=who, version=version)
+
+    assert to("accepted", 1) and not to("accepted", 1) and not to("accepted", 2)
+    with pytest.raises(Conflict):
+        to("accepted", 1, Actor("api_key", None))
+    assert to("rejected", 2) and to("accepted", 3)
+    for stale in (-1, 1, 2):
+        with pytest.raises(Conflict):
+            to("accepted", stale)
+    assert count(Decision) == 3
+
+
 def test_statuses_move_as_the_rules_say(prop: Property) -> None:
     offer, agency, by = make_offer(prop), prop.agency_id, Actor("user", prop.agent_id)
 
