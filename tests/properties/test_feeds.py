@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 from flask_babel import force_locale, gettext
 from sqlalchemy import select
 
@@ -20,7 +21,8 @@ from app.errors import Invalid
 from app.extensions import db
 from app.jobs.feeds import read_due_feeds
 from app.ledger import SYSTEM
-from app.models import Delivery, FeedRun, Property, PropertyFeed, User
+from app.links import offer_link_token
+from app.models import Delivery, FeedRun, LedgerEntry, Property, PropertyFeed, User
 from app.services import feeds
 from app.services.feeds import FeedValues
 from tests.factories import make_agency, make_user
@@ -162,6 +164,23 @@ def test_the_same_row_twice_counts_once(owner: User, server: Receiver, crm: Crm)
     run = last_run(owner, feed_id)
     assert (run.created, run.skipped, run.refused) == (2, 1, 1)
     assert properties()["CP1"].title == "Apartament 1"
+
+
+def test_a_feed_turns_a_link_off_and_one_it_says_nothing_of_stays(
+    owner: User, server: Receiver, crm: Crm, client: FlaskClient
+) -> None:
+    crm.rows = [row(n, accepts_offers=True) for n in range(2)]
+    feed_id = rebs(owner, server)
+    read_due_feeds()
+    link = f"/o/{offer_link_token(properties()['CP0'].id, 1)}"
+    assert client.get(link).status_code == 200
+    crm.rows = [row(0, accepts_offers=False), row(1)]
+    assert read_again(owner, feed_id).updated == 1
+    held = properties()
+    assert (held["CP0"].accepts_offers, held["CP1"].accepts_offers) == (False, True)
+    assert client.get(link).status_code == 410
+    off = db.session.scalars(select(LedgerEntry.object_id).where(LedgerEntry.kind == "link.off"))
+    assert off.all() == [held["CP0"].id]
 
 
 def test_what_vanished_warns_its_agent_and_stops_no_link(owner: User, server: Receiver, crm: Crm) -> None:
