@@ -17,7 +17,7 @@ from app.extensions import db
 from app.ledger import SYSTEM
 from app.links import offer_link_token, receipt_token
 from app.models import Agency, ApiKey, Base, Offer, Property, User, UserSession
-from app.services import accounts, feeds, notes, properties, seller_links, views, webhooks
+from app.services import accounts, feeds, notes, privacy_requests, properties, seller_links, views, webhooks
 from app.services.feeds import FeedValues
 from tests.factories import csrf, login, make_agency, make_offer, make_property, make_user
 
@@ -44,6 +44,9 @@ def theirs(app: Flask) -> dict[str, Any]:
     note = notes.write(db.session.get_one(Offer, offer), "Țurcanu: de sunat", by=by)
     endpoint, _secret = webhooks.create(owner.agency_id, "https://crm.example/bidflux", by=SYSTEM)
     call = webhooks.send_test(webhooks.get_endpoint(owner.agency_id, endpoint), "offer.created", by=SYSTEM)
+    privacy_requests.ask_as_bidder(owner.agency_id, "ana@client.example", "ro")
+    asked = privacy_requests.erasure_of(owner.agency_id, "ana@client.example")
+    assert asked
     return {
         "endpoint_id": endpoint,
         "call_id": call,
@@ -58,7 +61,7 @@ def theirs(app: Flask) -> dict[str, Any]:
         "link_id": seller_links.create(prop, 7, shows_names=False, by=by),
         "view_id": views.save("A lor", {"q": "popescu"}, by=by),
         "kind": "svg",
-        "request_id": uuid.UUID(int=1),
+        "request_id": asked.id,
         "name": "x.eml",
         "filename": "nothing",
         "token": "x",
@@ -94,6 +97,7 @@ def test_a_stranger_of_another_agency_sees_and_changes_nothing(
             continue
         for method in sorted((rule.methods or set()) & {"GET", "POST"}):
             data = {"csrf_token": token, "status": "accepted", "version": "1", "role": "owner", "on": "0"}
+            data["answer"] = "erase"
             answer = client.open(path(app, rule, theirs), method=method, data=data if method == "POST" else None)
             allowed = HIDDEN | ({303} if rule.endpoint == "settings.end_session" else set())
             assert answer.status_code in allowed, f"{method} {rule} answers {answer.status_code}"
