@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench mutants lock clean packages dev-packages faults
+.PHONY: help run test check bench mutants schema lock clean packages dev-packages faults
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -32,6 +32,9 @@ mutants: dev-packages  ## change the proof's code and see whether a test notices
 
 faults: dev-packages  ## kill the product fifty times while a thousand offers come in, then check that nothing is lost
 	@exec $(BIN)/python -m tests.faults
+
+schema: dev-packages  ## call the API in every way that its description allows and forbids (about five minutes)
+	@SCHEMA_PHASES=examples,coverage,fuzzing,stateful exec $(BIN)/python -m pytest tests/api/test_description.py
 
 lock: dev-packages  ## compile the requirements anew
 	@$(BIN)/python tools/lock.py
