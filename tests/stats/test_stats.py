@@ -13,7 +13,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import event, update
+from sqlalchemy import event, select, update
 
 from app import tally
 from app.access import Person
@@ -22,8 +22,9 @@ from app.extensions import db
 from app.models import Agency, OfferState, Property, User
 from app.money import Money
 from app.queries.offer_filter import OfferFilter, read_filter
-from app.queries.offer_list import count_offers
-from app.queries.stats import count_up, read_stats_filter, within
+from app.queries.offer_list import count_offers, list_offers
+from app.queries.stats import Stats, count_up, read_stats_filter, within
+from app.services import erasure
 from tests.factories import login, make_agency, make_draft, make_offer, make_property, make_user
 
 MORNING = datetime(2026, 3, 28, 20, 30, tzinfo=UTC)  # 22:30 in Bucharest, the day before clocks go forward
@@ -115,18 +116,47 @@ def test_medians_and_bests_are_told_per_currency(app: Flask) -> None:
     assert found.summary.seconds_to_view == 6.5 * 3600 and found.summary.viewed == 8
 
 
+def figures(client: FlaskClient, query: str) -> list[tuple[str, int]]:
+    """The figures of the page that lead to a list, each with the list's address."""
+    page = client.get(f"/app/stats?{query}").get_data(as_text=True)
+    found = re.findall(r'<a[^>]*href="(/app/offers\?[^"]*)"[^>]*>(\d+)<', page)
+    return [(unescape(url), int(count)) for url, count in found]
+
+
+def filter_of(by: Person, url: str) -> OfferFilter:
+    given = dict(pair.split("=") for pair in url.partition("?")[2].split("&"))
+    return read_filter(given, by.agency.zone)[0]
+
+
 def test_the_page_leads_to_lists_of_as_many_offers(app: Flask, client: FlaskClient) -> None:
     owner = make_user(make_agency(), "owner")
     seed(owner, make_user(owner.agency_id))
     login(client, owner)
-    page = client.get("/app/stats?from=2026-03-28&to=2026-03-30").get_data(as_text=True)
-    links = re.findall(r'<a[^>]*href="(/app/offers\?[^"]*)"[^>]*>(\d+)<', page)
+    links = figures(client, "from=2026-03-28&to=2026-03-30")
     assert len(links) > 20
     by = person(owner)
     for url, count in links:
-        given = dict(pair.split("=") for pair in unescape(url).partition("?")[2].split("&"))
-        assert count_offers(by, read_filter(given, by.agency.zone)[0]) == int(count), url
+        assert count_offers(by, filter_of(by, url)) == count, url
     assert "2 oferte" not in client.get("/app/stats?from=2031-01-01").get_data(as_text=True)
+
+
+def test_forgetting_people_changes_no_figure_and_no_list_behind_it(either_app: Flask) -> None:
+    owner = make_user(make_agency(), "owner")
+    seed(owner, make_user(owner.agency_id))
+    by, query = person(owner), {"from": "2026-03-28", "to": "2026-04-02"}
+    client = either_app.test_client()
+    login(client, owner)
+
+    def told() -> tuple[Stats, dict[str, list[uuid.UUID]]]:
+        found = count_up(by, read_stats_filter(query, by.agency.zone)[0], by.agency.zone)
+        urls = [url for url, _count in figures(client, "from=2026-03-28&to=2026-04-02")]
+        return found, {url: [line.id for line in list_offers(by, filter_of(by, url)).lines] for url in urls}
+
+    before = told()
+    assert before[0].summary.count == 11 and len(before[1]) > 20
+    erasure.erase_all(owner.agency_id, db.session.scalars(select(OfferState.offer_id)).all(), "retention")
+    assert told() == before
+    check_figures(by, query)
 
 
 def test_an_agent_sees_their_own_figures_and_a_stranger_none(app: Flask, client: FlaskClient) -> None:
