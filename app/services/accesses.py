@@ -29,7 +29,7 @@ def note_search(offer_ids: Sequence[uuid.UUID], *, by: Person) -> None:
 
 
 def note_view(offer_ids: Sequence[uuid.UUID], *, by: Person) -> None:
-    """That `by` saw these offers beside each other: with their people, but not as one opens an offer to answer it."""
+    """That `by` saw these offers' people, but not as one opens an offer to answer it: its status stays."""
     _note("viewed", offer_ids, by)
 
 

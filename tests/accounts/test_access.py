@@ -8,14 +8,15 @@ from html import unescape
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from app.extensions import db
 from app.ledger import SYSTEM
 from app.models import Access, ApiKey, KeyAccess, Offer, OfferState, Property, User
 from app.offer_document import Bidder
-from app.services import accounts
+from app.services import accounts, receipts
 from tests.factories import login, make_agency, make_draft, make_offer, make_property, make_user
+from tests.proof.conftest import drawn
 
 ANA = "ana.popescu@client.example"
 
@@ -116,6 +117,42 @@ def test_comparing_shows_people_and_is_noted_once_without_a_change_of_status(
     client.get(f"/app/compare?offer={ana}&offer={other}", headers={"Sec-Purpose": "prefetch"})
     assert sorted(noted()) == sorted([("viewed", ana), ("viewed", other)])
     db.session.rollback()
+    assert set(db.session.scalars(select(OfferState.status))) == {"new"}
+
+
+@pytest.mark.parametrize(
+    ("where", "people"),
+    [
+        ("{ana}/receipt.pdf", 1),
+        ("{ana}/signature", 1),
+        ("{ana}/confirmation", 1),
+        ("better?offer={ana}", 1),
+        ("decision?status=rejected&offer={ana}", 1),
+        ("decision?status=accepted&offer={ana}", 2),  # names those whose offers stand beside it
+    ],
+)
+def test_whatever_shows_a_person_is_noted_once_and_never_beforehand(
+    client: FlaskClient, owner: User, prop: Property, where: str, people: int
+) -> None:
+    draft = make_draft(bidder=Bidder("Ana Popescu", ANA, "+40722000222"), signature=drawn())
+    ana, other = make_offer(prop, draft, source="agent", channel="phone"), make_offer(prop)
+    if "receipt" in where:
+        receipts.make(owner.agency_id, ana)
+    login(client, owner)
+    url = f"/app/offers/{where.format(ana=ana)}"
+    assert client.head(url).status_code == 200
+    assert client.get(url, headers={"Sec-Purpose": "prefetch"}).status_code == 200
+    assert noted() == []
+    statements: list[str] = []
+    listen = lambda *args: statements.append(args[2])  # noqa: E731
+    event.listen(db.engine, "before_cursor_execute", listen)
+    dialog = {"HX-Request": "true"} if "?" in where else {}
+    assert client.get(url, headers=dialog).status_code == 200
+    event.remove(db.engine, "before_cursor_execute", listen)
+    asked = [statement for statement in statements if not statement.startswith("BEGIN")]
+    assert len(asked) <= 12, "\n".join(asked)
+    assert client.get(url).status_code == 200
+    assert noted() == [("viewed", ana), ("viewed", other)][:people]
     assert set(db.session.scalars(select(OfferState.status))) == {"new"}
 
 

@@ -157,6 +157,9 @@ def test_reading_what_a_call_says_of_an_offer_is_noted(client: FlaskClient, owne
     add(client, receiver, "offer.created")
     offer = make_offer(make_property(owner.agency_id, owner.id))
     [call] = calls()
+    client.head(f"/app/settings/webhook-calls/{call.id}")
+    client.get(f"/app/settings/webhook-calls/{call.id}", headers={"Sec-Purpose": "prefetch"})
+    assert not db.session.scalars(select(Access.offer_id)).all()
     assert "Andrei Țurcanu" in text_of(client, f"/app/settings/webhook-calls/{call.id}")
     db.session.rollback()
     assert db.session.scalars(select(Access.offer_id)).all() == [offer]

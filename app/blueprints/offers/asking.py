@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from app.access import Guard, get_offer, person, policy
 from app.blueprints.offers.deciding import onward, read_offers
 from app.blueprints.offers.forms import BetterForm
-from app.blueprints.offers.routes import offers
+from app.blueprints.offers.routes import note_seen, offers
 from app.clock import now
 from app.errors import IllegalTransition
 from app.fragments import done, page
@@ -26,7 +26,7 @@ USUAL = timedelta(days=3)
 
 
 @offers.get("/app/offers/better")
-@policy(Guard.SIGNED_IN, limit="600/minute", scope="better")
+@policy(Guard.SIGNED_IN, limit="600/minute", scope="better", records="whom a person was about to ask")
 def better() -> Response:
     """Whom it asks and until when: `offer` once or more, and `next` to go back to."""
     usual = (now() + USUAL).astimezone(ZoneInfo(person().agency.zone)).replace(hour=18, minute=0, tzinfo=None)
@@ -76,6 +76,7 @@ def _page(
     form: BetterForm, chosen: list[Candidate], status: int = 200, *, problem: str = "", left_out: int = 0
 ) -> Response:
     title = ngettext("Ask for a better offer", "Ask %(num)d clients for a better offer", len(chosen))
+    note_seen([one.id for one in chosen if one.name])
     return page(
         "offers/better.html",
         "decision",

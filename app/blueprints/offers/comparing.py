@@ -10,13 +10,11 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from app.access import Guard, get_offer, get_property, person, policy
 from app.blueprints.offers.forms import MoveForm
-from app.blueprints.offers.routes import offers, today
+from app.blueprints.offers.routes import note_seen, offers, today
 from app.errors import NotFound
 from app.fragments import done, page
-from app.htmx import is_seen
 from app.queries import comparing
 from app.services import ordering
-from app.services.accesses import note_view
 
 
 @offers.get("/app/compare")
@@ -28,8 +26,7 @@ def compare() -> Response:
     except ValueError:
         raise NotFound from None
     lines = comparing.chosen_lines(person(), wanted[: comparing.MOST])
-    if is_seen():
-        note_view([line.id for line in lines if line.document], by=person())
+    note_seen([line.id for line in lines if line.document])
     return page(
         "offers/compare.html",
         "comparison",

@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from app.access import Guard, Person, person, policy
 from app.blueprints.offers.forms import DecisionForm
-from app.blueprints.offers.routes import offers, today
+from app.blueprints.offers.routes import note_seen, offers, today
 from app.errors import Conflict, IllegalTransition, NotFound
 from app.fragments import done, local_path, page
 from app.presentation import label
@@ -23,7 +23,7 @@ from app.services.decisions import Answer, Chosen, Outcome
 
 
 @offers.get("/app/offers/decision")
-@policy(Guard.SIGNED_IN, limit="600/minute")
+@policy(Guard.SIGNED_IN, limit="600/minute", records="whose offers a person was about to answer")
 def decision() -> Response:
     """What is about to be decided: `offer` once or more, `status`, and `next` to go back to."""
     form = DecisionForm(request.args)
@@ -84,6 +84,7 @@ def _page(
     beside = []
     if form.status.data == "accepted" and len(chosen) == 1:
         beside = others_of(person(), chosen[0].property_id, [chosen[0].id])
+    note_seen([one.id for one in (*chosen, *beside) if one.name])
     return page(
         "offers/decision.html",
         "decision",

@@ -16,7 +16,7 @@ from wtforms.fields.choices import SelectChoice
 
 from app.access import Guard, get_offer, get_property, person, policy
 from app.blueprints.offers import passing_on
-from app.blueprints.offers.routes import offers
+from app.blueprints.offers.routes import note_seen, offers
 from app.blueprints.public.forms import SIGNATURE_FIELDS, OfferForm, Rules
 from app.clock import now
 from app.errors import Conflict, IllegalTransition, Invalid
@@ -101,7 +101,7 @@ def record(property_id: uuid.UUID) -> AnyResponse:
 
 
 @offers.get("/app/offers/<uuid:offer_id>/confirmation")
-@policy(Guard.SIGNED_IN, limit="300/minute", scope="offer-confirmation")
+@policy(Guard.SIGNED_IN, limit="300/minute", scope="offer-confirmation", records="whose confirmation a person saw")
 def confirmation(offer_id: uuid.UUID) -> Response:
     """The link by which the bidder confirms: sent by mail, or passed on."""
     return _confirmation(offer_id)
@@ -164,6 +164,7 @@ def _confirmation(offer_id: uuid.UUID, status: int = 200, problem: str = "") -> 
     document = opened.document
     if offer.source == "link" or document is None:
         raise Conflict
+    note_seen([offer.id])
     waits = is_unconfirmed(offer, state, said.at if said else None)
     prop = get_property(by, offer.property_id)
     context: dict[str, Any] = {

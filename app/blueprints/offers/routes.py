@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from datetime import date
 from zoneinfo import ZoneInfo
 
@@ -15,11 +16,11 @@ from app.blueprints.offers.forms import NoteForm
 from app.blueprints.offers.pages import offer_page
 from app.clock import now
 from app.fragments import page
-from app.htmx import is_full_view
+from app.htmx import is_full_view, is_seen
 from app.models import Offer, OfferState
 from app.queries.offers import open_offer, signature_image
 from app.queries.receipts import stored
-from app.services import decisions, notes, receipts
+from app.services import accesses, decisions, notes, receipts
 
 offers = Blueprint("offers", __name__)
 
@@ -58,23 +59,25 @@ def remove_note(offer_id: uuid.UUID, note_id: uuid.UUID) -> AnyResponse:
 
 
 @offers.get("/app/offers/<uuid:offer_id>/signature")
-@policy(Guard.SIGNED_IN, limit="600/minute")
+@policy(Guard.SIGNED_IN, limit="600/minute", records="whose signature a person saw")
 def signature(offer_id: uuid.UUID) -> Response:
     """The drawn signature as a picture."""
     image = signature_image(open_offer(*get_offer(person(), offer_id)))
     if image is None:
         abort(404)
+    note_seen([offer_id])
     return Response(image, mimetype="image/png")
 
 
 @offers.get("/app/offers/<uuid:offer_id>/receipt.pdf")
-@policy(Guard.SIGNED_IN, limit="120/minute")
+@policy(Guard.SIGNED_IN, limit="120/minute", records="whose receipt a person took")
 def receipt_pdf(offer_id: uuid.UUID) -> Response:
     """The sealed receipt, as its bidder has it."""
     offer, _state = get_offer(person(), offer_id)
     pdf = stored(offer.agency_id, offer.id)
     if pdf is None:
         abort(404)
+    note_seen([offer.id])
     named = {"Content-Disposition": f'attachment; filename="{offer.reference}.pdf"'}
     return Response(pdf, mimetype="application/pdf", headers=named)
 
@@ -94,6 +97,12 @@ def _offer(offer: Offer, state: OfferState, status: int = 200, note_form: NoteFo
     prop = get_property(by, offer.property_id)
     context = offer_page(by, opened, prop, today(), note_form) | list_page.around(by, offer)
     return page("offers/show.html", "offer_view", status, **context)
+
+
+def note_seen(offer_ids: Sequence[uuid.UUID]) -> None:
+    """Write down that these offers' people are shown, unless a browser only asks beforehand."""
+    if is_seen():
+        accesses.note_view(offer_ids, by=person())
 
 
 def today() -> date:

@@ -19,7 +19,7 @@ from app.blueprints.settings.webhook_forms import EndpointForm, ReplayForm, Test
 from app.clock import now
 from app.errors import Conflict, Invalid
 from app.fragments import done, page
-from app.htmx import wants_block
+from app.htmx import is_seen, wants_block
 from app.models import WebhookEndpoint
 from app.models.record import DELIVERY_STATES
 from app.models.webhook import TEST
@@ -182,7 +182,7 @@ def _call(call_id: uuid.UUID, status: int = 200, problem: str = "") -> Response:
     line = log.get_call(agency_id, call_id)
     body = log.body_of(agency_id, call_id)
     tries = log.tries_of(agency_id, [call_id]).get(call_id, [])
-    if body is not None and line.offer_id and not wants_block():
+    if body is not None and line.offer_id and is_seen() and not wants_block():
         service.note_view(line.offer_id, by=person())
     shown = json.dumps(json.loads(body), ensure_ascii=False, indent=2) if body else None
     endpoint = next((one for one in service.endpoints_of(agency_id) if one.id == line.endpoint_id), None)
