@@ -30,8 +30,14 @@ def read_due_feeds(stop: threading.Event | None = None) -> int:
     return done
 
 
-def watch(app: Flask, stop: threading.Event, name: str, work: Callable[[threading.Event], int]) -> threading.Thread:
-    """A thread that does what is due every fifteen seconds, until `stop`."""
+def watch(
+    app: Flask,
+    stop: threading.Event,
+    name: str,
+    work: Callable[[threading.Event], int],
+    every: float = EVERY_SECONDS,
+) -> threading.Thread:
+    """A thread that does what is due every so many seconds, until `stop`."""
 
     def look() -> None:
         while not stop.is_set():
@@ -40,7 +46,7 @@ def watch(app: Flask, stop: threading.Event, name: str, work: Callable[[threadin
                     work(stop)
             except Exception as fault:
                 log.error(f"{name}_failed", fault=type(fault).__name__)
-            pause(stop, EVERY_SECONDS)
+            pause(stop, every)
 
     thread = threading.Thread(target=look, name=name, daemon=True)
     thread.start()

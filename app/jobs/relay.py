@@ -16,7 +16,7 @@ from app.jobs.hooks import close_hooks
 from app.jobs.photos import copy_due_photos
 from app.jobs.post import close_post
 from app.jobs.signals import on_stop, pause
-from app.jobs.tidy import EVERY_SECONDS, tidy
+from app.jobs.tidy import EVERY_SECONDS, searches, tidy
 from app.services import checkpoints
 from app.wake import bell
 
@@ -34,6 +34,7 @@ def run_relay(app: Flask, stop: threading.Event | None = None) -> None:
     log.info("relay_started")
     watch(app, stop, "feeds", read_due_feeds)
     watch(app, stop, "photos", copy_due_photos)
+    watch(app, stop, "searches", searches(), EVERY_SECONDS)
     next_round = time.monotonic() + SWEEP_SECONDS
     next_tidy = time.monotonic() + ROUND_SECONDS  # also where it is started anew more often than once an hour
     while not stop.is_set():

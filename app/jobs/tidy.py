@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
+from datetime import timedelta
 
 import structlog
 from flask import current_app
@@ -15,6 +17,8 @@ from app.extensions import db
 from app.services import privacy_requests, retention, views, webhooks
 
 EVERY_SECONDS = 3600.0
+AFTER_START = timedelta(days=1)  # how old an erasure may be that was not looked at before the relay stopped
+OVERLAP = timedelta(minutes=5)  # a moment is written down before it is committed
 BUDGET = 10.0  # seconds for each chore; what is left is done an hour later
 
 log = structlog.get_logger(__name__)
@@ -44,12 +48,28 @@ def sweep_backups() -> int:
     return sweep(current_app.extensions["bidflux_settings"].data_dir)
 
 
+def searches() -> Callable[[threading.Event], int]:
+    """Dropping saved views that look for the forgotten: a thread of the relay's own, since it opens every name of an
+    agency. Every erasure is looked at once."""
+    since = now() - AFTER_START
+
+    def forget(_stop: threading.Event) -> int:
+        nonlocal since
+        at = now()
+        dropped = views.forget_searches(since)
+        since = at - OVERLAP
+        if dropped:
+            log.info("tidied", chore="saved searches", dropped=dropped)
+        return dropped
+
+    return forget
+
+
 # Each drops one batch and says how many rows that was.
 CHORES: dict[str, Callable[[], int]] = {
     "retention": lambda: retention.purge().rows,
     "privacy reminders": privacy_requests.remind,
     "privacy requests": privacy_requests.forget,
-    "saved searches": lambda: views.forget_searches(now()),
     "webhook log": lambda: webhooks.forget_log(now() - webhooks.LOG_KEPT),
     "killed backups": sweep_backups,
     "deleted pages": wipe,

@@ -32,9 +32,14 @@ def views_of(by: Person) -> list[View]:
     if not rows:
         return []
     key = agency_key(by.agency_id, "secret")
-    opened = ((row.id, json.loads(unpad(unseal(key, place_of(by.agency_id, row.id), row.body_ct)))) for row in rows)
-    views = [View(view_id, body["name"], body["query"]) for view_id, body in opened]
+    views = [open_view(key, by.agency_id, row.id, row.body_ct) for row in rows]
     return sorted(views, key=lambda view: (view.name.casefold(), view.id))
+
+
+def open_view(key: bytes, agency_id: uuid.UUID, view_id: uuid.UUID, body_ct: bytes) -> View:
+    """A view of which the row was read; `key` is its agency's."""
+    body = json.loads(unpad(unseal(key, place_of(agency_id, view_id), body_ct)))
+    return View(view_id, body["name"], body["query"])
 
 
 def place_of(agency_id: uuid.UUID, view_id: uuid.UUID) -> Place:

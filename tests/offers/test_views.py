@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from pathlib import Path
 
 import pytest
@@ -100,8 +101,12 @@ def test_a_view_that_looks_for_somebody_forgotten_goes_with_them(app: Flask, own
         "Alt nume": {"q": "popescu"}, "Numerar": {"financing": "credit"},
     }.items():  # fmt: skip
         views.save(name, query, by=by)
-    tidy.tidy()
+    agent = person_of(make_user(owner.agency_id))
+    views.save("Al unei colege", {"q": "popescu"}, by=agent)  # of whom this agent may see nothing any more
+    forget, stop = tidy.searches(), threading.Event()
+    assert forget(stop) == 0
     assert len(views_of(by)) == 5
     erasure.erase_all(owner.agency_id, [gone], "person")
-    tidy.tidy()
+    assert forget(stop) == 3
     assert [view.name for view in views_of(by)] == ["Alt nume", "Numerar"]
+    assert [view.name for view in views_of(agent)] == ["Al unei colege"]
