@@ -159,6 +159,8 @@ def agent_choices(by: Person, also: str | None = None) -> list[tuple[uuid.UUID, 
 
 def property_by_external_id(by: Asker, external_id: str) -> uuid.UUID:
     """The property that a CRM knows under this id; raises `NotFound`."""
+    if "\0" in external_id:  # which PostgreSQL takes in no text
+        raise NotFound
     query = properties_of(by).with_only_columns(Property.id).where(Property.external_id == external_id)
     found = db.session.scalar(query)
     if found is None:

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask
 
 from tests.api.conftest import Crm
-from tests.factories import make_offer, make_property, make_user
+from tests.factories import login, make_offer, make_property, make_user
 
 FULL = {
     "title": "Apartament cu 3 camere în Mănăștur",
@@ -61,12 +61,25 @@ def test_a_patch_changes_only_what_it_names(crm: Crm) -> None:
     assert crm.call("PATCH", where, {"title": None}).status_code == 422
 
 
+def test_a_nul_finds_nothing_in_the_api_nor_in_the_list(either_crm: Crm) -> None:
+    crm = either_crm
+    assert crm.put("CRM-1").status_code == 201
+    assert crm.get("/properties/external/%00").status_code == 404
+    assert crm.get("/properties/external/CRM-1%00").status_code == 404
+    assert crm.get("/properties?q=%00bra").status_code == 422
+    browser = crm.app.test_client()
+    login(browser, crm.owner)
+    assert browser.get("/app/properties/external/%00").status_code == 404
+    assert "Casă în Brașov" in browser.get("/app/properties?q=%00bra%00cas").text
+
+
 def test_a_stale_version_is_refused(crm: Crm) -> None:
     prop = crm.put("CRM-1").json
     where = f"/properties/{prop['id']}"
     assert crm.call("PATCH", where, {"rooms": 4}, If_Match='"1"').status_code == 200
     stale = crm.call("PATCH", where, {"rooms": 5}, If_Match='"1"')
     assert stale.status_code == 412 and stale.json["type"].endswith("/docs/errors/stale")
+    assert crm.call("PATCH", where, {"rooms": 5}, If_Match='"0"').status_code == 412, "no version, and not *"
     assert crm.call("PATCH", where, {"rooms": 5}, If_Match='""').status_code == 412, "no version of ours"
     assert crm.call("PATCH", where, {"rooms": 5}, If_Match="*").status_code == 200
 

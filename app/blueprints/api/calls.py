@@ -114,7 +114,7 @@ def expected_version() -> int | None:
         return 0
     tags = request.if_match.as_set()
     tag = (tags.pop() if len(tags) == 1 else None) or ""  # Werkzeug reads the empty tag as None
-    return int(tag) if tag.isascii() and tag.isdigit() and len(tag) < 10 else -1
+    return (int(tag) or -1) if tag.isascii() and tag.isdigit() and len(tag) < 10 else -1
 
 
 def etag(version: int) -> dict[str, str]:

@@ -25,7 +25,7 @@ from app.services import properties as service
 @policy(Guard.SIGNED_IN, limit="600/minute", writes="60/minute", scope="property-external")
 def external(external_id: str) -> AnyResponse:
     """The form by the CRM's id. A property that was not sent yet gets a page that says how it comes in."""
-    by = person()
+    by, external_id = person(), external_id.replace("\0", " ")
     try:
         found = property_by_external_id(by, external_id)
     except NotFound:

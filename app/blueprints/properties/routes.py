@@ -39,7 +39,8 @@ def index() -> Response:
     """The list; `q` searches, `link` and `agent` filter, `archived=1` shows what was put away."""
     by, args = person(), request.args
     link, agent = args.get("link", ""), args.get("agent", type=uuid.UUID)
-    chosen = PropertyFilter(args.get("q", "")[:100], link if link in LINKS else "", agent, args.get("archived") == "1")
+    words = args.get("q", "")[:100].replace("\0", " ")
+    chosen = PropertyFilter(words, link if link in LINKS else "", agent, args.get("archived") == "1")
     number = max(1, min(args.get("page", 1, type=int), 10_000))
     shown = property_list.list_properties(by, chosen, number=number)
     agents = property_list.agent_choices(by) if by.is_owner or by.agency.colleagues_read else []
