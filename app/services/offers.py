@@ -18,6 +18,7 @@ from sqlalchemy import bindparam, exists, select, update
 from app import keys, offer_document
 from app.clock import rfc3339
 from app.errors import Invalid, LinkClosed
+from app.extensions import db
 from app.ids import new_id, new_reference
 from app.ledger import Actor
 from app.models import (
@@ -136,9 +137,19 @@ def prepare(agency_id: uuid.UUID, draft: Draft) -> Prepared:
     tags = {"phone": blind(keys.agency_key(agency_id, "blind_phone"), draft.bidder.phone)}
     if draft.bidder.email:
         tags["email"] = blind(keys.agency_key(agency_id, "blind_email"), draft.bidder.email.casefold())
-    content = hmac.digest(keys.agency_key(agency_id, "content"), _compact(terms), hashlib.sha256)
+    content = _content(agency_id, terms)
     key, wrapped = keys.keyring().new_key(offer_key_place(agency_id, offer_id))
     return Prepared(offer_id, new_reference(), draft, terms, key, wrapped, tags, content)
+
+
+def was_sent(prop: Property, draft: Draft, nonce: bytes) -> bool:
+    """Whether this very form was sent already: who presses once more is led to the offer that it became."""
+    press = {"id": prop.id, "nonce": nonce, "content_mac": _content(prop.agency_id, draft.terms())}
+    return db.session.scalar(_PRESSED, press) is not None
+
+
+def _content(agency_id: uuid.UUID, terms: dict[str, Any]) -> bytes:
+    return hmac.digest(keys.agency_key(agency_id, "content"), _compact(terms), hashlib.sha256)
 
 
 def _compact(terms: dict[str, Any]) -> bytes:

@@ -18,7 +18,7 @@ from app.clock import now
 from app.extensions import db
 from app.ledger import SYSTEM
 from app.links import offer_link_token
-from app.models import Agency, AgencyNotice, LedgerEntry, Property, TextVersion, User
+from app.models import Agency, AgencyNotice, LedgerEntry, Offer, Property, TextVersion, User
 from app.services import retention, texts
 from tests.factories import csrf, login, make_agency, make_property, make_user
 from tests.public.test_offer_form import GOOD, hidden
@@ -154,3 +154,20 @@ def test_who_opened_the_form_before_the_facts_changed_reads_it_again(client: Fla
         assert client.post(address, data={**sent, "stamp": hidden(page)["stamp"]}).status_code == 303
     kept = "".join(db.session.scalars(select(TextVersion.body).where(TextVersion.kind == "notice")))
     assert "45 de zile" in kept
+
+
+def test_who_had_sent_it_before_the_facts_changed_and_presses_once_more_has_one_offer(
+    client: FlaskClient, owner: User
+) -> None:
+    prop = of(owner)
+    address = f"/o/{offer_link_token(prop.id, prop.link_version)}"
+    with time_machine.travel(datetime(2026, 11, 1, 9, tzinfo=UTC), tick=False) as clock:
+        sent = {**GOOD, "stamp": hidden(client.get(address).text)["stamp"], "step": "send"}
+        clock.shift(60)
+        first = client.post(address, data=sent)
+        retention.set_days(owner.agency_id, {**retention.DEFAULTS, "undecided_days": 45}, by=SYSTEM)
+        clock.shift(60)
+        again = client.post(address, data=sent)
+        assert (first.status_code, again.status_code) == (303, 303) and again.location == first.location
+        assert client.post(address, data={**sent, "amount": "119.000"}).status_code == 422, "other words are another"
+    assert len(db.session.scalars(select(Offer.id)).all()) == 1

@@ -31,7 +31,7 @@ from app.ratelimits import hit
 from app.representations import base_url
 from app.services import texts
 from app.services.offer_reading import OfferReader
-from app.services.offers import Sending, submit
+from app.services.offers import Sending, submit, was_sent
 
 public = Blueprint("public", __name__)
 csrf.exempt(public)  # no cookie speaks for the buyer; the form's signed stamp ties it to its link
@@ -126,7 +126,9 @@ class _Submission:
         least = current_app.extensions["bidflux_settings"].form_min_seconds
         if time.time() - stamp.opened < least:
             return self._review(draft, _("That was very quick. Check the offer and send it once more.")), 422
-        if texts.has_changed(self.link.property, language(), _opened(stamp)):
+        if texts.has_changed(self.link.property, language(), _opened(stamp)) and not was_sent(
+            self.link.property, draft, stamp.nonce
+        ):
             return self._read_again(), 422
         hit(SENDS_PER_LINK, "send", self.link.property.id.hex)
         sending = Sending(
