@@ -15,7 +15,7 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -80,25 +80,28 @@ def read_identity(path: Path) -> pyrage.x25519.Identity:
 def workshop(folder: Path) -> Iterator[Path]:
     """A folder of this user's own beside the database, gone afterwards: a copy is as private as the database."""
     sweep(folder)
-    with tempfile.TemporaryDirectory(prefix=WORKSHOP, dir=folder) as made:
-        held = os.open(made, os.O_RDONLY)
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX)
-            yield Path(made)
-        finally:
-            os.close(held)
+    with ExitStack() as leaving:
+        made = tempfile.mkdtemp(prefix=WORKSHOP, dir=folder)
+        held = os.open(made, os.O_RDONLY | os.O_DIRECTORY)
+        leaving.callback(os.close, held)  # last: nobody sweeps what is being removed
+        leaving.callback(shutil.rmtree, made)
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield Path(made)
 
 
 def sweep(folder: Path) -> int:
     """Remove what killed backups left: a copy holds people who may have been forgotten since. Returns how many."""
     swept = 0
     for left in folder.glob(f"{WORKSHOP}*"):
-        held = os.open(left, os.O_RDONLY)
         try:
-            if time.time() - left.stat().st_mtime > JUST_MADE:
+            held = os.open(left, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError:
+            continue  # it is gone by now, or no folder and none of ours
+        try:
+            if time.time() - os.fstat(held).st_mtime > JUST_MADE:
                 fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(left)
-                swept += 1
+                shutil.rmtree(left, ignore_errors=True)
+                swept += not left.exists()
         except BlockingIOError:
             pass  # somebody works in it
         finally:

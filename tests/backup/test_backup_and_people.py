@@ -140,6 +140,31 @@ def test_what_a_killed_backup_left_is_swept_and_a_running_one_is_not(
     assert not list(data.glob(".backup-*"))
 
 
+def test_sweeping_minds_neither_a_plain_file_nor_what_is_gone_by_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive, "JUST_MADE", -1.0)
+    gone, file, left = (tmp_path / f".backup-{name}" for name in ("gone", "file", "left"))
+    file.touch()
+    left.mkdir()
+    monkeypatch.setattr(Path, "glob", lambda _folder, _pattern: iter((gone, file, left)))
+    assert archive.sweep(tmp_path) == 1 and file.exists() and not left.exists()
+
+
+def test_nobody_sweeps_a_copy_while_it_is_being_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive, "JUST_MADE", -1.0)
+    remove, meanwhile = archive.shutil.rmtree, []
+
+    def removing(path: str) -> None:
+        meanwhile.append(archive.sweep(tmp_path))
+        remove(path)
+
+    monkeypatch.setattr(archive.shutil, "rmtree", removing)
+    with archive.workshop(tmp_path) as folder:
+        (folder / "bidflux.db").write_bytes(b"x")
+    assert meanwhile == [0] and list(tmp_path.iterdir()) == []
+
+
 def test_erasing_while_a_copy_is_made_waits_for_nobody_and_the_log_is_cut_afterwards(
     app: Flask,
     away: Path,  # noqa: F811
