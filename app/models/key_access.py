@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import CheckConstraint, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base, Id, Kept, kept, own
+
+NOTED_ONCE_IN = timedelta(hours=1)  # a CRM asks for the same again and again
 
 
 class KeyAccess(Base):

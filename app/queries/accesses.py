@@ -14,6 +14,7 @@ from sqlalchemy import Subquery, and_, func, or_, select, union_all
 from app.extensions import db
 from app.keys import agency_key
 from app.models import Access, ApiKey, KeyAccess, LedgerEntry, Offer, OfferTag, Property, User
+from app.models.key_access import NOTED_ONCE_IN
 from app.vault import blind
 
 PAGE = 100
@@ -57,7 +58,7 @@ def accesses(
     """One page, newest first, of one user or key or of all, and what the next page comes before.
 
     With `offer_ids`, only what concerns these offers: their openings and searches, and every export or list since the
-    first of them came in, since it may have held them.
+    first of them came in, since it may have held them: a CRM's lists are noted once an hour, so from an hour before.
     """
     seen = _seen_in(agency_id)
     query = (
@@ -73,8 +74,9 @@ def accesses(
         )
         if first is None:
             return [], None
-        whole = and_(seen.c.kind.in_(("exported", "listed")), seen.c.at >= first)
-        query = query.where(or_(seen.c.offer_id.in_(offer_ids), whole))
+        exported = and_(seen.c.kind == "exported", seen.c.at >= first)
+        listed = and_(seen.c.kind == "listed", seen.c.at >= first - NOTED_ONCE_IN)
+        query = query.where(or_(seen.c.offer_id.in_(offer_ids), exported, listed))
     if before:
         query = query.where(seen.c.id < before)
     rows = db.session.execute(query.order_by(seen.c.id.desc()).limit(PAGE + 1)).all()

@@ -7,10 +7,21 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import Select, func, select
 
 from app.extensions import db
-from app.models import Decision, Delivery, KeyAccess, LedgerEntry, OfferMove, OfferRequest, SellerLink, Withdrawal
+from app.models import (
+    Decision,
+    Delivery,
+    KeyAccess,
+    LedgerEntry,
+    Offer,
+    OfferMove,
+    OfferRequest,
+    SellerLink,
+    Withdrawal,
+)
+from app.models.key_access import NOTED_ONCE_IN
 from app.queries.offers import OpenedOffer, confirmation_of
 
 
@@ -57,8 +68,9 @@ def own_confirmation(opened: OpenedOffer) -> tuple[datetime, str | None, bytes |
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """Who outside the agency was given the offer: `crm_told` (a call), `crm_read` (over the API), `seller` (the
-    property's owner on their page), `seller_names` (there with the names)."""
+    """Who outside the agency was given the offer: `crm_told` (a call), `crm_read` (over the API), `crm_listed`
+    (the first list that a key took which may have held it), `seller` (the property's owner on their page),
+    `seller_names` (there with the names)."""
 
     at: datetime
     to: str
@@ -72,6 +84,7 @@ def given_to(opened: OpenedOffer) -> list[Given]:
     read = select(KeyAccess.at).where(KeyAccess.agency_id == offer.agency_id, KeyAccess.offer_id == offer.id)
     found = [Given(at, "crm_told") for at in db.session.scalars(called) if at]
     found += [Given(at, "crm_read") for at in db.session.scalars(read)]
+    found += [Given(max(at, offer.submitted_at), "crm_listed") for at in db.session.scalars(_lists_since(offer))]
     entry = LedgerEntry
     seen = select(entry.at, entry.body).where(
         entry.agency_id == offer.agency_id,
@@ -85,3 +98,10 @@ def given_to(opened: OpenedOffer) -> list[Given]:
         shown = named.get(json.loads(row.body)["data"]["link"])
         found.append(Given(row.at, "seller_names" if shown else "seller"))
     return sorted(found, key=lambda one: one.at)
+
+
+def _lists_since(offer: Offer) -> Select[datetime]:
+    """When each key first took a list after the offer came in; noted once an hour, so from an hour before."""
+    its = KeyAccess
+    listed = select(func.min(its.at)).where(its.agency_id == offer.agency_id, its.kind == "listed")
+    return listed.where(its.at >= offer.submitted_at - NOTED_ONCE_IN).group_by(its.key_id)

@@ -14,10 +14,10 @@ from app.clock import now
 from app.extensions import db
 from app.ids import new_id
 from app.models import Access, KeyAccess
+from app.models.key_access import NOTED_ONCE_IN
 from app.writing import housekeeping
 
 ONCE_IN = timedelta(minutes=10)  # a search repeated, or typed on, is one search
-ONCE_IN_HOUR = timedelta(hours=1)  # a CRM asks for the same again and again
 
 
 def note_search(offer_ids: Sequence[uuid.UUID], *, by: Person) -> None:
@@ -51,7 +51,7 @@ def note_key(kind: str, offer_ids: Sequence[uuid.UUID | None], *, by: KeyHolder)
     its = KeyAccess
     held = select(its.offer_id).where(its.agency_id == by.agency_id, its.key_id == by.key_id, its.kind == kind)
     which = its.offer_id.is_(None) if kind == "listed" else its.offer_id.in_(offer_ids)
-    known = set(db.session.scalars(held.where(its.at > at - ONCE_IN_HOUR, which)))
+    known = set(db.session.scalars(held.where(its.at > at - NOTED_ONCE_IN, which)))
     row = {"agency_id": by.agency_id, "key_id": by.key_id, "kind": kind, "at": at}
     rows = [{**row, "id": new_id(), "offer_id": one} for one in offer_ids if one not in known]
     if rows:

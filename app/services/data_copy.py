@@ -121,6 +121,7 @@ def _receivers() -> dict[str, str]:
     return {
         "crm_told": _("To the agency's CRM, by a call"),
         "crm_read": _("To the agency's CRM, which read it"),
+        "crm_listed": _("To the agency's CRM, in a list that may have held it"),
         "seller": _("To the owner of the property, without your name"),
         "seller_names": _("To the owner of the property, with your name"),
     }

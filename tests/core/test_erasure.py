@@ -32,9 +32,10 @@ from app.models import (
 )
 from app.models.base import Base
 from app.offer_document import Bidder, Signature
+from app.queries.accesses import accesses
 from app.queries.events import events_after
 from app.queries.ledger import offers_fault, verify_chain
-from app.services import decisions, erasure, notes, personal_data, retention
+from app.services import accounts, data_copy, decisions, erasure, notes, personal_data, retention
 from tests.core.test_canaries import at_rest
 from tests.factories import login, make_agency, make_draft, make_offer, make_property, make_user, person_of
 
@@ -157,6 +158,34 @@ def test_everything_held_about_a_person_is_given_to_them(owner: User, prop: Prop
     assert one["sent_from"]["address"] == "192.0.2.7" and one["notes"][0]["text"] == "sună după ora 18"
     assert one["history"][0]["what"] == "offer.submitted" and one["mails"][0]["what"] == "offer_bidder"
     assert json.loads(json.dumps(held)) == held
+
+
+@pytest.mark.usefixtures("either_app")
+def test_a_crm_that_took_a_list_is_named_to_the_person(either_app: Flask, owner: User, prop: Property) -> None:
+    agency_id = owner.agency_id
+    first, second = (accounts.create_api_key(agency_id, name, by=SYSTEM) for name in ("CRM", "Altul"))
+
+    def take(key: str, path: str) -> None:
+        answer = either_app.test_client().get(f"/api/crm{path}", headers={"Authorization": f"Bearer {key}"})
+        assert answer.status_code == 200
+
+    with time_machine.travel(datetime(2026, 1, 1, 9, tzinfo=UTC), tick=False) as clock:
+        take(second, "/offers")  # before anything came in
+        clock.shift(timedelta(hours=3))
+        take(first, "/offers")
+        clock.shift(timedelta(minutes=30))
+        offer_id = offer_of(prop)
+        take(first, "/events?after=0")  # not noted again within the hour
+        for _again in range(2):
+            clock.shift(timedelta(hours=2))
+            take(second, "/offers")
+        held = personal_data.held_about(agency_id, EMAIL)
+    given = [(one["at"][11:16], one["to"]) for one in held["offers"][0]["given_to"]]
+    assert given == [("12:30", "crm_listed"), ("14:30", "crm_listed")]
+    seen, _next = accesses(agency_id, offer_ids=[offer_id])
+    assert [(one.at.hour, one.who) for one in seen] == [(16, "Altul"), (14, "Altul"), (12, "CRM")]
+    with either_app.test_request_context():
+        assert data_copy.pdf_of(held, EMAIL, "en", "UTC").startswith(b"%PDF")
 
 
 def test_the_command_line_shows_and_forgets(app: Flask, owner: User, prop: Property) -> None:
