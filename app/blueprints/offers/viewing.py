@@ -45,7 +45,7 @@ def rename_view(view_id: uuid.UUID) -> AnyResponse:
     """Another name for one's view."""
     by = person()
     try:
-        service.rename(get_saved_view(by, view_id), request.form.get("name", ""), by=by)
+        service.rename(get_saved_view(by, view_id), request.form.get("name", ""))
     except Invalid as invalid:
         return _page(422, invalid, wrong=view_id)
     return done(url_for("offers.views"), _("Saved"))
