@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -22,13 +22,13 @@ from app.access import Person
 from app.api_access import SCOPES
 from app.api_keys import SHOWN, key_hash, new_key
 from app.clock import now
-from app.errors import Invalid
+from app.errors import Invalid, Stale
 from app.extensions import db
 from app.ids import new_id
 from app.ledger import SYSTEM, Actor
 from app.models import Agency, ApiKey, User, UserSession
 from app.models.agency import AGENT
-from app.writing import housekeeping, writing
+from app.writing import UnitOfWork, housekeeping, writing
 
 SESSION_LIFE = timedelta(days=14)
 SEEN_EVERY = timedelta(minutes=5)
@@ -98,8 +98,16 @@ class NewUser:
     language: str = "ro"
 
 
-def create_user(agency_id: uuid.UUID, new: NewUser, password: str, *, by: Actor = SYSTEM) -> uuid.UUID:
-    """Raises `Invalid` when the address is taken or the password unfit."""
+def create_user(
+    agency_id: uuid.UUID,
+    new: NewUser,
+    password: str,
+    *,
+    by: Actor = SYSTEM,
+    then: Callable[[UnitOfWork, uuid.UUID], None] | None = None,
+) -> uuid.UUID:
+    """`then`: what is to be written in the same step. Raises `Invalid` when the address is taken or the password
+    unfit."""
     check_password(password)
     hashed, user_id = hasher.hash(password), new_id()
     try:
@@ -120,18 +128,26 @@ def create_user(agency_id: uuid.UUID, new: NewUser, password: str, *, by: Actor 
             )
             db.session.flush()
             tx.record("user.created", user_id, by, {"role": new.role})
+            if then:
+                then(tx, user_id)
     except IntegrityError:
         raise Invalid({"email": [EMAIL_TAKEN]}) from None
     return user_id
 
 
-def set_password(user: User, password: str, *, by: Actor, keep_session: uuid.UUID | None = None) -> None:
-    """Change a password and end the person's other sessions."""
+def set_password(
+    user: User, password: str, *, by: Actor, keep_session: uuid.UUID | None = None, only_once: bool = False
+) -> None:
+    """Change a password and end the person's other sessions. With `only_once`, raises `Stale` when it is another than
+    the caller saw by now, or the person has left."""
     check_password(password)
-    hashed = hasher.hash(password)
-    user_id = user.id
+    hashed, user_id, seen = hasher.hash(password), user.id, user.password_hash
+    mine = update(User).where(User.id == user_id)
+    if only_once:
+        mine = mine.where(User.password_hash == seen, User.active)
     with writing(user.agency_id) as tx:
-        tx.connection.execute(update(User).where(User.id == user_id).values(password_hash=hashed))
+        if not tx.connection.execute(mine.values(password_hash=hashed)).rowcount:
+            raise Stale
         others = delete(UserSession).where(UserSession.user_id == user_id)
         tx.connection.execute(others if keep_session is None else others.where(UserSession.id != keep_session))
         tx.record("user.password_changed", user_id, by)

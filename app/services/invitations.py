@@ -57,5 +57,6 @@ def user_of(token: str) -> User | None:
 
 
 def choose(user: User, password: str) -> None:
-    """Set the password that the holder of a link chose; every session of theirs ends. Raises `Invalid` if unfit."""
-    accounts.set_password(user, password, by=Actor("user", user.id))
+    """Set the password that the holder of a link chose; every session of theirs ends. Raises `Invalid` if unfit,
+    `Stale` when the link was used in the meantime."""
+    accounts.set_password(user, password, by=Actor("user", user.id), only_once=True)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 import time_machine
+from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
@@ -15,12 +18,13 @@ from app.clock import now
 from app.extensions import db
 from app.jobs.drain import drain
 from app.models import LedgerEntry, User, UserSession
-from app.services import staff
+from app.services import accounts, staff
 from app.services.accounts import authenticate
+from app.writing import OPEN
 from tests.factories import PASSWORD, csrf, login, make_agency, make_user
 from tests.jobs.conftest import Mailbox
 
-NEW = "altă parolă foarte lungă"
+NEW, OTHER = "altă parolă foarte lungă", "încă o parolă destul de lungă"
 
 
 @pytest.fixture
@@ -67,6 +71,48 @@ def test_an_invited_colleague_chooses_a_password_once(client: FlaskClient, smtp:
     again = client.post(f"/app/settings/users/{user_id}/invite", data={"csrf_token": csrf(page)})
     assert again.status_code == 303 and len(links(smtp, "dan@agentie.example")) == 2
     assert kinds().count("user.invited") == 2
+
+
+def test_a_password_is_hashed_before_the_agency_is_locked(
+    client: FlaskClient, owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    login(client, owner)
+    page, open_units = client.get("/app/settings/users").get_data(as_text=True), []
+
+    class Watched(PasswordHasher):
+        def hash(self, password: str | bytes, *, salt: bytes | None = None) -> str:
+            open_units.append(db.session.info.get(OPEN))
+            return super().hash(password, salt=salt)
+
+    monkeypatch.setattr(accounts, "hasher", Watched())
+    form = {"full_name": "Dan Nou", "email": "dan@agentie.example", "phone": "", "role": "agent"}
+    answer = client.post("/app/settings/users", data={**form, "csrf_token": csrf(page)})
+    assert answer.status_code == 200 and open_units == [None]
+    assert kinds()[-2:] == ["user.created", "user.invited"]
+
+
+def test_of_two_who_use_a_link_at_once_one_is_refused(
+    client: FlaskClient, smtp: Mailbox, owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    email, both = owner.email, threading.Barrier(2)
+    forget(client, email)
+    (link,) = links(smtp, email)
+
+    class Together(PasswordHasher):
+        def hash(self, password: str | bytes, *, salt: bytes | None = None) -> str:
+            both.wait(20)
+            return super().hash(password, salt=salt)
+
+    def post(password: str) -> int:
+        with client.application.app_context():
+            return client.application.test_client().post(link, data={"password": password}).status_code
+
+    monkeypatch.setattr(accounts, "hasher", Together())
+    with ThreadPoolExecutor(2) as pool:
+        answers = dict(zip((NEW, OTHER), pool.map(post, (NEW, OTHER)), strict=True))
+    assert sorted(answers.values()) == [303, 410]
+    assert [bool(authenticate(email, password)) for password in answers] == [n == 303 for n in answers.values()]
+    assert kinds().count("user.password_changed") == 1
 
 
 def test_a_forgotten_password_is_chosen_anew_and_every_session_ends(

@@ -11,7 +11,7 @@ from wtforms.validators import InputRequired
 
 from app.access import Guard, policy, rates
 from app.blueprints.accounts.routes import accounts
-from app.errors import Invalid, TooMany
+from app.errors import Invalid, Stale, TooMany
 from app.extensions import csrf
 from app.fragments import page
 from app.ratelimits import hit, keyed
@@ -56,7 +56,7 @@ def choose_password(token: str) -> AnyResponse:
     """The form behind the link; only its button changes anything."""
     user, form = invitations.user_of(token), ChooseForm(request.form)
     if user is None:
-        return page("accounts/choose.html", status=410, user=None, form=form)
+        return _used(form)
     if request.method == "GET":
         return page("accounts/choose.html", user=user, token=token, form=form)
     if form.validate():
@@ -65,4 +65,10 @@ def choose_password(token: str) -> AnyResponse:
             return redirect(url_for("accounts.login", ready="1"), 303)
         except Invalid as invalid:
             form.password.errors = [str(message) for message in invalid.errors["password"]]
+        except Stale:
+            return _used(form)
     return page("accounts/choose.html", status=422, user=user, token=token, form=form)
+
+
+def _used(form: ChooseForm) -> AnyResponse:
+    return page("accounts/choose.html", status=410, user=None, form=form)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import uuid
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, Response, request, url_for
@@ -95,10 +96,9 @@ def users() -> AnyResponse:
         return _users(422, form=form)
     new = accounts.NewUser(form.email.data, form.full_name.data, role=form.role.data, phone=phone_of(form.phone))
     first = secrets.token_urlsafe(12)
-    agency_id, actor = person().agency_id, person().actor
+    actor = person().actor
     try:
-        with writing(agency_id) as tx:
-            invitations.invite(tx, accounts.create_user(agency_id, new, first, by=actor), by=actor)
+        accounts.create_user(person().agency_id, new, first, by=actor, then=partial(invitations.invite, by=actor))
     except Invalid as invalid:
         return _users(422, form=_refused(form, invalid))
     return _users(shown=(new.full_name, new.email, first), invited=True)
