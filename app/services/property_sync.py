@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import Select, bindparam, func, select
 from sqlalchemy.orm import attributes
 
 from app import keys
@@ -35,6 +35,8 @@ TAKEN = "Another property has this external_id."
 
 _USERS = select(User).where(User.agency_id == bindparam("agency_id")).order_by(User.created_at)
 _HELD = select(Property).where(Property.agency_id == bindparam("agency_id")).execution_options(populate_existing=True)
+_HELD_BY_EXTERNAL = _HELD.where(Property.external_id.in_(bindparam("those", expanding=True)))
+_HELD_BY_ID = _HELD.where(Property.id.in_(bindparam("those", expanding=True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ def upsert(agency_id: uuid.UUID, sent: Sequence[Sent], *, by: Actor, version: in
     """
     with writing(agency_id) as tx:
         unit = _Unit(tx, by)
-        held = unit.load(Property.external_id.in_([one.columns["external_id"] for one in sent]))
+        held = unit.load(_HELD_BY_EXTERNAL, [one.columns["external_id"] for one in sent])
         by_external = {prop.external_id: prop for prop in held}
         seen: set[str] = set()
         for one in sent:
@@ -102,7 +104,7 @@ def change(
     """Change some columns of one; raises `Invalid`, and `Conflict` when `version` is not the present one."""
     with writing(agency_id) as tx:
         unit = _Unit(tx, by)
-        current = unit.load(Property.id == property_id)[0]
+        current = unit.load(_HELD_BY_ID, [property_id])[0]
         if version is not None and current.version != version:
             raise Conflict
         unit.free(sent.columns.get("external_id"), current.id)
@@ -130,8 +132,8 @@ class _Unit:
         self.by_email = {user.email: user for user in users if user.active}
         self.owner = next(user for user in users if user.role == OWNER and user.active)
 
-    def load(self, condition: Any) -> Sequence[Property]:
-        found = db.session.scalars(_HELD.where(condition), {"agency_id": self.tx.agency_id}).all()
+    def load(self, held: Select[Property], those: Sequence[Any]) -> Sequence[Property]:
+        found = db.session.scalars(held, {"agency_id": self.tx.agency_id, "those": those}).all()
         for prop in found:
             attributes.set_committed_value(prop, "agent", self.users[prop.agent_id])
         return found
