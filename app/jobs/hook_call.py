@@ -58,7 +58,7 @@ def _asked(text: str | None, at: datetime) -> timedelta:
         return timedelta(seconds=min(int(text.strip()[:9]), int(LONGEST.total_seconds())))
     try:
         moment = parsedate_to_datetime(text)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, LookupError, OverflowError):
         return timedelta(0)
     return min(max((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - at, timedelta(0)), LONGEST)
 
@@ -66,6 +66,15 @@ def _asked(text: str | None, at: datetime) -> timedelta:
 def make(door: Door, call: Call) -> Outcome:
     """One call. Whatever happens, it ends in an outcome: a fault of ours is a failed try."""
     at = now()
+    try:
+        return _made(door, call, at)
+    except Exception as fault:
+        log.error("hook_fault", delivery=str(call.id), fault=type(fault).__name__)
+        due = next_try(at, call.tries)
+        return Outcome(call, at, "pending" if due else "dead", due, fault="fault")
+
+
+def _made(door: Door, call: Call, at: datetime) -> Outcome:
     headers = signed(str(call.id), int(at.timestamp()), call.body, call.secrets)
     began = time.monotonic()
     try:
@@ -74,8 +83,8 @@ def make(door: Door, call: Call) -> Outcome:
         return _outcome(call, at, headers, fault=f"refused: {why}", elapsed=time.monotonic() - began)
     except Unreachable as why:
         return _outcome(call, at, headers, fault=why.code, elapsed=time.monotonic() - began)
-    except Exception as fault:
-        log.error("hook_fault", delivery=str(call.id), fault=type(fault).__name__)
+    except Exception as why:
+        log.error("hook_fault", delivery=str(call.id), fault=type(why).__name__)
         return _outcome(call, at, headers, fault="fault", elapsed=time.monotonic() - began)
     return _outcome(call, at, headers, answer=answer, elapsed=answer.elapsed)
 

@@ -27,11 +27,11 @@ from app.killpoints import AFTER_CALL, AFTER_CLAIM, passing
 from app.services import webhooks
 from app.writing import housekeeping
 
-THREADS = 64
-FOR_SLOW = 40  # of them, those that endpoints share whose last call took long
+THREADS = 100
+FOR_SLOW = 60  # of them, those that endpoints share whose last call took long
 PER_ENDPOINT = 2
 SLOW, QUICK, INSTANT = 2.0, 0.1, 0.003  # seconds of a call
-STUCK, LANES = 0.02, 40  # seconds of a call after which those who answer at once are given another thread; at most
+STUCK = 0.02  # seconds of a call after which the others who answer at once are given another thread
 AHEAD, AHEAD_QUICK = 4, 40  # calls of an endpoint held ready, and of one that answers quickly
 MOST = 600  # calls held together
 STINT = 20  # calls that a thread makes for one endpoint before it looks after others
@@ -50,7 +50,6 @@ class _Endpoint:
         self.threads = 0
         self.took = self._last = SLOW / 2
         self.began: dict[int, float] = {}
-        self.in_lane = False
 
     def note(self, seconds: float) -> None:
         """How long a call took. One alone may only have waited for this process itself."""
@@ -58,6 +57,10 @@ class _Endpoint:
 
     def is_slow(self, at: float) -> bool:
         return self.took > SLOW or any(at - began > SLOW for began in list(self.began.values()))
+
+    @property
+    def is_instant(self) -> bool:
+        return self.took < INSTANT
 
     @property
     def ahead(self) -> int:
@@ -77,13 +80,12 @@ class Hooks:
     def __init__(self, app: Flask) -> None:
         self._app = app
         self._door = Door(app.extensions["bidflux_settings"].webhook_allow_networks)
-        self._pool = ThreadPoolExecutor(THREADS + LANES, thread_name_prefix="hooks")
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="hooks")
         self._token = uuid.uuid4()
         self._lock = threading.Lock()
         self._endpoints: dict[uuid.UUID, _Endpoint] = {}
-        self._instant: deque[_Endpoint] = deque()
+        self._instant: dict[_Endpoint, None] = {}  # in the order in which they wait for the lane
         self._lane: _Lane | None = None
-        self._lanes = 0
         self._held: set[uuid.UUID] = set()
         self._done: queue.SimpleQueue[Outcome | Call | None] = queue.SimpleQueue()
         self._news = threading.Event()
@@ -128,8 +130,9 @@ class Hooks:
             try:
                 with self._app.app_context():
                     self.run()
-            except Exception as fault:  # the database is away: the relay rings again
+            except Exception as fault:  # the database is away
                 log.error("hooks_failed", fault=type(fault).__name__)
+                self._news.set()
                 self._stopping.wait(1.0)
         with self._app.app_context():
             self._wind_up()
@@ -140,26 +143,19 @@ class Hooks:
         Returns whether anything was claimed.
         """
         room = MOST - len(self._held) if not self._stopping.is_set() else 0
-        calls: list[Call] = []
-        claimed = 0
         if not outcomes and not unbegun and (room <= 0 or not anything_due(now())):
             db.session.rollback()
             self._employ()
             return False
-        if outcomes:
-            passing(AFTER_CALL)
-        with housekeeping() as connection:
-            record(connection, self._token, outcomes)
-            give_back(connection, self._token, unbegun)
-            if room > 0:
-                release_lapsed(connection)
-                calls, claimed = claim(connection, self._token, self._room, room)
+        try:
+            calls, claimed = self._exchange(outcomes, unbegun, room)
+        except BaseException:
+            back: list[Outcome | Call] = [*outcomes, *unbegun]  # still to be written down
+            for done in back:
+                self._done.put(done)
+            raise
         if calls:
             passing(AFTER_CLAIM)
-        _tell(outcomes)
-        for outcome in outcomes:
-            _note(outcome)
-        db.session.rollback()
         self._held.difference_update(call.id for call in unbegun)
         self._held.difference_update(outcome.call.id for outcome in outcomes)
         with self._lock:
@@ -168,7 +164,22 @@ class Hooks:
                     self._held.add(call.id)
                     self._endpoints.setdefault(call.endpoint_id, _Endpoint()).ready.append(call)
         self._employ()
+        _tell(outcomes)
         return claimed > 0
+
+    def _exchange(self, outcomes: list[Outcome], unbegun: list[Call], room: int) -> tuple[list[Call], int]:
+        """The transaction: what is finished against what is claimed, as `claim` returns it."""
+        calls: list[Call] = []
+        claimed = 0
+        if outcomes:
+            passing(AFTER_CALL)
+        with housekeeping() as connection:
+            record(connection, self._token, outcomes)
+            give_back(connection, self._token, unbegun)
+            if room > 0:
+                release_lapsed(connection)
+                calls, claimed = claim(connection, self._token, self._room, room)
+        return calls, claimed
 
     def _gather(self) -> tuple[list[Outcome], list[Call]]:
         """What came back: waited for a while if anything is in hand, and a little longer for what follows."""
@@ -210,7 +221,7 @@ class Hooks:
             slow = sum(endpoint.threads for endpoint in self._endpoints.values() if endpoint.is_slow(at))
             for endpoint in self._endpoints.values():
                 self._enter_lane(endpoint)
-                while not endpoint.in_lane and endpoint.threads < min(PER_ENDPOINT, len(endpoint.ready)):
+                while not endpoint.is_instant and endpoint.threads < min(PER_ENDPOINT, len(endpoint.ready)):
                     if busy >= THREADS or (endpoint.is_slow(at) and slow >= FOR_SLOW):
                         break
                     slow += endpoint.is_slow(at)
@@ -218,16 +229,14 @@ class Hooks:
                     endpoint.threads += 1
                     self._pool.submit(self._work, endpoint)
             stuck = self._lane is None or at - self._lane.began > STUCK
-            if self._instant and stuck and self._lanes < LANES:
+            if self._instant and stuck and busy < THREADS:
                 self._lane = _Lane()
-                self._lanes += 1
                 self._pool.submit(self._serve_lane, self._lane)
 
     def _enter_lane(self, endpoint: _Endpoint) -> None:
         """Have an endpoint wait for the shared thread, if it answers at once, has calls ready, and nobody at work."""
-        if endpoint.ready and endpoint.took < INSTANT and not endpoint.threads and not endpoint.in_lane:
-            endpoint.in_lane = True
-            self._instant.append(endpoint)
+        if endpoint.ready and endpoint.is_instant and not endpoint.threads:
+            self._instant.setdefault(endpoint)
 
     def _serve_lane(self, lane: _Lane) -> None:
         """Stint after stint, until nobody waits, or a call took so long that another thread took over."""
@@ -235,9 +244,10 @@ class Hooks:
             with self._lock:
                 if lane is not self._lane or not self._instant:
                     self._lane = None if lane is self._lane else self._lane
-                    self._lanes -= 1
                     return
-                endpoint = self._instant.popleft()
+                endpoint = next(iter(self._instant))
+                del self._instant[endpoint]
+                endpoint.threads += 1
             self._work(endpoint, lane)
 
     def _work(self, endpoint: _Endpoint, lane: _Lane | None = None) -> None:
@@ -246,9 +256,8 @@ class Hooks:
         for left in range(STINT, -1, -1):
             with self._lock:
                 # Counted off in the same breath: calls that come now find nobody.
-                if not endpoint.ready or not left or (lane and endpoint.took >= INSTANT):
-                    endpoint.threads -= not lane
-                    endpoint.in_lane = False
+                if not endpoint.ready or not left or (lane and not endpoint.is_instant):
+                    endpoint.threads -= 1
                     self._enter_lane(endpoint)
                     break
                 call = endpoint.ready.popleft()
@@ -258,9 +267,11 @@ class Hooks:
             began = endpoint.began[me] = time.monotonic()
             if lane:
                 lane.began = began
-            outcome = make(self._door, call)
-            endpoint.note(time.monotonic() - began)
-            del endpoint.began[me]
+            try:
+                outcome = make(self._door, call)
+            finally:
+                endpoint.note(time.monotonic() - began)
+                del endpoint.began[me]
             if outcome.code == GONE:
                 self._hand_back(endpoint)
             self._done.put(outcome)
@@ -278,11 +289,15 @@ class Hooks:
         with self._running:
             self._employ()
             while self._held and time.monotonic() < until:
-                self._turn(*self._gather())
+                try:
+                    self._turn(*self._gather())
+                except Exception as fault:
+                    log.error("hooks_failed", fault=type(fault).__name__)
+                    time.sleep(1.0)
 
 
 def _tell(outcomes: list[Outcome]) -> None:
-    """The log: what failed has a line of its own, what arrived at the same time shares one."""
+    """The log, and the endpoints. What failed has a line of its own, what arrived at the same time shares one."""
     arrived = [str(outcome.call.id) for outcome in outcomes if outcome.state == "delivered"]
     if arrived:
         log.info("webhooks_delivered", count=len(arrived), deliveries=arrived)
@@ -290,6 +305,12 @@ def _tell(outcomes: list[Outcome]) -> None:
         if outcome.state != "delivered":
             call, told = outcome.call, {"state": outcome.state, "code": outcome.code, "fault": outcome.fault}
             log.warning("webhook_failed", delivery=str(call.id), type=call.type, attempt=call.attempts, **told)
+    for outcome in outcomes:
+        try:
+            _note(outcome)
+        except Exception as fault:  # the endpoint's next call says the same
+            log.error("hooks_failed", delivery=str(outcome.call.id), fault=type(fault).__name__)
+    db.session.rollback()
 
 
 def _note(outcome: Outcome) -> None:

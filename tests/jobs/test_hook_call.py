@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.jobs.hook_call import next_try, signed
@@ -20,7 +20,21 @@ def test_the_schedule() -> None:
     assert next_try(at, 10) is None
 
 
-@given(st.integers(1, 9), st.text(max_size=30) | st.integers(-10, 10**12).map(str))
+DATES = st.builds(
+    "{}, {} {} {} {}:00:00 {}".format,
+    st.sampled_from(["Mon", "Thu"]),
+    st.integers(-1, 40),
+    st.sampled_from(["Jan", "Dec", "13"]),
+    st.integers(-1, 10**13),
+    st.integers(0, 99),
+    st.sampled_from(["GMT", "-0000", ""]) | st.integers(-(10**12), 10**12).map("{:+05d}".format),
+)
+
+
+@given(st.integers(1, 9), st.text(max_size=30) | st.integers(-10, 10**12).map(str) | DATES)
+@example(1, "Mon, 01 Jan 99999999999 00:00:00 GMT")
+@example(1, "Mon, 01 Jan 2027 00:00:00 +99999999999999")
+@example(1, "Mon, 01 Jan 9999 23:00:00 -2300")
 def test_what_a_receiver_asks_for_never_hurries_and_never_stalls(attempts: int, asked: str) -> None:
     at = datetime(2026, 11, 23, tzinfo=UTC)
     due = next_try(at, attempts, asked)
