@@ -41,7 +41,8 @@ def _headers(response: Response) -> Response:
     headers["Permissions-Policy"] = "camera=(), microphone=(), geolocation=(), payment=()"
     headers["Cross-Origin-Opener-Policy"] = "same-origin"
     headers["X-Request-Id"] = g.get("request_id", "-")
-    if declared is None or response.status_code >= 400 or "Cache-Control" not in headers:
+    named_by_content = request.endpoint == "static" and "v" in request.args  # of which Flask itself says "no-cache"
+    if named_by_content or declared is None or response.status_code >= 400 or "Cache-Control" not in headers:
         headers["Cache-Control"] = declared.cache.value if declared and response.status_code < 400 else "no-store"
     if _signed_path() or (declared and declared.guard in {Guard.SIGNED_IN, Guard.OWNER}):
         headers["X-Robots-Tag"] = "noindex, nofollow, noarchive"

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, text
 from werkzeug.routing import Rule
 
-from app.access import Guard, Person, Policy
+from app.access import Cache, Guard, Person, Policy
 from app.extensions import db
 from app.ledger import SYSTEM
 from app.links import offer_link_token, receipt_token
@@ -151,6 +151,10 @@ def test_every_answer_carries_the_headers(app: Flask, client: FlaskClient) -> No
         assert "unsafe" not in csp and "frame-ancestors 'none'" in csp
         assert answer.headers["X-Content-Type-Options"] == "nosniff" and answer.headers["Referrer-Policy"]
         assert answer.headers["Cache-Control"]
+    with client.get(
+        re.findall(r'href="(/static/[^"]+[?]v=[^"]+)"', client.get("/").get_data(as_text=True))[0]
+    ) as asset:
+        assert asset.headers["Cache-Control"] == Cache.FOREVER.value and "Set-Cookie" not in asset.headers
     private = client.get("/o/x").headers
     assert private["Referrer-Policy"] == "no-referrer" and private["Cache-Control"] == "no-store"
     assert "noindex" in private["X-Robots-Tag"] and "Set-Cookie" not in private
