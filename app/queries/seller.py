@@ -17,6 +17,7 @@ from app.extensions import db
 from app.models import LedgerEntry, Offer, OfferBody, OfferKey, OfferState, Property, SellerLink
 from app.money import Money, from_decimal_text
 from app.offer_document import decode
+from app.queries.offer_list import unconfirmed
 from app.vault import Place, unpad, unseal
 
 PER_PAGE = 100
@@ -45,6 +46,7 @@ class SellerLine:
     valid_until: date | None
     signed: bool
     source: str
+    unconfirmed: bool
     status: str
     latest: bool
     withdrawn_at: datetime | None
@@ -151,7 +153,15 @@ def seller_page(opened: OpenedSellerLink, number: int = 1) -> SellerPage:
     pages = max(1, -(-total // PER_PAGE))
     number = min(max(number, 1), pages)
     rows = db.session.execute(
-        select(Offer, OfferState, OfferBody.body_ct, OfferKey.kek_id, OfferKey.wrapped, LedgerEntry.seq)
+        select(
+            Offer,
+            OfferState,
+            OfferBody.body_ct,
+            OfferKey.kek_id,
+            OfferKey.wrapped,
+            LedgerEntry.seq,
+            unconfirmed().label("unconfirmed"),
+        )
         .join(OfferState, OfferState.offer_id == Offer.id)
         .join(LedgerEntry, and_(LedgerEntry.agency_id == Offer.agency_id, submitted))
         .outerjoin(OfferBody, OfferBody.offer_id == Offer.id)
@@ -210,6 +220,7 @@ def _line(row: Any, bidder: int, *, shows_names: bool) -> SellerLine:
         valid_until=offer.valid_until,
         signed=state.signed,
         source=offer.source,
+        unconfirmed=row.unconfirmed and bool(terms) and not state.withdrawn_at,
         status=state.status,
         latest=state.latest,
         withdrawn_at=state.withdrawn_at,

@@ -17,8 +17,10 @@ from werkzeug.test import TestResponse
 
 from app.clock import now
 from app.extensions import db
+from app.links import seller_token
 from app.models import Confirmation, ConfirmationBody, Delivery, LedgerEntry, Offer, Property, User
-from tests.factories import csrf, login, make_agency, make_offer, make_property, make_user
+from app.services import seller_links
+from tests.factories import csrf, login, make_agency, make_offer, make_property, make_user, person_of
 
 TYPED = {
     "channel": "whatsapp",
@@ -73,14 +75,20 @@ def owed() -> list[str]:
     return list(db.session.scalars(select(Delivery.template).where(Delivery.kind == "mail").order_by(Delivery.id)))
 
 
-def test_it_is_marked_and_filtered_until_its_bidder_confirms(client: FlaskClient, prop: Property) -> None:
+def test_it_is_marked_and_filtered_until_its_bidder_confirms(client: FlaskClient, owner: User, prop: Property) -> None:
     offer_id = recorded(client, prop)
     sent_by_link = make_offer(prop)
     listed = page_of(client, "/app/offers?confirmed=false")
     assert str(offer_id) in listed and str(sent_by_link) not in listed and "neconfirmată" in listed
     shown = page_of(client, f"/app/offers/{offer_id}")
     assert "Clientul nu a confirmat această ofertă" in shown and "primită pe whatsapp" in shown.casefold()
+    assert "neconfirmată" in page_of(client, f"/app/properties/{prop.id}/order")
     assert {"offer_agent", "offer_confirm"} <= set(owed())
+
+    seller = client.application.test_client()
+    link = seller_links.create(prop, 7, shows_names=False, by=person_of(owner))
+    seller.post(f"/s/{seller_token(link)}")
+    assert page_of(seller, f"/s/view/{link}").count("neconfirmată</span>") == 1, "not the one sent by the link"
 
     bidder = client.application.test_client()
     where = link_of(client, offer_id)
@@ -94,6 +102,7 @@ def test_it_is_marked_and_filtered_until_its_bidder_confirms(client: FlaskClient
     assert db.session.scalar(select(func.count()).select_from(Confirmation)) == 1
     assert owed().count("offer_confirmed") == 1
     assert "neconfirmată" not in page_of(client, "/app/offers?confirmed=true")
+    assert "neconfirmată" not in page_of(seller, f"/s/view/{link}")
     assert str(offer_id) in page_of(client, "/app/offers?confirmed=true")
     assert "Confirmată de client" in page_of(client, f"/app/offers/{offer_id}")
 
