@@ -63,5 +63,5 @@ def _signed(path: str) -> bool:
 
 
 def _without_cookie(path: str) -> bool:
-    """Behind a signed link nobody is signed in; a CRM brings its key with every call."""
-    return _signed(path) or path.startswith("/api/crm")
+    """Behind a signed link nobody is signed in; a CRM brings its key with every call; a static file is everyone's."""
+    return _signed(path) or path.startswith(("/api/crm", "/static/"))

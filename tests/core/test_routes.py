@@ -151,13 +151,18 @@ def test_every_answer_carries_the_headers(app: Flask, client: FlaskClient) -> No
         assert "unsafe" not in csp and "frame-ancestors 'none'" in csp
         assert answer.headers["X-Content-Type-Options"] == "nosniff" and answer.headers["Referrer-Policy"]
         assert answer.headers["Cache-Control"]
-    with client.get(
-        re.findall(r'href="(/static/[^"]+[?]v=[^"]+)"', client.get("/").get_data(as_text=True))[0]
-    ) as asset:
-        assert asset.headers["Cache-Control"] == Cache.FOREVER.value and "Set-Cookie" not in asset.headers
     private = client.get("/o/x").headers
     assert private["Referrer-Policy"] == "no-referrer" and private["Cache-Control"] == "no-store"
     assert "noindex" in private["X-Robots-Tag"] and "Set-Cookie" not in private
+
+
+def test_a_static_file_is_kept_for_ever_and_brings_no_cookie(client: FlaskClient) -> None:
+    page = client.get("/login").get_data(as_text=True)
+    asset = re.findall(r'href="(/static/[^"]+[?]v=[^"]+)"', page)[0]
+    login(client, make_user(make_agency()))
+    for where, cache in ((asset, Cache.FOREVER.value), (asset.partition("?")[0], "no-cache")):
+        with client.get(where) as answer:
+            assert answer.headers["Cache-Control"] == cache and "Set-Cookie" not in answer.headers
 
 
 @pytest.mark.parametrize("language", ["ro", "en"])
