@@ -50,6 +50,15 @@ class Candidate:
         """What a form carries: which offer, as it was when it was shown."""
         return f"{self.id}:{self.version}"
 
+    @property
+    def called(self) -> str:
+        return self.name or self.reference
+
+    @property
+    def stands(self) -> bool:
+        """Whether it can still be answered: neither withdrawn nor erased."""
+        return self.withdrawn_at is None and self.name is not None
+
     def lapsed(self, today: date) -> bool:
         return self.valid_until is not None and self.valid_until < today
 

@@ -12,10 +12,10 @@ from sqlalchemy import select
 
 from app.clock import now, rfc3339
 from app.extensions import db
-from app.models import Delivery, OfferKey, Property
+from app.models import Delivery, Offer, OfferKey, Property
 from app.money import Money
 from app.offer_document import Bidder, Signature
-from app.services import decisions
+from app.services import decisions, withdrawals
 from app.writing import housekeeping
 from tests.api.conftest import Crm
 from tests.factories import make_draft, make_offer, make_property, make_user
@@ -151,6 +151,9 @@ def test_a_status_is_set_with_its_reason_and_illegal_ones_say_what_is_legal(crm:
     event = crm.get("/events").json["data"][-1]
     assert event["type"] == "offer.status_changed" and event["previous_status"] == "accepted"
     assert event["actor"]["type"] == "api_key" and event["data"] == fresh.json
+    withdrawals.withdraw(db.session.get_one(Offer, offer))
+    refused = crm.call("PATCH", f"/offers/{offer}/status", {"status": "accepted"})
+    assert refused.status_code == 409 and refused.json["legal"] == [], "withdrawn"
 
 
 def test_a_receipt_that_is_not_made_yet_says_when_to_ask_again(crm: Crm, prop: Property) -> None:

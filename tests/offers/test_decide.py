@@ -14,13 +14,14 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
+from app.clock import now
 from app.errors import Conflict
 from app.extensions import db
 from app.ledger import SYSTEM, Actor
-from app.models import Agency, Decision, Delivery, OfferState, Property, User
+from app.models import Agency, Decision, Delivery, Offer, OfferState, Property, User
 from app.offer_document import Bidder
 from app.queries.ledger import verify_chain
-from app.services import decisions, webhooks
+from app.services import decisions, webhooks, withdrawals
 from app.services.letters import Owed
 from app.services.mails import compose
 from app.writing import housekeeping
@@ -92,6 +93,49 @@ def test_the_page_says_whom_it_tells_and_whom_no_mail_reaches(client: FlaskClien
     page = client.get(f"{asked}&offer={make_offer(prop)}").get_data(as_text=True)
     assert "Anunță clientul prin e-mail" in page and 'href="tel:+40722000113"' in page
     assert "CRM-ul află peste zece secunde" in page
+
+
+def test_a_withdrawn_offer_has_nothing_to_press_and_its_answer_is_409(
+    client: FlaskClient, owner: User, offer: uuid.UUID
+) -> None:
+    withdrawals.withdraw(db.session.get_one(Offer, offer))
+    for status in ("accepted", "rejected"):
+        asked = f"/app/offers/decision?offer={offer}&status={status}"
+        page = client.get(asked).get_data(as_text=True)
+        assert (
+            "Retrasă sau ștearsă" in page and 'name="seen"' not in page and 'action="/app/offers/decision"' not in page
+        )
+        refused = answer(client, offer, status=status, version=3)
+        assert refused.status_code == 409 and state(offer).status == "viewed"
+    stands = make_offer(db.session.get_one(Property, state(offer).property_id))
+    page = client.get(f"{asked}&offer={stands}").get_data(as_text=True)
+    assert re.findall(r'name="seen" value="([^"]+)"', page) == [f"{stands}:1"]
+    assert "nu mai poate primi un răspuns: Andrei Țurcanu." in page
+
+
+def test_an_offer_past_its_date_is_accepted_only_after_a_warning(client: FlaskClient, owner: User) -> None:
+    prop = make_property(owner.agency_id, owner.id)
+    late = make_offer(prop, make_draft(valid_until=now().date() + timedelta(days=1)))
+    with time_machine.travel(now() + timedelta(days=3)):
+        login(client, owner)
+        page = client.get(f"/app/offers/decision?offer={late}&status=accepted").get_data(as_text=True)
+        assert "Oferta a fost valabilă până la" in page and 'name="seen"' in page
+        page = client.get(f"/app/offers/{late}").get_data(as_text=True)
+        assert re.search(r"expirată</span>", page)
+
+
+def test_every_page_that_says_accepted_says_once_that_it_is_no_contract(
+    client: FlaskClient, owner: User, offer: uuid.UUID
+) -> None:
+    prop = state(offer).property_id
+    other = make_offer(db.session.get_one(Property, prop))
+    answer(client, offer, status="accepted")
+    compared = f"/app/compare?offer={offer}&offer={other}"
+    of_property = (f"/app/properties/{prop}", f"/app/properties/{prop}/order")
+    asked = [f"/app/offers/decision?offer={offer}&status={status}" for status in ("accepted", "rejected")]
+    for where in ("/app/offers", f"/app/offers/{offer}", compared, *of_property, "/app/stats", *asked):
+        page = client.get(where).get_data(as_text=True)
+        assert "Acceptată" in page and page.count("numai la notar") == 1, where
 
 
 @pytest.mark.parametrize(

@@ -51,12 +51,13 @@ def decide() -> AnyResponse:
     try:
         made = decisions.decide_all(by.agency_id, seen, answer, by=by.actor, outcome=_outcome(form, chosen, others))
     except IllegalTransition:
-        unread = _("Only an offer that is marked as viewed can be marked as new.")
-        problem = unread if answer.status == "new" else _("This offer cannot be set to that status any more.")
-        return _page(form, chosen, 409, problem=problem)
+        unread = answer.status == "new" and all(one.stands for one in chosen)
+        only_viewed = _("Only an offer that is marked as viewed can be marked as new.")
+        return _page(form, chosen, 409, problem=only_viewed if unread else _no_more())
     except Conflict:
         fresh = candidates(by, [one.offer_id for one in seen])
-        return _page(form, fresh, 409, problem=_overtaken(by, [*seen, *others]))
+        stand = all(one.stands for one in fresh)
+        return _page(form, fresh, 409, problem=_overtaken(by, [*seen, *others]) if stand else _no_more())
     if made:
         _offer_undo(made, answer.status, len(seen))
     return redirect(onward(), 303)
@@ -81,24 +82,30 @@ def undo() -> AnyResponse:
 def _page(
     form: DecisionForm, chosen: list[Candidate], status: int = 200, *, problem: str = "", left_out: int = 0
 ) -> Response:
+    standing, gone = ([one for one in chosen if one.stands is stands] for stands in (True, False))
     beside = []
-    if form.status.data == "accepted" and len(chosen) == 1:
-        beside = others_of(person(), chosen[0].property_id, [chosen[0].id])
+    if form.status.data == "accepted" and len(standing) == 1:
+        beside = others_of(person(), standing[0].property_id, [standing[0].id])
     note_seen([one.id for one in (*chosen, *beside) if one.name])
     return page(
         "offers/decision.html",
         "decision",
         status,
         form=form,
-        chosen=chosen,
+        chosen=standing,
+        gone=gone,
         others=beside,
         crm_hears=listens(person().agency_id, "offer.status_changed"),
         problem=problem,
         left_out=left_out,
-        title=_title(str(form.status.data), chosen),
+        title=_title(str(form.status.data), standing or gone),
         onward=onward(),
         today=today(),
     )
+
+
+def _no_more() -> str:
+    return str(_("This offer cannot be set to that status any more."))
 
 
 def _overtaken(by: Person, looked_at: list[Chosen]) -> str:
