@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import date, timedelta
 from typing import Any
+from urllib.parse import unquote
 
 import schemathesis
 
@@ -47,7 +48,7 @@ def _sensible(body: dict[str, Any], external_id: str | None) -> None:
         body.pop("offers_open_at", None)
         body["transaction_type"] = "sale"
     if external_id and "external_id" in body:
-        body["external_id"] = external_id
+        body["external_id"] = unquote(external_id)
     if "url" in body:
         body["url"] = "https://crm.example.ro/bidflux"
     if "bidder" in body:
