@@ -6,20 +6,31 @@ import hashlib
 import io
 import json
 import shutil
+import ssl
+import threading
 import uuid
+from collections.abc import Iterator
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from asn1crypto import keys, tsp, x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509 import BasicConstraints, ExtendedKeyUsage
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from flask import Flask
 from PIL import Image, ImageDraw
+from pyhanko.sign.timestamps import DummyTimeStamper
 
 from app.clock import now
 from app.extensions import db
 from app.ledger import SYSTEM
 from app.models import LedgerEntry, Offer, Property
 from app.offer_document import Signature
-from app.receipt.authority import Authority
+from app.receipt.authority import Authority, _certificate, _name
 from app.receipt.drawing import Paper, draw
 from app.services import checkpoints, ledger_export, receipts, texts
 from tests.conftest import make_app, settings_for
@@ -117,3 +128,68 @@ def sealed(kept: Kept) -> bytes:
 def roots(kept: Kept) -> bytes:
     """The public root certificate."""
     return kept.roots
+
+
+class Tsa:
+    """A small authority over HTTP. `mood` is how it answers: well, 503, rubbish, stale (another digest) or declined."""
+
+    def __init__(self) -> None:
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        own = _certificate(_name("Tsa"), _name("Tsa"), key, now() + timedelta(days=9000))
+        own = own.add_extension(BasicConstraints(ca=False, path_length=None), critical=True)
+        own = own.add_extension(ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), critical=True)
+        der = own.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+        plain = key.private_bytes(
+            serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        self.certificate = ssl.DER_cert_to_PEM_cert(der)
+        self.stamper = DummyTimeStamper(x509.Certificate.load(der), keys.PrivateKeyInfo.load(plain))
+        self.mood, self.calls = "well", 0
+        tsa = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                status, body = tsa.answer(self.rfile.read(int(self.headers["Content-Length"])))
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server.server_port}/tsr"
+
+    def answer(self, body: bytes) -> tuple[int, bytes]:
+        self.calls += 1
+        request = tsp.TimeStampReq.load(body)
+        if self.mood == "503":
+            return 503, b""
+        if self.mood == "rubbish":
+            return 200, b"<html>"
+        if self.mood == "stale":
+            request["message_imprint"]["hashed_message"] = bytes(32)
+        if self.mood == "declined":
+            return 200, bytes.fromhex("30053003020102")  # PKIStatusInfo: rejection, and no token
+        return 200, self.stamper.request_tsa_response(request).dump()
+
+
+@pytest.fixture
+def tsa() -> Iterator[Tsa]:
+    authority = Tsa()
+    yield authority
+    authority.server.shutdown()
+    authority.server.server_close()
+
+
+@pytest.fixture
+def stamped(sqlite_url: str, tmp_path: Path, tsa: Tsa) -> Iterator[Flask]:
+    """The application with a timestamping authority on the loopback."""
+    more = {"DATABASE_URL": sqlite_url, "TSA_URL": tsa.url, "WEBHOOK_ALLOW_NETWORKS": "127.0.0.0/8"}
+    app = make_app(settings_for(tmp_path, **more))
+    with app.app_context():
+        yield app
+        db.session.remove()
+        db.engine.dispose()

@@ -5,26 +5,18 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 import time_machine
-from asn1crypto import keys, tsp, x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509 import BasicConstraints, ExtendedKeyUsage
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from asn1crypto import tsp
 from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from pyhanko.sign.timestamps import DummyTimeStamper
 from sqlalchemy import select, text, update
 
 from app.clock import now
@@ -32,11 +24,11 @@ from app.extensions import db
 from app.ledger import SYSTEM
 from app.models import Checkpoint, LedgerEntry, Property, Timestamping
 from app.queries.checkpoints import checkpoints_of
-from app.receipt.authority import Authority, _certificate, _name
+from app.receipt.authority import Authority
 from app.services import checkpoints, ledger_export, receipts
 from tests.conftest import ROOT, make_app, settings_for
 from tests.factories import csrf, login, make_offer, make_user
-from tests.proof.conftest import Kept
+from tests.proof.conftest import Kept, Tsa
 from tools.verify_receipt import verify_ledger, verify_receipt
 
 NOON = datetime(2031, 3, 3, 12, tzinfo=UTC)
@@ -83,70 +75,6 @@ def test_a_register_that_does_not_hold_is_not_signed(app: Flask, prop: Property)
         checkpoints.nightly()
     done = app.test_cli_runner().invoke(args=["ledger", "checkpoint"])
     assert not taken() and done.exit_code == 1 and "entry 2" in done.output
-
-
-class Tsa:
-    """A small authority over HTTP. `mood` is how it answers: well, 503, rubbish, stale (another digest) or declined."""
-
-    def __init__(self) -> None:
-        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        own = _certificate(_name("Tsa"), _name("Tsa"), key, now() + timedelta(days=9000))
-        own = own.add_extension(BasicConstraints(ca=False, path_length=None), critical=True)
-        own = own.add_extension(ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), critical=True)
-        der = own.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
-        plain = key.private_bytes(
-            serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        self.stamper = DummyTimeStamper(x509.Certificate.load(der), keys.PrivateKeyInfo.load(plain))
-        self.mood, self.calls = "well", 0
-        tsa = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                status, body = tsa.answer(self.rfile.read(int(self.headers["Content-Length"])))
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        self.url = f"http://127.0.0.1:{self.server.server_port}/tsr"
-
-    def answer(self, body: bytes) -> tuple[int, bytes]:
-        self.calls += 1
-        request = tsp.TimeStampReq.load(body)
-        if self.mood == "503":
-            return 503, b""
-        if self.mood == "rubbish":
-            return 200, b"<html>"
-        if self.mood == "stale":
-            request["message_imprint"]["hashed_message"] = bytes(32)
-        if self.mood == "declined":
-            return 200, bytes.fromhex("30053003020102")  # PKIStatusInfo: rejection, and no token
-        return 200, self.stamper.request_tsa_response(request).dump()
-
-
-@pytest.fixture
-def tsa() -> Iterator[Tsa]:
-    authority = Tsa()
-    yield authority
-    authority.server.shutdown()
-    authority.server.server_close()
-
-
-@pytest.fixture
-def stamped(sqlite_url: str, tmp_path: Path, tsa: Tsa) -> Iterator[Flask]:
-    """The application with a timestamping authority on the loopback."""
-    more = {"DATABASE_URL": sqlite_url, "TSA_URL": tsa.url, "WEBHOOK_ALLOW_NETWORKS": "127.0.0.0/8"}
-    app = make_app(settings_for(tmp_path, **more))
-    with app.app_context():
-        yield app
-        db.session.remove()
-        db.engine.dispose()
 
 
 def tries() -> list[tuple[int, str | None, bool]]:
