@@ -7,15 +7,30 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy import Select, and_, select
 
 from app.clock import now
 from app.extensions import db
-from app.models import ApiKey, Attempt, Decision, Delivery, LedgerEntry, Note, Offer, OfferRequest, OfferState, User
+from app.models import (
+    ApiKey,
+    Attempt,
+    Decision,
+    Delivery,
+    LedgerEntry,
+    Note,
+    Offer,
+    OfferRequest,
+    OfferState,
+    User,
+    WebhookEndpoint,
+)  # fmt: skip
 from app.queries.offers import OpenedOffer
 from app.queries.receipts import RECEIPT_KEPT
+from app.queries.webhooks import OfferCall, opened_url
 
 LIMIT = 100
 
@@ -135,6 +150,11 @@ def notes_of(opened: OpenedOffer) -> list[NoteLine]:
 
 def mails_owed(offer: Offer) -> list[MailState]:
     """Every mail of an offer, oldest first, with the tries so far and the last answer's code."""
+    return mails_and_calls(offer)[0]
+
+
+def mails_and_calls(offer: Offer) -> tuple[list[MailState], list[OfferCall]]:
+    """Every mail of an offer, and every call about it that the log still has; both oldest first."""
     last = (
         select(Attempt.code)
         .where(Attempt.delivery_id == Delivery.id)
@@ -143,14 +163,24 @@ def mails_owed(offer: Offer) -> list[MailState]:
         .scalar_subquery()
     )
     query = (
-        select(Delivery.template, User.full_name, Delivery.state, Delivery.attempts, Delivery.due_at)
-        .add_columns(Delivery.ended_at, last)
+        select(Delivery.id, Delivery.kind, Delivery.template, Delivery.state, Delivery.attempts, Delivery.due_at)
+        .add_columns(Delivery.ended_at, last, User.full_name, WebhookEndpoint.id, WebhookEndpoint.url_ct)
         .join(User, User.id == Delivery.user_id, isouter=True)
-        .where(Delivery.agency_id == offer.agency_id, Delivery.offer_id == offer.id, Delivery.kind == "mail")
+        .join(WebhookEndpoint, WebhookEndpoint.id == Delivery.endpoint_id, isouter=True)
+        .where(Delivery.agency_id == offer.agency_id, Delivery.offer_id == offer.id)
         .where(Delivery.template != RECEIPT_KEPT)
         .order_by(Delivery.created_at, Delivery.id)
     )
-    return [MailState(row[0], row[1] or "", *row[2:]) for row in db.session.execute(query)]
+    mails, calls = [], []
+    for row in db.session.execute(query):
+        template, state, *tried = row[2:8]
+        if row.kind == "mail":
+            mails.append(MailState(template, row[8] or "", state, *tried))
+            continue
+        named = SimpleNamespace(id=row[9], agency_id=offer.agency_id, url_ct=row[10])
+        host = urlsplit(opened_url(named)).netloc if named.url_ct else ""
+        calls.append(OfferCall(row[0], host, template, state, *tried))
+    return mails, calls
 
 
 def chain_of(offer: Offer) -> list[ChainLink]:

@@ -7,9 +7,7 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from types import SimpleNamespace
 from typing import Any
-from urllib.parse import urlsplit
 
 from sqlalchemy import and_, func, or_, select
 
@@ -190,29 +188,3 @@ class OfferCall:
     due_at: datetime
     ended_at: datetime | None
     last_code: int | None
-
-
-def calls_about(agency_id: uuid.UUID, offer_id: uuid.UUID) -> list[OfferCall]:
-    """Every call about an offer that the log still has, oldest first."""
-    last = (
-        select(Attempt.code)
-        .where(Attempt.delivery_id == Delivery.id)
-        .order_by(Attempt.n.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-    query = (
-        select(
-            Delivery.id, Delivery.template, Delivery.state, Delivery.attempts, Delivery.due_at, Delivery.ended_at,
-            last.label("last_code"), Delivery.endpoint_id, WebhookEndpoint.url_ct,
-        )
-        .outerjoin(WebhookEndpoint, WebhookEndpoint.id == Delivery.endpoint_id)
-        .where(Delivery.agency_id == agency_id, Delivery.offer_id == offer_id, Delivery.kind == "webhook")
-        .order_by(Delivery.created_at, Delivery.id)
-    )  # fmt: skip
-    found = []
-    for row in db.session.execute(query):
-        named = SimpleNamespace(id=row.endpoint_id, agency_id=agency_id, url_ct=row.url_ct)
-        host = urlsplit(opened_url(named)).netloc if row.url_ct else ""
-        found.append(OfferCall(row.id, host, row.template, *row[2:7]))
-    return found

@@ -33,6 +33,13 @@ def note_view(offer_ids: Sequence[uuid.UUID], *, by: Person) -> None:
     _note("viewed", offer_ids, by)
 
 
+def note_opening(offer_id: uuid.UUID, *, by: Person) -> None:
+    """That `by` opened one offer, or what a call says of it: each time anew."""
+    row = {"id": new_id(), "agency_id": by.agency_id, "user_id": by.user.id, "kind": "viewed", "at": now()}
+    with housekeeping() as connection:
+        connection.execute(insert(Access), {**row, "offer_id": offer_id})
+
+
 def _note(kind: str, offer_ids: Sequence[uuid.UUID], by: Person) -> None:
     agency_id, user_id, at = by.agency_id, by.user.id, now()
     held = select(Access.offer_id).where(Access.agency_id == agency_id, Access.at > at - ONCE_IN)

@@ -16,7 +16,7 @@ from app.errors import Conflict, IllegalTransition
 from app.extensions import db
 from app.ids import new_id
 from app.ledger import Actor
-from app.models import Access, Decision, Delivery, LedgerEntry, Offer, OfferState
+from app.models import Decision, Delivery, LedgerEntry, Offer, OfferState
 from app.models.offer import STATUSES
 from app.services.offer_events import announce
 from app.services.properties import switch_link
@@ -56,13 +56,13 @@ class Outcome:
 
 
 def view(offer: Offer, *, by: Person) -> None:
-    """Record that a person opened the offer; a new one becomes viewed, and the first time is kept."""
+    """A person opens an offer that is new: it becomes viewed, and the first time is kept."""
+    offer_id, actor = offer.id, by.actor
     with writing(offer.agency_id) as tx:
-        tx.add(Access, id=new_id(), user_id=by.user.id, kind="viewed", offer_id=offer.id, at=tx.at)
-        state = _lock(tx, offer.id)
+        state = _lock(tx, offer_id)
         if state.status == "new" and not state.erased_at:
-            _step(tx, offer.id, state, Answer("viewed"), by.actor)
-            announce(tx, offer.id, "offer.viewed", by.actor)
+            _step(tx, offer_id, state, Answer("viewed"), actor)
+            announce(tx, offer_id, "offer.viewed", actor)
 
 
 def decide(
@@ -205,7 +205,7 @@ def _step(
     tx: UnitOfWork, offer_id: uuid.UUID, state: Any, answer: Answer, by: Actor, *, undoes: Decision | None = None
 ) -> uuid.UUID:
     decision_id, to = new_id(), answer.status
-    key = keys.offer_key(tx.agency_id, offer_id)
+    key = keys.offer_key(tx.agency_id, offer_id) if answer.reason or answer.message else None
     viewed: datetime | None = state.viewed_at or (tx.at if to != "new" else None)
     if undoes and viewed == undoes.at:
         viewed = None  # it was never opened, only answered

@@ -12,7 +12,8 @@ from typing import Any
 
 from flask import current_app
 from flask_babel import lazy_gettext
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.orm import aliased
 
 from app.clock import now
 from app.errors import Invalid, NotFound
@@ -62,9 +63,13 @@ class Tried:
     errors: Mapping[str, Sequence[object]] = field(default_factory=dict)
 
 
-def feeds_of(agency_id: uuid.UUID) -> list[PropertyFeed]:
-    query = select(PropertyFeed).where(PropertyFeed.agency_id == agency_id).order_by(PropertyFeed.created_at)
-    return list(db.session.scalars(query))
+def with_last_run(agency_id: uuid.UUID) -> list[tuple[PropertyFeed, FeedRun | None]]:
+    """Every feed beside its newest run, if it had one."""
+    run = aliased(FeedRun)
+    newest = select(run.id).where(run.feed_id == PropertyFeed.id).order_by(run.started_at.desc(), run.id.desc())
+    query = select(PropertyFeed, FeedRun).outerjoin(FeedRun, FeedRun.id == newest.limit(1).scalar_subquery())
+    query = query.where(PropertyFeed.agency_id == agency_id).order_by(PropertyFeed.created_at)
+    return [(row[0], row[1]) for row in db.session.execute(query)]
 
 
 def get_feed(agency_id: uuid.UUID, feed_id: uuid.UUID) -> PropertyFeed:
@@ -76,10 +81,10 @@ def get_feed(agency_id: uuid.UUID, feed_id: uuid.UUID) -> PropertyFeed:
     return found
 
 
-def runs_of(feed: PropertyFeed, limit: int = SHOWN) -> list[FeedRun]:
+def runs_of(feed: PropertyFeed) -> list[FeedRun]:
     """The last runs, the newest first."""
     query = select(FeedRun).where(FeedRun.agency_id == feed.agency_id, FeedRun.feed_id == feed.id)
-    return list(db.session.scalars(query.order_by(FeedRun.started_at.desc(), FeedRun.id.desc()).limit(limit)))
+    return list(db.session.scalars(query.order_by(FeedRun.started_at.desc(), FeedRun.id.desc()).limit(SHOWN)))
 
 
 def create(agency_id: uuid.UUID, values: FeedValues, *, by: Actor) -> uuid.UUID:
@@ -87,7 +92,7 @@ def create(agency_id: uuid.UUID, values: FeedValues, *, by: Actor) -> uuid.UUID:
     _check(values, has_file=False)
     feed_id = new_id()
     with writing(agency_id) as tx:
-        if len(feeds_of(agency_id)) >= MOST:
+        if (tx.connection.scalar(select(func.count()).where(PropertyFeed.agency_id == agency_id)) or 0) >= MOST:
             raise Invalid({"name": [TOO_MANY]})
         row = {
             "id": feed_id,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import json
 import uuid
+from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from app.clock import now, rfc3339
 from app.contacts import read_email
@@ -35,6 +36,13 @@ def offers_of(agency_id: uuid.UUID, folded: str) -> list[uuid.UUID]:
 def offers_by_email(agency_id: uuid.UUID, email: str) -> list[uuid.UUID]:
     """The same by an address as it was typed. Raises `NotAContact`."""
     return offers_of(agency_id, read_email(email).folded)
+
+
+def count_by_tag(agency_id: uuid.UUID, tags: Collection[bytes]) -> dict[bytes, int]:
+    """How many offers were sent with each of these addresses, named by their blind index; none where there are none."""
+    of = OfferTag
+    query = select(of.tag, func.count()).where(of.agency_id == agency_id, of.field == "email", of.tag.in_(tags))
+    return {row[0]: row[1] for row in db.session.execute(query.group_by(of.tag))}
 
 
 def held_about(agency_id: uuid.UUID, folded: str) -> dict[str, Any]:

@@ -14,7 +14,6 @@ from flask import current_app
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, update
 
-from app.access import Person
 from app.clock import rfc3339
 from app.errors import Conflict, Invalid, NotFound
 from app.extensions import db
@@ -22,7 +21,7 @@ from app.ids import new_id
 from app.integrations.door import Refused, check_url
 from app.keys import agency_key
 from app.ledger import SYSTEM, Actor
-from app.models import Access, Agency, Attempt, Delivery, Event, User, WebhookEndpoint
+from app.models import Agency, Attempt, Delivery, Event, User, WebhookEndpoint
 from app.models.agency import OWNER
 from app.models.webhook import EVENTS, TEST
 from app.queries.webhooks import opened_url
@@ -239,12 +238,6 @@ def _owe_again(tx: UnitOfWork, *which: Any) -> int:
     ).rowcount
     tx.owes = tx.owes or owed > 0
     return owed
-
-
-def note_view(offer_id: uuid.UUID, *, by: Person) -> None:
-    """That a person read what a call says about an offer."""
-    with writing(by.agency_id) as tx:
-        tx.add(Access, id=new_id(), user_id=by.user.id, kind="viewed", offer_id=offer_id, at=tx.at)
 
 
 # --- what calls that fail lead to -----------------------------------------------------------------------------------

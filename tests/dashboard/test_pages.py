@@ -5,9 +5,7 @@ from __future__ import annotations
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import event
 
-from app.extensions import db
 from app.ids import new_id
 from app.models import Property, User
 from tests.factories import login, make_agency, make_draft, make_offer, make_property, make_user
@@ -47,33 +45,6 @@ def test_every_page_shows_an_offer_and_its_property(client: FlaskClient, owner: 
         assert client.get(f"/app/properties/{prop.id}/{path}").status_code == 200
     offer = client.get(f"/app/offers/{first}").get_data(as_text=True)
     assert "Andrei Țurcanu" in offer and "Vizualizată" in offer
-
-
-def test_no_page_asks_more_than_twelve_questions(client: FlaskClient, owner: User) -> None:
-    prop = make_property(owner.agency_id, owner.id)
-    offers = [make_offer(prop) for _ in range(8)]
-    make_property(owner.agency_id, make_user(owner.agency_id).id, title="A doua")
-    login(client, owner)
-    many = "&".join(f"offer={offer}" for offer in offers[:6])
-    here = f"/app/properties/{prop.id}"
-    pages = [
-        *PAGES, here, *(f"{here}/{page}" for page in ("edit", "card", "link", "archive", "order", "offers/new")),
-        f"/app/offers/{offers[0]}", f"/app/compare?{many}", f"/app/offers/decision?status=rejected&{many}",
-        f"/app/offers/decision?status=accepted&offer={offers[0]}", f"/app/offers/better?{many}", "/app/offers/views",
-        "/app/offers/new", "/app/stats", "/app/settings/access", "/app/settings/register", "/app/settings/requests",
-        "/app/settings/webhooks", "/app/settings/feeds", "/app/settings/retention", "/app/settings/processing",
-    ]  # fmt: skip
-    asked: list[str] = []
-    listen = lambda *args: asked.append(args[2])  # noqa: E731
-    event.listen(db.engine, "before_cursor_execute", listen)
-    dear = {}
-    for path in pages:
-        asked.clear()
-        assert client.get(path, headers={"Sec-Purpose": "prefetch"}).status_code == 200, path
-        if (count := sum("SELECT" in statement for statement in asked)) > 12:
-            dear[path.partition("?")[0]] = count
-    event.remove(db.engine, "before_cursor_execute", listen)
-    assert dear == {}
 
 
 def test_strangers_and_the_unknown_get_404(client: FlaskClient, owner: User) -> None:

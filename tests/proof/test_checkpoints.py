@@ -7,7 +7,6 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 import time_machine
@@ -26,7 +25,7 @@ from app.models import Checkpoint, LedgerEntry, Property, Timestamping
 from app.queries.checkpoints import checkpoints_of
 from app.receipt.authority import Authority
 from app.services import checkpoints, ledger_export, receipts
-from tests.conftest import ROOT, make_app, settings_for
+from tests.conftest import ROOT, settings_for
 from tests.factories import csrf, login, make_offer, make_user
 from tests.proof.conftest import Kept, Tsa
 from tools.verify_receipt import verify_ledger, verify_receipt

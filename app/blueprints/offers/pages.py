@@ -21,8 +21,7 @@ from app.presentation import show_percent
 from app.queries.offers import OpenedOffer, confirmation_of, is_unconfirmed
 from app.queries.own_offer import parting_words
 from app.queries.receipts import state_of
-from app.queries.timeline import ChainLink, chain_of, mails_owed, notes_of, offer_steps
-from app.queries.webhooks import calls_about
+from app.queries.timeline import ChainLink, chain_of, mails_and_calls, notes_of, offer_steps
 from app.services import codes
 
 
@@ -32,6 +31,7 @@ def offer_page(
     """The context of an offer's page."""
     offer, state, document = opened.offer, opened.state, opened.document
     chain, confirmation = chain_of(offer), confirmation_of(opened)
+    mails, calls = mails_and_calls(offer)
     here = next(link for link in chain if link.id == offer.id)
     may_decide = by.is_owner or prop.agent_id == by.user.id
     lapsed = offer.valid_until is not None and offer.valid_until < today
@@ -52,9 +52,9 @@ def offer_page(
         "unconfirmed": is_unconfirmed(offer, state, confirmation.at if confirmation else None),
         "may_decide": may_decide,
         "steps": offer_steps(opened),
-        "mails": mails_owed(offer),
+        "mails": mails,
         "code": codes.standing(offer) if offer.signed else None,
-        "calls": calls_about(offer.agency_id, offer.id),
+        "calls": calls,
         "receipt": state_of(offer.agency_id, offer.id),
         "chain": chain if len(chain) > 1 else [],
         "asked_until": here.asked_until,

@@ -31,10 +31,13 @@ def show(offer_id: uuid.UUID) -> Response:
     """One offer with everything it holds."""
     by = person()
     found = get_offer(by, offer_id)
-    if is_full_view():
+    if is_full_view() and found[1].status == "new":
         decisions.view(found[0], by=by)
         found = get_offer(by, offer_id)
-    return _offer(*found)
+    shown = _offer(*found)
+    if is_full_view():
+        accesses.note_opening(offer_id, by=by)
+    return shown
 
 
 @offers.post("/app/offers/<uuid:offer_id>/notes")

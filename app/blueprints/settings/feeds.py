@@ -80,7 +80,7 @@ def feed_remove(feed_id: uuid.UUID) -> AnyResponse:
 
 
 def _list(form: FeedForm, status: int = 200) -> Response:
-    held = [(one, next(iter(feeds.runs_of(one, 1)), None)) for one in feeds.feeds_of(person().agency_id)]
+    held = feeds.with_last_run(person().agency_id)
     return page("settings/feeds.html", status=status, feeds=held, form=form)
 
 

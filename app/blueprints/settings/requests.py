@@ -54,10 +54,15 @@ def answer_request(request_id: uuid.UUID) -> AnyResponse:
 
 def _page(status: int = 200, wrong: uuid.UUID | None = None, problem: str = "") -> Response:
     agency_id, at = person().agency_id, now()
-    lines = []
-    for held in service.waiting(agency_id):
-        email = service.address_of(held)
-        open_ = held.ended_at is None
-        found = len(personal_data.offers_by_email(agency_id, email)) if open_ and email else held.offers
-        lines.append({"held": held, "email": email, "offers": found, "late": service.is_late(held, at)})
+    waiting = service.waiting(agency_id)
+    found = personal_data.count_by_tag(agency_id, [held.tag for held in waiting if held.tag and not held.ended_at])
+    lines = [
+        {
+            "held": held,
+            "email": service.address_of(held),
+            "offers": held.offers if held.ended_at else found.get(held.tag or b"", 0),
+            "late": service.is_late(held, at),
+        }
+        for held in waiting
+    ]
     return page("settings/requests.html", status=status, lines=lines, wrong=wrong, problem=problem)

@@ -25,6 +25,7 @@ from app.models.record import DELIVERY_STATES
 from app.models.webhook import TEST
 from app.queries import webhooks as log
 from app.services import webhooks as service
+from app.services.accesses import note_opening
 
 SHOWN = 30
 SOON = timedelta(seconds=20)  # what is due by then is waited for on the page
@@ -183,7 +184,7 @@ def _call(call_id: uuid.UUID, status: int = 200, problem: str = "") -> Response:
     body = log.body_of(agency_id, call_id)
     tries = log.tries_of(agency_id, [call_id]).get(call_id, [])
     if body is not None and line.offer_id and is_seen() and not wants_block():
-        service.note_view(line.offer_id, by=person())
+        note_opening(line.offer_id, by=person())
     shown = json.dumps(json.loads(body), ensure_ascii=False, indent=2) if body else None
     endpoint = next((one for one in service.endpoints_of(agency_id) if one.id == line.endpoint_id), None)
     soon = line.state == "leased" or (line.state == "pending" and line.due_at <= now() + SOON)
