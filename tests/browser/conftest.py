@@ -65,10 +65,12 @@ class Watched:
     def check(self) -> None:
         assert self.findings() == []
 
-    def findings(self) -> list[str]:
-        """What the console said, what went off origin, what axe finds, whether it scrolls sideways."""
+    def findings(self, *rules: str) -> list[str]:
+        """What the console said, what went off origin, what axe finds by all or these of its rules, whether it
+        scrolls sideways."""
         found, self.faults = self.faults, []
-        for one in Axe().run(self.page, options={"resultTypes": ["violations"]}).response["violations"]:
+        options: dict[str, object] = {"resultTypes": ["violations"], **({"runOnly": [*rules]} if rules else {})}
+        for one in Axe().run(self.page, options=options).response["violations"]:
             found.append(f"{one['id']}: {[node['target'] for node in one['nodes']][:3]}")
         width, window = self.page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
         if width > window:

@@ -1,6 +1,6 @@
 """Every page that is reached by GET, on the narrowest phone: axe, console, origin, width, text, what is to touch.
 
-Light and dark, Romanian and English take turns, so that one walk sees all four.
+Each page is seen light and dark; Romanian and English take turns from page to page.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ Live = tuple[Flask, str]
 NARROW = {"width": 320, "height": 700}
 
 LONG = ("Alexandrina-Constantina Brâncoveanu-Cantacuzino", "UnSingurCuvântFoarteLungCareNuSeDesparteNicăieri", "Ion")
+# Of axe's rules, those by which a page can fail in one theme alone.
+COLOURS = ("color-contrast", "link-in-text-block")
 # Fetched, downloaded or asked for by programs: no pages.
 NO_PAGES = {
     "static", "ops.healthz", "ops.readyz", "ops.metrics", "offers.export_csv", "offers.export_xlsx", "offers.news",
@@ -170,6 +172,8 @@ def walk(watched: Watched, base: str, paths: list[str]) -> dict[str, list[str]]:
         assert answer and answer.status < 500 and answer.headers["content-type"].startswith("text/html"), path
         watched.faults[:] = [fault for fault in watched.faults if f"status of {answer.status}" not in fault]
         found = watched.findings() + faults_of_layout(page)
+        page.emulate_media(color_scheme="light" if theme == "dark" else "dark", reduced_motion="reduce")
+        found += [f"in the other theme: {one}" for one in watched.findings(*COLOURS)]
         if page.locator("html").get_attribute("lang") != language:
             found.append("in another language")
         if found:
