@@ -24,6 +24,11 @@ def test_relative_links_resolve(page: Path) -> None:
             assert (page.parent / target).exists(), target
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_nothing_waits_to_be_filled_in(page: Path) -> None:
+    assert not re.findall(r"\b(?:FIGURES?|TODO|TBD|FIXME|XXX+|PLACEHOLDER)\b|[Ll]orem ipsum", page.read_text())
+
+
 def test_make_targets_exist() -> None:
     makefile = (ROOT / "Makefile").read_text()
     for page in PAGES:
