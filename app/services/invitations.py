@@ -8,6 +8,7 @@ from datetime import timedelta
 from sqlalchemy import select
 
 from app.clock import now
+from app.errors import NotFound
 from app.extensions import db
 from app.ledger import SYSTEM, Actor
 from app.links import BadToken, account_token, is_marked, read_account
@@ -23,6 +24,16 @@ LIVES = {"account_invited": timedelta(days=7), "account_reset": timedelta(hours=
 def invite(tx: UnitOfWork, user_id: uuid.UUID, *, by: Actor) -> None:
     """Within another step: a link by mail, good for a week."""
     tx.owe_mail("account_invited", -tx.record("user.invited", user_id, by), offer_id=None, user_id=user_id)
+
+
+def invite_again(user: User, *, by: Actor) -> str:
+    """A fresh link, by mail; returns the address it goes to. Raises `NotFound` for someone who has left."""
+    if not user.active:
+        raise NotFound
+    user_id, email = user.id, user.email
+    with writing(user.agency_id) as tx:
+        invite(tx, user_id, by=by)
+    return email
 
 
 def ask_reset(email: str) -> None:

@@ -23,7 +23,6 @@ from app.fragments import done, page
 from app.models.agency import ROLES
 from app.representations import base_url
 from app.services import accounts, invitations, staff
-from app.writing import writing
 
 settings = Blueprint("settings", __name__)
 
@@ -132,12 +131,7 @@ def user_password(user_id: uuid.UUID) -> AnyResponse:
 @policy(Guard.OWNER, limit="20/minute")
 def invite_user(user_id: uuid.UUID) -> AnyResponse:
     """A link by mail to choose a password: for whoever lost the first one, or forgot theirs."""
-    user, by = staff.get_user(person().agency_id, user_id), person()
-    if not user.active:
-        raise NotFound
-    email, agency_id, actor = user.email, by.agency_id, by.actor
-    with writing(agency_id) as tx:
-        invitations.invite(tx, user_id, by=actor)
+    email = invitations.invite_again(staff.get_user(person().agency_id, user_id), by=person().actor)
     return done(url_for("settings.users"), _("A link to choose a password is on its way to %(email)s.", email=email))
 
 
