@@ -20,6 +20,7 @@ from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import joinedload
 from werkzeug.wrappers import Response as AnyResponse
 
+from app.addresses import limited_by
 from app.api_access import KeyHolder, let_in
 from app.errors import NotFound
 from app.extensions import db
@@ -107,19 +108,25 @@ def enforce() -> AnyResponse | None:
     reading = request.method in {"GET", "HEAD", "OPTIONS"}
     rates = declared.reads if reading else declared.writes
     if declared.guard is Guard.API_KEY:
-        let_in(declared.scope, rates, caller_address())  # counted by key: many agencies call from one CRM's address
+        let_in(declared.scope, rates, caller_line())  # counted by key: many agencies call from one CRM's address
         return None
     hit(
         rates,
         declared.scope,
-        keyed(caller_address()),
+        keyed(caller_line()),
         shared=not reading,
     )
     return _GUARDS[declared.guard]()
 
 
 def caller_address() -> str:
+    """Whence the call came, as evidence; limits go by `caller_line`."""
     return request.remote_addr or "unknown"
+
+
+def caller_line() -> str:
+    """What limits know a caller by: an IPv4 address, or the /64 of an IPv6 one."""
+    return limited_by(caller_address())
 
 
 def _let_in() -> None:

@@ -8,7 +8,7 @@ from flask_babel import ngettext
 from flask_login import current_user, login_user, logout_user
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.access import Guard, caller_address, person, policy, rates
+from app.access import Guard, caller_line, person, policy, rates
 from app.blueprints.accounts.forms import LoginForm, browser_name
 from app.errors import TooMany
 from app.fragments import local_path, page
@@ -65,7 +65,7 @@ def start() -> AnyResponse:
 def count_try(email: str) -> None:
     """Count a try at a password before it is hashed; raise `TooMany`."""
     hit(PER_ACCOUNT, "login-account", keyed(email.strip().lower()))
-    hit(PER_ADDRESS, "login-address", keyed(caller_address()))
+    hit(PER_ADDRESS, "login-address", keyed(caller_line()))
     hit(IN_ALL, "login-all")
 
 
