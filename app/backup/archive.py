@@ -1,4 +1,4 @@
-"""The file of a backup: a tar of `manifest.json` and the database's copy, sealed to an age recipient.
+"""The file of a backup: a tar of `manifest.json`, its signature and the database's copy, sealed to an age recipient.
 
 Whoever makes backups needs the recipient only (`age1…`, public); the identity (`AGE-SECRET-KEY-1…`) opens them and is
 kept elsewhere. `age -d -i backup.key FILE | tar x` opens one without the product.
@@ -14,15 +14,17 @@ import shutil
 import tarfile
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import pyrage
+from cryptography.x509 import Certificate
 
-from app.backup import BackupFailed
+from app.backup import BackupFailed, signing
+from app.receipt.authority import Identity
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -109,13 +111,16 @@ def sweep(folder: Path) -> int:
     return swept
 
 
-def pack(manifest: Manifest, database: Path, target: Path, recipient: pyrage.x25519.Recipient) -> None:
-    """Seal a copy of the database into `target`, which is whole or is not there."""
+def pack(manifest: Manifest, database: Path, target: Path, recipient: pyrage.x25519.Recipient, maker: Identity) -> None:
+    """Sign and seal a copy of the database into `target`, which is whole or is not there."""
     tar = database.with_suffix(".tar")
     told = database.with_name(MANIFEST)
     told.write_text(json.dumps(asdict(manifest), indent=1))
+    signed = database.with_name(signing.FILE)
+    signed.write_bytes(signing.signature(told.read_bytes(), maker))
     with tarfile.open(tar, "w") as bundle:
         bundle.add(told, MANIFEST)
+        bundle.add(signed, signing.FILE)
         bundle.add(database, manifest.database)
     part = target.with_name(f"{target.name}.part")
     with open(tar, "rb") as plain, open(part, "wb", opener=_private) as sealed:
@@ -125,8 +130,13 @@ def pack(manifest: Manifest, database: Path, target: Path, recipient: pyrage.x25
     os.replace(part, target)
 
 
-def unpack(source: Path, identity: pyrage.x25519.Identity, folder: Path) -> tuple[Manifest, Path]:
-    """Open a backup into `folder`; its manifest and the database's copy. Raises `BackupFailed` for any byte changed."""
+def unpack(
+    source: Path, identity: pyrage.x25519.Identity, folder: Path, roots: Sequence[Certificate] | None
+) -> tuple[Manifest, Path]:
+    """Open a backup into `folder`; its manifest and the database's copy.
+
+    Raises `BackupFailed` for any byte changed, and for one that nobody under `roots` signed; None does not ask who.
+    """
     tar = folder / "backup.tar"
     try:
         with open(source, "rb") as sealed, open(tar, "wb", opener=_private) as plain:
@@ -138,7 +148,10 @@ def unpack(source: Path, identity: pyrage.x25519.Identity, folder: Path) -> tupl
     with tarfile.open(tar) as bundle:
         bundle.extractall(folder, filter="data")
     tar.unlink()
-    held = json.loads((folder / MANIFEST).read_text())
+    told, beside = folder / MANIFEST, folder / signing.FILE
+    if roots is not None:
+        signing.require(source, told.read_bytes(), beside.read_bytes() if beside.exists() else None, roots)
+    held = json.loads(told.read_text())
     if held["format"] != FORMAT:
         raise BackupFailed(f"{source} was made by a newer version: restore it with that one")
     manifest = Manifest(**held)

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, inspect, select
 
 from app.clock import rfc3339
 from app.models import Checkpoint, LedgerEntry
+from app.receipt.authority import issued
 
 KIND = "bidflux.checkpoint"
 
@@ -58,17 +59,9 @@ def _reason(row: Any, roots: Sequence[x509.Certificate]) -> str | None:
         key.verify(row.signature, row.body)
     except (ValueError, InvalidSignature):
         return "its signature does not hold"
-    if roots and not any(_issued(certificate, root) for root in roots):
+    if roots and not any(issued(certificate, root) for root in roots):
         return "its certificate is under none of the roots in seal/"
     if row.hash is None:
         return "the ledger has no such entry"
     told = {"v": 1, "kind": KIND, "agency": str(row.agency_id), "seq": row.seq, "at": rfc3339(row.at)}
     return None if said == {**told, "head": row.hash.hex()} else "what was signed is not what the ledger says"
-
-
-def _issued(certificate: x509.Certificate, root: x509.Certificate) -> bool:
-    try:
-        certificate.verify_directly_issued_by(root)
-    except (ValueError, TypeError, InvalidSignature):
-        return False
-    return True

@@ -15,7 +15,7 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,6 +24,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import NameOID
@@ -78,11 +79,23 @@ class Authority:
         own = x509.load_pem_x509_certificates((self._folder / "root.pem").read_bytes())
         return [self._given[1], *own] if self._given else own
 
-    def known_roots(self) -> list[x509.Certificate]:
-        """The same, but none is made where there is none yet: for checking what others brought."""
+    def own_roots(self) -> list[x509.Certificate]:
+        """The roots that vouch for heads of ledgers and for backups; none is made where there is none yet.
+
+        Not the authority of `SEAL_FILE`: it vouches for whomever it likes, and never for these.
+        """
         public = self._folder / "root.pem"
-        own = x509.load_pem_x509_certificates(public.read_bytes()) if public.exists() else []
-        return [self._given[1], *own] if self._given else own
+        return x509.load_pem_x509_certificates(public.read_bytes()) if public.exists() else []
+
+    def adopt(self, roots: Sequence[x509.Certificate]) -> None:
+        """Trust these beside those of this machine: of another one, whose database goes on here."""
+        with self._lock, self._alone():
+            self._made_root()
+            public = self._folder / "root.pem"
+            held = x509.load_pem_x509_certificates(public.read_bytes())
+            new = b"".join(root.public_bytes(serialization.Encoding.PEM) for root in roots if root not in held)
+            if new:
+                _replace(public, public.read_bytes() + new, 0o644)
 
     def roots_pem(self) -> bytes:
         return b"".join(root.public_bytes(serialization.Encoding.PEM) for root in self.roots())
@@ -143,6 +156,15 @@ class Authority:
         with (self._folder / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+
+def issued(certificate: x509.Certificate, root: x509.Certificate) -> bool:
+    """Whether that root itself vouches for the certificate."""
+    try:
+        certificate.verify_directly_issued_by(root)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
 
 
 def _name(text: str) -> x509.Name:

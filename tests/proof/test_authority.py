@@ -162,11 +162,20 @@ def test_checking_a_file_calls_nobody_whatever_addresses_its_certificate_names(t
 
 def test_checking_makes_no_root_and_finds_those_that_there_are(tmp_path: Path) -> None:
     authority = Authority(settings_for(tmp_path))
-    assert authority.known_roots() == [] and not (tmp_path / "seal").exists()
+    assert authority.own_roots() == [] and not (tmp_path / "seal").exists()
     authority.seal()
-    assert len(authority.known_roots()) == 1 and authority.known_roots() == authority.roots()
-    own = Authority(settings_for(tmp_path, SEAL_FILE=str(_given(tmp_path))))
-    assert len(own.known_roots()) == 2 and own.known_roots() == own.roots()
+    assert len(authority.own_roots()) == 1 and authority.own_roots() == authority.roots()
+    given = Authority(settings_for(tmp_path, SEAL_FILE=str(_given(tmp_path))))
+    assert given.own_roots() == authority.roots() and len(given.roots()) == 2, "for seals only"
+
+
+def test_a_root_of_another_machine_is_taken_beside_our_own(tmp_path: Path) -> None:
+    there, here = (Authority(settings_for(tmp_path / name)) for name in ("there", "here"))
+    there.seal()
+    for _again in range(2):
+        here.adopt(there.own_roots())
+        assert here.roots()[1:] == there.roots() and here.roots()[0] not in there.roots()
+    here.checkpoint().certificate.verify_directly_issued_by(here.roots()[0])
 
 
 def test_a_certificate_that_cannot_seal_stops_the_start(tmp_path: Path) -> None:
