@@ -135,7 +135,9 @@ LABELS: dict[str, dict[str, Any]] = {
         "shape": lazy_gettext("What came is not a list of properties"),
         "next": lazy_gettext("The address of the next page leads elsewhere or in a circle"),
         "short": lazy_gettext("Fewer rows came than were announced"),
-        "large": lazy_gettext("A page is larger than 8 MB"),
+        "large": lazy_gettext("A page is larger than 8 MB, or holds too many values"),
+        "rows": lazy_gettext("The feed has more than 50,000 rows"),
+        "slow": lazy_gettext("The CRM took too long to answer"),
         "file": lazy_gettext("The file cannot be read as CSV"),
     },
     "photo_fault": {

@@ -1,29 +1,55 @@
-"""Reading feeds that are due: a thread of the relay's own, so that a slow feed never keeps a mail waiting."""
+"""Reading feeds that are due: threads of the relay's own, so that a slow feed never keeps a mail waiting."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Sequence
 
 import structlog
 from flask import Flask
 
 from app.jobs.signals import pause
-from app.services import feeds
+from app.jobs.turns import Turns
+from app.models import PropertyFeed
+from app.services import feed_tries, feeds
 from app.services.feed_runs import run
 
 EVERY_SECONDS = 15.0
+TRIES_EVERY = 1.0  # somebody looks at the page
+THREADS = 3  # of each kind; of one agency one feed at a time is read, so that no other waits for all of its
 
 log = structlog.get_logger(__name__)
+_reading, _trying = Turns(), Turns()
 
 
 def read_due_feeds(stop: threading.Event | None = None) -> int:
-    """Read what is due, one feed after the other; how many were."""
+    """Read what is due, one feed after the other, agencies taking turns; how many were."""
+    return _in_turn(feeds.waiting, feeds.take, run, _reading, stop)
+
+
+def try_due_feeds(stop: threading.Event | None = None) -> int:
+    """Try out what was asked for, one feed after the other, agencies taking turns; how many were."""
+    return _in_turn(feed_tries.waiting, feed_tries.take, feed_tries.run, _trying, stop)
+
+
+def _in_turn(
+    waiting: Callable[[], Sequence[uuid.UUID]],
+    take: Callable[[uuid.UUID], PropertyFeed | None],
+    work: Callable[[PropertyFeed], object],
+    turns: Turns,
+    stop: threading.Event | None,
+) -> int:
     done = 0
-    while not (stop and stop.is_set()) and (feed := feeds.take_due()) is not None:
+    while not (stop and stop.is_set()):
+        order = turns.order(waiting())
+        feed = next(filter(None, map(take, order)), None)
+        if feed is None:
+            break
         feed_id = str(feed.id)
+        turns.served(feed.agency_id)
         try:
-            run(feed)
+            work(feed)
         except Exception as fault:
             log.error("feed_failed", feed=feed_id, fault=type(fault).__name__)
         done += 1

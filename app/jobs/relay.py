@@ -11,7 +11,7 @@ from flask import Flask
 
 from app.clock import now
 from app.jobs import drain as drains
-from app.jobs.feeds import read_due_feeds, watch
+from app.jobs.feeds import THREADS, TRIES_EVERY, read_due_feeds, try_due_feeds, watch
 from app.jobs.hooks import close_hooks
 from app.jobs.photos import copy_due_photos
 from app.jobs.post import close_post
@@ -32,7 +32,9 @@ def run_relay(app: Flask, stop: threading.Event | None = None) -> None:
     """Sweep until SIGTERM, SIGINT or `stop`. A database or Valkey that is away is looked for again, never died of."""
     stop = stop or on_stop()
     log.info("relay_started")
-    watch(app, stop, "feeds", read_due_feeds)
+    for _number in range(THREADS):
+        watch(app, stop, "feeds", read_due_feeds)
+        watch(app, stop, "tries", try_due_feeds, TRIES_EVERY)
     watch(app, stop, "photos", copy_due_photos)
     watch(app, stop, "searches", searches(), EVERY_SECONDS)
     next_round = time.monotonic() + SWEEP_SECONDS

@@ -19,7 +19,8 @@ class PropertyFeed(Base):
     """One source of properties. Address, key and an uploaded file are sealed under the agency's key.
 
     `mapping` is JSON: our field to the path of theirs. `every_hours` is 0 for a feed that only runs when asked to.
-    It is read when `due_at` has come, by whoever takes it until `lease_until`.
+    It is read when `due_at` has come, by whoever takes it until `lease_until`. It is tried out likewise: asked for at
+    `try_due_at`, taken until `try_until`; what that showed at `tried_at` is sealed in `tried_ct`.
     """
 
     __tablename__ = "property_feed"
@@ -31,6 +32,7 @@ class PropertyFeed(Base):
         CheckConstraint("(kind = 'csv') = (url_ct IS NULL)", name="source"),
         CheckConstraint("every_hours >= 0", name="every_hours"),
         Index("ix_property_feed_due", "due_at"),
+        Index("ix_property_feed_try", "try_due_at"),
     )
 
     id: Mapped[Id]
@@ -40,11 +42,15 @@ class PropertyFeed(Base):
     url_ct: Mapped[bytes | None]
     key_ct: Mapped[bytes | None]
     key_in: Mapped[str] = mapped_column(String(10), default="header")
-    file_ct: Mapped[bytes | None]
+    file_ct: Mapped[bytes | None] = mapped_column(deferred=True)  # as large as a file may be
     mapping: Mapped[str] = mapped_column(Text)
     every_hours: Mapped[int] = mapped_column(default=0)
     due_at: Mapped[datetime | None]
     lease_until: Mapped[datetime | None]
+    try_due_at: Mapped[datetime | None]
+    try_until: Mapped[datetime | None]
+    tried_at: Mapped[datetime | None]
+    tried_ct: Mapped[bytes | None] = mapped_column(deferred=True)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
 
 from app.integrations.door import Door, Refused, Unreachable
+from app.services.csv_rows import NotCsv, rows_of
 
 PAGE_BYTES = 8 * 1024 * 1024
+PAGE_PARTS = 300_000  # values of a page: each takes a hundred bytes or more once it is read
 PAGE_SECONDS = 30.0
 PAGES = 1000
+ROWS = 50_000
+WAITED = 600.0  # seconds that one reading spends waiting for the other side, all pages together
+CSV_PAGE = 500
 
 
 class Broken(Exception):
-    """The feed cannot be read on. `code`: what the door says, or status, large, not_json, shape, next, short, file."""
+    """The feed cannot be read on. `code`: what the door says, or status, large, rows, slow, not_json, shape, next,
+    short, file."""
 
     def __init__(self, code: str) -> None:
         self.code = code
@@ -36,17 +42,50 @@ class Source:
     file: bytes = field(default=b"", repr=False)
 
 
-def pages(source: Source, door: Door) -> Iterator[list[Any]]:
+@dataclass(slots=True)
+class Bounds:
+    """How much of a feed is read: `pages`, and `rows`, at most, and so many `seconds` of waiting for it."""
+
+    pages: int = PAGES
+    rows: int = ROWS
+    seconds: float = WAITED
+
+    def wait(self) -> float:
+        """How long the next page may take; raises `Broken` when nothing is left."""
+        if self.seconds <= 0:
+            raise Broken("slow")
+        return min(PAGE_SECONDS, self.seconds)
+
+    def count(self, rows: int) -> None:
+        self.rows -= rows
+        if self.rows < 0:
+            raise Broken("rows")
+
+
+def pages(source: Source, door: Door, bounds: Bounds | None = None) -> Iterator[list[Any]]:
     """The rows of each page. Ends without an error only when the whole feed was read; raises `Broken`."""
-    if source.kind == "csv":
-        yield read_csv(source.file)
-        return
+    bounds = bounds or Bounds()
+    for found in _of_file(source.file) if source.kind == "csv" else _of_server(source, door, bounds):
+        bounds.count(len(found))
+        yield found
+
+
+def _of_file(body: bytes) -> Iterator[list[Any]]:
+    rows = rows_of(body)
+    try:
+        while found := list(islice(rows, CSV_PAGE)):
+            yield found
+    except NotCsv:
+        raise Broken("file") from None
+
+
+def _of_server(source: Source, door: Door, bounds: Bounds) -> Iterator[list[Any]]:
     url, seen, rows, total = source.url, set[str](), 0, None
     while url:
-        if url in seen or len(seen) >= PAGES or _origin(url) != _origin(source.url):
+        if url in seen or len(seen) >= bounds.pages or _origin(url) != _origin(source.url):
             raise Broken("next")
         seen.add(url)
-        found, following, told = _shape(_get(source, url, door))
+        found, following, told = _shape(_get(source, url, door, bounds))
         rows += len(found)
         total = told if told is not None else total
         yield found
@@ -55,7 +94,7 @@ def pages(source: Source, door: Door) -> Iterator[list[Any]]:
         raise Broken("short")
 
 
-def _get(source: Source, url: str, door: Door) -> Any:
+def _get(source: Source, url: str, door: Door, bounds: Bounds) -> Any:
     headers = {"Accept": "application/json"}
     if source.key and source.key_in == "header":
         headers["Authorization"] = source.key
@@ -63,15 +102,18 @@ def _get(source: Source, url: str, door: Door) -> Any:
         parts = urlsplit(url)
         query = "&".join(filter(None, (parts.query, urlencode({"api_key": source.key}))))
         url = urlunsplit(parts._replace(query=query))
+    began = time.monotonic()
     try:
-        answer = door.call("GET", url, headers=headers, deadline=PAGE_SECONDS, keep=PAGE_BYTES)
+        answer = door.call("GET", url, headers=headers, deadline=bounds.wait(), keep=PAGE_BYTES)
     except Refused:
         raise Broken("address") from None
     except Unreachable as fault:
         raise Broken(fault.code) from None
+    finally:
+        bounds.seconds -= time.monotonic() - began
     if answer.status != 200:
         raise Broken("key" if answer.status in {401, 403} else "status")
-    if not answer.whole:
+    if not answer.whole or sum(map(answer.body.count, (b",", b"[", b"{"))) > PAGE_PARTS:
         raise Broken("large")
     try:
         return json.loads(answer.body)
@@ -96,21 +138,3 @@ def _shape(body: Any) -> tuple[list[Any], str, int | None]:
 def _origin(url: str) -> tuple[str, str]:
     parts = urlsplit(url)
     return parts.scheme, parts.netloc.lower()
-
-
-def read_csv(body: bytes) -> list[Any]:
-    """Rows by the names in the first line; separated by comma, semicolon or tab, in UTF-8 or Windows-1250."""
-    try:
-        text = body.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = body.decode("cp1250", errors="replace")
-    first = text.partition("\n")[0]
-    delimiter = max(";,\t", key=first.count)
-    try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
-    except csv.Error:
-        raise Broken("file") from None
-    if not rows or len(set(rows[0])) != len(rows[0]):
-        raise Broken("file")
-    names = [name.strip() for name in rows[0]]
-    return [dict(zip(names, row, strict=False)) for row in rows[1:] if any(cell.strip() for cell in row)]

@@ -1,4 +1,4 @@
-"""Feeds: made and changed by an agency's owner, tried out on ten rows, read when they are due."""
+"""Feeds: made and changed by an agency's owner, read when they are due."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import chain, islice
+from itertools import islice
 from typing import Any
 
-from flask import current_app
 from flask_babel import lazy_gettext
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import aliased
@@ -19,13 +18,13 @@ from app.clock import now
 from app.errors import Invalid, NotFound
 from app.extensions import db
 from app.ids import new_id
-from app.integrations.door import Door, Refused, check_url
+from app.integrations.door import Refused, check_url
 from app.keys import agency_key
 from app.ledger import Actor
 from app.models import FeedRun, PropertyFeed
-from app.services.feed_rows import FIELDS, NEEDED, REBS, NotForSale, named_by, read_row
-from app.services.feed_sources import Broken, Source, pages, read_csv
-from app.services.property_sync import Sent
+from app.services.csv_rows import NotCsv, rows_of
+from app.services.feed_rows import FIELDS, NEEDED, REBS
+from app.services.feed_sources import Source
 from app.vault import Place, seal, unseal
 from app.writing import UnitOfWork, writing
 
@@ -51,16 +50,6 @@ class FeedValues:
     file: bytes | None = field(default=None, repr=False)
     mapping: Mapping[str, str] = field(default_factory=dict)
     every_hours: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Tried:
-    """One row of a dry run: `sent` is the property as it would come in; without one, `errors` or not for sale."""
-
-    number: int
-    external_id: str
-    sent: Sent | None = None
-    errors: Mapping[str, Sequence[object]] = field(default_factory=dict)
 
 
 def with_last_run(agency_id: uuid.UUID) -> list[tuple[PropertyFeed, FeedRun | None]]:
@@ -110,13 +99,14 @@ def create(agency_id: uuid.UUID, values: FeedValues, *, by: Actor) -> uuid.UUID:
 def change(feed: PropertyFeed, values: FeedValues, *, by: Actor) -> None:
     """Change a feed, its kind excepted; raises `Invalid`. A key never goes to another server."""
     feed_id, agency_id = feed.id, feed.agency_id
-    _check(values, has_file=feed.file_ct is not None)
+    _check(values, has_file=feed.kind == "csv")
     before = source_of(feed)
     if before.key and values.key is None and _server(before.url) != _server(values.url):
         raise Invalid({"key": [OTHER_ADDRESS]})
     with writing(agency_id) as tx:
         columns = _columns(agency_id, feed_id, values)
         columns["due_at"] = tx.at if values.every_hours else None
+        columns |= {"try_due_at": None, "try_until": None, "tried_at": None, "tried_ct": None}  # of what it was
         mine = (PropertyFeed.agency_id == agency_id, PropertyFeed.id == feed_id)
         tx.connection.execute(update(PropertyFeed).where(*mine).values(updated_at=tx.at, **columns))
         tx.record("feed.changed", feed_id, by, {"key": values.key is not None, "file": values.file is not None})
@@ -139,26 +129,6 @@ def ask(feed: PropertyFeed, *, by: Actor) -> None:
         mine = (PropertyFeed.agency_id == agency_id, PropertyFeed.id == feed_id)
         tx.connection.execute(update(PropertyFeed).where(*mine).values(due_at=tx.at))
         tx.record("feed.asked", feed_id, by)
-
-
-def try_out(feed: PropertyFeed) -> list[Tried]:
-    """The first ten rows as they would come in; nothing is written. Raises `Broken`."""
-    source, mapping = source_of(feed), mapping_of(feed)
-    db.session.rollback()  # no transaction stays open while somebody else's server thinks
-    door = Door(current_app.extensions["bidflux_settings"].webhook_allow_networks)
-    try:
-        rows = list(islice(chain.from_iterable(pages(source, door)), SHOWN))
-    finally:
-        door.close()
-    tried = []
-    for number, row in enumerate(rows, 1):
-        try:
-            tried.append(Tried(number, named_by(row, mapping), read_row(row, mapping)))
-        except Invalid as invalid:
-            tried.append(Tried(number, named_by(row, mapping), errors=invalid.errors))
-        except NotForSale:
-            tried.append(Tried(number, named_by(row, mapping)))
-    return tried
 
 
 def source_of(feed: PropertyFeed) -> Source:
@@ -202,10 +172,7 @@ def _columns(agency_id: uuid.UUID, feed_id: uuid.UUID, values: FeedValues) -> di
 def _check(values: FeedValues, *, has_file: bool) -> None:
     faults: dict[str, list[object]] = {}
     if values.kind == "csv":
-        try:
-            if (values.file is None and not has_file) or (values.file is not None and not read_csv(values.file)):
-                faults["file"] = [NO_FILE]
-        except Broken:
+        if (values.file is None and not has_file) or (values.file is not None and not _has_rows(values.file)):
             faults["file"] = [NO_FILE]
     else:
         try:
@@ -223,6 +190,14 @@ def _check(values: FeedValues, *, has_file: bool) -> None:
         raise Invalid(faults)
 
 
+def _has_rows(file: bytes) -> bool:
+    """Whether a file begins as one with rows does. The rest of it is looked at when it is read, by a job."""
+    try:
+        return any(True for _row in islice(rows_of(file), SHOWN))
+    except NotCsv:
+        return False
+
+
 def _server(url: str) -> str:
     return url.partition("//")[2].partition("/")[0].lower()
 
@@ -230,21 +205,28 @@ def _server(url: str) -> str:
 LEASE = timedelta(minutes=10)
 
 
-def take_due() -> PropertyFeed | None:
-    """Take the feed that has waited longest, for as long as the lease; None when none is due."""
+def waiting() -> Sequence[uuid.UUID]:
+    """Agencies with a feed that is due and none that is being read, the longest waiting first."""
     at = now()
-    free = (PropertyFeed.due_at <= at) & (PropertyFeed.lease_until.is_(None) | (PropertyFeed.lease_until < at))
+    busy = select(PropertyFeed.agency_id).where(PropertyFeed.lease_until >= at)
+    due = select(PropertyFeed.agency_id).where(PropertyFeed.due_at <= at, PropertyFeed.agency_id.not_in(busy))
     db.session.rollback()
-    found = db.session.execute(
-        select(PropertyFeed.id, PropertyFeed.agency_id).where(free).order_by(PropertyFeed.due_at).limit(1)
-    ).first()
-    if found is None:
-        return None
-    with writing(found.agency_id) as tx:
-        taken = update(PropertyFeed).where(PropertyFeed.id == found.id, free).values(lease_until=at + LEASE)
-        if not tx.connection.execute(taken).rowcount:
+    return db.session.scalars(due.group_by(PropertyFeed.agency_id).order_by(func.min(PropertyFeed.due_at))).all()
+
+
+def take(agency_id: uuid.UUID) -> PropertyFeed | None:
+    """Take the agency's feed that has waited longest, for as long as the lease; None when none is due, or one is being
+    read: an agency has one at a time."""
+    with writing(agency_id) as tx:
+        own = PropertyFeed.agency_id == agency_id
+        busy = tx.connection.scalar(select(PropertyFeed.id).where(own, PropertyFeed.lease_until >= tx.at).limit(1))
+        due = select(PropertyFeed.id).where(own, PropertyFeed.due_at <= tx.at).order_by(PropertyFeed.due_at).limit(1)
+        found = None if busy else tx.connection.scalar(due)
+        if found is None:
             return None
-    return get_feed(found.agency_id, found.id)
+        held = update(PropertyFeed).where(own, PropertyFeed.id == found)
+        tx.connection.execute(held.values(lease_until=tx.at + LEASE))
+    return get_feed(agency_id, found)
 
 
 def renew(tx: UnitOfWork, feed_id: uuid.UUID, lease: datetime) -> datetime | None:

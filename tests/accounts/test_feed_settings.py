@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from app.extensions import db
-from app.jobs.feeds import read_due_feeds
+from app.jobs.feeds import read_due_feeds, try_due_feeds
 from app.models import Property, PropertyFeed, User
 from tests.factories import csrf, login, make_agency, make_user
 
@@ -35,10 +35,16 @@ def post(client: FlaskClient, path: str, **data: Any) -> Any:
 def test_a_csv_is_added_tried_out_and_read(client: FlaskClient, owner: User) -> None:
     file = (io.BytesIO(CSV), "p.csv")
     where = post(client, "/app/settings/feeds", **FORM, mapping=MAPPING, file=file).location
-    tried = post(client, f"{where}/try").get_data(as_text=True)
+    assert post(client, f"{where}/try").status_code == 303
+    waits = client.get(where).get_data(as_text=True)
+    assert "Sursa este pusă la încercare" in waits and "Casă în Făget" not in waits
+    assert try_due_feeds() == 1
+    tried = client.get(where).get_data(as_text=True)
     assert "Titlu: Lipsește" in tried and "<code>A2</code>" in tried and "Preț cerut: 250000.00" in tried
     assert "Casă în Făget" in tried and "250000.00" in tried
     assert not db.session.scalars(select(Property)).all()
+    part = client.get(where, headers={"HX-Request": "true", "HX-Target": "trial"}).get_data(as_text=True)
+    assert part.strip().startswith('<div id="trial"') and "hx-get" not in part, "what is done asks no more"
     assert post(client, f"{where}/run").status_code == 303
     assert read_due_feeds() == 1
     db.session.rollback()

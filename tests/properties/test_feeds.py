@@ -269,13 +269,6 @@ def test_the_id_may_stand_deep_within_a_row(owner: User, server: Receiver, crm: 
     assert json.loads(run.errors)[0]["external_id"] == "8"
 
 
-def test_a_try_shows_ten_rows_from_as_many_pages_as_it_takes(owner: User, server: Receiver, crm: Crm) -> None:
-    crm.rows = [row(n) for n in range(25)]
-    tried = feeds.try_out(feeds.get_feed(owner.agency_id, rebs(owner, server)))
-    assert [one.number for one in tried] == list(range(1, 11)) and len(server.requests) == 5
-    assert not properties()
-
-
 def test_a_long_walk_keeps_its_feed_to_itself(owner: User, server: Receiver, crm: Crm, app: Flask) -> None:
     crm.rows = [row(n, for_sale=False) for n in range(6)]  # rows that write nothing
     feed_id = rebs(owner, server)
@@ -284,7 +277,7 @@ def test_a_long_walk_keeps_its_feed_to_itself(owner: User, server: Receiver, crm
     def look(_page: int, said: bytes) -> bytes:
         with app.app_context():
             leases.append(feeds.get_feed(owner.agency_id, feed_id).lease_until)
-            assert feeds.take_due() is None, "two runs at once"
+            assert not feeds.waiting() and feeds.take(owner.agency_id) is None, "two runs at once"
         return said
 
     crm.twist = look

@@ -1,4 +1,4 @@
-"""Feeds, for the agency's owner: where properties are read from, a try on ten rows, and what each run came to."""
+"""Feeds, for the agency's owner: where properties are read from, what a try shows, and what each run came to."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.blueprints.settings.feed_forms import FIELD_NAMES, FeedForm
 from app.blueprints.settings.routes import settings
 from app.errors import Invalid
 from app.fragments import done, page
-from app.services import feed_sources, feeds, photo_copies
+from app.services import feed_tries, feeds, photo_copies
 
 
 @settings.route("/app/settings/feeds", methods=["GET", "POST"])
@@ -55,12 +55,9 @@ def feed(feed_id: uuid.UUID) -> AnyResponse:
 @settings.post("/app/settings/feeds/<uuid:feed_id>/try")
 @policy(Guard.OWNER, limit="10/minute", scope="settings-feed-try")
 def feed_try(feed_id: uuid.UUID) -> AnyResponse:
-    """The first ten rows as they would come in."""
-    held = feeds.get_feed(person().agency_id, feed_id)
-    try:
-        return _show(feed_id, tried=feeds.try_out(held))
-    except feed_sources.Broken as broken:
-        return _show(feed_id, 422, broken=broken.code)
+    """Have the first ten rows shown as they would come in: by a job, whose progress the page shows."""
+    feed_tries.ask(feeds.get_feed(person().agency_id, feed_id), by=person().actor)
+    return done(url_for("settings.feed", feed_id=feed_id))
 
 
 @settings.post("/app/settings/feeds/<uuid:feed_id>/run")
@@ -89,13 +86,12 @@ def _show(feed_id: uuid.UUID, status: int = 200, **context: Any) -> Response:
     runs = [(one, json.loads(one.errors)) for one in feeds.runs_of(held)]
     context = {
         "form": FeedForm.of(held, feeds.source_of(held).url),
-        "tried": None,
-        "broken": "",
+        "tried": feed_tries.outcome_of(held),
         "names": FIELD_NAMES,
         "photos": photo_copies.failed(held.agency_id),
         **context,
     }
-    return page("settings/feed.html", status=status, feed=held, runs=runs, **context)
+    return page("settings/feed.html", "trial", status, feed=held, runs=runs, **context)
 
 
 def _refused(form: FeedForm, invalid: Invalid) -> FeedForm:

@@ -1,0 +1,145 @@
+"""A feed tried out: its first rows as they would come in, read by a job, since another's server is in no hurry.
+
+A feed has one try at a time. What it showed is kept, sealed, with the feed, until the next one or a change.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import timedelta
+from itertools import chain, islice
+from typing import Any
+
+from flask import current_app
+from sqlalchemy import func, or_, select, update
+
+from app.clock import now
+from app.errors import Invalid
+from app.extensions import db
+from app.integrations.door import Door
+from app.keys import agency_key
+from app.ledger import Actor
+from app.models import PropertyFeed
+from app.services.feed_rows import NotForSale, named_by, read_row
+from app.services.feed_sources import Bounds, Broken, Source, pages
+from app.services.feeds import get_feed, mapping_of, source_of
+from app.vault import Place, seal, unseal
+from app.writing import writing
+
+SHOWN = 10
+PAGES, SECONDS = 2, 15.0
+LEASE = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One row: `columns` of the property as it would come in; without them, `errors`, or it is not for sale."""
+
+    number: int
+    external_id: str
+    columns: dict[str, Any] | None = None
+    photo: str | None = None
+    errors: dict[str, list[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a try came to: rows, or the `code` by which it broke."""
+
+    rows: list[Tried]
+    code: str = ""
+
+
+def ask(feed: PropertyFeed, *, by: Actor) -> None:
+    """Have it tried out as soon as somebody is free; one that waits already is not asked for twice."""
+    feed_id, agency_id = feed.id, feed.agency_id
+    with writing(agency_id) as tx:
+        mine = (PropertyFeed.agency_id == agency_id, PropertyFeed.id == feed_id, PropertyFeed.try_due_at.is_(None))
+        fresh = {"try_due_at": tx.at, "try_until": None, "tried_at": None, "tried_ct": None}
+        if tx.connection.execute(update(PropertyFeed).where(*mine).values(**fresh)).rowcount:
+            tx.record("feed.tried", feed_id, by)
+
+
+def outcome_of(feed: PropertyFeed) -> Outcome | None:
+    """What the last try came to, while the feed is as it was tried."""
+    if feed.tried_at is None or feed.tried_ct is None:
+        return None
+    told = json.loads(unseal(agency_key(feed.agency_id, "secret"), _place(feed.agency_id, feed.id), feed.tried_ct))
+    return Outcome([Tried(**row) for row in told["rows"]], told["code"])
+
+
+def waiting() -> Sequence[uuid.UUID]:
+    """Agencies with a try that is due and none under way, the longest waiting first."""
+    at = now()
+    busy = select(PropertyFeed.agency_id).where(PropertyFeed.try_until >= at)
+    due = select(PropertyFeed.agency_id).where(PropertyFeed.try_due_at <= at, PropertyFeed.agency_id.not_in(busy))
+    db.session.rollback()
+    return db.session.scalars(due.group_by(PropertyFeed.agency_id).order_by(func.min(PropertyFeed.try_due_at))).all()
+
+
+def take(agency_id: uuid.UUID) -> PropertyFeed | None:
+    """Take the agency's longest waiting try; None when none is due, or one is under way."""
+    with writing(agency_id) as tx:
+        mine = (PropertyFeed.agency_id == agency_id, PropertyFeed.try_due_at <= tx.at)
+        free = or_(PropertyFeed.try_until.is_(None), PropertyFeed.try_until < tx.at)
+        busy = select(PropertyFeed.id).where(PropertyFeed.agency_id == agency_id, PropertyFeed.try_until >= tx.at)
+        next_one = select(PropertyFeed.id).where(*mine, free).order_by(PropertyFeed.try_due_at).limit(1)
+        found = None if tx.connection.scalar(busy.limit(1)) else tx.connection.scalar(next_one)
+        if found is None:
+            return None
+        held = update(PropertyFeed).where(PropertyFeed.agency_id == agency_id, PropertyFeed.id == found)
+        tx.connection.execute(held.values(try_until=tx.at + LEASE))
+    return get_feed(agency_id, found)
+
+
+def run(feed: PropertyFeed) -> None:
+    """Read the first rows of a feed that was taken, and keep what they came to. Nothing else is written."""
+    feed_id, agency_id, until = feed.id, feed.agency_id, feed.try_until
+    source, mapping = source_of(feed), mapping_of(feed)
+    db.session.rollback()  # no transaction stays open while somebody else's server thinks
+    try:
+        outcome = Outcome(_rows(source, mapping))
+    except Broken as broken:
+        outcome = Outcome([], broken.code)
+    except Exception:
+        _keep(agency_id, feed_id, until, Outcome([], "fault"))
+        raise
+    _keep(agency_id, feed_id, until, outcome)
+
+
+def _rows(source: Source, mapping: dict[str, str]) -> list[Tried]:
+    door = Door(current_app.extensions["bidflux_settings"].webhook_allow_networks)
+    try:
+        read = islice(pages(source, door, Bounds(seconds=SECONDS)), PAGES)
+        return [_tried(number, row, mapping) for number, row in enumerate(islice(chain.from_iterable(read), SHOWN), 1)]
+    finally:
+        door.close()
+
+
+def _tried(number: int, row: Any, mapping: dict[str, str]) -> Tried:
+    named = named_by(row, mapping)
+    try:
+        sent = read_row(row, mapping)
+    except Invalid as invalid:
+        return Tried(
+            number, named, errors={name: [str(text) for text in said] for name, said in invalid.errors.items()}
+        )
+    except NotForSale:
+        return Tried(number, named)
+    return Tried(number, named, dict(sent.columns), sent.photo)
+
+
+def _keep(agency_id: uuid.UUID, feed_id: uuid.UUID, until: Any, outcome: Outcome) -> None:
+    text = json.dumps(asdict(outcome)).encode()
+    sealed = seal(agency_key(agency_id, "secret"), _place(agency_id, feed_id), text)
+    with writing(agency_id) as tx:
+        mine = (PropertyFeed.agency_id == agency_id, PropertyFeed.id == feed_id, PropertyFeed.try_until == until)
+        told = {"try_due_at": None, "try_until": None, "tried_at": tx.at, "tried_ct": sealed}
+        tx.connection.execute(update(PropertyFeed).where(*mine).values(**told))
+
+
+def _place(agency_id: uuid.UUID, feed_id: uuid.UUID) -> Place:
+    return Place(agency_id, "property_feed", "tried", feed_id)
