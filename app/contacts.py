@@ -57,10 +57,17 @@ class Phone:
     doubtful: bool
 
 
+def _short(text: str, most: int = 254) -> str:
+    """What the libraries may see: their patterns take long over what is long. Raises `NotAContact`."""
+    if len(text := text.strip()) > most:
+        raise NotAContact("too long")
+    return text
+
+
 def read_email(text: str) -> Email:
     """A syntactically valid address (RFC 5322 and 6531, no DNS); raise `NotAContact`."""
     try:
-        parsed = validate_email(text.strip(), check_deliverability=False, test_environment=True)
+        parsed = validate_email(_short(text), check_deliverability=False, test_environment=True)
     except EmailNotValidError:
         raise NotAContact(text) from None
     better = MISTYPED.get(parsed.ascii_domain or "")
@@ -70,7 +77,7 @@ def read_email(text: str) -> Email:
 def read_phone(text: str, region: str = "RO") -> Phone:
     """`07…`, `+40…`, `0040…` and foreign numbers; raise `NotAContact` for what cannot be dialled at all."""
     try:
-        number = phonenumbers.parse(text.strip()[:40], region)
+        number = phonenumbers.parse(_short(text, 40), region)
     except phonenumbers.NumberParseException:
         raise NotAContact(text) from None
     if number.extension or not phonenumbers.is_possible_number(number):

@@ -17,7 +17,7 @@ from app.links import SIGNED_PATHS
 # However it was typed: letters of another case, a slash doubled by a mail program.
 TOKEN = re.compile(rf"((?:{'|'.join(path.rstrip('/') for path in (*SIGNED_PATHS, '/photos/'))})/+)[^/?\s]+", re.I)
 # What links.py signs, wherever it stands: at least 16 bytes, a dot and a SHA-256, all in base64.
-SIGNED = re.compile(r"[\w-]{22,}\.[\w-]{43}(?![\w-])")
+SIGNED = re.compile(r"(?<![\w-])[\w-]{22,}+\.[\w-]{43}(?![\w-])")
 
 
 def without_tokens(text: str) -> str:

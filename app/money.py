@@ -10,13 +10,18 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 
+from app.numbers import NotANumber, decimal, whole
+
 MAX_MINOR = 10**13  # a hundred billion: beyond any property, far below 2^53
 NBSP = "\u00a0"
-_SPACES = re.compile(r"[\s\u00a0\u202f\u2009']+")
-_CURRENCY = re.compile(r"(?i)^(?:€|eur|euro|ron|lei|leu)?\s*(.*?)\s*(?:€|eur|euro|ron|lei|leu|,-|\.-)?$")
-_SHORT = re.compile(r"(?ia)^(\d+(?:[.,]\d{1,2})?)(k|mii|mil\.?|milioane|m)$")
-_GROUPED = re.compile(r"^\d{1,3}(?:([.,])\d{3})(?:\1\d{3})*(?:([.,])(\d{1,2}))?$", re.ASCII)
-_PLAIN = re.compile(r"^(\d+)(?:[.,](\d{1,2}))?$", re.ASCII)
+LONGEST = 60  # characters of an amount as typed, its spaces run together
+_BEFORE = ("euro", "eur", "€", "ron", "lei", "leu")
+_AFTER = (*_BEFORE, ",-", ".-")
+_SHORT = re.compile(r"(?ia)(\d{1,12}(?:[.,]\d{1,2})?)(k|mii|mil\.?|milioane|m)")
+_GROUPED = re.compile(r"\d{1,3}(?:([.,])\d{3})(?:\1\d{3})*(?:([.,])(\d{1,2}))?", re.ASCII)
+_SPACED = re.compile(r"\d{1,3}(?: \d{3})+(?:[.,]\d{1,2})?", re.ASCII)
+_PLAIN = re.compile(r"(\d{1,15})(?:[.,](\d{1,2}))?", re.ASCII)
+_DECIMAL = re.compile(r"(\d{1,12})(?:\.(\d{1,2}))?", re.ASCII)
 
 
 class NotMoney(ValueError):
@@ -59,39 +64,52 @@ def read_amount(text: str) -> Reading:
     >>> read_amount("125.000").minor, read_amount("125 000,50").minor, read_amount("125,000.50").minor
     (12500000, 12500050, 12500050)
     """
-    stripped = _CURRENCY.match(text.strip())
-    compact = _SPACES.sub(" ", stripped.group(1) if stripped else text).strip()
-    if not compact or len(compact) > 40:
+    compact = _without_currency(" ".join(text.replace("'", " ").split()))
+    if not compact:
         raise NotMoney(text)
-    if short := _SHORT.match(compact.replace(" ", "")):
+    if short := _SHORT.fullmatch(compact.replace(" ", "")):
         factor = 1_000 if short.group(2).lower() in {"k", "mii"} else 1_000_000
-        return _checked(int(Decimal(short.group(1).replace(",", ".")) * 100 * factor))
+        return _checked(int(decimal(short.group(1).replace(",", ".")) * 100 * factor))
     compact = _join_spaced(compact)
-    if plain := _PLAIN.match(compact):
-        return _checked(int(plain.group(1)) * 100 + _cents(plain.group(2)))
-    grouped = _GROUPED.match(compact)
+    if plain := _PLAIN.fullmatch(compact):
+        return _checked(whole(plain.group(1)) * 100 + _cents(plain.group(2)))
+    grouped = _GROUPED.fullmatch(compact)
     if not grouped or grouped.group(1) == grouped.group(2):
         raise NotMoney(text)
-    whole, cents = compact, grouped.group(3)
+    digits, cents = compact, grouped.group(3)
     if cents:
-        whole = compact[: -len(cents) - 1]
-    minor = int(re.sub(r"[.,]", "", whole)) * 100 + _cents(cents)
+        digits = compact[: -len(cents) - 1]
+    groups = digits.replace(",", ".").split(".")
+    try:
+        minor = whole("".join(groups)) * 100 + _cents(cents)
+    except NotANumber:
+        raise NotMoney(text) from None
     # "1.250" or "125,000": one group and no cents could be decimals with a zero too many.
-    lone = not cents and len(re.findall(r"[.,]", whole)) == 1
-    return _checked(minor, minor // 1000 if lone and "," in whole else None)
+    lone = not cents and len(groups) == 2
+    return _checked(minor, minor // 1000 if lone and "," in digits else None)
+
+
+def _without_currency(text: str) -> str:
+    """The amount alone, of a text on one line; raises `NotMoney` where there is more than any amount has."""
+    if len(text) > LONGEST:
+        raise NotMoney("too long")
+    low = text.lower()  # as long as `text` is, or the text is no amount
+    before = next((word for word in _BEFORE if low.startswith(word)), "")
+    after = next((word for word in _AFTER if low.endswith(word) and len(low) > len(before)), "")
+    return text[len(before) : len(text) - len(after)].strip()
 
 
 def _join_spaced(text: str) -> str:
     """Drop the spaces of `125 000` and of `1 250 000,50`; refuse them anywhere else."""
     if " " not in text:
         return text
-    if not re.fullmatch(r"\d{1,3}(?: \d{3})+(?:[.,]\d{1,2})?", text, re.ASCII):
+    if not _SPACED.fullmatch(text):
         raise NotMoney(text)
     return text.replace(" ", "")
 
 
 def _cents(digits: str | None) -> int:
-    return int((digits or "0").ljust(2, "0"))
+    return whole((digits or "0").ljust(2, "0"))
 
 
 def _checked(minor: int, other: int | None = None) -> Reading:
@@ -102,9 +120,9 @@ def _checked(minor: int, other: int | None = None) -> Reading:
 
 def from_decimal_text(text: str) -> int:
     """Minor units of an API decimal string, exactly `\\d+(\\.\\d{1,2})?`; raise `NotMoney`."""
-    if not (match := re.fullmatch(r"(\d{1,12})(?:\.(\d{1,2}))?", text, re.ASCII)):
+    if not (match := _DECIMAL.fullmatch(text)):
         raise NotMoney(text)
-    return _checked(int(match.group(1)) * 100 + _cents(match.group(2))).minor
+    return _checked(whole(match.group(1)) * 100 + _cents(match.group(2))).minor
 
 
 def show(money: Money, language: str) -> str:

@@ -21,7 +21,7 @@ PO = ROOT / "app" / "translations" / "ro" / "LC_MESSAGES" / "messages.po"
 MO = PO.with_suffix(".mo")
 KEYWORDS = ("_", "_l", "ngettext:1,2", "lazy_gettext", "msgid")
 CEDILLA = re.compile("[şţŞŢ]")
-PLACEHOLDER = re.compile(r"%\((\w+)\)[#0\- +]*[\d.*]*([a-zA-Z])|%(?:%|[sdifr])")
+PLACEHOLDER = re.compile(r"%\((\w+)\)[#0\- +]*+[\d.*]*+([a-zA-Z])|%(?:%|[sdifr])")
 
 
 def extract() -> Catalog:

@@ -30,7 +30,7 @@ from app.queries.spelled import among, hex_of, raw_id
 MAX_WORDS = 8
 FEW = 30_000
 PHONE_DIGITS = 7
-_NUMBER = re.compile(r"(?<![\w@.+-])\+?\(?\d[\d\s().\-/]+\d(?![\w@])", re.ASCII)
+_NUMBER = re.compile(r"(?<![\w@.+-])\+?\(?\d[\d\s().\-/]{1,38}\d(?![\w@])", re.ASCII)
 _REFERENCE = re.compile(f"(BF-)?[{REFERENCE_ALPHABET}]{{{REFERENCE_LENGTH}}}")
 _BEGUN = re.compile(f"BF-[{REFERENCE_ALPHABET}]{{0,{REFERENCE_LENGTH - 1}}}")
 

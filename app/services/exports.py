@@ -37,9 +37,10 @@ PURPOSES = ("seller", "agency", "accounting", "person", "other")
 BOM = "\ufeff"
 AT_ONCE = 200  # rows in one piece of the answer
 # What Excel takes for a formula, at the start of a cell or after anything that another setting takes for a separator.
-_FORMULA = re.compile(r"(^|[;,\t\r\n])(\s*)(?=[=+\-@\t\r])")
-# `_FORMULA` is slow: most cells have none of it within, and many begin with one, as all phone numbers do.
-_WITHIN = re.compile(r"[;,\t\r\n]\s*[=+\-@\t\r]|\x00")
+_SIGNS = frozenset("=+-@\t\r")
+_BREAKS = frozenset(";,\t\r\n")
+# Most cells have nothing of it within, and many begin with one, as all phone numbers do: those go the short way.
+_WITHIN = re.compile(r"[;,\t\r\n\x00]")
 _START = re.compile(r"\s*[=+\-@\t\r]")
 
 
@@ -59,10 +60,22 @@ def record_export(chosen: OfferFilter, *, by: Person, form: str = "csv", purpose
 def harmless(text: str) -> str:
     """A cell that no spreadsheet computes."""
     if _WITHIN.search(text):
-        return _FORMULA.sub(r"\1\2'", text.replace("\x00", ""))
+        return _quoted(text.replace("\x00", ""))
     if begun := _START.match(text):
         return f"{text[: begun.end() - 1]}'{text[begun.end() - 1 :]}"
     return text
+
+
+def _quoted(text: str) -> str:
+    """A `'` before each sign that follows the beginning or a separator, with nothing but spaces between."""
+    told, begins = [], True
+    for c in text:
+        if begins and c in _SIGNS:
+            told.append("'")
+            begins = False
+        begins = c in _BREAKS or (begins and c.isspace())
+        told.append(c)
+    return "".join(told)
 
 
 def offers_csv(lines: Iterable[Exported], zone: str) -> Iterator[str]:

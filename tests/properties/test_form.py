@@ -17,6 +17,7 @@ from werkzeug.test import TestResponse
 from app.extensions import db
 from app.models import Property, User
 from tests.factories import csrf, login, make_agency, make_property, make_user
+from tests.patterns import slow
 
 
 @pytest.fixture
@@ -176,3 +177,13 @@ def test_an_agent_creates_their_own_and_cannot_give_it_away(client: FlaskClient,
 def test_broken_bytes_and_control_characters_are_no_500(client: FlaskClient, owner: User) -> None:
     assert send(client, "/app/properties/new", title="A\x00B\u202eC", city=b"\xff\xfe").status_code == 303
     assert only().title == "ABC"
+
+
+def test_a_price_with_endless_spaces_is_refused_at_once(client: FlaskClient, owner: User) -> None:
+    hostile = {name: "1" + " " * 100_000 + "x" for name in ("asking_price", "rooms", "offers_close_at", "title")}
+
+    def six_times() -> None:
+        for _ in range(6):
+            assert send(client, "/app/properties/new", **hostile).status_code == 422
+
+    assert not slow(six_times)
