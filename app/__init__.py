@@ -17,6 +17,7 @@ from app.blueprints import register_blueprints
 from app.cli import register_commands
 from app.config import Settings, load_settings
 from app.database import configure_engine
+from app.epochs import Witness
 from app.error_pages import register_errors
 from app.extensions import babel, csrf, db, login_manager, mail, migrate
 from app.faults import configure_faults
@@ -57,6 +58,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         bidflux_agency_keys={},
         bidflux_known_texts=set(),
         bidflux_names=NameBook(),
+        bidflux_witness=Witness(settings.data_dir),
         bidflux_bell=Bell(settings.redis_url),
         bidflux_counter=Counter(settings.redis_url),
     )

@@ -24,7 +24,8 @@ SCOPES = ("read", "write")
 USED_EVERY = timedelta(minutes=15)
 WRONG_KEYS = (parse("60/minute"),)
 _FOUND = (
-    select(ApiKey.id, ApiKey.agency_id, ApiKey.scopes, ApiKey.expires_at, ApiKey.last_used_at, Agency.zone)
+    select(ApiKey.id, ApiKey.agency_id, ApiKey.scopes, ApiKey.expires_at, ApiKey.last_used_at)
+    .add_columns(Agency.zone, Agency.epoch, Agency.restores)
     .join(Agency, Agency.id == ApiKey.agency_id)
     .where(ApiKey.key_hash == bindparam("hash"), ApiKey.revoked_at.is_(None))
 )
@@ -38,6 +39,8 @@ class KeyHolder:
     agency_id: uuid.UUID
     zone: str
     scopes: frozenset[str]
+    epoch: str
+    restores: int
 
     @property
     def actor(self) -> Actor:
@@ -55,7 +58,7 @@ def let_in(scope: str, rates: tuple[RateLimitItem, ...], address: str) -> None:
     key = _held(address)
     if key is None:
         raise NoKey
-    g.key_holder = KeyHolder(key.id, key.agency_id, key.zone, frozenset(key.scopes.split()))
+    g.key_holder = KeyHolder(key.id, key.agency_id, key.zone, frozenset(key.scopes.split()), key.epoch, key.restores)
     for rate in rates:
         g.spent = spent = spend(rate, scope, key.id.hex)
         if spent.over:

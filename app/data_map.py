@@ -143,7 +143,8 @@ COLUMNS: dict[str, dict[str, str]] = {
     "access": {"trail": "user_id kind offer_id at", "technical": "id agency_id"},
     "agency": {
         "property": "name email phone company privacy_contact zone language colleagues_read bidders_see_status",
-        "technical": "id head_seq head_hash event_seq test_of_id has_webhooks notice_version facts_at created_at",
+        "technical": "id head_seq head_hash event_seq epoch restores test_of_id has_webhooks notice_version facts_at"
+        " created_at",
     },
     "agency_key": {"secret": "kek_id wrapped", "technical": "agency_id purpose"},
     "agency_notice": {"property": "language at sha256", "technical": "agency_id n"},
@@ -222,6 +223,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "staff": "agent_id",
         "technical": "id agency_id link_version version archived_at created_at updated_at",
     },
+    "past_epoch": {"technical": "agency_id name last_seq ended_at"},
     "photo_copy": {"property": "url_ct fault", "technical": "property_id agency_id due_at tries updated_at"},
     "retention": {
         "property": "origin_days undecided_days rejected_days accepted_days effective_from",

@@ -42,6 +42,16 @@ class Conflict(DomainError):
     title = "It has changed in the meantime"
 
 
+class OtherEpoch(Conflict):
+    """The place named is of a history that a restore ended; `shared` is up to where it is still this one, if known."""
+
+    title = "This is a place of another history"
+
+    def __init__(self, epoch: str, shared: int | None = None) -> None:
+        self.epoch, self.shared = epoch, shared
+        super().__init__()
+
+
 class NotReady(Conflict):
     """What is asked for is not made yet."""
 

@@ -21,6 +21,7 @@ from app.errors import (
     NoScope,
     NotFound,
     NotReady,
+    OtherEpoch,
     Stale,
     TooMany,
     Unreadable,
@@ -90,6 +91,11 @@ KINDS = {
             _l("Repeat the request after as many seconds as `Retry-After` says."),
         ),
         Kind(
+            "other-epoch", 409, _l("This is a place of another history"),
+            _l("A backup was restored, and what led to this place is not in it; or the place is none of this agency."),
+            _l("Begin again without a cursor, for events with `after=0`, and drop from your copy what does not come."),
+        ),
+        Kind(
             "stale", 412, _l("It has changed since it was read"),
             _l("`If-Match` names a version that is no longer the present one."),
             _l("Read the object again and repeat the request with its new `ETag`."),
@@ -134,6 +140,7 @@ _BY_ERROR: dict[type[DomainError], str] = {
     NotFound: "not-found",
     IllegalTransition: "illegal-transition",
     NotReady: "not-ready",
+    OtherEpoch: "other-epoch",
     Stale: "stale",
     Conflict: "conflict",
     WrongMedia: "wrong-media",
@@ -165,6 +172,8 @@ def problem_body(error: Exception) -> dict[str, Any]:
         body["errors"] = list(_faults(error.errors.items()))
     if isinstance(error, IllegalTransition):
         body["legal"] = list(error.legal)
+    if isinstance(error, OtherEpoch):
+        body |= {"epoch": error.epoch, "shared_until": error.shared}
     return body
 
 
@@ -191,6 +200,8 @@ def _detail(error: Exception) -> str:
         return f"This call needs a key with the scope “{error.scope}”."
     if isinstance(error, IllegalTransition):
         return f"Legal from here: {', '.join(error.legal) or 'none; the offer is withdrawn'}."
+    if isinstance(error, OtherEpoch):
+        return f"{kind_of(error).meaning} {kind_of(error).remedy}"
     if isinstance(error, Invalid):
         return _first_of(list(_faults(error.errors.items())))
     return str(error) if isinstance(error, Conflict | Unreadable | WrongMedia) and error.args else ""

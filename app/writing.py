@@ -20,11 +20,12 @@ from sqlalchemy import Connection, Insert, Row, bindparam, insert, select, updat
 from app import ledger
 from app.clock import now, rfc3339
 from app.database import WRITE, WriterQueue
+from app.epochs import Witness, leap, new_epoch
 from app.extensions import db
 from app.ids import new_id
 from app.killpoints import AFTER_COMMIT, BEFORE_COMMIT, passing
 from app.ledger import Actor
-from app.models import Agency, Base, Delivery, Event, LedgerEntry, WebhookEndpoint
+from app.models import Agency, Base, Delivery, Event, LedgerEntry, PastEpoch, WebhookEndpoint
 from app.vault import Place, seal
 from app.wake import wake
 
@@ -44,9 +45,11 @@ class UnitOfWork:
     seq: int
     hash: bytes
     event_seq: int
+    epoch: str
     sends_mail: bool = True
     has_webhooks: bool = False
     owes: bool = field(default=False)
+    restored: bool = field(default=False)  # this unit began a new epoch
     _then: list[Callable[[], None]] = field(default_factory=list)
     _rows: dict[type[Base], list[dict[str, Any]]] = field(default_factory=dict)
 
@@ -82,6 +85,18 @@ class UnitOfWork:
         )
         return self.seq
 
+    def begin_epoch(self, seen: int = 0) -> None:
+        """The database is a restored one: from here on its numbers are a history of their own, beyond all known ones.
+
+        `seen` is the highest number known of outside the database.
+        """
+        self.add(PastEpoch, name=self.epoch, last_seq=self.event_seq, ended_at=self.at)
+        ended, self.epoch, self.restored = self.event_seq, new_epoch(), True
+        self.event_seq = leap(max(self.event_seq, seen), self.at)
+        mine = update(Agency).where(Agency.id == self.agency_id)
+        self.connection.execute(mine.values(epoch=self.epoch, restores=Agency.restores + 1))
+        self.record("epoch.begun", None, ledger.SYSTEM, {"kept": ended, "continues_after": self.event_seq})
+
     def announce(
         self,
         kind: str,
@@ -103,6 +118,7 @@ class UnitOfWork:
             "type": kind,
             "timestamp": rfc3339(self.at),
             "seq": self.event_seq,
+            "epoch": self.epoch,
             "actor": {"type": by.type, "id": str(by.id) if by.id else None},
             "data": data,
             **more,
@@ -183,7 +199,7 @@ class UnitOfWork:
 
 
 _HEAD = (
-    select(Agency.head_seq, Agency.head_hash, Agency.event_seq, Agency.test_of_id, Agency.has_webhooks)
+    select(Agency.head_seq, Agency.head_hash, Agency.event_seq, Agency.epoch, Agency.test_of_id, Agency.has_webhooks)
     .where(Agency.id == bindparam("id"))
     .with_for_update()
 )
@@ -192,6 +208,11 @@ _HEAD = (
 @cache
 def _insert(table: type[Base]) -> Insert:
     return insert(table)
+
+
+def witness_of_numbers() -> Witness:
+    witness: Witness = current_app.extensions["bidflux_witness"]
+    return witness
 
 
 def _queue() -> WriterQueue:
@@ -213,6 +234,7 @@ def writing(agency_id: uuid.UUID) -> Iterator[UnitOfWork]:
         db.session.flush()
         outer.flush()
         return
+    witness = witness_of_numbers()
     with _turn() as connection:
         agency = connection.execute(_HEAD, {"id": agency_id}).one()
         tx = UnitOfWork(
@@ -222,9 +244,12 @@ def writing(agency_id: uuid.UUID) -> Iterator[UnitOfWork]:
             agency.head_seq,
             agency.head_hash,
             agency.event_seq,
+            agency.epoch,
             sends_mail=not agency.test_of_id,
             has_webhooks=agency.has_webhooks,
         )
+        if (seen := witness.seen(agency_id)) > agency.event_seq:
+            tx.begin_epoch(seen)
         db.session.info[OPEN] = tx
         try:
             yield tx
@@ -240,6 +265,8 @@ def writing(agency_id: uuid.UUID) -> Iterator[UnitOfWork]:
             )
         passing(BEFORE_COMMIT)
     passing(AFTER_COMMIT)
+    if tx.event_seq != agency.event_seq:
+        witness.note(agency_id, tx.event_seq)
     for act in tx._then:
         act()
     if tx.owes:

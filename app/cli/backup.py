@@ -26,7 +26,7 @@ from app.extensions import db
 from app.keys import lost_keys
 from app.models import Agency, UserSession
 from app.receipt.authority import Authority
-from app.services import erasure
+from app.services import epochs, erasure
 from app.writing import housekeeping
 
 _UNPROVEN = "\nwho made it was not asked: whoever has the public half of the key can make one"
@@ -137,6 +137,7 @@ def restore(file: Path, key: Path, root: Path | None, unproven: bool, force: boo
             if lost:
                 raise BackupFailed(f"nothing was changed: {_lacking(lost)}; put them there first")
             known = erasure.has_list()
+            epochs.remember_numbers()
             db.session.remove()
             copy_in(db.engine, copy)
         if root:
@@ -144,6 +145,7 @@ def restore(file: Path, key: Path, root: Path | None, unproven: bool, force: boo
         upgrade(directory=str(Path(current_app.root_path).parent / "migrations"))
         with housekeeping() as connection:
             connection.execute(delete(UserSession))  # who signed out since must not be signed in again
+        epochs.begin_all()
         erasure.replay()
         db.session.rollback()
         with db.engine.connect() as connection:
@@ -154,6 +156,15 @@ def restore(file: Path, key: Path, root: Path | None, unproven: bool, force: boo
     remark += _UNPROVEN if unproven else ""
     answer = {"restored": True, "proven": not unproven, "erased_list": known, **_told(manifest)}
     say(answer, f"restored: {_line(manifest)}{remark}", as_json=as_json)
+
+
+@backup.command("restored")
+@as_json
+def restored(as_json: bool) -> None:
+    """Say that the database was put back by other means than `restore`: whoever follows events is told then."""
+    with _plainly():
+        agencies = epochs.begin_all()
+    say({"agencies": agencies}, f"{agencies} agencies begin a new epoch: followers resynchronise", as_json=as_json)
 
 
 def _checked(

@@ -5,6 +5,7 @@ from app.models.base import Base, Kept
 from app.models.checkpoint import Checkpoint, Timestamping
 from app.models.confirming import ConfirmationBody
 from app.models.email_code import EmailCode
+from app.models.epoch import PastEpoch
 from app.models.feed import FeedItem, FeedRun, PropertyFeed
 from app.models.followup import Confirmation, Note, OfferMove, OfferRequest
 from app.models.key_access import KeyAccess
@@ -61,6 +62,7 @@ __all__ = [
     "OfferRequest",
     "OfferState",
     "OfferTag",
+    "PastEpoch",
     "PhotoCopy",
     "PrivacyRequest",
     "Property",

@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint, false, true
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.epochs import new_epoch
 from app.models.base import Base, Id, Kept, kept, own, tenant_unique
 
 OWNER, AGENT = "owner", "agent"
@@ -33,6 +34,9 @@ class Agency(Base):
     head_seq: Mapped[int] = mapped_column(default=0)
     head_hash: Mapped[bytes] = mapped_column(LargeBinary(32), default=bytes(32))
     event_seq: Mapped[int] = mapped_column(default=0)
+    # Which history `event_seq` and every version belong to, and how many ended before it (app/epochs.py).
+    epoch: Mapped[str] = mapped_column(String(16), default=new_epoch, server_default="")
+    restores: Mapped[int] = mapped_column(default=0, server_default="0")
     # The agency whose test agency this is, for trying the API out. No foreign key: SQLite cannot add one in place.
     test_of_id: Mapped[uuid.UUID | None] = mapped_column(default=None)
     # Whether any webhook endpoint is on: a write looks for them only then.

@@ -9,9 +9,10 @@ from typing import Any
 from sqlalchemy import select
 
 from app.clock import rfc3339
+from app.errors import OtherEpoch
 from app.extensions import db
 from app.keys import agency_key, unwrap_offer_key
-from app.models import Agency, Event, OfferKey
+from app.models import Agency, Event, OfferKey, PastEpoch
 from app.vault import Place, unseal
 
 
@@ -31,9 +32,26 @@ def events_after(agency_id: uuid.UUID, after: int, limit: int) -> tuple[list[dic
     return [_open(agency_id, row) for row in rows[:limit]], len(rows) > limit
 
 
-def last_seq(agency_id: uuid.UUID) -> int:
-    """The number of the last event; 0 before the first."""
-    return db.session.scalar(select(Agency.event_seq).where(Agency.id == agency_id)) or 0
+def epoch_of(agency_id: uuid.UUID) -> str:
+    """The name of the history that the agency's numbers now belong to."""
+    return db.session.scalars(select(Agency.epoch).where(Agency.id == agency_id)).one()
+
+
+def check_place(agency_id: uuid.UUID, after: int, epoch: str | None) -> None:
+    """Raise `OtherEpoch` unless every event up to number `after` of `epoch` is one that is still here.
+
+    Without an epoch a number says it alone: what was lost in a restore is never given out again.
+    """
+    if after == 0:
+        return
+    current, shared = epoch_of(agency_id), None
+    if epoch not in {None, current}:
+        mine = (PastEpoch.agency_id == agency_id, PastEpoch.name == epoch)
+        shared = db.session.scalar(select(PastEpoch.last_seq).where(*mine))
+        if shared is None or after > shared:
+            raise OtherEpoch(current, shared)
+    if db.session.scalar(select(Event.seq).where(Event.agency_id == agency_id, Event.seq == after)) is None:
+        raise OtherEpoch(current, shared)
 
 
 def _open(agency_id: uuid.UUID, row: Any) -> dict[str, Any]:

@@ -167,7 +167,15 @@ def send_test(endpoint: WebhookEndpoint, kind: str = TEST, *, by: Actor) -> uuid
         raise Conflict
     with writing(agency_id) as tx:
         actor = {"type": by.type, "id": str(by.id) if by.id else None}
-        body = {"type": kind, "timestamp": rfc3339(tx.at), "seq": 0, "actor": actor, "test": True, **sample(kind)}
+        body = {
+            "type": kind,
+            "timestamp": rfc3339(tx.at),
+            "seq": 0,
+            "epoch": tx.epoch,
+            "actor": actor,
+            "test": True,
+            **sample(kind),
+        }
         text = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
         sealed = seal(agency_key(agency_id, "secret"), Place(agency_id, "delivery", "body", delivery_id), text)
         tx.owe("webhook", kind, 0, endpoint_id=endpoint_id, body_ct=sealed, delivery_id=delivery_id)

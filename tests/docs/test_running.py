@@ -106,11 +106,11 @@ def the_calls_of_the_api(product: Product) -> None:
 
 
 def a_client_takes_everything_in(product: Product, said: str) -> None:
-    known = re.search(r"share (\S+)\noffers (\d+) after (\d+)\n", said)
+    known = re.search(r"share (\S+)\noffers (\d+) next (after=\d+&epoch=[0-9a-f]+)\n", said)
     assert known and known[1].startswith(f"{product.env['BIDFLUX']}/o/")
     _, offers = product.curl('curl "$BIDFLUX/api/crm/offers?limit=100" -H "Authorization: Bearer $KEY"')
     assert int(known[2]) == len(offers["data"]) > 20 and not offers["has_more"]
-    _, page = product.curl(f'curl "$BIDFLUX/api/crm/events?after={known[3]}" -H "Authorization: Bearer $KEY"')
+    _, page = product.curl(f'curl "$BIDFLUX/api/crm/events?{known[3]}" -H "Authorization: Bearer $KEY"')
     assert page["data"] == []
 
 

@@ -7,8 +7,7 @@ from app.blueprints.api.blueprint import api
 from app.blueprints.api.calls import Answer, operation
 from app.blueprints.api.paging import link_next
 from app.blueprints.api.schemas.events import EventPage, EventQuery
-from app.errors import Conflict
-from app.queries.events import events_after, last_seq
+from app.queries.events import check_place, events_after
 from app.services.accesses import note_key
 
 
@@ -17,17 +16,17 @@ from app.services.accesses import note_key
     "Follow every change", tag="Events", scope="read", query=EventQuery, answers={200: EventPage}, refusals=(409,)
 )
 def events_list(query: EventQuery) -> Answer:
-    """Nothing is skipped and nothing comes twice: keep `last_seq`, and ask again with it as `after`.
+    """Nothing is skipped and nothing comes twice: keep `last_seq` and `epoch`; send them next as `after` and `epoch`.
 
-    409 when there is no event with that number yet, as after a backup was restored: begin again from 0.
+    409 when a backup was restored that does not hold what you have seen: begin again with `after=0`, and drop from your
+    copy what does not come.
     """
     agency_id = key_holder().agency_id
+    check_place(agency_id, query.after, query.epoch)
     data, more = events_after(agency_id, query.after, query.limit)
-    if not data and query.after > (last := last_seq(agency_id)):
-        raise Conflict(f"The last event is number {last}: you are ahead of us. Begin again from 0.")
-    last = data[-1]["seq"] if data else query.after
+    last, epoch = data[-1]["seq"] if data else query.after, key_holder().epoch
     cursor = str(last) if more else None
     if data:
         note_key("listed", [None], by=key_holder())
-    body = {"data": data, "has_more": more, "next_cursor": cursor, "last_seq": last}
-    return Answer(body, headers=link_next("after", cursor))
+    body = {"data": data, "has_more": more, "next_cursor": cursor, "last_seq": last, "epoch": epoch}
+    return Answer(body, headers=link_next("after", cursor, epoch=epoch))

@@ -16,6 +16,7 @@ from app.samples import OFFER, PROPERTY, sample
 
 EXTERNAL_ID = "CRM-1042"
 AT = "2026-11-23T10:15:00.000000Z"
+EPOCH = "9f86d081c7"
 ACTOR = {"type": "bidder", "id": None}
 _HOUSE = {
     "title": "Apartament cu 3 camere în Mănăștur",
@@ -58,7 +59,7 @@ BODIES: dict[type[BaseModel], dict[str, Any]] = {
 
 def event(kind: str) -> dict[str, Any]:
     """An event of a type, as it is sent."""
-    return {"type": kind, "timestamp": AT, "seq": 42, "actor": ACTOR, **sample(kind)}
+    return {"type": kind, "timestamp": AT, "seq": 42, "epoch": EPOCH, "actor": ACTOR, **sample(kind)}
 
 
 def _page(*data: Any, **more: Any) -> dict[str, Any]:
@@ -123,7 +124,7 @@ ANSWERS: dict[type[BaseModel], dict[str, Any]] = {
     },
     offers.OfferOut: OFFER,
     offers.OfferPage: _page(OFFER),
-    events.EventPage: _page(event("offer.created"), last_seq=42),
+    events.EventPage: _page(event("offer.created"), last_seq=42, epoch=EPOCH),
     stats.StatsOut: {
         **_COUNTS,
         "period_unit": "day",
@@ -161,6 +162,8 @@ def refusal(kind: Kind) -> dict[str, Any]:
     if kind.slug == "invalid":
         fault = {"pointer": "/asking_prise", "detail": "Unknown field; did you mean asking_price?"}
         body |= {"detail": "/asking_prise: Unknown field; did you mean asking_price?", "errors": [fault]}
+    if kind.slug == "other-epoch":
+        body |= {"epoch": EPOCH, "shared_until": 142}
     if kind.slug == "illegal-transition":
         body["legal"] = ["viewed", "rejected"]
     return body

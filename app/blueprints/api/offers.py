@@ -33,7 +33,7 @@ TAG = "Offers"
 
 
 @api.get("/offers")
-@operation("List offers", tag=TAG, scope="read", query=OfferQuery, answers={200: OfferPage})
+@operation("List offers", tag=TAG, scope="read", query=OfferQuery, answers={200: OfferPage}, refusals=(409,))
 def offers_list(query: OfferQuery) -> Answer:
     """Newest first, unless `sort` says otherwise; with `updated_since` in order of change. Reading changes nothing."""
     chosen = _filter(query)

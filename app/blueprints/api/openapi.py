@@ -190,7 +190,8 @@ def _refusal(status: int, name: str, written: bool) -> dict[str, Any]:
 def _possible(slug: str, name: str, written: bool) -> bool:
     receipt = name == "offers_receipt"
     only = {
-        "conflict": not receipt,
+        "conflict": written,
+        "other-epoch": not written and not receipt,
         "idempotency-key-reused": written,
         "illegal-transition": name.startswith("offers_status"),
         "not-ready": receipt,

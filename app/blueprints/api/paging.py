@@ -10,7 +10,8 @@ from urllib.parse import urlencode
 
 from flask import request
 
-from app.errors import Invalid
+from app.api_access import key_holder
+from app.errors import Invalid, OtherEpoch
 from app.links import BadToken, cursor_token, read_cursor_token
 from app.representations import base_url
 
@@ -19,19 +20,22 @@ NO_CURSOR = "Not a cursor of this list with this filter; begin without one"
 
 def next_cursor(place: str, chosen: Mapping[str, Any]) -> str:
     """The cursor for what follows `place`."""
-    return cursor_token(json.dumps([_list(chosen), place], separators=(",", ":")).encode())
+    return cursor_token(json.dumps([_list(chosen), place, key_holder().epoch], separators=(",", ":")).encode())
 
 
 def place_of(cursor: str | None, chosen: Mapping[str, Any]) -> str | None:
-    """The place that a cursor names; raises `Invalid` when it is none of this list and filter."""
+    """The place that a cursor names; raises `Invalid` when it is none of this list and filter,
+    and `OtherEpoch` when it is from before a restore: rows that it has passed may be gone."""
     if cursor is None:
         return None
     try:
-        named, place = json.loads(read_cursor_token(cursor))
+        named, place, *epoch = json.loads(read_cursor_token(cursor))
     except (BadToken, ValueError, TypeError):
         raise Invalid({"?cursor": [NO_CURSOR]}) from None
     if named != _list(chosen):
         raise Invalid({"?cursor": [NO_CURSOR]})
+    if epoch != [key_holder().epoch] and (epoch or key_holder().restores):  # those of earlier versions name none
+        raise OtherEpoch(key_holder().epoch)
     return str(place)
 
 
@@ -39,12 +43,12 @@ def page_body(data: list[Any], cursor: str | None) -> dict[str, Any]:
     return {"data": data, "has_more": cursor is not None, "next_cursor": cursor}
 
 
-def link_next(name: str, value: str | None) -> dict[str, str]:
-    """`Link: <…>; rel="next"` (RFC 8288): this very list from `value` on."""
+def link_next(name: str, value: str | None, **more: str) -> dict[str, str]:
+    """`Link: <…>; rel="next"` (RFC 8288): this very list from `value` on, with `more` parameters."""
     if value is None:
         return {}
-    kept = [(k, v) for k, v in request.args.items(multi=True) if k != name]
-    query = urlencode([*kept, (name, value)])
+    kept = [(k, v) for k, v in request.args.items(multi=True) if k not in {name, *more}]
+    query = urlencode([*kept, (name, value), *more.items()])
     return {"Link": f'<{base_url()}{request.path}?{query}>; rel="next"'}
 
 

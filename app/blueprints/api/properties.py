@@ -40,7 +40,7 @@ TAG = "Properties"
 
 
 @api.get("/properties")
-@operation("List properties", tag=TAG, scope="read", query=PropertyQuery, answers={200: PropertyPage})
+@operation("List properties", tag=TAG, scope="read", query=PropertyQuery, answers={200: PropertyPage}, refusals=(409,))
 def properties_list(query: PropertyQuery) -> Answer:
     """Present ones, newest first. With `updated_since`: in order of change, archived ones among them."""
     chosen = query.model_dump(include=set(PropertyQuery.spoken), exclude_none=True)

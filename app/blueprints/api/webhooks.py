@@ -107,7 +107,9 @@ def webhooks_replay(endpoint_id: uuid.UUID, body: WebhookReplay) -> Answer:
 
 
 @api.get("/webhooks/<uuid:endpoint_id>/deliveries")
-@operation("List deliveries", tag=TAG, scope="read", query=DeliveryQuery, answers={200: DeliveryPage}, refusals=(404,))
+@operation(
+    "List deliveries", tag=TAG, scope="read", query=DeliveryQuery, answers={200: DeliveryPage}, refusals=(404, 409)
+)
 def webhooks_deliveries(endpoint_id: uuid.UUID, query: DeliveryQuery) -> Answer:
     """The log, newest first: what was owed, each try, and what was answered."""
     endpoint = _held(endpoint_id)

@@ -22,7 +22,12 @@ class Envelope(Strict):
     """What every event says."""
 
     timestamp: Moment
-    seq: int = Field(description="Counts up by one in your agency, in the order of the commits; 0 in a test.")
+    seq: int = Field(
+        description="Counts up in your agency in the order of commits, by one; after a restore by a leap; 0 in a test."
+    )
+    epoch: str | None = Field(
+        None, description="The history that `seq` belongs to: another one since a backup was restored."
+    )
     actor: ActorOut | None = Field(description="Null once the person has been forgotten.")
     test: Literal[True] | None = Field(None, description="Only in a test, in which nobody is real.")
 
@@ -103,10 +108,17 @@ class EventPage(Page):
 
     data: list[EventOut]
     last_seq: int = Field(description="The last one here, or `after` when there is none: what to send next.")
+    epoch: str = Field(description="The history that the numbers belong to: to be sent with the next `after`.")
 
 
 class EventQuery(Query):
     after: Annotated[int, Field(ge=0, le=2**31 - 1, description="The last `seq` you know; 0 for all."), WHOLE] = 0
+    epoch: Annotated[
+        str | None,
+        Field(
+            pattern="^[0-9a-f]{1,16}$", description="The `epoch` that came with it: a restore is told of for certain."
+        ),
+    ] = None
     limit: Annotated[int, Field(ge=1, le=100), WHOLE] = 100
 
 
