@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, exist
 
 from app.clock import now
 from app.extensions import db
+from app.jobs.turns import interleaved
 from app.keys import agency_key, unwrap_offer_key
 from app.models import Attempt, Delivery, Event, OfferKey, WebhookEndpoint
 from app.services import webhooks
@@ -61,12 +62,14 @@ def _due(at: datetime) -> ColumnElement[bool]:
     return and_(Delivery.kind == "webhook", or_(waiting, lapsed))
 
 
-def _with_due(at: datetime) -> Select[uuid.UUID]:
+def _with_due(at: datetime) -> Select[uuid.UUID, uuid.UUID]:
     """The endpoints that something is due for. Asked of each, so that a long queue is never read to its end."""
     its = (Delivery.endpoint_id == WebhookEndpoint.id,)
     waiting = exists().where(*its, Delivery.state == "pending", Delivery.due_at <= at)
     lapsed = exists().where(*its, Delivery.state == "leased", Delivery.lease_until < at)
-    return select(WebhookEndpoint.id).where(WebhookEndpoint.off_at.is_(None), or_(waiting, lapsed))
+    return select(WebhookEndpoint.id, WebhookEndpoint.agency_id).where(
+        WebhookEndpoint.off_at.is_(None), or_(waiting, lapsed)
+    )
 
 
 def anything_due(at: datetime) -> bool:
@@ -82,9 +85,15 @@ def oldest_due(at: datetime) -> datetime | None:
 
 
 def claim(
-    connection: Connection, token: uuid.UUID, room: Callable[[uuid.UUID], int], most: int
+    connection: Connection,
+    token: uuid.UUID,
+    room: Callable[[uuid.UUID], int],
+    most: int,
+    in_hand: Mapping[uuid.UUID, int] | None = None,
 ) -> tuple[list[Call], int]:
     """Lease due calls, the longest waiting first: of each endpoint as many as there is `room`, `most` together.
+
+    Agencies take turns, those with the fewest calls `in_hand` first; while another waits, none has more than its share.
 
     An endpoint of which another process has calls in hand is left to it, so that whoever has them can see to it that
     no more than two are under way. Returns the calls, and how many were claimed in all: some may have been cancelled.
@@ -93,9 +102,12 @@ def claim(
     ready = _with_due(at)
     if connection.dialect.name == "postgresql":  # one worker at a time for each endpoint
         ready = ready.with_for_update(skip_locked=True)
-    ids = connection.scalars(ready).all()
-    if not ids:
+    held_by = Counter(in_hand or {})
+    agency_of = {row.id: row.agency_id for row in connection.execute(ready)}
+    if not agency_of:
         return [], 0
+    ids = interleaved(sorted(agency_of, key=lambda one: held_by[agency_of[one]]), agency_of.__getitem__)
+    share = (most + held_by.total()) // len(set(agency_of.values()))
     held = select(Delivery.endpoint_id).where(
         Delivery.endpoint_id.in_(ids),
         Delivery.state == "leased",
@@ -106,11 +118,13 @@ def claim(
     until, claimed = at + LEASE, 0
     leased: dict[uuid.UUID, Sequence[Any]] = {}
     for endpoint_id in ids:
-        count = min(room(endpoint_id), most - claimed)
+        agency_id = agency_of[endpoint_id]
+        count = min(room(endpoint_id), most - claimed, share - held_by[agency_id])
         if count > 0 and endpoint_id not in elsewhere:
             given = {"endpoint": endpoint_id, "at": at, "count": count, "token": token, "until": until}
             leased[endpoint_id] = connection.execute(_LEASE, given).all()
             claimed += len(leased[endpoint_id])
+            held_by[agency_id] += len(leased[endpoint_id])
     calls, lost = _load(connection, leased, until) if claimed else ([], [])
     if lost:
         ended = {"state": "cancelled", "ended_at": at, "lease_token": None, "lease_until": None}

@@ -10,7 +10,7 @@ import queue
 import threading
 import time
 import uuid
-from collections import deque
+from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
@@ -23,12 +23,14 @@ from app.extensions import db
 from app.integrations.door import Door
 from app.jobs.hook_book import Call, Outcome, anything_due, claim, give_back, record, release_lapsed
 from app.jobs.hook_call import GONE, make
+from app.jobs.turns import interleaved
 from app.killpoints import AFTER_CALL, AFTER_CLAIM, passing
 from app.services import webhooks
 from app.writing import housekeeping
 
 THREADS = 100
 FOR_SLOW = 60  # of them, those that endpoints share whose last call took long
+SLOW_EACH = 30  # of those, what one agency's may have at once
 PER_ENDPOINT = 2
 SLOW, QUICK, INSTANT = 2.0, 0.1, 0.003  # seconds of a call
 STUCK = 0.02  # seconds of a call after which the others who answer at once are given another thread
@@ -45,7 +47,8 @@ log = structlog.get_logger(__name__)
 class _Endpoint:
     """What this process knows of one endpoint: calls ready, threads at work, how long the last two took at best."""
 
-    def __init__(self) -> None:
+    def __init__(self, agency_id: uuid.UUID) -> None:
+        self.agency_id = agency_id
         self.ready: deque[Call] = deque()
         self.threads = 0
         self.took = self._last = SLOW / 2
@@ -162,7 +165,7 @@ class Hooks:
             for call in calls:
                 if call.id not in self._held:  # else its lease had run out in our own hands
                     self._held.add(call.id)
-                    self._endpoints.setdefault(call.endpoint_id, _Endpoint()).ready.append(call)
+                    self._endpoint(call).ready.append(call)
         self._employ()
         _tell(outcomes)
         return claimed > 0
@@ -178,7 +181,7 @@ class Hooks:
             give_back(connection, self._token, unbegun)
             if room > 0:
                 release_lapsed(connection)
-                calls, claimed = claim(connection, self._token, self._room, room)
+                calls, claimed = claim(connection, self._token, self._room, room, self._in_hand())
         return calls, claimed
 
     def _gather(self) -> tuple[list[Outcome], list[Call]]:
@@ -206,9 +209,23 @@ class Hooks:
     def _room(self, endpoint_id: uuid.UUID) -> int:
         """How many more calls of an endpoint are wanted; none until half are gone, so that claims are few."""
         with self._lock:
-            found = self._endpoints.get(endpoint_id) or _Endpoint()
-            left = found.ahead - len(found.ready)
-            return left if left * 2 >= found.ahead else 0
+            found = self._endpoints.get(endpoint_id)
+            ahead, ready = (found.ahead, len(found.ready)) if found else (AHEAD, 0)
+            left = ahead - ready
+            return left if left * 2 >= ahead else 0
+
+    def _endpoint(self, call: Call) -> _Endpoint:
+        if call.endpoint_id not in self._endpoints:
+            self._endpoints[call.endpoint_id] = _Endpoint(call.agency_id)
+        return self._endpoints[call.endpoint_id]
+
+    def _in_hand(self) -> Counter[uuid.UUID]:
+        """How many calls each agency has ready or under way."""
+        with self._lock:
+            held: Counter[uuid.UUID] = Counter()
+            for endpoint in self._endpoints.values():
+                held[endpoint.agency_id] += len(endpoint.ready) + endpoint.threads
+            return held
 
     def _employ(self) -> None:
         """Give every endpoint with calls ready its threads, as far as there are any.
@@ -218,13 +235,16 @@ class Hooks:
         at = time.monotonic()
         with self._lock:
             busy = sum(endpoint.threads for endpoint in self._endpoints.values())
-            slow = sum(endpoint.threads for endpoint in self._endpoints.values() if endpoint.is_slow(at))
+            slow: Counter[uuid.UUID] = Counter()
             for endpoint in self._endpoints.values():
                 self._enter_lane(endpoint)
+                slow[endpoint.agency_id] += endpoint.threads if endpoint.is_slow(at) else 0
+            for endpoint in self._in_turn():
                 while not endpoint.is_instant and endpoint.threads < min(PER_ENDPOINT, len(endpoint.ready)):
-                    if busy >= THREADS or (endpoint.is_slow(at) and slow >= FOR_SLOW):
+                    full = slow.total() >= FOR_SLOW or slow[endpoint.agency_id] >= SLOW_EACH
+                    if busy >= THREADS or (endpoint.is_slow(at) and full):
                         break
-                    slow += endpoint.is_slow(at)
+                    slow[endpoint.agency_id] += endpoint.is_slow(at)
                     busy += 1
                     endpoint.threads += 1
                     self._pool.submit(self._work, endpoint)
@@ -232,6 +252,15 @@ class Hooks:
             if self._instant and stuck and busy < THREADS:
                 self._lane = _Lane()
                 self._pool.submit(self._serve_lane, self._lane)
+
+    def _in_turn(self) -> list[_Endpoint]:
+        """Endpoints with calls ready: one of each agency, then another of each; first of those with fewest threads."""
+        threads: Counter[uuid.UUID] = Counter()
+        for endpoint in self._endpoints.values():
+            threads[endpoint.agency_id] += endpoint.threads
+        ready = [endpoint for endpoint in self._endpoints.values() if endpoint.ready]
+        ready.sort(key=lambda endpoint: threads[endpoint.agency_id])
+        return interleaved(ready, lambda endpoint: endpoint.agency_id)
 
     def _enter_lane(self, endpoint: _Endpoint) -> None:
         """Have an endpoint wait for the shared thread, if it answers at once, has calls ready, and nobody at work."""

@@ -1,4 +1,4 @@
-"""Copying the photos that CRMs name: a thread of the relay's own, so that a slow server keeps nothing else waiting."""
+"""Copying the photos that CRMs name: threads of the relay's own, so that a slow server keeps nothing else waiting."""
 
 from __future__ import annotations
 
@@ -7,16 +7,22 @@ import threading
 from flask import current_app
 
 from app.integrations.door import Door
+from app.jobs.turns import Turns
 from app.services import photo_copies
+
+_turns = Turns()
 
 
 def copy_due_photos(stop: threading.Event | None = None) -> int:
-    """Fetch what is due, one after the other; how many were."""
+    """Fetch what is due, one after the other, agencies taking turns; how many were."""
     done = 0
     door = Door(current_app.extensions["bidflux_settings"].webhook_allow_networks)
     try:
-        while not (stop and stop.is_set()) and photo_copies.copy_next(door):
-            done += 1
+        while not (stop and stop.is_set()) and (agency_id := _turns.begin(photo_copies.waiting())):
+            try:
+                done += photo_copies.copy_next(agency_id, door)
+            finally:
+                _turns.end(agency_id)
     finally:
         door.close()
     return done

@@ -11,6 +11,7 @@ from flask import Flask
 
 from app.clock import now
 from app.jobs import drain as drains
+from app.jobs import letter_book
 from app.jobs.feeds import THREADS, TRIES_EVERY, read_due_feeds, try_due_feeds, watch
 from app.jobs.hooks import close_hooks
 from app.jobs.photos import copy_due_photos
@@ -35,7 +36,7 @@ def run_relay(app: Flask, stop: threading.Event | None = None) -> None:
     for _number in range(THREADS):
         watch(app, stop, "feeds", read_due_feeds)
         watch(app, stop, "tries", try_due_feeds, TRIES_EVERY)
-    watch(app, stop, "photos", copy_due_photos)
+        watch(app, stop, "photos", copy_due_photos)
     watch(app, stop, "searches", searches(), EVERY_SECONDS)
     next_round = time.monotonic() + SWEEP_SECONDS
     next_tidy = time.monotonic() + ROUND_SECONDS  # also where it is started anew more often than once an hour
@@ -59,7 +60,7 @@ def run_relay(app: Flask, stop: threading.Event | None = None) -> None:
 
 def sweep() -> None:
     """Ring for what is due; deliver it here when nobody can hear, or nobody came."""
-    since = drains.oldest_due(now())
+    since = letter_book.oldest_due(now())
     if since is None:
         return
     rung = bell().ring()

@@ -12,6 +12,7 @@ from app.models.base import Base, Id, Kept, kept, own, tenant_unique
 
 DELIVERY_STATES = ("pending", "leased", "delivered", "dead", "cancelled")
 _ENDPOINT = text("endpoint_id IS NOT NULL")
+_OPEN_MAIL = text("endpoint_id IS NULL AND ended_at IS NULL")
 _CALLS = text("endpoint_id IS NOT NULL AND event_seq > 0")
 ACTORS = ("user", "api_key", "bidder", "system")
 
@@ -78,6 +79,15 @@ class Delivery(Base):
         CheckConstraint("(lease_token IS NULL) = (lease_until IS NULL)", name="lease_until"),
         CheckConstraint("(state IN ('delivered', 'dead', 'cancelled')) = (ended_at IS NOT NULL)", name="ended"),
         Index("ix_delivery_due", "kind", "state", "due_at"),
+        Index(
+            "ix_delivery_turn",
+            "agency_id",
+            "state",
+            "due_at",
+            "template",
+            sqlite_where=_OPEN_MAIL,
+            postgresql_where=_OPEN_MAIL,
+        ),
         Index("ix_delivery_offer", "agency_id", "offer_id"),
         Index(
             "ix_delivery_endpoint", "endpoint_id", "state", "due_at", sqlite_where=_ENDPOINT, postgresql_where=_ENDPOINT

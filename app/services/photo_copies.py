@@ -6,10 +6,10 @@ A property has one photo. Each address is fetched once; the same picture under a
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from app.clock import now
 from app.extensions import db
@@ -64,9 +64,16 @@ def forget(tx: UnitOfWork, property_id: uuid.UUID) -> None:
     tx.connection.execute(delete(PhotoCopy).where(*mine))
 
 
-def copy_next(door: Door) -> bool:
-    """Fetch the photo that has waited longest; False when none is due."""
-    taken = _take()
+def waiting() -> Sequence[uuid.UUID]:
+    """Agencies with a photo that is due, the longest waiting first."""
+    db.session.rollback()
+    due = select(PhotoCopy.agency_id).where(PhotoCopy.due_at <= now(), PhotoCopy.tries < TRIES)
+    return db.session.scalars(due.group_by(PhotoCopy.agency_id).order_by(func.min(PhotoCopy.due_at))).all()
+
+
+def copy_next(agency_id: uuid.UUID, door: Door) -> bool:
+    """Fetch the photo of an agency that has waited longest; False when none is due."""
+    taken = _take(agency_id)
     if taken is None:
         return False
     try:
@@ -94,10 +101,12 @@ def _url(agency_id: uuid.UUID, property_id: uuid.UUID, sealed: bytes) -> str:
     return unseal(agency_key(agency_id, "secret"), _place(agency_id, property_id), sealed).decode()
 
 
-def _take() -> PhotoCopy | None:
+def _take(agency_id: uuid.UUID) -> PhotoCopy | None:
     """Take the one that has waited longest. Whoever dies over it leaves it to the next, five times at most."""
     db.session.rollback()
-    query = select(PhotoCopy).where(PhotoCopy.due_at <= now(), PhotoCopy.tries < TRIES)
+    query = select(PhotoCopy).where(
+        PhotoCopy.agency_id == agency_id, PhotoCopy.due_at <= now(), PhotoCopy.tries < TRIES
+    )
     found = db.session.scalar(query.order_by(PhotoCopy.due_at).limit(1))
     if found is None:
         return None

@@ -161,8 +161,8 @@ def test_no_photo_is_fetched_from_inside(crm: Crm) -> None:
 def test_a_photo_named_while_another_is_fetched_wins(crm: Crm, album: Album, app: Flask) -> None:
     album.shown = {"/a.png": reply(body=picture()), "/b.png": reply(body=picture("blue"))}
     put(crm, f"{album.url}/a.png")
-    taken = photo_copies._take()
-    assert taken and photo_copies._take() is None, "two at once"
+    taken = photo_copies._take(crm.owner.agency_id)
+    assert taken and photo_copies._take(crm.owner.agency_id) is None, "two at once"
     put(crm, f"{album.url}/b.png")
     photo_copies._keep(taken, read_photo(picture()))
     assert not db.session.scalars(select(Upload)).all() and copy().due_at is not None

@@ -16,9 +16,10 @@ from app import keys
 from app.clock import now
 from app.extensions import db
 from app.jobs import drain as drains
+from app.jobs import letter_book, retries
 from app.jobs import post as posts
-from app.jobs import retries
-from app.jobs.drain import claim, drain, oldest_due
+from app.jobs.drain import claim, drain
+from app.jobs.letter_book import oldest_due
 from app.jobs.post import close_post
 from app.jobs.retries import next_try, next_try_away
 from app.ledger import SYSTEM
@@ -175,7 +176,7 @@ def test_who_lost_the_lease_records_nothing(either_app: Flask, prop: Property) -
         first = claim(connection, 20)
         leased = update(Delivery).where(Delivery.state == "leased")
         connection.execute(leased.values(lease_token=uuid.uuid4()))
-        drains.record(connection, [posts.Outcome(leased, "delivered", code=250) for leased in first])
+        letter_book.record(connection, [posts.Outcome(leased, "delivered", code=250) for leased in first])
     assert states() == ["leased", "leased"] and not attempts()
 
 
@@ -272,7 +273,7 @@ def test_slow_server_does_not_outlive_the_lease(
     app: Flask, smtp: Mailbox, prop: Property, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With little left on its lease a letter is handed back untried: another drain may be about to take it."""
-    monkeypatch.setattr(drains, "LEASE", timedelta(seconds=5))
+    monkeypatch.setattr(letter_book, "LEASE", timedelta(seconds=5))
     factories.make_offer(prop)
     with housekeeping() as connection:
         leased = claim(connection, 1)[0]
