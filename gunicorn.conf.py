@@ -7,14 +7,14 @@ from pathlib import Path
 from gunicorn.glogging import Logger
 
 bind = f"{os.environ.get('HOST') or '127.0.0.1'}:{os.environ.get('PORT') or '8000'}"
-worker_class = "gthread"
+# Requests are read whole, and answers kept, outside the threads: slow callers hold none (decision 0020).
+worker_class = "app.serving.BufferingWorker"
 workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
 threads = int(os.environ.get("WEB_THREADS") or 4)
 
 # A request under way when a deploy begins is finished; a stuck one does not hold the deploy up.
 graceful_timeout = 25
 timeout = 60
-keepalive = 5
 
 # One load for all workers: nothing is connected before the fork, and memory is shared.
 preload_app = True
@@ -46,9 +46,10 @@ errorlog = "-"
 loglevel = os.environ.get("WEB_LOG_LEVEL") or "warning"
 control_socket_disable = True
 
-limit_request_line = 4094
-limit_request_fields = 64
-limit_request_field_size = 8190
+# A caller says nothing of where the application stands or how it was reached. Proxies are named by TRUSTED_PROXIES.
+forwarder_headers = ""
+forwarded_allow_ips = ""
+secure_scheme_headers = {}
 
 
 def on_starting(_server):

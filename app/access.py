@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from flask import Response, current_app, redirect, request, url_for
 from flask_login import UserMixin, current_user
@@ -29,7 +30,17 @@ from app.models import Agency, Offer, OfferState, Property, SavedView, User
 from app.ratelimits import hit, keyed
 
 View = TypeVar("View", bound=Callable[..., Any])
-LOOPBACK = frozenset({"127.0.0.1", "::1", None})
+LOOPBACK = frozenset({"127.0.0.1", "::1"})
+HERE = frozenset({"localhost", "127.0.0.1", "::1"})  # what the Host field says on the machine itself
+FORWARDED = (
+    "Forwarded",
+    "Via",
+    "X-Forwarded-For",
+    "X-Forwarded-Host",
+    "X-Forwarded-Proto",
+    "X-Forwarded-Prefix",
+    "X-Real-IP",
+)
 
 
 class Guard(Enum):
@@ -164,13 +175,23 @@ def _owner() -> AnyResponse | None:
     return None
 
 
+def _on_this_machine() -> bool:
+    """Called by the machine itself, and passed on by nobody: a proxy beside us has the same address."""
+    forwarded = any(name in request.headers for name in FORWARDED)
+    return request.remote_addr in LOOPBACK and not forwarded
+
+
 def _operator() -> None:
-    if request.remote_addr not in LOOPBACK:
+    """Only under the one spelling of the path that a proxy's rule would name, and no name of the public site."""
+    spelled = request.environ.get("REQUEST_URI") or request.environ.get("RAW_URI") or ""
+    exact = request.url_rule is not None and spelled.partition("?")[0] == request.url_rule.rule == request.path
+    host = urlsplit(f"//{request.host}").hostname
+    if not (_on_this_machine() and exact and not request.script_root and host in HERE):
         raise NotFound
 
 
 def _development() -> None:
-    if current_app.extensions["bidflux_settings"].outbox_dir is None or request.remote_addr not in LOOPBACK:
+    if current_app.extensions["bidflux_settings"].outbox_dir is None or not _on_this_machine():
         raise NotFound
 
 
