@@ -30,6 +30,7 @@ class Paper:
     page_word: str
     check_url: str
     check_hint: str
+    lacking: str
     at: datetime
     files: dict[str, bytes]
 
@@ -52,6 +53,8 @@ def draw(paper: Paper) -> bytes:
         sheet.column([*paper.left, *paper.right])
     for block in paper.proof:
         sheet.block(block, MARGIN, WIDTH, small=True)
+    if sheet.lacking:
+        sheet.line(paper.lacking, SMALL, 4)
     for name, content in paper.files.items():
         pdf.embed_file(basename=name, bytes=content, mime_type="application/json", desc=name)
     return bytes(pdf.output())
@@ -60,7 +63,7 @@ def draw(paper: Paper) -> bytes:
 def _head(sheet: Sheet, paper: Paper) -> None:
     pdf, width = sheet.pdf, WIDTH - MARK - GUTTER
     sheet.line(paper.lead, SIZE, 4, width)
-    sheet.line(paper.title, 15, 7, width, bold=True)
+    sheet.line(paper.title, 15, 7, width, bold=True, tag="H1")
     sheet.line(paper.amount, 20, 10, width, bold=True)
     for label, value in paper.about:
         sheet.row(label, value, MARGIN, width, SIZE)
@@ -76,11 +79,13 @@ def _mark(sheet: Sheet, paper: Paper, x: float, y: float) -> None:
     pdf, matrix = sheet.pdf, segno.make(paper.check_url, error="m", micro=False).matrix
     size = MARK / len(matrix)
     pdf.set_fill_color(*INK)
-    for line, modules in enumerate(matrix):
-        for place, dark in enumerate(modules):
-            if dark:
-                pdf.rect(x + place * size, y + line * size, size, size, style="F")
+    with sheet.tagged("Figure", f"QR: {paper.check_url}"):
+        for line, modules in enumerate(matrix):
+            for place, dark in enumerate(modules):
+                if dark:
+                    pdf.rect(x + place * size, y + line * size, size, size, style="F")
     pdf.link(x, y, MARK, MARK, paper.check_url)
     pdf.set_xy(x - 4, y + MARK + 1)
     sheet.font(SMALL, soft=True)
-    pdf.multi_cell(MARK + 8, 3, paper.check_hint, align="C")
+    with sheet.tagged("P"):
+        pdf.multi_cell(MARK + 8, 3, paper.check_hint, align="C")

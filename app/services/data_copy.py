@@ -15,7 +15,8 @@ from app.clock import from_rfc3339
 from app.offer_document import Document
 from app.offer_sections import money_text, sections, signature_row
 from app.presentation import STEPS, label, show_datetime
-from app.receipt.sheet import MARGIN, SIZE, WIDTH, Block, Sheet
+from app.receipt.sheet import MARGIN, SIZE, SMALL, WIDTH, Block, Sheet
+from app.services.receipts import lacking_letters
 
 OFFERS = 20  # in one file: about a second's work
 
@@ -28,7 +29,7 @@ def parts_of(held: dict[str, Any]) -> int:
 def pdf_of(held: dict[str, Any], email: str, language: str, zone: str, part: int | None = None) -> bytes:
     """`held` as `personal_data.held_about` gives it, in that language and zone: all, or its `part`th file, from 1.
 
-    Names in scripts that the font lacks show as boxes; the JSON has them right.
+    A letter that no font has shows as a box with its number; the JSON has it as it was written.
     """
     offers = held["offers"] if part is None else held["offers"][(part - 1) * OFFERS : part * OFFERS]
     g.language, g.zone = language, zone
@@ -43,7 +44,7 @@ def pdf_of(held: dict[str, Any], email: str, language: str, zone: str, part: int
             at=made,
         )
         sheet.line(controller["name"], SIZE, 4)
-        sheet.line(_("What %(agency)s holds about you", agency=controller["name"]), 15, 7, bold=True)
+        sheet.line(_("What %(agency)s holds about you", agency=controller["name"]), 15, 7, bold=True, tag="H1")
         for name, value in _about(held, email, show_datetime(made), part):
             sheet.row(name, value, MARGIN, WIDTH, SIZE)
         for one in offers:
@@ -52,6 +53,8 @@ def pdf_of(held: dict[str, Any], email: str, language: str, zone: str, part: int
         sheet.column(
             [Block(_("What for, on what basis, for how long, and your rights"), text=held["notice"][language])]
         )
+        if sheet.lacking:
+            sheet.line(lacking_letters(), SMALL, 4)
         return bytes(sheet.pdf.output())
 
 

@@ -141,6 +141,7 @@ def paper_of(facts: Facts) -> Paper:
         page_word=_("page"),
         check_url=check_url(offer.reference, offer.commitment.hex()),
         check_hint=_("Check this receipt: scan, or open %(address)s", address=f"{base_url()}/verify"),
+        lacking=lacking_letters(),
         at=now(),
         files={
             "offer.json": facts.text,
@@ -148,6 +149,16 @@ def paper_of(facts: Facts) -> Paper:
                 {"previous": entry.previous.hex(), "body": entry.body.decode(), "hash": entry.hash.hex()}
             ).encode(),
         },
+    )
+
+
+def lacking_letters() -> str:
+    """What stands at the end of a paper on which a letter could not be drawn."""
+    return str(
+        _(
+            "A letter that no font here can draw is shown as a box with its Unicode number; the data that come with"
+            " this paper hold it as it was written."
+        )
     )
 
 

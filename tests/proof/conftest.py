@@ -72,7 +72,7 @@ def unsealed(offer: dict[str, str] | None = None, entry: dict[str, str] | None =
         "offer.json": json.dumps({"reference": "BF-SOUND", **(offer or {})}).encode(),
         "ledger.json": json.dumps({**held, **(entry or {})}).encode(),
     }
-    return draw(Paper("en", "t", "l", "1", [], [], [], [], "f", "page", "https://x.example", "h", now(), files))
+    return draw(Paper("en", "t", "l", "1", [], [], [], [], "f", "page", "https://x.example", "h", "", now(), files))
 
 
 class Kept(NamedTuple):
