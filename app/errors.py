@@ -85,6 +85,12 @@ class LinkClosed(DomainError):
         super().__init__(state)
 
 
+class FactsChanged(DomainError):
+    """What the sender was shown is no longer so: nothing was written, and they are shown what changed."""
+
+    status, title = 409, "What was shown has changed"
+
+
 class Invalid(DomainError):
     """Input that cannot be accepted: field name to messages, translated when they are shown."""
 

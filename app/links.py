@@ -28,6 +28,9 @@ ACCOUNT = "account"
 SIGNED_PATHS = ("/o/", "/r/", "/s/", "/gdpr/request/", "/account/")
 
 
+NOTHING = bytes(32)
+
+
 class BadToken(Exception):
     """Not a token of ours, or not for this purpose."""
 
@@ -40,10 +43,17 @@ class OfferLink:
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What a buyer's form carries in place of a cookie: which form this is, and when it was opened (Unix time)."""
+    """What a buyer's form carries in place of a cookie: which form this is, and when it was opened (Unix time).
+
+    `shown` is the digest of what its page showed of the property; a review also names the `terms` that it showed, and
+    the moment before which it is not `ready` to be sent.
+    """
 
     nonce: bytes
     opened: float
+    shown: bytes = NOTHING
+    terms: bytes = NOTHING
+    ready: float = 0.0
 
 
 def _signer(purpose: str) -> Signer:
@@ -189,13 +199,15 @@ def read_request(token: str) -> uuid.UUID:
     return uuid.UUID(bytes=_unsign(REQUEST, token, 16))
 
 
-def form_stamp(property_id: uuid.UUID, nonce: bytes, opened: float) -> str:
-    """Sign a form's nonce (16 bytes) and opening time for one property."""
-    return _sign(STAMP, property_id.bytes + nonce + struct.pack(">d", opened))
+def form_stamp(property_id: uuid.UUID, stamp: Stamp) -> str:
+    """Sign for one property which form this is (a nonce of 16 bytes), and what its page shows."""
+    times = struct.pack(">dd", stamp.opened, stamp.ready)
+    return _sign(STAMP, property_id.bytes + stamp.nonce + times + stamp.shown + stamp.terms)
 
 
 def read_stamp(property_id: uuid.UUID, token: str) -> Stamp:
-    payload = _unsign(STAMP, token[:200], 40)
+    payload = _unsign(STAMP, token[:300], 112)
     if payload[:16] != property_id.bytes:
         raise BadToken(STAMP)
-    return Stamp(payload[16:32], struct.unpack(">d", payload[32:])[0])
+    opened, ready = struct.unpack(">dd", payload[32:48])
+    return Stamp(payload[16:32], opened, payload[48:80], payload[80:], ready)

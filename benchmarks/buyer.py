@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import html
 import itertools
 import json
 import re
@@ -32,7 +33,7 @@ from benchmarks.product import (
 
 FIELDS = {
     "full_name": "Ana Țepeș", "email": "ana@client.example", "phone": "0712034567", "amount": "118.500",
-    "financing": "cash", "payment_term_days": "30", "consent": "y", "step": "send",
+    "financing": "cash", "payment_term_days": "30", "consent": "y",
 }  # fmt: skip
 
 
@@ -61,18 +62,26 @@ def links(env: dict[str, str], count: int) -> list[str]:
 
 
 def submissions(port: int, paths: list[str], count: int) -> list[Request]:
-    """Complete forms with fresh stamps, ready to be sent."""
+    """Reviewed offers, each of a form of its own, ready to be sent."""
     made = []
     for path in itertools.islice(itertools.cycle(paths), count):
-        request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers=dict([caller()]))
-        with urllib.request.urlopen(request) as answer:
-            page = answer.read().decode()
-        stamp = re.search(r'name="stamp"\s+value="([^"]+)"', page)
-        if stamp is None:
-            raise SystemExit("no stamp on the form")
-        body = urllib.parse.urlencode({**FIELDS, "stamp": stamp.group(1)}).encode()
+        form = hidden(read(port, path))
+        review = hidden(read(port, path, urllib.parse.urlencode(form + list(FIELDS.items())).encode()))
+        body = urllib.parse.urlencode([*review, ("step", "send")]).encode()
         made.append(Request("POST", path, body, (("Content-Type", "application/x-www-form-urlencoded"), caller())))
     return made
+
+
+def read(port: int, path: str, body: bytes | None = None) -> str:
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", body, dict([caller()]))
+    with urllib.request.urlopen(request) as answer:
+        return bytes(answer.read()).decode()
+
+
+def hidden(page: str) -> list[tuple[str, str]]:
+    """What a browser would post of a page by itself."""
+    tags = re.findall(r'<input type="hidden"\s+name="([^"]+)"\s+value="([^"]*)"', page)
+    return [(name, html.unescape(value)) for name, value in tags]
 
 
 def forms(paths: list[str]) -> Iterator[Request]:

@@ -22,6 +22,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.models.agency import Agency, User
 from app.models.base import Base, Id, Kept, kept, own, tenant_unique
+from app.shown import shown_address
 
 CURRENCIES = ("EUR", "RON")
 PROPERTY_TYPES = ("apartment", "house", "land", "commercial", "office", "industrial", "other")
@@ -101,8 +102,7 @@ class Property(Base):
     @property
     def shown_address(self) -> str:
         """As much of the address as the agent lets a buyer see."""
-        street = self.address if self.show_exact_address else None
-        return ", ".join(dict.fromkeys(part for part in (street, self.zone, self.city, self.county) if part))
+        return shown_address(self)
 
 
 class Upload(Base):

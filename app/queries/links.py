@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import joinedload
 
-from app.clock import now
+from app.clock import now, rfc3339
 from app.extensions import db
 from app.keys import unwrap_offer_key
 from app.links import BadToken, read_offer_link, read_request
@@ -47,6 +47,10 @@ class OpenedRequest:
     message: str | None
     reference: str
     document: Document
+
+    def shown(self) -> dict[str, str | None]:
+        """What its page says of it: which offer is replaced, until when, in which words."""
+        return {"offer": self.reference, "deadline": rfc3339(self.deadline), "message": self.message}
 
 
 def open_link(token: str) -> OpenedLink | None:
@@ -116,5 +120,17 @@ def _open_request(request_id: uuid.UUID) -> OpenedLink | None:
     if request.message_ct:
         place = Place(agency_id, "offer_request", "message", request.id)
         message = unseal(key, place, request.message_ct).decode()
-    opened = OpenedRequest(request.id, request.deadline, message, row.reference, document)
+    replaced = _latest_of(offer_id) or row.reference
+    opened = OpenedRequest(request.id, request.deadline, message, replaced, document)
     return OpenedLink(prop, prop.link_version, request_state(request, prop.archived_at, now()), opened)
+
+
+def _latest_of(offer_id: uuid.UUID) -> str | None:
+    """The reference of what the bidder sent since, which an answer replaces; None where that is the offer itself."""
+    found = None
+    while after := db.session.execute(_AFTER, {"id": offer_id}).first():
+        offer_id, found = after.id, after.reference
+    return found
+
+
+_AFTER = select(Offer.id, Offer.reference).where(Offer.previous_id == bindparam("id"))

@@ -17,11 +17,12 @@ from sqlalchemy import bindparam, exists, select, update
 
 from app import keys, offer_document
 from app.clock import rfc3339
-from app.errors import Invalid, LinkClosed
+from app.errors import FactsChanged, Invalid, LinkClosed
 from app.extensions import db
 from app.ids import new_id, new_reference
 from app.ledger import Actor
 from app.models import (
+    Agency,
     Offer,
     OfferBody,
     OfferFile,
@@ -32,13 +33,14 @@ from app.models import (
     OfferTag,
     Property,
     Submission,
+    User,
 )
 from app.models.offer import COPIED
-from app.money import Money
 from app.offer_document import Document, Draft
 from app.representations import link_state, offer_json, request_state
 from app.services import codes, receipts
 from app.services.offer_events import announce
+from app.shown import Shown, digest_of, shown_of, snapshot
 from app.vault import Place, Wrapped, blind, offer_key_place, pad, seal
 from app.writing import UnitOfWork, writing
 
@@ -51,7 +53,8 @@ class Sending:
     """Everything beside the draft that is kept with it. `nonce` (16 bytes) names the form it came from.
 
     `channel` is how an offer reached the agent who recorded it. `request_id` names the request for a better offer
-    that it answers: its deadline then counts, not the link's window.
+    that it answers: its deadline then counts, not the link's window; `asked` says what its bidder was shown of it.
+    `shown` is the digest of all that the sender was shown (`app.shown`), where they were shown something.
     """
 
     nonce: bytes
@@ -63,6 +66,8 @@ class Sending:
     browser: str | None = None
     request_id: uuid.UUID | None = None
     channel: str | None = None
+    asked: dict[str, str | None] | None = None
+    shown: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,8 @@ class Sent:
 
 
 def submit(prop: Property, draft: Draft, sending: Sending, *, by: Actor) -> Sent:
-    """Accept an offer. Raises `LinkClosed` when the link no longer takes it and `Invalid` for a wrong `replaces`."""
+    """Accept an offer. Raises `LinkClosed` when the link no longer takes it, `Invalid` for a wrong `replaces` and
+    `FactsChanged` where the property, under the lock, is not what the sender was shown."""
     property_id = prop.id
     sealed = prepare(prop.agency_id, draft)
     with writing(prop.agency_id) as tx:
@@ -89,6 +95,7 @@ def submit(prop: Property, draft: Draft, sending: Sending, *, by: Actor) -> Sent
             if state != "open":
                 raise LinkClosed(state)
             previous_id = previous_of(tx, property_id, draft.replaces, sealed.tags) if draft.replaces else None
+        as_shown(tx, row, draft, sending, previous_id)
         if row.taken:
             sealed = renamed(tx, sealed)
         seq = store(tx, row, sealed, sending, previous_id, by=by)
@@ -108,6 +115,25 @@ def current(tx: UnitOfWork, property_id: uuid.UUID, nonce: bytes, sealed: Prepar
     """The property under the lock, with `pressed`, the offer that this form was already sent as, and `taken`."""
     press = {"id": property_id, "nonce": nonce, "content_mac": sealed.content, "reference": sealed.reference}
     return tx.connection.execute(_CURRENT, press).one()
+
+
+def as_shown(tx: UnitOfWork, row: Any, draft: Draft, sending: Sending, previous_id: uuid.UUID | None) -> None:
+    """Raise `FactsChanged` unless the property is what the sender was shown, and what is replaced what they saw."""
+    if draft.amount.currency != row.currency:
+        raise FactsChanged
+    if sending.shown is None:
+        return
+    if digest_of(snapshot(_shown(row, sending), sending.texts, sending.asked)) != sending.shown:
+        raise FactsChanged
+    if sending.asked and previous_id:
+        replaced = tx.connection.scalar(select(Offer.reference).where(Offer.id == previous_id))
+        if replaced != sending.asked["offer"]:
+            raise FactsChanged
+
+
+def _shown(row: Any, sending: Sending) -> Shown:
+    agent = SimpleNamespace(full_name=row.agent_name, email=row.agent_email, phone=row.agent_phone)
+    return shown_of(row, row.agency_name, agent, sending.language, windowed=sending.request_id is None)
 
 
 def renamed(tx: UnitOfWork, sealed: Prepared) -> Prepared:
@@ -137,18 +163,19 @@ def prepare(agency_id: uuid.UUID, draft: Draft) -> Prepared:
     tags = {"phone": blind(keys.agency_key(agency_id, "blind_phone"), draft.bidder.phone)}
     if draft.bidder.email:
         tags["email"] = blind(keys.agency_key(agency_id, "blind_email"), draft.bidder.email.casefold())
-    content = _content(agency_id, terms)
+    content = content_mac(agency_id, terms)
     key, wrapped = keys.keyring().new_key(offer_key_place(agency_id, offer_id))
     return Prepared(offer_id, new_reference(), draft, terms, key, wrapped, tags, content)
 
 
 def was_sent(prop: Property, draft: Draft, nonce: bytes) -> bool:
     """Whether this very form was sent already: who presses once more is led to the offer that it became."""
-    press = {"id": prop.id, "nonce": nonce, "content_mac": _content(prop.agency_id, draft.terms())}
+    press = {"id": prop.id, "nonce": nonce, "content_mac": content_mac(prop.agency_id, draft.terms())}
     return db.session.scalar(_PRESSED, press) is not None
 
 
-def _content(agency_id: uuid.UUID, terms: dict[str, Any]) -> bytes:
+def content_mac(agency_id: uuid.UUID, terms: dict[str, Any]) -> bytes:
+    """The name of an offer's terms (`Draft.terms()`), which nobody outside can guess."""
     return hmac.digest(keys.agency_key(agency_id, "content"), _compact(terms), hashlib.sha256)
 
 
@@ -210,26 +237,16 @@ _PRESSED = select(Submission.offer_id).where(
 )
 _TAKEN = exists().where(Offer.reference == bindparam("reference"))
 _CURRENT = select(
-    Property.id,
-    Property.agency_id,
-    Property.title,
-    Property.title_en,
-    Property.agent_id,
-    Property.external_id,
-    Property.asking_minor,
-    Property.currency,
-    Property.price_vat,
-    Property.buyer_commission,
-    Property.accepts_offers,
-    Property.offers_open_at,
-    Property.offers_close_at,
-    Property.archived_at,
-    Property.link_version,
-    Property.signature_required,
-    Property.code_required,
+    *Property.__table__.columns,
+    Agency.name.label("agency_name"),
+    User.full_name.label("agent_name"),
+    User.email.label("agent_email"),
+    User.phone.label("agent_phone"),
     _PRESSED.scalar_subquery().label("pressed"),
     _TAKEN.label("taken"),
-).where(Property.id == bindparam("id"))
+)
+_CURRENT = _CURRENT.join(Agency, Agency.id == Property.agency_id).join(User, User.id == Property.agent_id)
+_CURRENT = _CURRENT.where(Property.id == bindparam("id"))
 
 
 def previous_of(tx: UnitOfWork, property_id: uuid.UUID, reference: str, tags: dict[str, bytes]) -> uuid.UUID:
@@ -317,8 +334,6 @@ def _state_row(row: dict[str, Any]) -> dict[str, Any]:
 
 def _header(row: dict[str, Any], prop: Any, sending: Sending) -> dict[str, Any]:
     """What stands beside the terms in the document: what was offered on, and what was shown."""
-    title = (prop.title_en if sending.language == "en" else None) or prop.title
-    asking = Money(prop.asking_minor, prop.currency).text if prop.asking_minor else None
     return {
         "id": str(row["id"]),
         "agency_id": str(prop.agency_id),
@@ -331,13 +346,11 @@ def _header(row: dict[str, Any], prop: Any, sending: Sending) -> dict[str, Any]:
         "property": {
             "id": str(prop.id),
             "external_id": prop.external_id,
-            "title": title,
-            "asking_price": asking,
-            "price_vat": prop.price_vat,
-            "buyer_commission": prop.buyer_commission,
+            **_shown(prop, sending).body(),
         },
         "texts": sending.texts,
         **({"channel": sending.channel} if sending.channel else {}),
+        **({"asked": sending.asked} if sending.asked else {}),
     }
 
 

@@ -10,10 +10,11 @@ from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import joinedload
 
 from app import keys
-from app.errors import Conflict
+from app.errors import Conflict, Invalid
 from app.extensions import db
 from app.ids import new_id
 from app.integrations.pictures import Picture
+from app.language import msgid
 from app.ledger import Actor
 from app.models import OfferState, Property, Upload
 from app.representations import property_json
@@ -30,6 +31,8 @@ CHANGEABLE = frozenset(
     }
 )  # fmt: skip
 LINK_FIELDS = ("offers_open_at", "offers_close_at", "signature_required", "code_required", "field_rules")
+# Two currencies in one list could be neither ordered nor compared, and each offer would look like another amount.
+CURRENCY_STANDS = msgid("The currency stays as it is: offers were made in it. Archive the property and add it anew")
 
 
 def create(agency_id: uuid.UUID, values: Mapping[str, Any], *, by: Actor) -> uuid.UUID:
@@ -45,7 +48,10 @@ def create(agency_id: uuid.UUID, values: Mapping[str, Any], *, by: Actor) -> uui
 
 
 def change(prop: Property, values: Mapping[str, Any], *, by: Actor, version: int | None = None) -> bool:
-    """Change columns of a property; return False when nothing differs, raise `Conflict` when `version` moved on."""
+    """Change columns of a property; return False when nothing differs.
+
+    Raises `Conflict` when `version` moved on, `Invalid` for another currency than that of its offers.
+    """
     property_id, agency_id = prop.id, prop.agency_id
     with writing(agency_id) as tx:
         current = _load(property_id)
@@ -55,6 +61,8 @@ def change(prop: Property, values: Mapping[str, Any], *, by: Actor, version: int
         changed = {name: value for name, value in _known(values).items() if before[name] != value}
         if not changed:
             return False
+        if "currency" in changed and has_offers(tx, property_id):
+            raise Invalid({"currency": [CURRENCY_STANDS]})
         for name, value in changed.items():
             setattr(current, name, value)
         _touch(tx, current)
@@ -64,6 +72,12 @@ def change(prop: Property, values: Mapping[str, Any], *, by: Actor, version: int
         if "agent_id" in changed:
             hand_over(tx, {current.agent_id: [current.id]}, seq, by=by)
     return True
+
+
+def has_offers(tx: UnitOfWork, property_id: uuid.UUID) -> bool:
+    """Whether any was ever made, those since withdrawn or erased among them."""
+    mine = (OfferState.agency_id == tx.agency_id, OfferState.property_id == property_id)
+    return tx.connection.scalar(select(OfferState.offer_id).where(*mine).limit(1)) is not None
 
 
 def switch_link(tx: UnitOfWork, property_id: uuid.UUID, *, on: bool, by: Actor) -> bool:

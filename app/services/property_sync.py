@@ -21,7 +21,14 @@ from app.models.agency import OWNER
 from app.representations import is_our_photo, property_json
 from app.services import photo_copies
 from app.services.handover import hand_over
-from app.services.properties import CHANGEABLE, drop_pictures, record_change, record_creation
+from app.services.properties import (
+    CHANGEABLE,
+    CURRENCY_STANDS,
+    drop_pictures,
+    has_offers,
+    record_change,
+    record_creation,
+)
 from app.writing import UnitOfWork, writing
 
 UNKNOWN_AGENT = "Nobody in the agency signs in with this address; the administrator is responsible instead"
@@ -158,7 +165,10 @@ class _Unit:
             values["agent_id"] = self._agent(sent.agent_email, outcome)
         before = _values(current) if current else {**DEFAULTS, **sent.kept}
         after = {**before, **values}
-        if errors := _errors(after, values, current):
+        errors = _errors(after, values, current)
+        if current and after["currency"] != before["currency"] and has_offers(self.tx, current.id):
+            errors["currency"] = [CURRENCY_STANDS]
+        if errors:
             self.refuse(Invalid(errors))
             return
         if after["accepts_offers"] and after["transaction_type"] != "sale":

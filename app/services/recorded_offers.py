@@ -48,7 +48,8 @@ class TooSoon(Conflict):
 def record(prop: Property, draft: Draft, sending: Sending, *, by: Actor) -> Sent:
     """Keep an offer taken elsewhere; the bidder is asked by mail to confirm it, where they gave an address.
 
-    It needs no open link. Raises `Invalid` for a wrong `replaces`, `Conflict` for a property that takes no offers.
+    It needs no open link. Raises `Invalid` for a wrong `replaces`, `Conflict` for a property that takes no offers,
+    `FactsChanged` where the property is not what the form showed.
     """
     sealed = offers.prepare(prop.agency_id, draft)
     property_id = prop.id
@@ -60,6 +61,7 @@ def record(prop: Property, draft: Draft, sending: Sending, *, by: Actor) -> Sent
         if current.archived_at or tx.connection.scalar(sold_here) is None:
             raise Conflict(NOT_TAKING)
         previous_id = offers.previous_of(tx, property_id, draft.replaces, sealed.tags) if draft.replaces else None
+        offers.as_shown(tx, current, draft, sending, previous_id)
         if current.taken:
             sealed = offers.renamed(tx, sealed)
         seq = offers.store(tx, current, sealed, sending, previous_id, by=by)

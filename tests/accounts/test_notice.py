@@ -21,7 +21,7 @@ from app.links import offer_link_token
 from app.models import Agency, AgencyNotice, LedgerEntry, Offer, Property, TextVersion, User
 from app.services import retention, texts
 from tests.factories import csrf, login, make_agency, make_property, make_user
-from tests.public.test_offer_form import GOOD, hidden
+from tests.public.test_offer_form import GOOD, fill, hidden
 
 OWN = "Casa Bună SRL răspunde de datele dumneavoastră. " * 6
 
@@ -151,7 +151,8 @@ def test_who_opened_the_form_before_the_facts_changed_reads_it_again(client: Fla
         assert answer.status_code == 422 and "45 de zile" in page and sent["full_name"] in page
         assert "s-a schimbat" in page and not re.search(r'name="consent"[^>]*checked', page)
         clock.shift(60)
-        assert client.post(address, data={**sent, "stamp": hidden(page)["stamp"]}).status_code == 303
+        again = client.post(address, data={**sent, "stamp": hidden(page)["stamp"], "step": "review"})
+        assert client.post(address, data={**hidden(again.text), "step": "send"}).status_code == 303
     kept = "".join(db.session.scalars(select(TextVersion.body).where(TextVersion.kind == "notice")))
     assert "45 de zile" in kept
 
@@ -162,7 +163,8 @@ def test_who_had_sent_it_before_the_facts_changed_and_presses_once_more_has_one_
     prop = of(owner)
     address = f"/o/{offer_link_token(prop.id, prop.link_version)}"
     with time_machine.travel(datetime(2026, 11, 1, 9, tzinfo=UTC), tick=False) as clock:
-        sent = {**GOOD, "stamp": hidden(client.get(address).text)["stamp"], "step": "send"}
+        _, review = fill(client, address)
+        sent = {**hidden(review), "step": "send"}
         clock.shift(60)
         first = client.post(address, data=sent)
         retention.set_days(owner.agency_id, {**retention.DEFAULTS, "undecided_days": 45}, by=SYSTEM)

@@ -15,7 +15,7 @@ from flask import Flask
 
 from app.links import read_receipt
 from tests.faults.rig import NOBODY, Rig, Stage
-from tests.public.test_offer_form import GOOD
+from tests.public.test_offer_form import GOOD, hidden
 
 GIVES_UP = 0.3  # share of the buyers who, having seen no answer, go away
 PATIENCE = 90.0  # seconds for which the others try
@@ -89,8 +89,10 @@ class Senders:
     def _by_form(self, choice: random.Random) -> uuid.UUID | None:
         page = self._insist(choice, "GET", self.stage.form, "", {}, may_give_up=False)
         stamp = re.search(r'name="stamp"\s+value="([^"]+)"', page[2] if page else "")
-        body = urlencode({**GOOD, "stamp": stamp[1] if stamp else "", "step": "send"})
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        body = urlencode({**GOOD, "stamp": stamp[1] if stamp else "", "step": "review"})
+        review = self._insist(choice, "POST", self.stage.form, body, headers, may_give_up=False)
+        body = urlencode({**hidden(review[2] if review else ""), "step": "send"}, doseq=True)
         answer = self._insist(choice, "POST", self.stage.form, body, headers, may_give_up=True)
         if answer is None:
             return None

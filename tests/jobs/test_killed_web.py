@@ -25,7 +25,7 @@ from app.models import Agency, Delivery, Event, LedgerEntry, Offer, OfferBody, O
 from app.queries.ledger import verify_chain
 from tests.conftest import KEYS, ROOT, SECRET, free_port
 from tests.factories import make_agency, make_property, make_user
-from tests.public.test_offer_form import GOOD
+from tests.public.test_offer_form import GOOD, hidden
 
 KILLS = 4
 
@@ -108,7 +108,9 @@ def test_killed_in_mid_submission_the_books_balance(app: Flask, web: Web) -> Non
             body = ""
             try:
                 stamp = re.search(r'name="stamp"\s+value="([^"]+)"', web.ask("GET", where)[2])
-                body = urlencode({**GOOD, "stamp": stamp.group(1) if stamp else "", "step": "send"})
+                body = urlencode({**GOOD, "stamp": stamp.group(1) if stamp else "", "step": "review"})
+                review = hidden(web.ask("POST", where, body)[2])
+                body = urlencode({**review, "step": "send"}, doseq=True)
                 status, location, _ = web.ask("POST", where, body)
                 assert status == 303, status
                 receipts.append(location)

@@ -12,6 +12,7 @@ import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
+from werkzeug.test import TestResponse
 
 from app.clock import now
 from app.extensions import db
@@ -59,6 +60,13 @@ def fill(client: FlaskClient, path: str, **values: str | list[str]) -> tuple[int
     stamp = hidden(client.get(path).get_data(as_text=True))["stamp"]
     answer = client.post(path, data={**GOOD, "stamp": stamp, "step": "review", **values})
     return answer.status_code, answer.get_data(as_text=True)
+
+
+def send(client: FlaskClient, path: str, **values: str | list[str]) -> TestResponse:
+    """All the way: the form, its review, and the press of the button there."""
+    status, review = fill(client, path, **values)
+    assert status == 200, review
+    return client.post(path, data={**hidden(review), "step": "send"})
 
 
 def offers() -> int:
@@ -128,7 +136,9 @@ def test_a_resent_form_is_one_offer_and_other_content_is_another(client: FlaskCl
     first = client.post(path_of(prop), data={**form, "step": "send"})
     again = client.post(path_of(prop), data={**form, "step": "send"})
     assert first.location == again.location and offers() == 1
-    other = client.post(path_of(prop), data={**form, "amount": "119.000", "step": "send"})
+    changed = client.post(path_of(prop), data={**form, "amount": "119.000", "step": "send"})
+    assert changed.status_code == 422 and offers() == 1, "what was not reviewed is not sent"
+    other = client.post(path_of(prop), data={**hidden(changed.get_data(as_text=True)), "step": "send"})
     assert other.status_code == 303 and other.location != first.location and offers() == 2
 
 

@@ -22,7 +22,7 @@ from app.clock import now
 from app.errors import Conflict, IllegalTransition, Invalid
 from app.fragments import done, page
 from app.language import language
-from app.links import BadToken, form_stamp, read_stamp
+from app.links import BadToken, Stamp, form_stamp, read_stamp
 from app.models import Property
 from app.offer_document import Draft, Signature
 from app.presentation import LABELS
@@ -142,7 +142,7 @@ def _read(prop: Property, form: RecordForm) -> Draft | None:
 
 def _stamp(prop: Property) -> str:
     """Names this very form: pressed twice it is one offer."""
-    return form_stamp(prop.id, os.urandom(16), time.time())
+    return form_stamp(prop.id, Stamp(os.urandom(16), time.time()))
 
 
 def _nonce(prop: Property) -> bytes | None:

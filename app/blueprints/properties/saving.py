@@ -13,7 +13,7 @@ from wtforms.fields.choices import SelectChoice
 from app.access import Person, get_property
 from app.blueprints.properties.forms import PropertyForm, values_of
 from app.blueprints.properties.reading import PropertyReader
-from app.errors import Conflict
+from app.errors import Conflict, Invalid
 from app.fragments import page
 from app.integrations.pictures import PHOTO_BYTES, NotAPicture, Picture, read_photo
 from app.models import Property
@@ -65,6 +65,9 @@ class PropertySaving:
             property_id = self._write(columns)
         except IntegrityError:
             self.form.add_errors({"external_id": [_("Another property has this id")]})
+            return None
+        except Invalid as invalid:
+            self.form.add_errors({name: [_(str(text)) for text in held] for name, held in invalid.errors.items()})
             return None
         except Conflict:
             self._changed_meanwhile(existing)

@@ -16,7 +16,8 @@ from app.access import Guard, policy
 from app.blueprints.public import passes
 from app.blueprints.public.forms import OfferForm, typed_again
 from app.blueprints.public.receipts import pdf_answer, receipt_page
-from app.blueprints.public.routes import form_page, link_page, new_stamp, public
+from app.blueprints.public.routes import form_page, link_page, public
+from app.blueprints.public.showing import Showing
 from app.errors import IllegalTransition, NotFound
 from app.language import language
 from app.links import BIDDER, BadToken, offer_link_token, read_bidder, request_token
@@ -116,7 +117,7 @@ def send_again(reference: str) -> AnyResponse | str | tuple[str, int]:
     if link is None or link.state != "open":
         return link_page(link.state if link else "invalid", link)
     form = OfferForm(data=typed_again(document, "" if state.withdrawn_at else reference)).bind(link.property)
-    return form_page(link, token, form, new_stamp(link.property))
+    return form_page(link, token, form, Showing.of(link, None))
 
 
 @public.get(f"{BASE}/receipt.pdf")

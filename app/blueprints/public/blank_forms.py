@@ -5,17 +5,20 @@ Rendering is nine tenths of what opening a link costs; the query that decides wh
 
 from __future__ import annotations
 
+import os
+import time
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import replace
 from threading import Lock
 from typing import Any
 
 from flask import request
 
+from app.blueprints.public.showing import Showing
 from app.language import language
 from app.models import Property
 
-STAMP = "stamp-of-this-very-form"
 MOST = 128
 
 
@@ -23,25 +26,28 @@ class BlankForms:
     """A few megabytes at most: the least recently opened form goes first."""
 
     def __init__(self) -> None:
-        self._pages: OrderedDict[tuple[Any, ...], str] = OrderedDict()
+        self._pages: OrderedDict[tuple[Any, ...], tuple[str, str, Showing]] = OrderedDict()
         self._lock = Lock()
 
-    def page(self, prop: Property, stamp: str, render: Callable[[str], str]) -> str:
-        """`render(stamp)`, from memory where it was rendered before with all that it shows unchanged."""
+    def page(self, prop: Property, render: Callable[[], tuple[str, Showing]]) -> str:
+        """What `render` gives, from memory where it was rendered before with all that it shows unchanged."""
         if request.query_string:
-            return render(stamp)  # the page repeats the query in its other language's address
+            return render()[0]  # the page repeats the query in its other language's address
         key = _shown(prop)
         with self._lock:
-            page = self._pages.get(key)
-            if page is not None:
+            kept = self._pages.get(key)
+            if kept is not None:
                 self._pages.move_to_end(key)
-        if page is None:
-            page = render(STAMP)
+        if kept is None:
+            page, showing = render()
             with self._lock:
-                self._pages[key] = page
+                self._pages[key] = page, showing.stamp(prop), showing
                 if len(self._pages) > MOST:
                     self._pages.popitem(last=False)
-        return page.replace(STAMP, stamp)
+            return page
+        page, stamp, showing = kept
+        fresh = replace(showing, nonce=os.urandom(16), opened=time.time())
+        return page.replace(stamp, fresh.stamp(prop))
 
 
 def _shown(prop: Property) -> tuple[Any, ...]:

@@ -1,60 +1,137 @@
-"""A property as the buyer sees it."""
+"""A property as the buyer sees it, and what of it is no longer as they saw it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, NamedTuple
 
+from flask_babel import gettext as _
+
+from app.contacts import show_phone
 from app.language import language
 from app.models import Property
-from app.money import Money
+from app.money import Money, from_decimal_text
+from app.presentation import label, show_datetime, show_money
+from app.shown import Shown, shown_of
 
 
 @dataclass(frozen=True, slots=True)
 class PropertyFacts:
-    title: str
-    description: str | None
-    property_type: str
-    address_line: str
-    zone: str | None
-    city: str | None
-    county: str | None
-    usable_area_sqm: int | None
-    built_area_sqm: int | None
-    land_area_sqm: int | None
-    rooms: int | None
-    asking_price: Money | None
-    currency: str
-    price_vat: str | None
-    buyer_commission: str | None
+    """What the page shows, and where the picture is."""
+
+    shown: Shown
     photo_url: str | None
-    opens_at: datetime | None
-    closes_at: datetime | None
-    signature_required: bool
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.shown, name)
 
 
-def facts(prop: Property, token: str | None) -> PropertyFacts:
+def facts(prop: Property, token: str | None, *, windowed: bool = True) -> PropertyFacts:
     """What a link's page shows; `token` names where the picture is."""
-    in_language = language()
     photo = f"/o/{token}/photo?v={prop.photo_id.hex[-10:]}" if token and prop.photo_id else None
-    return PropertyFacts(
-        title=prop.local_title(in_language),
-        description=prop.local_description(in_language),
-        property_type=prop.property_type,
-        address_line=prop.shown_address,
-        zone=prop.zone,
-        city=prop.city,
-        county=prop.county,
-        usable_area_sqm=prop.usable_area_sqm,
-        built_area_sqm=prop.built_area_sqm,
-        land_area_sqm=prop.land_area_sqm,
-        rooms=prop.rooms,
-        asking_price=Money(prop.asking_minor, prop.currency) if prop.asking_minor else None,
-        currency=prop.currency,
-        price_vat=prop.price_vat,
-        buyer_commission=prop.buyer_commission,
-        photo_url=photo,
-        opens_at=prop.offers_open_at,
-        closes_at=prop.offers_close_at,
-        signature_required=prop.signature_required,
-    )
+    return PropertyFacts(shown_of(prop, prop.agency.name, prop.agent, language(), windowed=windowed), photo)
+
+
+class Fact(NamedTuple):
+    """`text` is empty where the fact is too long to say: it is then named only."""
+
+    name: str
+    label: str
+    text: str
+
+
+class Change(NamedTuple):
+    label: str
+    before: str
+    after: str
+
+
+def changes(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> list[Change]:
+    """What differs between two snapshots, in words; nothing where the earlier one is not known."""
+    if before is None or before == after:
+        return []
+    old, new = _by_name(before), _by_name(after)
+    return [
+        Change(new[name].label, old[name].text, new[name].text)
+        for name in new
+        if name in old and _raw(before, name) != _raw(after, name)
+    ]
+
+
+def told(snap: Mapping[str, Any]) -> list[Fact]:
+    """What the review says of the property once more."""
+    names = ("address", "asking_price", "price_vat", "buyer_commission", "usable_area_sqm", "land_area_sqm", "agency")
+    held = _by_name(snap)
+    return [held[name] for name in names if _raw(snap, name)]
+
+
+def _raw(snap: Mapping[str, Any], name: str) -> Any:
+    """A fact by its name, `agent.email` being one inside another. A price is another in another currency."""
+    outer, _dot, inner = name.partition(".")
+    value = snap.get(outer)
+    if name == "asking_price" and value:
+        return value, snap.get("currency")
+    return (value or {}).get(inner) if inner else value
+
+
+def _by_name(snap: Mapping[str, Any]) -> dict[str, Fact]:
+    found = [*_property(snap), *_terms(snap), *_people(snap)]
+    return {fact.name: fact for fact in found}
+
+
+def _property(snap: Mapping[str, Any]) -> list[Fact]:
+    kind = label("property_type", snap["property_type"])
+    return [
+        Fact("title", _("Property"), snap["title"]),
+        Fact("address", _("Address"), snap["address"] or _("not stated")),
+        Fact("property_type", _("Type"), kind),
+        Fact("rooms", _("Rooms"), str(snap["rooms"] or _("not stated"))),
+        Fact("usable_area_sqm", _("Usable area"), _area(snap["usable_area_sqm"])),
+        Fact("built_area_sqm", _("Built area"), _area(snap["built_area_sqm"])),
+        Fact("land_area_sqm", _("Land"), _area(snap["land_area_sqm"])),
+        Fact("description", _("Description"), ""),
+        Fact("photo", _("Picture of the property"), ""),
+    ]
+
+
+def _terms(snap: Mapping[str, Any]) -> list[Fact]:
+    vat, price = snap["price_vat"], snap["asking_price"]
+    asking = show_money(Money(from_decimal_text(price), snap["currency"])) if price else _("not stated")
+    return [
+        Fact("currency", _("Currency of the offer"), snap["currency"]),
+        Fact("asking_price", _("Asking price"), asking),
+        Fact("price_vat", _("VAT"), label("price_vat", vat) if vat else _("not stated")),
+        Fact("buyer_commission", _("Commission paid by the buyer"), snap["buyer_commission"] or _("not stated")),
+        Fact("opens_at", _("Offers are taken from"), _moment(snap["opens_at"])),
+        Fact("closes_at", _("Offers are taken until"), _moment(snap["closes_at"])),
+        Fact("signature_required", _("Signature required"), _yes(snap["signature_required"])),
+        Fact("code_required", _("Code from your mailbox required"), _yes(snap["code_required"])),
+        Fact("field_rules", _("What the form asks for"), ""),
+        Fact("texts.notice", _("Privacy notice"), ""),
+        Fact("texts.rules", _("Rules beside the button"), ""),
+        Fact("asked.offer", _("Replaces the offer"), (snap["asked"] or {}).get("offer") or ""),
+    ]
+
+
+def _people(snap: Mapping[str, Any]) -> list[Fact]:
+    agent = snap["agent"]
+    return [
+        Fact("agency", _("Agency"), snap["agency"]),
+        Fact("agent.full_name", _("Agent"), agent["full_name"]),
+        Fact("agent.email", _("The agent's e-mail"), agent["email"]),
+        Fact("agent.phone", _("The agent's phone"), show_phone(agent["phone"]) if agent["phone"] else _("not stated")),
+    ]
+
+
+def _area(number: int | None) -> str:
+    return f"{number} m²" if number else str(_("not stated"))
+
+
+def _yes(value: bool) -> str:
+    return str(_("Yes") if value else _("No"))
+
+
+def _moment(text: str | None) -> str:
+    return show_datetime(datetime.fromisoformat(text)) if text else _("not stated")

@@ -3,47 +3,46 @@
 from __future__ import annotations
 
 import base64
-import os
 import time
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Blueprint, Response, abort, current_app, g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.access import Cache, Guard, caller_address, policy, rates
+from app.access import Cache, Guard, caller_address, policy
 from app.blueprints.public.blank_forms import BlankForms
-from app.blueprints.public.facts import facts
+from app.blueprints.public.facts import Change, changes, facts, told
 from app.blueprints.public.forms import OfferForm, typed_again
+from app.blueprints.public.showing import Showing, opened_at
 from app.clock import now
-from app.errors import Invalid, LinkClosed
+from app.errors import FactsChanged, Invalid, LinkClosed
 from app.extensions import csrf
 from app.language import language
 from app.ledger import BIDDER
-from app.links import BadToken, Stamp, form_stamp, read_stamp, receipt_token
-from app.models import Property
+from app.links import NOTHING, BadToken, Stamp, read_stamp, receipt_token
 from app.offer_document import Draft, Signature
 from app.offer_sections import Section, sections
 from app.queries.links import OpenedLink, open_link
 from app.queries.offers import link_photo
-from app.ratelimits import hit
 from app.representations import base_url
 from app.services import texts
 from app.services.offer_reading import OfferReader
-from app.services.offers import Sending, submit, was_sent
+from app.services.offers import Sending, content_mac, submit, was_sent
+from app.shown import packed, unpacked
 
 public = Blueprint("public", __name__)
 csrf.exempt(public)  # no cookie speaks for the buyer; the form's signed stamp ties it to its link
 
 blank_forms = BlankForms()
+Answer = AnyResponse | str | tuple[str, int]
 STATE_STATUS = {"not_open": 403, "closed": 410, "off": 410, "rotated": 410, "answered": 410, "invalid": 404}
-SENDS_PER_LINK = rates("300/hour")
 
 
 @public.route("/o/<token>", methods=["GET", "POST"])
 @policy(Guard.LINK, limit="240/minute", writes="120/5 minute", scope="offer")
-def offer(token: str) -> AnyResponse | str | tuple[str, int]:
+def offer(token: str) -> Answer:
     """The form; POSTed with `step` review, edit or send."""
     try:
         link = open_link(token)
@@ -56,8 +55,8 @@ def offer(token: str) -> AnyResponse | str | tuple[str, int]:
         if link.state != "open":
             return link_page(link.state, link)
         if link.request:
-            return _blank(link, token, new_stamp(link.property))
-        return blank_forms.page(link.property, new_stamp(link.property), lambda stamp: _blank(link, token, stamp))
+            return _blank(link, token)[0]
+        return blank_forms.page(link.property, lambda: _blank(link, token))
     return _Submission(link, token).answer()
 
 
@@ -79,78 +78,104 @@ class _Submission:
     """One POST of the form: read it, then show it again, show the review, or send it."""
 
     def __init__(self, link: OpenedLink, token: str) -> None:
-        self.link, self.token = link, token
-        self.form = OfferForm(request.form).bind(link.property)
+        self.token = token
         self.step = request.form.get("step", "review")
-        self.stamp, self.stamp_text = self._stamp()
+        self.stamp = self._stamp(link)
+        self.seen = unpacked(request.form.get("shown", ""), self.stamp.shown) if self.stamp else None
+        self._open(link)
 
-    def _stamp(self) -> tuple[Stamp | None, str]:
-        text = request.form.get("stamp", "")
+    def _stamp(self, link: OpenedLink) -> Stamp | None:
         try:
-            return read_stamp(self.link.property.id, text), text
+            return read_stamp(link.property.id, request.form.get("stamp", ""))
         except BadToken:
-            return None, new_stamp(self.link.property)
+            return None
 
-    def answer(self) -> AnyResponse | str | tuple[str, int]:
-        reader = self._reader()
-        draft = reader.read()
-        if self.step == "send" and draft and self.stamp and not self.form.website.data:
-            return self._send(draft, self.stamp)
-        if self.link.state != "open":
-            return link_page(self.link.state, self.link, self._kept(draft))
-        if self.step == "edit":
-            return self._show_form()
-        if draft is None or self.form.website.data:
-            self.form.add_errors(reader.errors)
-            self.form.questions = reader.questions
-            if self.form.website.data:
-                self.form.add_errors({"website": [_("Leave this field empty")]})
-            return self._show_form(), 422
-        if self.step == "send":
-            return self._review(draft, _("The form could not be recognised. Check it and send it once more.")), 422
-        return self._review(draft)
-
-    def _reader(self) -> OfferReader:
-        return OfferReader(
-            prop=self.link.property,
+    def _open(self, link: OpenedLink) -> None:
+        """The link as it is now, and what was typed, read by the property's rules as they are now."""
+        self.link = link
+        self.form = OfferForm(request.form).bind(link.property)
+        self.reader = OfferReader(
+            prop=link.property,
             values=self.form.texts(),
             conditions=self.form.conditions.data or [],
             consent=bool(self.form.consent.data),
             confirmed=request.form.getlist("confirmed"),
             rules=self.form.rules,
             at=now(),
-            zone=self.link.property.agency.zone,
+            zone=link.property.agency.zone,
         )
+        self.draft = self.reader.read()
+        self.showing = Showing.of(link, self.stamp)
 
-    def _send(self, draft: Draft, stamp: Stamp) -> AnyResponse | str | tuple[str, int]:
+    def answer(self) -> Answer:
+        if self.step == "send" and self.draft and self.stamp and not self.form.website.data:
+            if was_sent(self.link.property, self.draft, self.stamp.nonce):
+                return self._submit(self.draft, self.stamp)
+            return self._send(self.draft, self.stamp)
+        return self._again(_("The form could not be recognised. Check it and send it once more."))
+
+    def _again(self, message: str) -> Answer:
+        """The form or the review, and why: `message` where nothing else stands in the way of what was asked for."""
+        if self.link.state != "open":
+            return link_page(self.link.state, self.link, self._kept(self.draft))
+        if self.step == "edit":
+            return self._show_form()
+        if self.draft is None or self.form.website.data:
+            self.form.add_errors(self.reader.errors)
+            self.form.questions = self.reader.questions
+            if self.form.website.data:
+                self.form.add_errors({"website": [_("Leave this field empty")]})
+            return self._show_form(), 422
+        if self._has_other_notice():
+            return self._read_again(), 422
+        if self.step == "send":
+            return self._review(self.draft, message), 422
+        return self._review(self.draft)
+
+    def _send(self, draft: Draft, stamp: Stamp) -> Answer:
+        if stamp.terms == NOTHING:
+            return self._again(_("Check the offer once more: it is sent when you press the button below."))
+        if stamp.terms != content_mac(self.link.property.agency_id, draft.terms()):
+            return self._again(_("This is not the offer that you had reviewed. Check it and send it once more."))
         least = current_app.extensions["bidflux_settings"].form_min_seconds
         if time.time() - stamp.opened < least:
-            return self._review(draft, _("That was very quick. Check the offer and send it once more.")), 422
-        if texts.has_changed(self.link.property, language(), _opened(stamp)) and not was_sent(
-            self.link.property, draft, stamp.nonce
-        ):
-            return self._read_again(), 422
-        hit(SENDS_PER_LINK, "send", self.link.property.id.hex)
+            return self._again(_("That was very quick. Check the offer and send it once more."))
+        if self._has_other_notice():
+            return self._again("")
+        return self._submit(draft, stamp)
+
+    def _submit(self, draft: Draft, stamp: Stamp) -> Answer:
+        asked = self.link.request
         sending = Sending(
             nonce=stamp.nonce,
             link_version=self.link.version,
             language=language(),
             source="link",
-            texts=texts.kept_all(self.link.property, language(), _opened(stamp)),
+            texts=texts.kept_all(self.link.property, language(), opened_at(stamp)),
             address=caller_address(),
             browser=request.headers.get("User-Agent"),
-            request_id=self.link.request.id if self.link.request else None,
+            request_id=asked.id if asked else None,
+            asked=asked.shown() if asked else None,
+            shown=stamp.shown,
         )
         try:
             sent = submit(self.link.property, draft, sending, by=BIDDER)
         except LinkClosed as closed:
-            now_open = open_link(self.token)
-            return link_page(closed.state, now_open, self._kept(draft))
+            return link_page(closed.state, open_link(self.token), self._kept(draft))
+        except FactsChanged:
+            self._open(open_link(self.token) or self.link)
+            return self._again(_("Something has changed since you reviewed the offer, so it was not sent. Check it."))
         except Invalid as invalid:
             self.link = open_link(self.token) or self.link
             self.form.add_errors({name: [str(message) for message in held] for name, held in invalid.errors.items()})
             return self._show_form(), 422
         return redirect(url_for("public.receipt", token=receipt_token(sent.offer_id), sent=1), 303)
+
+    def _has_other_notice(self) -> bool:
+        """Whether the privacy notice that was read when the form was opened is no longer the one to be kept."""
+        if self.stamp and texts.has_changed(self.link.property, language(), opened_at(self.stamp)):
+            return True
+        return bool(self.seen) and self.seen["texts"]["notice"] != self.showing.texts["notice"][1]  # type: ignore[index]
 
     def _kept(self, draft: Draft | None) -> list[Section]:
         """What was typed, to copy: as an offer where it reads as one, else field by field."""
@@ -165,11 +190,12 @@ class _Submission:
         self.form.add_errors(
             {"consent": [_("The privacy notice has changed since you opened this form: read it again")]}
         )
-        self.stamp, self.stamp_text = None, new_stamp(self.link.property)
+        self.stamp = None
+        self.showing = Showing.of(self.link, None)
         return self._show_form()
 
     def _show_form(self) -> str:
-        return form_page(self.link, self.token, self.form, self.stamp_text, _opened(self.stamp))
+        return form_page(self.link, self.token, self.form, self.showing, changes(self.seen, self.showing.snap))
 
     def _review(self, draft: Draft, message: str | None = None) -> str:
         shown = sections(draft.terms())
@@ -179,42 +205,37 @@ class _Submission:
             if draft.signature
             else _("Send the offer of %(amount)s", amount=amount)
         )
+        terms = content_mac(self.link.property.agency_id, draft.terms())
         return render_template(
             "public/review.html",
             **_context(self.link, self.token),
             sections=shown,
+            facts=told(self.showing.snap),
             hidden=[*self.form.pairs(), *(("confirmed", key) for key in request.form.getlist("confirmed"))],
             signature=_draft_signature(draft.signature),
-            stamp=self.stamp_text,
+            stamp=self.showing.stamp(self.link.property, terms),
+            shown=packed(self.showing.snap),
+            changes=changes(self.seen, self.showing.snap),
             message=message,
-            texts=texts.shown(self.link.property, language(), _opened(self.stamp)),
+            texts=self.showing.texts,
             send_label=send_label,
         )
 
 
-def _blank(link: OpenedLink, token: str, stamp: str) -> str:
+def _blank(link: OpenedLink, token: str) -> tuple[str, Showing]:
+    """A form opened now, and what it shows."""
     if link.request:
         data = typed_again(link.request.document, link.request.reference)
     else:
         data = {"replaces": request.args.get("replaces", "")[:20], "type": "person"}
-    form = OfferForm(data=data).bind(link.property)
-    return form_page(link, token, form, stamp)
-
-
-def _opened(stamp: Stamp | None) -> datetime:
-    """When the form was opened: its texts are those of that moment, until it is sent."""
-    return datetime.fromtimestamp(stamp.opened, UTC) if stamp else now()
-
-
-def new_stamp(prop: Property) -> str:
-    """A form opened now."""
-    return form_stamp(prop.id, os.urandom(16), time.time())
+    showing = Showing.of(link, None)
+    return form_page(link, token, OfferForm(data=data).bind(link.property), showing), showing
 
 
 def _context(link: OpenedLink, token: str) -> dict[str, Any]:
     prop = link.property
     return {
-        "property": facts(prop, token),
+        "property": facts(prop, token, windowed=link.request is None),
         "agency": prop.agency,
         "agent": prop.agent,
         "opens_at": None if link.request else prop.offers_open_at,
@@ -225,7 +246,7 @@ def _context(link: OpenedLink, token: str) -> dict[str, Any]:
     }
 
 
-def form_page(link: OpenedLink, token: str, form: OfferForm, stamp: str, opened: datetime | None = None) -> str:
+def form_page(link: OpenedLink, token: str, form: OfferForm, showing: Showing, changed: Sequence[Change] = ()) -> str:
     """The form as it is, with the texts of the moment when it was opened; it is sent to the link of `token`."""
     context = _context(link, token)
     photo_url = context["property"].photo_url
@@ -233,11 +254,13 @@ def form_page(link: OpenedLink, token: str, form: OfferForm, stamp: str, opened:
         "public/form.html",
         **context,
         form=form,
-        stamp=stamp,
+        stamp=showing.stamp(link.property),
+        shown=packed(showing.snap),
+        changes=changed,
         seen_url=url_for("public.seen", token=token),
-        notice=texts.notice(language(), link.property, opened),
+        notice=showing.texts["notice"][0],
         notice_url=url_for("site.gdpr"),
-        rules_text=texts.rules(language()),
+        rules_text=showing.texts["rules"][0],
         preview={"title": context["property"].title, "image": base_url() + photo_url if photo_url else None},
     )
 

@@ -1,0 +1,47 @@
+"""What one form or review shows, and the stamp that ties what is sent to it."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from app.clock import now
+from app.language import language
+from app.links import NOTHING, Stamp, form_stamp
+from app.models import Property
+from app.queries.links import OpenedLink
+from app.services import texts
+from app.shown import digest_of, shown_of, snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Showing:
+    """`snap` is all that is shown of the property, `texts` by kind with their versions."""
+
+    nonce: bytes
+    opened: float
+    snap: dict[str, Any]
+    texts: dict[str, tuple[str, str]]
+
+    @classmethod
+    def of(cls, link: OpenedLink, stamp: Stamp | None) -> Showing:
+        """As things are now, with the texts of the moment when the stamp's form was opened; None opens a new form."""
+        prop, asked = link.property, link.request
+        found = texts.shown(prop, language(), opened_at(stamp))
+        versions = {kind: version for kind, (_body, version) in found.items()}
+        facts = shown_of(prop, prop.agency.name, prop.agent, language(), windowed=asked is None)
+        snap = snapshot(facts, versions, asked.shown() if asked else None)
+        nonce, opened = (stamp.nonce, stamp.opened) if stamp else (os.urandom(16), time.time())
+        return cls(nonce, opened, snap, found)
+
+    def stamp(self, prop: Property, terms: bytes = NOTHING, ready: float = 0.0) -> str:
+        """For a review `terms` names the offer that it shows."""
+        return form_stamp(prop.id, Stamp(self.nonce, self.opened, digest_of(self.snap), terms, ready))
+
+
+def opened_at(stamp: Stamp | None) -> datetime:
+    """When the form was opened: its texts are those of that moment, until it is sent."""
+    return datetime.fromtimestamp(stamp.opened, UTC) if stamp else now()
