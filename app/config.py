@@ -67,13 +67,18 @@ class Settings:
         """Served over TLS: cookies are marked Secure and HSTS is sent."""
         return self.base_url.startswith("https://")
 
+    def cookie(self, name: str) -> str:
+        """Under this name browsers take it from this very host only, over TLS, for all of it (RFC 6265bis, 4.1.3.2)."""
+        return f"__Host-{name}" if self.secure else name
+
     def flask(self) -> dict[str, Any]:
         """The same decisions under the names that Flask and its extensions read."""
         return {
             "SECRET_KEY": self.secret_key,
             "SECRET_KEY_FALLBACKS": list(self.secret_key_fallbacks),
             "SQLALCHEMY_DATABASE_URI": self.database_url,
-            "SESSION_COOKIE_NAME": "bidflux",
+            "SESSION_COOKIE_NAME": self.cookie("bidflux"),
+            "SESSION_COOKIE_PATH": "/",
             "SESSION_COOKIE_SECURE": self.secure,
             "SESSION_COOKIE_HTTPONLY": True,
             "SESSION_COOKIE_SAMESITE": "Lax",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import secrets
 import struct
 import uuid
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ OFFER_LINK, RECEIPT, STAMP, REQUEST = "offer-link", "receipt", "form-stamp", "be
 PHOTO, CURSOR = "photo", "cursor"
 BIDDER, SELLER = "bidder-page", "seller-page"
 PRIVACY = "privacy-request"
-ACCOUNT = "account"
+ACCOUNT, DEVICE = "account", "device"
 
 
 # What follows one of these in a path is a token: never logged, never told to another site, without any cookie.
@@ -152,6 +153,19 @@ def is_marked(mark: bytes, password_hash: str) -> bool:
 
 def _mark(password_hash: str) -> bytes:
     return hashlib.sha256(password_hash.encode()).digest()[:8]
+
+
+def device_token(email: str) -> str:
+    """What a browser keeps in which somebody signed in with this address: bound to it, and new each time."""
+    return _sign(DEVICE, hashlib.sha256(email.encode("utf-8", "replace")).digest()[:16] + secrets.token_bytes(12))
+
+
+def read_device(email: str, token: str) -> str:
+    """A name for that browser."""
+    payload = _unsign(DEVICE, token[:200], 28)
+    if payload[:16] != hashlib.sha256(email.encode("utf-8", "replace")).digest()[:16]:
+        raise BadToken(DEVICE)
+    return payload[16:].hex()
 
 
 def pass_token(kind: str, object_id: uuid.UUID, until: float) -> str:

@@ -49,6 +49,15 @@ class Counter:
                 self._be_quiet(error)
         return _counted(self.local.storage, rate, names)
 
+    def forget(self, rate: RateLimitItem, *names: str) -> None:
+        """As if nothing had been counted."""
+        self.local.clear(rate, *names)
+        if time.monotonic() >= self._quiet_until:
+            try:
+                self._shared.clear(rate, *names)
+            except (StorageError, RedisError) as error:
+                self._be_quiet(error)
+
     def _be_quiet(self, error: Exception) -> None:
         self._quiet_until = time.monotonic() + QUIET_SECONDS
         log.warning("limits_local", error=type(error).__name__)
@@ -91,3 +100,10 @@ def hit(rates: tuple[RateLimitItem, ...], *names: str, shared: bool = True) -> N
     for rate in rates:
         if not count(rate, *names):
             raise TooMany(rate.get_expiry())
+
+
+def forget(rates: tuple[RateLimitItem, ...], *names: str) -> None:
+    """Begin to count anew."""
+    counter: Counter = current_app.extensions["bidflux_counter"]
+    for rate in rates:
+        counter.forget(rate, *names)

@@ -163,6 +163,12 @@ def authenticate(email: str, password: str) -> User | None:
     return user
 
 
+def password_mark(email: str) -> str:
+    """Something that is another once the password is another; the same for every unknown address."""
+    found = db.session.scalar(select(User.password_hash).where(User.email == email.strip().lower(), User.active))
+    return _hash(found or "").hex()
+
+
 def start_session(user: User, browser: str) -> str:
     """A new session; returns the random token for the cookie, of which only the hash is kept."""
     token, at = secrets.token_urlsafe(32), now()

@@ -11,13 +11,16 @@ from wtforms.validators import InputRequired
 
 from app.access import Guard, policy, rates
 from app.blueprints.accounts.routes import accounts
+from app.blueprints.accounts.throttle import succeeded
 from app.errors import Invalid, Stale, TooMany
 from app.extensions import csrf
 from app.fragments import page
 from app.ratelimits import hit, keyed
 from app.services import invitations
 
-RESETS = rates("3/hour; 6/day")  # for one address: whoever types somebody else's does not fill their mailbox
+# For one address: whoever types somebody else's does not fill their mailbox. Links live as long as this lasts, so that
+# whoever uses it up for somebody else has a good link mailed to them.
+RESETS = rates("3/2 hour")
 
 
 class ForgotForm(Form):
@@ -60,9 +63,10 @@ def choose_password(token: str) -> AnyResponse:
     if request.method == "GET":
         return page("accounts/choose.html", user=user, token=token, form=form)
     if form.validate():
+        email = user.email
         try:
             invitations.choose(user, form.password.data)
-            return redirect(url_for("accounts.login", ready="1"), 303)
+            return succeeded(email, redirect(url_for("accounts.login", ready="1"), 303))
         except Invalid as invalid:
             form.password.errors = [str(message) for message in invalid.errors["password"]]
         except Stale:

@@ -8,19 +8,15 @@ from flask_babel import ngettext
 from flask_login import current_user, login_user, logout_user
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.access import Guard, caller_line, person, policy, rates
+from app.access import Guard, person, policy
 from app.blueprints.accounts.forms import LoginForm, browser_name
+from app.blueprints.accounts.throttle import count_try, succeeded
 from app.errors import TooMany
 from app.fragments import local_path, page
 from app.models import User
-from app.ratelimits import hit, keyed
 from app.services.accounts import authenticate, end_session, find_session, start_session
 
 accounts = Blueprint("accounts", __name__)
-
-PER_ACCOUNT = rates("30/15 minute; 200/day")
-PER_ADDRESS = rates("100/15 minute; 1000/day")
-IN_ALL = rates("300/minute")
 
 
 @accounts.route("/login", methods=["GET", "POST"])
@@ -41,7 +37,7 @@ def login() -> AnyResponse:
         message = _("E-mail or password is wrong. Check both and try again.")
         return _form(onward, form, message, 422)
     _sign_in(user)
-    return redirect(onward or url_for("offers.index"), 303)
+    return succeeded(email, redirect(onward or url_for("offers.index"), 303))
 
 
 @accounts.post("/logout")
@@ -62,13 +58,6 @@ def start() -> AnyResponse:
     return redirect(url_for("offers.index"), 303)
 
 
-def count_try(email: str) -> None:
-    """Count a try at a password before it is hashed; raise `TooMany`."""
-    hit(PER_ACCOUNT, "login-account", keyed(email.strip().lower()))
-    hit(PER_ADDRESS, "login-address", keyed(caller_line()))
-    hit(IN_ALL, "login-all")
-
-
 def _sign_in(user: User) -> None:
     """A new session under a new token: whatever the browser held before is gone."""
     token = start_session(user, browser_name(request.headers.get("User-Agent", "")))
@@ -82,7 +71,7 @@ def _too_many(form: LoginForm, onward: str | None, error: TooMany) -> Response:
     wait = ngettext("Wait %(num)d minute and try again.", "Wait %(num)d minutes and try again.", minutes)
     message = _("Too many tries.") + " " + wait + " "
     message += _(
-        "If you have forgotten your password, have a link sent, or an administrator of your agency sets a new one."
+        "If somebody else is trying, or you have forgotten your password, have a link sent: it lets you in at once."
     )
     response = _form(onward, form, message, 429)
     response.headers["Retry-After"] = str(error.retry_after)

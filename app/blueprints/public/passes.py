@@ -25,13 +25,18 @@ def grant(response: Response, kind: str, object_id: uuid.UUID, path: str) -> Res
     secure = current_app.extensions["bidflux_settings"].secure
     for prefix in ("", *(f"/{code}" for code in LANGUAGES)):
         where = f"{prefix}{path}"
-        response.set_cookie(kind, token, SECONDS, path=where, secure=secure, httponly=True, samesite="Strict")
+        response.set_cookie(_cookie(kind), token, SECONDS, path=where, secure=secure, httponly=True, samesite="Strict")
     return response
 
 
 def holds(kind: str, object_id: uuid.UUID) -> bool:
     """Has this browser been let in?"""
     try:
-        return read_pass(kind, object_id, request.cookies.get(kind, "")) > time.time()
+        return read_pass(kind, object_id, request.cookies.get(_cookie(kind), "")) > time.time()
     except BadToken:
         return False
+
+
+def _cookie(kind: str) -> str:
+    """Over TLS only. It stays with one page's path, which `__Host-` would not let it."""
+    return f"__Secure-{kind}" if current_app.extensions["bidflux_settings"].secure else kind

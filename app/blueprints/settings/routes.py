@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from wtforms import Form
 
 from app.access import Guard, person, policy
-from app.blueprints.accounts.routes import count_try
+from app.blueprints.accounts.throttle import count_try_within
 from app.blueprints.settings.forms import ZONES, AgencyForm, ApiKeyForm, PasswordForm, ProfileForm, UserForm, phone_of
 from app.clock import now
 from app.contacts import show_phone
@@ -48,7 +48,7 @@ def password() -> AnyResponse:
     if not form.validate():
         return _profile(422, password_form=form)
     try:
-        count_try(user.email)
+        count_try_within(person().session_id)
         accounts.check_present_password(user, form.present.data)
         accounts.set_password(user, form.password.data, by=person().actor, keep_session=person().session_id)
     except TooMany:
