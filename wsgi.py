@@ -1,5 +1,6 @@
 """What gunicorn and `flask --app wsgi` load."""
 
 from app import create_app
+from app.cli.plainly import started
 
-app = create_app()
+app = started(create_app)

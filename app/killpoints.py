@@ -17,6 +17,9 @@ AFTER_CALL = "after call, before outcome recorded"
 AFTER_DATA = "after SMTP DATA"
 POINTS = (BEFORE_COMMIT, AFTER_COMMIT, AFTER_CLAIM, AFTER_CALL, AFTER_DATA)
 
+BEFORE_SWAP = "restored beside, before swap"
+AFTER_SWAP = "after swap"
+
 _FILE = os.environ.get("BIDFLUX_KILL_FILE") if os.environ.get("BIDFLUX_ENV") == "development" else None
 
 

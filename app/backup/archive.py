@@ -6,6 +6,7 @@ kept elsewhere. `age -d -i backup.key FILE | tar x` opens one without the produc
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -18,18 +19,22 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pyrage
 from cryptography.x509 import Certificate
 
 from app.backup import BackupFailed, signing
+from app.backup.places import need_room
 from app.receipt.authority import Identity
 
 FORMAT = 1
 MANIFEST = "manifest.json"
 WORKSHOP = ".backup-"
+PART = ".age.part"
 JUST_MADE = 10.0  # seconds in which a new workshop has its lock
+KEY_FILE_BYTES = 8 * 1024 * 1024  # a manifest names every agency
+COPY = {"sqlite": "bidflux.db", "postgresql": "bidflux.dump"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,30 +57,43 @@ def new_identity(path: Path) -> str:
     """Write a new identity to `path` (mode 0600) and its recipient to `path`.pub; return the recipient."""
     identity = pyrage.x25519.Identity.generate()
     recipient = str(identity.to_public())
-    try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(f"# public key: {recipient}\n{identity}\n")
-    except FileExistsError:
-        raise BackupFailed(f"{path} exists already: a key is never written over") from None
-    Path(f"{path}.pub").write_text(f"{recipient}\n")
+    texts = {path: f"# public key: {recipient}\n{identity}\n", Path(f"{path}.pub"): f"{recipient}\n"}
+    with ExitStack() as failing:
+        for file, text in texts.items():
+            try:
+                opened = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            except FileExistsError:
+                raise BackupFailed(f"{file} exists already: a key is never written over") from None
+            failing.callback(file.unlink)
+            with os.fdopen(opened, "w") as written:
+                written.write(text)
+                written.flush()
+                os.fsync(written.fileno())
+        failing.pop_all()
     return recipient
 
 
 def read_recipient(text: str) -> pyrage.x25519.Recipient:
     """`age1…`, or the name of a file that holds it."""
-    given = Path(text).read_text().strip() if not text.startswith("age1") and Path(text).is_file() else text
     try:
+        given = _text(Path(text)).strip() if not text.startswith("age1") and Path(text).is_file() else text
         return pyrage.x25519.Recipient.from_str(given)
-    except pyrage.RecipientError:
+    except (pyrage.RecipientError, ValueError):
         raise BackupFailed("the recipient is not one that `backup key` names (age1…), nor a file with it") from None
 
 
 def read_identity(path: Path) -> pyrage.x25519.Identity:
-    lines = [line.strip() for line in path.read_text().splitlines()]
     try:
+        lines = [line.strip() for line in _text(path).splitlines()]
         return pyrage.x25519.Identity.from_str(next(line for line in lines if line and not line.startswith("#")))
-    except (StopIteration, pyrage.IdentityError):
+    except (StopIteration, ValueError, pyrage.IdentityError):
         raise BackupFailed(f"{path} holds no key that `backup key` made (AGE-SECRET-KEY-1…)") from None
+
+
+def _text(path: Path) -> str:
+    """The beginning of a small file; one named by mistake is not read whole. Raises `ValueError` for no text."""
+    with open(path, "rb") as file:
+        return file.read(KEY_FILE_BYTES).decode()
 
 
 @contextmanager
@@ -122,12 +140,48 @@ def pack(manifest: Manifest, database: Path, target: Path, recipient: pyrage.x25
         bundle.add(told, MANIFEST)
         bundle.add(signed, signing.FILE)
         bundle.add(database, manifest.database)
-    part = target.with_name(f"{target.name}.part")
-    with open(tar, "rb") as plain, open(part, "wb", opener=_private) as sealed:
+    need_room(target.parent, tar.stat().st_size)
+    with _part(target) as sealed, open(tar, "rb") as plain:
         pyrage.encrypt_io(plain, sealed, [recipient])
-        sealed.flush()
-        os.fsync(sealed.fileno())
-    os.replace(part, target)
+
+
+@contextmanager
+def _part(target: Path) -> Iterator[IO[bytes]]:
+    """A file that becomes `target` when all went well, and is gone when not. What killed ones left goes first."""
+    for left in target.parent.glob(f"*{PART}"):
+        _sweep_part(left)
+    part = target.with_name(f".{target.name}.{os.urandom(4).hex()}{PART}")
+    with ExitStack() as failing:
+        with open(part, "xb", opener=_private) as sealed:
+            failing.callback(part.unlink, missing_ok=True)
+            fcntl.flock(sealed, fcntl.LOCK_EX)
+            yield sealed
+            sealed.flush()
+            os.fsync(sealed.fileno())
+            if os.path.lexists(target):
+                raise BackupFailed(f"{target} exists already")
+            os.replace(part, target)
+        failing.pop_all()
+    sync_folder(target.parent)
+
+
+def _sweep_part(left: Path) -> None:
+    try:
+        with open(left, "rb") as held:
+            if time.time() - os.fstat(held.fileno()).st_mtime > JUST_MADE:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                left.unlink()
+    except OSError:
+        return  # somebody writes it, or it is gone, or not ours
+
+
+def sync_folder(folder: Path) -> None:
+    """A new name is there after a power cut only when its folder is on the disk."""
+    held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(held)
+    finally:
+        os.close(held)
 
 
 def unpack(
@@ -144,21 +198,38 @@ def unpack(
     except pyrage.DecryptError:
         raise BackupFailed(f"{source} does not open: another key's, cut short, or changed") from None
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
         raise BackupFailed(f"{source} does not open: {error.strerror or 'it was cut short or changed'}") from None
-    with tarfile.open(tar) as bundle:
-        bundle.extractall(folder, filter="data")
+    manifest = _unbundle(source, tar, folder, roots)
     tar.unlink()
-    told, beside = folder / MANIFEST, folder / signing.FILE
-    if roots is not None:
-        signing.require(source, told.read_bytes(), beside.read_bytes() if beside.exists() else None, roots)
-    held = json.loads(told.read_text())
-    if held["format"] != FORMAT:
-        raise BackupFailed(f"{source} was made by a newer version: restore it with that one")
-    manifest = Manifest(**held)
     database = folder / manifest.database
     if fingerprint(database) != manifest.sha256:
         raise BackupFailed(f"{source} holds another database than its manifest names")
     return manifest, database
+
+
+def _unbundle(source: Path, tar: Path, folder: Path, roots: Sequence[Certificate] | None) -> Manifest:
+    """Take what belongs in it out of the tar, and nothing else that somebody put there."""
+    try:
+        with tarfile.open(tar) as bundle:
+            bundle.extract(MANIFEST, folder, filter="data")
+            if roots is not None:
+                signed = signing.FILE in bundle.getnames()
+                if signed:
+                    bundle.extract(signing.FILE, folder, filter="data")
+                beside = (folder / signing.FILE).read_bytes() if signed else None
+                signing.require(source, (folder / MANIFEST).read_bytes(), beside, roots)
+            held = json.loads(_text(folder / MANIFEST))
+            if held["format"] > FORMAT:
+                raise BackupFailed(f"{source} was made by a newer version: restore it with that one")
+            manifest = Manifest(**held)
+            if manifest.database != COPY.get(manifest.engine):
+                raise ValueError(manifest.database)
+            bundle.extract(manifest.database, folder, filter="data")
+    except (tarfile.TarError, KeyError, TypeError, ValueError, RecursionError):
+        raise BackupFailed(f"{source} holds no backup: its manifest cannot be read, or a file is missing") from None
+    return manifest
 
 
 def fingerprint(path: Path) -> str:

@@ -39,20 +39,22 @@ def erased_of(connection: Connection) -> int:
     return connection.scalar(select(func.count()).where(OfferState.erased_at.is_not(None))) or 0
 
 
-def faults(connection: Connection, manifest: Manifest, roots: Sequence[Certificate]) -> list[str]:
-    """What is wrong with a copy, a line each; empty when it is what was backed up. `roots` as `checkpoint_faults`."""
+def faults(connection: Connection, manifest: Manifest) -> list[str]:
+    """Where a copy is not what its manifest says, a line each. It is asked before the copy is brought up to date."""
     found = []
+    if (stands := revision_of(connection)) != manifest.revision:
+        return [f"it stands at migration {stands}, its manifest says {manifest.revision}"]
     counts = counts_of(connection)
     for name in sorted(counts.keys() | manifest.counts.keys()):
         if counts.get(name) != manifest.counts.get(name):
             found.append(f"table {name}: {counts.get(name)} rows, {manifest.counts.get(name)} were backed up")
     if heads_of(connection) != manifest.agencies:
         found.append("the heads of the ledgers are not those that were backed up")
-    return found + record_faults(connection, roots)
+    return found
 
 
 def record_faults(connection: Connection, roots: Sequence[Certificate]) -> list[str]:
-    """What does not hold of ledgers, their signed heads, and erasures."""
+    """What does not hold of ledgers, their signed heads, and erasures. `roots` as `checkpoint_faults`."""
     return chain_faults(connection) + checkpoint_faults(connection, roots) + erasure_faults(connection)
 
 

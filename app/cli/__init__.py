@@ -5,6 +5,8 @@ from flask import Flask
 
 def register_commands(app: Flask) -> None:
     from app.cli import accounts, backup, demo, keys, ledger, ops, privacy, webhooks
+    from app.cli.plainly import speak_plainly
 
     for module in (accounts, backup, demo, keys, ledger, ops, privacy, webhooks):
         module.register(app)
+    speak_plainly(app.cli)

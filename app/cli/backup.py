@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
 from cryptography.x509 import Certificate, load_pem_x509_certificates
 from flask import Flask, current_app
 from flask.cli import AppGroup
-from flask_migrate import upgrade
-from sqlalchemy import delete, inspect, select
+from sqlalchemy import inspect, select
+from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.backup import BackupFailed
-from app.backup.archive import Manifest, new_identity, pack, read_identity, read_recipient, unpack, workshop
-from app.backup.checking import faults, record_faults
-from app.backup.engines import copy_in, copy_out, looked_into
-from app.cli.output import as_json, fail, say
+from app.backup.archive import Manifest, new_identity, pack, read_identity, read_recipient, workshop
+from app.backup.beside import alone, swap
+from app.backup.engines import copy_out
+from app.backup.places import target_of
+from app.backup.restoring import Backup, bring_lists, examined, make_ready
+from app.cli.output import as_json, say
 from app.clock import now
 from app.config import Settings
-from app.database import scrub
+from app.database import is_sqlite, scrub
 from app.extensions import db
-from app.keys import lost_keys
-from app.models import Agency, UserSession
+from app.killpoints import AFTER_SWAP, BEFORE_SWAP, passing
+from app.models import Agency
 from app.receipt.authority import Authority
 from app.services import epochs, erasure
-from app.writing import housekeeping
 
 _UNPROVEN = "\nwho made it was not asked: whoever has the public half of the key can make one"
 
@@ -54,17 +53,6 @@ def register(app: Flask) -> None:
     app.cli.add_command(backup)
 
 
-@contextmanager
-def _plainly() -> Iterator[None]:
-    """What goes wrong is one line."""
-    try:
-        yield
-    except BackupFailed as failed:
-        fail(str(failed))
-    except SQLAlchemyError as error:
-        fail(f"the database says: {str(getattr(error, 'orig', None) or error).splitlines()[0]}")
-
-
 def _settings() -> Settings:
     settings: Settings = current_app.extensions["bidflux_settings"]
     return settings
@@ -75,29 +63,26 @@ def _settings() -> Settings:
 @as_json
 def key(file: Path, as_json: bool) -> None:
     """Make the key that opens backups, FILE, and FILE.pub, which only makes them. Take FILE to another place."""
-    with _plainly():
-        recipient = new_identity(file)
+    recipient = new_identity(file)
     say({"recipient": recipient, "key": str(file)}, f"BACKUP_RECIPIENT={recipient}", as_json=as_json)
 
 
 @backup.command("create")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("named", metavar="FILE")
 @click.option("--to", "to", default="", help="age1…, or a file that holds it; BACKUP_RECIPIENT when left out.")
 @as_json
-def create(file: Path, to: str, as_json: bool) -> None:
-    """Back up into FILE, or into a new file in the folder FILE, while everything runs."""
-    made = file / f"bidflux-{now():%Y%m%dT%H%M%SZ}.age" if file.is_dir() else file
-    with _plainly():
-        wanted = to or _settings().backup_recipient or ""
-        if not wanted:
-            raise BackupFailed("name who can open it: --to, or BACKUP_RECIPIENT; `backup key` makes one")
-        recipient = read_recipient(wanted)
-        if made.exists():
-            raise BackupFailed(f"{made} exists already")
-        with workshop(_settings().data_dir) as folder:
-            manifest, copy = copy_out(db.engine, folder)
-            pack(manifest, copy, made, recipient, _authority().checkpoint())
-        scrub(db.engine)  # whoever was erased meanwhile was held in the log by our reading
+def create(named: str, to: str, as_json: bool) -> None:
+    """Back up into FILE, while everything runs. A FILE that ends in a slash or has no ending is a folder, made when it
+    is missing, in which a new file is made."""
+    wanted = to or _settings().backup_recipient or ""
+    if not wanted:
+        raise BackupFailed("name who can open it: --to, or BACKUP_RECIPIENT; `backup key` makes one")
+    recipient = read_recipient(wanted)
+    made = target_of(named, now())
+    with workshop(_settings().data_dir) as folder:
+        manifest, copy = copy_out(db.engine, folder)
+        pack(manifest, copy, made, recipient, _authority().checkpoint())
+    scrub(db.engine)  # whoever was erased meanwhile was held in the log by our reading
     answer = {"file": str(made), "bytes": made.stat().st_size, **_told(manifest)}
     say(answer, f"{made}: {_line(manifest)}", as_json=as_json)
 
@@ -111,8 +96,9 @@ def create(file: Path, to: str, as_json: bool) -> None:
 def verify(file: Path, key: Path, root: Path | None, unproven: bool, as_json: bool) -> None:
     """Open FILE and check it: who made it, every row, ledger, signed head, erasure. Changes nothing; exit 1 when
     fails."""
-    with _plainly(), workshop(_settings().data_dir) as folder:
-        manifest, _copy, lost = _checked(file, key, folder, _roots(root, unproven), unproven)
+    found = Backup(file, read_identity(key), _roots(root, unproven), unproven)
+    with workshop(_settings().data_dir) as folder, examined(found, db.engine, folder) as (manifest, _made, lost):
+        pass
     remark = f"\nnobody can be read on this machine: {_lacking(lost)}" if lost else ""
     remark += _UNPROVEN if unproven else ""
     answer = {"valid": True, "proven": not unproven, "readable": not lost, **_told(manifest)}
@@ -127,30 +113,15 @@ def verify(file: Path, key: Path, root: Path | None, unproven: bool, as_json: bo
 @click.option("--force", is_flag=True, help="Replace a database that holds something; it is gone afterwards.")
 @as_json
 def restore(file: Path, key: Path, root: Path | None, unproven: bool, force: bool, as_json: bool) -> None:
-    """Put FILE in the place of the database, with everything stopped; forget again who was erased since."""
-    with _plainly():
-        if not force and _holds_something():
-            raise BackupFailed("the database holds data: nothing was changed. --force replaces it")
-        roots = _roots(root, unproven)
-        with workshop(_settings().data_dir) as folder:
-            manifest, copy, lost = _checked(file, key, folder, roots, unproven)
-            if lost:
-                raise BackupFailed(f"nothing was changed: {_lacking(lost)}; put them there first")
-            known = erasure.has_list()
-            epochs.remember_numbers()
-            db.session.remove()
-            copy_in(db.engine, copy)
-        if root:
-            _authority().adopt(roots)  # what was sealed there before is checked here from now on
-        upgrade(directory=str(Path(current_app.root_path).parent / "migrations"))
-        with housekeeping() as connection:
-            connection.execute(delete(UserSession))  # who signed out since must not be signed in again
-        epochs.begin_all()
-        erasure.replay()
-        db.session.rollback()
-        with db.engine.connect() as connection:
-            if wrong := record_faults(connection, roots):
-                raise BackupFailed(f"restored, but {wrong[0]}")
+    """Put FILE in the place of the database, with everything stopped; forget again who was erased since.
+
+    It is checked and made ready beside the database, which is untouched until one last step."""
+    if not force and _holds_something():
+        raise BackupFailed("the database holds data: nothing was changed. --force replaces it")
+    found = Backup(file, read_identity(key), _roots(root, unproven), unproven)
+    manifest, known = _restore(found, db.engine)
+    if root:
+        _authority().adopt(found.roots)  # what was sealed there before is checked here from now on
     remark = "" if known else f"\nthere was no {erasure.FILE} here: who was erased since can be read again, until it is"
     remark += "" if known else " put beside the keys and the product started anew"
     remark += _UNPROVEN if unproven else ""
@@ -158,28 +129,39 @@ def restore(file: Path, key: Path, root: Path | None, unproven: bool, force: boo
     say(answer, f"restored: {_line(manifest)}{remark}", as_json=as_json)
 
 
+def _restore(found: Backup, engine: Engine) -> tuple[Manifest, bool]:
+    """What was restored, and whether the list of the erased was here."""
+    epochs.remember_numbers()
+    data = _settings().data_dir
+    with (
+        alone(engine) as held,
+        workshop(_beside(engine)) as folder,
+        examined(found, engine, folder) as (manifest, made, lost),
+    ):
+        if lost:
+            raise BackupFailed(f"nothing was changed: {_lacking(lost)}; put them there first")
+        known = bring_lists(data, folder)
+        make_ready(found.roots)
+        passing(BEFORE_SWAP)
+        swap(engine, made, folder, held)
+        passing(AFTER_SWAP)
+    epochs.remember_numbers()
+    erasure.replay()  # what the backup itself had forgotten goes on the list
+    db.session.rollback()
+    return manifest, known
+
+
 @backup.command("restored")
 @as_json
 def restored(as_json: bool) -> None:
     """Say that the database was put back by other means than `restore`: whoever follows events is told then."""
-    with _plainly():
-        agencies = epochs.begin_all()
+    agencies = epochs.begin_all()
     say({"agencies": agencies}, f"{agencies} agencies begin a new epoch: followers resynchronise", as_json=as_json)
 
 
-def _checked(
-    file: Path, key: Path, folder: Path, roots: list[Certificate], unproven: bool
-) -> tuple[Manifest, Path, list[str]]:
-    """A backup's manifest and copy, if it was made under `roots`, is of this kind of database and holds what it says;
-    and which of the keys that it is sealed under are not here."""
-    manifest, copy = unpack(file, read_identity(key), folder, None if unproven else roots)
-    if manifest.engine != db.engine.dialect.name:
-        raise BackupFailed(f"{file} is of {manifest.engine}, DATABASE_URL names {db.engine.dialect.name}")
-    with looked_into(db.engine, copy) as connection:
-        if wrong := faults(connection, manifest, roots):
-            raise BackupFailed("; ".join(wrong[:3]))
-        lost = lost_keys(connection)
-    return manifest, copy, lost
+def _beside(engine: Engine) -> Path:
+    """Where a new database can be made that is then only renamed: the folder of the one in use."""
+    return Path(str(engine.url.database)).resolve().parent if is_sqlite(engine) else _settings().data_dir
 
 
 def _lacking(lost: list[str]) -> str:

@@ -11,7 +11,7 @@ from flask import Flask
 from flask.cli import AppGroup
 
 from app.cli.accounts import find_agency
-from app.cli.output import as_json, fail, say
+from app.cli.output import as_json, say
 from app.extensions import db
 from app.ledger import SYSTEM
 from app.models import Agency
@@ -84,11 +84,7 @@ def export(agency_name: str, anonymised: bool, out: str, as_json: bool) -> None:
     tenant = find_agency(agency_name)
     answer: dict[str, Any] = {"agency": str(tenant.id), "name": tenant.name, "anonymised": anonymised, "file": out}
     answer["bytes"] = 0
-    try:
-        opened = click.open_file(out, "wb")
-    except OSError as error:
-        fail(f"{out}: {error.strerror}")
-    with opened as file:
+    with click.open_file(out, "wb") as file:
         for line in ledger_export.export(tenant.id, anonymised=anonymised, by=SYSTEM):
             answer["bytes"] += file.write(line)
     if as_json:

@@ -6,13 +6,14 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import structlog
 from flask import current_app
 
 from app.backup.archive import sweep
 from app.clock import now
-from app.database import scrub
+from app.database import is_sqlite, scrub
 from app.extensions import db
 from app.services import privacy_requests, retention, views, webhooks
 
@@ -44,8 +45,11 @@ def wipe() -> int:
 
 
 def sweep_backups() -> int:
-    """Remove the copies that killed backups left beside the database."""
-    return sweep(current_app.extensions["bidflux_settings"].data_dir)
+    """Remove the copies that killed backups and restores left beside the keys and beside the database."""
+    folders = {current_app.extensions["bidflux_settings"].data_dir.resolve()}
+    if is_sqlite(db.engine):
+        folders.add(Path(str(db.engine.url.database)).resolve().parent)
+    return sum(sweep(folder) for folder in folders)
 
 
 def searches() -> Callable[[threading.Event], int]:

@@ -41,4 +41,5 @@ def test_an_export_sums_up_beside_its_lines(app: Flask, tmp_path: Path) -> None:
     written = runner.invoke(args=[*export, "--out", str(out)])
     assert json.loads(written.stdout) == {**told, "file": str(out), "bytes": out.stat().st_size} and not written.stderr
     nowhere = runner.invoke(args=[*export, "--out", str(tmp_path / "no" / "folder")])
-    assert nowhere.exit_code == 1 and nowhere.stderr.startswith("Error: ") and not nowhere.stdout
+    assert nowhere.exit_code == 1 and nowhere.stderr == f"Error: {tmp_path}/no/folder: No such file or directory\n"
+    assert json.loads(nowhere.stdout) == {"error": f"{tmp_path}/no/folder: No such file or directory"}
