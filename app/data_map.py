@@ -170,8 +170,9 @@ COLUMNS: dict[str, dict[str, str]] = {
     "delivery": {
         "messages": "kind template body_ct",
         "trail": "user_id",
+        "fingerprint": "recipient",
         "technical": "id agency_id event_seq offer_id endpoint_id tried_before state due_at lease_token lease_until"
-        " attempts created_at ended_at",
+        " attempts created_at ended_at reason",
     },
     "email_code": {"messages": "code_ct", "technical": "offer_id n agency_id created_at expires_at tries used_at"},
     "event": {"messages": "body_ct", "technical": "agency_id seq at type offer_id property_id"},

@@ -140,6 +140,7 @@ LABELS: dict[str, dict[str, Any]] = {
         "slow": lazy_gettext("The CRM took too long to answer"),
         "file": lazy_gettext("The file cannot be read as CSV"),
     },
+    "mail_refused": {"recipient": lazy_gettext("Not sent: this address got too many mails from you within a day")},
     "photo_fault": {
         "timeout": lazy_gettext("The photo did not come within 30 seconds"),
         "broken": lazy_gettext("The connection broke off"),

@@ -176,8 +176,13 @@ class UnitOfWork:
         body_ct: bytes | None = None,
         after: timedelta = timedelta(0),
         delivery_id: uuid.UUID | None = None,
+        recipient: bytes | None = None,
+        refused: str | None = None,
     ) -> uuid.UUID:
-        """Owe one delivery; return its id, which is `delivery_id` where the body is sealed for it already."""
+        """Owe one delivery; return its id, which is `delivery_id` where the body is sealed for it already.
+
+        `recipient` is a keyed hash of whom it goes to. One that is `refused` says why, and is not sent.
+        """
         delivery_id = delivery_id or new_id()
         self.add(
             Delivery,
@@ -189,7 +194,10 @@ class UnitOfWork:
             user_id=user_id,
             endpoint_id=endpoint_id,
             body_ct=body_ct,
-            state="pending",
+            recipient=recipient,
+            reason=refused,
+            state="cancelled" if refused else "pending",
+            ended_at=self.at if refused else None,
             due_at=self.at + after,
             attempts=0,
             created_at=self.at,

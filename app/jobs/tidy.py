@@ -15,7 +15,7 @@ from app.backup.archive import sweep
 from app.clock import now
 from app.database import is_sqlite, scrub
 from app.extensions import db
-from app.services import privacy_requests, retention, views, webhooks
+from app.services import privacy_requests, recipients, retention, views, webhooks
 
 EVERY_SECONDS = 3600.0
 AFTER_START = timedelta(days=1)  # how old an erasure may be that was not looked at before the relay stopped
@@ -75,6 +75,7 @@ CHORES: dict[str, Callable[[], int]] = {
     "privacy reminders": privacy_requests.remind,
     "privacy requests": privacy_requests.forget,
     "webhook log": lambda: webhooks.forget_log(now() - webhooks.LOG_KEPT),
+    "recipients": recipients.forget,
     "killed backups": sweep_backups,
     "deleted pages": wipe,
 }

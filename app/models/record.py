@@ -13,6 +13,7 @@ from app.models.base import Base, Id, Kept, kept, own, tenant_unique
 DELIVERY_STATES = ("pending", "leased", "delivered", "dead", "cancelled")
 _ENDPOINT = text("endpoint_id IS NOT NULL")
 _OPEN_MAIL = text("endpoint_id IS NULL AND ended_at IS NULL")
+_TO_SOMEBODY = text("recipient IS NOT NULL")
 _CALLS = text("endpoint_id IS NOT NULL AND event_seq > 0")
 ACTORS = ("user", "api_key", "bidder", "system")
 
@@ -90,6 +91,14 @@ class Delivery(Base):
         ),
         Index("ix_delivery_offer", "agency_id", "offer_id"),
         Index(
+            "ix_delivery_recipient",
+            "agency_id",
+            "recipient",
+            "due_at",
+            sqlite_where=_TO_SOMEBODY,
+            postgresql_where=_TO_SOMEBODY,
+        ),
+        Index(
             "ix_delivery_endpoint", "endpoint_id", "state", "due_at", sqlite_where=_ENDPOINT, postgresql_where=_ENDPOINT
         ),
         Index("ix_delivery_log", "endpoint_id", "created_at", "id", sqlite_where=_ENDPOINT, postgresql_where=_ENDPOINT),
@@ -114,6 +123,8 @@ class Delivery(Base):
     endpoint_id: Mapped[uuid.UUID | None]
     body_ct: Mapped[bytes | None]
     tried_before: Mapped[int] = mapped_column(default=0, server_default="0")  # attempts before it was sent again
+    recipient: Mapped[bytes | None] = mapped_column(LargeBinary(16))  # a keyed hash, for a day, to count by
+    reason: Mapped[str | None] = mapped_column(String(20))  # why it is not sent at all
     state: Mapped[str] = mapped_column(String(10), default="pending")
     due_at: Mapped[datetime]
     lease_token: Mapped[uuid.UUID | None]

@@ -59,6 +59,7 @@ class MailState:
     due_at: datetime
     ended_at: datetime | None
     last_code: int | None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +166,7 @@ def mails_and_calls(offer: Offer) -> tuple[list[MailState], list[OfferCall]]:
     query = (
         select(Delivery.id, Delivery.kind, Delivery.template, Delivery.state, Delivery.attempts, Delivery.due_at)
         .add_columns(Delivery.ended_at, last, User.full_name, WebhookEndpoint.id, WebhookEndpoint.url_ct)
+        .add_columns(Delivery.reason)
         .join(User, User.id == Delivery.user_id, isouter=True)
         .join(WebhookEndpoint, WebhookEndpoint.id == Delivery.endpoint_id, isouter=True)
         .where(Delivery.agency_id == offer.agency_id, Delivery.offer_id == offer.id)
@@ -175,7 +177,8 @@ def mails_and_calls(offer: Offer) -> tuple[list[MailState], list[OfferCall]]:
     for row in db.session.execute(query):
         template, state, *tried = row[2:8]
         if row.kind == "mail":
-            mails.append(MailState(template, row[8] or "", state, *tried))
+            attempts, due_at, ended_at, code = tried
+            mails.append(MailState(template, row[8] or "", state, attempts, due_at, ended_at, code, row[11]))
             continue
         named = SimpleNamespace(id=row[9], agency_id=offer.agency_id, url_ct=row[10])
         host = urlsplit(opened_url(named)).netloc if named.url_ct else ""

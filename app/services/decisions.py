@@ -20,6 +20,7 @@ from app.models import Decision, Delivery, LedgerEntry, Offer, OfferState
 from app.models.offer import STATUSES
 from app.services.offer_events import announce
 from app.services.properties import switch_link
+from app.services.recipients import write_to_bidder
 from app.vault import Place, seal
 from app.writing import UnitOfWork, writing
 
@@ -113,7 +114,7 @@ def _decide(tx: UnitOfWork, chosen: Chosen, answer: Answer, by: Actor) -> uuid.U
     kind = "offer.status_changed"
     seq = announce(tx, chosen.offer_id, kind, by, after=UNDO, previous_status=state.status)
     if answer.notify_bidder and answer.status in DECIDED:
-        tx.owe_mail("decision_bidder", seq, offer_id=chosen.offer_id, after=UNDO)
+        write_to_bidder(tx, "decision_bidder", seq, offer_id=chosen.offer_id, after=UNDO)
     return decision
 
 

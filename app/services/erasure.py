@@ -84,6 +84,8 @@ def erase(tx: UnitOfWork, offer_ids: Sequence[uuid.UUID], reason: str, *, by: Ac
         )
         .values(state="cancelled", ended_at=tx.at, lease_token=None, lease_until=None)
     )
+    written_to = (Delivery.agency_id == tx.agency_id, Delivery.offer_id.in_(ids), Delivery.recipient.is_not(None))
+    tx.connection.execute(update(Delivery).where(*written_to).values(recipient=None))
     tx.connection.execute(
         update(OfferState)
         .where(OfferState.agency_id == tx.agency_id, OfferState.offer_id.in_(ids))

@@ -72,10 +72,12 @@ class Sending:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The outcome; `fresh` is False when the very same form had already been sent."""
+    """The outcome; `fresh` is False when the very same form had already been sent. `mail` says what became of the mail
+    to the bidder, where it was not sent at once."""
 
     offer_id: uuid.UUID
     fresh: bool
+    mail: str | None = None
 
 
 def submit(prop: Property, draft: Draft, sending: Sending, *, by: Actor) -> Sent:

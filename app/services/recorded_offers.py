@@ -33,6 +33,7 @@ from app.offer_document import Draft, Signature
 from app.services import offers, receipts
 from app.services.offer_events import announce
 from app.services.offers import Sending, Sent
+from app.services.recipients import write_to_bidder
 from app.vault import Place, pad, seal
 from app.writing import UnitOfWork, writing
 
@@ -66,10 +67,9 @@ def record(prop: Property, draft: Draft, sending: Sending, *, by: Actor) -> Sent
             sealed = offers.renamed(tx, sealed)
         seq = offers.store(tx, current, sealed, sending, previous_id, by=by)
         tx.owe_mail("offer_agent", seq, offer_id=sealed.offer_id, user_id=current.agent_id)
-        if draft.bidder.email:
-            tx.owe_mail("offer_confirm", seq, offer_id=sealed.offer_id)
+        told = write_to_bidder(tx, "offer_confirm", seq, offer_id=sealed.offer_id) if draft.bidder.email else None
         receipts.owe(tx, seq, sealed.offer_id, mailed=False)
-    return Sent(sealed.offer_id, fresh=True)
+    return Sent(sealed.offer_id, fresh=True, mail=told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ def ask_again(offer: Offer, *, by: Person) -> None:
             Event.agency_id == tx.agency_id, Event.offer_id == offer_id, Event.type == "offer.created"
         )
         tx.record("offer.confirmation_asked", offer_id, by.actor)
-        tx.owe_mail("offer_confirm", tx.connection.scalars(created).one(), offer_id=offer_id)
+        write_to_bidder(tx, "offer_confirm", tx.connection.scalars(created).one(), offer_id=offer_id)
 
 
 def _asked_at(tx: UnitOfWork, offer_id: uuid.UUID) -> Any:

@@ -15,6 +15,7 @@ from app.errors import IllegalTransition
 from app.ids import new_id
 from app.models import OfferRequest, OfferState
 from app.services.offer_events import announce
+from app.services.recipients import write_to_bidder
 from app.vault import Place, seal
 from app.writing import UnitOfWork, writing
 
@@ -56,7 +57,7 @@ def _ask(tx: UnitOfWork, offer_id: uuid.UUID, deadline: datetime, message: str |
     data = {"request": str(request_id), "deadline": deadline.isoformat()}
     tx.record("offer.better_asked", offer_id, by.actor, data)
     seq = announce(tx, offer_id, "offer.better_asked", by.actor, deadline=rfc3339(deadline))
-    tx.owe_mail("offer_better", seq, offer_id=offer_id)
+    write_to_bidder(tx, "offer_better", seq, offer_id=offer_id)
 
 
 def take_back(offer_id: uuid.UUID, *, by: Person) -> bool:

@@ -123,6 +123,7 @@ ANSWERS: dict[type[BaseModel], dict[str, Any]] = {
         "data": [{"external_id": EXTERNAL_ID, "status": "unchanged", "property": {**PROPERTY, "warnings": []}}]
     },
     offers.OfferOut: OFFER,
+    offers.OfferRecorded: {**OFFER, "warnings": []},
     offers.OfferPage: _page(OFFER),
     events.EventPage: _page(event("offer.created"), last_seq=42, epoch=EPOCH),
     stats.StatsOut: {

@@ -15,7 +15,15 @@ from app.blueprints.api.blueprint import api
 from app.blueprints.api.calls import Answer, etag, expected_version, operation
 from app.blueprints.api.offer_bodies import read_offer, sending_of
 from app.blueprints.api.paging import link_next, next_cursor, page_body, place_of
-from app.blueprints.api.schemas.offers import OfferNew, OfferOut, OfferPage, OfferQuery, StatusChange, order_known
+from app.blueprints.api.schemas.offers import (
+    OfferNew,
+    OfferOut,
+    OfferPage,
+    OfferQuery,
+    OfferRecorded,
+    StatusChange,
+    order_known,
+)
 from app.contacts import NotAContact, read_email
 from app.errors import Conflict, IllegalTransition, Invalid, NotFound, NotReady, Stale
 from app.models import Property
@@ -48,14 +56,21 @@ def offers_list(query: OfferQuery) -> Answer:
 
 
 @api.post("/offers")
-@operation("Record an offer taken elsewhere", tag=TAG, scope="write", body=OfferNew, answers={201: OfferOut}, etag=True)
+@operation(
+    "Record an offer taken elsewhere", tag=TAG, scope="write", body=OfferNew, answers={201: OfferRecorded}, etag=True
+)
 def offers_record(body: OfferNew) -> Answer:
-    """Of source `api`, and unconfirmed until its bidder, who is written to, confirms it. Needs no open link."""
+    """Of source `api`, and unconfirmed until its bidder, who is written to, confirms it. Needs no open link.
+
+    One address gets at most 10 mails an hour and 30 a day from an agency: `warnings` says when one is late or not sent.
+    """
     by = key_holder()
     prop = _property_of(body)
     sent = record(prop, read_offer(prop, body, by.zone), sending_of(prop, body), by=by.actor)
     answer = _read(sent.offer_id)
-    return Answer(answer.body, 201, {**answer.headers, "Location": f"/api/crm/offers/{sent.offer_id}"}, sent.offer_id)
+    warnings = [{"pointer": "/bidder/email", "detail": sent.mail}] if sent.mail else []
+    headers = {**answer.headers, "Location": f"/api/crm/offers/{sent.offer_id}"}
+    return Answer({**answer.body, "warnings": warnings}, 201, headers, sent.offer_id)
 
 
 @api.get("/offers/<uuid:offer_id>")

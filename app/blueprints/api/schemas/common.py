@@ -188,3 +188,10 @@ class Problem(BaseModel):
     shared_until: int | None = Field(
         None, description="After `other-epoch`: up to this event the history you named is the present one, if known."
     )
+
+
+class Warning(Strict):
+    """What was taken otherwise than it was sent."""
+
+    pointer: str
+    detail: str

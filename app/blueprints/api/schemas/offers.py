@@ -29,6 +29,7 @@ from app.blueprints.api.schemas.common import (
     Strict,
     Text4000,
     Uid,
+    Warning,
 )
 from app.queries.offer_order import SORTS
 
@@ -182,6 +183,12 @@ class OfferOut(Strict):
     updated_at: Moment
     version: int
     dashboard_url: str
+
+
+class OfferRecorded(OfferOut):
+    """An offer as it was recorded just now."""
+
+    warnings: list[Warning] = Field(description="What became of the mail to its bidder, where it is not sent at once.")
 
 
 class OfferPage(Page):

@@ -27,6 +27,7 @@ from app.blueprints.api.schemas.common import (
     Shape,
     Strict,
     Text20000,
+    Warning,
 )
 from app.models.property import PRICE_VAT, PROPERTY_TYPES
 
@@ -131,13 +132,6 @@ class PropertyBulkLoose(Strict):
     """The same before its items are judged one by one."""
 
     data: Annotated[list[Any], Field(min_length=1, max_length=100)]
-
-
-class Warning(Strict):
-    """What was taken otherwise than it was sent."""
-
-    pointer: str
-    detail: str
 
 
 class PropertyOut(Strict):

@@ -1,0 +1,61 @@
+"""How many mails an agency may have sent to one bidder's address, which nobody has proved to be theirs.
+
+What a bidder sends themselves is always answered; this is about what the agency sets off. Mails to colleagues are not
+counted.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+
+from sqlalchemy import bindparam, func, select, update
+
+from app.clock import now
+from app.models import Delivery, OfferTag
+from app.writing import UnitOfWork, housekeeping
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+AN_HOUR, A_DAY = 10, 30
+TOO_MANY = "recipient"  # why a mail is not sent, as its delivery says
+NOT_SENT = f"No mail was sent: this address got {A_DAY} mails from the agency within a day"
+LATER = f"The mail is sent later: this address got {AN_HOUR} mails from the agency within an hour"
+
+_TAG = select(OfferTag.tag).where(
+    OfferTag.agency_id == bindparam("agency"), OfferTag.offer_id == bindparam("offer"), OfferTag.field == "email"
+)
+_MINE = (Delivery.agency_id == bindparam("agency"), Delivery.recipient == bindparam("tag"), Delivery.reason.is_(None))
+_LATEST = select(Delivery.due_at).where(*_MINE).order_by(Delivery.due_at.desc()).offset(AN_HOUR - 1).limit(1)
+_OF_DAY = select(func.count()).where(*_MINE, Delivery.created_at > bindparam("since", type_=Delivery.created_at.type))
+
+
+def write_to_bidder(
+    tx: UnitOfWork,
+    template: str,
+    event_seq: int,
+    *,
+    offer_id: uuid.UUID,
+    after: timedelta = timedelta(0),
+) -> str | None:
+    """Owe a bidder a mail that the agency set off. What is too much for an hour is sent when the hour allows, what is
+    too much for a day is written down and not sent. Returns what became of it, where it is not sent at once."""
+    tx.flush()
+    tag = tx.connection.scalar(_TAG, {"agency": tx.agency_id, "offer": offer_id})
+    if tag is None or not tx.sends_mail:
+        tx.owe_mail(template, event_seq, offer_id=offer_id, after=after)
+        return None
+    who = {"agency": tx.agency_id, "tag": tag}
+    if (tx.connection.scalar(_OF_DAY, {**who, "since": tx.at - DAY}) or 0) >= A_DAY:
+        tx.owe("mail", template, event_seq, offer_id=offer_id, refused=TOO_MANY)
+        return NOT_SENT
+    latest = tx.connection.scalar(_LATEST, who)
+    wait = latest + HOUR - tx.at if latest else timedelta(0)
+    tx.owe("mail", template, event_seq, offer_id=offer_id, after=max(after, wait), recipient=tag)
+    return LATER if wait > after else None
+
+
+def forget(limit: int = 1000) -> int:
+    """Whom mails of yesterday went to need not be known; how many rows were changed."""
+    with housekeeping() as connection:
+        old = select(Delivery.id).where(Delivery.recipient.is_not(None), Delivery.ended_at < now() - DAY).limit(limit)
+        return connection.execute(update(Delivery).where(Delivery.id.in_(old)).values(recipient=None)).rowcount
