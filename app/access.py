@@ -92,8 +92,8 @@ def policy(
     scope: str = "",
     records: str = "",
 ) -> Callable[[View], View]:
-    """Declare a route. `limit` counts its reads, `writes` the rest, per address, or per key behind `Guard.API_KEY`,
-    where `scope` is what the key must be good for: `read` or `write`.
+    """Declare a route. `limit` counts its reads, `writes` the rest: per address, per person behind `Guard.SIGNED_IN`
+    and `Guard.OWNER`, or per key behind `Guard.API_KEY`, where `scope` is what it must be good for: `read` or `write`.
 
     A GET changes nothing; `records` names what one writes down nevertheless.
     """
@@ -121,13 +121,15 @@ def enforce() -> AnyResponse | None:
     if declared.guard is Guard.API_KEY:
         let_in(declared.scope, rates, caller_line())  # counted by key: many agencies call from one CRM's address
         return None
-    hit(
-        rates,
-        declared.scope,
-        keyed(caller_line()),
-        shared=not reading,
-    )
+    hit(rates, declared.scope, _counted_as(declared.guard), shared=not reading)
     return _GUARDS[declared.guard]()
+
+
+def _counted_as(guard: Guard) -> str:
+    """Whom a call is counted against: an office shares one address, and one colleague's calls are not another's."""
+    if guard in {Guard.SIGNED_IN, Guard.OWNER} and current_user.is_authenticated:
+        return person().user.id.hex
+    return keyed(caller_line())
 
 
 def caller_address() -> str:

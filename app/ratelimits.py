@@ -40,6 +40,15 @@ class Counter:
                 self._be_quiet(error)
         return self.local.hit(rate, *names)
 
+    def has_room(self, rate: RateLimitItem, *names: str) -> bool:
+        """Whether one more would be within the rate; nothing is counted."""
+        if time.monotonic() >= self._quiet_until:
+            try:
+                return self._shared.test(rate, *names)
+            except (StorageError, RedisError) as error:
+                self._be_quiet(error)
+        return self.local.test(rate, *names)
+
     def spend(self, rate: RateLimitItem, *names: str) -> Spent:
         """Count like `shared`, and say what is left."""
         if time.monotonic() >= self._quiet_until:
@@ -107,3 +116,16 @@ def forget(rates: tuple[RateLimitItem, ...], *names: str) -> None:
     counter: Counter = current_app.extensions["bidflux_counter"]
     for rate in rates:
         counter.forget(rate, *names)
+
+
+def has_room(rates: tuple[RateLimitItem, ...], *names: str) -> bool:
+    """Whether one more call would be within each rate; nothing is counted."""
+    counter: Counter = current_app.extensions["bidflux_counter"]
+    return all(counter.has_room(rate, *names) for rate in rates)
+
+
+def note(rates: tuple[RateLimitItem, ...], *names: str) -> None:
+    """Count one, whether or not it is within the rates."""
+    counter: Counter = current_app.extensions["bidflux_counter"]
+    for rate in rates:
+        counter.shared(rate, *names)

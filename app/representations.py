@@ -149,9 +149,9 @@ def photo_url(prop: Property) -> str | None:
     return f"{base_url()}/photos/{photo_token(prop.photo_id)}" if prop.photo_id else None
 
 
-def offer_url(prop: Property) -> str:
-    """The property's offer link, as it is shared."""
-    return f"{base_url()}/o/{offer_link_token(prop.id, prop.link_version)}"
+def offer_url(prop: Property, version: int | None = None) -> str:
+    """The property's offer link, as it is shared; or the one that somebody was given, which may have been replaced."""
+    return f"{base_url()}/o/{offer_link_token(prop.id, version or prop.link_version)}"
 
 
 def link_state(prop: Property, version: int, at: datetime | None = None) -> str:

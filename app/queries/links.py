@@ -66,6 +66,12 @@ def open_link(token: str) -> OpenedLink | None:
     return OpenedLink(prop, link.version, link_state(prop, link.version)) if prop else None
 
 
+def open_property(property_id: uuid.UUID) -> OpenedLink | None:
+    """The property's link as it is now, for who comes by another way and is not shown the link."""
+    prop = db.session.scalar(_PROPERTY, {"id": property_id})
+    return OpenedLink(prop, prop.link_version, link_state(prop, prop.link_version)) if prop else None
+
+
 @dataclass(frozen=True, slots=True)
 class Activity:
     """What became of a link: opened, begun, sent. Of persons nothing is known."""

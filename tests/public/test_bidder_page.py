@@ -20,7 +20,7 @@ from app.clock import now
 from app.errors import IllegalTransition
 from app.extensions import db
 from app.ledger import SYSTEM, Actor
-from app.links import bidder_token, receipt_token
+from app.links import bidder_token, offer_link_token, receipt_token
 from app.models import (
     Agency,
     Delivery,
@@ -216,7 +216,8 @@ def test_withdrawing_ends_a_request_for_a_better_offer(client: FlaskClient, owne
 def sent_again(client: FlaskClient, offer: Offer, **changed: str) -> TestResponse:
     """Fill the form that the page opens, and send it."""
     form = text(client.get(f"{page_of(offer)}/again"))
-    where = re.search(r'action="(/o/[^"]+)"', form).group(1)  # type: ignore[union-attr]
+    where = f"{page_of(offer)}/again"
+    assert f'action="{where}"' in form and "/o/" not in form, "the link itself is not named"
     fields = dict(re.findall(r'<input[^>]*name="([^"]+)"[^>]*value="([^"]*)"', form))
     kept = {k: v for k, v in fields.items() if k in {"full_name", "email", "phone", "amount", "replaces", "stamp"}}
     data = {**kept, "payment_term_days": "30", "financing": "cash", "consent": "y", **changed}
@@ -234,6 +235,29 @@ def test_a_corrected_offer_starts_from_the_old_one_and_takes_its_place(client: F
     assert (new.amount_minor, new.previous_id) == (121_000_00, offer.id)
     assert not state_of(offer).latest
     assert client.get(f"{page_of(offer)}/again").status_code == 303
+
+
+def test_after_a_rotation_only_the_link_that_they_used_or_their_own_page(
+    client: FlaskClient, prop: Property, offer: Offer
+) -> None:
+    """No page of an earlier bidder names the new link; their own page still takes a corrected offer."""
+    properties.rotate_link(prop, by=SYSTEM)
+    new = offer_link_token(prop.id, offer.link_version + 1)
+    shared = text(client.get(f"/r/{receipt_token(offer.id)}"))
+    used = re.search(r'href="[^"]*(/o/[^"?]+)', shared)
+    assert used and client.get(used.group(1)).status_code == 410
+    enter(client, offer)
+    for page in (shared, text(client.get(page_of(offer))), text(client.get(f"{page_of(offer)}/again"))):
+        assert new not in page
+    assert sent_again(client, offer, amount="121.000").status_code == 303
+    stranger = client.application.test_client()
+    assert stranger.get(f"{page_of(offer)}/again").status_code == 403
+    assert stranger.post(f"{page_of(offer)}/again", data={"step": "send"}).status_code == 403
+
+
+def test_who_never_had_a_link_is_given_none(client: FlaskClient, prop: Property) -> None:
+    recorded = make_offer(prop, make_draft(), source="agent")
+    assert "/o/" not in text(client.get(f"/r/{receipt_token(recorded)}"))
 
 
 def test_after_withdrawing_a_new_offer_stands_by_itself(client: FlaskClient, offer: Offer) -> None:

@@ -16,13 +16,13 @@ from app.access import Guard, policy
 from app.blueprints.public import passes
 from app.blueprints.public.forms import OfferForm, typed_again
 from app.blueprints.public.receipts import pdf_answer, receipt_page
-from app.blueprints.public.routes import form_page, link_page, public
-from app.blueprints.public.showing import Showing
+from app.blueprints.public.routes import Answer, Submission, form_page, link_page, public
+from app.blueprints.public.showing import Showing, Way
 from app.errors import IllegalTransition, NotFound
 from app.language import language
-from app.links import BIDDER, BadToken, offer_link_token, read_bidder, request_token
+from app.links import BIDDER, BadToken, read_bidder, request_token
 from app.queries import own_offer
-from app.queries.links import open_link, open_request_of
+from app.queries.links import open_request_of
 from app.queries.offers import Receipt, offer_by_id, offer_by_reference, open_receipt
 from app.queries.receipts import stored
 from app.services import privacy_requests, receipts, withdrawals
@@ -103,21 +103,28 @@ def _withdraw_page(opened: Receipt, form: WithdrawForm) -> str:
     )
 
 
-@public.get(f"{BASE}/again")
-@policy(Guard.BIDDER, limit="60/minute")
-def send_again(reference: str) -> AnyResponse | str | tuple[str, int]:
-    """The form with what was sent filled in. A corrected offer replaces the earlier one, unless that was withdrawn."""
+@public.route(f"{BASE}/again", methods=["GET", "POST"])
+@policy(Guard.BIDDER, limit="60/minute", writes="120/5 minute", scope="send-again")
+def send_again(reference: str) -> Answer:
+    """The form with what was sent filled in. A corrected offer replaces the earlier one, unless that was withdrawn.
+
+    It is sent to this very page: who had a link that was replaced is not shown the new one.
+    """
     opened = _mine(reference)
+    asked = open_request_of(opened.offer.offer)
+    way = Way.by_link(request_token(asked.id)) if asked else Way.by_own_page(opened.reference, opened.prop.id)
+    link = way.open()
+    if link is None:
+        return link_page("invalid", None)
+    if request.method == "POST":
+        return Submission(link, way).answer()
     document, state = opened.offer.document, opened.offer.state
     if document is None or not state.latest:
         return redirect(url_for("public.own_offer_page", reference=reference), 303)
-    asked = open_request_of(opened.offer.offer)
-    token = request_token(asked.id) if asked else offer_link_token(opened.prop.id, opened.prop.link_version)
-    link = open_link(token)
-    if link is None or link.state != "open":
-        return link_page(link.state if link else "invalid", link)
+    if link.state != "open":
+        return link_page(link.state, link)
     form = OfferForm(data=typed_again(document, "" if state.withdrawn_at else reference)).bind(link.property)
-    return form_page(link, token, form, Showing.of(link, None))
+    return form_page(link, way, form, Showing.of(link, None))
 
 
 @public.get(f"{BASE}/receipt.pdf")

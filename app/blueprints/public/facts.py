@@ -28,9 +28,8 @@ class PropertyFacts:
         return getattr(self.shown, name)
 
 
-def facts(prop: Property, token: str | None, *, windowed: bool = True) -> PropertyFacts:
-    """What a link's page shows; `token` names where the picture is."""
-    photo = f"/o/{token}/photo?v={prop.photo_id.hex[-10:]}" if token and prop.photo_id else None
+def facts(prop: Property, photo: str | None = None, *, windowed: bool = True) -> PropertyFacts:
+    """What a link's page shows; `photo` is the address of the picture, where one is shown."""
     return PropertyFacts(shown_of(prop, prop.agency.name, prop.agent, language(), windowed=windowed), photo)
 
 

@@ -41,9 +41,9 @@ def receipt(token: str) -> str | tuple[str, int]:
 
 def shared_page(opened: Receipt, **more: Any) -> str:
     """The page behind the receipt's link."""
-    again = None
-    if opened.offer.document and opened.prop.accepts_offers and opened.offer.state.latest:
-        again = offer_url(opened.prop)
+    again, offer = None, opened.offer.offer
+    if offer.source == "link" and opened.offer.document and opened.prop.accepts_offers and opened.offer.state.latest:
+        again = offer_url(opened.prop, offer.link_version)
         again += "" if opened.offer.state.withdrawn_at else f"?replaces={opened.reference}"
     pdf_url = url_for("public.receipt_pdf", token=receipt_token(opened.offer.offer.id))
     return receipt_page(opened, pdf_url=pdf_url, again_url=again, **more)
@@ -76,7 +76,7 @@ def receipt_page(opened: Receipt, form: ConfirmForm | None = None, **more: Any) 
         ledger_seq=opened.ledger_seq,
         sections=sections(document.terms, document.body["property"]["asking_price"]) if document else [],
         signature={**signature, "data_url": data_url(signature_image(opened.offer))} if signature else None,
-        property=facts(opened.prop, None),
+        property=facts(opened.prop),
         agency=opened.prop.agency,
         agent=opened.prop.agent,
         receipt=state_of(offer.agency_id, offer.id),

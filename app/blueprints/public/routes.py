@@ -9,13 +9,15 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, current_app, g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
+from flask_babel import ngettext
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.access import Cache, Guard, caller_address, policy
+from app.blueprints.public import pace
 from app.blueprints.public.blank_forms import BlankForms
 from app.blueprints.public.facts import Change, changes, facts, told
 from app.blueprints.public.forms import OfferForm, typed_again
-from app.blueprints.public.showing import Showing, opened_at
+from app.blueprints.public.showing import Showing, Way, opened_at
 from app.clock import now
 from app.errors import FactsChanged, Invalid, LinkClosed
 from app.extensions import csrf
@@ -50,14 +52,15 @@ def offer(token: str) -> Answer:
         link = None
     if link is None:
         return link_page("invalid", None)
+    way = Way.by_link(token)
     g.zone = link.property.agency.zone
     if request.method != "POST":
         if link.state != "open":
             return link_page(link.state, link)
         if link.request:
-            return _blank(link, token)[0]
-        return blank_forms.page(link.property, lambda: _blank(link, token))
-    return _Submission(link, token).answer()
+            return _blank(link, way)[0]
+        return blank_forms.page(link.property, lambda: _blank(link, way))
+    return Submission(link, way).answer()
 
 
 @public.get("/o/<token>/photo")
@@ -74,11 +77,11 @@ def photo(token: str) -> Response:
     return Response(picture.body, mimetype=picture.mime)
 
 
-class _Submission:
+class Submission:
     """One POST of the form: read it, then show it again, show the review, or send it."""
 
-    def __init__(self, link: OpenedLink, token: str) -> None:
-        self.token = token
+    def __init__(self, link: OpenedLink, way: Way) -> None:
+        self.way = way
         self.step = request.form.get("step", "review")
         self.stamp = self._stamp(link)
         self.seen = unpacked(request.form.get("shown", ""), self.stamp.shown) if self.stamp else None
@@ -142,7 +145,19 @@ class _Submission:
             return self._again(_("That was very quick. Check the offer and send it once more."))
         if self._has_other_notice():
             return self._again("")
+        if self.link.state == "open" and (seconds := pace.wait(self.link.property, draft.bidder, stamp.ready)):
+            return self._slow(draft, seconds)
         return self._submit(draft, stamp)
+
+    def _slow(self, draft: Draft, seconds: int) -> AnyResponse:
+        """Many are coming in: all stays as it is, and a press after a moment is taken."""
+        message = ngettext(
+            "Many offers are coming in just now. Nothing is lost: wait %(num)d second, then press the button again.",
+            "Many offers are coming in just now. Nothing is lost: wait %(num)d seconds, then press the button again.",
+            seconds,
+        )
+        page = self._review(draft, message, ready=time.time() + seconds)
+        return Response(page, 429, {"Retry-After": str(seconds)})
 
     def _submit(self, draft: Draft, stamp: Stamp) -> Answer:
         asked = self.link.request
@@ -161,14 +176,16 @@ class _Submission:
         try:
             sent = submit(self.link.property, draft, sending, by=BIDDER)
         except LinkClosed as closed:
-            return link_page(closed.state, open_link(self.token), self._kept(draft))
+            return link_page(closed.state, self.way.open(), self._kept(draft))
         except FactsChanged:
-            self._open(open_link(self.token) or self.link)
+            self._open(self.way.open() or self.link)
             return self._again(_("Something has changed since you reviewed the offer, so it was not sent. Check it."))
         except Invalid as invalid:
-            self.link = open_link(self.token) or self.link
+            self.link = self.way.open() or self.link
             self.form.add_errors({name: [str(message) for message in held] for name, held in invalid.errors.items()})
             return self._show_form(), 422
+        if sent.fresh:
+            pace.sent(self.link.property, draft.bidder)
         return redirect(url_for("public.receipt", token=receipt_token(sent.offer_id), sent=1), 303)
 
     def _has_other_notice(self) -> bool:
@@ -195,9 +212,9 @@ class _Submission:
         return self._show_form()
 
     def _show_form(self) -> str:
-        return form_page(self.link, self.token, self.form, self.showing, changes(self.seen, self.showing.snap))
+        return form_page(self.link, self.way, self.form, self.showing, changes(self.seen, self.showing.snap))
 
-    def _review(self, draft: Draft, message: str | None = None) -> str:
+    def _review(self, draft: Draft, message: str | None = None, ready: float = 0.0) -> str:
         shown = sections(draft.terms())
         amount = next(row.value for section in shown for row in section.rows if row.field == "amount")
         send_label = (
@@ -208,12 +225,12 @@ class _Submission:
         terms = content_mac(self.link.property.agency_id, draft.terms())
         return render_template(
             "public/review.html",
-            **_context(self.link, self.token),
+            **_context(self.link, self.way),
             sections=shown,
             facts=told(self.showing.snap),
             hidden=[*self.form.pairs(), *(("confirmed", key) for key in request.form.getlist("confirmed"))],
             signature=_draft_signature(draft.signature),
-            stamp=self.showing.stamp(self.link.property, terms),
+            stamp=self.showing.stamp(self.link.property, terms, ready),
             shown=packed(self.showing.snap),
             changes=changes(self.seen, self.showing.snap),
             message=message,
@@ -222,33 +239,33 @@ class _Submission:
         )
 
 
-def _blank(link: OpenedLink, token: str) -> tuple[str, Showing]:
+def _blank(link: OpenedLink, way: Way) -> tuple[str, Showing]:
     """A form opened now, and what it shows."""
     if link.request:
         data = typed_again(link.request.document, link.request.reference)
     else:
         data = {"replaces": request.args.get("replaces", "")[:20], "type": "person"}
     showing = Showing.of(link, None)
-    return form_page(link, token, OfferForm(data=data).bind(link.property), showing), showing
+    return form_page(link, way, OfferForm(data=data).bind(link.property), showing), showing
 
 
-def _context(link: OpenedLink, token: str) -> dict[str, Any]:
+def _context(link: OpenedLink, way: Way) -> dict[str, Any]:
     prop = link.property
     return {
-        "property": facts(prop, token, windowed=link.request is None),
+        "property": facts(prop, way.photo(prop), windowed=link.request is None),
         "agency": prop.agency,
         "agent": prop.agent,
         "opens_at": None if link.request else prop.offers_open_at,
         "closes_at": link.closes_at(),
         "asked_for": link.request,
         "signature_required": prop.signature_required,
-        "action": url_for("public.offer", token=token),
+        "action": way.action,
     }
 
 
-def form_page(link: OpenedLink, token: str, form: OfferForm, showing: Showing, changed: Sequence[Change] = ()) -> str:
-    """The form as it is, with the texts of the moment when it was opened; it is sent to the link of `token`."""
-    context = _context(link, token)
+def form_page(link: OpenedLink, way: Way, form: OfferForm, showing: Showing, changed: Sequence[Change] = ()) -> str:
+    """The form as it is, with the texts of the moment when it was opened; it is sent by `way`."""
+    context = _context(link, way)
     photo_url = context["property"].photo_url
     return render_template(
         "public/form.html",
@@ -257,7 +274,7 @@ def form_page(link: OpenedLink, token: str, form: OfferForm, showing: Showing, c
         stamp=showing.stamp(link.property),
         shown=packed(showing.snap),
         changes=changed,
-        seen_url=url_for("public.seen", token=token),
+        seen_url=way.seen_url,
         notice=showing.texts["notice"][0],
         notice_url=url_for("site.gdpr"),
         rules_text=showing.texts["rules"][0],
@@ -271,7 +288,7 @@ def link_page(state: str, link: OpenedLink | None, kept: list[Section] | None = 
     page = render_template(
         "public/link_state.html",
         state=state,
-        property=facts(prop, None) if prop else None,
+        property=facts(prop) if prop else None,
         agent=prop.agent if prop else None,
         agency=prop.agency if prop else None,
         opens_at=prop.offers_open_at if prop else None,

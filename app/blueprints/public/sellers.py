@@ -81,7 +81,7 @@ def _by_token(token: str) -> OpenedSellerLink | None:
 def _head(opened: OpenedSellerLink) -> dict[str, Any]:
     prop = opened.prop
     g.zone = prop.agency.zone
-    return {"property": facts(prop, None), "agency": prop.agency, "agent": prop.agent, "names": opened.link.shows_names}
+    return {"property": facts(prop), "agency": prop.agency, "agent": prop.agent, "names": opened.link.shows_names}
 
 
 def _closed(opened: OpenedSellerLink | None, state: str = "invalid") -> Response:

@@ -1,18 +1,22 @@
-"""What one form or review shows, and the stamp that ties what is sent to it."""
+"""What one form or review shows, the stamp that ties what is sent to it, and the way by which it is sent."""
 
 from __future__ import annotations
 
 import os
 import time
+import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from flask import url_for
+
 from app.clock import now
 from app.language import language
-from app.links import NOTHING, Stamp, form_stamp
+from app.links import NOTHING, Stamp, form_stamp, photo_token
 from app.models import Property
-from app.queries.links import OpenedLink
+from app.queries.links import OpenedLink, open_link, open_property
 from app.services import texts
 from app.shown import digest_of, shown_of, snapshot
 
@@ -40,6 +44,31 @@ class Showing:
     def stamp(self, prop: Property, terms: bytes = NOTHING, ready: float = 0.0) -> str:
         """For a review `terms` names the offer that it shows."""
         return form_stamp(prop.id, Stamp(self.nonce, self.opened, digest_of(self.snap), terms, ready))
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Where a form is sent: to a link, or to the page of a bidder, which does not name the link."""
+
+    action: str
+    open: Callable[[], OpenedLink | None]
+    photo: Callable[[Property], str | None]
+    seen_url: str = ""
+
+    @classmethod
+    def by_link(cls, token: str) -> Way:
+        def photo(prop: Property) -> str | None:
+            return f"/o/{token}/photo?v={prop.photo_id.hex[-10:]}" if prop.photo_id else None
+
+        action, seen = url_for("public.offer", token=token), url_for("public.seen", token=token)
+        return cls(action, lambda: open_link(token), photo, seen)
+
+    @classmethod
+    def by_own_page(cls, reference: str, property_id: uuid.UUID) -> Way:
+        def photo(prop: Property) -> str | None:
+            return f"/photos/{photo_token(prop.photo_id)}" if prop.photo_id else None
+
+        return cls(url_for("public.send_again", reference=reference), lambda: open_property(property_id), photo)
 
 
 def opened_at(stamp: Stamp | None) -> datetime:
