@@ -51,6 +51,7 @@ class Settings:
     mail_sender: str
     outbox_dir: Path | None
     webhook_allow_networks: tuple[Network, ...]
+    outbound_ports: frozenset[int]
     trusted_proxies: int
     sentry_dsn: str | None = field(repr=False)
     form_min_seconds: float
@@ -66,6 +67,11 @@ class Settings:
     def secure(self) -> bool:
         """Served over TLS: cookies are marked Secure and HSTS is sent."""
         return self.base_url.startswith("https://")
+
+    @property
+    def outbound(self) -> tuple[tuple[Network, ...], frozenset[int]]:
+        """Where calls may go beside the public internet, and to which ports of it beside 80 and 443."""
+        return self.webhook_allow_networks, self.outbound_ports
 
     def cookie(self, name: str) -> str:
         """Under this name browsers take it from this very host only, over TLS, for all of it (RFC 6265bis, 4.1.3.2)."""
@@ -160,6 +166,13 @@ class _Reader:
             self.faults.append("BIDFLUX_KEYS names the same key twice")
         return tuple(found)
 
+    def ports(self) -> frozenset[int]:
+        words = self.words("OUTBOUND_PORTS")
+        if wrong := [word for word in words if not (word.isascii() and word.isdecimal() and 0 < int(word[:6]) < 65536)]:
+            self.faults.append(f"OUTBOUND_PORTS: {wrong[0]!r} is not a port such as 8443")
+            return frozenset()
+        return frozenset(map(int, words))
+
     def networks(self) -> tuple[Network, ...]:
         found = []
         for word in self.words("WEBHOOK_ALLOW_NETWORKS"):
@@ -237,6 +250,7 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
         mail_sender=read.text("MAIL_DEFAULT_SENDER", support_email),
         outbox_dir=Path(outbox).resolve() if outbox else None,
         webhook_allow_networks=read.networks(),
+        outbound_ports=read.ports(),
         trusted_proxies=read.number("TRUSTED_PROXIES", 0, 0, 10),
         sentry_dsn=read.text("SENTRY_DSN") or None,
         form_min_seconds=float(read.number("FORM_MIN_SECONDS", 2, 0, 60)),

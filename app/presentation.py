@@ -129,6 +129,7 @@ LABELS: dict[str, dict[str, Any]] = {
         "tls": lazy_gettext("The certificate of the address is not valid"),
         "name": lazy_gettext("The name of the address is not known"),
         "address": lazy_gettext("The address leads into a private network, which is not called"),
+        "port": lazy_gettext("Only the ports 443 and 80 are called"),
         "key": lazy_gettext("The CRM does not accept the key"),
         "status": lazy_gettext("The CRM answered with an error"),
         "not_json": lazy_gettext("What came is not a list of properties"),
@@ -148,6 +149,7 @@ LABELS: dict[str, dict[str, Any]] = {
         "tls": lazy_gettext("The certificate of the address is not valid"),
         "name": lazy_gettext("The name of the address is not known"),
         "address": lazy_gettext("The address leads into a private network, which is not called"),
+        "port": lazy_gettext("Only the ports 443 and 80 are called"),
         "status": lazy_gettext("The CRM answered with an error"),
         "large": lazy_gettext("The photo is larger than 10 MB"),
         "not_photo": lazy_gettext("What came is not a JPEG, PNG or WebP picture"),
@@ -174,6 +176,7 @@ LABELS: dict[str, dict[str, Any]] = {
         "name": lazy_gettext("The name of the address is not known"),
         "broken": lazy_gettext("The connection broke off"),
         "refused: address": lazy_gettext("The address leads into a private network, which is not called"),
+        "refused: port": lazy_gettext("Only the ports 443 and 80 are called"),
         "fault": lazy_gettext("The call could not be made, for a fault of BidFlux"),
     },
 }

@@ -13,7 +13,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -27,6 +27,7 @@ KEEP = 4096  # bytes of an answer
 PART = 65536  # bytes read at once
 HOSTS, PER_HOST = 64, 2  # connections kept open
 MAX_URL = 2000
+PORTS = frozenset({80, 443})  # others belong to what speaks no HTTP; the operator names more
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -38,6 +39,7 @@ _SPECIAL = tuple(
     ipaddress.ip_network(text)
     for text in (
         "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
+        "168.63.129.16/32",  # in no registry: Azure's own agent, which hands a machine its certificates and settings
         "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.168.0.0/16", "192.175.48.0/24",
         "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
         "2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20",
@@ -70,8 +72,14 @@ class Answer:
 
 def is_allowed(address: Address, allow: Sequence[Network] = ()) -> bool:
     """Whether an address is on the public internet, or in a network that the operator opened."""
-    if any(address in network for network in allow):
-        return True
+    return _is_opened(address, allow) or _is_public(address)
+
+
+def _is_opened(address: Address, allow: Sequence[Network]) -> bool:
+    return any(address in network for network in allow)
+
+
+def _is_public(address: Address) -> bool:
     if isinstance(address, ipaddress.IPv6Address) and address not in _PUBLIC_6:
         return False
     return address.is_global and not any(address in network for network in _SPECIAL)
@@ -87,9 +95,31 @@ class _Target(NamedTuple):
     path: str
 
 
-def check_url(url: str) -> None:
-    """Raise `Refused` for what is no `http` or `https` URL of a host. Addresses are checked when they are called."""
-    _target(url)
+def check_url(url: str, allow: Sequence[Network] = (), ports: Collection[int] = ()) -> None:
+    """Raise `Refused` for what is no `http` or `https` URL of a host, and for what could never be called: an address
+    that is not open, a port that nobody named. A name's addresses are known when it is called."""
+    to = _target(url)
+    try:
+        address = ipaddress.ip_address(to.host)
+    except ValueError:
+        if not allow:  # else the name may lead into a network that the operator opened, at any port
+            _check_port(to.port, ports)
+    else:
+        _check_address(address, to.port, allow, ports)
+
+
+def _check_address(address: Address, port: int, allow: Sequence[Network], ports: Collection[int]) -> None:
+    """What the operator opened is open at every port; of the public internet only what speaks HTTP."""
+    if _is_opened(address, allow):
+        return
+    if not _is_public(address):
+        raise Refused("address")
+    _check_port(port, ports)
+
+
+def _check_port(port: int, ports: Collection[int]) -> None:
+    if port not in PORTS and port not in ports:
+        raise Refused("port")
 
 
 @lru_cache(1024)
@@ -120,10 +150,11 @@ _IN_PATH = "%/:@!$&'()*+,;=~-._?[]"  # all that RFC 3986 lets stand there; what 
 
 
 class Door:
-    """Kept connections to many hosts, for the threads of one process. `allow`: networks opened by the operator."""
+    """Kept connections to many hosts, for the threads of one process. `allow` and `ports`: networks that the operator
+    opened, and ports of the public internet beside 80 and 443."""
 
-    def __init__(self, allow: Sequence[Network] = ()) -> None:
-        self.allow = tuple(allow)
+    def __init__(self, allow: Sequence[Network] = (), ports: Collection[int] = ()) -> None:
+        self.allow, self.ports = tuple(allow), frozenset(ports)
         self._watch = _Watch()
         self._kept = _Kept()
 
@@ -170,8 +201,8 @@ class Door:
         try:
             found = _looked_up(to.host, to.port, until)
             for _family, _type, _proto, _name, place in found:
-                if not is_allowed(ipaddress.ip_address(str(place[0]).partition("%")[0]), self.allow):
-                    raise Refused("address")
+                address = ipaddress.ip_address(str(place[0]).partition("%")[0])
+                _check_address(address, to.port, self.allow, self.ports)
             line = _Line(_dial(found, until))
         except TimeoutError:
             raise Unreachable("timeout") from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 from asn1crypto import cms, tsp
 from asn1crypto.parser import parse
@@ -31,7 +32,7 @@ def timestamp(url: str, content: bytes, allow: Sequence[Network] = ()) -> bytes:
     """
     from pyhanko.sign.timestamps import TimeStamper, TimestampRequestError
 
-    door = Door(allow)
+    door = Door(allow, [urlsplit(url).port or 443])  # the operator's own address names its port
 
     class Through(TimeStamper):
         async def async_request_tsa_response(self, req: tsp.TimeStampReq) -> tsp.TimeStampResp:

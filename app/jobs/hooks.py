@@ -82,7 +82,7 @@ class Hooks:
 
     def __init__(self, app: Flask) -> None:
         self._app = app
-        self._door = Door(app.extensions["bidflux_settings"].webhook_allow_networks)
+        self._door = Door(*app.extensions["bidflux_settings"].outbound)
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="hooks")
         self._token = uuid.uuid4()
         self._lock = threading.Lock()

@@ -16,7 +16,7 @@ _turns = Turns()
 def copy_due_photos(stop: threading.Event | None = None) -> int:
     """Fetch what is due, one after the other, agencies taking turns; how many were."""
     done = 0
-    door = Door(current_app.extensions["bidflux_settings"].webhook_allow_networks)
+    door = Door(*current_app.extensions["bidflux_settings"].outbound)
     try:
         while not (stop and stop.is_set()) and (agency_id := _turns.begin(photo_copies.waiting())):
             try:

@@ -73,7 +73,7 @@ def run(feed: PropertyFeed) -> uuid.UUID:
         tx.connection.execute(update(FeedRun).where(*killed).values(state="broken", code="killed", ended_at=tx.at))
         row = {"id": doing.id, "agency_id": doing.agency_id, "feed_id": doing.feed_id, "started_at": tx.at}
         tx.connection.execute(insert(FeedRun), {**row, "state": "running"})
-    door = Door(current_app.extensions["bidflux_settings"].webhook_allow_networks)
+    door = Door(*current_app.extensions["bidflux_settings"].outbound)
     code = ""
     try:
         _read(doing, source, mapping, door)

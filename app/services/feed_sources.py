@@ -105,8 +105,8 @@ def _get(source: Source, url: str, door: Door, bounds: Bounds) -> Any:
     began = time.monotonic()
     try:
         answer = door.call("GET", url, headers=headers, deadline=bounds.wait(), keep=PAGE_BYTES)
-    except Refused:
-        raise Broken("address") from None
+    except Refused as why:
+        raise Broken("port" if str(why) == "port" else "address") from None
     except Unreachable as fault:
         raise Broken(fault.code) from None
     finally:

@@ -111,7 +111,7 @@ def run(feed: PropertyFeed) -> None:
 
 
 def _rows(source: Source, mapping: dict[str, str]) -> list[Tried]:
-    door = Door(current_app.extensions["bidflux_settings"].webhook_allow_networks)
+    door = Door(*current_app.extensions["bidflux_settings"].outbound)
     try:
         read = islice(pages(source, door, Bounds(seconds=SECONDS)), PAGES)
         return [_tried(number, row, mapping) for number, row in enumerate(islice(chain.from_iterable(read), SHOWN), 1)]

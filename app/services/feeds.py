@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
+from flask import current_app
 from flask_babel import lazy_gettext
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import aliased
@@ -32,10 +33,15 @@ SHOWN = 10
 MOST = 20
 HOURS = (0, 1, 6, 24)
 NO_ADDRESS = lazy_gettext("Not an address that can be called")
+NOT_CALLED = {
+    "address": lazy_gettext("The address leads into a private network, which is not called"),
+    "port": lazy_gettext("Only the ports 443 and 80 are called"),
+}
 NO_KEY = lazy_gettext("A key is made of letters, digits and signs of ASCII")
 NO_FILE = lazy_gettext("Choose a CSV file with a line of names")
 TOO_MANY = lazy_gettext("There are twenty feeds already")
 OTHER_ADDRESS = lazy_gettext("The address is a new one: enter its key again")
+IN_THE_CLEAR = lazy_gettext("Over http:// the key can be read on its way: keep https://, or enter the key again")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +103,15 @@ def create(agency_id: uuid.UUID, values: FeedValues, *, by: Actor) -> uuid.UUID:
 
 
 def change(feed: PropertyFeed, values: FeedValues, *, by: Actor) -> None:
-    """Change a feed, its kind excepted; raises `Invalid`. A key never goes to another server."""
+    """Change a feed, its kind excepted; raises `Invalid`. A key never goes to another server, nor unencrypted
+    where it went encrypted, unless it is entered again."""
     feed_id, agency_id = feed.id, feed.agency_id
     _check(values, has_file=feed.kind == "csv")
     before = source_of(feed)
     if before.key and values.key is None and _server(before.url) != _server(values.url):
         raise Invalid({"key": [OTHER_ADDRESS]})
+    if before.key and values.key is None and _is_encrypted(before.url) and not _is_encrypted(values.url):
+        raise Invalid({"key": [IN_THE_CLEAR]})
     with writing(agency_id) as tx:
         columns = _columns(agency_id, feed_id, values)
         columns["due_at"] = tx.at if values.every_hours else None
@@ -176,9 +185,9 @@ def _check(values: FeedValues, *, has_file: bool) -> None:
             faults["file"] = [NO_FILE]
     else:
         try:
-            check_url(values.url)
-        except Refused:
-            faults["url"] = [NO_ADDRESS]
+            check_url(values.url, *current_app.extensions["bidflux_settings"].outbound)
+        except Refused as why:
+            faults["url"] = [NOT_CALLED.get(str(why), NO_ADDRESS)]
     if (values.key and not values.key.isascii()) or any(ord(c) < 32 for c in values.key or ""):
         faults["key"] = [NO_KEY]
     if unknown := [name for name in values.mapping if name not in FIELDS]:
@@ -200,6 +209,10 @@ def _has_rows(file: bytes) -> bool:
 
 def _server(url: str) -> str:
     return url.partition("//")[2].partition("/")[0].lower()
+
+
+def _is_encrypted(url: str) -> bool:
+    return url.lower().startswith("https:")
 
 
 LEASE = timedelta(minutes=10)

@@ -123,8 +123,8 @@ def _fetch(door: Door, url: str) -> Picture:
     headers = {"Accept": "image/jpeg, image/png, image/webp"}
     try:
         answer = door.call("GET", url, headers=headers, deadline=SECONDS, keep=PHOTO_BYTES)
-    except Refused:
-        raise _NoPhoto("address") from None
+    except Refused as why:
+        raise _NoPhoto("port" if str(why) == "port" else "address") from None
     except Unreachable as fault:
         raise _NoPhoto(fault.code, later=True) from None
     if answer.status != 200:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import delete, func, insert, select
@@ -30,6 +31,7 @@ CHANGEABLE = frozenset(
         "code_required", "field_rules",
     }
 )  # fmt: skip
+BACKDATED = timedelta(days=1)  # by how much a window may be said to have opened already
 LINK_FIELDS = ("offers_open_at", "offers_close_at", "signature_required", "code_required", "field_rules")
 # Two currencies in one list could be neither ordered nor compared, and each offer would look like another amount.
 CURRENCY_STANDS = msgid("The currency stays as it is: offers were made in it. Archive the property and add it anew")

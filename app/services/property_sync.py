@@ -11,6 +11,7 @@ from sqlalchemy import Select, bindparam, func, select
 from sqlalchemy.orm import attributes
 
 from app import keys
+from app.clock import now
 from app.errors import Conflict, DomainError, Invalid, Stale
 from app.extensions import db
 from app.ids import new_id
@@ -22,6 +23,7 @@ from app.representations import is_our_photo, property_json
 from app.services import photo_copies
 from app.services.handover import hand_over
 from app.services.properties import (
+    BACKDATED,
     CHANGEABLE,
     CURRENCY_STANDS,
     drop_pictures,
@@ -36,6 +38,7 @@ LINK_OFF = "Only what is for sale takes offers: the link was turned off"
 NOT_FOR_SALE = msgid("Only a property that is for sale takes offers")
 ARCHIVED = msgid("An archived property takes no offers")
 WINDOW = msgid("The end comes after the beginning")
+PASSED = msgid("This time has passed")
 TWICE = msgid("Named twice in one request")
 TAKEN = "Another property has this external_id."
 
@@ -272,6 +275,8 @@ def _errors(after: Mapping[str, Any], sent: Mapping[str, Any], current: Property
         elif current is not None and current.archived_at:
             found["accepts_offers"] = [ARCHIVED]
     opens, closes = after["offers_open_at"], after["offers_close_at"]
+    if opens and opens < now() - BACKDATED and opens != (current.offers_open_at if current else None):
+        found["offers_open_at"] = [PASSED]
     if opens and closes and opens >= closes:
         found["offers_open_at" if "offers_close_at" not in sent else "offers_close_at"] = [WINDOW]
     return found

@@ -37,6 +37,10 @@ LOG_KEPT = timedelta(days=90)
 FIRST_WARNING, SECOND_WARNING, GIVEN_UP = 4, timedelta(hours=24), timedelta(days=5)
 
 BAD_URL = _l("Write an https:// address, without a user name or password in it")
+NOT_CALLED = {
+    "address": _l("The address leads into a private network, which is not called"),
+    "port": _l("Only the ports 443 and 80 are called"),
+}
 ONLY_HTTPS = _l("Write an https:// address: calls carry clients' data")
 BAD_EVENT = _l("There is no such event")
 TOO_MANY = _l("An agency has at most %(num)d endpoints", num=MOST)
@@ -333,11 +337,11 @@ def _count(tx: UnitOfWork) -> None:
 
 def _check(url: str | None, events: Sequence[str]) -> None:
     if url is not None:
-        try:
-            check_url(url)
-        except Refused:
-            raise Invalid({"url": [BAD_URL]}) from None
         settings = current_app.extensions["bidflux_settings"]
+        try:
+            check_url(url, *settings.outbound)
+        except Refused as why:
+            raise Invalid({"url": [NOT_CALLED.get(str(why), BAD_URL)]}) from None
         if url.startswith("http://") and not settings.webhook_allow_networks:
             raise Invalid({"url": [ONLY_HTTPS]})
     if any(event not in EVENTS for event in events):

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from flask import Flask
+from sqlalchemy import select
 
+from app.clock import now
+from app.extensions import db
+from app.models import Property
 from tests.api.conftest import Crm
 from tests.factories import login, make_offer, make_property, make_user
 
@@ -199,3 +204,17 @@ def test_offers_are_counted(app: Flask, crm: Crm) -> None:
     assert crm.get(f"/properties/{prop.id}").json["offers_count"] == 1
     assert crm.put("CRM-1", accepts_offers=True, title="Nou").json["offers_count"] == 1
     assert crm.get("/events").json["data"][-1]["data"]["offers_count"] == 1
+
+
+def test_a_window_does_not_open_in_the_past(crm: Crm, app: Flask) -> None:
+    """Who opens it last month would have had it open before anybody could see it."""
+    moments = [(now() - timedelta(days=days)).isoformat() for days in (2, 0.9, -3)]
+    assert [crm.put("CRM-1", offers_open_at=one).status_code for one in moments] == [422, 201, 200]
+    bulk = {"data": [{"external_id": "CRM-2", "title": "X", "offers_open_at": moments[0]}]}
+    assert crm.call("POST", "/properties/bulk", bulk).json["data"][0]["status"] == "error"
+    prop = db.session.scalars(select(Property)).one()
+    prop.offers_open_at = now() - timedelta(days=90)  # it stood there, and time went by
+    db.session.commit()
+    held = crm.get(f"/properties/{prop.id}").json
+    assert crm.put("CRM-1", **{"title": "Altfel", "offers_open_at": held["offers_open_at"]}).status_code == 200
+    assert crm.call("PATCH", f"/properties/{prop.id}", {"offers_open_at": moments[0]}).status_code == 422

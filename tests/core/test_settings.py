@@ -71,3 +71,9 @@ def test_a_command_beside_make_run_finds_what_that_run_decided(tmp_path: Path, m
     monkeypatch.setenv("SECRET_KEY", SOUND["SECRET_KEY"])
     with typed, pytest.raises(ConfigurationError, match="BIDFLUX_KEYS"):
         load_settings()  # whoever brings a key of their own is a deployment, and brings all
+
+
+def test_ports_of_calls_are_named_beside_the_webs_own() -> None:
+    assert load_settings({**SOUND, "OUTBOUND_PORTS": "8443, 9000"}).outbound == ((), frozenset({8443, 9000}))
+    for wrong in ("0", "65536", "x", "8443-9000", "-1", "²", "9" * 5000):
+        assert "OUTBOUND_PORTS" in refused(OUTBOUND_PORTS=wrong)

@@ -20,6 +20,8 @@ FORBIDDEN = [
     "169.254.0.1", "169.254.169.254", "172.16.0.1", "172.31.255.255", "192.0.0.1", "192.0.0.192", "192.0.2.1",
     "192.88.99.1", "192.168.0.1", "198.18.0.1", "198.19.255.255", "198.51.100.7", "203.0.113.9", "224.0.0.1",
     "239.255.255.250", "240.0.0.1", "255.255.255.255",
+    "168.63.129.16", "100.100.100.200", "192.31.196.1", "192.52.193.1", "192.175.48.1", "2001:4:112::1",
+    "2620:4f:8000::1", "2001:2::1", "2001:30::1", "2001:3::1", "64:ff9b:1:fffe::1", "100:0:0:1::1", "fd20:ce::254",
     "::", "::1", "::ffff:127.0.0.1", "::ffff:8.8.8.8", "::ffff:0:127.0.0.1", "::127.0.0.1", "64:ff9b::7f00:1",
     "64:ff9b:1::1", "100::1", "2001::1", "2001:20::1", "2001:db8::1", "2002:7f00:1::", "2002:808:808::", "3fff::1",
     "5f00::1", "fc00::1", "fd00:ec2::254", "fe80::1", "fec0::1", "ff02::1",
@@ -54,6 +56,34 @@ def test_special_addresses_are_refused(text: str) -> None:
 @pytest.mark.parametrize("text", OPEN)
 def test_public_addresses_are_called(text: str) -> None:
     assert is_allowed(ipaddress.ip_address(text))
+
+
+PUBLIC = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("93.184.216.34", 1))
+
+
+@pytest.mark.parametrize("port", [22, 25, 6379, 8080, 8443])
+def test_only_the_webs_ports_are_called_and_those_that_the_operator_names(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_asked, **_kind: [PUBLIC])
+    monkeypatch.setattr("app.integrations.door._dial", lambda *_found: (_ for _ in ()).throw(Unreachable("dialled")))
+    url = f"http://named.example:{port}/"
+    for check in (lambda: check_url(url), lambda: get(Door(), url), lambda: get(Door(LOOPBACK), url)):
+        with pytest.raises(Refused, match="port"):
+            check()
+    check_url(url, ports=(port,))
+    with pytest.raises(Unreachable, match="dialled"):
+        get(Door(ports=(port,)), url)
+    with pytest.raises(Unreachable, match="dialled"):
+        get(Door(), "http://named.example:443/")
+
+
+def test_an_address_that_is_never_called_is_refused_when_it_is_given() -> None:
+    for url in ("http://127.0.0.1:9000/", "https://10.0.0.1/", "https://[fd00:ec2::254]/", "http://168.63.129.16/"):
+        with pytest.raises(Refused, match="address"):
+            check_url(url)
+    check_url("http://127.0.0.1:9000/", LOOPBACK)
+    check_url("http://developer.example:9000/", LOOPBACK)  # whether it leads there is seen when it is called
 
 
 def test_the_operator_opens_networks_and_no_others() -> None:

@@ -238,7 +238,7 @@ def _cut(said: bytes) -> Any:
 
 
 def test_an_address_inside_is_not_called(owner: User, app: Flask) -> None:
-    values = FeedValues("X", "rebs", url="http://127.0.0.1:9/", every_hours=1)
+    values = FeedValues("X", "rebs", url="http://localhost/", every_hours=1)
     feed_id = feeds.create(owner.agency_id, values, by=SYSTEM)
     read_due_feeds()
     assert last_run(owner, feed_id).code == "address"
@@ -249,6 +249,27 @@ def test_a_key_never_goes_to_another_server(owner: User, server: Receiver) -> No
     with pytest.raises(Invalid) as refused:
         feeds.change(feed, FeedValues("REBS", "rebs", url="https://other.example/api"), by=SYSTEM)
     assert "key" in refused.value.errors
+
+
+def test_a_key_does_not_begin_to_travel_in_the_clear(owner: User) -> None:
+    values = FeedValues("X", "rebs", url="https://crm.example/api", key="k-1", every_hours=1)
+    feed = feeds.get_feed(owner.agency_id, feeds.create(owner.agency_id, values, by=SYSTEM))
+    plain = replace(values, url="http://crm.example/api", key=None)
+    with pytest.raises(Invalid) as refused:
+        feeds.change(feed, plain, by=SYSTEM)
+    assert "key" in refused.value.errors
+    feeds.change(feed, replace(plain, url="HTTPS://crm.example/other"), by=SYSTEM)
+    feeds.change(feed, replace(plain, key=""), by=SYSTEM)  # without a key there is none to read
+    assert feeds.source_of(feeds.get_feed(owner.agency_id, feed.id)).key == ""
+
+
+@pytest.mark.parametrize(
+    "url", ["https://crm.example:8443/", "https://10.0.0.1/", "http://169.254.169.254/", "http://crm.example:22/"]
+)
+def test_what_could_never_be_called_is_refused_when_it_is_given(owner: User, url: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        feeds.create(owner.agency_id, FeedValues("X", "rebs", url=url, every_hours=1), by=SYSTEM)
+    assert refused.value.errors["url"][0] in feeds.NOT_CALLED.values()
 
 
 def test_address_key_and_file_are_sealed(owner: User, server: Receiver) -> None:

@@ -58,7 +58,7 @@ def test_a_property_is_created_with_everything(client: FlaskClient, owner: User)
         rooms="5",
         accepts_offers="y",
         signature_required="y",
-        offers_open_at="2026-11-01T09:00",
+        offers_open_at="2035-06-01T09:00",
         offers_close_at="2035-07-01T18:00",
         rule_message="hidden",
         rule_valid_until="required",

@@ -57,6 +57,9 @@ def test_the_link_is_turned_on_with_window_and_signature(client: FlaskClient, pr
 
 
 def test_what_is_wrong_is_said_and_stays_typed(client: FlaskClient, prop: Property) -> None:
+    for name in ("offers_open_at", "offers_close_at"):
+        refused = save(client, accepts_offers="y", **{name: f"{now().year - 1}-12-01T10:00"})
+        assert refused.status_code == 422
     refused = save(client, accepts_offers="y", offers_close_at="2020-01-01T10:00")
     assert refused.status_code == 422 and 'value="2020-01-01T10:00"' in refused.get_data(as_text=True)
     assert not now_of(prop).accepts_offers

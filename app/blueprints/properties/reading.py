@@ -19,6 +19,7 @@ from app.models.property import CURRENCIES, PRICE_VAT, PROPERTY_TYPES
 from app.money import Money, NotMoney, read_amount
 from app.offer_questions import Question
 from app.presentation import show_money
+from app.services.properties import BACKDATED
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufffd]")
 LENGTHS = {
@@ -141,6 +142,9 @@ class PropertyReader:
         held = self.present.get("offers_close_at")
         if closes and closes <= now() and (held is None or closes != held.replace(second=0, microsecond=0)):
             self._wrong("offers_close_at", _("This time has passed"))
+        begun = self.present.get("offers_open_at")
+        if opens and opens < now() - BACKDATED and (begun is None or opens != begun.replace(second=0, microsecond=0)):
+            self._wrong("offers_open_at", _("This time has passed"))
         if opens and closes and closes <= opens:
             self._wrong("offers_close_at", _("The end comes after the beginning"))
         return {"offers_open_at": opens, "offers_close_at": closes}

@@ -82,7 +82,9 @@ class PropertyFields(Strict):
     crm_url: Link | None = Field(None, description="Where the property stands in the CRM.")
     agent: Agent | None = Field(None, description="Left out: the present agent stays, at first the agency's owner.")
     accepts_offers: bool = Field(False, description="Turns the link on and off. Left out: it stays as it is.")
-    offers_open_at: Moment | None = Field(None, description="From when; null: at once. Left out: as it is.")
+    offers_open_at: Moment | None = Field(
+        None, description="From when; null: at once. Left out: as it is. Not set into the past by more than a day."
+    )
     offers_close_at: Moment | None = Field(None, description="Until when; null: no end. Left out: as it is.")
     signature_required: bool = Field(False, description="Left out: as it is.")
     id: ReadOnly = None
