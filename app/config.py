@@ -83,7 +83,11 @@ class Settings:
             "SECRET_KEY": self.secret_key,
             "SECRET_KEY_FALLBACKS": list(self.secret_key_fallbacks),
             "SQLALCHEMY_DATABASE_URI": self.database_url,
-            "SQLALCHEMY_ENGINE_OPTIONS": {"hide_parameters": True},  # what people typed is in no traceback
+            "SQLALCHEMY_ENGINE_OPTIONS": {
+                "hide_parameters": True,  # what people typed is in no traceback
+                # A server that was restarted, or a proxy that dropped what lay idle: asked before each use.
+                "pool_pre_ping": not self.database_url.startswith("sqlite"),
+            },
             "SESSION_COOKIE_NAME": self.cookie("bidflux"),
             "SESSION_COOKIE_PATH": "/",
             "SESSION_COOKIE_SECURE": self.secure,
