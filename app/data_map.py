@@ -174,6 +174,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "technical": "id agency_id event_seq offer_id endpoint_id tried_before state due_at lease_token lease_until"
         " attempts created_at ended_at reason",
     },
+    "earlier_secret": {"secret": "secret_ct until", "technical": "id agency_id endpoint_id"},
     "email_code": {"messages": "code_ct", "technical": "offer_id n agency_id created_at expires_at tries used_at"},
     "event": {"messages": "body_ct", "technical": "agency_id seq at type offer_id property_id"},
     "idempotency": {
@@ -263,7 +264,7 @@ COLUMNS: dict[str, dict[str, str]] = {
     "feed_item": {"property": "external_id seen_at vanished_at", "technical": "feed_id agency_id"},
     "webhook_endpoint": {
         "property": "url_ct events off_at off_reason",
-        "secret": "secret_ct earlier_secret_ct earlier_until",
+        "secret": "secret_ct",
         "technical": "id agency_id failing_since warned created_at updated_at",
     },
     "withdrawal": {"dealing": "at message_ct", "technical": "offer_id agency_id"},

@@ -15,9 +15,11 @@ import click
 from flask import Flask
 from flask.cli import AppGroup
 
-from app.cli.output import as_json, fail
+from app.cli.accounts import find_agency
+from app.cli.output import as_json, fail, say
 from app.clock import now, rfc3339
 from app.jobs.hook_call import signed
+from app.services import webhooks as service
 from app.services.webhooks import PREFIX
 
 TOLERANCE = 300  # seconds between the call's time and ours, as the libraries have it
@@ -28,6 +30,32 @@ webhook = AppGroup("webhook", help="Calls to CRMs.")
 
 def register(app: Flask) -> None:
     app.cli.add_command(webhook)
+
+
+@webhook.command("list")
+@click.option("--agency", "agency_name", default="")
+@as_json
+def listed(agency_name: str, as_json: bool) -> None:
+    """The addresses of an agency, and until when replaced secrets sign too."""
+    agency_id, at = find_agency(agency_name).id, now()
+    held = service.endpoints_of(agency_id)
+    earlier = service.earlier_secrets([one.id for one in held], at)
+    rows: list[dict[str, Any]] = [
+        {
+            "id": str(one.id),
+            "url": service.url_of(one),
+            "events": one.events.split(),
+            "enabled": one.off_at is None,
+            "earlier_secrets_until": [rfc3339(secret.until) for secret in earlier.get(one.id, ())],
+        }
+        for one in held
+    ]
+    lines = [
+        f"{row['id']}  {'on ' if row['enabled'] else 'off'}  {row['url']}"
+        + "".join(f"\n  an earlier secret signs too until {until}" for until in row["earlier_secrets_until"])
+        for row in rows
+    ]
+    say({"data": rows}, "\n".join(lines) or "no addresses", as_json=as_json)
 
 
 @webhook.command("sink")

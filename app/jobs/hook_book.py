@@ -180,10 +180,11 @@ def _load(
     for one in endpoints:
         numbers[one.agency_id].update(row.event_seq for row in leased[one.id] if not row.body_ct)
     bodies = {agency_id: _bodies(connection, agency_id, wanted) for agency_id, wanted in numbers.items()}
+    earlier = webhooks.earlier_secrets(leased, at)
     calls: list[Call] = []
     lost: list[uuid.UUID] = []
     for one in endpoints:
-        url, secrets = webhooks.url_of(one), webhooks.secrets_of(one, at)
+        url, secrets = webhooks.url_of(one), webhooks.secrets_of(one, earlier.get(one.id, ()))
         failing = one.failing_since is not None or one.warned > 0
         of_events, own_key = bodies[one.agency_id], agency_key(one.agency_id, "secret")
         for row in sorted(leased[one.id], key=attrgetter("event_seq")):

@@ -27,7 +27,7 @@ from app.models.property import LinkActivity, PhotoCopy, Property, Upload
 from app.models.record import Access, Attempt, Delivery, Event, LedgerEntry
 from app.models.seller import SellerLink
 from app.models.view import SavedView
-from app.models.webhook import WebhookEndpoint
+from app.models.webhook import EarlierSecret, WebhookEndpoint
 from app.models.withdrawal import Withdrawal
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
     "ConfirmationBody",
     "Decision",
     "Delivery",
+    "EarlierSecret",
     "EmailCode",
     "Event",
     "FeedItem",

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.models.base import Base, Id, Kept, kept, tenant_unique
+from app.models.base import Base, Id, Kept, kept, own, tenant_unique
 
 # What the outside is told of. `webhook.test` goes only where it is asked for.
 EVENTS = (
@@ -21,10 +21,10 @@ OFF_REASONS = ("owner", "gone", "failing")
 
 
 class WebhookEndpoint(Base):
-    """One address that events are sent to. Address and secrets are sealed under the agency's key.
+    """One address that events are sent to. Address and secret are sealed under the agency's key.
 
-    `events` are the types it wants, separated by spaces, or "" for all. `earlier_secret_ct` signs too until
-    `earlier_until`, while the receiver changes over. `warned` counts the mails about the failure since `failing_since`.
+    `events` are the types it wants, separated by spaces, or "" for all. `warned` counts the mails about the failure
+    since `failing_since`.
     """
 
     __tablename__ = "webhook_endpoint"
@@ -33,7 +33,6 @@ class WebhookEndpoint(Base):
         tenant_unique(),
         CheckConstraint("off_reason IN ('owner', 'gone', 'failing')", name="off_reason"),
         CheckConstraint("(off_at IS NULL) = (off_reason IS NULL)", name="off"),
-        CheckConstraint("(earlier_secret_ct IS NULL) = (earlier_until IS NULL)", name="earlier"),
         Index("ix_webhook_endpoint_agency", "agency_id", "created_at"),
     )
 
@@ -42,11 +41,26 @@ class WebhookEndpoint(Base):
     url_ct: Mapped[bytes]
     events: Mapped[str] = mapped_column(String(500), default="")
     secret_ct: Mapped[bytes]
-    earlier_secret_ct: Mapped[bytes | None]
-    earlier_until: Mapped[datetime | None]
     off_at: Mapped[datetime | None]
     off_reason: Mapped[str | None] = mapped_column(String(10))
     failing_since: Mapped[datetime | None]
     warned: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+
+
+class EarlierSecret(Base):
+    """A secret that was replaced: it signs too until its own day is over, however often another one is made."""
+
+    __tablename__ = "earlier_secret"
+    __kept__ = kept(Kept.DELETE, ("id",))
+    __table_args__ = (
+        own("webhook_endpoint", "endpoint_id", ondelete="CASCADE"),
+        Index("ix_earlier_secret_endpoint", "agency_id", "endpoint_id", "until"),
+    )
+
+    id: Mapped[Id]
+    agency_id: Mapped[uuid.UUID]
+    endpoint_id: Mapped[uuid.UUID]
+    secret_ct: Mapped[bytes]  # bound to the endpoint as `webhook_endpoint.secret_ct`, from where it comes
+    until: Mapped[datetime]

@@ -166,3 +166,12 @@ def property_by_external_id(by: Asker, external_id: str) -> uuid.UUID:
     if found is None:
         raise NotFound
     return uuid.UUID(str(found))
+
+
+def version_of(by: Asker, external_id: str) -> int | None:
+    """The present version of the property that a CRM knows under this id, or None when there is none yet."""
+    if "\0" in external_id:
+        return None
+    query = properties_of(by).with_only_columns(Property.version).where(Property.external_id == external_id)
+    found: int | None = db.session.scalar(query)
+    return found

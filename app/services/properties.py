@@ -11,7 +11,7 @@ from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import joinedload
 
 from app import keys
-from app.errors import Conflict, Invalid
+from app.errors import Conflict, Invalid, Stale
 from app.extensions import db
 from app.ids import new_id
 from app.integrations.pictures import Picture
@@ -94,10 +94,12 @@ def switch_link(tx: UnitOfWork, property_id: uuid.UUID, *, on: bool, by: Actor) 
     return True
 
 
-def rotate_link(prop: Property, *, by: Actor) -> None:
-    """A new link; the old one stops at once."""
+def rotate_link(prop: Property, *, by: Actor, version: int | None = None) -> None:
+    """A new link; the old one stops at once. Raises `Stale` when `version` is not the present one."""
     with writing(prop.agency_id) as tx:
         current = _load(prop.id)
+        if version not in {None, current.version}:
+            raise Stale
         current.link_version += 1
         _touch(tx, current)
         tx.record("link.rotated", current.id, by, {"version": current.link_version})

@@ -75,10 +75,13 @@ class Synced:
     warnings: list[tuple[str, str]] = field(default_factory=list)
 
 
-def upsert(agency_id: uuid.UUID, sent: Sequence[Sent], *, by: Actor, version: int | None = None) -> list[Synced]:
+def upsert(
+    agency_id: uuid.UUID, sent: Sequence[Sent], *, by: Actor, version: int | None = None, only_new: bool = False
+) -> list[Synced]:
     """Create or change each by its `external_id`; one that is refused spoils no other. The order is kept.
 
-    With a `version`, only what exists in that version (0: in any) is changed; all else is refused as `Stale`.
+    With a `version`, only what exists in that version (0: in any) is changed, and with `only_new` nothing that exists;
+    all else is refused as `Stale`.
     """
     with writing(agency_id) as tx:
         unit = _Unit(tx, by)
@@ -92,7 +95,8 @@ def upsert(agency_id: uuid.UUID, sent: Sequence[Sent], *, by: Actor, version: in
             else:
                 seen.add(external_id)
                 current = by_external.get(external_id)
-                if version is not None and (current is None or version not in {0, current.version}):
+                changed = version is not None and (current is None or version not in {0, current.version})
+                if changed or (only_new and current):
                     unit.refuse(Stale())
                 else:
                     unit.take(one, current)

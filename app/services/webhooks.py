@@ -6,7 +6,7 @@ import base64
 import json
 import os
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,7 +21,7 @@ from app.ids import new_id
 from app.integrations.door import Refused, check_url
 from app.keys import agency_key
 from app.ledger import SYSTEM, Actor
-from app.models import Agency, Attempt, Delivery, Event, User, WebhookEndpoint
+from app.models import Agency, Attempt, Delivery, EarlierSecret, Event, User, WebhookEndpoint
 from app.models.agency import OWNER
 from app.models.webhook import EVENTS, TEST
 from app.queries.webhooks import opened_url
@@ -31,7 +31,8 @@ from app.writing import UnitOfWork, housekeeping, writing
 
 SECRET_BYTES = 32
 PREFIX = "whsec_"
-BOTH_VALID = timedelta(hours=24)  # the earlier secret signs too for this long
+STILL_VALID = timedelta(hours=24)  # a secret that was replaced signs too for this long
+MOST_EARLIER = 10  # of them at once: each is a signature in the header of every call
 MOST = 20  # endpoints of an agency
 LOG_KEPT = timedelta(days=90)
 FIRST_WARNING, SECOND_WARNING, GIVEN_UP = 4, timedelta(hours=24), timedelta(days=5)
@@ -43,6 +44,7 @@ NOT_CALLED = {
 }
 ONLY_HTTPS = _l("Write an https:// address: calls carry clients' data")
 BAD_EVENT = _l("There is no such event")
+TOO_OFTEN = _l("%(num)d earlier secrets are still valid: make another one when a day has passed", num=MOST_EARLIER)
 TOO_MANY = _l("An agency has at most %(num)d endpoints", num=MOST)
 
 
@@ -66,14 +68,20 @@ def url_of(endpoint: Any) -> str:
     return opened_url(endpoint)
 
 
-def secrets_of(endpoint: Any, at: datetime) -> list[bytes]:
-    """The secrets that sign at this moment, the newest first."""
+def secrets_of(endpoint: Any, earlier: Sequence[EarlierSecret]) -> list[bytes]:
+    """The secrets that sign, the newest first; `earlier` as `earlier_secrets` found them."""
     key = agency_key(endpoint.agency_id, "secret")
     place = _place(endpoint.agency_id, "secret", endpoint.id)
-    sealed = [endpoint.secret_ct]
-    if endpoint.earlier_secret_ct and endpoint.earlier_until > at:
-        sealed.append(endpoint.earlier_secret_ct)
-    return [unseal(key, place, one) for one in sealed]
+    return [unseal(key, place, one) for one in (endpoint.secret_ct, *(held.secret_ct for held in earlier))]
+
+
+def earlier_secrets(endpoint_ids: Iterable[uuid.UUID], at: datetime) -> dict[uuid.UUID, list[EarlierSecret]]:
+    """The replaced secrets of endpoints that still sign at this moment, the newest first."""
+    valid = select(EarlierSecret).where(EarlierSecret.endpoint_id.in_(list(endpoint_ids)), EarlierSecret.until > at)
+    found: dict[uuid.UUID, list[EarlierSecret]] = {}
+    for held in db.session.scalars(valid.order_by(EarlierSecret.until.desc(), EarlierSecret.id.desc())):
+        found.setdefault(held.endpoint_id, []).append(held)
+    return found
 
 
 def create(agency_id: uuid.UUID, url: str, events: Sequence[str] = (), *, by: Actor) -> tuple[uuid.UUID, str]:
@@ -135,18 +143,23 @@ def change(
 
 
 def rotate(endpoint: WebhookEndpoint, *, by: Actor) -> str:
-    """A new secret, to be shown once; the one until now signs too for 24 hours."""
+    """A new secret, to be shown once; the one until now signs too for 24 hours, as do those before it to their end.
+
+    Raises `Conflict` when so many do that another one would make calls too long.
+    """
     endpoint_id, agency_id, secret = endpoint.id, endpoint.agency_id, os.urandom(SECRET_BYTES)
+    mine = EarlierSecret.endpoint_id == endpoint_id
     with writing(agency_id) as tx:
+        tx.connection.execute(delete(EarlierSecret).where(mine, EarlierSecret.until <= tx.at))
+        if (tx.connection.scalar(select(func.count()).select_from(EarlierSecret).where(mine)) or 0) >= MOST_EARLIER:
+            raise Conflict(TOO_OFTEN)
+        held = select(WebhookEndpoint.secret_ct).where(WebhookEndpoint.id == endpoint_id)
+        replaced = tx.connection.execute(held).scalar_one()
+        tx.add(EarlierSecret, id=new_id(), endpoint_id=endpoint_id, secret_ct=replaced, until=tx.at + STILL_VALID)
         tx.connection.execute(
             update(WebhookEndpoint)
             .where(WebhookEndpoint.id == endpoint_id)
-            .values(
-                earlier_secret_ct=WebhookEndpoint.secret_ct,
-                earlier_until=tx.at + BOTH_VALID,
-                secret_ct=_seal(agency_id, "secret", endpoint_id, secret),
-                updated_at=tx.at,
-            )
+            .values(secret_ct=_seal(agency_id, "secret", endpoint_id, secret), updated_at=tx.at)
         )
         tx.record("webhook.rotated", endpoint_id, by)
     return shown(secret)

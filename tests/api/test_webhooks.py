@@ -138,12 +138,23 @@ def test_an_undone_decision_is_never_replayed(app: Flask, crm: Crm, receiver: Re
     assert crm.call("POST", f"/deliveries/{cancelled['id']}/retry").status_code == 409
 
 
-def test_the_secret_is_rotated_and_the_webhook_removed(crm: Crm, receiver: Receiver) -> None:
+def test_the_secret_is_rotated_and_the_webhook_removed(app: Flask, crm: Crm, receiver: Receiver) -> None:
     made = make_webhook(crm, receiver)
     where = f"/webhooks/{made['id']}"
     rotated = crm.call("POST", f"{where}/rotate-secret").json
     assert rotated["secret"] != made["secret"] and rotated["earlier_secret_until"] > rfc3339(now())
     assert crm.get(where).json["earlier_secret_until"] == rotated["earlier_secret_until"]
+    again = crm.call("POST", f"{where}/rotate-secret").json
+    assert crm.get(where).json["earlier_secrets_until"] == [
+        again["earlier_secret_until"],
+        rotated["earlier_secret_until"],
+    ]
+    for _ in range(8):
+        crm.call("POST", f"{where}/rotate-secret")
+    refused = crm.call("POST", f"{where}/rotate-secret")
+    assert refused.status_code == 409 and "10 earlier secrets" in refused.json["detail"]
+    told = app.test_cli_runner().invoke(args=["webhook", "list"]).output
+    assert told.count("signs too until") == 10
     assert crm.call("DELETE", where).status_code == 204
     assert crm.get(where).status_code == 404 and crm.get("/webhooks").json["data"] == []
     assert crm.call("DELETE", where).status_code == crm.call("PATCH", where, {"enabled": True}).status_code == 404

@@ -28,9 +28,10 @@ def test_what_is_sealed_speaks_of_people_or_is_a_secret() -> None:
         ("property_feed", "url_ct"),
         ("property_feed", "key_ct"),
         ("property_feed", "file_ct"),
+        ("property_feed", "tried_ct"),
         ("webhook_endpoint", "url_ct"),
         ("webhook_endpoint", "secret_ct"),
-        ("webhook_endpoint", "earlier_secret_ct"),
+        ("earlier_secret", "secret_ct"),
     }
     assert all(data_map.class_of(*one).personal for one in sealed if one not in of_agency)
 

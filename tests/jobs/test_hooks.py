@@ -245,6 +245,40 @@ def test_both_secrets_sign_for_a_day_after_a_rotation(owner: User, prop: Propert
             standardwebhooks.Webhook(first).verify(request.body.decode(), request.headers)
 
 
+def test_each_secret_signs_to_the_end_of_its_own_day(owner: User, prop: Property, receiver: Receiver) -> None:
+    endpoint, first = make_endpoint(owner, receiver.url)
+    secrets, began = [first], now()
+    for hours in range(0, 20, 5):
+        with time_machine.travel(began + timedelta(hours=hours), tick=False):
+            secrets.append(webhooks.rotate(endpoint, by=SYSTEM))
+    for hours, valid in ((23, secrets), (25, secrets[1:]), (31, secrets[2:]), (40, secrets[4:])):
+        with time_machine.travel(began + timedelta(hours=hours), tick=False):
+            factories.make_offer(prop)
+            run()
+            request = receiver.requests[-1]
+            assert len(request.headers["webhook-signature"].split(" ")) == len(valid)
+            for secret in secrets:
+                hook = standardwebhooks.Webhook(secret)
+                if secret in valid:
+                    hook.verify(request.body.decode(), request.headers)
+                else:
+                    with pytest.raises(standardwebhooks.WebhookVerificationError):
+                        hook.verify(request.body.decode(), request.headers)
+
+
+def test_rotations_have_a_bound_and_drop_nobody(owner: User) -> None:
+    endpoint, _first = make_endpoint(owner, "https://crm.example/hook")
+    for _ in range(webhooks.MOST_EARLIER):
+        webhooks.rotate(endpoint, by=SYSTEM)
+    held = webhooks.earlier_secrets([endpoint.id], now())[endpoint.id]
+    with pytest.raises(Conflict):
+        webhooks.rotate(endpoint, by=SYSTEM)
+    assert webhooks.earlier_secrets([endpoint.id], now())[endpoint.id] == held
+    with time_machine.travel(now() + timedelta(hours=25), tick=False):
+        webhooks.rotate(endpoint, by=SYSTEM)
+        assert len(webhooks.earlier_secrets([endpoint.id], now())[endpoint.id]) == 1
+
+
 def test_one_slow_receiver_delays_no_other(owner: User, prop: Property, receiver: Receiver) -> None:
     """The slow one answers only once the other has everything, or not at all."""
     served = threading.Event()

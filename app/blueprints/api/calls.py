@@ -21,6 +21,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from app.access import Cache, Guard, Policy, rates
 from app.api_access import key_holder, spent_now
 from app.blueprints.api.faults import faults
+from app.blueprints.api.preconditions import conditional
 from app.blueprints.api.schemas.common import Query
 from app.errors import Invalid, Unreadable, WrongMedia
 from app.services.idempotency import Kept, Request, answered_once
@@ -90,7 +91,8 @@ def operation(
             if body:
                 values["body"] = read_body(body)
             answer = view(**values) if scope == "read" else _once(lambda: view(**values))
-            return answer if isinstance(answer, Response) else respond(answer)
+            response = answer if isinstance(answer, Response) else respond(answer)
+            return conditional(response) if request.method in {"GET", "HEAD"} else response
 
         call.__dict__["policy"] = Policy(Guard.API_KEY, Cache.NONE, rates(limit), rates(writes), scope)
         call.__dict__["operation"] = declared
@@ -104,21 +106,6 @@ def respond(answer: Answer) -> Response:
     if answer.body is None:
         return Response(status=answer.status, headers=answer.headers)
     return Response(msgspec.json.encode(answer.body), answer.status, answer.headers, content_type=JSON)
-
-
-def expected_version() -> int | None:
-    """The version that `If-Match` names: None without one, 0 for `*`, -1 for what never was a version of ours."""
-    if "If-Match" not in request.headers:
-        return None
-    if request.if_match.star_tag:
-        return 0
-    tags = request.if_match.as_set()
-    tag = (tags.pop() if len(tags) == 1 else None) or ""  # Werkzeug reads the empty tag as None
-    return (int(tag) or -1) if tag.isascii() and tag.isdigit() and len(tag) < 10 else -1
-
-
-def etag(version: int) -> dict[str, str]:
-    return {"ETag": f'"{version}"'}
 
 
 # --- reading ----------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from markupsafe import Markup, escape
 from app.access import Cache, Guard, policy
 from app.blueprints.api.blueprint import api
 from app.blueprints.api.openapi import describe
+from app.blueprints.api.preconditions import conditional
 from app.errors import NotFound
 from app.problems import KINDS
 from app.representations import base_url
@@ -29,7 +30,7 @@ def openapi() -> Response:
     if text is None:
         text = json.dumps(describe(current_app), ensure_ascii=False)
         current_app.extensions["bidflux_openapi"] = text
-    return Response(text, content_type="application/json")
+    return conditional(Response(text, content_type="application/json"))
 
 
 @api_docs.get("/api/docs")

@@ -74,6 +74,7 @@ _WEBHOOK = {
     "disabled_reason": None,
     "failing_since": None,
     "earlier_secret_until": None,
+    "earlier_secrets_until": [],
     "created_at": AT,
     "updated_at": AT,
 }

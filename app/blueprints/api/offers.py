@@ -12,9 +12,10 @@ from flask import Response
 from app.access import get_offer, get_property
 from app.api_access import key_holder
 from app.blueprints.api.blueprint import api
-from app.blueprints.api.calls import Answer, etag, expected_version, operation
+from app.blueprints.api.calls import Answer, operation
 from app.blueprints.api.offer_bodies import read_offer, sending_of
 from app.blueprints.api.paging import link_next, next_cursor, page_body, place_of
+from app.blueprints.api.preconditions import etag, expected_version
 from app.blueprints.api.schemas.offers import (
     OfferNew,
     OfferOut,
@@ -121,8 +122,9 @@ def offers_status(offer_id: uuid.UUID, body: StatusChange) -> Answer:
 
     Accepting is no contract: in Romania a sale needs a notary.
     """
-    by, version = key_holder(), expected_version() or None
-    get_offer(by, offer_id, write=True)
+    by = key_holder()
+    _offer, state = get_offer(by, offer_id, write=True)
+    version = expected_version(state.version) or None
     answer = decisions.Answer(body.status, body.reason, body.message, notify_bidder=body.notify_bidder)
     try:
         decisions.decide_all(by.agency_id, [decisions.Chosen(offer_id, version)], answer, by=by.actor)

@@ -14,6 +14,7 @@ from werkzeug.routing import Rule
 
 from app.blueprints.api import examples
 from app.blueprints.api.calls import JSON, Operation
+from app.blueprints.api.preconditions import TAGS as TAG_LIST
 from app.blueprints.api.schemas.common import NAMED, Problem
 from app.blueprints.api.schemas.events import CARRIED, carrier
 from app.models.webhook import EVENTS, TEST
@@ -120,8 +121,10 @@ def _operation(
         entry["requestBody"] = {"required": True, "content": {JSON: content}}
     refusals = {*ALWAYS, *declared.refusals}
     refusals |= set(WITH_BODY) if declared.body else set()
-    refusals |= {412} if declared.if_match else set()
+    refusals |= {412} if declared.if_match or not written else set()
     refusals |= {409} if written else set()
+    if not written:
+        entry["responses"]["304"] = {"description": "It is what `If-None-Match` names."}
     entry["responses"] |= {str(status): _refusal(status, name, written) for status in sorted(refusals)}
     return entry
 
@@ -158,9 +161,16 @@ def _in_query(declared: Operation) -> Iterator[dict[str, Any]]:
 
 
 def _in_headers(declared: Operation, written: bool) -> Iterator[dict[str, Any]]:
+    tags = {"type": "string", "pattern": TAG_LIST}
     if declared.if_match:
-        text = "The `ETag` that was read: 412 when it has changed since."
-        yield {"name": "If-Match", "in": "header", "schema": {"type": "string"}, "description": text}
+        text = "The `ETag` that was read, or several, or `*`: 412 when it has changed since."
+        yield {"name": "If-Match", "in": "header", "schema": tags, "description": text}
+    if not written:
+        text = "The `ETag` that you have, or several, or `*`: 304 without a body when it is still that."
+        yield {"name": "If-None-Match", "in": "header", "schema": tags, "description": text}
+    elif declared.if_match:
+        text = "`*`: 412 when there is one already. With tags: 412 when it is one of these."
+        yield {"name": "If-None-Match", "in": "header", "schema": tags, "description": text}
     if written:
         text = "A random key: the same request sent again within seven days is given the same answer."
         kind = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"}
@@ -176,6 +186,8 @@ def _answer(model: type[BaseModel] | None, declared: Operation, named: dict[type
     headers = dict.fromkeys(("RateLimit", "RateLimit-Policy"), "Calls left, and the limit.")
     if declared.etag:
         headers["ETag"] = "The version, for `If-Match`."
+    elif declared.scope == "read":
+        headers["ETag"] = "Names what was answered, for `If-None-Match`."
     answer["headers"] = {name: {"schema": {"type": "string"}, "description": text} for name, text in headers.items()}
     return answer
 
@@ -206,7 +218,7 @@ def _call(kind: str, named: dict[type[BaseModel], str]) -> dict[str, Any]:
     headers = {
         "webhook-id": "The same for every try of one call: remember it, and forget what comes twice.",
         "webhook-timestamp": "Of this try, in seconds since 1970.",
-        "webhook-signature": "`v1,…` over id, timestamp and body; two of them while the secret changes.",
+        "webhook-signature": "`v1,…` over id, timestamp and body; several, by spaces apart, while the secret changes.",
     }
     return {
         "operationId": kind.replace(".", "_"),

@@ -11,8 +11,9 @@ from flask import g
 from app.access import get_property
 from app.api_access import key_holder
 from app.blueprints.api.blueprint import api
-from app.blueprints.api.calls import Answer, checked, etag, expected_version, operation
+from app.blueprints.api.calls import Answer, checked, operation
 from app.blueprints.api.paging import link_next, next_cursor, page_body, place_of
+from app.blueprints.api.preconditions import etag, expected_version, only_new
 from app.blueprints.api.schemas.properties import (
     OFFERING,
     PropertyBulk,
@@ -31,7 +32,7 @@ from app.errors import Conflict, DomainError, Invalid, Stale
 from app.money import NotMoney, from_decimal_text
 from app.problems import problem_body
 from app.queries.crm_properties import PropertyFilter, list_properties, shown
-from app.queries.property_list import property_by_external_id
+from app.queries.property_list import property_by_external_id, version_of
 from app.services import properties as service
 from app.services import property_sync as sync
 from app.services.property_sync import Sent, Synced
@@ -88,8 +89,9 @@ def properties_read(property_id: uuid.UUID) -> Answer:
 )
 def properties_change(property_id: uuid.UUID, body: PropertyPatch) -> Answer:
     """Only the fields that are sent."""
-    by, version = key_holder(), expected_version() or None
+    by = key_holder()
     prop = get_property(by, property_id, write=True)
+    version = expected_version(prop.version) or None
     sent = sent_property(body)
     given = {_COLUMN.get(name, name) for name in body.model_fields_set}
     sent = replace(sent, columns={k: v for k, v in sent.columns.items() if k in given})
@@ -123,7 +125,8 @@ def properties_put(external_id: str, body: PropertyPut) -> Answer:
     if body.external_id not in {None, external_id}:
         raise Invalid({"external_id": ["Not the id in the path"]})
     item = checked(PropertyBulkItem, {**body.model_dump(exclude_unset=True), "external_id": external_id})
-    (done,) = sync.upsert(by.agency_id, [sent_property(item)], by=by.actor, version=expected_version())
+    version = expected_version(version_of(by, external_id))
+    (done,) = sync.upsert(by.agency_id, [sent_property(item)], by=by.actor, version=version, only_new=only_new())
     if done.error:
         raise done.error
     return _written(done)
@@ -154,11 +157,12 @@ def properties_bulk(body: PropertyBulkLoose) -> Answer:
 
 
 @api.post("/properties/<uuid:property_id>/link")
-@operation("A new link", tag=TAG, scope="write", answers={200: PropertyOut}, refusals=(404,), etag=True)
+@operation("A new link", tag=TAG, scope="write", answers={200: PropertyOut}, refusals=(404,), if_match=True, etag=True)
 def properties_link(property_id: uuid.UUID) -> Answer:
     """The old link stops at once. `offer_url` is the new one, while the property accepts offers."""
     by = key_holder()
-    service.rotate_link(get_property(by, property_id, write=True), by=by.actor)
+    prop = get_property(by, property_id, write=True)
+    service.rotate_link(prop, by=by.actor, version=expected_version(prop.version) or None)
     return _read(property_id)
 
 

@@ -77,10 +77,10 @@ def webhooks_remove(endpoint_id: uuid.UUID) -> Answer:
 @api.post("/webhooks/<uuid:endpoint_id>/rotate-secret")
 @operation("Rotate the secret", tag=TAG, scope="write", answers={200: SecretOut}, refusals=(404,))
 def webhooks_rotate(endpoint_id: uuid.UUID) -> Answer:
-    """A new secret. For 24 hours calls are signed with both, so that nothing is refused while you change over."""
+    """A new secret. Each one before it signs too for 24 hours, so that nothing is refused while you change over. 409
+    when ten do."""
     secret = service.rotate(_held(endpoint_id), by=key_holder().actor)
-    until = _held(endpoint_id).earlier_until
-    return Answer({"secret": secret, "earlier_secret_until": rfc3339(until) if until else None})
+    return Answer({"secret": secret, "earlier_secret_until": _read(endpoint_id)["earlier_secret_until"]})
 
 
 @api.post("/webhooks/<uuid:endpoint_id>/test")
@@ -150,7 +150,7 @@ def _read(endpoint_id: uuid.UUID) -> dict[str, Any]:
 
 
 def _shown(endpoint: WebhookEndpoint) -> dict[str, Any]:
-    earlier = endpoint.earlier_until if endpoint.earlier_until and endpoint.earlier_until > now() else None
+    earlier = [rfc3339(one.until) for one in service.earlier_secrets([endpoint.id], now()).get(endpoint.id, ())]
     return {
         "id": str(endpoint.id),
         "url": service.url_of(endpoint),
@@ -159,7 +159,8 @@ def _shown(endpoint: WebhookEndpoint) -> dict[str, Any]:
         "disabled_at": _time(endpoint.off_at),
         "disabled_reason": endpoint.off_reason,
         "failing_since": _time(endpoint.failing_since),
-        "earlier_secret_until": _time(earlier),
+        "earlier_secret_until": earlier[0] if earlier else None,
+        "earlier_secrets_until": earlier,
         "created_at": rfc3339(endpoint.created_at),
         "updated_at": rfc3339(endpoint.updated_at),
     }

@@ -77,7 +77,10 @@ def webhook_switch(endpoint_id: uuid.UUID) -> AnyResponse:
 @policy(Guard.OWNER, limit="20/minute", scope="settings-webhook-rotate")
 def webhook_rotate(endpoint_id: uuid.UUID) -> AnyResponse:
     """A new secret, shown in the answer, this once."""
-    return _show(endpoint_id, secret=service.rotate(_held(endpoint_id), by=person().actor))
+    try:
+        return _show(endpoint_id, secret=service.rotate(_held(endpoint_id), by=person().actor))
+    except Conflict:
+        return _show(endpoint_id, 409, problem=service.TOO_OFTEN)
 
 
 @settings.post("/app/settings/webhooks/<uuid:endpoint_id>/test")
@@ -172,7 +175,8 @@ def _show(endpoint_id: uuid.UUID, status: int = 200, **context: Any) -> Response
         **context,
     }
     return page(
-        "settings/webhook.html", status=status, endpoint=endpoint, url=url, at=now(), calls=calls,
+        "settings/webhook.html", status=status, endpoint=endpoint, url=url, calls=calls,
+        earlier=service.earlier_secrets([endpoint.id], now()).get(endpoint.id, []),
         last={call_id: made[-1] for call_id, made in tries.items()}, counts=log.counts_of(endpoint),
         more=more, paged=after is not None, state=chosen or "", states=DELIVERY_STATES, **forms,
     )  # fmt: skip

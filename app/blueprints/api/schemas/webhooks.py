@@ -70,6 +70,7 @@ class WebhookOut(Strict):
     )
     failing_since: Moment | None
     earlier_secret_until: Moment | None = Field(description="Until when the secret before the last rotation signs too.")
+    earlier_secrets_until: list[Moment] = Field(description="The same of each earlier secret that signs, newest first.")
     created_at: Moment
     updated_at: Moment
 
