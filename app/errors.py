@@ -85,10 +85,8 @@ class LinkClosed(DomainError):
         super().__init__(state)
 
 
-class FactsChanged(DomainError):
+class FactsChanged(Conflict):
     """What the sender was shown is no longer so: nothing was written, and they are shown what changed."""
-
-    status, title = 409, "What was shown has changed"
 
 
 class Invalid(DomainError):

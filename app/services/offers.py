@@ -125,7 +125,7 @@ def as_shown(tx: UnitOfWork, row: Any, draft: Draft, sending: Sending, previous_
         raise FactsChanged
     if sending.shown is None:
         return
-    if digest_of(snapshot(_shown(row, sending), sending.texts, sending.asked)) != sending.shown:
+    if digest_of(snapshot(_shown_to(row, sending), sending.texts, sending.asked)) != sending.shown:
         raise FactsChanged
     if sending.asked and previous_id:
         replaced = tx.connection.scalar(select(Offer.reference).where(Offer.id == previous_id))
@@ -133,9 +133,20 @@ def as_shown(tx: UnitOfWork, row: Any, draft: Draft, sending: Sending, previous_
             raise FactsChanged
 
 
-def _shown(row: Any, sending: Sending) -> Shown:
+def check_shown(tx: UnitOfWork, property_id: uuid.UUID, language: str, texts: dict[str, str], digest: bytes) -> None:
+    """Raise `FactsChanged` unless the property, under the lock, is what a page of that digest showed."""
+    row = tx.connection.execute(_FACTS, {"id": property_id}).one()
+    if digest_of(snapshot(_shown(row, language), texts)) != digest:
+        raise FactsChanged
+
+
+def _shown(row: Any, language: str, *, windowed: bool = True) -> Shown:
     agent = SimpleNamespace(full_name=row.agent_name, email=row.agent_email, phone=row.agent_phone)
-    return shown_of(row, row.agency_name, agent, sending.language, windowed=sending.request_id is None)
+    return shown_of(row, row.agency_name, agent, language, windowed=windowed)
+
+
+def _shown_to(row: Any, sending: Sending) -> Shown:
+    return _shown(row, sending.language, windowed=sending.request_id is None)
 
 
 def renamed(tx: UnitOfWork, sealed: Prepared) -> Prepared:
@@ -238,17 +249,19 @@ _PRESSED = select(Submission.offer_id).where(
     Submission.content_mac == bindparam("content_mac"),
 )
 _TAKEN = exists().where(Offer.reference == bindparam("reference"))
-_CURRENT = select(
-    *Property.__table__.columns,
-    Agency.name.label("agency_name"),
-    User.full_name.label("agent_name"),
-    User.email.label("agent_email"),
-    User.phone.label("agent_phone"),
-    _PRESSED.scalar_subquery().label("pressed"),
-    _TAKEN.label("taken"),
+_FACTS = (
+    select(
+        *Property.__table__.columns,
+        Agency.name.label("agency_name"),
+        User.full_name.label("agent_name"),
+        User.email.label("agent_email"),
+        User.phone.label("agent_phone"),
+    )
+    .join(Agency, Agency.id == Property.agency_id)
+    .join(User, User.id == Property.agent_id)
+    .where(Property.id == bindparam("id"))
 )
-_CURRENT = _CURRENT.join(Agency, Agency.id == Property.agency_id).join(User, User.id == Property.agent_id)
-_CURRENT = _CURRENT.where(Property.id == bindparam("id"))
+_CURRENT = _FACTS.add_columns(_PRESSED.scalar_subquery().label("pressed"), _TAKEN.label("taken"))
 
 
 def previous_of(tx: UnitOfWork, property_id: uuid.UUID, reference: str, tags: dict[str, bytes]) -> uuid.UUID:
@@ -348,7 +361,7 @@ def _header(row: dict[str, Any], prop: Any, sending: Sending) -> dict[str, Any]:
         "property": {
             "id": str(prop.id),
             "external_id": prop.external_id,
-            **_shown(prop, sending).body(),
+            **_shown_to(prop, sending).body(),
         },
         "texts": sending.texts,
         **({"channel": sending.channel} if sending.channel else {}),

@@ -74,25 +74,29 @@ def record(prop: Property, draft: Draft, sending: Sending, *, by: Actor) -> Sent
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a bidder saw and gave when they confirmed. `texts` as in `Sending`."""
+    """What a bidder saw and gave when they confirmed. `texts` and `shown` as in `Sending`."""
 
     language: str
     texts: dict[str, str]
     signature: Signature | None = None
     address: str | None = None
     browser: str | None = None
+    shown: bytes | None = None
 
 
 def confirm(offer: Offer, said: Said) -> bool:
     """The bidder says that an offer recorded for them is theirs; False when they had said so before.
 
-    Raises `IllegalTransition` for an offer that they sent themselves, withdrew, or that was erased.
+    Raises `IllegalTransition` for an offer that they sent themselves, withdrew, or that was erased, and
+    `FactsChanged` where the property is not what they were shown.
     """
-    offer_id, agency_id, commitment = offer.id, offer.agency_id, offer.commitment
+    offer_id, agency_id, commitment, property_id = offer.id, offer.agency_id, offer.commitment, offer.property_id
     with writing(agency_id) as tx:
         held = _standing(tx, offer_id)
         if held.confirmed:
             return False
+        if said.shown is not None:
+            offers.check_shown(tx, property_id, said.language, said.texts, said.shown)
         tx.add(Confirmation, offer_id=offer_id, at=tx.at)
         digest = _keep(tx, offer_id, commitment, said)
         told = {"signed": said.signature is not None, "version": OfferState.version + 1, "updated_at": tx.at}

@@ -19,6 +19,7 @@ from app.services import decisions, withdrawals
 from app.writing import housekeeping
 from tests.api.conftest import Crm
 from tests.factories import make_draft, make_offer, make_property, make_user
+from tests.public.test_offer_form import hidden
 
 TAKEN: dict[str, Any] = {
     "property_external_id": "CRM-1",
@@ -188,7 +189,7 @@ def test_an_offer_taken_elsewhere_is_unconfirmed_until_its_bidder_confirms(crm: 
     action = re.search(r'action="([^"]+/confirm)"', page)
     assert action and crm.get(f"/offers/{offer['id']}").json["confirmed_at"] is None, "opening confirms nothing"
     assert client.post(action.group(1)).status_code == 422, "the notice was not read"
-    assert client.post(action.group(1), data={"consent": "y"}).status_code == 303
+    assert client.post(action.group(1), data={**hidden(page), "consent": "y"}).status_code == 303
     confirmed = crm.get(f"/offers/{offer['id']}").json
     assert confirmed["confirmed_at"] and "/confirm" not in client.get(f"/r/{token}").get_data(as_text=True)
     event = crm.get("/events").json["data"][-1]

@@ -17,10 +17,12 @@ from werkzeug.test import TestResponse
 
 from app.clock import now
 from app.extensions import db
+from app.ledger import SYSTEM
 from app.links import seller_token
 from app.models import Confirmation, ConfirmationBody, Delivery, LedgerEntry, Offer, Property, User
-from app.services import seller_links
+from app.services import properties, seller_links
 from tests.factories import csrf, login, make_agency, make_offer, make_property, make_user, person_of
+from tests.public.test_offer_form import hidden
 
 TYPED = {
     "channel": "whatsapp",
@@ -97,8 +99,9 @@ def test_it_is_marked_and_filtered_until_its_bidder_confirms(client: FlaskClient
     action = re.findall(r'action="([^"]+/confirm)"', page)[0]
     unread = bidder.post(action, data={})
     assert unread.status_code == 422 and "Bifați" in unread.get_data(as_text=True)
-    assert bidder.post(action, data={"consent": "y"}).status_code == 303
-    assert bidder.post(action, data={"consent": "y"}).status_code == 303, "said twice, kept once"
+    shown = hidden(page)
+    assert bidder.post(action, data={**shown, "consent": "y"}).status_code == 303
+    assert bidder.post(action, data={**shown, "consent": "y"}).status_code == 303, "said twice, kept once"
     assert db.session.scalar(select(func.count()).select_from(Confirmation)) == 1
     assert owed().count("offer_confirmed") == 1
     assert "neconfirmată" not in page_of(client, "/app/offers?confirmed=true")
@@ -127,8 +130,9 @@ def test_where_the_property_asks_for_a_signature_its_bidder_signs_when_they_conf
     bidder = client.application.test_client()
     where = link_of(client, offer_id)
     action = f"{where}/confirm"
-    assert bidder.post(action, data={"consent": "y"}).status_code == 422
-    signed = {"consent": "y", "signature_kind": "typed", "signature_typed": "Ileana Cosânzeana"}
+    shown = hidden(page_of(bidder, where))
+    assert bidder.post(action, data={**shown, "consent": "y"}).status_code == 422
+    signed = {**shown, "consent": "y", "signature_kind": "typed", "signature_typed": "Ileana Cosânzeana"}
     assert bidder.post(action, data=signed).status_code == 303
     kept = db.session.scalars(select(ConfirmationBody)).one()
     entry = db.session.scalars(select(LedgerEntry.body).where(LedgerEntry.kind == "offer.confirmed")).one()
@@ -181,3 +185,28 @@ def test_a_colleague_who_may_only_read_records_nothing(client: FlaskClient, owne
     login(colleague, make_user(owner.agency_id))
     for path in (f"/app/properties/{prop.id}/offers/new", f"/app/offers/{offer_id}/confirmation"):
         assert colleague.get(path).status_code == 404
+
+
+def test_what_is_confirmed_is_what_was_shown(client: FlaskClient, owner: User) -> None:
+    """The agent changes the property while its bidder reads the page on which they confirm."""
+    prop = make_property(owner.agency_id, owner.id)
+    where = link_of(client, recorded(client, prop))
+    bidder = client.application.test_client()
+    shown = hidden(page_of(bidder, where))
+    properties.change(prop, {"buyer_commission": "9%"}, by=SYSTEM)
+    for given in ({}, shown, {**shown, "stamp": "x"}):
+        answer = bidder.post(f"{where}/confirm", data={**given, "consent": "y"})
+        assert answer.status_code == 422 and db.session.scalars(select(Confirmation)).all() == []
+        assert ("9%" in answer.text) == (given == shown)
+        assert not re.search(r'name="consent"[^>]*checked', answer.text)
+    assert bidder.post(f"{where}/confirm", data={**hidden(answer.text), "consent": "y"}).status_code == 303
+
+
+def test_an_amount_typed_in_one_currency_is_not_recorded_in_another(client: FlaskClient, owner: User) -> None:
+    prop = make_property(owner.agency_id, owner.id)
+    page = page_of(client, f"/app/properties/{prop.id}/offers/new")
+    stamp = re.findall(r'name="stamp" value="([^"]+)"', page)[0]
+    properties.change(prop, {"currency": "RON"}, by=SYSTEM)
+    answer = send(client, prop, stamp)
+    assert answer.status_code == 422 and "RON" in answer.text and db.session.scalars(select(Offer)).all() == []
+    assert send(client, prop, hidden(answer.text)["stamp"][0]).status_code == 303

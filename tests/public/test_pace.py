@@ -40,7 +40,10 @@ def test_one_press_repeated_for_ever_takes_nothing_from_anybody(client: FlaskCli
     assert sent_by(client, prop, 1).status_code == 303 and offers() == 2
 
 
-def test_who_sends_many_waits_and_then_is_taken(client: FlaskClient, prop: Property) -> None:
+def test_who_sends_many_waits_and_then_is_taken(
+    client: FlaskClient, prop: Property, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pace, "PER_PERSON", pace.rates("3/hour"))
     with time_machine.travel(datetime.now(UTC), tick=False) as clock:
         for _ in range(pace.PER_PERSON[0].amount):
             assert sent_by(client, prop, 5).status_code == 303
@@ -55,8 +58,11 @@ def test_who_sends_many_waits_and_then_is_taken(client: FlaskClient, prop: Prope
         assert client.post(path_of(prop), data={**hidden(early.text), "step": "send"}).status_code == 303
 
 
-def test_nobody_uses_up_what_a_person_may_send(client: FlaskClient, prop: Property) -> None:
+def test_nobody_uses_up_what_a_person_may_send(
+    client: FlaskClient, prop: Property, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """From another address, under the victim's mail address and phone."""
+    monkeypatch.setattr(pace, "PER_PERSON", pace.rates("3/hour"))
     for _ in range(pace.PER_PERSON[0].amount + 1):
         sent_by(client, prop, 7, "203.0.113.66")
     assert sent_by(client, prop, 7, "198.51.100.9").status_code == 303

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 import uuid
@@ -19,7 +20,7 @@ from app.blueprints.offers import passing_on
 from app.blueprints.offers.routes import note_seen, offers
 from app.blueprints.public.forms import SIGNATURE_FIELDS, OfferForm, Rules
 from app.clock import now
-from app.errors import Conflict, IllegalTransition, Invalid
+from app.errors import Conflict, FactsChanged, IllegalTransition, Invalid
 from app.fragments import done, page
 from app.language import language
 from app.links import BadToken, Stamp, form_stamp, read_stamp
@@ -88,11 +89,17 @@ def record(property_id: uuid.UUID) -> AnyResponse:
         return _form(prop, RecordForm(data={"type": "person", "language": language()}).bind(prop), _stamp(prop))
     form = RecordForm(request.form).bind(prop)
     draft, nonce = _read(prop, form), _nonce(prop)
+    if nonce is None:
+        form.add_errors({"amount": [_("Check the currency: amounts are now in %(currency)s", currency=prop.currency)]})
     if draft is None or nonce is None:
         return _form(prop, form, request.form.get("stamp", "") if nonce else _stamp(prop), 422)
     sending = Sending(nonce, prop.link_version, str(form.language.data), "agent", {}, channel=form.channel.data)
     try:
         sent = recorded_offers.record(prop, draft, sending, by=person().actor)
+    except FactsChanged:
+        prop = get_property(person(), property_id, write=True)
+        form.add_errors({"amount": [_("Check the currency: amounts are now in %(currency)s", currency=prop.currency)]})
+        return _form(prop, form, _stamp(prop), 422)
     except Invalid as invalid:
         prop = get_property(person(), property_id, write=True)
         form.add_errors({name: [str(message) for message in held] for name, held in invalid.errors.items()})
@@ -141,15 +148,21 @@ def _read(prop: Property, form: RecordForm) -> Draft | None:
 
 
 def _stamp(prop: Property) -> str:
-    """Names this very form: pressed twice it is one offer."""
-    return form_stamp(prop.id, Stamp(os.urandom(16), time.time()))
+    """Names this very form, pressed twice it is one offer, and the currency that it asked for."""
+    return form_stamp(prop.id, Stamp(os.urandom(16), time.time(), _currency(prop)))
 
 
 def _nonce(prop: Property) -> bytes | None:
+    """None too where the amounts were typed in another currency than the property now has."""
     try:
-        return read_stamp(prop.id, request.form.get("stamp", "")).nonce
+        stamp = read_stamp(prop.id, request.form.get("stamp", ""))
     except BadToken:
         return None
+    return stamp.nonce if stamp.shown == _currency(prop) else None
+
+
+def _currency(prop: Property) -> bytes:
+    return hashlib.sha256(prop.currency.encode()).digest()
 
 
 def _form(prop: Property, form: RecordForm, stamp: str, status: int = 200) -> Response:

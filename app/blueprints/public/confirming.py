@@ -9,11 +9,13 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.access import Guard, caller_address, policy
+from app.blueprints.public.facts import changes
 from app.blueprints.public.forms import ConfirmForm, Rules
 from app.blueprints.public.receipts import shared_page
 from app.blueprints.public.routes import public
+from app.blueprints.public.showing import Showing, opened_at, posted
 from app.clock import now
-from app.errors import NotFound
+from app.errors import FactsChanged, NotFound
 from app.language import language
 from app.links import BadToken, read_receipt
 from app.offer_document import Signature
@@ -29,19 +31,36 @@ def confirm(token: str) -> AnyResponse | tuple[str, int]:
     """Say that it is theirs, and back to the bidder's page."""
     opened = _opened(token)
     form, signature = ConfirmForm(request.form), None
+    stamp, _seen = posted(opened.prop)
     if opened.unconfirmed:
         signature = _read(opened, form)
         if form.errors:
             return shared_page(opened, form=form), 422
+        if stamp is None or stamp.terms != opened.offer.offer.commitment:
+            return _again(opened, form)
     said = Said(
         language=language(),
-        texts=texts.kept_all(opened.prop, language()),
+        texts=texts.kept_all(opened.prop, language(), opened_at(stamp)),
+        shown=stamp.shown if stamp else None,
         signature=signature,
         address=caller_address(),
         browser=request.headers.get("User-Agent"),
     )
-    recorded_offers.confirm(opened.offer.offer, said)
+    try:
+        recorded_offers.confirm(opened.offer.offer, said)
+    except FactsChanged:
+        return _again(_opened(token), form)
     return redirect(url_for("public.receipt", token=token), 303)
+
+
+def _again(opened: Receipt, form: ConfirmForm) -> tuple[str, int]:
+    """The page once more, with what is no longer as it was shown; the notice is read again."""
+    form.consent.data = False
+    problem = _("Something has changed since you opened this page. Read it again, then confirm.")
+    form.consent.errors = [*form.consent.errors, problem]
+    _stamp, seen = posted(opened.prop)
+    now_shown = Showing.of_property(opened.prop, None).snap
+    return shared_page(opened, form=form, changes=changes(seen, now_shown)), 422
 
 
 def _opened(token: str) -> Receipt:

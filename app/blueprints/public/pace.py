@@ -15,8 +15,8 @@ from app.models import Property
 from app.offer_document import Bidder
 from app.ratelimits import has_room, keyed, note
 
-PER_PERSON = rates("10/hour")  # of one address: nobody uses up the count of a person whose mail address they know
-PER_ADDRESS = rates("30/hour")
+PER_PERSON = rates("30/hour")  # of one address: nobody uses up the count of a person whose mail address they know
+PER_ADDRESS = rates("100/hour")
 PER_LINK = rates("300/hour")
 MOMENT, WHILE = 15, 120
 

@@ -12,6 +12,7 @@ from app.access import Guard, policy
 from app.blueprints.public.facts import facts
 from app.blueprints.public.forms import ConfirmForm
 from app.blueprints.public.routes import data_url, link_page, public
+from app.blueprints.public.showing import Showing
 from app.errors import NotFound
 from app.language import language
 from app.links import BadToken, read_bidder, read_receipt, receipt_token
@@ -21,6 +22,7 @@ from app.queries.offers import Receipt, confirmation_of, offer_by_id, open_recei
 from app.queries.receipts import state_of, stored
 from app.representations import offer_url
 from app.services import codes, receipts, texts
+from app.shown import packed
 
 
 @public.get("/r/<token>")
@@ -62,10 +64,13 @@ def receipt_page(opened: Receipt, form: ConfirmForm | None = None, **more: Any) 
     document, offer = opened.offer.document, opened.offer.offer
     signature = document.terms["signature"] if document else None
     if opened.unconfirmed:
+        showing = Showing.of_property(opened.prop, None)
         more |= {
+            "stamp": showing.stamp(opened.prop, offer.commitment),
+            "shown": packed(showing.snap),
             "form": form or ConfirmForm(),
             "signs": opened.prop.signature_required,
-            "notice": texts.notice(language(), opened.prop),
+            "notice": showing.texts["notice"][0],
             "notice_url": url_for("site.gdpr"),
         }
     return render_template(

@@ -17,13 +17,13 @@ from app.blueprints.public import pace
 from app.blueprints.public.blank_forms import BlankForms
 from app.blueprints.public.facts import Change, changes, facts, told
 from app.blueprints.public.forms import OfferForm, typed_again
-from app.blueprints.public.showing import Showing, Way, opened_at
+from app.blueprints.public.showing import Showing, Way, opened_at, posted
 from app.clock import now
 from app.errors import FactsChanged, Invalid, LinkClosed
 from app.extensions import csrf
 from app.language import language
 from app.ledger import BIDDER
-from app.links import NOTHING, BadToken, Stamp, read_stamp, receipt_token
+from app.links import NOTHING, BadToken, Stamp, receipt_token
 from app.offer_document import Draft, Signature
 from app.offer_sections import Section, sections
 from app.queries.links import OpenedLink, open_link
@@ -32,7 +32,7 @@ from app.representations import base_url
 from app.services import texts
 from app.services.offer_reading import OfferReader
 from app.services.offers import Sending, content_mac, submit, was_sent
-from app.shown import packed, unpacked
+from app.shown import packed
 
 public = Blueprint("public", __name__)
 csrf.exempt(public)  # no cookie speaks for the buyer; the form's signed stamp ties it to its link
@@ -83,15 +83,8 @@ class Submission:
     def __init__(self, link: OpenedLink, way: Way) -> None:
         self.way = way
         self.step = request.form.get("step", "review")
-        self.stamp = self._stamp(link)
-        self.seen = unpacked(request.form.get("shown", ""), self.stamp.shown) if self.stamp else None
+        self.stamp, self.seen = posted(link.property)
         self._open(link)
-
-    def _stamp(self, link: OpenedLink) -> Stamp | None:
-        try:
-            return read_stamp(link.property.id, request.form.get("stamp", ""))
-        except BadToken:
-            return None
 
     def _open(self, link: OpenedLink) -> None:
         """The link as it is now, and what was typed, read by the property's rules as they are now."""

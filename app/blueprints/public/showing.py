@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import url_for
+from flask import request, url_for
 
 from app.clock import now
 from app.language import language
-from app.links import NOTHING, Stamp, form_stamp, photo_token
+from app.links import NOTHING, BadToken, Stamp, form_stamp, photo_token, read_stamp
 from app.models import Property
 from app.queries.links import OpenedLink, open_link, open_property
 from app.services import texts
-from app.shown import digest_of, shown_of, snapshot
+from app.shown import digest_of, shown_of, snapshot, unpacked
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,11 @@ class Showing:
         snap = snapshot(facts, versions, asked.shown() if asked else None)
         nonce, opened = (stamp.nonce, stamp.opened) if stamp else (os.urandom(16), time.time())
         return cls(nonce, opened, snap, found)
+
+    @classmethod
+    def of_property(cls, prop: Property, stamp: Stamp | None) -> Showing:
+        """For who answers for an offer that was made already."""
+        return cls.of(OpenedLink(prop, prop.link_version, "open"), stamp)
 
     def stamp(self, prop: Property, terms: bytes = NOTHING, ready: float = 0.0) -> str:
         """For a review `terms` names the offer that it shows."""
@@ -69,6 +74,15 @@ class Way:
             return f"/photos/{photo_token(prop.photo_id)}" if prop.photo_id else None
 
         return cls(url_for("public.send_again", reference=reference), lambda: open_property(property_id), photo)
+
+
+def posted(prop: Property) -> tuple[Stamp | None, dict[str, Any] | None]:
+    """The stamp that a form brought back, and what its page had shown; None for each that is not ours."""
+    try:
+        stamp = read_stamp(prop.id, request.form.get("stamp", ""))
+    except BadToken:
+        return None, None
+    return stamp, unpacked(request.form.get("shown", ""), stamp.shown)
 
 
 def opened_at(stamp: Stamp | None) -> datetime:
