@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from io import BytesIO
-from typing import IO
 
-import flask
 from flask import Flask, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -22,6 +19,7 @@ from app.error_pages import register_errors
 from app.extensions import babel, csrf, db, login_manager, mail, migrate
 from app.faults import configure_faults
 from app.headers import register_headers
+from app.incoming import Request
 from app.language import Catalogs, LanguagePrefix, choose_language
 from app.logs import configure_logs
 from app.presentation import register_presentation
@@ -33,13 +31,6 @@ from app.vault import Keyring
 from app.wake import Bell
 
 TEXT_BYTES = 2 * 1024 * 1024
-
-
-class Request(flask.Request):
-    """Uploads stay in memory: personal data is in no temporary file."""
-
-    def _get_file_stream(self, *_args: object, **_options: object) -> IO[bytes]:
-        return BytesIO()
 
 
 def create_app(settings: Settings | None = None) -> Flask:

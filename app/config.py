@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 
 import click
 
+from app.numbers import NotANumber, whole
+
 KEY_BYTES = 32
 MIN_SECRET_LENGTH = 32
 GUESSABLE = frozenset({"change-me", "changeme", "secret", "password", "dev", "development", "default"})
@@ -132,10 +134,11 @@ class _Reader:
 
     def number(self, name: str, default: int, low: int = 0, high: int = 65535) -> int:
         value = self.text(name, str(default))
-        if not value.isdecimal() or not low <= int(value) <= high:
+        try:
+            return whole(value, low, high)
+        except NotANumber:
             self.faults.append(f"{name} must be a whole number from {low} to {high}")
             return default
-        return int(value)
 
     def secret(self, name: str, value: str) -> str:
         if not value:
@@ -171,11 +174,14 @@ class _Reader:
         return tuple(found)
 
     def ports(self) -> frozenset[int]:
-        words = self.words("OUTBOUND_PORTS")
-        if wrong := [word for word in words if not (word.isascii() and word.isdecimal() and 0 < int(word[:6]) < 65536)]:
-            self.faults.append(f"OUTBOUND_PORTS: {wrong[0]!r} is not a port such as 8443")
-            return frozenset()
-        return frozenset(map(int, words))
+        found = set()
+        for word in self.words("OUTBOUND_PORTS"):
+            try:
+                found.add(whole(word, 1, 65535))
+            except NotANumber:
+                self.faults.append(f"OUTBOUND_PORTS: {word!r} is not a port such as 8443")
+                return frozenset()
+        return frozenset(found)
 
     def networks(self) -> tuple[Network, ...]:
         found = []

@@ -12,8 +12,8 @@ from decimal import Decimal
 
 LARGEST = 2**63 - 1  # what a column holds
 _WHOLE = re.compile(r"-?[0-9]{1,19}")
-_DECIMAL = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,18})?")
-_JSON = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,18})?(?:[eE][+-]?[0-9]{1,2})?")
+_DECIMAL = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,25})?")
+_JSON = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,25})?(?:[eE][+-]?[0-9]{1,2})?")
 
 
 class NotANumber(ValueError):

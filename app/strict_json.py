@@ -5,25 +5,42 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from app.numbers import NotANumber, json_number
+
+DEPTH = 32  # of objects and lists in one another; ours have four
+_BOM = b"\xef\xbb\xbf"
+
 
 class NotJson(ValueError):
     """Says what keeps the bytes from being one clear JSON document; never what stands in them."""
 
 
-def read_json(body: bytes) -> Any:
-    """The document; raises `NotJson`."""
+def read_json(body: bytes, *, row_by_row: bool = False) -> Any:
+    """The document; raises `NotJson`.
+
+    `row_by_row`: what is odd in one value spoils no other. Numbers beyond all measure stay the text that they are, and
+    halves of surrogate pairs stay in theirs, for whoever reads the row to refuse; a byte order mark is passed over.
+    """
+    if row_by_row:
+        body = body.removeprefix(_BOM)
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise NotJson(f"The body is not UTF-8: see byte {error.start}.") from None
     try:
-        found = json.loads(text, object_pairs_hook=_object, parse_constant=_constant, parse_float=_float)
+        number = _number_or_text if row_by_row else _number
+        found = json.loads(
+            text, object_pairs_hook=_object, parse_constant=_constant, parse_float=number, parse_int=number
+        )
     except json.JSONDecodeError as error:
         raise NotJson(f"The body is not JSON: see line {error.lineno}, column {error.colno}.") from None
     except NotJson:
         raise
     except (ValueError, RecursionError):
         raise NotJson("The body holds a number too long or is nested too deeply.") from None
+    _check_depth(found)
+    if row_by_row:
+        return found
     try:
         json.dumps(found, ensure_ascii=False).encode("utf-8") if "\\u" in text else None
     except UnicodeEncodeError:
@@ -42,8 +59,28 @@ def _constant(name: str) -> Any:
     raise NotJson(f"{name} is not JSON.")
 
 
-def _float(text: str) -> float:
-    number = float(text)
-    if number in {float("inf"), float("-inf")}:
-        raise NotJson("The body holds a number that is too large.")
-    return number
+def _number(text: str) -> int | float:
+    try:
+        return json_number(text)
+    except NotANumber:
+        raise NotJson("The body holds a number that is too long or too large.") from None
+
+
+def _number_or_text(text: str) -> int | float | str:
+    try:
+        return json_number(text)
+    except NotANumber:
+        return text
+
+
+def _inside(one: dict[str, Any] | list[Any]) -> list[Any]:
+    return [inner for inner in (one.values() if isinstance(one, dict) else one) if isinstance(inner, dict | list)]
+
+
+def _check_depth(found: Any) -> None:
+    level = [found]
+    for _ in range(DEPTH):
+        level = [inner for one in level if isinstance(one, dict | list) for inner in _inside(one)]
+        if not level:
+            return
+    raise NotJson("The body is nested too deeply.")

@@ -73,6 +73,6 @@ def free_port() -> int:
 
 
 def port_number(text: str) -> int:
-    if not text.isdecimal() or not 0 < int(text) < 65536:
+    if not text.isdecimal() or len(text) > 5 or not 0 < int(text) < 65536:
         raise StartupError(f"PORT must be a number from 1 to 65535, not {text!r}")
     return int(text)

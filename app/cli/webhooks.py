@@ -19,6 +19,7 @@ from app.cli.accounts import find_agency
 from app.cli.output import as_json, fail, say
 from app.clock import now, rfc3339
 from app.jobs.hook_call import signed
+from app.numbers import NotANumber, whole
 from app.services import webhooks as service
 from app.services.webhooks import PREFIX
 
@@ -91,11 +92,13 @@ def _read(secret: str) -> bytes:
 def fault_of(headers: dict[str, str], body: bytes, key: bytes, at: float) -> str:
     """What is wrong with a call that came at Unix time `at`, or ""; `headers` by their names in small letters."""
     stamp, given = headers.get("webhook-timestamp", ""), headers.get("webhook-signature", "")
-    if not stamp.isascii() or not stamp.isdigit():
+    try:
+        seconds = whole(stamp)
+    except NotANumber:
         return "no webhook-timestamp"
-    if abs(at - int(stamp)) > TOLERANCE:
+    if abs(at - seconds) > TOLERANCE:
         return "webhook-timestamp is too far from now"
-    right = signed(headers.get("webhook-id", ""), int(stamp), body, [key])["webhook-signature"]
+    right = signed(headers.get("webhook-id", ""), seconds, body, [key])["webhook-signature"]
     if not any(hmac.compare_digest(right.encode(), one.encode()) for one in given.split()):
         return "webhook-signature is not by this secret"
     return ""
@@ -149,11 +152,13 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Sink
 
     def do_POST(self) -> None:
-        length = self.headers.get("Content-Length", "")
-        if not length.isdigit() or int(length) > LONGEST:
-            self.send_error(411 if not length.isdigit() else 413)
+        given = self.headers.get("Content-Length", "")
+        try:
+            length = whole(given, 0, LONGEST)
+        except NotANumber:
+            self.send_error(413 if given.isdigit() else 411)
             return
-        body = self.rfile.read(int(length))
+        body = self.rfile.read(length)
         status = self.server.take({name.lower(): value for name, value in self.headers.items()}, body)
         self.send_response(status)
         self.send_header("Content-Length", "0")

@@ -25,6 +25,7 @@ import idna
 from flask import current_app
 
 from app.killpoints import AFTER_DATA, passing
+from app.values import TURNING
 
 TIMEOUT = 15.0  # seconds without an answer
 PATIENCE = 25.0  # seconds for one letter, all its commands together
@@ -33,7 +34,7 @@ SURE_SECONDS = 1.0  # a younger one is used without asking whether it still live
 SUBJECT_LENGTH, NAME_LENGTH = 180, 80
 
 # The controls that turn text around (Unicode UAX 9): a name must not rewrite the line it stands in.
-_TURNING = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_TURNING = re.compile(f"[{TURNING}]")
 _UNSEEN = {"Cc", "Cs", "Zl", "Zp"}
 _WIRE = policy.compat32.clone(linesep="\r\n", mangle_from_=False)
 

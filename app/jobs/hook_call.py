@@ -17,6 +17,7 @@ import structlog
 from app.clock import now
 from app.integrations.door import Answer, Door, Refused, Unreachable
 from app.jobs.hook_book import Call, Outcome
+from app.numbers import whole
 from app.vault import Place, seal
 
 # Seconds from each failure to the next try, then no more; each is spread by a fifth.
@@ -54,10 +55,10 @@ def _asked(text: str | None, at: datetime) -> timedelta:
     """`Retry-After` (RFC 9110, section 10.2.3), at most a day; nothing for what cannot be read."""
     if not text:
         return timedelta(0)
-    if text.strip().isdecimal():
-        return timedelta(seconds=min(int(text.strip()[:9]), int(LONGEST.total_seconds())))
     try:
-        moment = parsedate_to_datetime(text)
+        if (digits := text.strip()).isdecimal():
+            return min(timedelta(seconds=whole(digits[:9])), LONGEST)
+        moment = parsedate_to_datetime(text[:100])
     except (TypeError, ValueError, LookupError, OverflowError):
         return timedelta(0)
     return min(max((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - at, timedelta(0)), LONGEST)

@@ -19,6 +19,7 @@ from app.models import Confirmation, Offer, OfferState, OfferTag, Property, User
 from app.models.offer import FINANCING, SOURCES, STATUSES
 from app.models.property import CURRENCIES
 from app.money import Money, NotMoney, from_decimal_text, read_amount
+from app.numbers import NotANumber, whole
 from app.queries.offer_order import DEFAULT_SORT, SORTS, WITHIN_ONE_CURRENCY
 from app.queries.planning import Aside
 from app.vault import blind
@@ -297,16 +298,18 @@ class _Reading:
     max_amount = min_amount
 
     def min_term(self, text: str) -> int:
-        if not text.isdecimal() or len(text) > 5:
-            raise Unreadable(_l("Write a whole number of days"))
-        return int(text)
+        try:
+            return whole(text, 0, 99_999)
+        except NotANumber:
+            raise Unreadable(_l("Write a whole number of days")) from None
 
     max_term = min_term
 
     def ratio_from(self, text: str) -> int:
-        if not text.isdecimal() or not 1 <= len(text) <= 4:
-            raise Unreadable(_l("Write a whole number of percents"))
-        return int(text)
+        try:
+            return whole(text, 0, 9_999)
+        except NotANumber:
+            raise Unreadable(_l("Write a whole number of percents")) from None
 
     ratio_below = ratio_from
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from decimal import Decimal, InvalidOperation
+from dataclasses import replace
 from typing import Any
+
+from pydantic import ValidationError
 
 from app.errors import Invalid
 from app.language import msgid
-from app.models import Property
 from app.models.property import PRICE_VAT, PROPERTY_TYPES
-from app.money import NotMoney, from_decimal_text
+from app.numbers import NotANumber, decimal, whole
+from app.services.property_fields import PropertyBulkItem, sent_property
 from app.services.property_sync import Sent
+from app.values import made_text
 
 # What can be mapped. `active` only decides whether a row counts at all.
 FIELDS = (
@@ -22,6 +25,7 @@ FIELDS = (
     "photo_url",
 )  # fmt: skip
 NEEDED = ("external_id", "title")
+_KEEP = ("currency", "property_type", "accepts_offers")  # empty, they keep what is there
 
 # REBS: https://github.com/rebs-group, the public property API. A mapping of the owner's goes before.
 REBS = {
@@ -53,6 +57,8 @@ NOT_AMOUNT = msgid("Not an amount that we take")
 NOT_CURRENCY = msgid("Only EUR and RON")
 NOT_YES_OR_NO = msgid("Neither yes nor no")
 NOT_TEXT = msgid("Not a text")
+NOT_CLEAN = msgid("Control or invisible characters, or several lines")
+NOT_ADDRESS = msgid("Not an e-mail address")
 NOT_LINK = msgid("Not an https:// or http:// address")
 
 
@@ -67,7 +73,7 @@ class _Wrong(Exception):
 def named_by(row: Any, mapping: Mapping[str, str]) -> str:
     """The id that a row, good or not, gives its property; empty when there is none."""
     found = _pick(row, mapping["external_id"]) if isinstance(row, dict) else _ABSENT
-    return "" if found is _ABSENT or found is None else str(found).strip()[:100]
+    return made_text(str(found)[:200]).strip()[:100] if isinstance(found, str | int | float) else ""
 
 
 def read_row(row: Any, mapping: Mapping[str, str]) -> Sent:
@@ -81,15 +87,38 @@ def read_row(row: Any, mapping: Mapping[str, str]) -> Sent:
     columns, faults = _values(given)
     if columns.pop("active", True) is False or columns.pop("for_sale", True) is False:
         raise NotForSale
+    photo = columns.pop("photo_url", None)
+    values = {name: value for name, value in columns.items() if name not in _KEEP or value is not None}
+    told = {"asking_minor" if name == "asking_price" else name for name in values}
+    sent = _as_the_api_takes_it(values, faults)
+    return replace(sent, columns={k: v for k, v in sent.columns.items() if k in told}, photo=photo)
+
+
+def _as_the_api_takes_it(values: dict[str, Any], faults: dict[str, list[str]]) -> Sent:
+    """The model of the API over what was read; raises `Invalid` with its faults by our field, beside those known."""
+    email = values.pop("agent_email", None)
+    if email:
+        values["agent"] = {"email": email}
+    try:
+        item = PropertyBulkItem.model_validate(values)
+    except ValidationError as error:
+        for fault in error.errors(include_url=False, include_context=False, include_input=False):
+            name = "agent_email" if fault["loc"][0] == "agent" else str(fault["loc"][0])
+            faults.setdefault(name, [_said_of(name, fault["type"])])
     if faults:
         raise Invalid(faults)
-    agent, photo = columns.pop("agent_email", None), columns.pop("photo_url", None)
-    if "asking_price" in columns:
-        columns["asking_minor"] = columns.pop("asking_price")
-    for name in ("currency", "property_type", "accepts_offers"):
-        if columns.get(name, "") is None:
-            del columns[name]
-    return Sent(columns, agent, photo=photo)
+    return sent_property(item)
+
+
+def _said_of(name: str, fault: str) -> str:
+    """What is wrong with a field, by the kind of fault that pydantic names."""
+    if fault in {"missing", "string_too_short"} and name in NEEDED:
+        return MISSING
+    if fault == "string_too_long":
+        return TOO_LONG
+    if _READ.get(name) is _whole:
+        return NOT_NUMBER
+    return {"asking_price": NOT_AMOUNT, "crm_url": NOT_LINK, "agent_email": NOT_ADDRESS}.get(name, NOT_CLEAN)
 
 
 def _reader(name: str) -> Callable[[str, Any], Any]:
@@ -120,8 +149,8 @@ def _pick(row: Any, path: str) -> Any:
     if path in row:
         return row[path]
     for name in path.split("."):
-        if isinstance(row, list) and name.isdecimal() and int(name) < len(row):
-            row = row[int(name)]
+        if isinstance(row, list) and name.isdecimal():
+            row = _nth(row, name)
         elif isinstance(row, dict) and name in row:
             row = row[name]
         else:
@@ -129,25 +158,21 @@ def _pick(row: Any, path: str) -> Any:
     return row
 
 
+def _nth(row: list[Any], name: str) -> Any:
+    try:
+        return row[whole(name, 0, len(row) - 1)]
+    except NotANumber:
+        return _ABSENT
+
+
 def _said(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float | None):
         raise _Wrong(NOT_TEXT)
-    return "" if value is None else str(value).replace("\0", "").strip()
+    return "" if value is None else str(value).replace("\r\n", "\n").replace("\r", "\n").strip()
 
 
-def _text(name: str, value: Any) -> str | None:
-    text = _said(value)
-    longest = getattr(Property.__table__.c[name].type, "length", None) if name in Property.__table__.c else 254
-    if len(text) > (longest or 20_000):
-        raise _Wrong(TOO_LONG)
-    return text or None
-
-
-def _link(name: str, value: Any) -> str | None:
-    text = _text(name, value)
-    if text and not re.match(r"https?://[^\s]+$", text):
-        raise _Wrong(NOT_LINK)
-    return text
+def _text(_name: str, value: Any) -> str | None:
+    return _said(value) or None
 
 
 def _photo(_name: str, value: Any) -> str | None:
@@ -164,24 +189,14 @@ def _whole(_name: str, value: Any) -> int | None:
     if not text:
         return None
     try:
-        number = round(Decimal(text.replace(",", ".")))
-    except (InvalidOperation, ValueError, OverflowError):
+        return round(decimal(text.replace(",", "."))) or None
+    except NotANumber:
         raise _Wrong(NOT_NUMBER) from None
-    if number == 0:
-        return None
-    if not 0 < number <= 10_000_000:
-        raise _Wrong(NOT_NUMBER)
-    return number
 
 
-def _amount(_name: str, value: Any) -> int | None:
+def _amount(_name: str, value: Any) -> str | None:
     text = _said(value)
-    if not text:
-        return None
-    try:
-        return from_decimal_text(text) or None
-    except NotMoney:
-        raise _Wrong(NOT_AMOUNT) from None
+    return text if text.strip("0.") else None
 
 
 def _currency(_name: str, value: Any) -> str | None:
@@ -215,5 +230,5 @@ def _vat(_name: str, value: Any) -> str | None:
 _READ: dict[str, Callable[[str, Any], Any]] = {
     "property_type": _kind, "for_sale": _yes, "active": _yes, "usable_area_sqm": _whole, "built_area_sqm": _whole,
     "land_area_sqm": _whole, "rooms": _whole, "asking_price": _amount, "currency": _currency, "price_vat": _vat,
-    "accepts_offers": _yes, "crm_url": _link, "photo_url": _photo,
+    "accepts_offers": _yes, "photo_url": _photo,
 }  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,6 +11,8 @@ from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
 
 from app.integrations.door import Door, Refused, Unreachable
 from app.services.csv_rows import NotCsv, rows_of
+from app.strict_json import NotJson, read_json
+from app.values import is_text
 
 PAGE_BYTES = 8 * 1024 * 1024
 PAGE_PARTS = 300_000  # values of a page: each takes a hundred bytes or more once it is read
@@ -116,8 +117,8 @@ def _get(source: Source, url: str, door: Door, bounds: Bounds) -> Any:
     if not answer.whole or sum(map(answer.body.count, (b",", b"[", b"{"))) > PAGE_PARTS:
         raise Broken("large")
     try:
-        return json.loads(answer.body)
-    except (ValueError, RecursionError):
+        return read_json(answer.body, row_by_row=True)
+    except NotJson:
         raise Broken("not_json") from None
 
 
@@ -132,6 +133,8 @@ def _shape(body: Any) -> tuple[list[Any], str, int | None]:
     following, total = meta.get("next"), meta.get("total_count")
     if not isinstance(rows, list) or not isinstance(following, str | None):
         raise Broken("shape")
+    if following and not is_text(following):
+        raise Broken("next")
     return rows, following or "", total if isinstance(total, int) else None
 
 

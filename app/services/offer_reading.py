@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -17,11 +17,12 @@ from app.integrations.pictures import NotAPicture, read_signature
 from app.models import Property
 from app.models.offer import FINANCING
 from app.money import Money, read_amount
+from app.numbers import decimal, whole
 from app.offer_document import Bidder, Draft, Signature
 from app.offer_questions import Question
 from app.presentation import LABELS, show_money
+from app.values import CONTROL
 
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
 LINE, TEXT = 200, 4000
 MAX_CO_BUYERS = 10
 MAX_TERM_DAYS = 3650
@@ -313,14 +314,14 @@ def _has_surrogates(text: str) -> bool:
 
 def _days(text: str) -> int:
     found = re.fullmatch(r"(\d{1,4})(?: ?(?:zile|de zile|zi|days?|d))?", text, re.ASCII | re.IGNORECASE)
-    if not found or int(found.group(1)) > MAX_TERM_DAYS:
+    if not found:
         raise ValueError(text)
-    return int(found.group(1))
+    return whole(found.group(1), 0, MAX_TERM_DAYS)
 
 
 def _date(text: str) -> date:
     if found := re.fullmatch(r"(\d{1,2})[./-](\d{1,2})[./-](\d{4})", text, re.ASCII):
-        day, month, year = (int(part) for part in found.groups())
+        day, month, year = (whole(part) for part in found.groups())
         return date(year, month, day)
     if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII):
         raise ValueError(text)
@@ -328,10 +329,7 @@ def _date(text: str) -> date:
 
 
 def _percent(text: str) -> str:
-    try:
-        value = Decimal(text.rstrip("% ").replace(",", "."))
-    except InvalidOperation:
-        raise ValueError(text) from None
-    if not value.is_finite() or not 0 < value <= 100 or value != round(value, 2):
+    value = decimal(text.rstrip("% ").replace(",", "."))
+    if not 0 < value <= 100 or value != round(value, 2):
         raise ValueError(text)
     return f"{value.normalize():f}"

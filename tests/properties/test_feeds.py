@@ -27,6 +27,7 @@ from app.services import feeds
 from app.services.feeds import FeedValues
 from tests.factories import make_agency, make_user
 from tests.integrations.servers import Receiver, Request, receiving, reply
+from tests.patterns import slow
 
 
 def row(number: int, **more: Any) -> dict[str, Any]:
@@ -354,3 +355,92 @@ def test_every_fault_of_a_row_is_said_in_romanian(owner: User, server: Receiver,
     assert len(said) == 9
     with force_locale("ro"):
         assert not [text for text in said if gettext(text) == text]
+
+
+HALF = "\ud83d"
+REFUSED: dict[str, dict[str, Any]] = {
+    "rooms": {"rooms": "1e2000000"},
+    "rooms of digits": {"rooms": "9" * 5_000_000},
+    "too many rooms": {"rooms": 5_000_000},
+    "not a number": {"rooms": "NaN"},
+    "area": {"surface_useable": "1e2000000"},
+    "price": {"price_sale": "1e2000000"},
+    "price of digits": {"price_sale": "9" * 100_000},
+    "half a pair": {"title": f"Casă {HALF}"},
+    "half a pair as id": {"internal_id": f"CP{HALF}"},
+    "half a pair in a town": {"city": HALF},
+    "a zero byte": {"title": "Ca\0să"},
+    "a control character": {"city": "Cluj\x1b[31m"},
+    "a text turned around": {"title": "Casă \u202e moc.live"},
+    "a mark of direction": {"title": "Casă \u200f"[::-1]},
+    "two lines in an id": {"internal_id": "CP\n1"},
+    "a long title": {"title": "a" * 1_000_000},
+    "a long id": {"internal_id": "9" * 1_000_000},
+    "a link": {"url": "https://a b"},
+    "an object as title": {"title": {"a": [[[["x"]]]]}},
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_an_odd_value_is_refused_with_its_row_and_spoils_no_other(
+    owner: User, server: Receiver, crm: Crm, name: str
+) -> None:
+    crm.rows, crm.size = [row(1), row(2, **REFUSED[name]), row(3)], 9
+    feed_id = rebs(owner, server)
+
+    def read() -> None:
+        assert read_due_feeds() == 1
+
+    assert not slow(read)
+    run = last_run(owner, feed_id)
+    assert (run.state, run.created, run.refused) == ("done", 2, 1)
+    (told,) = json.loads(run.errors)
+    assert told["row"] == 2 and told["field"] and told["message"]
+    assert properties().keys() == {"CP1", "CP3"}
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [("1e2000000", None), ("9" * 4000, None), ("1e400", None), ("54.50", 54), ("1e2", 100), ("-3", None)],
+)
+def test_a_number_in_json_is_read_only_when_it_is_one(
+    owner: User, server: Receiver, crm: Crm, number: str, said: int | None
+) -> None:
+    crm.rows = [row(1, surface_useable="@")]
+    crm.twist = lambda _page, _said: reply(body=json.dumps({"objects": crm.rows}).replace('"@"', number).encode())
+    feed_id = rebs(owner, server)
+    assert read_due_feeds() == 1
+    assert last_run(owner, feed_id).refused == (said is None)
+    assert [prop.usable_area_sqm for prop in properties().values()] == ([] if said is None else [said])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 100_000, b'{"objects": [], "objects": [{}]}', b'{"objects": [NaN]}', b'{"objects": [{"a": \xff}]}',
+        b'{"objects": [' + b"[" * 40 + b"]" * 40 + b"]}",
+    ],
+)  # fmt: skip
+def test_what_is_no_clear_json_breaks_the_run_and_says_so(owner: User, server: Receiver, crm: Crm, body: bytes) -> None:
+    crm.twist = lambda _page, _said: reply(body=body)
+    feed_id = rebs(owner, server)
+    assert read_due_feeds() == 1
+    run = last_run(owner, feed_id)
+    assert (run.state, run.code) == ("broken", "not_json")
+
+
+def test_a_next_page_that_is_no_address_ends_the_run(owner: User, server: Receiver, crm: Crm) -> None:
+    crm.rows = [row(1)]
+    for following in (f"/api?offset={HALF}", "/api?\x00"):
+        body = json.dumps({"meta": {"next": following}, "objects": crm.rows}).encode()
+        crm.twist = lambda _page, _said, body=body: reply(body=body)  # type: ignore[misc]
+        run = read_again(owner, rebs(owner, server, every_hours=0))
+        assert (run.state, run.code, run.created + run.unchanged) == ("broken", "next", 0)
+
+
+def test_a_csv_is_read_as_strictly(owner: User) -> None:
+    file = 'id;title;rooms\n1;Casă;2\n2;"Ca\u202esă";2\n3;Casă;1e2000000\n4;Casă;5000000\n'.encode()
+    mapping = {"external_id": "id", "title": "title", "rooms": "rooms"}
+    feed_id = feeds.create(owner.agency_id, FeedValues("C", "csv", file=file, mapping=mapping), by=SYSTEM)
+    run = read_again(owner, feed_id)
+    assert (run.created, run.refused, [one["row"] for one in json.loads(run.errors)]) == (1, 3, [2, 3, 4])

@@ -15,12 +15,9 @@ from app.blueprints.api.calls import Answer, checked, operation
 from app.blueprints.api.paging import link_next, next_cursor, page_body, place_of
 from app.blueprints.api.preconditions import etag, expected_version, only_new
 from app.blueprints.api.schemas.properties import (
-    OFFERING,
     PropertyBulk,
-    PropertyBulkItem,
     PropertyBulkLoose,
     PropertyBulkOut,
-    PropertyFields,
     PropertyNew,
     PropertyOut,
     PropertyPage,
@@ -29,12 +26,12 @@ from app.blueprints.api.schemas.properties import (
     PropertyQuery,
 )
 from app.errors import Conflict, DomainError, Invalid, Stale
-from app.money import NotMoney, from_decimal_text
 from app.problems import problem_body
 from app.queries.crm_properties import PropertyFilter, list_properties, shown
 from app.queries.property_list import property_by_external_id, version_of
 from app.services import properties as service
 from app.services import property_sync as sync
+from app.services.property_fields import PropertyBulkItem, sent_property
 from app.services.property_sync import Sent, Synced
 
 TAG = "Properties"
@@ -172,23 +169,6 @@ def _read(property_id: uuid.UUID) -> Answer:
 
 
 _COLUMN = {"asking_price": "asking_minor"}
-_NOT_COLUMNS = {"id", "offer_url", "offers_count", "created_at", "updated_at", "archived_at", "warnings"}
-_NOT_COLUMNS |= {"agent", "photo_url", "asking_price", *OFFERING}
-
-
-def sent_property(body: PropertyFields) -> Sent:
-    """The columns that a body says; offering fields, agent and photo only when they were sent."""
-    columns = body.model_dump(exclude=_NOT_COLUMNS)
-    columns |= {name: getattr(body, name) for name in OFFERING if name in body.model_fields_set}
-    if body.asking_price is None:
-        columns["asking_minor"] = None
-    else:
-        try:
-            columns["asking_minor"] = from_decimal_text(body.asking_price)
-        except NotMoney:
-            raise Invalid({"asking_price": ["Not an amount that we take"]}) from None
-    photo = body.photo_url or "" if "photo_url" in body.model_fields_set else None
-    return Sent(columns, body.agent.email if body.agent else None, photo=photo)
 
 
 def _written(done: Synced, headers: dict[str, str] | None = None) -> Answer:

@@ -15,6 +15,7 @@ from app.blueprints.offers.forms import DecisionForm
 from app.blueprints.offers.routes import note_seen, offers, today
 from app.errors import Conflict, IllegalTransition, NotFound
 from app.fragments import done, local_path, page
+from app.numbers import whole
 from app.presentation import label
 from app.queries.deciding import MOST, Candidate, answerable, candidates, last_to_change, others_of
 from app.queries.webhooks import listens
@@ -158,7 +159,7 @@ def _seen(values: list[str]) -> list[Chosen]:
     """`id:version` pairs, as the page carried them."""
     try:
         pairs = [value.split(":") for value in values[: 10 * MOST]]
-        return [Chosen(uuid.UUID(offer), int(version)) for offer, version in pairs]
+        return [Chosen(uuid.UUID(offer), whole(version)) for offer, version in pairs]
     except ValueError:
         raise NotFound from None
 

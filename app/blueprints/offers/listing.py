@@ -15,6 +15,7 @@ from app.blueprints.offers.routes import offers, today
 from app.errors import Invalid
 from app.fragments import page
 from app.htmx import is_full_view, is_seen, wants_block
+from app.numbers import NotANumber, whole
 from app.queries import offer_export, offer_list
 from app.services import accesses, exports
 
@@ -60,7 +61,10 @@ def news() -> Response:
 
 
 def _number(text: str) -> int:
-    return int(text) if text.isdecimal() and len(text) < 19 else 0
+    try:
+        return whole(text)
+    except NotANumber:
+        return 0
 
 
 def _given() -> dict[str, Any]:

@@ -17,6 +17,7 @@ from app.errors import Conflict, NotFound
 from app.fragments import done, page
 from app.language import language
 from app.models import Property
+from app.numbers import whole
 from app.queries.property_list import property_by_external_id
 from app.services import properties as service
 
@@ -54,7 +55,7 @@ def _save(prop: Property, external_id: str) -> AnyResponse:
     if columns is None:
         form.add_errors(reader.errors)
         return _form(prop, form, status=422)
-    property_id, seen = prop.id, request.form.get("version", type=int)
+    property_id, seen = prop.id, request.form.get("version", type=whole)
     try:
         service.change(prop, columns, by=person().actor, version=0 if seen is None else seen)
     except Conflict:

@@ -17,11 +17,12 @@ from app.blueprints.properties.forms import RULED, RULES
 from app.clock import now
 from app.models.property import CURRENCIES, PRICE_VAT, PROPERTY_TYPES
 from app.money import Money, NotMoney, read_amount
+from app.numbers import NotANumber, whole
 from app.offer_questions import Question
 from app.presentation import show_money
 from app.services.properties import BACKDATED
+from app.values import made_text
 
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufffd]")
 LENGTHS = {
     "title": 200, "title_en": 200, "description": 8000, "description_en": 8000, "external_id": 100, "address": 300,
     "zone": 120, "city": 120, "county": 120, "buyer_commission": 120,
@@ -72,7 +73,7 @@ class PropertyReader:
 
     def _typed(self, name: str) -> str:
         text = self.values.get(name, "").replace("\r\n", "\n").replace("\r", "\n")
-        return CONTROL.sub("", text.encode("utf-8", "ignore").decode()).strip()
+        return made_text(text.replace("\ufffd", "")).strip()
 
     def _text(self, name: str) -> str | None:
         text = self._typed(name)
@@ -86,10 +87,11 @@ class PropertyReader:
         text = re.sub(r"[\s.\u00a0]|(?:mp|m²|m2)$", "", self._typed(name).lower())
         if not text:
             return None
-        if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or not 0 < int(text) <= NUMBERS[name]:
+        try:
+            return whole(text, 1, NUMBERS[name])
+        except NotANumber:
             self._wrong(name, _("Write a whole number, from 1 to %(most)s", most=format_decimal(NUMBERS[name])))
             return None
-        return int(text)
 
     def _choice(self, name: str, allowed: Collection[str]) -> str | None:
         value = self.values.get(name, "")

@@ -17,6 +17,7 @@ from app.errors import IllegalTransition
 from app.fragments import done, page
 from app.htmx import wants_block
 from app.language import language
+from app.numbers import between
 from app.queries import offer_list, property_list
 from app.queries.deciding import MOST, others_of
 from app.queries.links import activity_of
@@ -41,7 +42,7 @@ def index() -> Response:
     link, agent = args.get("link", ""), args.get("agent", type=uuid.UUID)
     words = args.get("q", "")[:100].replace("\0", " ")
     chosen = PropertyFilter(words, link if link in LINKS else "", agent, args.get("archived") == "1")
-    number = max(1, min(args.get("page", 1, type=int), 10_000))
+    number = args.get("page", 1, type=between(1, 10_000))
     shown = property_list.list_properties(by, chosen, number=number)
     agents = property_list.agent_choices(by) if by.is_owner or by.agency.colleagues_read else []
     context: dict[str, Any] = {"shown": shown, "chosen": chosen, "links": LINKS, "agents": agents}

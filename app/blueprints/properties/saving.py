@@ -17,6 +17,7 @@ from app.errors import Conflict, Invalid
 from app.fragments import page
 from app.integrations.pictures import PHOTO_BYTES, NotAPicture, Picture, read_photo
 from app.models import Property
+from app.numbers import whole
 from app.offer_questions import Question
 from app.queries.property_list import agent_choices
 from app.services import properties as service
@@ -111,7 +112,7 @@ class PropertySaving:
             columns.setdefault("agent_id", self.by.user.id)
             return service.create(self.by.agency_id, columns, by=self.by.actor)
         property_id = self.prop.id
-        seen = request.form.get("version", type=int)
+        seen = request.form.get("version", type=whole)
         service.change(self.prop, columns, by=self.by.actor, version=0 if seen is None else seen)
         return property_id
 

@@ -12,6 +12,7 @@ from app.access import Guard, get_property, person, policy
 from app.blueprints.properties.routes import properties
 from app.errors import Conflict, Invalid
 from app.fragments import done
+from app.numbers import between
 from app.services import seller_links
 
 
@@ -20,7 +21,7 @@ from app.services import seller_links
 def share_with_seller(property_id: uuid.UUID) -> AnyResponse:
     """A new link for the owner: `days` it is good for, `names` whether bidders are named."""
     prop = get_property(person(), property_id, write=True)
-    days = request.form.get("days", type=int) or 0
+    days = request.form.get("days", type=between(1, 3650)) or 0
     try:
         seller_links.create(prop, days, shows_names=request.form.get("names") == "1", by=person())
     except Invalid:

@@ -18,6 +18,7 @@ from app.blueprints.public.routes import public
 from app.clock import now
 from app.fragments import page
 from app.links import SELLER, BadToken, read_seller
+from app.numbers import between
 from app.queries.seller import OpenedSellerLink, open_seller_link, seller_page
 from app.services import seller_links
 
@@ -54,7 +55,7 @@ def seller(link_id: uuid.UUID) -> Response:
     opened = open_seller_link(link_id)
     if opened is None or opened.link.state(now()) != "open":
         return _closed(opened)
-    number = request.args.get("page", 1, type=int)
+    number = request.args.get("page", 1, type=between(1, 10_000))
     return page(
         "public/seller.html",
         "seller_offers",

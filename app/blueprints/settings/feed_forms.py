@@ -13,6 +13,7 @@ from wtforms.validators import AnyOf, DataRequired, Length, ValidationError
 from app.blueprints.settings.forms import FILL_IN, LONG
 from app.models import PropertyFeed
 from app.models.feed import KEY_PLACES, KINDS
+from app.numbers import whole
 from app.services.feeds import HOURS, FeedValues
 
 # What can be mapped, as a page calls it.
@@ -118,5 +119,5 @@ class FeedForm(Form):
             key_in=self.key_in.data,
             file=file.read() if file and file.filename else None,
             mapping={ours.strip(): theirs.strip() for ours, _equals, theirs in lines},
-            every_hours=int(self.every_hours.data),
+            every_hours=whole(self.every_hours.data),
         )

@@ -14,6 +14,7 @@ from wtforms.validators import AnyOf, DataRequired, InputRequired, Length, Valid
 from app.clock import now
 from app.contacts import NotAContact, read_email, read_phone
 from app.models.agency import ROLES
+from app.numbers import whole
 from app.presentation import LABELS
 
 FILL_IN = _l("Fill this in")
@@ -173,7 +174,7 @@ class ApiKeyForm(Form):
 
     @property
     def expires_at(self) -> datetime | None:
-        return now() + timedelta(days=int(self.days.data)) if self.days.data != "0" else None
+        return now() + timedelta(days=whole(self.days.data)) if self.days.data != "0" else None
 
 
 def phone_of(field: StringField) -> str | None:

@@ -1,66 +1,96 @@
-"""The kinds of values that the API's objects are made of, and the base of every model."""
+"""The base of every model of the API, beside the kinds of values, which are named here for the API's models."""
 
 from __future__ import annotations
 
-import re
-import uuid
-from datetime import UTC, date, datetime
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    GetCoreSchemaHandler,
-    GetJsonSchemaHandler,
-    WithJsonSchema,
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.values import (
+    AMOUNT,
+    COUNTRY,
+    NAMED,
+    ONE_LINE,
+    PERCENT,
+    RFC3339,
+    SEEN,
+    UNSEEN,
+    WEB,
+    WHOLE,
+    Amount,
+    Clean,
+    Currency,
+    Day,
+    Email,
+    ExternalId,
+    Flag,
+    Line20x1,
+    Line30,
+    Line120,
+    Line200,
+    Line200x1,
+    Line200x3,
+    Line254x1,
+    Line300,
+    Link,
+    Moment,
+    Named,
+    OneLine,
+    Phone,
+    ReadOnly,
+    Seen,
+    Shape,
+    Strict,
+    Text4000,
+    Text20000,
+    Uid,
 )
-from pydantic_core.core_schema import CoreSchema, no_info_after_validator_function
 
-RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
-UNSEEN = r"^[^\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]*$"
-ONE_LINE = r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]*$"
-SEEN = ONE_LINE.replace("^", r"^(?=.*\S)", 1)
-NAMED = ONE_LINE.replace("^", r"^(?!\s)", 1).replace("$", r"(?<!\s)$")
-AMOUNT = r"^(?!0+(\.0{1,2})?$)[0-9]{1,11}(\.[0-9]{1,2})?$"
-PERCENT = r"^(?!0+(\.0{1,2})?$)(100(\.0{1,2})?|[0-9]{1,2}(\.[0-9]{1,2})?)$"
-COUNTRY = r"^[A-Z]{2}$"
-WEB = r"^https?://[^\s\u0000-\u0020\u007f-\u009f]+$"
-
-
-class Shape:
-    """Text that matches a pattern from its first to its last character; who sent something else reads what would.
-
-    Pydantic's own patterns let a newline stand at the end.
-    """
-
-    def __init__(self, pattern: str, said: str) -> None:
-        self.pattern, self.said = pattern, said
-        self._matches = re.compile(pattern).fullmatch
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return no_info_after_validator_function(self._check, handler(source))
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return {**handler(schema), "pattern": self.pattern}
-
-    def _check(self, text: str) -> str:
-        if not self._matches(text):
-            raise ValueError(self.said)
-        return text
-
-
-Clean = Shape(UNSEEN, "Must not hold control or invisible characters")
-OneLine = Shape(ONE_LINE, "Must be one line, without control or invisible characters")
-Seen = Shape(SEEN, "Must be one line of text, and not blank")
-Named = Shape(NAMED, "Must be one line that neither begins nor ends with a space")
-
-
-class Strict(BaseModel):
-    """A JSON object of the API: nothing unknown, nothing converted."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, regex_engine="python-re", protected_namespaces=())
+__all__ = [
+    "AMOUNT",
+    "COUNTRY",
+    "NAMED",
+    "ONE_LINE",
+    "PERCENT",
+    "RFC3339",
+    "SEEN",
+    "UNSEEN",
+    "WEB",
+    "WHOLE",
+    "Amount",
+    "Clean",
+    "Currency",
+    "Day",
+    "Email",
+    "ExternalId",
+    "Fault",
+    "Flag",
+    "Line20x1",
+    "Line30",
+    "Line120",
+    "Line200",
+    "Line200x1",
+    "Line200x3",
+    "Line254x1",
+    "Line300",
+    "Link",
+    "Moment",
+    "Named",
+    "OneLine",
+    "Page",
+    "Paged",
+    "Phone",
+    "Problem",
+    "Query",
+    "ReadOnly",
+    "Seen",
+    "Shape",
+    "Strict",
+    "Text4000",
+    "Text20000",
+    "Uid",
+    "Warning",
+]
 
 
 class Query(BaseModel):
@@ -68,87 +98,6 @@ class Query(BaseModel):
 
     model_config = ConfigDict(extra="forbid", regex_engine="python-re")
     repeated: ClassVar[frozenset[str]] = frozenset()
-
-
-def _moment(value: Any) -> Any:
-    """RFC 3339 with its offset, as an aware moment in UTC."""
-    if isinstance(value, str):
-        if not RFC3339.fullmatch(value):
-            raise ValueError("must be a time such as 2026-12-31T18:00:00Z (RFC 3339, with its offset)")
-        try:
-            return datetime.fromisoformat(value.upper().replace("Z", "+00:00")).astimezone(UTC)
-        except OverflowError:
-            raise ValueError("is too far away") from None
-    return value
-
-
-def _day(value: Any) -> Any:
-    if isinstance(value, str):
-        if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII):
-            raise ValueError("must be a date such as 2026-12-31")
-        return date.fromisoformat(value)
-    return value
-
-
-def _number(value: Any) -> Any:
-    if isinstance(value, str):
-        if not re.fullmatch(r"-?\d{1,18}", value, re.ASCII):
-            raise ValueError("must be a whole number")
-        return int(value)
-    return value
-
-
-def _flag(value: Any) -> Any:
-    if isinstance(value, str):
-        if value not in {"true", "false"}:
-            raise ValueError("must be true or false")
-        return value == "true"
-    return value
-
-
-def _id(value: Any) -> Any:
-    if isinstance(value, str):
-        if not re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", value, re.ASCII):
-            raise ValueError("must be an id such as 0192f0c1-7c1e-7d2a-9b7e-3f1a2b3c4d5e")
-        return uuid.UUID(value)
-    return value
-
-
-Moment = Annotated[datetime, BeforeValidator(_moment)]
-Day = Annotated[date, BeforeValidator(_day)]
-Uid = Annotated[uuid.UUID, BeforeValidator(_id)]
-WHOLE = BeforeValidator(_number)  # behind the limits, so that they are described
-Flag = Annotated[bool, BeforeValidator(_flag)]
-Amount = Annotated[
-    str,
-    Field(description="A decimal string, exact: `125000` or `125000.50`."),
-    Shape(AMOUNT, "Must be a decimal string above zero, such as 125000 or 125000.50"),
-]
-Currency = Literal["EUR", "RON"]
-Email = Annotated[str, Field(min_length=3, max_length=254), OneLine]
-Phone = Annotated[str, Field(min_length=3, max_length=40), OneLine]
-ExternalId = Annotated[
-    str, Field(min_length=1, max_length=100, description="The CRM's own id, unique in the agency."), Named
-]
-Link = Annotated[str, Field(max_length=500), Shape(WEB, "Must begin with https:// or http://, and hold no spaces")]
-# What is shown, and when it is sent back, ignored.
-ReadOnly = Annotated[
-    Any, WithJsonSchema({"readOnly": True, "description": "Ours to say: ignored when it is sent back."})
-]
-
-
-# Text on one line, by how much of it there may be; the second number is the least.
-Line20x1 = Annotated[str, Field(min_length=1, max_length=20), OneLine]
-Line30 = Annotated[str, Field(max_length=30), OneLine]
-Line120 = Annotated[str, Field(max_length=120), OneLine]
-Line200 = Annotated[str, Field(max_length=200), OneLine]
-Line200x1 = Annotated[str, Field(min_length=1, max_length=200), Seen]
-Line200x3 = Annotated[str, Field(min_length=3, max_length=200), OneLine]
-Line254x1 = Annotated[str, Field(min_length=1, max_length=254), OneLine]
-Line300 = Annotated[str, Field(max_length=300), OneLine]
-# Text over several lines.
-Text4000 = Annotated[str, Field(max_length=4000), Clean]
-Text20000 = Annotated[str, Field(max_length=20_000), Clean]
 
 
 class Paged(Query):

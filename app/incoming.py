@@ -1,0 +1,36 @@
+"""What a browser sends: uploads stay in memory, and no field of a form holds what is no text."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import IO
+
+import flask
+from werkzeug.datastructures import ImmutableMultiDict
+
+from app.values import made_text
+
+AS_TYPED = frozenset({"password", "present"})  # compared, and never shown or kept as text
+
+
+class Request(flask.Request):
+    """Uploads stay in memory: personal data is in no temporary file.
+
+    Fields come without control and direction characters, whichever form they stand in; line ends are its reader's.
+    """
+
+    def _get_file_stream(self, *_args: object, **_options: object) -> IO[bytes]:
+        return BytesIO()
+
+    def _load_form_data(self) -> None:
+        if "form" in self.__dict__:
+            return
+        super()._load_form_data()
+        kept = [(name, _cleaned(name, text)) for name, text in self.form.items(multi=True)]
+        self.__dict__["form"] = ImmutableMultiDict(kept)
+
+
+def _cleaned(name: str, text: str) -> str:
+    if name in AS_TYPED or (text.isascii() and text.isprintable()):
+        return text
+    return "\r".join(made_text(part) for part in text.split("\r"))

@@ -1,0 +1,120 @@
+"""A property as it is sent to us, by the API or in a feed: one model, and what it means for the columns."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from app.errors import Invalid
+from app.models.property import PRICE_VAT, PROPERTY_TYPES
+from app.money import NotMoney, from_decimal_text
+from app.services.property_sync import Sent
+from app.values import (
+    COUNTRY,
+    Amount,
+    Currency,
+    Email,
+    ExternalId,
+    Line120,
+    Line200,
+    Line200x1,
+    Line300,
+    Link,
+    Moment,
+    Phone,
+    ReadOnly,
+    Shape,
+    Strict,
+    Text20000,
+)
+
+PropertyType = Literal["apartment", "house", "land", "commercial", "office", "industrial", "other"]
+PriceVat = Literal["included", "excluded", "exempt"]
+Country = Annotated[
+    str,
+    Field(description="ISO 3166-1, two letters."),
+    Shape(COUNTRY, "Must be two capital letters (ISO 3166-1), such as RO"),
+]
+Area = Annotated[int, Field(ge=1, le=10_000_000, description="Whole square metres.")]
+OFFERING = ("accepts_offers", "offers_open_at", "offers_close_at", "signature_required")
+assert set(PROPERTY_TYPES) == set(PropertyType.__args__) and set(PRICE_VAT) == set(PriceVat.__args__)  # type: ignore[attr-defined]  # noqa: S101  # nosec B101
+
+
+class Agent(Strict):
+    """The person responsible, found by e-mail among the agency's users."""
+
+    email: Email
+    full_name: Line200 | None = None
+    phone: Phone | None = None
+
+
+class PropertyFields(Strict):
+    """What every way of sending a property has in common. A field left out is empty, or as its default says."""
+
+    title_en: Line200 | None = Field(None, description="Shown to buyers who read English.")
+    description: Text20000 | None = None
+    description_en: Text20000 | None = None
+    property_type: PropertyType = "apartment"
+    transaction_type: Literal["sale", "rent"] = Field("sale", description="Only `sale` takes offers.")
+    availability: Literal["available", "reserved", "sold", "rented", "unavailable"] = "available"
+    address: Line300 | None = Field(None, description="Street and number; shown to buyers only if the next is true.")
+    show_exact_address: bool = False
+    zone: Line120 | None = Field(None, description="Neighbourhood.")
+    city: Line120 | None = None
+    county: Line120 | None = None
+    country: Country = "RO"
+    usable_area_sqm: Area | None = None
+    built_area_sqm: Area | None = None
+    land_area_sqm: Area | None = None
+    rooms: Annotated[int, Field(ge=1, le=1000)] | None = None
+    asking_price: Amount | None = None
+    currency: Currency = "EUR"
+    price_vat: PriceVat | None = None
+    buyer_commission: Line120 | None = Field(None, description="As the buyer reads it: `2% + VAT`, or `0%`.")
+    photo_url: Link | None = Field(
+        None,
+        description="Copied within a minute and served by us, each address once. Left out: the present photo stays;"
+        " null removes it.",
+    )
+    crm_url: Link | None = Field(None, description="Where the property stands in the CRM.")
+    agent: Agent | None = Field(None, description="Left out: the present agent stays, at first the agency's owner.")
+    accepts_offers: bool = Field(False, description="Turns the link on and off. Left out: it stays as it is.")
+    offers_open_at: Moment | None = Field(
+        None, description="From when; null: at once. Left out: as it is. Not set into the past by more than a day."
+    )
+    offers_close_at: Moment | None = Field(None, description="Until when; null: no end. Left out: as it is.")
+    signature_required: bool = Field(False, description="Left out: as it is.")
+    id: ReadOnly = None
+    offer_url: ReadOnly = None
+    offers_count: ReadOnly = None
+    created_at: ReadOnly = None
+    archived_at: ReadOnly = None
+    updated_at: ReadOnly = None
+    warnings: ReadOnly = None
+
+
+class PropertyBulkItem(PropertyFields):
+    """A whole property with the CRM's own id."""
+
+    external_id: ExternalId
+    title: Line200x1
+
+
+_NOT_COLUMNS = {"id", "offer_url", "offers_count", "created_at", "updated_at", "archived_at", "warnings"}
+_NOT_COLUMNS |= {"agent", "photo_url", "asking_price", *OFFERING}
+
+
+def sent_property(body: PropertyFields) -> Sent:
+    """The columns that a body says; offering fields, agent and photo only when they were sent."""
+    columns = body.model_dump(exclude=_NOT_COLUMNS)
+    columns |= {name: getattr(body, name) for name in OFFERING if name in body.model_fields_set}
+    if body.asking_price is None:
+        columns["asking_minor"] = None
+    else:
+        try:
+            columns["asking_minor"] = from_decimal_text(body.asking_price)
+        except NotMoney:
+            raise Invalid({"asking_price": ["Not an amount that we take"]}) from None
+    photo = body.photo_url or "" if "photo_url" in body.model_fields_set else None
+    return Sent(columns, body.agent.email if body.agent else None, photo=photo)

@@ -1,0 +1,118 @@
+"""Text becomes a number in one place, after a look at its length and shape; JSON is read strictly."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from app.numbers import NotANumber, between, decimal, json_number, whole
+from app.strict_json import DEPTH, NotJson, read_json
+from tests.patterns import ROOT, modules, slow
+
+# What is converted elsewhere is a number already, or was counted by ourselves.
+NUMBERS = {"total_seconds", "timestamp", "execute", "scalar", "send", "getsockname"}
+OURS = {
+    ("app/money.py", "decimal(short.group(1).replace(',', '.')) * 100 * factor"),
+    ("app/services/export_columns.py", "terms.advance_percent"),
+    ("app/config.py", "read.number('FORM_MIN_SECONDS', 2, 0, 60)"),
+    ("app/demo/pictures.py", "c * 0.84"),
+    ("app/services/offer_reading.py", "'0.1'"),
+    ("app/services/offer_reading.py", "5"),
+    ("app/services/offer_reading.py", "amount.minor"),
+    ("app/money.py", "self.minor"),
+    ("app/addresses.py", "address"),  # an address of ipaddress
+    ("app/queries/links.py", "row[0] or 0"),
+    ("app/queries/links.py", "row[1] or 0"),
+    ("app/queries/property_list.py", "row[2]"),
+    ("tools/supervise.py", "signal.SIGTERM"),
+    ("app/epochs.py", "text"),  # twenty bytes of a file of ours
+    ("app/backup/engines.py", "found[1]"),  # of the version that a tool of PostgreSQL tells
+    ("tools/machine.py", "text"),  # five digits at most, looked at in the line above
+}
+
+
+def test_text_becomes_a_number_in_one_place() -> None:
+    found = []
+    for path, _name in modules():
+        where = str(path.relative_to(ROOT))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if where == "app/numbers.py" or not isinstance(node, ast.Call):
+                continue
+            if (
+                isinstance(node.func, ast.Name)
+                and node.func.id == "map"
+                and ast.unparse(node.args[0]) in {"int", "float"}
+            ) and where != "tools/verify_receipt.py":  # nine digits at most, as its pattern says; it stands alone
+                found.append(f"{where}:{node.lineno}: {ast.unparse(node)}")
+            if isinstance(node.func, ast.Name) and node.func.id in {"int", "float", "Decimal", "Fraction"}:
+                given = node.args[0] if node.args else ast.Constant(0)
+                told = ast.unparse(given)
+                counted = any(f".{name}(" in told for name in NUMBERS)
+                if not counted and (where, told) not in OURS and not (where.startswith("app/demo") and "c " in told):
+                    found.append(f"{where}:{node.lineno}: {ast.unparse(node)}")
+            found += [
+                f"{where}:{node.lineno}: type={word.value.id}"
+                for word in node.keywords
+                if word.arg == "type" and isinstance(word.value, ast.Name) and word.value.id in {"int", "float"}
+                if where != "tools/smtp_outbox.py"  # started by ourselves, with a port of our own
+            ]
+    assert not found, "read it with app.numbers, or say in OURS that it is a number already"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "1e9", "9" * 20, "9" * 100_000, "٣", " 1", "1 ", "+1", "1_000", "0x1", "-", "1\n"]
+)
+def test_what_is_no_whole_number_is_refused(text: str) -> None:
+    with pytest.raises(NotANumber):
+        whole(text)
+
+
+@pytest.mark.parametrize("text", ["", "1e2000000", "NaN", "Infinity", "-inf", "1" * 30, ".5", "1.", "1_0", "٣.٣"])
+def test_what_is_no_decimal_is_refused(text: str) -> None:
+    with pytest.raises(NotANumber):
+        decimal(text)
+
+
+def test_limits_hold() -> None:
+    assert (whole("7"), whole("-7", -9), between(1, 10)("10")) == (7, -7, 10)
+    for text in ("0", "11", "-1"):
+        with pytest.raises(NotANumber):
+            between(1, 10)(text)
+    assert json_number("1.5e3") == 1500.0 and json_number("-12") == -12
+
+
+HOSTILE = {
+    "large exponent": b'{"a": 1e2000000}',
+    "many digits": b'{"a": ' + b"9" * 1_000_000 + b"}",
+    "many decimals": b'{"a": 0.' + b"9" * 1_000_000 + b"}",
+    "deep lists": b"[" * 100_000,
+    "deep lists, closed": b"[" * (DEPTH + 1) + b"]" * (DEPTH + 1),
+    "almost too deep to recurse": b"[" * 960 + b'"\\u0041"' + b"]" * 960,
+    "deep objects": b'{"a":' * 100_000,
+    "a name twice": b'{"a": 1, "a": 2}',
+    "not a number": b'{"a": NaN}',
+    "infinite": b'{"a": -Infinity}',
+    "a mark first": b"\xef\xbb\xbf{}",
+    "another encoding": '{"a": 1}'.encode("utf-16"),
+    "half a pair": b'{"a": "\\ud83d"}',
+    "half a pair as name": b'{"\\udc00": 1}',
+    "half a pair, raw": b'{"a": "\xed\xa0\xbd"}',
+    "an open text": b'{"a": "' + b"\\u0041" * 200_000,
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_json_that_is_not_clear_is_refused(name: str) -> None:
+    def read() -> None:
+        with pytest.raises(NotJson):
+            read_json(HOSTILE[name])
+
+    assert not slow(read)
+
+
+def test_json_of_a_feed_leaves_odd_values_to_their_row() -> None:
+    read = read_json(
+        b'\xef\xbb\xbf[{"a": 1e2000000, "b": "\\ud83d", "c": 12.50, "d": ' + b"9" * 30 + b"}]", row_by_row=True
+    )
+    assert read == [{"a": "1e2000000", "b": "\ud83d", "c": 12.5, "d": "9" * 30}]
