@@ -61,12 +61,20 @@ def seed_properties(agency_id: uuid.UUID, agent_id: uuid.UUID, count: int) -> li
     return made
 
 
+def _as_read(prop: Property) -> SimpleNamespace:
+    """A property as a submission reads it under its lock."""
+    columns = {column.key: getattr(prop, column.key) for column in Property.__table__.columns}
+    agent = {f"agent_{name}": getattr(prop.agent, name) for name in ("full_name", "email", "phone")}
+    agent["agent_name"] = agent.pop("agent_full_name")
+    return SimpleNamespace(**columns, **agent, agency_name=prop.agency.name)
+
+
 def seed_offers(
     agency_id: uuid.UUID, property_ids: list[uuid.UUID], count: int, pick: random.Random
 ) -> list[uuid.UUID]:
     """`count` offers over the past three weeks, in order, with ledger and events; no mail is owed for them."""
     held = {p.id: p for p in db.session.scalars(select(Property).where(Property.id.in_(property_ids)))}
-    shown = [SimpleNamespace(**{c.key: getattr(p, c.key) for c in Property.__table__.columns}) for p in held.values()]
+    shown = [_as_read(prop) for prop in held.values()]
     notice = {kind: texts.kept(kind, "ro") for kind in ("notice", "rules")}
     last = now()
     moments = iter(sorted(last - SPAN * pick.random() for _ in range(count)))
