@@ -18,6 +18,7 @@ from app.numbers import NotANumber, whole
 
 KEY_BYTES = 32
 MIN_SECRET_LENGTH = 32
+SUBMISSIONS = 465  # TLS from the start (RFC 8314, section 3.3)
 GUESSABLE = frozenset({"change-me", "changeme", "secret", "password", "dev", "development", "default"})
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -51,6 +52,7 @@ class Settings:
     mail_username: str | None
     mail_password: str | None = field(repr=False)
     mail_sender: str
+    mail_bounce_to: str | None
     outbox_dir: Path | None
     webhook_allow_networks: tuple[Network, ...]
     outbound_ports: frozenset[int]
@@ -126,11 +128,22 @@ class _Reader:
     def words(self, name: str) -> list[str]:
         return [word.strip() for word in self.env.get(name, "").split(",") if word.strip()]
 
-    def flag(self, name: str) -> bool:
-        value = self.text(name, "0").lower()
+    def flag(self, name: str, default: bool = False) -> bool:
+        value = self.text(name, "1" if default else "0").lower()
         if value not in {"0", "1", "true", "false", "yes", "no", "on", "off"}:
             self.faults.append(f"{name} must be 1 or 0")
         return value in {"1", "true", "yes", "on"}
+
+    def mail_wire(self) -> tuple[int, bool, bool]:
+        """Port, whether STARTTLS, whether TLS from the start: encrypted unless told otherwise (RFC 8314)."""
+        port = self.number("MAIL_PORT", 587, 1)
+        over_tls = self.flag("MAIL_USE_SSL", port == SUBMISSIONS)
+        starttls = self.flag("MAIL_USE_TLS", not over_tls)
+        if over_tls and starttls:
+            self.faults.append(
+                "MAIL_USE_TLS (STARTTLS, 587) and MAIL_USE_SSL (TLS from the start, 465): set one of them"
+            )
+        return port, starttls, over_tls
 
     def number(self, name: str, default: int, low: int = 0, high: int = 65535) -> int:
         value = self.text(name, str(default))
@@ -241,6 +254,7 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
     if outbox and environment == "production":
         read.faults.append("OUTBOX_DIR shows everybody's mail and is for development only")
     support_email = read.text("SUPPORT_EMAIL", "support@bidflux.ro")
+    mail_port, starttls, over_tls = read.mail_wire()
     settings = Settings(
         environment=environment,
         data_dir=data_dir,
@@ -252,12 +266,13 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
         base_url=base_url,
         support_email=support_email,
         mail_server=mail_server,
-        mail_port=read.number("MAIL_PORT", 587, 1),
-        mail_use_tls=read.flag("MAIL_USE_TLS"),
-        mail_use_ssl=read.flag("MAIL_USE_SSL"),
+        mail_port=mail_port,
+        mail_use_tls=starttls,
+        mail_use_ssl=over_tls,
         mail_username=read.text("MAIL_USERNAME") or None,
         mail_password=read.text("MAIL_PASSWORD") or None,
         mail_sender=read.text("MAIL_DEFAULT_SENDER", support_email),
+        mail_bounce_to=read.text("MAIL_BOUNCE_TO") or None,
         outbox_dir=Path(outbox).resolve() if outbox else None,
         webhook_allow_networks=read.networks(),
         outbound_ports=read.ports(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 
 import phonenumbers
@@ -32,6 +33,17 @@ MISTYPED = {
     "iclod.com": "icloud.com",
     "icloud.con": "icloud.com",
 }
+
+
+# Letters beyond ASCII that look like one of its letters, or are one with a stroke: no mailbox is meant by them.
+LOOKALIKES = str.maketrans(
+    {
+        **dict(zip("аеорсухіјѕԁһӏԛԝкмтАВЕКМНОРСТУХІЈЅ", "aeopcyxijsdhlqwkmtABEKMHOPCTYXIJS", strict=True)),  # Cyrillic
+        **dict(zip("οανρτυικΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "oavptuikABEZHIKMNOPTYX", strict=True)),  # Greek
+        **dict(zip("łŁđĐøØðıħŧ", "lLdDoOdiht", strict=True)),
+        **{"ß": "ss", "æ": "ae", "œ": "oe", "þ": "th"},
+    }
+)
 
 
 class NotAContact(ValueError):
@@ -70,8 +82,23 @@ def read_email(text: str) -> Email:
         parsed = validate_email(_short(text), check_deliverability=False, test_environment=True)
     except EmailNotValidError:
         raise NotAContact(text) from None
-    better = MISTYPED.get(parsed.ascii_domain or "")
-    return Email(parsed.normalized, f"{parsed.local_part}@{better}" if better else None)
+    local, _, domain = _plain(parsed.normalized).rpartition("@")
+    meant = f"{local}@{MISTYPED.get(domain.lower(), domain)}"
+    return Email(parsed.normalized, meant if meant.isascii() and meant != parsed.normalized else None)
+
+
+def read_staff_email(text: str) -> str:
+    """An address that every mail server takes, in lower case; raise `NotAContact`. Offers are announced there."""
+    address = read_email(text).address.lower()
+    if not address.rpartition("@")[0].isascii():
+        raise NotAContact(text)
+    return address
+
+
+def _plain(address: str) -> str:
+    """The same address in ASCII, as far as its letters have a plain spelling."""
+    apart = unicodedata.normalize("NFKD", address.translate(LOOKALIKES))
+    return "".join(letter for letter in apart if not unicodedata.combining(letter)).translate(LOOKALIKES)
 
 
 def read_phone(text: str, region: str = "RO") -> Phone:

@@ -94,6 +94,7 @@ def environment(folder: Path, redis_port: int, mail_port: int) -> dict[str, str]
         "REDIS_URL": f"redis://127.0.0.1:{redis_port}/0",
         "MAIL_SERVER": "127.0.0.1",
         "MAIL_PORT": str(mail_port),
+        "MAIL_USE_TLS": "0",
         "TRUSTED_PROXIES": "1",
         "FORM_MIN_SECONDS": "0",
     }

@@ -62,6 +62,7 @@ def settings_for(data: Path, **environment: str) -> Settings:
             "BASE_URL": "http://localhost",
             "MAIL_SERVER": "127.0.0.1",
             "MAIL_PORT": "9",
+            "MAIL_USE_TLS": "0",
             "REDIS_URL": "redis://127.0.0.1:9/0",
             "FORM_MIN_SECONDS": "0",
             **environment,

@@ -103,7 +103,7 @@ class Product:
     def start_mail(self) -> None:
         port = free_port()
         outbox = Path(self.env.get("OUTBOX_DIR") or self.data / "outbox").resolve()
-        self.env |= {"MAIL_SERVER": "127.0.0.1", "MAIL_PORT": str(port), "OUTBOX_DIR": str(outbox)}
+        self.env |= {"MAIL_SERVER": "127.0.0.1", "MAIL_PORT": str(port), "MAIL_USE_TLS": "0", "OUTBOX_DIR": str(outbox)}
         script = str(ROOT / "tools" / "smtp_outbox.py")
         self.start("smtp", sys.executable, script, "--port", str(port), "--folder", str(outbox))
 

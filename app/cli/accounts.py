@@ -16,7 +16,7 @@ from app.api_access import SCOPES
 from app.api_keys import is_key, key_hash
 from app.cli.output import as_json, fail, say
 from app.clock import now, rfc3339
-from app.contacts import NotAContact, read_email
+from app.contacts import NotAContact, read_staff_email
 from app.demo.sandbox import test_agency_of
 from app.errors import Invalid
 from app.extensions import db
@@ -37,7 +37,7 @@ def register(app: Flask) -> None:
 
 def _address(text: str) -> str:
     try:
-        return read_email(text).address.lower()
+        return read_staff_email(text)
     except NotAContact:
         fail(f"{text!r} is not an e-mail address")
 

@@ -13,17 +13,17 @@ import unicodedata
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email import policy
-from email.header import Header
 from email.mime.multipart import MIMEMultipart
 from email.mime.nonmultipart import MIMENonMultipart
-from email.utils import format_datetime, formataddr, parseaddr
+from email.utils import format_datetime, parseaddr
 from typing import Any, cast
 
 import flask_mail
 import idna
 from flask import current_app
 
+from app.integrations import mail_headers
+from app.integrations.mail_headers import WIRE
 from app.killpoints import AFTER_DATA, passing
 from app.values import TURNING
 
@@ -36,7 +36,6 @@ SUBJECT_LENGTH, NAME_LENGTH = 180, 80
 # The controls that turn text around (Unicode UAX 9): a name must not rewrite the line it stands in.
 _TURNING = re.compile(f"[{TURNING}]")
 _UNSEEN = {"Cc", "Cs", "Zl", "Zp"}
-_WIRE = policy.compat32.clone(linesep="\r\n", mangle_from_=False)
 
 
 def one_line(text: str, length: int = SUBJECT_LENGTH) -> str:
@@ -93,12 +92,14 @@ class Party:
         return f"{local}@{domain if domain.isascii() else idna.encode(domain, uts46=True).decode()}"
 
     @property
-    def header(self) -> str:
-        name = one_line(self.name, NAME_LENGTH)
-        if self.wire.isascii():
-            return formataddr((name, self.wire))
-        shown = f"{Header(name, 'utf-8').encode(linesep='')} <{self.wire}>" if name else self.wire
-        return shown.encode().decode("ascii", "surrogateescape")  # written as the raw UTF-8 that RFC 6532 asks for
+    def answerable(self) -> bool:
+        """Whether every server takes it in a header. A local part beyond ASCII needs SMTPUTF8 (RFC 6531)."""
+        return self.wire.isascii()
+
+    def header(self, field: str) -> str:
+        """The field's body. Raw UTF-8 (RFC 6532) for a local part beyond ASCII, which has no other form."""
+        written = mail_headers.mailbox(field, self.wire, one_line(self.name, NAME_LENGTH))
+        return written.encode().decode("ascii", "surrogateescape")
 
 
 class Letter(flask_mail.Message):
@@ -117,26 +118,34 @@ class Letter(flask_mail.Message):
         at: datetime,
         reply_to: Party | None = None,
     ) -> None:
-        super().__init__(subject=one_line(subject), recipients=[to.wire], body=text, html=html, sender=sender.wire)
+        super().__init__(
+            subject=one_line(subject) or "BidFlux", recipients=[to.wire], body=text, html=html, sender=sender.wire
+        )
         self.ident, self.to, self.from_, self.answer_to, self.at = ident, to, sender, reply_to, at
         self.msgId = f"<{ident}@{host}>"
         self._enclosed: tuple[str, str, bytes] | None = None
+
+    @property
+    def envelope_sender(self) -> str:
+        """Where what cannot be delivered comes back to (RFC 5321, section 3.6.3)."""
+        return current_app.extensions["bidflux_settings"].mail_bounce_to or self.from_.wire
 
     def enclose(self, filename: str, mime: str, content: bytes) -> None:
         """Put one file beside the text; `filename` is ASCII."""
         self._enclosed = (filename, mime, content)
 
     def _message(self) -> MIMEMultipart:
-        words = MIMEMultipart("alternative", boundary=f"=_{self.ident.hex}", policy=_WIRE)
-        whole = MIMEMultipart("mixed", boundary=f"=-{self.ident.hex}", policy=_WIRE) if self._enclosed else words
-        whole["Subject"] = Header(self.subject, "us-ascii" if self.subject.isascii() else "utf-8")  # type: ignore[assignment]
-        whole["From"] = self.from_.header
-        whole["To"] = self.to.header
-        if self.answer_to:
-            whole["Reply-To"] = self.answer_to.header
+        words = MIMEMultipart("alternative", boundary=f"=_{self.ident.hex}", policy=WIRE)
+        whole = MIMEMultipart("mixed", boundary=f"=-{self.ident.hex}", policy=WIRE) if self._enclosed else words
+        whole["Subject"] = mail_headers.text("Subject", self.subject)
+        whole["From"] = self.from_.header("From")
+        whole["To"] = self.to.header("To")
+        if self.answer_to and self.answer_to.answerable:  # else only the body names it: the letter itself must arrive
+            whole["Reply-To"] = self.answer_to.header("Reply-To")
         whole["Date"] = format_datetime(self.at.astimezone(UTC).replace(microsecond=0))
         whole["Message-ID"] = self.msgId
         whole["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers, please
+        whole["X-Auto-Response-Suppress"] = "All"  # the same, for Exchange
         for subtype, content in (("plain", self.body), ("html", self.html)):
             words.attach(_part(subtype, content))
         if self._enclosed:
@@ -145,11 +154,11 @@ class Letter(flask_mail.Message):
         return whole
 
     def as_bytes(self) -> bytes:
-        return self._message().as_bytes(policy=_WIRE)
+        return self._message().as_bytes(policy=WIRE)
 
 
 def _file(filename: str, mime: str, content: bytes) -> MIMENonMultipart:
-    part = MIMENonMultipart(*mime.split("/"), policy=_WIRE)
+    part = MIMENonMultipart(*mime.split("/"), policy=WIRE)
     part["Content-Transfer-Encoding"] = "base64"
     part["Content-Disposition"] = f'attachment; filename="{filename}"'
     part.set_payload(base64.encodebytes(content).decode("ascii"))
@@ -158,7 +167,7 @@ def _file(filename: str, mime: str, content: bytes) -> MIMENonMultipart:
 
 def _part(subtype: str, content: str | None) -> MIMENonMultipart:
     """Quoted-printable, since a paragraph may be longer than the 998 bytes of a line of SMTP."""
-    part = MIMENonMultipart("text", subtype, charset="utf-8", policy=_WIRE)
+    part = MIMENonMultipart("text", subtype, charset="utf-8", policy=WIRE)
     part["Content-Transfer-Encoding"] = "quoted-printable"
     part.set_payload(binascii.b2a_qp((content or "").encode(), istext=True).decode())
     return part
@@ -279,7 +288,7 @@ class Connection(flask_mail.Connection):
 def _converse(host: smtplib.SMTP, letter: Letter) -> Answer:
     """One transaction (RFC 5321, section 3.3) in at most `PATIENCE` seconds."""
     deadline = time.monotonic() + PATIENCE
-    sender, to = letter.from_.wire, letter.to.wire
+    sender, to = letter.envelope_sender, letter.to.wire
     options = [] if (sender + to).isascii() else ["SMTPUTF8"]
     _set_timeout(host, TIMEOUT)
     code, said = host.mail(sender, options)

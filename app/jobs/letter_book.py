@@ -35,6 +35,7 @@ from app.jobs.post import Leased, Outcome
 from app.jobs.turns import Turns
 from app.models import Agency, Attempt, Delivery
 from app.queries.receipts import CONFIRMS, RECEIPT_KEPT, RECEIPT_MAIL
+from app.services import undelivered
 from app.services.letters import Owed
 
 LEASE = timedelta(seconds=30)  # with the relay's patience and sweep a crashed letter is taken up within 45 s
@@ -183,6 +184,8 @@ def record(connection: Connection, outcomes: list[Outcome]) -> None:
                     "answer_ct": outcome.answer_ct,
                 },
             )
+        if updated.rowcount and outcome.state == "dead":
+            undelivered.tell_another(connection, leased.owed.id, at)
 
 
 def hurry(connection: Connection) -> None:

@@ -58,7 +58,13 @@ def mail() -> str:
         return (
             f"{where.mail_server}:{where.mail_port} does not answer ({error.strerror or error}); mail waits meanwhile"
         )
+    if not (where.mail_use_tls or where.mail_use_ssl or _on_this_machine(where.mail_server)):
+        return "mail leaves this machine in clear: MAIL_USE_TLS=1 (STARTTLS) or MAIL_USE_SSL=1 (port 465)"
     return OK
+
+
+def _on_this_machine(server: str) -> bool:
+    return server in {"localhost", "127.0.0.1", "::1"}
 
 
 def relay() -> str:

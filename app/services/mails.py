@@ -24,7 +24,7 @@ from app.offer_sections import sections, signature_row
 from app.presentation import show_money, signature_worth
 from app.queries.receipts import RECEIPT_MAIL, stored
 from app.representations import base_url, request_state
-from app.services import agency_mails, codes, privacy_mails
+from app.services import agency_mails, codes, privacy_mails, undelivered
 from app.services.letters import NoLongerOwed, Owed, render
 from app.vault import Place, unpad, unseal
 
@@ -37,7 +37,7 @@ def compose(owed: Owed) -> Letter:
     key = keys.unwrap_offer_key(owed.agency_id, row.id, row.kek_id, row.wrapped)
     place = Place(owed.agency_id, "offer_body", "body", row.id)
     document = decode(unpad(unseal(key, place, row.body_ct)))
-    if owed.template in {"offer_agent", "offer_confirmed"}:
+    if owed.template in {"offer_agent", "offer_confirmed", undelivered.TEMPLATE}:
         return _to_agent(owed, row, document)
     if owed.template in {"offer_bidder", "withdrawn_bidder"}:
         return _to_bidder(owed, row, document)
@@ -234,7 +234,9 @@ def _letter(
             "agency_name": row.agency_name,
             "channel": document.body.get("channel"),
             "recorded": document.body["source"] != "link",
-            "answerable": document.bidder.email is not None,
+            "answerable": reply_to is not None and reply_to.answerable,
+            "agent_name": one_line(row.agent_name),
+            "agent_email": row.agent_email,
             "verify_url": f"{base_url()}/verify",
             "bidder_rows": bidder.rows,
             "offer_rows": [*(line for part in terms for line in part.rows), *([signature] if signature else [])],

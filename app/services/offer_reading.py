@@ -146,6 +146,9 @@ class OfferReader:
             question = _("Did you mean %(address)s?", address=email.suggestion)
             keep = _("No, %(address)s is right", address=email.address)
             self._ask("email", email.address, question, keep, email.suggestion)
+        elif email and not email.address.rpartition("@")[0].isascii():
+            question = _("Many mail servers refuse an address with such letters. Is it right?")
+            self._ask("email", email.address, question, _("Yes, %(address)s is right", address=email.address))
         return email.address if email else None
 
     def _phone(self) -> str | None:

@@ -60,6 +60,7 @@ class Rig:
             "BASE_URL": "http://localhost",
             "MAIL_SERVER": "127.0.0.1",
             "MAIL_PORT": str(self.smtp),
+            "MAIL_USE_TLS": "0",
             "REDIS_URL": f"redis://127.0.0.1:{self.queue}/0",
             "WEBHOOK_ALLOW_NETWORKS": NETWORKS,
             "FORM_MIN_SECONDS": "0",

@@ -50,6 +50,7 @@ def start(app: Flask, smtp: Mailbox, tmp_path: Path) -> Iterator[Start]:
             "BASE_URL": "http://localhost",
             "MAIL_SERVER": "127.0.0.1",
             "MAIL_PORT": str(smtp.port),
+            "MAIL_USE_TLS": "0",
             "REDIS_URL": settings.redis_url,
             **more,
         }

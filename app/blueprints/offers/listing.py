@@ -17,7 +17,7 @@ from app.fragments import page
 from app.htmx import is_full_view, is_seen, wants_block
 from app.numbers import NotANumber, whole
 from app.queries import offer_export, offer_list
-from app.services import accesses, exports
+from app.services import accesses, exports, undelivered
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -38,6 +38,8 @@ def index() -> AnyResponse:
     rows_only = request.headers.get("HX-Target", "").endswith("#offer-results")
     if not (live and rows_only):
         context |= list_page.choices(by, chosen)
+    if not live:
+        context["undelivered"] = undelivered.count(by)
     response = page("offers/index.html", "offer_results" if rows_only else "offer_list", **context)
     if live:
         kind = "HX-Replace-Url" if rows_only and list_page.replaces_history(by, chosen) else "HX-Push-Url"

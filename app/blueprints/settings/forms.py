@@ -12,7 +12,7 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import AnyOf, DataRequired, InputRequired, Length, ValidationError
 
 from app.clock import now
-from app.contacts import NotAContact, read_email, read_phone
+from app.contacts import NotAContact, read_phone, read_staff_email
 from app.models.agency import ROLES
 from app.numbers import whole
 from app.presentation import LABELS
@@ -45,7 +45,7 @@ def _phone(_form: Form, field: StringField) -> None:
 
 def _email(_form: Form, field: StringField) -> None:
     try:
-        field.data = read_email(field.data or "").address.lower()
+        field.data = read_staff_email(field.data or "")
     except NotAContact:
         raise ValidationError(_l("Write an e-mail address such as nume@exemplu.ro")) from None
 

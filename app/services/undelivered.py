@@ -1,0 +1,49 @@
+"""A notice to an agent that no server takes: somebody else of the agency is told, and the dashboard says so."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, exists, func, insert, select
+
+from app.access import Person, offers_of
+from app.extensions import db
+from app.ids import new_id
+from app.models import Delivery, OfferState, User
+from app.models.agency import OWNER
+from app.services.handover import NOTICES
+
+TEMPLATE = "notice_undelivered"
+
+
+def tell_another(connection: Connection, delivery_id: uuid.UUID, at: datetime) -> None:
+    """Where that delivery was a notice to an agent: owe a mail to each other owner, else to the agency's address."""
+    row = connection.execute(
+        select(Delivery.agency_id, Delivery.event_seq, Delivery.offer_id, Delivery.user_id).where(
+            Delivery.id == delivery_id, Delivery.template.in_(NOTICES)
+        )
+    ).one_or_none()
+    if row is None:
+        return
+    owners = select(User.id).where(
+        User.agency_id == row.agency_id, User.role == OWNER, User.active, User.id != row.user_id
+    )
+    same = {"agency_id": row.agency_id, "event_seq": row.event_seq, "offer_id": row.offer_id}
+    told: Sequence[uuid.UUID | None] = connection.scalars(owners).all() or [None]
+    for user_id in told:
+        owed = {"id": new_id(), "kind": "mail", "template": TEMPLATE, "user_id": user_id, "state": "pending"}
+        connection.execute(insert(Delivery), {**same, **owed, "due_at": at, "attempts": 0, "created_at": at})
+
+
+def count(by: Person) -> int:
+    """How many offers that nobody has opened yet were announced to their agent by a mail that never arrived."""
+    failed = exists().where(
+        Delivery.agency_id == OfferState.agency_id,
+        Delivery.offer_id == OfferState.offer_id,
+        Delivery.template.in_(NOTICES),
+        Delivery.state == "dead",
+    )
+    unread = (OfferState.status == "new", OfferState.erased_at.is_(None), failed)
+    return db.session.scalar(select(func.count()).select_from(OfferState).where(offers_of(by), *unread)) or 0
