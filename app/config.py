@@ -33,6 +33,20 @@ class ConfigurationError(click.ClickException):
 
 
 @dataclass(frozen=True, slots=True)
+class Quotas:
+    """The most that one agency may hold or write: rows by kind, megabytes and recorded offers a day (of UTC)."""
+
+    properties: int = 20_000
+    offers: int = 200_000
+    offers_a_day: int = 5_000
+    megabytes_a_day: int = 2_000
+    gigabytes: int = 50
+    users: int = 200
+    api_keys: int = 50
+    notes: int = 500
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What the operator decided. See `.env.example` for the meaning of each variable."""
 
@@ -62,6 +76,7 @@ class Settings:
     seal_file: Path | None
     tsa_url: str | None
     backup_recipient: str | None
+    quotas: Quotas = field(default_factory=Quotas)
 
     @property
     def production(self) -> bool:
@@ -196,6 +211,19 @@ class _Reader:
                 return frozenset()
         return frozenset(found)
 
+    def quotas(self) -> Quotas:
+        usual, most = Quotas(), 1_000_000_000
+        return Quotas(
+            properties=self.number("QUOTA_PROPERTIES", usual.properties, 1, most),
+            offers=self.number("QUOTA_OFFERS", usual.offers, 1, most),
+            offers_a_day=self.number("QUOTA_OFFERS_A_DAY", usual.offers_a_day, 1, most),
+            megabytes_a_day=self.number("QUOTA_MEGABYTES_A_DAY", usual.megabytes_a_day, 1, most),
+            gigabytes=self.number("QUOTA_GIGABYTES", usual.gigabytes, 1, most),
+            users=self.number("QUOTA_USERS", usual.users, 1, most),
+            api_keys=self.number("QUOTA_API_KEYS", usual.api_keys, 1, most),
+            notes=self.number("QUOTA_NOTES", usual.notes, 1, most),
+        )
+
     def networks(self) -> tuple[Network, ...]:
         found = []
         for word in self.words("WEBHOOK_ALLOW_NETWORKS"):
@@ -282,6 +310,7 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
         seal_file=Path(read.text("SEAL_FILE")).resolve() if read.text("SEAL_FILE") else None,
         tsa_url=read.address("TSA_URL"),
         backup_recipient=read.text("BACKUP_RECIPIENT") or None,
+        quotas=read.quotas(),
     )
     if read.faults:
         raise ConfigurationError(read.faults)

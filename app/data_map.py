@@ -144,7 +144,7 @@ COLUMNS: dict[str, dict[str, str]] = {
     "agency": {
         "property": "name email phone company privacy_contact zone language colleagues_read bidders_see_status",
         "technical": "id head_seq head_hash event_seq epoch restores test_of_id has_webhooks notice_version facts_at"
-        " created_at",
+        " used_on day_bytes day_offers all_bytes recorded_offers created_at",
     },
     "agency_key": {"secret": "kek_id wrapped", "technical": "agency_id purpose"},
     "agency_notice": {"property": "language at sha256", "technical": "agency_id n"},
@@ -295,7 +295,8 @@ IN_CLEAR: dict[str, str] = {
     " privacy_request.reminded_at privacy_request.ended_at privacy_request.outcome seller_link.user_id tombstone.at"
     " tombstone.reason",
     N_("fingerprints (keyed or salted hashes), from which nothing can be read"): "confirmation_body.commitment"
-    " idempotency.body_mac offer_file.sha256 offer_tag.tag privacy_request.tag submission.nonce submission.content_mac",
+    " delivery.recipient idempotency.body_mac offer_file.sha256 offer_tag.tag privacy_request.tag submission.nonce"
+    " submission.content_mac",
     N_("names, e-mail addresses, phones, roles and browsers of the agency's staff"): "property.agent_id"
     " saved_view.user_id user.email user.full_name user.phone user.role user.language user.active user.shortcuts"
     " user_session.user_id user_session.browser user_session.created_at user_session.seen_at user_session.expires_at",

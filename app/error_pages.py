@@ -15,7 +15,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.access import to_sign_in
-from app.errors import DomainError, TooMany
+from app.errors import DomainError, QuotaOfDay, QuotaReached, TooMany
 from app.faults import report
 from app.problems import problem
 
@@ -49,6 +49,18 @@ PAGES: dict[int, tuple[Any, Any]] = {
 }
 
 
+QUOTA: dict[bool, tuple[Any, Any]] = {
+    False: (
+        lazy_gettext("The agency has reached a limit"),
+        lazy_gettext("It holds as much of this as it may. Remove what is no longer needed, or ask whoever runs it."),
+    ),
+    True: (
+        lazy_gettext("The agency has reached its limit for today"),
+        lazy_gettext("Tomorrow this works again. Offers through links still come in."),
+    ),
+}
+
+
 def register_errors(app: Flask) -> None:
     app.register_error_handler(DomainError, _domain)
     app.register_error_handler(CSRFError, _csrf)
@@ -59,8 +71,11 @@ def register_errors(app: Flask) -> None:
 def _domain(error: DomainError) -> Response:
     if _by_api():
         return problem(error)
-    response = answer(error.status)
-    if isinstance(error, TooMany):
+    if isinstance(error, QuotaReached):
+        response = answer(error.status, *QUOTA[isinstance(error, QuotaOfDay)])
+    else:
+        response = answer(error.status)
+    if isinstance(error, TooMany | QuotaOfDay):
         response.headers["Retry-After"] = str(error.retry_after)
     return response
 
@@ -102,10 +117,10 @@ def _trace(error: Exception) -> str:
     return " > ".join(frames[-8:])
 
 
-def answer(status: int, title: str | None = None, detail: str | None = None) -> Response:
+def answer(status: int, title: Any = None, detail: Any = None) -> Response:
     """An error as the caller reads it."""
     known_title, known_detail = PAGES.get(status, PAGES[500 if status >= 500 else 400])
-    title, detail = title or str(known_title), detail or str(known_detail)
+    title, detail = str(title or known_title), str(detail or known_detail)
     request_id = g.get("request_id", "-")
     return Response(_page(status, title, detail, request_id), status)
 

@@ -127,3 +127,25 @@ class TooMany(DomainError):
     def __init__(self, retry_after: int) -> None:
         self.retry_after = retry_after
         super().__init__()
+
+
+class QuotaReached(DomainError):
+    """The agency holds all that it may of a `kind`: `most`, as the operator set it."""
+
+    status = 409
+    title = "The agency has reached a quota"
+
+    def __init__(self, kind: str, most: int) -> None:
+        self.kind, self.most = kind, most
+        super().__init__(f"quota {kind}: {most}")
+
+
+class QuotaOfDay(QuotaReached):
+    """The agency has written all that it may in a day; try again after `retry_after` seconds."""
+
+    status = 429
+    title = "The agency has reached its quota of the day"
+
+    def __init__(self, kind: str, most: int, retry_after: int) -> None:
+        self.retry_after = retry_after
+        super().__init__(kind, most)

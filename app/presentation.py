@@ -138,6 +138,7 @@ LABELS: dict[str, dict[str, Any]] = {
         "short": lazy_gettext("Fewer rows came than were announced"),
         "large": lazy_gettext("A page is larger than 8 MB, or holds too many values"),
         "rows": lazy_gettext("The feed has more than 50,000 rows"),
+        "quota": lazy_gettext("The agency has reached its limit for today"),
         "slow": lazy_gettext("The CRM took too long to answer"),
         "file": lazy_gettext("The file cannot be read as CSV"),
     },

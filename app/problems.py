@@ -22,6 +22,8 @@ from app.errors import (
     NotFound,
     NotReady,
     OtherEpoch,
+    QuotaOfDay,
+    QuotaReached,
     Stale,
     TooMany,
     Unreadable,
@@ -126,6 +128,16 @@ KINDS = {
             _l("Wait as many seconds as `Retry-After` says. `RateLimit` tells on every answer how many are left."),
         ),
         Kind(
+            "quota-reached", 409, _l("The agency has reached a quota"),
+            _l("The agency holds as many objects of this kind, or as many bytes, as the operator lets it."),
+            _l("`quota` names it and `most` says how many. Remove what is no longer needed, or ask the operator."),
+        ),
+        Kind(
+            "quota-of-day", 429, _l("The agency has reached its quota of the day"),
+            _l("The agency has written as much today as the operator lets it in a day."),
+            _l("Wait as many seconds as `Retry-After` says, or ask the operator. Offers through links still come in."),
+        ),
+        Kind(
             "internal", 500, _l("Something went wrong on our side"),
             _l("It has been noted. Nothing half done was saved."),
             _l("Try again; if it stays, write to support with the `request_id`."),
@@ -142,6 +154,8 @@ _BY_ERROR: dict[type[DomainError], str] = {
     NotReady: "not-ready",
     OtherEpoch: "other-epoch",
     Stale: "stale",
+    QuotaOfDay: "quota-of-day",
+    QuotaReached: "quota-reached",
     Conflict: "conflict",
     WrongMedia: "wrong-media",
     KeyReused: "idempotency-key-reused",
@@ -170,6 +184,8 @@ def problem_body(error: Exception) -> dict[str, Any]:
     }
     if isinstance(error, Invalid):
         body["errors"] = list(_faults(error.errors.items()))
+    if isinstance(error, QuotaReached):
+        body |= {"quota": error.kind, "most": error.most}
     if isinstance(error, IllegalTransition):
         body["legal"] = list(error.legal)
     if isinstance(error, OtherEpoch):
@@ -188,7 +204,7 @@ def problem(error: Exception) -> Response:
         response.headers["WWW-Authenticate"] = f'Bearer realm="BidFlux", {lacks}'
     if isinstance(error, NotReady):
         response.headers["Retry-After"] = "5"
-    if isinstance(error, TooMany):
+    if isinstance(error, TooMany | QuotaOfDay):
         response.headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, HTTPException) and error.code == 405:
         response.headers.extend([pair for pair in error.get_headers() if pair[0] == "Allow"])

@@ -32,6 +32,35 @@ from app.wake import wake
 OPEN = "bidflux_unit"
 
 
+ROW_BYTES = 100  # of a row beside its texts
+
+
+@dataclass(slots=True)
+class Used:
+    """What the agency has written, this unit included: in all, and on the day of the unit."""
+
+    bytes: int = 0
+    offers: int = 0  # that others recorded for a bidder
+    day_bytes: int = 0
+    day_offers: int = 0
+
+    @classmethod
+    def of(cls, head: Any, at: datetime) -> Used:
+        today = head.used_on == at.date()
+        return cls(
+            head.all_bytes, head.recorded_offers, head.day_bytes if today else 0, head.day_offers if today else 0
+        )
+
+    def columns(self, at: datetime) -> dict[str, Any]:
+        return {
+            "used_on": at.date(),
+            "all_bytes": self.bytes,
+            "recorded_offers": self.offers,
+            "day_bytes": self.day_bytes,
+            "day_offers": self.day_offers,
+        }
+
+
 @dataclass(slots=True)
 class UnitOfWork:
     """One open write of one agency. `at` is its single moment; `seq` and `hash` are the chain's head so far.
@@ -49,6 +78,7 @@ class UnitOfWork:
     sends_mail: bool = True
     has_webhooks: bool = False
     owes: bool = field(default=False)
+    used: Used = field(default_factory=Used)
     restored: bool = field(default=False)  # this unit began a new epoch
     _then: list[Callable[[], None]] = field(default_factory=list)
     _rows: dict[type[Base], list[dict[str, Any]]] = field(default_factory=dict)
@@ -65,7 +95,13 @@ class UnitOfWork:
         """Write what was gathered."""
         for table, rows in self._rows.items():
             self.connection.execute(_insert(table), rows)
+            self.weigh(sum(ROW_BYTES + len(v) for row in rows for v in row.values() if isinstance(v, bytes | str)))
         self._rows.clear()
+
+    def weigh(self, size: int) -> None:
+        """Count bytes that are written otherwise than by `add`."""
+        self.used.bytes += size
+        self.used.day_bytes += size
 
     def record(self, kind: str, object_id: uuid.UUID | None, by: Actor, data: dict[str, Any] | None = None) -> int:
         """Append an entry to the ledger; return its sequence number. `data` holds no personal text."""
@@ -208,6 +244,7 @@ class UnitOfWork:
 
 _HEAD = (
     select(Agency.head_seq, Agency.head_hash, Agency.event_seq, Agency.epoch, Agency.test_of_id, Agency.has_webhooks)
+    .add_columns(Agency.used_on, Agency.all_bytes, Agency.recorded_offers, Agency.day_bytes, Agency.day_offers)
     .where(Agency.id == bindparam("id"))
     .with_for_update()
 )
@@ -244,17 +281,18 @@ def writing(agency_id: uuid.UUID) -> Iterator[UnitOfWork]:
         return
     witness = witness_of_numbers()
     with _turn() as connection:
-        agency = connection.execute(_HEAD, {"id": agency_id}).one()
+        agency, at = connection.execute(_HEAD, {"id": agency_id}).one(), now()
         tx = UnitOfWork(
             agency_id,
             connection,
-            now(),
+            at,
             agency.head_seq,
             agency.head_hash,
             agency.event_seq,
             agency.epoch,
             sends_mail=not agency.test_of_id,
             has_webhooks=agency.has_webhooks,
+            used=Used.of(agency, at),
         )
         if (seen := witness.seen(agency_id)) > agency.event_seq:
             tx.begin_epoch(seen)
@@ -265,12 +303,9 @@ def writing(agency_id: uuid.UUID) -> Iterator[UnitOfWork]:
             tx.flush()
         finally:
             db.session.info.pop(OPEN, None)
-        if (tx.seq, tx.event_seq) != (agency.head_seq, agency.event_seq):
-            connection.execute(
-                update(Agency)
-                .where(Agency.id == agency_id)
-                .values(head_seq=tx.seq, head_hash=tx.hash, event_seq=tx.event_seq)
-            )
+        if (tx.seq, tx.event_seq, tx.used.bytes) != (agency.head_seq, agency.event_seq, agency.all_bytes):
+            head = {"head_seq": tx.seq, "head_hash": tx.hash, "event_seq": tx.event_seq, **tx.used.columns(at)}
+            connection.execute(update(Agency).where(Agency.id == agency_id).values(**head))
         passing(BEFORE_COMMIT)
     passing(AFTER_COMMIT)
     if tx.event_seq != agency.event_seq:

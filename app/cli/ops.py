@@ -1,9 +1,10 @@
-"""`setup`, `doctor`, `worker`, `relay`: what an operator and a process manager call."""
+"""`setup`, `doctor`, `usage`, `worker`, `relay`: what an operator and a process manager call."""
 
 from __future__ import annotations
 
 import secrets
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,13 @@ from app.cli.output import as_json, say
 from app.extensions import db
 from app.models import Agency
 from app.queries import health
+from app.services import usages
 
 json_lines = click.option("--json", is_flag=True, expose_value=False, help="Changes nothing: it logs lines of JSON.")
 
 
 def register(app: Flask) -> None:
-    for command in (setup, doctor, worker, relay):
+    for command in (setup, doctor, usage, worker, relay):
         app.cli.add_command(command)
 
 
@@ -68,3 +70,25 @@ def doctor(as_json: bool) -> None:
     lines = "\n".join(f"{name:<12}{finding}" for name, finding in findings.items())
     say({"ok": sound, **findings}, lines, as_json=as_json)
     sys.exit(0 if sound else 1)
+
+
+@click.command("usage")
+@click.option("--measure", is_flag=True, help="Count the bytes that are held, instead of all that were ever written.")
+@as_json
+def usage(measure: bool, as_json: bool) -> None:
+    """What each agency holds and writes, beside its quotas; the largest first."""
+    if measure:
+        usages.measure()
+    most = current_app.extensions["bidflux_settings"].quotas
+    rows = usages.by_agency()
+    head = (
+        f"of {most.gigabytes} GB  {most.megabytes_a_day} MB a day  {most.offers_a_day} offers a day"
+        f"  {most.offers} offers  {most.properties} properties  {most.users} users"
+    )
+    lines = [
+        f"{one.bytes / 1e9:.3f} GB  {one.day_bytes / 1e6:.1f} MB  {one.day_offers}  {one.offers}  {one.properties}"
+        f"  {one.users}  {one.name}"
+        for one in rows
+    ]
+    told = [{name: str(value) if name == "id" else value for name, value in one._asdict().items()} for one in rows]
+    say({"quotas": asdict(most), "agencies": told}, "\n".join([head, *lines]), as_json=as_json)

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint, false, true
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    UniqueConstraint,
+    false,
+    true,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.epochs import new_epoch
@@ -48,6 +58,12 @@ class Agency(Base):
     privacy_contact: Mapped[str | None] = mapped_column(String(254), default=None)
     # When what the default notice says of the agency last changed: name, contact, how long things are kept.
     facts_at: Mapped[datetime | None] = mapped_column(default=None)
+    # What it has written, to hold against its quotas: on which day (UTC), how much then, how much in all.
+    used_on: Mapped[date | None] = mapped_column(default=None)
+    day_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    day_offers: Mapped[int] = mapped_column(default=0, server_default="0")
+    all_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    recorded_offers: Mapped[int] = mapped_column(default=0, server_default="0")
     created_at: Mapped[datetime]
 
     __table_args__ = (Index("uq_agency_test_of_id", "test_of_id", unique=True),)

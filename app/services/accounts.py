@@ -28,6 +28,7 @@ from app.ids import new_id
 from app.ledger import SYSTEM, Actor
 from app.models import Agency, ApiKey, User, UserSession
 from app.models.agency import AGENT
+from app.quotas import hold_rows
 from app.writing import UnitOfWork, housekeeping, writing
 
 SESSION_LIFE = timedelta(days=14)
@@ -112,6 +113,7 @@ def create_user(
     hashed, user_id = hasher.hash(password), new_id()
     try:
         with writing(agency_id) as tx:
+            hold_rows(tx, "users", select(User.id).where(User.agency_id == agency_id))
             db.session.add(
                 User(
                     id=user_id,
@@ -251,6 +253,8 @@ def create_api_key(
     """A new key for the CRM; shown this once, kept only as its SHA-256. A test key belongs to a test agency."""
     key, key_id = new_key(test=test), new_id()
     with writing(agency_id) as tx:
+        standing = select(ApiKey.id).where(ApiKey.agency_id == agency_id, ApiKey.revoked_at.is_(None))
+        hold_rows(tx, "api_keys", standing)
         db.session.add(
             ApiKey(
                 id=key_id,

@@ -18,6 +18,7 @@ from app.ids import new_id
 from app.ledger import Actor
 from app.models import Decision, Delivery, LedgerEntry, Offer, OfferState
 from app.models.offer import STATUSES
+from app.quotas import hold_bytes
 from app.services.offer_events import announce
 from app.services.properties import switch_link
 from app.services.recipients import write_to_bidder
@@ -91,6 +92,8 @@ def decide_all(
     marking an offer new. Bidders are told after ten seconds.
     """
     with writing(agency_id) as tx:
+        if by.type == "api_key":  # a script may go on for days; a person's answer is never refused
+            hold_bytes(tx)
         made = [_decide(tx, one, answer, by) for one in chosen]
         if outcome:
             no = Answer("rejected", message=outcome.message, notify_bidder=True)

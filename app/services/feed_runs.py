@@ -12,7 +12,7 @@ from typing import Any
 from flask import current_app
 from sqlalchemy import delete, insert, select, update
 
-from app.errors import Invalid
+from app.errors import Invalid, QuotaReached
 from app.extensions import db
 from app.ids import new_id
 from app.integrations.door import Door
@@ -142,7 +142,11 @@ def _digest(sent: Sent) -> bytes:
 
 
 def _take(doing: _Run, some: list[tuple[int, Sent]]) -> None:
-    for (number, sent), done in zip(some, upsert(doing.agency_id, [s for _, s in some], by=SYSTEM), strict=True):
+    try:
+        all_done = upsert(doing.agency_id, [sent for _number, sent in some], by=SYSTEM)
+    except QuotaReached:
+        raise Broken("quota") from None
+    for (number, sent), done in zip(some, all_done, strict=True):
         if done.error:
             errors = dict(done.error.errors) if isinstance(done.error, Invalid) else {"": [done.error.title]}
             doing.refuse(number, sent.columns["external_id"], errors)

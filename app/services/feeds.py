@@ -23,6 +23,7 @@ from app.integrations.door import Refused, check_url
 from app.keys import agency_key
 from app.ledger import Actor
 from app.models import FeedRun, PropertyFeed
+from app.quotas import hold_bytes
 from app.services.csv_rows import NotCsv, rows_of
 from app.services.feed_rows import FIELDS, NEEDED, REBS
 from app.services.feed_sources import Source
@@ -87,6 +88,8 @@ def create(agency_id: uuid.UUID, values: FeedValues, *, by: Actor) -> uuid.UUID:
     _check(values, has_file=False)
     feed_id = new_id()
     with writing(agency_id) as tx:
+        hold_bytes(tx)
+        tx.weigh(len(values.file or b""))
         if (tx.connection.scalar(select(func.count()).where(PropertyFeed.agency_id == agency_id)) or 0) >= MOST:
             raise Invalid({"name": [TOO_MANY]})
         row = {
@@ -113,6 +116,8 @@ def change(feed: PropertyFeed, values: FeedValues, *, by: Actor) -> None:
     if before.key and values.key is None and _is_encrypted(before.url) and not _is_encrypted(values.url):
         raise Invalid({"key": [IN_THE_CLEAR]})
     with writing(agency_id) as tx:
+        hold_bytes(tx)
+        tx.weigh(len(values.file or b""))
         columns = _columns(agency_id, feed_id, values)
         columns["due_at"] = tx.at if values.every_hours else None
         columns |= {"try_due_at": None, "try_until": None, "tried_at": None, "tried_ct": None}  # of what it was

@@ -69,6 +69,7 @@ def answered_once(asked: Request, run: Callable[[], Kept]) -> tuple[Kept, bool]:
         answer = run()
         tx.flush()
         text = json.dumps({"status": answer.status, "headers": answer.headers, "body": answer.body})
+        tx.weigh(len(text))
         key = keys.offer_key(tx.agency_id, answer.offer_id) if answer.offer_id else None
         tx.connection.execute(
             insert(Idempotency),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import uuid
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 
 from app import keys
 from app.access import Person
 from app.errors import Conflict, NotFound
 from app.ids import new_id
 from app.models import Note, Offer
+from app.quotas import hold_bytes, hold_rows
 from app.vault import Place, seal
 from app.writing import writing
 
@@ -22,6 +23,8 @@ def write(offer: Offer, text: str, *, by: Person) -> uuid.UUID:
         key = keys.offer_key(tx.agency_id, offer.id)
         if key is None:
             raise Conflict
+        hold_bytes(tx)
+        hold_rows(tx, "notes", select(Note.id).where(Note.agency_id == tx.agency_id, Note.offer_id == offer.id))
         body_ct = seal(key, Place(tx.agency_id, "note", "body", note_id), text.encode())
         tx.add(Note, id=note_id, offer_id=offer.id, user_id=by.user.id, at=tx.at, body_ct=body_ct)
         tx.record("note.written", offer.id, by.actor, {"note": str(note_id)})

@@ -18,6 +18,7 @@ from app.integrations.pictures import Picture
 from app.language import msgid
 from app.ledger import Actor
 from app.models import OfferState, Property, Upload
+from app.quotas import hold_bytes, hold_rows
 from app.representations import property_json
 from app.services.handover import CHANGED, hand_over
 from app.writing import UnitOfWork, writing
@@ -41,6 +42,8 @@ def create(agency_id: uuid.UUID, values: Mapping[str, Any], *, by: Actor) -> uui
     """Create a property; `values` holds columns named in `CHANGEABLE`, `agent_id` and `title` among them."""
     property_id = new_id()
     with writing(agency_id) as tx:
+        hold_bytes(tx)
+        hold_rows(tx, "properties", select(Property.id).where(Property.agency_id == agency_id))
         prop = Property(id=property_id, agency_id=agency_id, created_at=tx.at, updated_at=tx.at, **_known(values))
         db.session.add(prop)
         db.session.flush()
@@ -56,6 +59,7 @@ def change(prop: Property, values: Mapping[str, Any], *, by: Actor, version: int
     """
     property_id, agency_id = prop.id, prop.agency_id
     with writing(agency_id) as tx:
+        hold_bytes(tx)
         current = _load(property_id)
         if version is not None and version != current.version:
             raise Conflict
@@ -136,6 +140,8 @@ def restore(prop: Property, *, by: Actor) -> None:
 def set_photo(prop: Property, picture: Picture | None, *, by: Actor) -> None:
     """Replace the property's picture, already re-encoded; None removes it."""
     with writing(prop.agency_id) as tx:
+        if picture:
+            hold_bytes(tx)
         put_photo(tx, prop.id, picture, by=by)
 
 
@@ -148,6 +154,7 @@ def put_photo(tx: UnitOfWork, property_id: uuid.UUID, picture: Picture | None, *
         current.photo_id = new_id()
         row = {"id": current.photo_id, "agency_id": tx.agency_id, "property_id": current.id, "created_at": tx.at}
         tx.connection.execute(insert(Upload), {**row, **picture.columns()})
+        tx.weigh(len(picture.body))
     _touch(tx, current)
     tx.record("property.updated", current.id, by, {"fields": ["photo"]})
     _announce(tx, current, "property.updated", by)

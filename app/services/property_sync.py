@@ -12,13 +12,14 @@ from sqlalchemy.orm import attributes
 
 from app import keys
 from app.clock import now
-from app.errors import Conflict, DomainError, Invalid, Stale
+from app.errors import Conflict, DomainError, Invalid, QuotaReached, Stale
 from app.extensions import db
 from app.ids import new_id
 from app.language import msgid
 from app.ledger import Actor
 from app.models import OfferState, Property, User
 from app.models.agency import OWNER
+from app.quotas import hold_bytes, left, quotas
 from app.representations import is_our_photo, property_json
 from app.services import photo_copies
 from app.services.handover import hand_over
@@ -136,7 +137,9 @@ class _Unit:
     """Some properties within one unit of work: all are set, written together, then recorded one by one."""
 
     def __init__(self, tx: UnitOfWork, by: Actor) -> None:
+        hold_bytes(tx)
         self.tx, self.by = tx, by
+        self.room: int | None = None  # for new ones, once the first comes
         self.done: list[Synced] = []
         self.to_record: list[tuple[Synced, Property, Callable[[], None] | None]] = []
         self.photos: dict[uuid.UUID, str] = {}
@@ -166,6 +169,9 @@ class _Unit:
 
     def take(self, sent: Sent, current: Property | None) -> None:
         """Set the columns of one, or refuse it."""
+        if current is None and not self._has_room():
+            self.refuse(QuotaReached("properties", quotas().properties))
+            return
         outcome = Synced("created" if current is None else "updated")
         values = dict(sent.columns)
         if sent.agent_email is not None or current is None:
@@ -193,6 +199,12 @@ class _Unit:
             self._change(current, changed, outcome)
         if sent.photo and not is_our_photo(sent.photo):
             self.photos[current.id] = sent.photo
+
+    def _has_room(self) -> bool:
+        if self.room is None:
+            self.room = left(self.tx, "properties", select(Property.id).where(Property.agency_id == self.tx.agency_id))
+        self.room -= 1
+        return self.room >= 0
 
     def finish(self) -> list[Synced]:
         """Write all, record and announce each, and show them as they now are."""

@@ -30,6 +30,7 @@ from app.models import (
     Property,
 )
 from app.offer_document import Draft, Signature
+from app.quotas import hold_recorded
 from app.services import offers, receipts
 from app.services.offer_events import announce
 from app.services.offers import Sending, Sent
@@ -63,6 +64,7 @@ def record(prop: Property, draft: Draft, sending: Sending, *, by: Actor) -> Sent
             raise Conflict(NOT_TAKING)
         previous_id = offers.previous_of(tx, property_id, draft.replaces, sealed.tags) if draft.replaces else None
         offers.as_shown(tx, current, draft, sending, previous_id)
+        hold_recorded(tx)
         if current.taken:
             sealed = offers.renamed(tx, sealed)
         seq = offers.store(tx, current, sealed, sending, previous_id, by=by)
