@@ -6,11 +6,26 @@ from pathlib import Path
 
 from gunicorn.glogging import Logger
 
-bind = f"{os.environ.get('HOST') or '127.0.0.1'}:{os.environ.get('PORT') or '8000'}"
+
+def _number(name, default, high):
+    """A whole number, or one line that names the setting."""
+    value = os.environ.get(name, "").strip() or str(default)
+    if not value.isdecimal() or len(value) > 5 or not 1 <= int(value) <= high:
+        raise SystemExit(f"{name} must be a whole number from 1 to {high}, not {value!r}")
+    return int(value)
+
+
+def _host():
+    """An IPv6 address stands in brackets before a port, whether it was given in them or not."""
+    host = (os.environ.get("HOST") or "127.0.0.1").strip("[] ")
+    return f"[{host}]" if ":" in host else host
+
+
+bind = f"{_host()}:{_number('PORT', 8000, 65535)}"
 # Requests are read whole, and answers kept, outside the threads: slow callers hold none (decision 0020).
 worker_class = "app.serving.BufferingWorker"
-workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
-threads = int(os.environ.get("WEB_THREADS") or 4)
+workers = _number("WEB_CONCURRENCY", 2, 1000)
+threads = _number("WEB_THREADS", 4, 1000)
 
 # A request under way when a deploy begins is finished; a stuck one does not hold the deploy up.
 graceful_timeout = 25
@@ -54,14 +69,22 @@ secure_scheme_headers = {}
 
 def on_starting(_server):
     """Before anything is served: a restored database forgets again who was forgotten since its backup."""
+    from app.cli.plainly import line_of
     from app.extensions import db
     from app.services import erasure
+    from app.services.belongings import require_belongings
     from wsgi import app
 
-    with app.app_context():
-        erasure.replay()
-        db.session.remove()
-        db.engine.dispose()
+    try:
+        with app.app_context():
+            require_belongings()
+            erasure.replay()
+            db.session.remove()
+            db.engine.dispose()
+    except Exception as error:
+        if (line := line_of(error)) is None:
+            raise
+        raise SystemExit(line) from None
     # What is loaded stays: workers need not go through it at every collection, nor copy the pages it lies on.
     # A page makes thousands of short-lived tuples and no cycles worth looking for every 700 of them.
     gc.collect()

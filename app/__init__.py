@@ -12,7 +12,7 @@ from app import models  # noqa: F401  the tables must be known before the engine
 from app.access import enforce
 from app.blueprints import register_blueprints
 from app.cli import register_commands
-from app.config import Settings, load_settings
+from app.config import ConfigurationError, Settings, load_settings
 from app.database import configure_engine
 from app.epochs import Witness
 from app.error_pages import register_errors
@@ -36,7 +36,10 @@ TEXT_BYTES = 2 * 1024 * 1024
 def create_app(settings: Settings | None = None) -> Flask:
     """The application, from settings or from the environment; raises `ConfigurationError` naming every fault."""
     settings = settings or load_settings()
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError([f"BIDFLUX_DATA: {error.filename}: {error.strerror}"]) from None
     configure_faults(settings)
     app = Flask(__name__)
     app.request_class = Request

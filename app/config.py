@@ -10,9 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import click
+from redis.connection import parse_url
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
 
 from app.numbers import NotANumber, whole
 
@@ -177,11 +180,86 @@ class _Reader:
             self.faults.append(f"{name} is too short: at least {MIN_SECRET_LENGTH} characters")
         return value
 
+    def parts(self, name: str, value: str) -> SplitResult | None:
+        """An address taken apart; where it cannot be, or its port is none, that is said."""
+        try:
+            found = urlsplit(value)
+            _ = found.port
+        except ValueError:
+            self.faults.append(f"{name} is no address: its host or port cannot be read")
+            return None
+        return found
+
     def address(self, name: str) -> str | None:
         value = self.text(name)
-        if value and (urlsplit(value).scheme not in {"http", "https"} or not urlsplit(value).hostname):
+        parts = self.parts(name, value)
+        if value and parts and (parts.scheme not in {"http", "https"} or not parts.hostname):
             self.faults.append(f"{name} must be an address that begins with https:// or http://")
         return value or None
+
+    def base_url(self, production: bool) -> str:
+        value = self.text("BASE_URL").rstrip("/")
+        parts = self.parts("BASE_URL", value)
+        if parts is None:
+            return value
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path or parts.query or parts.fragment:
+            self.faults.append("BASE_URL must be the public address, such as https://oferte.example.ro")
+        elif production and parts.scheme == "http" and parts.hostname not in {"127.0.0.1", "::1", "localhost"}:
+            self.faults.append("BASE_URL must begin with https:// in production")
+        return value
+
+    def database_url(self, data_dir: Path) -> str:
+        """Of the file in the data folder, whatever that is called, unless another is named."""
+        own = URL.create("sqlite", database=str(data_dir / "bidflux.db")).render_as_string()
+        value = _psycopg(self.text("DATABASE_URL", own))
+        if not value.startswith(("sqlite:///", "postgresql+psycopg://")):
+            self.faults.append("DATABASE_URL must begin with sqlite:/// or postgresql://")
+            return value
+        try:
+            found = make_url(value)
+        except (ArgumentError, ValueError):
+            self.faults.append(
+                "DATABASE_URL cannot be read: its port, or a sign in its password that must be %-encoded"
+            )
+            return value
+        if found.drivername == "sqlite" and (set("?#") & set(value) or found.database in {None, "", ":memory:"}):
+            self.faults.append(
+                "DATABASE_URL must name a file after sqlite:///; a ? or # in its name is written %3F or %23"
+            )
+        return value
+
+    def redis_url(self) -> str:
+        value = self.text("REDIS_URL")
+        if not value.startswith(("redis://", "rediss://", "unix://")):
+            self.faults.append("REDIS_URL is missing: redis://host:6379/0, rediss:// or unix://")
+            return value
+        try:
+            parse_url(value)  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
+        except (ValueError, TypeError):
+            self.faults.append("REDIS_URL cannot be read: its port, number of database, or what follows the ?")
+        return value
+
+    def sentry_dsn(self) -> str | None:
+        """Read as Sentry's own client reads it, which is loaded only where it is used."""
+        value = self.text("SENTRY_DSN")
+        if value:
+            from sentry_sdk.utils import BadDsn, Dsn
+
+            try:
+                Dsn(value)
+            except (BadDsn, ValueError):
+                self.faults.append("SENTRY_DSN is not one that Sentry gives out: https://key@host/number")
+        return value or None
+
+    def folder(self, name: str, default: str) -> Path:
+        """A folder that is there or can be made, and written to."""
+        path = Path(self.text(name, default)).expanduser().resolve()
+        there = next(one for one in (path, *path.parents) if os.path.lexists(one))
+        if not there.is_dir():
+            self.faults.append(f"{name}: {there} is a file, not a folder")
+        elif not os.access(there, os.W_OK | os.X_OK):
+            self.faults.append(f"{name}: {there} cannot be written to")
+        return path
 
     def keys(self) -> tuple[bytes, ...]:
         found = []
@@ -234,7 +312,7 @@ class _Reader:
         return tuple(found)
 
 
-def _database_url(url: str) -> str:
+def _psycopg(url: str) -> str:
     """Accept the spellings hosts hand out, always meaning psycopg 3."""
     for scheme in ("postgres://", "postgresql://"):
         if url.startswith(scheme):
@@ -254,7 +332,7 @@ def _environment() -> Mapping[str, str]:
 def load_settings(env: Mapping[str, str] | None = None) -> Settings:
     """Read and check the environment; raise `ConfigurationError` that names all that is wrong at once."""
     read = _Reader(_environment() if env is None else env)
-    data_dir = Path(read.text("BIDFLUX_DATA", "instance")).resolve()
+    data_dir = read.folder("BIDFLUX_DATA", "instance")
     environment = read.text("BIDFLUX_ENV", "production")
     if environment not in {"production", "development"}:
         read.faults.append("BIDFLUX_ENV must be production or development")
@@ -263,18 +341,6 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
     keys = read.keys()
     if secret_key and secret_key in {*read.words("BIDFLUX_KEYS")}:
         read.faults.append("BIDFLUX_KEYS must be other than SECRET_KEY: who forges a link must not read the data")
-    base_url = read.text("BASE_URL").rstrip("/")
-    parts = urlsplit(base_url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path or parts.query:
-        read.faults.append("BASE_URL must be the public address, such as https://oferte.example.ro")
-    elif environment == "production" and parts.scheme == "http" and parts.hostname not in {"127.0.0.1", "localhost"}:
-        read.faults.append("BASE_URL must begin with https:// in production")
-    database_url = _database_url(read.text("DATABASE_URL", f"sqlite:///{data_dir / 'bidflux.db'}"))
-    if not database_url.startswith(("sqlite:///", "postgresql+psycopg://")):
-        read.faults.append("DATABASE_URL must begin with sqlite:/// or postgresql://")
-    redis_url = read.text("REDIS_URL")
-    if not redis_url.startswith(("redis://", "rediss://", "unix://")):
-        read.faults.append("REDIS_URL is missing: redis://host:6379/0, rediss:// or unix://")
     mail_server = read.text("MAIL_SERVER")
     if not mail_server:
         read.faults.append("MAIL_SERVER is missing: the SMTP server that carries the mail")
@@ -289,9 +355,9 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
         secret_key=secret_key,
         secret_key_fallbacks=fallbacks,
         keys=keys,
-        database_url=database_url,
-        redis_url=redis_url,
-        base_url=base_url,
+        database_url=read.database_url(data_dir),
+        redis_url=read.redis_url(),
+        base_url=read.base_url(environment == "production"),
         support_email=support_email,
         mail_server=mail_server,
         mail_port=mail_port,
@@ -305,7 +371,7 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
         webhook_allow_networks=read.networks(),
         outbound_ports=read.ports(),
         trusted_proxies=read.number("TRUSTED_PROXIES", 0, 0, 10),
-        sentry_dsn=read.text("SENTRY_DSN") or None,
+        sentry_dsn=read.sentry_dsn(),
         form_min_seconds=float(read.number("FORM_MIN_SECONDS", 2, 0, 60)),
         seal_file=Path(read.text("SEAL_FILE")).resolve() if read.text("SEAL_FILE") else None,
         tsa_url=read.address("TSA_URL"),

@@ -9,6 +9,7 @@ import secrets
 import socket
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 SECRET_NAMES = ("SECRET_KEY", "BIDFLUX_KEYS")
@@ -28,17 +29,61 @@ def write_private(path: Path, text: str) -> None:
     os.replace(temporary, path)
 
 
-def load_secrets(path: Path) -> dict[str, str]:
+def make_folder(path: Path) -> None:
+    """The data folder, or one line that names the setting."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        raise StartupError(f"BIDFLUX_DATA: {path} cannot be used as a folder ({error.strerror})") from None
+
+
+def load_secrets(path: Path, given: Mapping[str, str]) -> dict[str, str]:
     """Read the generated secrets, made on the first start and never again: they open the data."""
+    if all(given.get(name) for name in SECRET_NAMES) and not path.exists():
+        return {}
     if not path.exists():
+        database = path.with_name("bidflux.db")
+        if database.exists() and database.stat().st_size:
+            raise StartupError(
+                f"{path} is missing beside an existing database: put it back, it holds the keys that open the data"
+                " (or set SECRET_KEY and BIDFLUX_KEYS, or choose another BIDFLUX_DATA)"
+            )
         key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
         write_private(path, f"SECRET_KEY={secrets.token_hex(32)}\nBIDFLUX_KEYS={key}\n")
-    lines = (line.partition("=") for line in path.read_text(encoding="utf-8").splitlines())
+    try:
+        lines = [line.partition("=") for line in path.read_text(encoding="utf-8").splitlines()]
+    except ValueError:
+        raise StartupError(f"{path} is no text: put it back, or choose another BIDFLUX_DATA") from None
     found = {name.strip(): value.strip() for name, _, value in lines}
     missing = [name for name in SECRET_NAMES if not found.get(name)]
     if missing:
         raise StartupError(f"{path} lacks {', '.join(missing)}: put it back, or choose another BIDFLUX_DATA")
     return {name: found[name] for name in SECRET_NAMES}
+
+
+def set_aside(folder: Path) -> list[Path]:
+    """Rename what Valkey kept, with the moment in its name; returns what there is now."""
+    moved = []
+    for name in ("appendonlydir", "dump.rdb"):
+        if os.path.lexists(folder / name):
+            moved.append(
+                (folder / name).rename(folder / f"{name}.broken-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}")
+            )
+    return moved
+
+
+def quoted(path: Path) -> str:
+    """A path in Valkey's configuration, whatever signs are in it."""
+    return '"' + str(path).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def reachable(host: str) -> str:
+    """The host as it stands in an address: what listens everywhere is reached on the loopback, IPv6 in brackets."""
+    if host in {"0.0.0.0", "::", ""}:  # noqa: S104 (compared, not bound)
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
 
 
 def lock_folder(data: Path) -> int:
@@ -61,9 +106,10 @@ def check_port(host: str, port: int) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError as error:
-            hint = f"try PORT={port + 1} make run"
-            raise StartupError(f"Cannot listen on {host}:{port} ({error.strerror}): {hint}") from None
+        except (OSError, UnicodeError) as error:
+            hint = f"try PORT={port + 1 if port < 65535 else 8000} make run, or another HOST"
+            reason = getattr(error, "strerror", None) or "that is no host"
+            raise StartupError(f"Cannot listen on {host}:{port} ({reason}): {hint}") from None
 
 
 def free_port() -> int:

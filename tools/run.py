@@ -20,7 +20,19 @@ import time
 from pathlib import Path
 from typing import Any
 
-from machine import StartupError, check_port, free_port, load_secrets, lock_folder, port_number, write_private
+from machine import (
+    StartupError,
+    check_port,
+    free_port,
+    load_secrets,
+    lock_folder,
+    make_folder,
+    port_number,
+    quoted,
+    reachable,
+    set_aside,
+    write_private,
+)
 from supervise import Child, die_with_parent, say
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,7 +50,7 @@ class Product:
 
     def __init__(self, env: dict[str, str]) -> None:
         self.data = Path(env.get("BIDFLUX_DATA") or "instance").expanduser().resolve()
-        self.host = env.get("HOST") or "127.0.0.1"
+        self.host = (env.get("HOST") or "127.0.0.1").strip("[] ")
         self.port = port_number(env.get("PORT") or "8000")
         self.env = env
         self.children: dict[str, Child] = {}
@@ -54,16 +66,15 @@ class Product:
 
     def prepare(self) -> None:
         """Folder, lock, port, secrets and the environment that the children get."""
-        self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(self.data)
         self.lock = lock_folder(self.data)
         check_port(self.host, self.port)
         defaults = {
-            **load_secrets(self.data / "secrets.env"),
+            **load_secrets(self.data / "secrets.env", self.env),
             "BIDFLUX_ENV": "development",
             "HOST": self.host,
             "PORT": str(self.port),
-            "DATABASE_URL": f"sqlite:///{self.data / 'bidflux.db'}",
-            "BASE_URL": f"http://127.0.0.1:{self.port}",
+            "BASE_URL": f"http://{reachable(self.host)}:{self.port}",
             "WEBHOOK_ALLOW_NETWORKS": "127.0.0.0/8",
         }
         given = {name: value for name, value in self.env.items() if value or name not in defaults}
@@ -88,8 +99,8 @@ class Product:
             "bind": "127.0.0.1",
             "port": port,
             "requirepass": password,
-            "dir": f'"{folder}"',
-            "logfile": f'"{folder / "valkey.log"}"',
+            "dir": quoted(folder),
+            "logfile": quoted(folder / "valkey.log"),
             "loglevel": "warning",
             "appendonly": "yes",
             "save": '""',
@@ -97,8 +108,17 @@ class Product:
         config = folder / "valkey.conf"
         write_private(config, "".join(f"{name} {value}\n" for name, value in options.items()))
         self.env["REDIS_URL"] = f"redis://:{password}@127.0.0.1:{port}/0"
-        self.start("valkey", str(get_binary_path()), str(config), keep_fds=(self.lock,))
-        self.wait_for_port("valkey", port)
+        program = (str(get_binary_path()), str(config))
+        self.start("valkey", *program, keep_fds=(self.lock,))
+        try:
+            self.wait_for_port("valkey", port)
+        except StartupError:
+            self.children["valkey"].stop()
+            if not (aside := set_aside(folder)):
+                raise
+            say(f"Valkey could not read its log, in which nothing is needed: set aside as {aside[0]}; it starts empty.")
+            self.start("valkey", *program, keep_fds=(self.lock,))
+            self.wait_for_port("valkey", port)
 
     def start_mail(self) -> None:
         port = free_port()
@@ -151,8 +171,7 @@ class Product:
                 raise StartupError("BidFlux did not become ready; the reason is above")
 
     def ready(self) -> bool:
-        host = "127.0.0.1" if self.host in {"0.0.0.0", "::", ""} else self.host  # noqa: S104 (compared, not bound)
-        connection = http.client.HTTPConnection(host, self.port, timeout=2)
+        connection = http.client.HTTPConnection(reachable(self.host).strip("[]"), self.port, timeout=2)
         try:
             connection.request("GET", "/readyz")
             return connection.getresponse().status == http.client.OK
@@ -239,6 +258,9 @@ def main() -> int:
         return 0
     except StartupError as error:
         say(str(error))
+        return 1
+    except OSError as error:  # a disk that is full or read-only
+        say(f"{error.filename or product.data}: {error.strerror or error}")
         return 1
     finally:
         product.bring_down()

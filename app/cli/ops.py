@@ -18,6 +18,7 @@ from app.extensions import db
 from app.models import Agency
 from app.queries import health
 from app.services import usages
+from app.services.belongings import require_belongings
 
 json_lines = click.option("--json", is_flag=True, expose_value=False, help="Changes nothing: it logs lines of JSON.")
 
@@ -34,6 +35,7 @@ def setup(demo: bool, as_json: bool) -> None:
     """Bring the database up to date; with --demo make it worth looking at."""
     from app.cli.demo import first_link, seed_demo
 
+    require_belongings()  # before anything is written with them
     upgrade(directory=str(Path(current_app.root_path).parent / "migrations"))
     answer: dict[str, Any] = {"email": None, "password": None, "api_key": None, "buyer_path": None}
     if demo:
@@ -49,6 +51,7 @@ def worker() -> None:
     """Deliver what commits ring for, until SIGTERM."""
     from app.jobs.worker import run_worker
 
+    require_belongings()
     run_worker(current_app._get_current_object())  # type: ignore[attr-defined]
 
 
@@ -58,6 +61,7 @@ def relay() -> None:
     """Own the clock: sweep every five seconds for what is due, and deliver it when nobody else does."""
     from app.jobs.relay import run_relay
 
+    require_belongings()
     run_relay(current_app._get_current_object())  # type: ignore[attr-defined]
 
 

@@ -44,6 +44,8 @@ def line_of(error: BaseException) -> str | None:
     """What an operator is told of a failure that is none of the product's; None for a bug."""
     if isinstance(error, BackupFailed):
         return str(error)
+    if isinstance(error, click.ClickException):
+        return error.format_message()
     if isinstance(error, DomainError):
         told = [str(word) for words in getattr(error, "errors", {}).values() for word in words]
         return "; ".join(told) or str(error) or error.title

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import shutil
 import socket
+import sqlite3
+import time
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -15,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.clock import now
 from app.config import Settings
+from app.database import is_sqlite
 from app.extensions import db
 from app.keys import lost_keys
 from app.models import Agency, Delivery, PrivacyRequest
@@ -23,13 +28,51 @@ from app.wake import bell
 OK = "ok"
 PATIENCE = 120  # seconds that something due may wait: a sweep is five, a lapsed lease forty-five
 LEAST_FREE = 512 * 1024 * 1024
+LEAST_TO_SERVE = 32 * 1024 * 1024  # below it nothing is begun that may not be finished
+ASKED_AGAIN = 2.0  # seconds: whoever asks often does not make the disk busy
 
 
 def database() -> str:
     try:
         db.session.execute(text("SELECT 1"))
     except SQLAlchemyError as error:
+        db.session.rollback()
         return f"unreachable ({type(error).__name__}): is it up, and is DATABASE_URL right?"
+    return OK
+
+
+def writable() -> str:
+    """Whether an offer could be taken: room is left, and a write reaches the disk. Asked again after two seconds."""
+    asked, found = current_app.extensions.get("bidflux_writable", (0.0, OK))
+    if not asked or time.monotonic() - asked >= ASKED_AGAIN:
+        found = _room() or _write()
+        current_app.extensions["bidflux_writable"] = (time.monotonic(), found)
+    return str(found)
+
+
+def _room() -> str:
+    places = {_settings().data_dir}
+    if is_sqlite(db.engine):
+        places.add(Path(str(db.engine.url.database)).parent)
+    full = [place for place in places if shutil.disk_usage(place).free < LEAST_TO_SERVE]
+    return f"full: the disk of {full[0]} has no room; it goes on by itself when there is some" if full else ""
+
+
+def _write() -> str:
+    """A write that changes nothing and goes the whole way; one that waits for another writer is no fault."""
+    try:
+        if not is_sqlite(db.engine):
+            with db.engine.begin() as connection:
+                connection.execute(text("SELECT pg_current_xact_id()"))
+            return OK
+        with closing(sqlite3.connect(str(db.engine.url.database), timeout=0.5, isolation_level=None)) as own:
+            own.execute("PRAGMA synchronous=FULL")
+            version = own.execute("PRAGMA user_version").fetchone()[0]
+            own.execute(f"PRAGMA user_version={int(version)}")
+    except sqlite3.OperationalError as error:
+        return OK if "locked" in str(error) else f"unwritable: the database says {error}"
+    except (sqlite3.Error, SQLAlchemyError) as error:
+        return f"unwritable: the database says {str(getattr(error, 'orig', error)).splitlines()[0]}"
     return OK
 
 
@@ -100,6 +143,7 @@ def disk() -> str:
 
 CHECKS: dict[str, Callable[[], str]] = {
     "database": database,
+    "writing": writable,
     "migrations": migrations,
     "queue": queue,
     "mail": mail,

@@ -25,8 +25,11 @@ def healthz() -> Response:
 @ops.get("/readyz")
 @policy(Guard.PUBLIC, limit="600/minute", cache=Cache.NONE)
 def readyz() -> tuple[Response, int]:
-    """Able to serve. A queue that is away is said, but offers are taken without it."""
-    found = {"database": health.database(), "migrations": health.migrations(), "queue": health.queue()}
+    """Able to serve: the database answers, takes a write, is up to date. A queue that is away is said, but offers are
+    taken without it."""
+    database = health.database()
+    database = health.writable() if database == health.OK else database
+    found = {"database": database, "migrations": health.migrations(), "queue": health.queue()}
     checks = {name: finding.partition(":")[0].partition(" ")[0] for name, finding in found.items()}
     able = checks["database"] == "ok" and checks["migrations"] == "ok"
     return jsonify(status="ok" if able else "unavailable", checks=checks), 200 if able else 503

@@ -1,0 +1,245 @@
+"""It starts with what is its own and sound, or says in one message what is not; never with something made up."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import secrets
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+
+from app.cli.plainly import line_of
+from app.config import ConfigurationError, load_settings
+from app.extensions import db
+from app.keys import keyring
+from app.queries import health
+from app.services import belongings, checkpoints, erasure
+from app.vault import Keyring
+from tests.conftest import ROOT, make_app, migrate, settings_for
+from tests.core.test_settings import SOUND, refused
+from tests.factories import make_agency, make_offer, make_property, make_user
+
+ODD = "a b?c#d%20e\"f'ș&;=+"
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    return importlib.import_module("machine")
+
+
+def start(data: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """`make run`, which must refuse."""
+    clean = {name: value for name, value in os.environ.items() if name not in SOUND}
+    told = {**clean, "BIDFLUX_DATA": str(data), "PORT": "0" if "PORT" not in environment else "", **environment}
+    words = [sys.executable, str(ROOT / "tools" / "run.py")]
+    return subprocess.run(words, cwd=ROOT, env=told, capture_output=True, text=True, timeout=120)
+
+
+def wrong(**changes: Any) -> str:
+    with pytest.raises(ConfigurationError) as error:
+        belongings.require_belongings()
+    return str(error.value)
+
+
+def test_other_keys_are_not_taken(app: Flask) -> None:
+    make_agency()
+    belongings.require_belongings()
+    mine = keyring().active
+    app.extensions["bidflux_keyring"] = Keyring([os.urandom(32)])
+    assert mine in wrong() and "BIDFLUX_KEYS" in wrong() and "secrets.env" in wrong()
+    for command in ("setup", "worker", "relay"):
+        done = app.test_cli_runner().invoke(args=[command])
+        assert done.exit_code == 1 and "BIDFLUX_KEYS" in done.stderr and "Traceback" not in done.output
+
+
+def test_a_key_that_is_not_there_any_more_is_named_by_the_commands(app: Flask) -> None:
+    make_agency()
+    app.extensions["bidflux_keyring"] = Keyring([os.urandom(32)])
+    done = app.test_cli_runner().invoke(args=["keys", "rotate"])
+    assert done.exit_code == 1 and done.stderr.startswith("Error: BIDFLUX_KEYS") and done.stderr.count("\n") == 1
+
+
+def test_another_secret_key_is_not_taken_unless_the_old_one_is_a_fallback(app: Flask, tmp_path: Path) -> None:
+    belongings.require_belongings()
+    held = (tmp_path / belongings.CHECK).read_text()
+    old = app.extensions["bidflux_settings"].secret_key
+    assert old not in held and (tmp_path / belongings.CHECK).stat().st_mode & 0o077 == 0
+    new = secrets.token_hex(32)
+    app.extensions["bidflux_settings"] = settings_for(tmp_path, SECRET_KEY=new)
+    assert "SECRET_KEY_FALLBACKS" in wrong() and new not in wrong()
+    app.extensions["bidflux_settings"] = settings_for(tmp_path, SECRET_KEY=new, SECRET_KEY_FALLBACKS=old)
+    belongings.require_belongings()
+    app.extensions["bidflux_settings"] = settings_for(tmp_path, SECRET_KEY=new)
+    belongings.require_belongings()
+    app.extensions["bidflux_settings"] = settings_for(tmp_path, SECRET_KEY=old)
+    assert "SECRET_KEY" in wrong()
+    (tmp_path / belongings.CHECK).unlink()
+    belongings.require_belongings()
+    (tmp_path / belongings.CHECK).write_bytes(b"\xff" * 99)
+    assert "SECRET_KEY" in wrong()
+
+
+def test_a_seal_that_is_gone_is_not_made_anew_by_itself(app: Flask, tmp_path: Path) -> None:
+    agency = make_agency()
+    make_offer(make_property(agency, make_user(agency).id))
+    belongings.require_belongings()
+    checkpoints.take(agency)
+    (tmp_path / "seal").rename(tmp_path / "elsewhere")
+    assert "seal" in wrong() and not (tmp_path / "seal").exists()
+    (tmp_path / "seal").mkdir()
+    belongings.require_belongings()
+
+
+def test_the_list_of_the_erased_is_made_anew_from_the_database(app: Flask, tmp_path: Path) -> None:
+    agency = make_agency()
+    offer = make_offer(make_property(agency, make_user(agency).id))
+    erasure.erase_all(agency, [offer], "person")
+    (tmp_path / erasure.FILE).unlink()
+    belongings.require_belongings()
+    erasure.replay()
+    assert str(offer) in (tmp_path / erasure.FILE).read_text()
+
+
+def test_make_run_invents_no_keys_beside_a_database(tmp_path: Path, machine: ModuleType) -> None:
+    (tmp_path / "bidflux.db").write_bytes(b"x")
+    done = start(tmp_path, PORT="1")
+    assert done.returncode == 1 and done.stdout.count("\n") == 1 and not done.stderr
+    done = start(tmp_path, PORT=str(machine.free_port()))
+    assert done.returncode == 1 and "secrets.env is missing" in done.stdout and "Traceback" not in done.stderr
+    assert not (tmp_path / "secrets.env").exists()
+    (tmp_path / "secrets.env").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(machine.StartupError, match="is no text"):
+        machine.load_secrets(tmp_path / "secrets.env", {})
+
+
+@pytest.mark.parametrize("name", ["file", "file/below", "/proc/none"])
+def test_a_data_folder_that_is_none_is_one_line(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").touch()
+    done = start(tmp_path / name, PORT="8000")
+    assert done.returncode == 1 and "BIDFLUX_DATA" in done.stdout and not done.stderr
+    assert "BIDFLUX_DATA" in refused(BIDFLUX_DATA=str(tmp_path / name)) if "proc" not in name else True
+
+
+@pytest.mark.parametrize("port", ["abc", "0", "65536", "9" * 5000, "-1", "8000.5"])
+def test_a_port_that_is_none_is_one_line(tmp_path: Path, port: str) -> None:
+    done = start(tmp_path, PORT=port)
+    assert done.returncode == 1 and done.stdout.startswith("PORT must be") and not done.stderr
+
+
+@pytest.mark.parametrize("host", ["no such host", "a..b", "h" * 300, "203.0.113.77", "::zz"])
+def test_a_host_that_is_none_is_one_line(machine: ModuleType, host: str) -> None:
+    with pytest.raises(machine.StartupError, match="Cannot listen"):
+        machine.check_port(host, machine.free_port())
+
+
+def test_where_it_listens_is_where_it_sends_people(machine: ModuleType) -> None:
+    told = {
+        "::1": "[::1]",
+        "0.0.0.0": "127.0.0.1",
+        "::": "127.0.0.1",
+        "192.0.2.7": "192.0.2.7",
+        "localhost": "localhost",
+    }
+    assert {host: machine.reachable(host) for host in told} == told
+    for host in told.values():
+        assert load_settings({**SOUND, "BIDFLUX_ENV": "development", "BASE_URL": f"http://{host}:8000"})
+
+
+def test_what_valkey_cannot_read_is_set_aside_with_the_moment_in_its_name(
+    tmp_path: Path, machine: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = importlib.import_module("run")
+    data = tmp_path / ODD
+    data.mkdir()
+    log = data / "valkey" / "appendonlydir"
+    for rubbish in (b"", b"\0" * 4096, b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\nb\r\n" + b"\0" * 64, b"rubbish"):
+        product = run.Product({**os.environ, "BIDFLUX_DATA": str(data)})
+        product.lock = machine.lock_folder(data)
+        try:
+            product.start_valkey()
+            assert product.children["valkey"].exit_code() is None
+        finally:
+            product.bring_down()
+        with next(log.glob("*.incr.aof")).open("ab") as file:
+            file.write(rubbish)
+    assert "set aside as" in capsys.readouterr().out
+    aside = [one for one in (data / "valkey").iterdir() if ".broken-20" in one.name]
+    assert aside and all(any(one.iterdir()) for one in aside)
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    {
+        "MAIL_PORT": ["abc", "0", "65536", "9" * 5000, "٣٣٣٣٣٣", "-1"],
+        "TRUSTED_PROXIES": ["x", "11", "-1", "1.5"],
+        "WEBHOOK_ALLOW_NETWORKS": ["foo", "10.0.0.1/8", "10.0.0.0/99", "::/200"],
+        "DATABASE_URL": [
+            "x", "sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite:////tmp/a?b", "postgresql://h:abc/db",
+            "postgresql://[::1/db", "mysql://h/db",
+        ],
+        "REDIS_URL": ["x", "redis://h:abc/0", "redis://h:99999999/0", "redis://[::1", "redis://h/0?socket_timeout=x"],
+        "SENTRY_DSN": ["x", "https://sentry.example/1", "https://key@h:abc/1", "https://[::1", "https://key@/x"],
+        "BASE_URL": ["x", "https://[::1", "https://h:abc", "https://h:99999", "https://h/#x", "https://"],
+        "TSA_URL": ["x", "https://[::1", "http://h:abc/"],
+    }.items(),
+)  # fmt: skip
+def test_a_wrong_setting_is_named_and_all_others_with_it(name: str, values: list[str]) -> None:
+    for value in values:
+        said = refused(**{name: value, "MAIL_USE_TLS": "perhaps"})
+        assert name in said and "MAIL_USE_TLS" in said, value
+        assert said.count(name) == 1 or name == "MAIL_PORT", said
+
+
+def test_a_server_and_a_command_say_what_is_wrong_without_a_traceback(tmp_path: Path) -> None:
+    environment = {**os.environ, **SOUND, "BIDFLUX_DATA": str(tmp_path), "MAIL_PORT": "abc", "REDIS_URL": "x"}
+    for words in (["gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"], ["flask", "--app", "wsgi", "doctor"]):
+        done = subprocess.run(
+            [sys.executable, "-m", *words], cwd=ROOT, env={**environment, "PORT": "1"}, capture_output=True, text=True
+        )
+        assert done.returncode and "MAIL_PORT" in done.stderr and "REDIS_URL" in done.stderr
+        assert "Traceback" not in done.stderr, done.stderr
+    words = ["-m", "flask", "--app", "wsgi", "doctor", "--json"]
+    done = subprocess.run([sys.executable, *words], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 1 and "MAIL_PORT" in done.stdout and done.stdout.startswith('{"error": ')
+
+
+def test_a_folder_with_any_signs_in_its_name_holds_the_database(tmp_path: Path) -> None:
+    made = make_app(settings_for(tmp_path / ODD))
+    migrate(made)
+    with made.app_context():
+        make_agency()
+        db.session.remove()
+        db.engine.dispose()
+    assert (tmp_path / ODD / "bidflux.db").stat().st_size > 100_000
+    assert [one.name for one in tmp_path.iterdir()] == [ODD]
+
+
+def test_readiness_follows_what_can_be_written(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "ASKED_AGAIN", 0.0)
+    client = app.test_client()
+    assert client.get("/readyz").status_code == 200
+    with monkeypatch.context() as patch:
+        patch.setattr(health, "LEAST_TO_SERVE", 2**80)
+        full = client.get("/readyz")
+        assert full.status_code == 503 and full.json["checks"]["database"] == "full"
+    assert client.get("/readyz").status_code == 200, "without a new start"
+    db.session.execute(text("PRAGMA user_version"))
+    db.session.rollback()
+    with db.engine.connect() as other:
+        other.exec_driver_sql("ROLLBACK")
+        other.exec_driver_sql("BEGIN IMMEDIATE")
+        assert client.get("/readyz").status_code == 200, "somebody writes: that is no fault"
+        other.exec_driver_sql("ROLLBACK")
+
+
+def test_a_bug_keeps_its_traceback() -> None:
+    for bug in (KeyError("x"), ValueError("x"), AttributeError("x"), AssertionError(), BrokenPipeError(32, "x")):
+        assert line_of(bug) is None
