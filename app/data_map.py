@@ -155,7 +155,7 @@ COLUMNS: dict[str, dict[str, str]] = {
     },
     "attempt": {"messages": "answer_ct", "technical": "delivery_id n agency_id at code"},
     "checkpoint": {"technical": "agency_id seq at body signature certificate"},
-    "confirmation": {"dealing": "at", "technical": "offer_id agency_id"},
+    "confirmation": {"dealing": "at proof", "technical": "offer_id agency_id"},
     "confirmation_body": {
         "content": "body_ct",
         "terms": "signature",
@@ -280,7 +280,7 @@ IN_CLEAR: dict[str, str] = {
     " offer.previous_id offer_state.source offer_state.latest",
     N_("status, its place in the agency's order, whether it is signed and how"): "offer_state.status"
     " decision.from_status decision.to_status offer_move.place offer.signed offer_state.signed"
-    " confirmation_body.signature",
+    " confirmation_body.signature confirmation.proof",
     N_("dates and times: until when it is valid; when it was sent, opened, answered, confirmed, noted on, moved, asked"
        " to be bettered, withdrawn"): "offer.valid_until offer.submitted_at offer_state.submitted_at"
     " offer_state.viewed_at offer_state.decided_at offer_state.withdrawn_at decision.at confirmation.at note.at"

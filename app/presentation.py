@@ -75,6 +75,10 @@ LABELS: dict[str, dict[str, Any]] = {
         "agent": lazy_gettext("Recorded by the agent"),
         "api": lazy_gettext("CRM"),
     },
+    "proof": {
+        "code": lazy_gettext("Code sent to the client's e-mail"),
+        "held_link": lazy_gettext("Link that the agency held"),
+    },
     "channel": {
         "phone": lazy_gettext("Taken by phone"),
         "whatsapp": lazy_gettext("Came by WhatsApp"),
@@ -305,7 +309,7 @@ def asset(path: str) -> str:
 # What each kind of ledger entry is called on a timeline.
 STEPS: dict[str, Any] = {
     "offer.submitted": lazy_gettext("Offer sent"),
-    "offer.confirmed": lazy_gettext("Confirmed by the client"),
+    "offer.confirmed": lazy_gettext("Confirmed through the link"),
     "offer.confirmation_asked": lazy_gettext("Asked again to confirm"),
     "offer.viewed": lazy_gettext("Opened"),
     "receipt.sealed": lazy_gettext("Receipt sealed"),
@@ -331,6 +335,11 @@ STEPS: dict[str, Any] = {
     "link.off": lazy_gettext("Link turned off"),
     "link.changed": lazy_gettext("Rules of the link changed"),
     "link.rotated": lazy_gettext("New link made"),
+}
+# Entries of before codes were asked for name no proof: a press of the link's button was enough then.
+STEP_CONFIRMED = {
+    "code": lazy_gettext("Confirmed by the client with a code from their e-mail"),
+    "held_link": lazy_gettext("Confirmed through a link that the agency held"),
 }
 STEP_ICONS = {
     "offer.submitted": "mail",
@@ -370,6 +379,8 @@ def step_text(step: Any) -> str:
         text = gettext("Offer recorded for the client")
         if channel := step.data.get("channel"):
             text = f"{text} ({label('channel', channel).lower()})"
+    if step.kind == "offer.confirmed":
+        return str(STEP_CONFIRMED[step.data.get("proof", "held_link")])
     if "undoes" in step.data:
         text = gettext("Answer undone")
     return f"{text}: {label('status', step.data['to']).lower()}" if step.kind == "offer.decided" else text

@@ -10,7 +10,7 @@ from flask import current_app
 
 from app.clock import now, rfc3339
 from app.links import offer_link_token, photo_token
-from app.models import Property
+from app.models import CODE, HELD_LINK, Property
 from app.money import Money
 from app.offer_document import Document
 
@@ -56,12 +56,13 @@ def offer_json(
     external_id: str | None,
     reason: str | None = None,
     confirmed_at: datetime | None = None,
+    proof: str | None = None,
     confirmed_by: str | None = None,
 ) -> dict[str, Any]:
     """One offer under the names of the contract.
 
-    `confirmed_at`: when its bidder confirmed what others recorded, or entered a code; `confirmed_by`: the kind of
-    signature that they confirmed with. A signature that waits for its code is not shown as one.
+    `confirmed_at`: when somebody said that it is its bidder's; `proof`: `code` or `held_link`; `confirmed_by`: the kind
+    of signature given then. A signature that waits for its code is not shown as one.
     """
     terms = document.terms
     own = terms["signature"]
@@ -77,10 +78,11 @@ def offer_json(
         **{name: value for name, value in terms.items() if name not in {"signature", "replaces"}},
         "language": offer.language,
         "signature": {"kind": kind, "signed_at": _time(at)} if kind and state.signed else None,
-        "signature_pending": own is not None and not state.signed,
+        "signature_pending": own is not None and not state.signed and proof != HELD_LINK,
         "source": offer.source,
         "channel": document.body.get("channel"),
-        "confirmed_at": _time(confirmed_at),
+        "confirmed_at": _time(confirmed_at) if proof == CODE else None,
+        "confirmation": {"at": _time(confirmed_at), "proof": proof} if confirmed_at else None,
         "previous_offer_id": str(offer.previous_id) if offer.previous_id else None,
         "is_latest": state.latest,
         "submitted_at": rfc3339(offer.submitted_at),
@@ -112,7 +114,12 @@ def forgotten_offer_json(row: Any) -> dict[str, Any]:
         "valid_until": row.valid_until.isoformat() if row.valid_until else None,
         "co_buyers": [],
     }
-    return offer_json(row, row, Document({"offer": terms}), external_id=row.external_id, confirmed_at=row.confirmed_at)
+    return offer_json(row, row, Document({"offer": terms}), external_id=row.external_id, **confirmed_in(row))
+
+
+def confirmed_in(row: Any) -> dict[str, Any]:
+    """What `offer_json` is told of a confirmation, from a row that was joined with it."""
+    return {"confirmed_at": row.confirmed_at, "proof": row.proof}
 
 
 def property_json(prop: Property, *, offers_count: int = 0) -> dict[str, Any]:

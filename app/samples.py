@@ -44,6 +44,7 @@ OFFER: dict[str, Any] = {
     "source": "link",
     "channel": None,
     "confirmed_at": None,
+    "confirmation": None,
     "previous_offer_id": None,
     "is_latest": True,
     "submitted_at": "2026-11-23T10:15:00.000000Z",
@@ -96,7 +97,13 @@ PROPERTY: dict[str, Any] = {
 
 _SEEN = {**OFFER, "status": "viewed", "viewed_at": "2026-11-23T10:20:00.000000Z", "version": 2}
 _DECIDED = {"status": "accepted", "decided_at": "2026-11-23T11:00:00.000000Z", "version": 3}
-_TAKEN = {"source": "agent", "channel": "phone", "signature": None, "confirmed_at": "2026-11-23T10:40:00.000000Z"}
+_TAKEN = {
+    "source": "agent",
+    "channel": "phone",
+    "signature": None,
+    "confirmed_at": "2026-11-23T10:40:00.000000Z",
+    "confirmation": {"at": "2026-11-23T10:40:00.000000Z", "proof": "code"},
+}
 _ENDED = {"accepts_offers": False, "offer_url": None, "archived_at": "2026-11-23T12:00:00.000000Z"}
 _SAMPLES: dict[str, dict[str, Any]] = {
     "offer.created": {"data": OFFER},

@@ -8,16 +8,20 @@ import uuid
 from typing import Any
 
 from flask.testing import FlaskClient
+from sqlalchemy import select
 from werkzeug.test import TestResponse
 
+from app import keys
 from app.access import Person
 from app.extensions import db
 from app.ledger import BIDDER, SYSTEM
-from app.models import Agency, Property, User
+from app.models import Agency, EmailCode, Offer, Property, User
 from app.money import Money
 from app.offer_document import Bidder, Draft
-from app.services import accounts, properties
+from app.queries.mailboxes import own_address
+from app.services import accounts, codes, properties, recorded_offers
 from app.services.offers import Sending, submit
+from app.services.recorded_offers import Said
 
 PASSWORD = "o parolă destul de lungă"
 
@@ -83,6 +87,30 @@ def make_sending(prop: Property, **values: Any) -> Sending:
 def make_offer(prop: Property, draft: Draft | None = None, **sending: Any) -> uuid.UUID:
     """Send an offer through the service; its id."""
     return submit(prop, draft or make_draft(), make_sending(prop, **sending), by=BIDDER).offer_id
+
+
+def mailed_code(offer_id: uuid.UUID) -> str:
+    """The digits of the last code that was sent for an offer, as its bidder reads them in their mailbox."""
+    db.session.rollback()
+    last = db.session.scalars(
+        select(EmailCode).where(EmailCode.offer_id == offer_id).order_by(EmailCode.n.desc())
+    ).first()
+    assert last, "no code was sent"
+    key = keys.offer_key(last.agency_id, offer_id)
+    assert key
+    digits = codes.sent_at(offer_id, last.agency_id, last.created_at, key)
+    assert digits, "the code is good for nothing any more"
+    return digits
+
+
+def confirm(offer_id: uuid.UUID, said: Said) -> None:
+    """What was recorded is confirmed by its bidder: with the code from their mailbox, where they have one."""
+    offer = db.session.get_one(Offer, offer_id)
+    digits = ""
+    if own_address(offer.agency_id, offer_id):
+        assert codes.send_another(offer)
+        digits = mailed_code(offer_id)
+    assert recorded_offers.confirm(db.session.get_one(Offer, offer_id), said, digits).state == "done"
 
 
 def login(client: FlaskClient, user: User) -> TestResponse:

@@ -7,7 +7,7 @@ from app.models.confirming import ConfirmationBody
 from app.models.email_code import EmailCode
 from app.models.epoch import PastEpoch
 from app.models.feed import FeedItem, FeedRun, PropertyFeed
-from app.models.followup import Confirmation, Note, OfferMove, OfferRequest
+from app.models.followup import CODE, HELD_LINK, Confirmation, Note, OfferMove, OfferRequest
 from app.models.key_access import KeyAccess
 from app.models.notice import AgencyNotice
 from app.models.offer import (
@@ -31,6 +31,8 @@ from app.models.webhook import EarlierSecret, WebhookEndpoint
 from app.models.withdrawal import Withdrawal
 
 __all__ = [
+    "CODE",
+    "HELD_LINK",
     "Access",
     "Agency",
     "AgencyKey",

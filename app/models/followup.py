@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base, Id, Kept, kept, own, tenant_unique
@@ -65,16 +65,23 @@ class OfferRequest(Base):
     cancelled_at: Mapped[datetime | None]
 
 
+CODE, HELD_LINK = "code", "held_link"
+
+
 class Confirmation(Base):
-    """A bidder said that an offer recorded for them (source `agent` or `api`) is theirs."""
+    """Somebody said that an offer is its bidder's, and what shows that it was the bidder.
+
+    `code`: six digits that went to the bidder's own mailbox. `held_link`: a link alone, which the agency held too.
+    """
 
     __tablename__ = "confirmation"
     __kept__ = kept(Kept.APPEND, ("offer_id",))
-    __table_args__ = (own("offer"),)
+    __table_args__ = (own("offer"), CheckConstraint("proof IN ('code', 'held_link')", name="proof"))
 
     offer_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     agency_id: Mapped[uuid.UUID]
     at: Mapped[datetime]
+    proof: Mapped[str] = mapped_column(String(10), server_default=HELD_LINK)
 
 
 class OfferMove(Base):

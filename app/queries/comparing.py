@@ -16,7 +16,7 @@ from sqlalchemy.orm import aliased
 from app import keys
 from app.access import Person
 from app.extensions import db
-from app.models import Offer, OfferMove, OfferState, Property, User
+from app.models import HELD_LINK, Offer, OfferMove, OfferState, Property, User
 from app.money import Money
 from app.offer_sections import money_text
 from app.presentation import label, show_date, show_money, show_percent, show_short
@@ -152,9 +152,11 @@ def _signed(line: OfferLine) -> str:
 def _came(line: OfferLine) -> str:
     """Nothing is said where every offer was sent through the link."""
     if line.source == "link":
-        return ""
+        return str(label("proof", HELD_LINK)) if line.held_link else ""
     channel = line.document.body.get("channel") if line.document else None
     came = label("channel", channel) if channel else label("source", line.source)
+    if line.held_link:
+        return f"{came}, {label('proof', HELD_LINK)}"
     return f"{came}, {_('unconfirmed')}" if line.unconfirmed else came
 
 

@@ -20,7 +20,7 @@ from app.queries.offer_filter import OfferFilter
 from app.queries.offer_order import Cursor, Order
 from app.queries.offer_search import Search, visible
 from app.queries.planning import Aside
-from app.representations import forgotten_offer_json, offer_json
+from app.representations import confirmed_in, forgotten_offer_json, offer_json
 from app.vault import Place, unpad, unseal
 
 Reason = tuple[str, uuid.UUID, bytes]  # the status that a decision set, the decision's id, and why, sealed
@@ -33,7 +33,8 @@ _OFFERS = (
         Offer.previous_id, Offer.submitted_at, OfferState.status, OfferState.latest, OfferState.version,
         OfferState.viewed_at, OfferState.decided_at, OfferState.withdrawn_at, OfferState.erased_at,
         OfferState.updated_at, OfferState.signed, Property.external_id, OfferBody.body_ct, OfferKey.kek_id,
-        OfferKey.wrapped, Confirmation.at.label("confirmed_at"), ConfirmationBody.signature.label("confirmed_by"),
+        OfferKey.wrapped, Confirmation.at.label("confirmed_at"), Confirmation.proof,
+        ConfirmationBody.signature.label("confirmed_by"),
     )
     .join(OfferState, OfferState.offer_id == Offer.id)
     .join(Property, Property.id == Offer.property_id)
@@ -94,7 +95,7 @@ def _open(row: Any, reasons: Mapping[uuid.UUID, Reason], opened: Opener) -> dict
     reason = None
     if held := reasons.get(row.id):
         reason = open_reason(row, held, unwrap_offer_key(row.agency_id, row.id, row.kek_id, wrapped))
-    confirmed = {"confirmed_at": row.confirmed_at, "confirmed_by": row.confirmed_by}
+    confirmed = {**confirmed_in(row), "confirmed_by": row.confirmed_by}
     return offer_json(row, row, document, external_id=row.external_id, reason=reason, **confirmed)
 
 

@@ -56,14 +56,14 @@ def words_about(opened: OpenedOffer) -> list[Words]:
     return sorted(found, key=lambda one: one.at)
 
 
-def own_confirmation(opened: OpenedOffer) -> tuple[datetime, str | None, bytes | None] | None:
-    """When the bidder confirmed what somebody else had recorded, and how they signed then: a name typed, or a PNG."""
+def own_confirmation(opened: OpenedOffer) -> tuple[datetime, str, str | None, bytes | None] | None:
+    """When an offer was said to be theirs, by what that shows, and how it was signed then: a name typed, or a PNG."""
     said = confirmation_of(opened)
     if said is None:
         return None
     signature = said.signature or {}
     image = signature.get("image")
-    return said.at, signature.get("text"), base64.b64decode(image) if image else None
+    return said.at, said.proof, signature.get("text"), base64.b64decode(image) if image else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from app.keys import keyring
 from app.models import Offer, OfferBody, OfferKey, OfferState, Property
 from app.offer_document import fold
 from app.queries.offer_filter import OfferFilter
-from app.queries.offer_list import ids_in_order, unconfirmed
+from app.queries.offer_list import ids_in_order, proof_of
 from app.queries.offer_order import Cursor, Order
 from app.queries.offer_search import read_search
 from app.queries.spelled import hex_of, raw_id
@@ -92,7 +92,7 @@ class Exported(NamedTuple):
     latest: bool
     submitted_at: datetime
     withdrawn_at: datetime | None
-    unconfirmed: bool
+    proof: str | None
     sent: Sent | None
 
 
@@ -126,7 +126,7 @@ def _rows(ids: Sequence[Any]) -> Select[Any]:
         select(
             raw_id(state.offer_id), Offer.reference, Property.title, Property.external_id, state.amount_minor,
             state.currency, Offer.asking_minor, state.financing, state.term_days, Offer.valid_until, state.signed,
-            state.source, state.status, state.latest, state.submitted_at, state.withdrawn_at, unconfirmed(),
+            state.source, state.status, state.latest, state.submitted_at, state.withdrawn_at, proof_of(),
             OfferKey.kek_id, OfferKey.wrapped, OfferBody.body_ct,
         )
         .join(Offer, Offer.id == state.offer_id)

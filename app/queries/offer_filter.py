@@ -11,11 +11,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, not_, or_, select
 
 from app.contacts import NotAContact, read_email
 from app.keys import agency_key
-from app.models import Confirmation, Offer, OfferState, OfferTag, Property, User
+from app.models import CODE, Confirmation, Offer, OfferState, OfferTag, Property, User
 from app.models.offer import FINANCING, SOURCES, STATUSES
 from app.models.property import CURRENCIES
 from app.money import Money, NotMoney, from_decimal_text, read_amount
@@ -158,9 +158,11 @@ def _against_asking(agency_id: uuid.UUID, percent: int, compare: Callable[[Any, 
 
 
 def _confirmed(value: bool) -> Condition:
-    """Sent by the bidder or confirmed by them; or not."""
-    said = select(Confirmation.offer_id).where(Confirmation.offer_id == OfferState.offer_id).exists()
-    return or_(OfferState.source == "link", said) if value else and_(OfferState.source != "link", ~said)
+    """Sent by the bidder or confirmed by them with a code; or not."""
+    its = select(Confirmation.offer_id).where(Confirmation.offer_id == OfferState.offer_id)
+    coded, held = its.where(Confirmation.proof == CODE).exists(), its.where(Confirmation.proof != CODE).exists()
+    theirs = or_(and_(OfferState.source == "link", ~held), coded)
+    return theirs if value else not_(theirs)
 
 
 def _equal(name: str) -> Build:

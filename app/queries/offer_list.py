@@ -15,7 +15,7 @@ from sqlalchemy.orm import aliased
 from app.access import Person, offers_of
 from app.extensions import db
 from app.keys import unwrap_offer_key
-from app.models import Confirmation, Event, Offer, OfferBody, OfferKey, OfferState, Property
+from app.models import HELD_LINK, Confirmation, Event, Offer, OfferBody, OfferKey, OfferState, Property
 from app.models.offer import STATUSES
 from app.money import Money
 from app.offer_document import Document, decode
@@ -56,12 +56,14 @@ class OfferLine:
     decided_at: datetime | None
     in_reserve: bool
     unconfirmed: bool
+    held_link: bool
     document: Document | None
 
     @property
     def awaits_code(self) -> bool:
         """Whether a signature was given that does not count yet: the code was not entered."""
-        return not self.signed and self.document is not None and self.document.terms["signature"] is not None
+        given = self.document is not None and self.document.terms["signature"] is not None
+        return given and not self.signed and not self.held_link
 
     @property
     def name(self) -> str | None:
@@ -115,7 +117,7 @@ def _rows(order: Order) -> Any:
             Property.title, Property.agent_id, Property.external_id,
             OfferBody.body_ct, OfferKey.kek_id, OfferKey.wrapped,
             order.key.label("sorted_by"), in_reserve().label("in_reserve"),
-            unconfirmed().label("unconfirmed"),
+            proof_of().label("proof"),
         )
         .join(Offer, Offer.id == state.offer_id)
         .join(Property, Property.id == state.property_id)
@@ -137,10 +139,9 @@ def in_reserve() -> ColumnElement[bool]:
     return and_(*waits, taken.exists())
 
 
-def unconfirmed() -> ColumnElement[bool]:
-    """Whether an offer was recorded for its bidder, who has not said yet that it is theirs."""
-    said = select(Confirmation.offer_id).where(Confirmation.offer_id == OfferState.offer_id)
-    return and_(OfferState.source != "link", ~said.exists())
+def proof_of() -> ScalarSelect[str]:
+    """What shows that an offer is its bidder's: `code` or `held_link`, None where nobody had to say or has said so."""
+    return select(Confirmation.proof).where(Confirmation.offer_id == OfferState.offer_id).scalar_subquery()
 
 
 def _line(row: Row[Any]) -> OfferLine:
@@ -169,7 +170,8 @@ def _line(row: Row[Any]) -> OfferLine:
         withdrawn_at=row.withdrawn_at,
         decided_at=row.decided_at,
         in_reserve=row.in_reserve,
-        unconfirmed=row.unconfirmed and not row.withdrawn_at and row.wrapped is not None,
+        unconfirmed=row.source != "link" and not (row.proof or row.withdrawn_at or row.wrapped is None),
+        held_link=row.proof == HELD_LINK,
         document=document,
     )
 

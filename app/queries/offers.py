@@ -14,6 +14,7 @@ from sqlalchemy.orm import joinedload
 from app import keys
 from app.extensions import db
 from app.models import (
+    CODE,
     Confirmation,
     ConfirmationBody,
     LedgerEntry,
@@ -83,18 +84,34 @@ def offer_by_reference(reference: str) -> Offer | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Confirmed:
+    """When an offer was said to be its bidder's, and by what that shows: `code` or `held_link`."""
+
+    at: datetime
+    proof: str
+
+    @property
+    def by_code(self) -> bool:
+        return self.proof == CODE
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """What the bidder holds: the offer, its property with agent and agency, its place in the ledger."""
 
     offer: OpenedOffer
     prop: Property
     ledger_seq: int
-    confirmed_at: datetime | None
+    confirmed: Confirmed | None
+
+    @property
+    def confirmed_at(self) -> datetime | None:
+        return self.confirmed.at if self.confirmed else None
 
     @property
     def unconfirmed(self) -> bool:
         """Recorded by somebody else, and not yet confirmed by the bidder."""
-        return is_unconfirmed(self.offer.offer, self.offer.state, self.confirmed_at)
+        return is_unconfirmed(self.offer.offer, self.offer.state, self.confirmed)
 
     @property
     def reference(self) -> str:
@@ -135,40 +152,42 @@ def open_receipt(offer_id: uuid.UUID) -> Receipt | None:
             LedgerEntry.kind == "offer.submitted",
         )
     ).one()
-    return Receipt(open_offer(offer, state), prop, seq, confirmed_at(offer))
+    return Receipt(open_offer(offer, state), prop, seq, confirmed(offer))
 
 
-def is_unconfirmed(offer: Offer, state: OfferState, confirmed: datetime | None) -> bool:
+def is_unconfirmed(offer: Offer, state: OfferState, confirmed: object | None) -> bool:
     """Whether somebody else recorded an offer and its bidder, who still could, has not said that it is theirs."""
     return offer.source != "link" and not (confirmed or state.withdrawn_at or state.erased_at)
 
 
-def confirmed_at(offer: Offer) -> datetime | None:
-    """When the bidder said that a recorded offer is theirs, or a code from their mailbox made a signature count."""
-    if offer.source == "link" and not offer.signed:
-        return None
-    return db.session.scalar(select(Confirmation.at).where(Confirmation.offer_id == offer.id))
+def confirmed(offer: Offer) -> Confirmed | None:
+    """That a recorded offer is its bidder's, that a code made a signature count, or who answered for a bidder."""
+    row = db.session.execute(
+        select(Confirmation.at, Confirmation.proof).where(Confirmation.offer_id == offer.id)
+    ).one_or_none()
+    return Confirmed(row.at, row.proof) if row else None
 
 
 @dataclass(frozen=True, slots=True)
 class ConfirmationShown:
-    """What the bidder said: when, and the signature as `kind`, `text` and `data_url`, where one was asked for."""
+    """What was said: when, by what it shows, and the signature, if any, as `kind`, `text` and `data_url`."""
 
     at: datetime
+    proof: str
     signature: dict[str, Any] | None
 
 
 def confirmation_of(opened: OpenedOffer) -> ConfirmationShown | None:
-    """The confirmation of a recorded offer, opened; None without one, or once the person has been forgotten."""
-    if opened.key is None or opened.offer.source == "link":
+    """The confirmation of an offer, opened; None without one, for a signature's code, or for a forgotten person."""
+    if opened.key is None:
         return None
     held = (
-        select(Confirmation.at, ConfirmationBody.body_ct)
+        select(Confirmation.at, Confirmation.proof, ConfirmationBody.body_ct)
         .join(ConfirmationBody, ConfirmationBody.offer_id == Confirmation.offer_id, isouter=True)
         .where(Confirmation.agency_id == opened.offer.agency_id, Confirmation.offer_id == opened.offer.id)
     )
     row = db.session.execute(held).one_or_none()
-    if row is None:
+    if row is None or (opened.offer.source == "link" and row.proof == CODE):
         return None
     signature = None
     if row.body_ct:
@@ -176,7 +195,7 @@ def confirmation_of(opened: OpenedOffer) -> ConfirmationShown | None:
         signature = body["signature"]
     if signature and signature["image"]:
         signature = {**signature, "data_url": f"data:image/png;base64,{signature['image']}"}
-    return ConfirmationShown(row.at, signature)
+    return ConfirmationShown(row.at, row.proof, signature)
 
 
 def link_photo(prop: Property) -> Upload | None:

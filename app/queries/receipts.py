@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import case, exists, select
 
 from app import keys
 from app.extensions import db
 from app.ledger import GENESIS
-from app.models import Delivery, EmailCode, LedgerEntry, OfferBody, OfferFile, OfferRequest, OfferState, TextVersion
+from app.models import (
+    HELD_LINK,
+    Delivery,
+    EmailCode,
+    LedgerEntry,
+    OfferBody,
+    OfferFile,
+    OfferRequest,
+    OfferState,
+    TextVersion,
+)
 from app.offer_document import Document
 from app.queries.offers import Receipt, open_receipt, signature_image
 from app.vault import Place, unpad, unseal
@@ -87,7 +99,7 @@ def facts_of(agency_id: uuid.UUID, offer_id: uuid.UUID) -> Facts | None:
 
 def _steps(agency_id: uuid.UUID, offer_id: uuid.UUID) -> list[tuple[datetime, str]]:
     shown = ("offer.submitted", "offer.confirmed", "offer.code_confirmed")
-    entries = select(LedgerEntry.at, LedgerEntry.kind).where(
+    entries = select(LedgerEntry.at, LedgerEntry.kind, LedgerEntry.body).where(
         LedgerEntry.agency_id == agency_id, LedgerEntry.object_id == offer_id, LedgerEntry.kind.in_(shown)
     )
     mails = select(Delivery.ended_at, Delivery.template).where(
@@ -96,9 +108,16 @@ def _steps(agency_id: uuid.UUID, offer_id: uuid.UUID) -> list[tuple[datetime, st
         Delivery.template.in_(("offer_agent", *CONFIRMS)),
         Delivery.state == "delivered",
     )
-    found = [(row.at, row.kind) for row in db.session.execute(entries)]
+    found = [(row.at, _kind(row)) for row in db.session.execute(entries)]
     found += [(row.ended_at, f"mail.{row.template}") for row in db.session.execute(mails)]
     return sorted(found)
+
+
+def _kind(row: Any) -> str:
+    """A confirmation names what shows that it was the bidder; those of before codes were asked for name nothing."""
+    if row.kind != "offer.confirmed":
+        return str(row.kind)
+    return f"offer.confirmed.{json.loads(row.body)['data'].get('proof', HELD_LINK)}"
 
 
 def stored(agency_id: uuid.UUID, offer_id: uuid.UUID) -> bytes | None:

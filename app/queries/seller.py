@@ -14,10 +14,10 @@ from sqlalchemy.orm import joinedload
 
 from app import keys
 from app.extensions import db
-from app.models import LedgerEntry, Offer, OfferBody, OfferKey, OfferState, Property, SellerLink
+from app.models import HELD_LINK, LedgerEntry, Offer, OfferBody, OfferKey, OfferState, Property, SellerLink
 from app.money import Money, from_decimal_text
 from app.offer_document import decode
-from app.queries.offer_list import unconfirmed
+from app.queries.offer_list import proof_of
 from app.vault import Place, unpad, unseal
 
 PER_PAGE = 100
@@ -47,6 +47,7 @@ class SellerLine:
     signed: bool
     source: str
     unconfirmed: bool
+    held_link: bool
     status: str
     latest: bool
     withdrawn_at: datetime | None
@@ -160,7 +161,7 @@ def seller_page(opened: OpenedSellerLink, number: int = 1) -> SellerPage:
             OfferKey.kek_id,
             OfferKey.wrapped,
             LedgerEntry.seq,
-            unconfirmed().label("unconfirmed"),
+            proof_of().label("proof"),
         )
         .join(OfferState, OfferState.offer_id == Offer.id)
         .join(LedgerEntry, and_(LedgerEntry.agency_id == Offer.agency_id, submitted))
@@ -220,7 +221,8 @@ def _line(row: Any, bidder: int, *, shows_names: bool) -> SellerLine:
         valid_until=offer.valid_until,
         signed=state.signed,
         source=offer.source,
-        unconfirmed=row.unconfirmed and bool(terms) and not state.withdrawn_at,
+        unconfirmed=offer.source != "link" and bool(terms) and not (row.proof or state.withdrawn_at),
+        held_link=row.proof == HELD_LINK,
         status=state.status,
         latest=state.latest,
         withdrawn_at=state.withdrawn_at,

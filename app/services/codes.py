@@ -1,6 +1,7 @@
-"""Confirming a signed offer by a code from the bidder's mailbox, where its property asks for that.
+"""Six digits from the bidder's mailbox: they make a signature count, where its property asks for that, and they confirm
+an offer that somebody else recorded.
 
-The offer is kept when it is sent; its signature counts once the code was entered. No cookie and no script is needed.
+The offer is kept when it is sent; the code counts once it was entered. No cookie and no script is needed.
 """
 
 from __future__ import annotations
@@ -20,19 +21,20 @@ from app.clock import now
 from app.errors import IllegalTransition
 from app.extensions import db
 from app.ledger import BIDDER
-from app.models import Confirmation, EmailCode, Event, Offer, OfferState
+from app.models import CODE, Confirmation, EmailCode, Event, Offer, OfferState
+from app.queries.mailboxes import own_address
 from app.services import receipts
 from app.services.offer_events import announce
 from app.vault import Place, seal, unseal
 from app.writing import UnitOfWork, writing
 
-TRIES, CODES = 5, 5
-GOOD_FOR, APART = timedelta(hours=1), timedelta(minutes=1)
+TRIES, CODES, MOST = 5, 5, 20
+GOOD_FOR, APART, LATER = timedelta(hours=1), timedelta(minutes=1), timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where an offer stands with its code: `waiting`, `expired`, `spent` (too many wrong ones) or `done`.
+    """Where an offer stands with its code: `none`, `waiting`, `expired`, `spent` (too many wrong ones) or `done`.
 
     `left` tries are left of this code; `more` says whether another may be asked for.
     """
@@ -60,16 +62,16 @@ def issue(tx: UnitOfWork, offer_id: uuid.UUID, event_seq: int, key: bytes, n: in
 
 def standing(offer: Offer) -> Standing | None:
     """None where no code was ever asked for."""
-    last = db.session.execute(_last(offer)).one_or_none()
+    last = db.session.execute(_last(offer.agency_id, offer.id)).one_or_none()
     return _standing(last) if last else None
 
 
-def _last(offer: Offer) -> Any:
+def _last(agency_id: uuid.UUID, offer_id: uuid.UUID) -> Any:
     """The latest code of an offer, and whether the offer is confirmed."""
     return (
         select(EmailCode.n, EmailCode.code_ct, EmailCode.created_at, EmailCode.expires_at, EmailCode.tries)
         .add_columns(exists().where(Confirmation.offer_id == EmailCode.offer_id).label("confirmed"))
-        .where(EmailCode.agency_id == offer.agency_id, EmailCode.offer_id == offer.id)
+        .where(EmailCode.agency_id == agency_id, EmailCode.offer_id == offer_id)
         .order_by(EmailCode.n.desc())
         .limit(1)
     )
@@ -78,7 +80,7 @@ def _last(offer: Offer) -> Any:
 def _standing(last: Any) -> Standing:
     if last.confirmed:
         return Standing("done")
-    more = last.n < CODES
+    more = _may_follow(last)
     if last.tries >= TRIES:
         return Standing("spent", more=more)
     if last.expires_at <= now():
@@ -86,43 +88,75 @@ def _standing(last: Any) -> Standing:
     return Standing("waiting", TRIES - last.tries, more)
 
 
-def enter(offer: Offer, typed: str) -> Standing:
-    """Try a code. Where the offer then stands: `done`, or fewer tries left. Raises `IllegalTransition`."""
-    agency_id, offer_id = offer.agency_id, offer.id
+def _may_follow(last: Any) -> bool:
+    """Five at will and then one a day: whoever holds the link can neither guess on nor use up what is the bidder's."""
+    return bool(last.n < CODES or (last.n < MOST and last.created_at <= now() - LATER))
+
+
+def attempt(tx: UnitOfWork, offer_id: uuid.UUID, typed: str) -> Standing:
+    """Try a code within another step; `done` when it is right, and then it is spent. Raises `IllegalTransition`."""
     digits = re.sub(r"\D", "", typed)[:12]
-    with writing(agency_id) as tx:
-        last, key = tx.connection.execute(_last(offer)).one_or_none(), keys.offer_key(agency_id, offer_id)
-        if last is None or key is None or _ended(tx, offer_id):
-            raise IllegalTransition
-        before = _standing(last)
-        if before.state != "waiting" or not digits:
-            return before
-        code = unseal(key, _place(agency_id, offer_id, last.n), last.code_ct)
-        this = update(EmailCode).where(EmailCode.offer_id == offer_id, EmailCode.n == last.n)
-        if not hmac.compare_digest(code, digits.encode()):
-            tx.connection.execute(this.values(tries=EmailCode.tries + 1))
-            left = before.left - 1
-            return Standing("waiting" if left else "spent", left, before.more)
-        tx.connection.execute(this.values(used_at=tx.at))
-        tx.add(Confirmation, offer_id=offer_id, at=tx.at)
-        counts = {"signed": True, "version": OfferState.version + 1, "updated_at": tx.at}
-        tx.connection.execute(update(OfferState).where(OfferState.offer_id == offer_id).values(counts))
-        tx.record("offer.code_confirmed", offer_id, BIDDER)
-        receipts.owe(tx, announce(tx, offer_id, "offer.confirmed", BIDDER), offer_id)
+    key = keys.offer_key(tx.agency_id, offer_id)
+    if key is None or _ended(tx, offer_id):
+        raise IllegalTransition
+    last = tx.connection.execute(_last(tx.agency_id, offer_id)).one_or_none()
+    if last is None:
+        return Standing("none", more=True)
+    before = _standing(last)
+    if before.state != "waiting" or not digits:
+        return before
+    code = unseal(key, _place(tx.agency_id, offer_id, last.n), last.code_ct)
+    this = update(EmailCode).where(EmailCode.offer_id == offer_id, EmailCode.n == last.n)
+    if not hmac.compare_digest(code, digits.encode()):
+        tx.connection.execute(this.values(tries=EmailCode.tries + 1))
+        left = before.left - 1
+        return Standing("waiting" if left else "spent", left, before.more)
+    tx.connection.execute(this.values(used_at=tx.at))
     return Standing("done")
 
 
-def send_another(offer: Offer) -> bool:
-    """Send a new code, which ends the one before; False where none may be sent (any more, or so soon)."""
+def enter(offer: Offer, typed: str) -> Standing:
+    """Try the code of a signature. Where the offer then stands: `done`, or fewer tries left.
+
+    Raises `IllegalTransition`: what somebody else recorded is confirmed with more than a code.
+    """
     agency_id, offer_id = offer.agency_id, offer.id
+    if not offer.signed:
+        raise IllegalTransition
+    with writing(agency_id) as tx:
+        was_done = _is_confirmed(tx, offer_id)
+        after = attempt(tx, offer_id, typed)
+        if after.state == "none":
+            raise IllegalTransition
+        if after.state == "done" and not was_done:
+            tx.add(Confirmation, offer_id=offer_id, at=tx.at, proof=CODE)
+            counts = {"signed": True, "version": OfferState.version + 1, "updated_at": tx.at}
+            tx.connection.execute(update(OfferState).where(OfferState.offer_id == offer_id).values(counts))
+            tx.record("offer.code_confirmed", offer_id, BIDDER, {"proof": CODE})
+            receipts.owe(tx, announce(tx, offer_id, "offer.confirmed", BIDDER), offer_id)
+    return after
+
+
+def _is_confirmed(tx: UnitOfWork, offer_id: uuid.UUID) -> bool:
+    return tx.connection.scalar(select(Confirmation.offer_id).where(Confirmation.offer_id == offer_id)) is not None
+
+
+def send_another(offer: Offer) -> bool:
+    """Send a new code, which ends the one before; False where none may be sent (any more, or so soon).
+
+    The first code of a signature went out with the offer; that of a recorded offer is sent when its bidder asks.
+    Raises `IllegalTransition` where no code can say anything.
+    """
+    agency_id, offer_id = offer.agency_id, offer.id
+    first = offer.source != "link" and own_address(agency_id, offer_id) is not None
     seq = select(func.max(Event.seq)).where(Event.agency_id == agency_id, Event.offer_id == offer_id)
     with writing(agency_id) as tx:
-        last, key = tx.connection.execute(_last(offer)).one_or_none(), keys.offer_key(agency_id, offer_id)
-        if last is None or key is None or _ended(tx, offer_id):
+        last, key = tx.connection.execute(_last(agency_id, offer_id)).one_or_none(), keys.offer_key(agency_id, offer_id)
+        if (last is None and not first) or key is None or _ended(tx, offer_id):
             raise IllegalTransition
-        if last.confirmed or last.n >= CODES or tx.at < last.created_at + APART:
+        if _is_confirmed(tx, offer_id) or (last and (not _may_follow(last) or tx.at < last.created_at + APART)):
             return False
-        issue(tx, offer_id, tx.connection.scalar(seq) or 0, key, last.n + 1)
+        issue(tx, offer_id, tx.connection.scalar(seq) or 0, key, last.n + 1 if last else 1)
     return True
 
 

@@ -95,8 +95,12 @@ def _blocks(one: dict[str, Any], document: Document) -> Iterator[Block]:
     if signed := signature_row(document.terms, counts=not offer["signature_pending"]):
         yield Block(signed.label, [(_("Kind"), signed.value)], _picture(one["signature_png"]))
     if said := one["confirmation"]:
-        rows = [(_("Confirmed"), _when(said["at"])), (_("Signature"), said["signature_text"] or "")]
-        yield Block(_("Confirmed by the client"), [row for row in rows if row[1]], _picture(said["signature_png"]))
+        rows = [
+            (_("Confirmed"), _when(said["at"])),
+            (_("Confirmed by"), label("proof", said["proof"])),
+            (_("Signature"), said["signature_text"] or ""),
+        ]
+        yield Block(_("Confirmation"), [row for row in rows if row[1]], _picture(said["signature_png"]))
     if origin := one["sent_from"]:
         yield Block(_("Sent from"), [(_("Network address"), origin["address"]), (_("Browser"), origin["browser"])])
     yield Block(_("What happened"), [(_when(step["at"]), _step(step)) for step in one["history"]])

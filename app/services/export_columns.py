@@ -29,6 +29,7 @@ class Kind(enum.Enum):
     FINANCING = "financing"
     SOURCE = "source"
     CHANNEL = "channel"
+    PROOF = "proof"
     PROGRAM = "program"
     CONDITIONS = "conditions"
 
@@ -78,6 +79,7 @@ COLUMNS = (
     Column("source", _l("Source"), Kind.SOURCE),
     Column("channel", _l("How it came"), Kind.CHANNEL, 18),
     Column("confirmed", _l("Confirmed"), Kind.YES),
+    Column("confirmation", _l("Confirmed by"), Kind.PROOF, 22),
     Column("is_latest", _l("Latest"), Kind.YES),
     Column("withdrawn_at", _l("Withdrawn"), Kind.MOMENT, 18),
     Column("id", _l("Id"), Kind.CODE, 38),
@@ -95,7 +97,6 @@ def values(line: Exported) -> list[Any]:
     terms = sent.offer if sent else _NOTHING
     bidder = terms.bidder
     amount, asking, source = line.amount_minor, line.asking_minor, line.source
-    unconfirmed = line.unconfirmed and not line.withdrawn_at and sent is not None
     return [
         line.reference,
         line.submitted_at,
@@ -131,7 +132,8 @@ def values(line: Exported) -> list[Any]:
         line.signed,
         source,
         sent.channel if sent else None,
-        None if source == "link" else not unconfirmed,
+        None if source == "link" and line.proof is None else line.proof == "code",
+        line.proof,
         line.latest,
         line.withdrawn_at,
         id_text(ident),

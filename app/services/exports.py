@@ -142,6 +142,7 @@ def _for_people(zone: ZoneInfo) -> dict[Kind, Callable[[Any], str]]:
         Kind.FINANCING: _labels("financing_short"),
         Kind.SOURCE: _labels("source"),
         Kind.CHANNEL: _labels("channel"),
+        Kind.PROOF: _labels("proof"),
         Kind.PROGRAM: _labels("credit_program"),
         Kind.CONDITIONS: lambda kinds: "; ".join(map(condition, kinds)),
         Kind.TEXT: harmless,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,7 +17,20 @@ from app.clock import now
 from app.extensions import db
 from app.integrations.mail import Letter, Party, one_line, paragraphs, sender
 from app.links import bidder_token, receipt_token, request_token
-from app.models import Agency, Decision, Event, Offer, OfferBody, OfferKey, OfferRequest, OfferState, Property, User
+from app.models import (
+    CODE,
+    Agency,
+    Confirmation,
+    Decision,
+    Event,
+    Offer,
+    OfferBody,
+    OfferKey,
+    OfferRequest,
+    OfferState,
+    Property,
+    User,
+)
 from app.models.withdrawal import Withdrawal
 from app.money import Money
 from app.offer_document import Document, decode
@@ -37,24 +51,10 @@ def compose(owed: Owed) -> Letter:
     key = keys.unwrap_offer_key(owed.agency_id, row.id, row.kek_id, row.wrapped)
     place = Place(owed.agency_id, "offer_body", "body", row.id)
     document = decode(unpad(unseal(key, place, row.body_ct)))
-    if owed.template in {"offer_agent", "offer_confirmed", undelivered.TEMPLATE}:
-        return _to_agent(owed, row, document)
-    if owed.template in {"offer_bidder", "withdrawn_bidder"}:
-        return _to_bidder(owed, row, document)
-    if owed.template == "offer_confirm":
-        return _to_bidder(owed, row, document, url=f"{base_url()}/r/{receipt_token(row.id)}")
-    if owed.template == "withdrawn_agent":
-        return _to_agent(owed, row, document, message=_parting(owed, key))
-    if owed.template == "decision_bidder":
-        status = _decided(owed, row, key)
-        return _to_bidder(owed, row, document, status=status, message=_message(owed, key))
-    if owed.template == "offer_code":
-        return _to_bidder(owed, row, document, **_code(owed, row, key))
-    if owed.template == RECEIPT_MAIL:
-        return _with_receipt(_to_bidder(owed, row, document), row)
-    if owed.template == "offer_better":
-        return _to_bidder(owed, row, document, **_asked(owed, key))
-    raise LookupError(owed.template)
+    made = _KINDS.get(owed.template)
+    if made is None:
+        raise LookupError(owed.template)
+    return made(owed, row, document, key)
 
 
 def answer_key(owed: Owed) -> bytes | None:
@@ -74,7 +74,7 @@ def _load(owed: Owed) -> Any:
         select(
             Offer.id, Offer.agency_id, Offer.reference, Offer.amount_minor, Offer.asking_minor, Offer.currency,
             Offer.language, Offer.submitted_at, OfferState.status, OfferState.signed, OfferState.withdrawn_at,
-            OfferState.erased_at,
+            OfferState.erased_at, Confirmation.proof,
             OfferKey.kek_id, OfferKey.wrapped, OfferBody.body_ct, Property.title, Property.title_en,
             Agency.name.label("agency_name"), Agency.email.label("agency_email"), Agency.phone.label("agency_phone"),
             Agency.zone, Agency.language.label("agency_language"),
@@ -89,6 +89,7 @@ def _load(owed: Owed) -> Any:
         .join(Agency, Agency.id == Offer.agency_id)
         .join(Agent, Agent.id == Property.agent_id)
         .outerjoin(OfferKey, OfferKey.offer_id == Offer.id)
+        .outerjoin(Confirmation, Confirmation.offer_id == Offer.id)
         .outerjoin(Reader, and_(Reader.agency_id == Offer.agency_id, Reader.id == owed.user_id))
         .where(Offer.agency_id == owed.agency_id, Offer.id == owed.offer_id)
     ).one_or_none()  # fmt: skip
@@ -126,7 +127,7 @@ def _code(owed: Owed, row: Any, key: bytes) -> dict[str, Any]:
     digits = codes.sent_at(row.id, row.agency_id, owed.created_at, key)
     if digits is None:
         raise NoLongerOwed("overtaken")
-    return {"code": digits, "code_url": f"{base_url()}/r/{receipt_token(row.id)}#code"}
+    return {"code": digits, "code_url": f"{_receipt_url(row)}#code"}
 
 
 def _asked(owed: Owed, key: bytes) -> dict[str, Any]:
@@ -155,6 +156,31 @@ def _parting(owed: Owed, key: bytes) -> str | None:
     if made is None or owed.offer_id is None:
         return None
     return unseal(key, Place(owed.agency_id, "withdrawal", "message", owed.offer_id), made).decode()
+
+
+def _decision(owed: Owed, row: Any, document: Document, key: bytes) -> Letter:
+    status = _decided(owed, row, key)
+    return _to_bidder(owed, row, document, status=status, message=_message(owed, key))
+
+
+# What each template is made of.
+_KINDS: dict[str, Callable[[Owed, Any, Document, bytes], Letter]] = {
+    "offer_agent": lambda owed, row, document, _key: _to_agent(owed, row, document),
+    undelivered.TEMPLATE: lambda owed, row, document, _key: _to_agent(owed, row, document),
+    "offer_confirmed": lambda owed, row, document, _key: _to_agent(owed, row, document, by_code=row.proof == CODE),
+    "offer_bidder": lambda owed, row, document, _key: _to_bidder(owed, row, document),
+    "withdrawn_bidder": lambda owed, row, document, _key: _to_bidder(owed, row, document),
+    "offer_confirm": lambda owed, row, document, _key: _to_bidder(owed, row, document, url=_receipt_url(row)),
+    "withdrawn_agent": lambda owed, row, document, key: _to_agent(owed, row, document, message=_parting(owed, key)),
+    "decision_bidder": _decision,
+    "offer_code": lambda owed, row, document, key: _to_bidder(owed, row, document, **_code(owed, row, key)),
+    RECEIPT_MAIL: lambda owed, row, document, _key: _with_receipt(_to_bidder(owed, row, document), row),
+    "offer_better": lambda owed, row, document, key: _to_bidder(owed, row, document, **_asked(owed, key)),
+}
+
+
+def _receipt_url(row: Any) -> str:
+    return f"{base_url()}/r/{receipt_token(row.id)}"
 
 
 def _to_agent(owed: Owed, row: Any, document: Document, **said: Any) -> Letter:

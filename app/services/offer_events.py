@@ -13,7 +13,7 @@ from app.ledger import Actor
 from app.models import Confirmation, ConfirmationBody, Offer, OfferBody, OfferKey, OfferState, Property
 from app.offer_document import decode
 from app.queries.crm_offers import open_reason, standing_reasons
-from app.representations import offer_json
+from app.representations import confirmed_in, offer_json
 from app.vault import Place, unpad, unseal
 from app.writing import UnitOfWork
 
@@ -40,7 +40,7 @@ def announce(
     if state.status != "new":
         reasons = standing_reasons(tx.agency_id, [offer_id])
     reason = open_reason(state, reasons.get(offer_id), key)
-    confirmed = {"confirmed_at": row.confirmed_at, "confirmed_by": row.confirmed_by}
+    confirmed = {**confirmed_in(row), "confirmed_by": row.confirmed_by}
     shown = offer_json(row, state, document, external_id=row.external_id, reason=reason, **confirmed)
     return tx.announce(kind, by, shown, key=key, offer_id=offer_id, property_id=row.property_id, after=after, **more)
 
@@ -48,7 +48,8 @@ def announce(
 _ROW = (
     select(
         Offer.__table__, Property.external_id, OfferBody.body_ct, OfferKey.kek_id, OfferKey.wrapped,
-        Confirmation.at.label("confirmed_at"), ConfirmationBody.signature.label("confirmed_by"),
+        Confirmation.at.label("confirmed_at"), Confirmation.proof,
+        ConfirmationBody.signature.label("confirmed_by"),
     )
     .join(Property, Property.id == Offer.property_id)
     .join(OfferBody, OfferBody.offer_id == Offer.id)

@@ -93,9 +93,9 @@ def _confirmation(opened: OpenedOffer) -> dict[str, Any] | None:
     said = own_confirmation(opened)
     if said is None:
         return None
-    at, text, image = said
+    at, proof, text, image = said
     png = base64.b64encode(image).decode() if image else None
-    return {"at": rfc3339(at), "signature_text": text, "signature_png": png}
+    return {"at": rfc3339(at), "proof": proof, "signature_text": text, "signature_png": png}
 
 
 def _as_sent(document: Document) -> dict[str, Any]:

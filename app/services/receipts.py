@@ -187,7 +187,8 @@ def _proof(facts: Facts) -> list[Block]:
 def _step(kind: str) -> str:
     words = {
         "offer.submitted": _("The offer was received and entered in the register"),
-        "offer.confirmed": _("The client confirmed that the offer is theirs"),
+        "offer.confirmed.code": _("The client confirmed, with the code from their mailbox, that the offer is theirs"),
+        "offer.confirmed.held_link": _("It was confirmed through a link that the agency held"),
         "offer.code_confirmed": _("The code sent to the client's e-mail address was entered"),
         "mail.offer_agent": _("The agent's mail server took the notice of it"),
         "mail.offer_bidder": _("The client's mail server took the confirmation"),
@@ -196,13 +197,24 @@ def _step(kind: str) -> str:
     return str(words.get(kind, kind))
 
 
+def _confirmed(facts: Facts) -> str:
+    """Whose word it is that the offer is the client's."""
+    said = facts.opened.confirmed
+    if said is None:
+        return str(_("The client has not confirmed it."))
+    if said.by_code:
+        return str(_("The client confirmed it with a code sent to their e-mail address."))
+    return str(
+        _("It was confirmed through a link that the agency held: this does not show that the client confirmed it.")
+    )
+
+
 def _origin(facts: Facts) -> str:
     """How the link reached the bidder, and what is known of who they are."""
     offer, language = facts.opened.offer.offer, facts.opened.offer.offer.language
     if offer.source != "link":
         how = _("Recorded by the agency for the client, who gave it in another way.")
-        more = _("The client confirmed it.") if facts.opened.confirmed_at else _("The client has not confirmed it.")
-        how = f"{how} {more}"
+        how = f"{how} {_confirmed(facts)}"
     elif facts.asked_by_mail:
         how = _("Through a personal link that was sent to the client's e-mail address.")
     else:
@@ -210,7 +222,7 @@ def _origin(facts: Facts) -> str:
             "Through the property's offer link (no. %(number)s), which whoever has it can use.",
             number=offer.link_version,
         )
-    coded = any(kind == "offer.code_confirmed" for _at, kind in facts.steps)
+    coded = facts.opened.confirmed is not None and facts.opened.confirmed.by_code
     mail = _("The e-mail address was confirmed by a code.") if coded else _("The e-mail address was not confirmed.")
     if facts.code_asked and not coded:
         mail = f"{mail} " + _("The signature counts once the code sent there is entered.")

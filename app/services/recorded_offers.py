@@ -20,6 +20,8 @@ from app.clock import rfc3339
 from app.errors import Conflict, IllegalTransition
 from app.ledger import BIDDER, Actor
 from app.models import (
+    CODE,
+    HELD_LINK,
     Confirmation,
     ConfirmationBody,
     Delivery,
@@ -30,8 +32,10 @@ from app.models import (
     Property,
 )
 from app.offer_document import Draft, Signature
+from app.queries.mailboxes import own_address
 from app.quotas import hold_recorded
-from app.services import offers, receipts
+from app.services import codes, offers, receipts
+from app.services.codes import Standing
 from app.services.offer_events import announce
 from app.services.offers import Sending, Sent
 from app.services.recipients import write_to_bidder
@@ -86,28 +90,33 @@ class Said:
     shown: bytes | None = None
 
 
-def confirm(offer: Offer, said: Said) -> bool:
-    """The bidder says that an offer recorded for them is theirs; False when they had said so before.
+def confirm(offer: Offer, said: Said, code: str = "") -> Standing:
+    """Somebody with the link says that an offer recorded for its bidder is theirs: `done`, or where the code stands.
 
-    Raises `IllegalTransition` for an offer that they sent themselves, withdrew, or that was erased, and
-    `FactsChanged` where the property is not what they were shown.
+    Where a code can reach the bidder nothing counts without it; elsewhere it is kept as said through a link that the
+    agency held too. Raises `IllegalTransition` for an offer that they sent themselves, withdrew, or that was erased,
+    and `FactsChanged` where the property is not what they were shown.
     """
     offer_id, agency_id, commitment, property_id = offer.id, offer.agency_id, offer.commitment, offer.property_id
     with writing(agency_id) as tx:
         held = _standing(tx, offer_id)
         if held.confirmed:
-            return False
+            return Standing("done")
         if said.shown is not None:
             offers.check_shown(tx, property_id, said.language, said.texts, said.shown)
-        tx.add(Confirmation, offer_id=offer_id, at=tx.at)
-        digest = _keep(tx, offer_id, commitment, said)
-        told = {"signed": said.signature is not None, "version": OfferState.version + 1, "updated_at": tx.at}
+        proof = CODE if own_address(agency_id, offer_id) else HELD_LINK
+        if proof == CODE and (after := codes.attempt(tx, offer_id, code)).state != "done":
+            return after
+        tx.add(Confirmation, offer_id=offer_id, at=tx.at, proof=proof)
+        digest = _keep(tx, offer_id, commitment, proof, said)
+        signed = said.signature is not None and proof == CODE
+        told = {"signed": signed, "version": OfferState.version + 1, "updated_at": tx.at}
         tx.connection.execute(update(OfferState).where(OfferState.offer_id == offer_id).values(told))
-        tx.record("offer.confirmed", offer_id, BIDDER, {"commitment": digest.hex()})
+        tx.record("offer.confirmed", offer_id, BIDDER, {"commitment": digest.hex(), "proof": proof})
         seq = announce(tx, offer_id, "offer.confirmed", BIDDER)
         tx.owe_mail("offer_confirmed", seq, offer_id=offer_id, user_id=held.agent_id)
         receipts.owe(tx, seq, offer_id, mailed=_wrote_to(tx, offer_id))
-    return True
+    return Standing("done")
 
 
 def ask_again(offer: Offer, *, by: Person) -> None:
@@ -160,7 +169,7 @@ def _standing(tx: UnitOfWork, offer_id: uuid.UUID) -> Any:
     return held
 
 
-def _keep(tx: UnitOfWork, offer_id: uuid.UUID, commitment: bytes, said: Said) -> bytes:
+def _keep(tx: UnitOfWork, offer_id: uuid.UUID, commitment: bytes, proof: str, said: Said) -> bytes:
     """Seal what was said under the offer's key; returns its hash. A random salt keeps that from being guessed."""
     key = keys.offer_key(tx.agency_id, offer_id)
     if key is None:
@@ -172,6 +181,7 @@ def _keep(tx: UnitOfWork, offer_id: uuid.UUID, commitment: bytes, said: Said) ->
             "schema": CONFIRMATION_SCHEMA,
             "offer_commitment": commitment.hex(),
             "confirmed_at": rfc3339(tx.at),
+            "proof": proof,
             "language": said.language,
             "texts": said.texts,
             "signature": {**signature.shown, "image": image} if signature else None,

@@ -19,7 +19,7 @@ from app.models.webhook import EVENTS, TEST
 from app.services import decisions, erasure, properties, recorded_offers, requests, withdrawals
 from app.writing import housekeeping
 from tests.api.conftest import ROOT, Crm
-from tests.factories import make_draft, make_offer, make_property, person_of
+from tests.factories import confirm, make_draft, make_offer, make_property, person_of
 
 # In this order the calls tell one story: each has what it needs from those before.
 STORY = (
@@ -120,7 +120,7 @@ def everything_happens(crm: Crm, prop: Property) -> None:
         "bidder": {"full_name": "Ana Pop", "email": "ana@client.example", "phone": "0722000111"},
     })  # fmt: skip
     recorded = db.session.scalars(select(Offer).where(Offer.source == "api")).one()
-    recorded_offers.confirm(recorded, recorded_offers.Said("ro", {}))
+    confirm(recorded.id, recorded_offers.Said("ro", {}))
     withdrawals.withdraw(recorded)
     erasure.erase_all(agency, [second], "person", by=by)
     properties.rotate_link(prop, by=by)

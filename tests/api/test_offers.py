@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from datetime import timedelta
 from typing import Any
 
@@ -18,7 +19,7 @@ from app.offer_document import Bidder, Signature
 from app.services import decisions, withdrawals
 from app.writing import housekeeping
 from tests.api.conftest import Crm
-from tests.factories import make_draft, make_offer, make_property, make_user
+from tests.factories import mailed_code, make_draft, make_offer, make_property, make_user
 from tests.public.test_offer_form import hidden
 
 TAKEN: dict[str, Any] = {
@@ -189,8 +190,13 @@ def test_an_offer_taken_elsewhere_is_unconfirmed_until_its_bidder_confirms(crm: 
     action = re.search(r'action="([^"]+/confirm)"', page)
     assert action and crm.get(f"/offers/{offer['id']}").json["confirmed_at"] is None, "opening confirms nothing"
     assert client.post(action.group(1)).status_code == 422, "the notice was not read"
-    assert client.post(action.group(1), data={**hidden(page), "consent": "y"}).status_code == 303
+    given = {**hidden(page), "consent": "y"}
+    assert client.post(action.group(1), data=given).status_code == 422, "a button is nobody's word"
+    assert client.post(f"/r/{token}/code/again").status_code == 303
+    given["code"] = mailed_code(uuid.UUID(offer["id"]))
+    assert client.post(action.group(1), data=given).status_code == 303
     confirmed = crm.get(f"/offers/{offer['id']}").json
+    assert confirmed["confirmation"] == {"at": confirmed["confirmed_at"], "proof": "code"}
     assert confirmed["confirmed_at"] and "/confirm" not in client.get(f"/r/{token}").get_data(as_text=True)
     event = crm.get("/events").json["data"][-1]
     assert event["type"] == "offer.confirmed" and event["data"] == confirmed

@@ -21,7 +21,7 @@ from app.ledger import SYSTEM
 from app.links import seller_token
 from app.models import Confirmation, ConfirmationBody, Delivery, LedgerEntry, Offer, Property, User
 from app.services import properties, seller_links
-from tests.factories import csrf, login, make_agency, make_offer, make_property, make_user, person_of
+from tests.factories import csrf, login, mailed_code, make_agency, make_offer, make_property, make_user, person_of
 from tests.public.test_offer_form import hidden
 
 TYPED = {
@@ -99,15 +99,16 @@ def test_it_is_marked_and_filtered_until_its_bidder_confirms(client: FlaskClient
     action = re.findall(r'action="([^"]+/confirm)"', page)[0]
     unread = bidder.post(action, data={})
     assert unread.status_code == 422 and "Bifați" in unread.get_data(as_text=True)
-    shown = hidden(page)
-    assert bidder.post(action, data={**shown, "consent": "y"}).status_code == 303
-    assert bidder.post(action, data={**shown, "consent": "y"}).status_code == 303, "said twice, kept once"
+    assert bidder.post(f"{where}/code/again").status_code == 303
+    given = {**hidden(page), "consent": "y", "code": mailed_code(offer_id)}
+    assert bidder.post(action, data=given).status_code == 303
+    assert bidder.post(action, data=given).status_code == 303, "said twice, kept once"
     assert db.session.scalar(select(func.count()).select_from(Confirmation)) == 1
     assert owed().count("offer_confirmed") == 1
     assert "neconfirmată" not in page_of(client, "/app/offers?confirmed=true")
     assert "neconfirmată" not in page_of(seller, f"/s/view/{link}")
     assert str(offer_id) in page_of(client, "/app/offers?confirmed=true")
-    assert "Confirmată de client" in page_of(client, f"/app/offers/{offer_id}")
+    assert "Confirmată de client cu un cod" in page_of(client, f"/app/offers/{offer_id}")
 
 
 def test_the_link_is_passed_on_in_the_clients_language(client: FlaskClient, prop: Property) -> None:
@@ -132,7 +133,9 @@ def test_where_the_property_asks_for_a_signature_its_bidder_signs_when_they_conf
     action = f"{where}/confirm"
     shown = hidden(page_of(bidder, where))
     assert bidder.post(action, data={**shown, "consent": "y"}).status_code == 422
+    bidder.post(f"{where}/code/again")
     signed = {**shown, "consent": "y", "signature_kind": "typed", "signature_typed": "Ileana Cosânzeana"}
+    signed["code"] = mailed_code(offer_id)
     assert bidder.post(action, data=signed).status_code == 303
     kept = db.session.scalars(select(ConfirmationBody)).one()
     entry = db.session.scalars(select(LedgerEntry.body).where(LedgerEntry.kind == "offer.confirmed")).one()
@@ -190,16 +193,21 @@ def test_a_colleague_who_may_only_read_records_nothing(client: FlaskClient, owne
 def test_what_is_confirmed_is_what_was_shown(client: FlaskClient, owner: User) -> None:
     """The agent changes the property while its bidder reads the page on which they confirm."""
     prop = make_property(owner.agency_id, owner.id)
-    where = link_of(client, recorded(client, prop))
+    offer_id = recorded(client, prop)
+    where = link_of(client, offer_id)
     bidder = client.application.test_client()
+    bidder.post(f"{where}/code/again")
+    code = mailed_code(offer_id)
     shown = hidden(page_of(bidder, where))
     properties.change(prop, {"buyer_commission": "9%"}, by=SYSTEM)
     for given in ({}, shown, {**shown, "stamp": "x"}):
-        answer = bidder.post(f"{where}/confirm", data={**given, "consent": "y"})
+        answer = bidder.post(f"{where}/confirm", data={**given, "consent": "y", "code": code})
         assert answer.status_code == 422 and db.session.scalars(select(Confirmation)).all() == []
         assert ("9%" in answer.text) == (given == shown)
         assert not re.search(r'name="consent"[^>]*checked', answer.text)
-    assert bidder.post(f"{where}/confirm", data={**hidden(answer.text), "consent": "y"}).status_code == 303
+    assert (
+        bidder.post(f"{where}/confirm", data={**hidden(answer.text), "consent": "y", "code": code}).status_code == 303
+    )
 
 
 def test_an_amount_typed_in_one_currency_is_not_recorded_in_another(client: FlaskClient, owner: User) -> None:

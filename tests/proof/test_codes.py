@@ -41,7 +41,7 @@ from app.queries.seller import OpenedSellerLink, seller_page
 from app.services import accounts, codes, properties, receipts, recorded_offers
 from app.services.recorded_offers import Said
 from app.writing import housekeeping
-from tests.factories import login, make_draft, make_offer, make_property, make_sending, make_user
+from tests.factories import confirm, login, make_draft, make_offer, make_property, make_sending, make_user
 from tests.jobs.conftest import Mailbox
 
 SIGNED = Signature("typed", "Andrei Țurcanu")
@@ -260,7 +260,7 @@ def test_a_recorded_offer_is_signed_once_its_bidder_confirms_it_with_a_signature
     key = accounts.create_api_key(prop.agency_id, "CRM", by=SYSTEM)
     sent = recorded_offers.record(prop, make_draft(), make_sending(prop, source="api"), by=SYSTEM)
     assert listed(client, key)[0]["signature"] is None and listed(client, key, signed="true") == []
-    recorded_offers.confirm(db.session.get_one(Offer, sent.offer_id), Said("ro", {}, SIGNED))
+    confirm(sent.offer_id, Said("ro", {}, SIGNED))
     [shown] = listed(client, key, signed="true")
     assert shown["signature"] == {"kind": "typed", "signed_at": shown["confirmed_at"]}
     assert not shown["signature_pending"]

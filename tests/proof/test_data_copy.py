@@ -32,7 +32,7 @@ from app.services import (
 )
 from app.services.decisions import Answer, Chosen
 from app.services.recorded_offers import Said
-from tests.factories import make_draft, make_offer, make_sending, person_of
+from tests.factories import confirm, make_draft, make_offer, make_sending, person_of
 from tests.jobs.conftest import Mailbox
 from tests.jobs.test_data_request import ask, link_in
 from tests.proof.conftest import drawn, full_offer
@@ -62,7 +62,7 @@ def dealt_with(app: Flask, prop: Property, owner: User) -> None:
     decisions.decide_all(prop.agency_id, [Chosen(offer_id)], answer, by=by.actor)
     withdrawals.withdraw(db.session.get_one(Offer, offer_id), "Am găsit altceva")
     sent = recorded_offers.record(prop, make_draft(), make_sending(prop, source="api"), by=Actor("system"))
-    recorded_offers.confirm(db.session.get_one(Offer, sent.offer_id), Said("ro", {}, Signature("typed", "A. Țurcanu")))
+    confirm(sent.offer_id, Said("ro", {}, Signature("typed", "A. Țurcanu")))
     link = seller_links.create(prop, 7, shows_names=True, by=by)
     seller_links.opened(db.session.get_one(SellerLink, link))
     key = accounts.create_api_key(prop.agency_id, "CRM", by=by.actor)

@@ -26,7 +26,7 @@ from app.queries.receipts import stored
 from app.services import receipts, recorded_offers
 from app.services.recorded_offers import Said
 from app.writing import housekeeping
-from tests.factories import csrf, login, make_draft, make_offer, make_sending, make_user
+from tests.factories import confirm, csrf, login, make_draft, make_offer, make_sending, make_user
 from tests.jobs.conftest import Mailbox
 from tests.proof.conftest import full_offer
 
@@ -132,7 +132,7 @@ def test_one_recorded_for_a_bidder_is_made_anew_when_they_confirm(app: Flask, pr
     sent = recorded_offers.record(prop, make_draft(), make_sending(prop, source="api"), by=Actor("system"))
     before = receipts.make(prop.agency_id, sent.offer_id)
     assert "Clientul nu a confirmat-o" in words(before)
-    recorded_offers.confirm(db.session.get_one(Offer, sent.offer_id), Said("ro", {}))
+    confirm(sent.offer_id, Said("ro", {}))
     after = receipts.make(prop.agency_id, sent.offer_id)
     assert "Clientul a confirmat-o" in words(after) and after != before
     assert receipts.make(prop.agency_id, sent.offer_id) == after

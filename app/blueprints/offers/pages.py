@@ -13,7 +13,7 @@ from app.blueprints.offers import passing_on
 from app.blueprints.offers.forms import NoteForm
 from app.blueprints.offers.passing_on import Ways
 from app.language import language
-from app.models import Property
+from app.models import HELD_LINK, Property
 from app.money import Money
 from app.offer_document import Document
 from app.offer_sections import Section, sections
@@ -50,6 +50,7 @@ def offer_page(
         "lapsed": lapsed and state.status in {"new", "viewed"},
         "channel": document.body.get("channel") if document else None,
         "unconfirmed": is_unconfirmed(offer, state, confirmation.at if confirmation else None),
+        "held_link": confirmation is not None and confirmation.proof == HELD_LINK,
         "may_decide": may_decide,
         "steps": offer_steps(opened),
         "mails": mails,

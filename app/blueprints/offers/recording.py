@@ -24,9 +24,10 @@ from app.errors import Conflict, FactsChanged, IllegalTransition, Invalid
 from app.fragments import done, page
 from app.language import language
 from app.links import BadToken, Stamp, form_stamp, read_stamp
-from app.models import Property
+from app.models import CODE, Property
 from app.offer_document import Draft, Signature
 from app.presentation import LABELS
+from app.queries.mailboxes import is_bidders_own
 from app.queries.offers import confirmation_of, is_unconfirmed, open_offer
 from app.queries.property_list import recordable_properties
 from app.queries.timeline import mails_owed
@@ -187,6 +188,8 @@ def _confirmation(offer_id: uuid.UUID, status: int = 200, problem: str = "") -> 
         "property": prop,
         "waits": waits,
         "confirmed_at": said.at if said else None,
+        "by_code": said is not None and said.proof == CODE,
+        "needs_code": is_bidders_own(by.agency_id, document.bidder.email),
         "signature_required": prop.signature_required,
         "mails": [mail for mail in mails_owed(offer) if mail.template == "offer_confirm"],
         "problem": problem,

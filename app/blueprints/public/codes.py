@@ -8,12 +8,13 @@ from flask_babel import ngettext
 from werkzeug.wrappers import Response
 
 from app.access import Guard, policy
-from app.blueprints.public.receipts import receipt_page
+from app.blueprints.public.receipts import shared_page
 from app.blueprints.public.routes import public
 from app.errors import NotFound
 from app.links import BadToken, read_receipt
 from app.queries.offers import Receipt, open_receipt
 from app.services import codes
+from app.services.codes import Standing
 
 
 @public.post("/r/<token>/code")
@@ -24,12 +25,20 @@ def enter_code(token: str) -> Response | tuple[str, int]:
     after = codes.enter(opened.offer.offer, request.form.get("code", ""))
     if after.state == "done":
         return redirect(url_for("public.receipt", token=token), 303)
-    problem = ""
-    if after.state == "waiting":
-        problem = ngettext(
+    return shared_page(opened, code_problem=wrong_code(after)), 422
+
+
+def wrong_code(after: Standing) -> str:
+    """What is said of a code that was not the one; empty where the page says why none can be."""
+    if after.state == "none":
+        return str(_("Ask for a code first."))
+    if after.state != "waiting":
+        return ""
+    return str(
+        ngettext(
             "That is not the code. %(num)d try is left.", "That is not the code. %(num)d tries are left.", after.left
         )
-    return receipt_page(opened, code_problem=problem), 422
+    )
 
 
 @public.post("/r/<token>/code/again")
@@ -39,7 +48,7 @@ def send_code_again(token: str) -> Response | tuple[str, int]:
     opened = _opened(token)
     if codes.send_another(opened.offer.offer):
         return redirect(url_for("public.receipt", token=token), 303)
-    return receipt_page(opened, code_problem=_("Wait a minute before you ask for another code.")), 422
+    return shared_page(opened, code_problem=_("Wait a minute before you ask for another code.")), 422
 
 
 def _opened(token: str) -> Receipt:

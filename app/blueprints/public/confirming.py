@@ -1,4 +1,4 @@
-"""The bidder confirms an offer that somebody recorded for them: by a button, never by opening a link."""
+"""The bidder confirms an offer that somebody recorded for them: by a code from their mailbox, not by a link."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.access import Guard, caller_address, policy
+from app.blueprints.public.codes import wrong_code
 from app.blueprints.public.facts import changes
 from app.blueprints.public.forms import ConfirmForm, Rules
 from app.blueprints.public.receipts import shared_page
@@ -47,10 +48,12 @@ def confirm(token: str) -> AnyResponse | tuple[str, int]:
         browser=request.headers.get("User-Agent"),
     )
     try:
-        recorded_offers.confirm(opened.offer.offer, said)
+        after = recorded_offers.confirm(opened.offer.offer, said, request.form.get("code", ""))
     except FactsChanged:
         return _again(_opened(token), form)
-    return redirect(url_for("public.receipt", token=token), 303)
+    if after.state == "done":
+        return redirect(url_for("public.receipt", token=token), 303)
+    return shared_page(opened, form=form, code_problem=wrong_code(after)), 422
 
 
 def _again(opened: Receipt, form: ConfirmForm) -> tuple[str, int]:

@@ -18,6 +18,7 @@ from app.language import language
 from app.links import BadToken, read_bidder, read_receipt, receipt_token
 from app.models import Offer
 from app.offer_sections import sections
+from app.queries.mailboxes import is_bidders_own
 from app.queries.offers import Receipt, confirmation_of, offer_by_id, open_receipt, signature_image
 from app.queries.receipts import state_of, stored
 from app.representations import offer_url
@@ -72,6 +73,7 @@ def receipt_page(opened: Receipt, form: ConfirmForm | None = None, **more: Any) 
             "signs": opened.prop.signature_required,
             "notice": showing.texts["notice"][0],
             "notice_url": url_for("site.gdpr"),
+            "needs_code": is_bidders_own(offer.agency_id, opened.email),
         }
     return render_template(
         "public/receipt.html",
@@ -85,7 +87,7 @@ def receipt_page(opened: Receipt, form: ConfirmForm | None = None, **more: Any) 
         agency=opened.prop.agency,
         agent=opened.prop.agent,
         receipt=state_of(offer.agency_id, offer.id),
-        code=codes.standing(offer) if offer.signed else None,
+        code=codes.standing(offer) if offer.signed or opened.unconfirmed else None,
         token=receipt_token(offer.id),
         unconfirmed=opened.unconfirmed,
         recorded=offer.source != "link",

@@ -114,6 +114,16 @@ class SignatureOut(Strict):
     signed_at: Moment
 
 
+class ConfirmationOut(Strict):
+    """That an offer was said to be its bidder's, and what shows that it was the bidder who said so."""
+
+    at: Moment
+    proof: Literal["code", "held_link"] = Field(
+        description="`code`: six digits that went to the bidder's own mailbox. `held_link`: a link alone, which the"
+        " agency held too, so that it cannot be told who pressed its button."
+    )
+
+
 class BidderOut(Strict):
     """The buyer, as named in the offer."""
 
@@ -171,8 +181,9 @@ class OfferOut(Strict):
     channel: Channel | None = Field(description="How an offer of source `agent` reached the agent.")
     confirmed_at: Moment | None = Field(
         description="When its bidder confirmed an offer of source `agent` or `api`, or entered the code that makes a"
-        " signature count."
+        " signature count: always with a code from their mailbox. Null for what was confirmed in any other way."
     )
+    confirmation: ConfirmationOut | None = Field(description="Null while nobody has confirmed it, or nobody had to.")
     previous_offer_id: str | None
     is_latest: bool
     submitted_at: Moment
@@ -217,7 +228,9 @@ class OfferQuery(Paged):
     agent: Line254x1 | None = Field(None, description="Id, or the e-mail they sign in with.")
     source: Source | None = None
     signed: Flag | None = None
-    confirmed: Flag | None = Field(None, description="false: recorded for a bidder who has not confirmed it yet.")
+    confirmed: Flag | None = Field(
+        None, description="true: sent by its bidder, or confirmed by them with a code. false: the others."
+    )
     latest: Flag | None = Field(None, description="false: only those that were replaced.")
     reference: Line20x1 | None = None
     email: Email | None = Field(None, description="The bidder's whole address.")
