@@ -91,6 +91,53 @@ def test_a_signature_is_drawn_with_the_pointer(browser: Browser, live: Live) -> 
     expect(page.get_by_role("heading", name="Oferta a fost trimisă")).to_be_visible()
 
 
+def ink(page: Page) -> list[float]:
+    """Where the ink of what would be sent lies, as shares of its width and height, and the same of what is seen."""
+    return page.evaluate("""async () => {
+        const box = async (source) => {
+            const image = new Image(); image.src = source; await image.decode();
+            const canvas = new OffscreenCanvas(image.width, image.height), pen = canvas.getContext("2d");
+            pen.drawImage(image, 0, 0);
+            const dots = pen.getImageData(0, 0, image.width, image.height).data;
+            let left = image.width, right = 0;
+            for (let i = 0; i < dots.length; i += 4) {
+                if (dots[i] > 128) { continue; }
+                const x = (i / 4) % image.width; left = Math.min(left, x); right = Math.max(right, x);
+            }
+            return [left / image.width, right / image.width];
+        };
+        const hidden = document.querySelector("[name=signature_drawn]").value;
+        const canvas = document.querySelector("canvas");
+        return [...await box(hidden), ...await box(canvas.toDataURL("image/png"))];
+    }""")
+
+
+def test_a_signature_survives_the_phone_being_turned_and_what_is_seen_is_sent(browser: Browser, live: Live) -> None:
+    app, base = live
+    page = open_page(browser, base).page
+    page.set_viewport_size({"width": 844, "height": 390})
+    page.goto(base + link(app, signature_required=True))
+    fill(page)
+    page.locator("[name=signature_kind][value=drawn]").check()
+    pad = page.locator("canvas")
+    pad.scroll_into_view_if_needed()
+    box = pad.bounding_box()
+    assert box and box["width"] > 500
+    page.mouse.move(box["x"] + 40, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] - 40, box["y"] + 100, steps=12)
+    page.mouse.up()
+    wide = ink(page)
+    assert wide[0] < 0.15 and wide[1] > 0.85
+    for size in ({"width": 390, "height": 844}, {"width": 320, "height": 640}, {"width": 844, "height": 390}):
+        page.set_viewport_size(size)  # type: ignore[arg-type]
+        expect(pad).to_be_visible()
+        page.wait_for_function("document.querySelector('canvas').width > 0")
+        left, right, seen_left, seen_right = ink(page)
+        assert abs(left - seen_left) < 0.01 and abs(right - seen_right) < 0.01, "what is seen is sent"
+        assert left < 0.2 and 0.8 < right < 0.99, (size, left, right)
+
+
 def test_by_keyboard_alone_a_signed_offer_is_sent(browser: Browser, live: Live) -> None:
     app, base = live
     page = open_page(browser, base, phone=False).page

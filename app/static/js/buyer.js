@@ -144,18 +144,37 @@
     }
     var pad = new window.SignaturePad(canvas, { penColor: "#12233a", backgroundColor: "#ffffff", minWidth: 0.8, maxWidth: 2.6 });
     var width = 0;
+    var strokes = null; /* as they were on the pad of the first width */
     var restored = hidden.value;
+    var scaled = function (groups, by) {
+      return groups.map(function (group) {
+        var copy = Object.assign({}, group);
+        copy.minWidth = group.minWidth * by;
+        copy.maxWidth = group.maxWidth * by;
+        copy.points = group.points.map(function (point) {
+          return Object.assign({}, point, { x: point.x * by, y: point.y * by });
+        });
+        return copy;
+      });
+    };
+    var taken = function (now) {
+      return scaled(pad.toData(), strokes ? 1 / Math.min(1, now / strokes.width) : 1);
+    };
     var say = function () { state.textContent = hidden.value ? state.dataset.signed : ""; };
     var fit = function () {
       if (!canvas.offsetWidth || canvas.offsetWidth === width) { return; }
-      var strokes = pad.toData();
       var ratio = Math.min(Math.max(window.devicePixelRatio || 1, 1), 2);
+      if (!pad.isEmpty() && width) { strokes = { width: strokes ? strokes.width : width, groups: taken(width) }; }
       width = canvas.offsetWidth;
       canvas.width = width * ratio;
       canvas.height = canvas.offsetHeight * ratio;
       canvas.getContext("2d").scale(ratio, ratio);
       pad.clear();
-      if (strokes.length) { pad.fromData(strokes); }
+      if (strokes) {
+        /* The phone was turned: what was drawn is drawn again, smaller where it must be, and that is what is sent. */
+        pad.fromData(scaled(strokes.groups, Math.min(1, width / strokes.width)));
+        hidden.value = pad.toDataURL("image/png");
+      }
       else if (restored) {
         var picture = new Image();
         picture.onload = function () {
@@ -171,11 +190,11 @@
     pad.addEventListener("endStroke", function () { hidden.value = pad.toDataURL("image/png"); say(); });
     part.querySelector("[data-signature-clear]").addEventListener("click", function () {
       restored = "";
+      strokes = null;
       pad.clear();
       hidden.value = "";
       say();
     });
-    form.addEventListener("change", fit);
     window.addEventListener("resize", fit);
     form.refit = fit;
     say();
@@ -206,10 +225,13 @@
     count(form);
     signature(form);
     draft(form);
-    toggle(form);
-    if (form.refit) { form.refit(); }
-    form.addEventListener("change", function () { toggle(form); });
-    form.addEventListener("bidflux:reset", function () { toggle(form); });
+    var arrange = function () {
+      toggle(form);
+      if (form.refit) { form.refit(); } /* the pad knows its size only once it is in sight */
+    };
+    arrange();
+    form.addEventListener("change", arrange);
+    form.addEventListener("bidflux:reset", arrange);
     echo(form);
     each("[data-suggest]", function (button) {
       button.addEventListener("click", function () {
