@@ -23,7 +23,6 @@ from app.extensions import db
 from app.ledger import SYSTEM
 from app.models import Agency, ApiKey, User
 from app.services import accounts, staff
-from app.writing import writing
 
 agency = AppGroup("agency", help="Agencies.")
 user = AppGroup("user", help="People who sign in.")
@@ -50,8 +49,14 @@ def find_agency(wanted: str) -> Agency:
     except ValueError:
         query = query.where(Agency.name == wanted)
     found = db.session.scalars(query.limit(2)).all()
-    if len(found) != 1:
-        fail("name one agency with --agency (its id or exact name)")
+    if not found:
+        fail(f"no agency has the id or exact name {wanted!r}" if wanted else "there is no agency yet")
+    if len(found) > 1:
+        fail(
+            f"several agencies are called {wanted!r}: name one by its id"
+            if wanted
+            else "there are several agencies: name one with --agency (its id or exact name)"
+        )
     return found[0]
 
 
@@ -87,10 +92,7 @@ def agency_create(name: str, email: str, zone: str, as_json: bool) -> None:
 def user_create(email: str, name: str, role: str, agency_name: str, as_json: bool) -> None:
     """Create a user; prints the first password once."""
     tenant, address, password = find_agency(agency_name), _address(email), secrets.token_urlsafe(12)
-    try:
-        user_id = accounts.create_user(tenant.id, accounts.NewUser(address, name, role=role), password)
-    except Invalid as error:
-        fail(str(error.errors))
+    user_id = accounts.create_user(tenant.id, accounts.NewUser(address, name, role=role), password)
     answer = {"id": str(user_id), "email": address, "role": role, "password": password}
     say(answer, f"sign in as {address} with {password}", as_json=as_json)
 
@@ -185,8 +187,5 @@ def find_key(wanted: str) -> ApiKey:
 def api_key_revoke(key: str, as_json: bool) -> None:
     """Revoke a key at once: by its id or first characters, as `list` shows them, or by the whole key."""
     key_id, agency_id = (found := find_key(key)).id, found.agency_id
-    with writing(agency_id) as tx:
-        held = db.session.get_one(ApiKey, key_id)
-        held.revoked_at = held.revoked_at or now()
-        tx.record("api_key.revoked", key_id, SYSTEM)
+    staff.revoke_api_key(agency_id, key_id, by=SYSTEM)
     say({"id": str(key_id), "revoked": True}, "revoked", as_json=as_json)

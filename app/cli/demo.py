@@ -15,7 +15,8 @@ from app.cli.output import as_json, say
 from app.demo import content, seeding
 from app.extensions import db
 from app.links import offer_link_token
-from app.models import Agency, Property
+from app.models import Agency, Property, User
+from app.models.agency import OWNER
 
 demo = AppGroup("demo", help="Demonstration data.")
 
@@ -51,9 +52,9 @@ def seed(property_count: int, offer_count: int, name: str, as_json: bool) -> Non
     """Add properties and offers to an agency, fast."""
     began = time.perf_counter()
     found = db.session.execute(
-        select(Agency.id, Property.agent_id)
-        .join(Property, Property.agency_id == Agency.id)
-        .where(Agency.name == name)
+        select(Agency.id, User.id)
+        .join(User, User.agency_id == Agency.id)
+        .where(Agency.name == " ".join(name.split()), User.role == OWNER, User.active)
         .limit(1)
     ).one_or_none()
     agency_id, agent_id = (found[0], found[1]) if found else seeding.stress_agency(name)

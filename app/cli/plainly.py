@@ -12,10 +12,12 @@ import os
 import sqlite3
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any, TypeVar
 
 import click
-from flask import Flask
+from flask import Flask, has_app_context
+from flask_babel import force_locale
 from redis import RedisError
 from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError, ProgrammingError
 
@@ -47,8 +49,9 @@ def line_of(error: BaseException) -> str | None:
     if isinstance(error, click.ClickException):
         return error.format_message()
     if isinstance(error, DomainError):
-        told = [str(word) for words in getattr(error, "errors", {}).values() for word in words]
-        return "; ".join(told) or str(error) or error.title
+        with force_locale("en") if has_app_context() else nullcontext():  # as all that commands say
+            told = [str(word) for words in getattr(error, "errors", {}).values() for word in words]
+            return "; ".join(told) or str(error) or error.title
     if isinstance(error, CannotOpen):
         return f"BIDFLUX_KEYS does not open this data ({error}): put the key that it was sealed under back, at the end"
     if isinstance(error, RedisError):

@@ -39,6 +39,7 @@ def register(app: Flask) -> None:
 @as_json
 def export(email: str, agency_name: str, out: Path | None, form: str, language: str, as_json: bool) -> None:
     """Everything held about a person (GDPR, articles 15 and 20). A PDF is of one agency each."""
+    _folded(email)
     if form == "pdf":
         _export_pdf(email, agency_name, out, language, as_json)
         return
@@ -87,7 +88,7 @@ def _record(agency_id: uuid.UUID, held: dict[str, Any], form: str) -> None:
 @as_json
 def erase(email: str, agency_name: str, as_json: bool) -> None:
     """Forget a person: every offer of theirs (GDPR, article 17). The register stays whole."""
-    erased = 0
+    erased, _address = 0, _folded(email)
     for tenant in _tenants(agency_name):
         agency_id = tenant.id
         erased += erasure.erase_all(agency_id, personal_data.offers_of(agency_id, _folded(email)), "person")

@@ -38,7 +38,7 @@ def test_agency_of(agency_id: uuid.UUID) -> uuid.UUID:
 
 
 def _fill(agency_id: uuid.UUID) -> None:
-    name = f"test-{agency_id.hex[-12:]}@test.invalid"  # signs in nowhere: nobody learns the password
+    name = f"test-{agency_id.hex[-12:]}@test.example"  # signs in nowhere: nobody learns the password
     owner = accounts.NewUser(name, "Ioana Test", role="owner", phone="+40700000000")
     agent_id = accounts.create_user(agency_id, owner, secrets.token_urlsafe(24))
     made = []

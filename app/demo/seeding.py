@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.orm import joinedload
 
 from app.clock import now
 from app.demo import content
@@ -73,7 +74,9 @@ def seed_offers(
     agency_id: uuid.UUID, property_ids: list[uuid.UUID], count: int, pick: random.Random
 ) -> list[uuid.UUID]:
     """`count` offers over the past three weeks, in order, with ledger and events; no mail is owed for them."""
-    held = {p.id: p for p in db.session.scalars(select(Property).where(Property.id.in_(property_ids)))}
+    query = select(Property).where(Property.id.in_(property_ids))
+    query = query.options(joinedload(Property.agent), joinedload(Property.agency))
+    held = {p.id: p for p in db.session.scalars(query)}
     shown = [_as_read(prop) for prop in held.values()]
     notice = {kind: texts.kept(kind, "ro") for kind in ("notice", "rules")}
     last = now()

@@ -10,10 +10,11 @@ from wtforms import BooleanField, FileField, Form, PasswordField, SelectField, S
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import AnyOf, DataRequired, Length, ValidationError
 
-from app.blueprints.settings.forms import FILL_IN, LONG
+from app.blueprints.settings.forms import LONG
 from app.models import PropertyFeed
 from app.models.feed import KEY_PLACES, KINDS
 from app.numbers import whole
+from app.services.account_facts import FILL_IN
 from app.services.feeds import HOURS, FeedValues
 
 # What can be mapped, as a page calls it.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import available_timezones
 
 from flask_babel import lazy_gettext as _l
 from wtforms import BooleanField, Form, PasswordField, SelectField, StringField
@@ -12,12 +11,12 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import AnyOf, DataRequired, InputRequired, Length, ValidationError
 
 from app.clock import now
-from app.contacts import NotAContact, read_phone, read_staff_email
 from app.models.agency import ROLES
 from app.numbers import whole
 from app.presentation import LABELS
+from app.services import account_facts
+from app.services.account_facts import FILL_IN, LONGEST_COMPANY, LONGEST_KEY_NAME, LONGEST_NAME
 
-FILL_IN = _l("Fill this in")
 LONG = _l("Use at most %(max)d characters")
 LANGUAGES = (("ro", "Română"), ("en", "English"))
 # The agencies we know of sit in these; any other zone name may be typed.
@@ -36,18 +35,16 @@ def _phone(_form: Form, field: StringField) -> None:
     if not field.data:
         return
     try:
-        field.e164 = read_phone(field.data).e164
-    except NotAContact:
-        raise ValidationError(
-            _l("Write a phone number such as 0712 034 567, or one that begins with + and the country")
-        ) from None
+        field.e164 = account_facts.phone(field.data)
+    except ValueError as error:
+        raise ValidationError(error.args[0]) from None
 
 
 def _email(_form: Form, field: StringField) -> None:
     try:
-        field.data = read_staff_email(field.data or "")
-    except NotAContact:
-        raise ValidationError(_l("Write an e-mail address such as nume@exemplu.ro")) from None
+        field.data = account_facts.email(field.data or "")
+    except ValueError as error:
+        raise ValidationError(error.args[0]) from None
 
 
 def _email_if_any(form: Form, field: StringField) -> None:
@@ -56,12 +53,14 @@ def _email_if_any(form: Form, field: StringField) -> None:
 
 
 def _known_zone(_form: Form, field: StringField) -> None:
-    if field.data not in available_timezones():
-        raise ValidationError(_l("Write the name of a time zone such as Europe/Bucharest"))
+    try:
+        account_facts.zone(field.data or "")
+    except ValueError as error:
+        raise ValidationError(error.args[0]) from None
 
 
 class ProfileForm(Form):
-    full_name = StringField(_l("Full name"), filters=[_strip], validators=_line(200))
+    full_name = StringField(_l("Full name"), filters=[_strip], validators=_line(LONGEST_NAME))
     phone = StringField(_l("Phone"), validators=[_phone], description=_l("Shown to buyers beside your name."))
     language = SelectField(_l("Language"), choices=[SelectChoice(*pair) for pair in LANGUAGES])
 
@@ -86,13 +85,13 @@ class PasswordForm(Form):
 
 
 class AgencyForm(Form):
-    name = StringField(_l("Name of the agency"), filters=[_strip], validators=_line(200))
+    name = StringField(_l("Name of the agency"), filters=[_strip], validators=_line(LONGEST_NAME))
     email = StringField(_l("E-mail"), validators=[_email], description=_l("Shown to buyers."))
     phone = StringField(_l("Phone"), validators=[_phone])
     company = StringField(
         _l("Company"),
         filters=[_strip],
-        validators=[Length(max=300, message=LONG)],
+        validators=[Length(max=LONGEST_COMPANY, message=LONG)],
         description=_l("Registered name, number (CUI) and seat; the privacy notice names them."),
     )
     privacy_contact = StringField(
@@ -121,7 +120,7 @@ class AgencyForm(Form):
 
 
 class UserForm(Form):
-    full_name = StringField(_l("Full name"), filters=[_strip], validators=_line(200))
+    full_name = StringField(_l("Full name"), filters=[_strip], validators=_line(LONGEST_NAME))
     email = StringField(_l("E-mail"), validators=[_email], description=_l("They sign in with it."))
     phone = StringField(_l("Phone"), validators=[_phone])
     role = SelectField(
@@ -137,7 +136,7 @@ class ApiKeyForm(Form):
     name = StringField(
         _l("Name of the key"),
         filters=[_strip],
-        validators=_line(100),
+        validators=_line(LONGEST_KEY_NAME),
         description=_l("Which system uses it, so that you know which one to revoke."),
     )
     scope = SelectField(

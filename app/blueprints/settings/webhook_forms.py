@@ -11,9 +11,10 @@ from wtforms import DateTimeLocalField, Form, SelectField, SelectMultipleField, 
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length
 
-from app.blueprints.settings.forms import FILL_IN, LONG
+from app.blueprints.settings.forms import LONG
 from app.models.webhook import EVENTS, TEST
 from app.presentation import LABELS
+from app.services.account_facts import FILL_IN
 
 LOCAL = "%Y-%m-%dT%H:%M"
 
