@@ -38,6 +38,7 @@ from supervise import Child, die_with_parent, say
 ROOT = Path(__file__).resolve().parent.parent
 READY_SECONDS = 90.0
 TOO_MANY_DEATHS = 4
+SECRET = ("password", "api_key", "buyer_link", "setup_url")  # what goes into no log that somebody keeps
 REMEMBERED = ("email", "password", "buyer_path", "api_key")
 
 
@@ -202,7 +203,8 @@ class Product:
         write_private(self.quickstart, json.dumps(where, indent=2, ensure_ascii=False) + "\n")
         say("\nBidFlux is ready.")
         for name, value in where.items():
-            say(f"  {name:14} {value if value is not None else '-'}")
+            hidden = value and name in SECRET and not sys.stdout.isatty()
+            say(f"  {name:14} {'(in quickstart.json: this is no terminal)' if hidden else value or '-'}")
         say(f"The same is in {self.quickstart}. Ctrl-C stops everything.\n")
 
     def bring_up(self) -> None:

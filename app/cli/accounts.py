@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from app.api_access import SCOPES
 from app.api_keys import is_key, key_hash
-from app.cli.output import as_json, fail, say
+from app.cli.output import as_json, fail, read_secret, refuse_argument, say
 from app.clock import now, rfc3339
 from app.contacts import NotAContact, read_staff_email
 from app.demo.sandbox import test_agency_of
@@ -99,17 +99,22 @@ def user_create(email: str, name: str, role: str, agency_name: str, as_json: boo
 
 @user.command("set-password")
 @click.option("--email", required=True)
-@click.option("--password", default=None, help="Left out: a random one is made and printed.")
+@click.option("--stdin", "typed", is_flag=True, help="Ask for it, or read a line. Left out: a random one is printed.")
+@click.option("--password", hidden=True, default=None, callback=refuse_argument, expose_value=False)
 @as_json
-def user_set_password(email: str, password: str | None, as_json: bool) -> None:
+def user_set_password(email: str, typed: bool, as_json: bool) -> None:
     """Set a password and end the person's sessions."""
-    person, password = find_user(email), password or secrets.token_urlsafe(12)
+    person = find_user(email)
+    password = read_secret("New password") if typed else secrets.token_urlsafe(12)
     address = person.email
     try:
         accounts.set_password(person, password, by=SYSTEM)
     except Invalid as error:
         fail("; ".join(str(message) for message in error.errors["password"]))
-    say({"email": address, "password": password}, f"{address}: {password}", as_json=as_json)
+    if typed:
+        say({"email": address}, f"{address}: the password is changed", as_json=as_json)
+    else:
+        say({"email": address, "password": password}, f"{address}: {password}", as_json=as_json)
 
 
 @api_key.command("create")

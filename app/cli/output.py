@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any, NoReturn
 
 import click
@@ -18,3 +19,19 @@ def say(answer: dict[str, Any], line: str, *, as_json: bool) -> None:
 def fail(message: str) -> NoReturn:
     """Stop with one line on standard error and exit code 1."""
     raise click.ClickException(message)
+
+
+def read_secret(what: str) -> str:
+    """Asked for without an echo, or one line of standard input: arguments stand in the list of processes."""
+    if sys.stdin.isatty():
+        return str(click.prompt(what, hide_input=True, err=True))
+    try:
+        return sys.stdin.readline().rstrip("\r\n")
+    except UnicodeDecodeError:
+        fail(f"{what}: this is no text in UTF-8")
+
+
+def refuse_argument(_context: click.Context, option: click.Parameter, value: str | None) -> None:
+    """For an option that would show a secret to everybody on the machine."""
+    if value is not None:
+        fail(f"{option.opts[0]} stands in the list of processes and in the shell's history: use --stdin")

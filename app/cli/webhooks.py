@@ -15,7 +15,7 @@ from flask import Flask
 from flask.cli import AppGroup
 
 from app.cli.accounts import find_agency
-from app.cli.output import as_json, fail, say
+from app.cli.output import as_json, fail, read_secret, refuse_argument, say
 from app.clock import now, rfc3339
 from app.jobs.hook_call import signed
 from app.numbers import NotANumber, whole
@@ -60,15 +60,16 @@ def listed(agency_name: str, as_json: bool) -> None:
 
 @webhook.command("sink")
 @click.option("--port", type=click.IntRange(0, 65535), default=9000, show_default=True)
-@click.option("--secret", default="", help="whsec_…; left out, nothing is verified.")
+@click.option("--stdin", "signed", is_flag=True, help="Ask for whsec_…, or read a line. Left out: nothing is verified.")
+@click.option("--secret", hidden=True, default=None, callback=refuse_argument, expose_value=False)
 @click.option("--answer", type=click.IntRange(200, 599), default=200, show_default=True, help="The status to answer.")
 @click.option("--slow", type=click.FloatRange(0, 60), default=0.0, help="Seconds to wait before answering.")
 @click.option("--body/--no-body", default=True, show_default=True, help="Print what calls carry.")
 @click.option("--count", type=click.IntRange(1), default=None, help="Stop after so many calls.")
 @as_json
-def sink(port: int, secret: str, answer: int, slow: float, body: bool, count: int | None, as_json: bool) -> None:
+def sink(port: int, signed: bool, answer: int, slow: float, body: bool, count: int | None, as_json: bool) -> None:
     """Receive webhook calls on 127.0.0.1, print each, and say whether its signature is right."""
-    key = _read(secret) if secret else None
+    key = _read(read_secret("Secret")) if signed else None
     server = _Sink(port, key, answer, slow, body, as_json)
     click.echo(f"listening on http://127.0.0.1:{server.server_port}/", err=True)
     server.left = count
@@ -85,7 +86,7 @@ def _read(secret: str) -> bytes:
         key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
     except ValueError:  # binascii.Error among them
         key = b""
-    return key or fail("--secret is not one such as whsec_…")
+    return key or fail("this is no secret such as whsec_…")
 
 
 def fault_of(headers: dict[str, str], body: bytes, key: bytes, at: float) -> str:

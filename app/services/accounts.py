@@ -28,17 +28,16 @@ from app.ids import new_id
 from app.ledger import SYSTEM, Actor
 from app.models import Agency, ApiKey, User, UserSession
 from app.models.agency import AGENT
+from app.passwords import MAX_PASSWORD, check_password
 from app.quotas import hold_rows
 from app.services import account_facts
 from app.writing import UnitOfWork, housekeeping, writing
 
 SESSION_LIFE = timedelta(days=14)
 SEEN_EVERY = timedelta(minutes=5)
-MIN_PASSWORD, MAX_PASSWORD = 12, 256
 IN_NOTICE = ("name", "email", "phone", "company", "privacy_contact")  # what the privacy notice says of an agency
-TOO_SHORT = lazy_gettext("Use at least 12 characters")
-TOO_LONG = lazy_gettext("Use at most 256 characters")
 EMAIL_TAKEN = lazy_gettext("Someone already signs in with this address")
+UNCHANGED = lazy_gettext("This is the password that you have: choose another")
 NOT_PRESENT = lazy_gettext("This is not your present password")
 
 hasher = PasswordHasher()
@@ -85,14 +84,6 @@ def create_agency(
     return agency_id
 
 
-def check_password(password: str) -> None:
-    """Raise `Invalid` for a password that is too short or too long to hash."""
-    if len(password) < MIN_PASSWORD:
-        raise Invalid({"password": [TOO_SHORT]})
-    if len(password) > MAX_PASSWORD:
-        raise Invalid({"password": [TOO_LONG]})
-
-
 @dataclass(frozen=True, slots=True)
 class NewUser:
     email: str
@@ -113,7 +104,7 @@ def create_user(
     """`then`: what is to be written in the same step. Raises `Invalid` for an address that is taken, a password that is
     unfit, and what no page would take."""
     facts = account_facts.of_user(asdict(new))
-    check_password(password)
+    check_password(password, _known_of(agency_id, new.email, new.full_name, new.phone))
     hashed, user_id = hasher.hash(password), new_id()
     try:
         with writing(agency_id) as tx:
@@ -141,8 +132,10 @@ def set_password(
     user: User, password: str, *, by: Actor, keep_session: uuid.UUID | None = None, only_once: bool = False
 ) -> None:
     """Change a password and end the person's other sessions. With `only_once`, raises `Stale` when it is another than
-    the caller saw by now, or the person has left."""
-    check_password(password)
+    the caller saw by now, or the person has left; `Invalid` for one that is unfit, or the present one."""
+    check_password(password, _known_of(user.agency_id, user.email, user.full_name, user.phone))
+    if _fits(user.password_hash, password):
+        raise Invalid({"password": [UNCHANGED]})
     hashed, user_id, seen = hasher.hash(password), user.id, user.password_hash
     mine = update(User).where(User.id == user_id)
     if only_once:
@@ -156,13 +149,25 @@ def set_password(
 
 
 def authenticate(email: str, password: str) -> User | None:
-    """The user, or None. Takes as long for an unknown address as for a wrong password. Throttle before calling."""
+    """The user, or None. Hashes for an unknown address as for a wrong password. Throttle before calling."""
     user = db.session.scalar(select(User).where(User.email == email.strip().lower(), User.active))
+    return user if _fits(user.password_hash if user else _nobody(), password) else None
+
+
+def _fits(hashed: str, password: str) -> bool:
+    """What nobody can have chosen is not hashed."""
+    if len(password) > MAX_PASSWORD:
+        return False
     try:
-        hasher.verify(user.password_hash if user else _nobody(), password[: MAX_PASSWORD + 1])
+        return hasher.verify(hashed, password.encode("utf-8", "surrogatepass"))
     except (VerificationError, InvalidHashError):
-        return None
-    return user
+        return False
+
+
+def _known_of(agency_id: uuid.UUID, *person: str | None) -> list[str]:
+    """What everybody knows of a person: an agency's name and address among it."""
+    agency = db.session.execute(select(Agency.name, Agency.email).where(Agency.id == agency_id)).one()
+    return [text for text in (*agency, *person) if text]
 
 
 def password_mark(email: str) -> str:
@@ -216,10 +221,8 @@ def sessions_of(user_id: uuid.UUID) -> list[UserSession]:
 
 def check_present_password(user: User, password: str) -> None:
     """Raise `Invalid` unless this is the person's password. Throttle before calling."""
-    try:
-        hasher.verify(user.password_hash, password[: MAX_PASSWORD + 1])
-    except (VerificationError, InvalidHashError):
-        raise Invalid({"present": [NOT_PRESENT]}) from None
+    if not _fits(user.password_hash, password):
+        raise Invalid({"present": [NOT_PRESENT]})
 
 
 def change_user(user: User, values: Mapping[str, Any], *, by: Actor) -> None:

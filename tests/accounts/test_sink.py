@@ -36,7 +36,9 @@ def post(port: int, headers: dict[str, str], body: bytes = BODY) -> int:
             time.sleep(0.02)
 
 
-def sink(app: Flask, calls: list[tuple[dict[str, str], bytes]], *options: str) -> tuple[list[int], Result]:
+def sink(
+    app: Flask, calls: list[tuple[dict[str, str], bytes]], *options: str, secret: str = ""
+) -> tuple[list[int], Result]:
     """The statuses answered to some calls, and what was printed."""
     port, statuses = free_port(), []
 
@@ -47,7 +49,7 @@ def sink(app: Flask, calls: list[tuple[dict[str, str], bytes]], *options: str) -
     thread = threading.Thread(target=send)
     thread.start()
     words = ["webhook", "sink", "--port", str(port), "--count", str(len(calls)), *options]
-    done = app.test_cli_runner().invoke(args=words)
+    done = app.test_cli_runner().invoke(args=words, input=secret + "\n")
     thread.join(20)
     return statuses, done
 
@@ -64,7 +66,7 @@ def test_right_and_wrong_signatures_are_told_apart(app: Flask) -> None:
         (call(at=time.time() - 600), BODY),
         ({}, b"hello"),
     ]
-    statuses, done = sink(app, calls, "--secret", shown(SECRET), "--json")
+    statuses, done = sink(app, calls, "--stdin", "--json", secret=shown(SECRET))
     assert statuses == [200, 200, 401, 401, 401]
     lines = [json.loads(line) for line in done.output.splitlines() if line.startswith("{")]
     assert [line["verdict"] for line in lines] == [
@@ -85,7 +87,7 @@ def test_it_fails_as_it_is_told(app: Flask) -> None:
 
 @pytest.mark.parametrize("secret", ["whsec_*", "nope!", "whsec_"])
 def test_a_wrong_secret_is_said_at_once(app: Flask, secret: str) -> None:
-    done = app.test_cli_runner().invoke(args=["webhook", "sink", "--secret", secret])
+    done = app.test_cli_runner().invoke(args=["webhook", "sink", "--stdin"], input=f"{secret}\n")
     assert done.exit_code == 1 and "whsec_" in done.output
 
 
