@@ -8,11 +8,9 @@ import uuid
 from dataclasses import replace
 from datetime import timedelta
 from itertools import islice
-from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import joinedload
 
 from app.clock import now
 from app.demo import content
@@ -24,7 +22,7 @@ from app.models import Offer, Property
 from app.money import Money
 from app.offer_document import Bidder, Draft, Signature
 from app.services import accounts, decisions, properties, receipts, texts
-from app.services.offers import Prepared, Sending, prepare, store
+from app.services.offers import FACTS, Prepared, Sending, prepare, store
 from app.writing import writing
 
 BATCH = 2000
@@ -62,22 +60,11 @@ def seed_properties(agency_id: uuid.UUID, agent_id: uuid.UUID, count: int) -> li
     return made
 
 
-def _as_read(prop: Property) -> SimpleNamespace:
-    """A property as a submission reads it under its lock."""
-    columns = {column.key: getattr(prop, column.key) for column in Property.__table__.columns}
-    agent = {f"agent_{name}": getattr(prop.agent, name) for name in ("full_name", "email", "phone")}
-    agent["agent_name"] = agent.pop("agent_full_name")
-    return SimpleNamespace(**columns, **agent, agency_name=prop.agency.name)
-
-
 def seed_offers(
     agency_id: uuid.UUID, property_ids: list[uuid.UUID], count: int, pick: random.Random
 ) -> list[uuid.UUID]:
     """`count` offers over the past three weeks, in order, with ledger and events; no mail is owed for them."""
-    query = select(Property).where(Property.id.in_(property_ids))
-    query = query.options(joinedload(Property.agent), joinedload(Property.agency))
-    held = {p.id: p for p in db.session.scalars(query)}
-    shown = [_as_read(prop) for prop in held.values()]
+    shown = db.session.execute(FACTS.where(Property.id.in_(property_ids))).all()
     notice = {kind: texts.kept(kind, "ro") for kind in ("notice", "rules")}
     last = now()
     moments = iter(sorted(last - SPAN * pick.random() for _ in range(count)))
@@ -167,8 +154,7 @@ def _corrected(agency_id: uuid.UUID, offers: list[uuid.UUID], pick: random.Rando
     """Three bidders who sent a better offer in place of their first."""
     for offer_id in (offers[20], offers[35], offers[50]):
         earlier = db.session.get_one(Offer, offer_id)
-        prop = db.session.get_one(Property, earlier.property_id)
-        shown = SimpleNamespace(**{c.key: getattr(prop, c.key) for c in Property.__table__.columns})
+        shown = db.session.execute(FACTS.where(Property.id == earlier.property_id)).one()
         sealed = prepare(agency_id, _draft(shown, pick))
         with writing(agency_id) as tx:
             store(tx, shown, sealed, _sending(shown, {}, pick), offer_id, by=BIDDER)

@@ -249,7 +249,8 @@ _PRESSED = select(Submission.offer_id).where(
     Submission.content_mac == bindparam("content_mac"),
 )
 _TAKEN = exists().where(Offer.reference == bindparam("reference"))
-_FACTS = (
+# A property with all that a link's page shows of it.
+FACTS = (
     select(
         *Property.__table__.columns,
         Agency.name.label("agency_name"),
@@ -259,8 +260,8 @@ _FACTS = (
     )
     .join(Agency, Agency.id == Property.agency_id)
     .join(User, User.id == Property.agent_id)
-    .where(Property.id == bindparam("id"))
 )
+_FACTS = FACTS.where(Property.id == bindparam("id"))
 _CURRENT = _FACTS.add_columns(_PRESSED.scalar_subquery().label("pressed"), _TAKEN.label("taken"))
 
 

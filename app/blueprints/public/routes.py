@@ -32,7 +32,7 @@ from app.representations import base_url
 from app.services import texts
 from app.services.offer_reading import OfferReader
 from app.services.offers import Sending, content_mac, submit, was_sent
-from app.shown import packed
+from app.shown import digest_of, packed
 
 public = Blueprint("public", __name__)
 csrf.exempt(public)  # no cookie speaks for the buyer; the form's signed stamp ties it to its link
@@ -131,6 +131,8 @@ class Submission:
     def _send(self, draft: Draft, stamp: Stamp) -> Answer:
         if stamp.terms == NOTHING:
             return self._again(_("Check the offer once more: it is sent when you press the button below."))
+        if stamp.shown != digest_of(self.showing.snap):
+            return self._again(_("Something has changed since you reviewed the offer, so it was not sent. Check it."))
         if stamp.terms != content_mac(self.link.property.agency_id, draft.terms()):
             return self._again(_("This is not the offer that you had reviewed. Check it and send it once more."))
         least = current_app.extensions["bidflux_settings"].form_min_seconds
