@@ -43,6 +43,29 @@ def need(holds: object, why: str) -> None:
         raise ValueError(why)
 
 
+def small(der: bytes) -> bool:
+    """Whether it is DER of few parts, none long, not deep in one another; parsers take seconds over others."""
+    seen, todo = 0, [(0, len(der), 0)]
+    while todo:
+        at, end, depth = todo.pop()
+        while at < end:
+            long = der[at + 1] & 127 if der[at + 1] > 127 else 0
+            size = int.from_bytes(der[at + 2 : at + 2 + long], "big") if long else der[at + 1]
+            seen, inner, at = seen + 1, bool(der[at] & 32), at + 2 + long
+            if (
+                seen > 3000
+                or depth > 24
+                or long > 4
+                or der[at - long - 1] == 128
+                or at + size > end
+                or (size > 4096 and not inner)
+            ):
+                return False
+            todo += [(at, at + size, depth + 1)] if inner else []
+            at = at + size if depth else end  # what follows the first value at the top only fills up
+    return True
+
+
 def chain(previous: str, body: str) -> str:
     return sha256(bytes.fromhex(previous) + body.encode()).hexdigest()
 
@@ -54,6 +77,9 @@ def verify_receipt(pdf: bytes, roots: bytes) -> dict[str, str]:
     (first, second, rest), (day, hours, minutes) = map(int, ranges[0]), moments[0]
     need(first < second and second + rest == len(pdf), "the seal does not cover the whole file")
     at = datetime.strptime((day + (hours or b"+00") + (minutes or b"00")).decode(), "%Y%m%d%H%M%S%z").astimezone(UTC)
+    need(
+        second - first < 1 << 16 and small(bytes.fromhex(pdf[first + 1 : second - 1].decode())), "the seal is too large"
+    )
     gap = pdf[first + 1 : second - 1].decode()
     seal = cms.ContentInfo.load(bytes.fromhex(gap))
     content, signer = seal["content"], seal["content"]["signer_infos"][0]
@@ -87,6 +113,7 @@ def verify_ledger(export: bytes, roots: bytes) -> dict[str, str]:
     about, anchors = json.loads(lines[0]), load_pem_x509_certificates(roots)
     for line in map(json.loads, lines[1:]):
         if text := line.get("signed"):
+            need(len(line["certificate"]) < 1 << 14, f"the certificate at {seq} is too large")
             (certificate,), said = load_pem_x509_certificates(line["certificate"].encode()), json.loads(text)
             certificate.verify_directly_issued_by(next(r for r in anchors if r.subject == certificate.issuer))
             certificate.public_key().verify(bytes.fromhex(line["signature"]), text.encode())

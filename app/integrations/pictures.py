@@ -6,16 +6,25 @@ import base64
 import binascii
 import hashlib
 import io
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from PIL import Image, ImageOps, UnidentifiedImageError
+
+from app.errors import TooMany
+from app.integrations.picture_caps import check
 
 MAX_PIXELS = 40_000_000
 PHOTO_BYTES = 10 * 1024 * 1024
 PHOTO_EDGE = 1280
 SIGNATURE_BYTES = 512 * 1024
 SIGNATURE_EDGE = 1200
+PATIENCE = 10  # seconds
+_SMOOTH = frozenset({"L", "LA", "RGB", "RGBA", "CMYK", "YCbCr"})
+_PHOTOS, _SIGNATURES = threading.Lock(), threading.Lock()  # apart: no photo holds up a signature
 SIGNATURE_PIXELS = 4_000_000  # a pad across a large tablet has less than half of that
 
 
@@ -38,7 +47,9 @@ class Picture:
 def _open(body: bytes, formats: tuple[str, ...], most: int) -> Image.Image:
     """`most` pixels: a few bytes can claim very many, and each takes four when it is drawn."""
     try:
+        check(body, most)
         image = Image.open(io.BytesIO(body), formats=formats)
+        image.draft("RGB", (PHOTO_EDGE * 2, PHOTO_EDGE * 2))  # of a JPEG, no more is unpacked than will be kept
         if image.width * image.height > most:
             raise NotAPicture("too many pixels")
         image.load()
@@ -47,10 +58,36 @@ def _open(body: bytes, formats: tuple[str, ...], most: int) -> Image.Image:
     return image
 
 
+@contextmanager
+def _in_turn(lock: threading.Lock) -> Iterator[None]:
+    """One at a time in this process: memory is that of one picture. Raises `TooMany` after a while of waiting."""
+    if not lock.acquire(timeout=PATIENCE):
+        raise TooMany(PATIENCE)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """As the camera was held; a picture whose notes are broken stays as it is."""
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # whatever a stranger's file makes their reader do
+        return image
+
+
 def read_photo(body: bytes) -> Picture:
-    """JPEG, PNG or WebP in; an upright JPEG of at most 1280 pixels out, EXIF dropped. Raises `NotAPicture`."""
-    image = ImageOps.exif_transpose(_open(body, ("JPEG", "PNG", "WEBP"), MAX_PIXELS)).convert("RGB")
-    image.thumbnail((PHOTO_EDGE, PHOTO_EDGE))
+    """JPEG, PNG or WebP in; an upright JPEG of at most 1280 pixels out, EXIF dropped.
+
+    Raises `NotAPicture`, and `TooMany` where others' pictures keep us busy.
+    """
+    with _in_turn(_PHOTOS):
+        image = _open(body, ("JPEG", "PNG", "WEBP"), MAX_PIXELS)
+        if image.mode not in _SMOOTH:  # a palette or 16 bits cannot be made smaller without jags
+            image = image.convert("RGB")
+        image.thumbnail((PHOTO_EDGE, PHOTO_EDGE))
+        image = _upright(image).convert("RGB")
     out = io.BytesIO()
     image.save(out, "JPEG", quality=80, optimize=True, progressive=True)
     return Picture("image/jpeg", image.width, image.height, out.getvalue())
@@ -65,8 +102,9 @@ def read_signature(data_url: str) -> bytes:
         raw = base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError):
         raise NotAPicture("not base64") from None
-    drawn = _open(raw, ("PNG",), SIGNATURE_PIXELS)
-    drawn.thumbnail((SIGNATURE_EDGE, SIGNATURE_EDGE))
+    with _in_turn(_SIGNATURES):
+        drawn = _open(raw, ("PNG",), SIGNATURE_PIXELS)
+        drawn.thumbnail((SIGNATURE_EDGE, SIGNATURE_EDGE))
     white = Image.new("RGBA", drawn.size, "white")
     image = Image.alpha_composite(white, drawn.convert("RGBA")).convert("L")
     low, high = image.getextrema()

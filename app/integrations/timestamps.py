@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from asn1crypto import cms, tsp
 from asn1crypto.parser import parse
 
+from app.der import is_small
 from app.integrations.door import Door, Network, Refused, Unreachable
 
 TOKEN_BYTES = 64 * 1024
@@ -40,6 +41,8 @@ def timestamp(url: str, content: bytes, allow: Sequence[Network] = ()) -> bytes:
             answer = door.call("POST", url, headers=headers, body=req.dump(), deadline=DEADLINE, keep=TOKEN_BYTES)
             if answer.status != 200:
                 raise NoTimestamp(f"http_{answer.status}")
+            if not is_small(answer.body):
+                raise NoTimestamp("invalid")
             # Read by itself: asn1crypto cannot read an answer without a token, which is what a refusal is.
             if tsp.PKIStatusInfo.load(parse(answer.body, strict=True)[4])["status"].native != "granted":
                 raise NoTimestamp("declined")

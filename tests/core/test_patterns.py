@@ -14,6 +14,7 @@ import pytest
 from app.blueprints.api.schemas.common import Clean, Named, OneLine, Seen
 from app.clock import now
 from app.contacts import read_email, read_phone, show_phone
+from app.integrations.door import Door
 from app.jobs.hook_call import next_try
 from app.logs import without_tokens
 from app.money import from_decimal_text, read_amount
@@ -23,7 +24,7 @@ from app.queries import offer_search
 from app.queries.offer_order import Cursor
 from app.services import offer_reading
 from app.services.exports import harmless
-from app.services.feed_sources import Broken, read_csv
+from app.services.feed_sources import Broken, Source, pages
 from app.strict_json import read_json
 from tests.patterns import ROOT, Used, hostile, slow, uses
 
@@ -52,7 +53,7 @@ READERS: dict[str, Callable[[str], Any]] = {
     "search": lambda text: offer_search._NUMBER.sub("", text),
     "retry-after": lambda text: next_try(now(), 1, text),
     "json": lambda text: read_json(text.encode()),
-    "csv": lambda text: read_csv(text.encode()),
+    "csv": lambda text: list(pages(Source("csv", file=text.encode()), Door())),
 }
 ENDLESS = [
     *(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import tempfile
 from pathlib import Path
@@ -16,6 +17,7 @@ from werkzeug.test import TestResponse
 from app.clock import now
 from app.extensions import db
 from app.models import Offer, OfferKey, OfferState, Property
+from app.receipt import checking
 from app.services import receipts
 from app.writing import housekeeping
 from tests.core.test_routes import contents
@@ -146,5 +148,82 @@ def test_who_was_forgotten_leaves_a_receipt_that_is_still_genuine(
 def test_the_root_and_the_tool_are_public(app: Flask, client: FlaskClient) -> None:
     roots = receipts.authority().roots_pem()
     assert client.get("/verify/root.pem").data == roots and b"PRIVATE" not in roots
-    assert client.get("/verify/verify_receipt.py").data.startswith(b'"""Check a BidFlux receipt')
+    assert client.get("/verify/verify_receipt.py").data.startswith(b"# SPDX-License-Identifier: MIT")
     assert client.get("/verify").status_code == 200 and "Set-Cookie" not in client.get("/verify").headers
+
+
+def hostile_seals() -> dict[str, bytes]:
+    """Seals that were made to keep a parser of certificates busy."""
+
+    def value(kind: int, inner: bytes) -> bytes:
+        size = len(inner).to_bytes(4, "big")
+        return bytes([kind, 0x84]) + size + inner
+
+    attribute = value(0x31, value(0x30, b"\x06\x03\x55\x04\x03\x0c\x01a"))
+    deep = b"\x05\x00"
+    for _ in range(2_000):
+        deep = value(0x30, deep)
+    return {
+        "attributes": value(0x30, value(0x30, attribute * 1_400)),
+        "attributes by the thousand": value(0x30, value(0x30, attribute * 20_500)),
+        "nested": deep,
+        "open": b"\x30\x80" * 10_000,
+        "long": value(0x30, value(0x04, bytes(20_000))),
+        "a claim": b"\x30\x84\xff\xff\xff\xff" + bytes(100),
+        "a long tag": b"\x3f" + b"\xff" * 10_000,
+    }
+
+
+@pytest.mark.parametrize("name", hostile_seals())
+def test_a_seal_that_keeps_parsers_busy_is_refused_before_they_see_it(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    tool = importlib.import_module("tools.verify_receipt")
+    monkeypatch.setattr(tool.cms.ContentInfo, "load", lambda *_: pytest.fail("it was parsed"))
+    gap = hostile_seals()[name].hex().encode()
+    begin, end = kept.receipt.index(b"/Contents <") + 10, kept.receipt.index(b">", kept.receipt.index(b"/Contents <"))
+    before, after = kept.receipt[:begin], kept.receipt[end + 1 :]
+    old = re.search(rb"/ByteRange ?\[[^\]]*\]", before + after)
+    assert old
+
+    def ranged(first: int) -> bytes:
+        return f"/ByteRange [0 {first} {first + len(gap) + 2} {len(after):09}]".encode()
+
+    for _ in range(2):  # its own length is in the numbers
+        before = re.sub(rb"/ByteRange ?\[[^\]]*\]", ranged(len(before)), before)
+        after = re.sub(rb"/ByteRange ?\[[^\]]*\]", ranged(len(before)), after)
+    with pytest.raises((ValueError, IndexError), match=r"the seal is too large|index out of range"):
+        tool.verify_receipt(before + b"<" + gap + b">" + after, kept.roots)
+
+
+def test_one_receipt_is_checked_at_a_time_and_the_third_is_asked_to_come_again(
+    client: FlaskClient, sealed: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(2):
+        assert checking._PLACES.acquire(blocking=False)
+    try:
+        answer = send(client, sealed)
+    finally:
+        checking._PLACES.release(2)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert "Try again in a few seconds" in answer.get_data(as_text=True)
+    monkeypatch.setattr(checking, "PATIENCE", 0.01)
+    with checking._TURN:
+        assert send(client, sealed).status_code == 503
+    assert "The receipt is genuine" in upload(client, sealed)
+
+
+def test_a_check_that_does_not_end_is_ended(
+    client: FlaskClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for program in ("while True: pass", "import time; time.sleep(600)", "b'x' * 2**40", "import os; print(os.environ)"):
+        (tmp_path / "tool.py").write_text(program)
+        monkeypatch.setattr(checking, "TOOL", tmp_path / "tool.py")
+        monkeypatch.setattr(checking, "SECONDS", 1)
+        try:
+            said = checking.check(b"%PDF", b"")
+        except checking.NotValid:
+            continue
+        assert "SECRET" not in str(said) and "BIDFLUX" not in str(said)
+    assert checking._PLACES.acquire(blocking=False) and not checking._TURN.locked()
+    checking._PLACES.release()

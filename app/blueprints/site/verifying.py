@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from pathlib import Path
 
 import structlog
 from flask import Response, current_app, render_template, request
@@ -15,8 +14,8 @@ from app.blueprints.site.routes import site
 from app.extensions import csrf
 from app.queries.verifying import ALTERED, Finding, find
 from app.receipt.authority import Authority
+from app.receipt.checking import TOOL, Busy, NotValid, check
 
-TOOL = Path(__file__).resolve().parents[3] / "tools" / "verify_receipt.py"
 RECEIPT_BYTES = 4 * 1024 * 1024
 REFUSALS = {"not a receipt": "no_receipt", "not sealed by": "stranger"}  # of what the tool says; all else is altered
 FINGERPRINT = re.compile("[0-9a-f]{64}")
@@ -42,20 +41,21 @@ def verify() -> str | tuple[str, int]:
 @site.post("/verify")
 @csrf.exempt
 @policy(Guard.PUBLIC, limit="20/minute", scope="verify-file")
-def verify_file() -> str | tuple[str, int]:
+def verify_file() -> str | tuple[str, int] | tuple[str, int, dict[str, str]]:
     """Check an uploaded receipt. It is held in memory and nothing of it is kept."""
-    from tools.verify_receipt import verify_receipt
-
     request.max_content_length = RECEIPT_BYTES
     upload = request.files.get("receipt")
     pdf = upload.read() if upload else b""
     if not pdf:
         return _page(problem=_("Choose the PDF to check.")), 422
     try:
-        said = verify_receipt(pdf, _authority().roots_pem())
-    except Exception as fault:  # whatever a stranger's file makes a parser do
+        said = check(pdf, _authority().roots_pem())
+    except Busy:
+        problem = _("Other receipts are being checked. Try again in a few seconds.")
+        return _page(problem=problem), 503, {"Retry-After": "5"}
+    except NotValid as fault:
         why = next((why for words, why in REFUSALS.items() if str(fault).startswith(words)), "altered")
-        log.info("verify_refused", fault=type(fault).__name__, why=why)
+        log.info("verify_refused", why=why)
         return _page(finding=Finding(ALTERED), why=why)
     finding = find(said["reference"], said["fingerprint"])
     return _page(said=said, sealed_at=datetime.fromisoformat(said["sealed"]), finding=finding)
