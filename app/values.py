@@ -28,7 +28,10 @@ UNSEEN = rf"^[^\u0000-\u0008\u000b-\u001f{_BEYOND}]*$"
 ONE_LINE = rf"^[^\u0000-\u001f{_BEYOND}]*$"
 CONTROL = re.compile(rf"[\u0000-\u0008\u000b-\u001f{_BEYOND}]")  # what forms drop, where the API refuses
 SEEN = ONE_LINE.replace("^", r"^(?=.*\S)", 1)
-NAMED = ONE_LINE.replace("^", r"^(?!\s)", 1).replace("$", r"(?<!\s)$")
+# An id of somebody else's that stands in our paths: slashes that are folded there would name another.
+UNFOLDED = r"(?!/)(?!.*//)(?!.*/$)"
+NAMED = ONE_LINE.replace("^", rf"^(?!\s){UNFOLDED}", 1)
+NAMED = NAMED[:-1] + r"(?<!\s)$"
 AMOUNT = r"^(?!0+(\.0{1,2})?$)[0-9]{1,11}(\.[0-9]{1,2})?$"
 PERCENT = r"^(?!0+(\.0{1,2})?$)(100(\.0{1,2})?|[0-9]{1,2}(\.[0-9]{1,2})?)$"
 COUNTRY = r"^[A-Z]{2}$"
@@ -70,7 +73,10 @@ class Shape:
 Clean = Shape(UNSEEN, "Must not hold control or invisible characters")
 OneLine = Shape(ONE_LINE, "Must be one line, without control or invisible characters")
 Seen = Shape(SEEN, "Must be one line of text, and not blank")
-Named = Shape(NAMED, "Must be one line that neither begins nor ends with a space")
+Named = Shape(
+    NAMED,
+    "Must be one line that neither begins nor ends with a space or slash, without two slashes in a row",
+)
 
 
 class Strict(BaseModel):

@@ -58,6 +58,7 @@ NOT_CURRENCY = msgid("Only EUR and RON")
 NOT_YES_OR_NO = msgid("Neither yes nor no")
 NOT_TEXT = msgid("Not a text")
 NOT_CLEAN = msgid("Control or invisible characters, or several lines")
+NOT_PATH = msgid("No slash at the beginning or end, and no two in a row")
 NOT_ADDRESS = msgid("Not an e-mail address")
 NOT_LINK = msgid("Not an https:// or http:// address")
 
@@ -110,6 +111,9 @@ def _as_the_api_takes_it(values: dict[str, Any], faults: dict[str, list[str]]) -
     return sent_property(item)
 
 
+_SAID = {"external_id": NOT_PATH, "asking_price": NOT_AMOUNT, "crm_url": NOT_LINK, "agent_email": NOT_ADDRESS}
+
+
 def _said_of(name: str, fault: str) -> str:
     """What is wrong with a field, by the kind of fault that pydantic names."""
     if fault in {"missing", "string_too_short"} and name in NEEDED:
@@ -118,7 +122,9 @@ def _said_of(name: str, fault: str) -> str:
         return TOO_LONG
     if _READ.get(name) is _whole:
         return NOT_NUMBER
-    return {"asking_price": NOT_AMOUNT, "crm_url": NOT_LINK, "agent_email": NOT_ADDRESS}.get(name, NOT_CLEAN)
+    return {"external_id": NOT_PATH, "asking_price": NOT_AMOUNT, "crm_url": NOT_LINK, "agent_email": NOT_ADDRESS}.get(
+        name, NOT_CLEAN
+    )
 
 
 def _reader(name: str) -> Callable[[str, Any], Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 from flask import Flask
 from sqlalchemy import select
@@ -218,3 +219,53 @@ def test_a_window_does_not_open_in_the_past(crm: Crm, app: Flask) -> None:
     held = crm.get(f"/properties/{prop.id}").json
     assert crm.put("CRM-1", **{"title": "Altfel", "offers_open_at": held["offers_open_at"]}).status_code == 200
     assert crm.call("PATCH", f"/properties/{prop.id}", {"offers_open_at": moments[0]}).status_code == 422
+
+
+FOLDED = ["/x", "//x", "x/", "a//b", "/", "//", "../", " x", "x ", "", "x" * 101, "a\nb"]
+ODD = [
+    "a/b/c",
+    ".",
+    "..",
+    "a/../b",
+    "...",
+    "a..b",
+    ".a",
+    "a?b",
+    "a#b",
+    "a%2Fb",
+    "a b",
+    "ș\"'&<>",
+    "a\\b",
+    "https:x",
+    "x" * 100,
+]
+
+
+def test_an_id_that_would_be_folded_on_its_way_is_refused_when_it_is_given(crm: Crm) -> None:
+    for wanted in FOLDED:
+        made = crm.call("POST", "/properties", {"title": "Casă", "external_id": wanted})
+        assert made.status_code == 422 and "external_id" in made.text, (wanted, made.text)
+        many = crm.call("POST", "/properties/bulk", {"data": [{"title": "Casă", "external_id": wanted}]})
+        assert many.json["data"][0]["status"] == "error" or "error" in many.json["data"][0], (wanted, many.text)
+    assert crm.get("/properties").json["data"] == []
+
+
+def test_an_odd_id_names_its_own_property_wherever_it_stands(crm: Crm) -> None:
+    crm.call("PUT", "/properties/external/x", FULL)
+    for wanted in ODD:
+        path = f"/properties/external/{quote(wanted, safe='')}"
+        made = crm.call("PUT", path, {"title": wanted[:50]})
+        assert made.status_code == 201 and made.json["external_id"] == wanted, (wanted, made.text)
+        assert crm.get(path).json["id"] == made.json["id"]
+        assert crm.get(f"/properties?external_id={quote(wanted, safe='')}").json["data"][0]["id"] == made.json["id"]
+
+
+def test_a_path_with_two_slashes_is_nobody_elses(crm: Crm) -> None:
+    made = crm.call("PUT", "/properties/external/x", FULL)
+    crm.call("PUT", "/properties/external/a/b", FULL)
+    for path in ("//x", "/%2Fx", "/a//b", "/a/%2Fb", "///x"):
+        assert crm.get(f"/properties/external{path}").status_code == 404, path
+        put = crm.call("PUT", f"/properties/external{path}", {"title": "Alta"})
+        assert put.status_code in {404, 405, 422}, (path, put.status_code)
+    assert crm.get("/properties/external/x").json["title"] == made.json["title"]
+    assert len(crm.get("/properties").json["data"]) == 2

@@ -83,3 +83,17 @@ def test_a_stranger_learns_nothing(client: FlaskClient, prop: Property) -> None:
     login(stranger, make_user(make_agency("Alta"), "owner"))
     assert stranger.get(WHERE).status_code == 404
     assert prop.title not in stranger.get(WHERE).get_data(as_text=True)
+
+
+@pytest.mark.parametrize("path", ["//CRM", "/%2FCRM", "/a//b", "/CRM//7%20%C8%99", "///"])
+def test_an_address_with_two_slashes_leads_to_no_other_property(client: FlaskClient, prop: Property, path: str) -> None:
+    answer = client.get(f"/app/properties/external{path}")
+    assert answer.status_code == 404 and "Location" not in answer.headers
+
+
+def test_an_id_that_an_address_cannot_hold_is_refused_in_the_form(client: FlaskClient, owner: User) -> None:
+    for wanted in ("/x", "a//b", "x/"):
+        page = client.get("/app/properties/new").get_data(as_text=True)
+        sent = {"csrf_token": csrf(page), "title": "Casă", "external_id": wanted, "property_type": "apartment"}
+        answer = client.post("/app/properties/new", data={**sent, "currency": "EUR"})
+        assert answer.status_code == 422 and "bară oblică" in answer.get_data(as_text=True), wanted

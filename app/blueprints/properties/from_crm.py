@@ -22,7 +22,7 @@ from app.queries.property_list import property_by_external_id
 from app.services import properties as service
 
 
-@properties.route("/app/properties/external/<path:external_id>", methods=["GET", "POST"])
+@properties.route("/app/properties/external/<path:external_id>", methods=["GET", "POST"], merge_slashes=False)
 @policy(Guard.SIGNED_IN, limit="600/minute", writes="60/minute", scope="property-external")
 def external(external_id: str) -> AnyResponse:
     """The form by the CRM's id. A property that was not sent yet gets a page that says how it comes in."""

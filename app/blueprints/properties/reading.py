@@ -20,8 +20,9 @@ from app.money import Money, NotMoney, read_amount
 from app.numbers import NotANumber, whole
 from app.offer_questions import Question
 from app.presentation import show_money
+from app.services.feed_rows import NOT_PATH
 from app.services.properties import BACKDATED
-from app.values import made_text
+from app.values import NAMED, made_text
 
 LENGTHS = {
     "title": 200, "title_en": 200, "description": 8000, "description_en": 8000, "external_id": 100, "address": 300,
@@ -50,6 +51,8 @@ class PropertyReader:
         columns: dict[str, Any] = {name: self._text(name) for name in LENGTHS}
         if not columns["title"]:
             self._wrong("title", _("Give the property a title"))
+        if columns["external_id"] and not re.fullmatch(NAMED, columns["external_id"]):
+            self._wrong("external_id", _(NOT_PATH))
         columns |= {name: self._number(name) for name in NUMBERS}
         columns |= {name: bool(self.values.get(name)) for name in FLAGS}
         columns["property_type"] = self._choice("property_type", PROPERTY_TYPES)
