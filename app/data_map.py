@@ -217,6 +217,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "trail": "kind language offers created_at proved_at due_at reminded_at ended_at outcome",
         "technical": "id agency_id",
     },
+    "reset_request": {"fingerprint": "mark", "technical": "id created_at"},
     "property": {
         "property": "external_id title title_en description description_en property_type transaction_type availability"
         " address show_exact_address zone city county country usable_area_sqm built_area_sqm land_area_sqm rooms"
@@ -295,8 +296,8 @@ IN_CLEAR: dict[str, str] = {
     " privacy_request.reminded_at privacy_request.ended_at privacy_request.outcome seller_link.user_id tombstone.at"
     " tombstone.reason",
     N_("fingerprints (keyed or salted hashes), from which nothing can be read"): "confirmation_body.commitment"
-    " delivery.recipient idempotency.body_mac offer_file.sha256 offer_tag.tag privacy_request.tag submission.nonce"
-    " submission.content_mac",
+    " delivery.recipient idempotency.body_mac offer_file.sha256 offer_tag.tag privacy_request.tag reset_request.mark"
+    " submission.nonce submission.content_mac",
     N_("names, e-mail addresses, phones, roles and browsers of the agency's staff"): "property.agent_id"
     " saved_view.user_id user.email user.full_name user.phone user.role user.language user.active user.shortcuts"
     " user_session.user_id user_session.browser user_session.created_at user_session.seen_at user_session.expires_at",

@@ -17,6 +17,7 @@ from app.jobs.hooks import hooks
 from app.jobs.letter_book import RECEIPTS, claim, due_receipts, hurry, record
 from app.jobs.post import Leased, Outcome, Post, close_post, post
 from app.killpoints import AFTER_CALL, AFTER_CLAIM, passing
+from app.services import invitations
 from app.wake import bell, wake
 from app.writing import housekeeping
 
@@ -37,6 +38,7 @@ def drain(budget: float = BUDGET) -> int:
     bell().answered()
     with current_app.app_context():
         hooks().ring()
+        invitations.answer_resets()
         return _Drain(post(), time.monotonic() + budget).run()
 
 

@@ -18,7 +18,7 @@ from app.jobs.photos import copy_due_photos
 from app.jobs.post import close_post
 from app.jobs.signals import on_stop, pause
 from app.jobs.tidy import EVERY_SECONDS, searches, tidy
-from app.services import checkpoints
+from app.services import checkpoints, invitations
 from app.wake import bell
 
 SWEEP_SECONDS = 5.0
@@ -60,6 +60,7 @@ def run_relay(app: Flask, stop: threading.Event | None = None) -> None:
 
 def sweep() -> None:
     """Ring for what is due; deliver it here when nobody can hear, or nobody came."""
+    invitations.answer_resets()
     since = letter_book.oldest_due(now())
     if since is None:
         return

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import uuid
 from datetime import timedelta
 
-from sqlalchemy import select
+from flask import current_app
+from sqlalchemy import delete, insert, select
 
 from app.clock import now
 from app.errors import NotFound
 from app.extensions import db
+from app.ids import new_id
 from app.ledger import SYSTEM, Actor
 from app.links import BadToken, account_token, is_marked, read_account
-from app.models import User
+from app.models import ResetRequest, User
 from app.representations import base_url
 from app.services import accounts
 from app.services.letters import NoLongerOwed, Owed
-from app.writing import UnitOfWork, writing
+from app.wake import wake
+from app.writing import UnitOfWork, housekeeping, writing
 
 LIVES = {"account_invited": timedelta(days=7), "account_reset": timedelta(hours=2)}
 
@@ -37,15 +42,35 @@ def invite_again(user: User, *, by: Actor) -> str:
 
 
 def ask_reset(email: str) -> None:
-    """A link by mail, good for two hours, to whoever signs in with this address; nothing is said of whether anybody
-    does. Throttle before calling."""
-    user = db.session.scalar(select(User).where(User.email == email.strip().lower(), User.active))
-    if user is None:
+    """A link by mail, good for two hours, to whoever signs in with this address. Whether anybody does is not looked up
+    here: the same is written for every address. Throttle before calling."""
+    with housekeeping() as connection:
+        connection.execute(insert(ResetRequest), {"id": new_id(), "mark": _mark(email), "created_at": now()})
+    wake()
+
+
+def answer_resets() -> None:
+    """Owe the link to each who asked and signs in; whoever does not is forgotten. Any process may, at any time."""
+    asked = db.session.execute(select(ResetRequest.id, ResetRequest.mark).order_by(ResetRequest.created_at)).all()
+    if not asked:
         return
-    user_id, agency_id = user.id, user.agency_id
-    with writing(agency_id) as tx:
-        seq = tx.record("user.reset_asked", user_id, SYSTEM)
-        tx.owe_mail("account_reset", -seq, offer_id=None, user_id=user_id)
+    people = db.session.execute(select(User.id, User.agency_id, User.email).where(User.active)).all()
+    known = {_mark(one.email): one for one in people}
+    for request_id, mark in asked:
+        mine, found = delete(ResetRequest).where(ResetRequest.id == request_id), known.get(mark)
+        if found is None:
+            with housekeeping() as connection:
+                connection.execute(mine)
+            continue
+        with writing(found.agency_id) as tx:
+            if tx.connection.execute(mine).rowcount:  # else another process was faster
+                seq = tx.record("user.reset_asked", found.id, SYSTEM)
+                tx.owe_mail("account_reset", -seq, offer_id=None, user_id=found.id)
+
+
+def _mark(email: str) -> bytes:
+    secret = current_app.config["SECRET_KEY"].encode()
+    return hmac.digest(secret, b"reset\0" + email.strip().lower().encode("utf-8", "replace"), hashlib.sha256)
 
 
 def link_for(owed: Owed) -> str:

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 
 import pytest
 import time_machine
 from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from app.clock import now
 from app.extensions import db
 from app.jobs.drain import drain
-from app.models import LedgerEntry, User, UserSession
-from app.services import accounts, staff
+from app.jobs.relay import sweep
+from app.ledger import SYSTEM
+from app.models import LedgerEntry, ResetRequest, User, UserSession
+from app.services import accounts, invitations, staff
 from app.services.accounts import authenticate
 from app.writing import OPEN
 from tests.factories import PASSWORD, csrf, login, make_agency, make_user
@@ -154,3 +158,69 @@ def test_a_link_lapses_and_a_person_who_left_comes_in_by_none(client: FlaskClien
     assert client.post(link, data={"password": NEW}).status_code == 410
     forget(client, agent.email)
     assert len(links(smtp, agent.email)) == 1
+
+
+def statements(ask: Callable[[], object]) -> list[str]:
+    """What the database was asked meanwhile."""
+    said: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
+        said.append(statement)
+
+    db.session.rollback()
+    event.listen(db.engine, "before_cursor_execute", note)
+    try:
+        ask()
+    finally:
+        event.remove(db.engine, "before_cursor_execute", note)
+    return said
+
+
+def test_to_ask_for_a_link_is_the_same_work_for_every_address(
+    either_app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = make_user(make_agency(), "owner")
+    left = make_user(person.agency_id)
+    staff.deactivate(left, heir=person.id, by=SYSTEM)
+    rung: list[int] = []
+    monkeypatch.setattr("app.services.invitations.wake", lambda: rung.append(1))
+    emails = (person.email, "nimeni@agentie.example", left.email, f" {person.email.upper()} ")
+    known, *others = [statements(partial(invitations.ask_reset, email)) for email in emails]
+    assert known and all(other == known for other in others) and len(rung) == 4
+    assert {len(mark) for mark in db.session.scalars(select(ResetRequest.mark))} == {32}
+    invitations.answer_resets()
+    invitations.answer_resets()
+    db.session.rollback()
+    assert kinds().count("user.reset_asked") == 2, "each of the two times that it was asked for somebody"
+    assert not db.session.scalars(select(ResetRequest)).all()
+
+
+def test_a_wrong_password_asks_the_database_the_same_for_every_address(app: Flask, owner: User) -> None:
+    known, unknown = [
+        statements(partial(attempt, app.test_client(), email)) for email in (owner.email, "nimeni@agentie.example")
+    ]
+    assert known == unknown
+
+
+def attempt(client: FlaskClient, email: str) -> int:
+    token = csrf(client.get("/login").get_data(as_text=True))
+    return client.post("/login", data={"email": email, "password": "x", "csrf_token": token}).status_code
+
+
+def test_a_request_is_answered_once_by_two_processes(app: Flask, owner: User) -> None:
+    invitations.ask_reset(owner.email)
+
+    def answer() -> None:
+        with app.app_context():
+            invitations.answer_resets()
+
+    with ThreadPoolExecutor(2) as pool:
+        for one in [pool.submit(answer) for _ in range(2)]:
+            one.result()
+    assert kinds().count("user.reset_asked") == 1
+
+
+def test_the_relay_answers_when_the_bell_was_not_heard(app: Flask, owner: User) -> None:
+    invitations.ask_reset(owner.email)
+    sweep()
+    assert kinds().count("user.reset_asked") == 1
