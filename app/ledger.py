@@ -7,7 +7,7 @@ first entry the previous hash is 32 zero bytes. The agency's row holds the head.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -77,36 +77,61 @@ def chain(previous: bytes, body: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """The first entry that does not hold, and why."""
+    """An entry that does not hold, and why."""
 
     seq: int
     reason: str
 
 
 def first_fault(agency_id: uuid.UUID, rows: Iterable[Sequence[Any]], head_seq: int, head_hash: bytes) -> Fault | None:
-    """Walk a whole chain, each entry as `Row`, in order of `seq`; None when it holds and ends at the head."""
-    previous, last = GENESIS, 0
-    begins: dict[tuple[str, Any], str] = {}  # by who acted, which are few
+    """The first of `faults`; None when the chain holds and ends at the head."""
+    return next(faults(agency_id, rows, head_seq, head_hash), None)
+
+
+def faults(agency_id: uuid.UUID, rows: Iterable[Sequence[Any]], head_seq: int, head_hash: bytes) -> Iterator[Fault]:
+    """Walk a whole chain, each entry as `Row`, in order of `seq`, to its end: what does not hold, each thing once.
+
+    What follows a fault is held against what stands there now, so that one bent entry does not blame all after it.
+    """
+    previous, last, linked = GENESIS, 0, True
+    meant: bytes | None = None  # the hash that the entry before should have, where it has another
+    begins: dict[tuple[Any, Any], str] = {}  # by who acted, which are few
     for seq, at, kind, about, actor, by, body, own in rows:
         if seq != last + 1:
-            return Fault(last + 1, "missing" if seq > last else "out of order")
+            if type(seq) is not int or seq <= last:
+                yield Fault(last + 1, "out of order")
+                continue
+            yield Fault(last + 1, "missing" if seq == last + 2 else f"missing, as are all up to {seq - 1}")
+            linked = False  # to what is gone
         last = seq
-        if not isinstance(body, bytes) or sha256(previous + body).digest() != own:
-            return Fault(seq, "does not follow from the entry before it")
-        # The plain columns are for reading; each must say what the hashed body says. Canonical JSON has one spelling,
-        # so all but the data can be told without reading it, in a tenth of the time.
+        whole = isinstance(body, bytes)
+        digest = sha256(previous + body).digest() if whole else None
+        follows = whole and digest == own
+        if linked and not follows and not (whole and meant and sha256(meant + body).digest() == own):
+            yield Fault(seq, "does not follow from the entry before it")
+        meant = digest if linked and not follows else None
+        linked = isinstance(own, bytes)
+        previous = own if linked else GENESIS
         if (begin := begins.get((actor, by))) is None:
             begin = begins[actor, by] = (
                 f'{{"actor":{{"id":{_quoted(by)},"type":"{actor}"}},"agency":"{agency_id}","at":"'
             )
-        head = f'{begin}{moment_text(at)}","data":{{'.encode()
-        tail = f'}},"kind":"{kind}","object":{_quoted(about)},"seq":{seq},"v":1}}'.encode()
-        if not (body.startswith(head) and body.endswith(tail)):
-            return Fault(seq, "its columns do not say what its body says")
-        previous = own
+        if whole and not _says(body, begin, at, f'}},"kind":"{kind}","object":{_quoted(about)},"seq":{seq},"v":1}}'):
+            yield Fault(seq, "its columns do not say what its body says")
     if last != head_seq:
-        return Fault(min(last, head_seq) + 1, f"the head is at {head_seq}, the last entry at {last}")
-    return None if previous == head_hash else Fault(last, "is not the head that the agency holds")
+        yield Fault(min(last, head_seq) + 1, f"the head is at {head_seq}, the last entry at {last}")
+    elif previous != head_hash:
+        yield Fault(last, "is not the head that the agency holds")
+
+
+def _says(body: bytes, begin: str, at: Any, end: str) -> bool:
+    """The plain columns are for reading; each must say what the hashed body says.
+
+    Canonical JSON has one spelling, so all but the data can be told without reading it, in a tenth of the time.
+    """
+    if not isinstance(at, str | datetime):
+        return False
+    return body.startswith(f'{begin}{moment_text(at)}","data":{{'.encode()) and body.endswith(end.encode())
 
 
 def _quoted(identity: uuid.UUID | str | None) -> str:

@@ -29,6 +29,10 @@ class CannotOpen(Exception):
     """The ciphertext is not what this key sealed in this place."""
 
 
+class KeyMissing(CannotOpen):
+    """It is sealed under a key that is not among BIDFLUX_KEYS: nothing can be said of it here."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a ciphertext lives. `row` is the row's key as text or UUID."""
@@ -114,7 +118,7 @@ class Keyring:
 
     def unwrap(self, kek_id: str, wrapped: bytes, place: Place) -> bytes:
         if kek_id not in self._keys:
-            raise CannotOpen(f"key {kek_id} is not among BIDFLUX_KEYS")
+            raise KeyMissing(f"key {kek_id} is not among BIDFLUX_KEYS")
         return unseal(self._keys[kek_id], place, wrapped)
 
     def opener(self, agency: uuid.UUID, table: str, column: str) -> Callable[[str, str, bytes, bytes], bytes]:
@@ -129,10 +133,13 @@ class Keyring:
             own = row.encode()
             if not (wrapped.startswith(VERSION) and sealed.startswith(VERSION)):
                 raise CannotOpen(table)
+            unwrapped = wrapping.get(kek_id)
+            if unwrapped is None:
+                raise KeyMissing(f"key {kek_id} is not among BIDFLUX_KEYS")
             try:
-                key = wrapping[kek_id](wrapped[start:body], wrapped[body:], key_aad + own)
+                key = unwrapped(wrapped[start:body], wrapped[body:], key_aad + own)
                 return AESGCM(key).decrypt(sealed[start:body], sealed[body:], own_aad + own)
-            except (InvalidTag, KeyError, ValueError):
+            except (InvalidTag, ValueError):
                 raise CannotOpen(table) from None
 
         return opened

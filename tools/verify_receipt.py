@@ -26,6 +26,7 @@ import sys
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from asn1crypto import cms, pem, x509
 from cryptography.x509 import load_pem_x509_certificates
@@ -70,6 +71,16 @@ def chain(previous: str, body: str) -> str:
     return sha256(bytes.fromhex(previous) + body.encode()).hexdigest()
 
 
+def named(offer: dict[str, Any]) -> dict[str, Any]:
+    """What the register's entry of such an offer names, beside its fingerprint."""
+    said = {"property": offer["property"]["id"], "previous": offer["previous_offer_id"]}
+    said |= {name: offer[name] for name in ("reference", "source", "channel") if offer.get(name)}
+    return said | {
+        "amount_minor": int(offer["offer"]["amount"].replace(".", "")),
+        "currency": offer["offer"]["currency"],
+    }
+
+
 def verify_receipt(pdf: bytes, roots: bytes) -> dict[str, str]:
     """What a valid receipt says; else raises. No PDF parser sees the file before its seal is known to hold."""
     ranges, moments = RANGE.findall(pdf), MOMENT.findall(pdf)
@@ -102,6 +113,7 @@ def verify_receipt(pdf: bytes, roots: bytes) -> dict[str, str]:
     body, digest = json.loads(entry["body"]), sha256(held["offer.json"]).hexdigest()
     need(chain(entry["previous"], entry["body"]) == entry["hash"], "its entry does not lead to the head it names")
     need(body["data"]["commitment"] == digest, "its offer is not the one in the ledger")
+    need(named(offer).items() <= body["data"].items(), "its entry does not say what its offer says")
     about = {"reference": offer["reference"], "received": body["at"], "agency": body["agency"]}
     about |= {"entry": str(body["seq"]), "head": entry["hash"], "fingerprint": digest}
     return about | {"sealed": f"{at}", "seal": sha256(path[-1]).hexdigest()}

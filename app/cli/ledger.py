@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import click
@@ -16,8 +18,10 @@ from app.extensions import db
 from app.ledger import SYSTEM
 from app.models import Agency
 from app.queries.checking import checkpoint_faults
-from app.queries.ledger import offers_fault, verify_chain
+from app.queries.ledger import chain_faults, offer_faults
 from app.services import checkpoints, ledger_export, receipts
+
+KEPT, PRINTED = 10_000, 25  # faults of an agency in JSON, and in print
 
 ledger = AppGroup("ledger", help="The record of what happened.")
 
@@ -31,29 +35,51 @@ def register(app: Flask) -> None:
 @click.option("--offers", is_flag=True, help="Open every offer too, and compare its plain columns.")
 @as_json
 def verify(agency_name: str, offers: bool, as_json: bool) -> None:
-    """The chain, and the signed heads of it that are kept. Exit 0 when all holds, 1 with the first bad entry named."""
+    """The chain, and the signed heads of it that are kept. Exit 0 when all holds, 1 with what does not named."""
     tenants = [find_agency(agency_name)] if agency_name else list(db.session.query(Agency))
-    answers, sound = [], True
-    roots = receipts.authority().own_roots()
-    for tenant in tenants:
-        checked, fault = verify_chain(tenant)
-        reason = f"entry {fault.seq}: {fault.reason}" if fault else None
-        reason = reason or next(iter(checkpoint_faults(db.session.connection(), roots, tenant.id)), None)
-        reason = reason or (offers_fault(tenant) if offers else None)
-        sound = sound and reason is None
-        answers.append(
-            {
-                "agency": str(tenant.id),
-                "name": tenant.name,
-                "entries": checked,
-                "valid": reason is None,
-                "first_bad": fault.seq if fault else None,
-                "reason": reason,
-            }
-        )
-    lines = [f"{a['name']}: {a['entries']} entries, {a['reason'] or 'valid'}" for a in answers]
+    answers = [_verified(tenant, offers=offers) for tenant in tenants]
+    sound = all(answer["valid"] for answer in answers)
+    lines = [line for answer in answers for line in _lines(answer)]
     say({"valid": sound, "agencies": answers}, "\n".join(lines) or "no agencies", as_json=as_json)
     sys.exit(0 if sound else 1)
+
+
+def _verified(tenant: Agency, *, offers: bool) -> dict[str, Any]:
+    """All that is wrong with one agency's record: how much, the first thousands of it, and the first bad entry."""
+    found: list[str] = []
+    count, first = 0, None
+    for seq, fault in _faults(tenant, offers=offers):
+        count, first = count + 1, first or seq
+        if count <= KEPT:
+            found.append(fault)
+    return {
+        "agency": str(tenant.id),
+        "name": tenant.name,
+        "entries": first - 1 if first else tenant.head_seq,
+        "valid": not count,
+        "first_bad": first,
+        "reason": found[0] if found else None,
+        "fault_count": count,
+        "faults": found,
+    }
+
+
+def _faults(tenant: Agency, *, offers: bool) -> Iterator[tuple[int | None, str]]:
+    """Each with the number of the entry, where it is one of the chain itself."""
+    for fault in chain_faults(tenant):
+        yield fault.seq, f"entry {fault.seq}: {fault.reason}"
+    rest = iter(checkpoint_faults(db.session.connection(), receipts.authority().own_roots(), tenant.id))
+    for words in chain(rest, offer_faults(tenant) if offers else ()):
+        yield None, words
+
+
+def _lines(answer: dict[str, Any]) -> list[str]:
+    head = f"{answer['name']}: {answer['entries']} entries"
+    if answer["valid"]:
+        return [f"{head}, valid"]
+    count, shown = answer["fault_count"], answer["faults"][:PRINTED]
+    rest = [f"  … and {count - len(shown)} more (--json names them)"] if count > len(shown) else []
+    return [f"{head} hold, {count} fault{'s'[: count > 1]}:", *(f"  {fault}" for fault in shown), *rest]
 
 
 @ledger.command("checkpoint")

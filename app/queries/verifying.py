@@ -12,7 +12,8 @@ from sqlalchemy import Row, select
 from app.extensions import db
 from app.ledger import GENESIS, chain
 from app.models import Agency, LedgerEntry, Offer, OfferKey
-from app.queries.ledger import offer_fault
+from app.queries.ledger import faults_of_offer
+from app.queries.submissions import LOCKED
 
 VALID, ALTERED, UNKNOWN, ERASED = "valid", "altered", "unknown", "erased"
 
@@ -80,7 +81,7 @@ def _bent(offer: Any, entry: Row[Any], fingerprint: str) -> bool:
     said = _said(entry)
     if said.get("commitment") != fingerprint or chain(previous, entry.body) != entry.hash:
         return True
-    return offer_fault(offer.id) is not None
+    return any(not fault.startswith(LOCKED) for fault in faults_of_offer(offer.id))
 
 
 def _said(entry: Row[Any]) -> dict[str, Any]:

@@ -41,6 +41,7 @@ from app.representations import link_state, offer_json, request_state
 from app.services import codes, receipts
 from app.services.offer_events import announce
 from app.shown import Shown, digest_of, shown_of, snapshot
+from app.submission import Submitted
 from app.vault import Place, Wrapped, blind, offer_key_place, pad, seal
 from app.writing import UnitOfWork, writing
 
@@ -371,14 +372,13 @@ def _header(row: dict[str, Any], prop: Any, sending: Sending) -> dict[str, Any]:
 
 
 def _entry(row: dict[str, Any], sending: Sending) -> dict[str, Any]:
-    """What the ledger says of a submission: no personal text, and the commitment that pins the rest."""
-    return {
-        "reference": row["reference"],
-        "commitment": row["commitment"].hex(),
-        "property": str(row["property_id"]),
-        "source": row["source"],
-        "previous": str(row["previous_id"]) if row["previous_id"] else None,
-        "amount_minor": row["amount_minor"],
-        "currency": row["currency"],
-        **({"channel": sending.channel} if sending.channel else {}),
-    }
+    return Submitted(
+        reference=row["reference"],
+        commitment=row["commitment"].hex(),
+        property=str(row["property_id"]),
+        source=row["source"],
+        previous=str(row["previous_id"]) if row["previous_id"] else None,
+        amount_minor=row["amount_minor"],
+        currency=row["currency"],
+        channel=sending.channel,
+    ).data()

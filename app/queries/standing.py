@@ -1,0 +1,178 @@
+"""Where offers stand, held against the rows that it follows from, and those against the ledger."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
+from sqlalchemy.orm import aliased
+
+from app.extensions import db
+from app.models import (
+    Confirmation,
+    ConfirmationBody,
+    Decision,
+    LedgerEntry,
+    Offer,
+    OfferFile,
+    OfferKey,
+    OfferState,
+    Tombstone,
+    Withdrawal,
+)
+from app.models.offer import COPIED
+from app.queries.signed import counts_as_signed
+
+BATCH = 2_000
+DECIDED = ("offer.viewed", "offer.decided")
+# Rows that are appended with an entry in the same moment, and the kinds of that entry.
+APPENDED: dict[type[Any], tuple[str, ...]] = {
+    Withdrawal: ("offer.withdrawn",),
+    Confirmation: ("offer.confirmed", "offer.code_confirmed"),
+    Tombstone: ("offer.erased",),
+}
+
+
+class _Data(msgspec.Struct):
+    """What entries about an offer say beside their columns; the names of the rest are in the entry's body."""
+
+    commitment: str | None = None
+    decision: str | None = None
+    undoes: str | None = None
+    sha256: str | None = None
+    before: str | None = msgspec.field(default=None, name="from")
+    to: str | None = None
+
+
+class _Body(msgspec.Struct):
+    data: _Data
+
+
+_read = msgspec.json.Decoder(_Body).decode
+
+
+def standing_faults(agency_id: uuid.UUID) -> Iterator[str]:
+    """What does not hold, a line each."""
+    for words, query in _claims(agency_id):
+        for reference in db.session.scalars(query):
+            yield f"offer {reference}: {words}"
+    for table, kinds in APPENDED.items():
+        yield from _appended(agency_id, table, kinds)
+    yield from _decisions(agency_id)
+    yield from _pinned(agency_id)
+
+
+def _claims(agency_id: uuid.UUID) -> Iterator[tuple[str, Select[str]]]:
+    """What is said of an offer where the query finds it."""
+    offers = select(Offer.reference).join(OfferState, OfferState.offer_id == Offer.id)
+    offers = offers.where(Offer.agency_id == agency_id).order_by(Offer.submitted_at)
+    copies = [getattr(Offer, name) != getattr(OfferState, name) for name in COPIED]
+    copies.append(and_(OfferState.erased_at.is_(None), OfferState.signed != counts_as_signed()))
+    yield "the list's copy of a column differs", offers.where(or_(*copies))
+    nothing = ~exists().where(OfferState.offer_id == Offer.id)
+    yield "the list does not have it", select(Offer.reference).where(Offer.agency_id == agency_id, nothing)
+    later = aliased(Offer)
+    replaced = exists().where(later.agency_id == Offer.agency_id, later.previous_id == Offer.id)
+    yield "it counts as replaced, and nothing replaces it", offers.where(~OfferState.latest, ~replaced)
+    withdrawn = exists().where(Withdrawal.offer_id == Offer.id)
+    yield "withdrawn and its list do not agree", offers.where(OfferState.withdrawn_at.is_not(None) != withdrawn)
+    erased, keyed = exists().where(Tombstone.offer_id == Offer.id), exists().where(OfferKey.offer_id == Offer.id)
+    yield "forgotten and its list do not agree", offers.where(OfferState.erased_at.is_not(None) != erased)
+    yield "its key is gone, and nobody was forgotten", offers.where(~keyed, ~erased)
+    yield "it was erased and its key is still there", offers.where(keyed, erased)
+    yield "its status is not what was decided last", offers.where(_undecided())
+
+
+def _undecided() -> ColumnElement[bool]:
+    last = (
+        select(Decision.to_status)
+        .where(Decision.agency_id == Offer.agency_id, Decision.offer_id == Offer.id)
+        .order_by(Decision.at.desc(), Decision.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    return OfferState.status != func.coalesce(last, "new")
+
+
+def _appended(agency_id: uuid.UUID, table: Any, kinds: tuple[str, ...]) -> Iterator[str]:
+    """Rows without their entry, and entries without their row."""
+    entry = (LedgerEntry.agency_id == agency_id, LedgerEntry.kind.in_(kinds))
+    same = and_(LedgerEntry.object_id == table.offer_id, LedgerEntry.at == table.at)
+    rows = select(table.offer_id).where(table.agency_id == agency_id, ~exists().where(*entry, same))
+    for offer_id in db.session.scalars(rows):
+        yield f"offer {offer_id}: its {table.__tablename__} is not in the ledger"
+    entries = select(LedgerEntry.seq, LedgerEntry.object_id).where(
+        *entry, ~exists().where(table.agency_id == agency_id, same)
+    )
+    for row in db.session.execute(entries.order_by(LedgerEntry.seq)):
+        yield f"offer {row.object_id}: entry {row.seq} has no {table.__tablename__}"
+
+
+def _decisions(agency_id: uuid.UUID) -> Iterator[str]:
+    """Each step of status against its entry, and the other way round."""
+    same = and_(
+        Decision.agency_id == LedgerEntry.agency_id,
+        Decision.offer_id == LedgerEntry.object_id,
+        Decision.at == LedgerEntry.at,
+    )
+    mine = (LedgerEntry.agency_id == agency_id, LedgerEntry.kind.in_(DECIDED))
+    step = (Decision.id, Decision.from_status, Decision.to_status, Decision.actor_type, Decision.actor_id)
+    query = (
+        select(LedgerEntry.seq, LedgerEntry.object_id, LedgerEntry.body, LedgerEntry.actor_type.label("by"))
+        .add_columns(LedgerEntry.actor_id.label("by_id"), *step, Decision.undoes_id)
+        .join(Decision, same, isouter=True)
+        .where(*mine)
+        .order_by(LedgerEntry.seq)
+    )
+    for row in db.session.execute(query, execution_options={"yield_per": BATCH}):
+        if row.id is None:
+            yield f"offer {row.object_id}: entry {row.seq} has no decision"
+            continue
+        said, undoes = _data(row.body), str(row.undoes_id) if row.undoes_id else None
+        held = (str(row.id), row.from_status, row.to_status, row.actor_type, row.actor_id, undoes)
+        if held != (said.decision, said.before, said.to, row.by, row.by_id, said.undoes):
+            yield f"offer {row.object_id}: its decision is not the one in the ledger (entry {row.seq})"
+    alone = select(Decision.offer_id).where(Decision.agency_id == agency_id, ~exists().where(*mine, same))
+    for offer_id in db.session.scalars(alone):
+        yield f"offer {offer_id}: its decision is not in the ledger"
+
+
+def _pinned(agency_id: uuid.UUID) -> Iterator[str]:
+    """What entries name by a hash: what was said in a confirmation, and the latest receipt."""
+    for table, kind, name, words in (
+        (ConfirmationBody, "offer.confirmed", "commitment", "what its confirmation says"),
+        (OfferFile, "receipt.sealed", "sha256", "its receipt"),
+    ):
+        held = getattr(table, name)
+        said = aliased(LedgerEntry)
+        last = (
+            select(func.max(said.seq))
+            .where(said.agency_id == agency_id, said.object_id == table.offer_id, said.kind == kind)
+            .correlate(table)
+            .scalar_subquery()
+        )
+        query = (
+            select(table.offer_id, held, LedgerEntry.body)
+            .join(
+                LedgerEntry,
+                and_(LedgerEntry.agency_id == agency_id, LedgerEntry.seq == last),
+                isouter=True,
+            )
+            .where(table.agency_id == agency_id)
+        )
+        if table is OfferFile:
+            query = query.where(OfferFile.kind == "receipt")
+        for offer_id, digest, body in db.session.execute(query, execution_options={"yield_per": BATCH}):
+            if body is None or getattr(_data(body), name) != digest.hex():
+                yield f"offer {offer_id}: {words} is not what the ledger names"
+
+
+def _data(body: object) -> _Data:
+    """What an entry says; nothing where somebody put something else in its place."""
+    try:
+        return _read(body).data  # type: ignore[arg-type]  # SQLite holds what it was given
+    except (ValueError, TypeError):
+        return _Data()

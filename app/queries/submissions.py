@@ -1,0 +1,150 @@
+"""Each offer held against its entry in the ledger and against what is sealed of it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import Row, exists, func, select
+
+from app.extensions import db
+from app.ledger import id_text, moment_text
+from app.models import LedgerEntry, Offer, OfferBody, OfferFile, OfferKey
+from app.money import decimal_text
+from app.offer_document import commitment, decode
+from app.queries.spelled import hex_of, raw
+from app.submission import Submitted, submitted
+from app.vault import CannotOpen, KeyMissing, unpad
+
+Opener = Callable[[str, str, bytes, bytes], bytes]
+
+KIND = "offer.submitted"
+LOCKED = "its body cannot be opened here"  # which is no fault of the offer
+
+
+def offers_and_entries() -> Any:
+    """Offers with what is sealed of them and their entry in the ledger, in the order in which `compare` takes them;
+    ids and moments as the driver gives them."""
+    entry = LedgerEntry
+    return (
+        select(
+            raw(Offer.id), Offer.reference, raw(Offer.agency_id), raw(Offer.property_id), raw(Offer.submitted_at),
+            Offer.source, Offer.language, Offer.link_version, Offer.amount_minor, Offer.currency, Offer.financing,
+            Offer.term_days, raw(Offer.valid_until), Offer.signed, Offer.asking_minor, raw(Offer.previous_id),
+            Offer.commitment, OfferBody.body_ct, OfferKey.kek_id, OfferKey.wrapped, entry.body, raw(entry.at),
+            OfferFile.sha256,
+        )
+        .join(OfferBody, OfferBody.offer_id == Offer.id, isouter=True)
+        .join(OfferKey, OfferKey.offer_id == Offer.id, isouter=True)
+        .join(OfferFile, (OfferFile.offer_id == Offer.id) & (OfferFile.kind == "signature"), isouter=True)
+        .join(
+            entry,
+            (entry.agency_id == Offer.agency_id) & (entry.object_id == Offer.id) & (entry.kind == KIND),
+            isouter=True,
+        )
+    )  # fmt: skip
+
+
+def compare(row: Sequence[Any], opened: Opener) -> list[str]:
+    """What is wrong with an offer; empty when all that is held of it says the same."""
+    try:
+        return list(_differences(row, opened))
+    except (TypeError, ValueError, KeyError, AttributeError) as fault:
+        return [f"a column holds what it never can ({type(fault).__name__})"]
+
+
+def _differences(row: Sequence[Any], opened: Opener) -> Iterator[str]:
+    # Taken apart at once: asking a row for each of its columns by name would take a tenth of the whole time.
+    (
+        offer_id, reference, agency, prop, submitted_at, source, language, link_version, amount_minor, currency,
+        financing, term_days, valid_until, signed, asking_minor, previous, digest, body_ct, kek_id, wrapped, entry, at,
+        image,
+    ) = row  # fmt: skip
+    prop, previous, moment = id_text(prop), id_text(previous) if previous else None, moment_text(submitted_at)
+    body, why = _body(offer_id, digest, body_ct, kek_id, wrapped, opened)
+    if why:
+        yield why
+    yield from _against_entry(
+        Submitted(reference, digest.hex(), prop, source, previous, amount_minor, currency), body, entry
+    )
+    if entry is not None and at != submitted_at:
+        yield "submitted_at is not the moment of its entry in the ledger"
+    if body is None:
+        return
+    terms, sent = body["offer"], body["property"]
+    signature = terms["signature"]
+    told = (
+        body["id"], body["agency_id"], body["reference"], sent["id"], body["submitted_at"], body["source"],
+        body["language"], body["link_version"], terms["amount"], terms["currency"], terms["financing"],
+        terms["payment_term_days"], terms["valid_until"], signature is not None, sent["asking_price"],
+        body["previous_offer_id"], signature["image_sha256"] if signature else None,
+    )  # fmt: skip
+    held = (
+        id_text(offer_id), id_text(agency), reference, prop, moment, source, language, link_version,
+        decimal_text(amount_minor), currency, financing, term_days, str(valid_until) if valid_until else None,
+        signed, decimal_text(asking_minor) if asking_minor else None, previous,
+        image.hex() if image else None,
+    )  # fmt: skip
+    if told != held:
+        differ = (name for name, one, other in zip(_TOLD, told, held, strict=True) if one != other)
+        yield f"{', '.join(differ)} differs from what was sent"
+
+
+_TOLD = (
+    "id", "agency", "reference", "property_id", "submitted_at", "source", "language", "link_version", "amount",
+    "currency", "financing", "term_days", "valid_until", "signed", "asking", "previous", "signature",
+)  # fmt: skip
+
+
+def _body(
+    offer_id: Any, digest: bytes, body_ct: Any, kek_id: str | None, wrapped: Any, opened: Opener
+) -> tuple[dict[str, Any] | None, str | None]:
+    """The document, or why there is none; neither where the person was forgotten: the commitment stays."""
+    if body_ct is None:
+        return None, "its body is gone"
+    if kek_id is None:
+        return None, None
+    try:
+        canonical = unpad(opened(hex_of(offer_id), kek_id, wrapped, body_ct))
+    except KeyMissing as missing:
+        return None, f"{LOCKED}: {missing}"
+    except CannotOpen:
+        return None, "its body does not open"
+    if commitment(canonical) != digest:
+        return None, "its body is not what was committed to"
+    return decode(canonical).body, None
+
+
+def _against_entry(held: Submitted, body: dict[str, Any] | None, entry: Any) -> Iterator[str]:
+    if not isinstance(entry, bytes):
+        yield "not in the ledger"
+        return
+    try:
+        told = submitted(entry)
+    except ValueError:
+        yield "its entry in the ledger is not one"
+        return
+    # How an offer came in stands in the document and in the entry, in no column.
+    channel = body.get("channel") if body else told.channel
+    if channel is not None:
+        held = Submitted(**{**held.data(), "channel": channel})
+    if held != told:
+        names = ", ".join(held.differing(told))
+        yield f"{names}: its entry in the ledger says otherwise"
+
+
+def missing_offers(agency_id: uuid.UUID) -> Iterator[str]:
+    """Entries of offers that are not there, and offers that the ledger has more than once."""
+    sent = (LedgerEntry.agency_id == agency_id, LedgerEntry.kind == KIND)
+    there = exists().where(Offer.id == LedgerEntry.object_id, Offer.agency_id == agency_id)
+    query = select(LedgerEntry.seq, LedgerEntry.object_id).where(*sent, ~there).order_by(LedgerEntry.seq)
+    for row in db.session.execute(query):
+        yield f"offer {row.object_id}: in the ledger (entry {row.seq}), not in the database"
+    often = select(LedgerEntry.object_id, func.count().label("n")).where(*sent).group_by(LedgerEntry.object_id)
+    for twice in _rows(often.having(func.count() > 1)):
+        yield f"offer {twice.object_id}: {twice.n} times in the ledger"
+
+
+def _rows(query: Any) -> Sequence[Row[Any]]:
+    return db.session.execute(query).all()

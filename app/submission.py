@@ -1,0 +1,45 @@
+"""What the ledger says of an offer that was sent: one definition, for who writes the entry and for who checks it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class Submitted(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """The data of `offer.submitted`: no personal text, and the commitment (hex) that pins all the rest.
+
+    Ids are spelled as in RFC 9562. A field that came later has a default, which older entries mean by leaving it out.
+    `channel` is how an offer reached the agent who recorded it.
+    """
+
+    reference: str
+    commitment: str
+    property: str
+    source: str
+    previous: str | None
+    amount_minor: int
+    currency: str
+    channel: str | None = None
+
+    def data(self) -> dict[str, Any]:
+        """As the ledger takes it."""
+        said: dict[str, Any] = msgspec.to_builtins(self)
+        return said
+
+    def differing(self, other: Submitted) -> list[str]:
+        """The names of the fields in which two differ."""
+        return [name for name in self.__struct_fields__ if getattr(self, name) != getattr(other, name)]
+
+
+class _Body(msgspec.Struct):
+    data: Submitted
+
+
+_read = msgspec.json.Decoder(_Body).decode
+
+
+def submitted(body: bytes) -> Submitted:
+    """What an entry's body says; raises `ValueError` for one that is no submission."""
+    return _read(body).data
