@@ -39,7 +39,7 @@ from app.services import (
     withdrawals,
 )
 from app.services.decisions import Answer, Chosen
-from app.services.offers import AS_SHOWN, prepare, store, submit
+from app.services.offers import FACTS, prepare, store, submit
 from app.submission import Submitted, submitted
 from app.vault import Keyring
 from app.writing import writing
@@ -104,7 +104,7 @@ def taken_back(offer: Offer, owner: User) -> None:
 
 def superseded(offer: Offer, owner: User) -> None:
     """By what store itself does: who may replace whom is another rule."""
-    prop = db.session.execute(AS_SHOWN.where(Property.id == offer.property_id)).one()
+    prop = db.session.execute(FACTS.where(Property.id == offer.property_id)).one()
     sealed, sending = prepare(prop.agency_id, make_draft()), make_sending(prop, source=offer.source)
     with writing(prop.agency_id) as tx:
         store(tx, prop, sealed, sending, offer.id, by=BIDDER)
