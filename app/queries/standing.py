@@ -23,6 +23,7 @@ from app.models import (
     Tombstone,
     Withdrawal,
 )
+from app.models.followup import HELD_LINK
 from app.models.offer import COPIED
 from app.queries.signed import counts_as_signed
 
@@ -42,6 +43,7 @@ class _Data(msgspec.Struct):
     commitment: str | None = None
     decision: str | None = None
     undoes: str | None = None
+    proof: str | None = None
     sha256: str | None = None
     before: str | None = msgspec.field(default=None, name="from")
     to: str | None = None
@@ -65,6 +67,7 @@ def standing_faults(agency_id: uuid.UUID) -> Iterator[str]:
                 yield f"offer {reference}: {words}"
     for table, kinds in APPENDED.items():
         yield from _appended(agency_id, table, kinds)
+    yield from _proofs(agency_id)
     yield from _decisions(agency_id)
     yield from _pinned(agency_id)
 
@@ -113,6 +116,20 @@ def _appended(agency_id: uuid.UUID, table: Any, kinds: tuple[str, ...]) -> Itera
     )
     for row in db.session.execute(entries.order_by(LedgerEntry.seq)):
         yield f"offer {row.object_id}: entry {row.seq} has no {table.__tablename__}"
+
+
+def _proofs(agency_id: uuid.UUID) -> Iterator[str]:
+    """What shows that a bidder confirmed, as its entry says; an entry that says nothing of it shows nothing."""
+    same = and_(LedgerEntry.object_id == Confirmation.offer_id, LedgerEntry.at == Confirmation.at)
+    query = (
+        select(Confirmation.offer_id, Confirmation.proof, LedgerEntry.kind, LedgerEntry.body)
+        .join(LedgerEntry, and_(LedgerEntry.agency_id == agency_id, same))
+        .where(Confirmation.agency_id == agency_id, LedgerEntry.kind.in_(APPENDED[Confirmation]))
+    )
+    for row in db.session.execute(query, execution_options={"yield_per": BATCH}):
+        said = _data(row.body).proof or (HELD_LINK if row.kind == "offer.confirmed" else row.proof)
+        if said != row.proof:
+            yield f"offer {row.offer_id}: what proves its confirmation is not what the ledger says"
 
 
 def _decisions(agency_id: uuid.UUID) -> Iterator[str]:

@@ -19,7 +19,16 @@ from app.offer_document import Signature
 from app.services import decisions, erasure, receipts, recorded_offers, requests, withdrawals
 from app.services.decisions import Answer, Chosen
 from app.vault import Keyring
-from tests.factories import make_agency, make_draft, make_offer, make_property, make_sending, make_user, person_of
+from tests.factories import (
+    confirm,
+    make_agency,
+    make_draft,
+    make_offer,
+    make_property,
+    make_sending,
+    make_user,
+    person_of,
+)
 from tests.proof.conftest import drawn
 
 
@@ -40,7 +49,7 @@ def register(app: Flask) -> Iterator[Flask]:
         prop, make_draft(), make_sending(prop, source="agent", channel="phone", address=None, browser=None), by=by
     )
     offer = db.session.get_one(Offer, taken.offer_id)
-    recorded_offers.confirm(offer, recorded_offers.Said("ro", {}, Signature("typed", "Andrei Țurcanu")))
+    confirm(offer.id, recorded_offers.Said("ro", {}, Signature("typed", "Andrei Țurcanu")))
     receipts.make(agency, offer.id)
     for name in db.session.scalars(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).all():
         db.session.execute(text(f"DROP TRIGGER {name}"))
@@ -91,6 +100,7 @@ def bend(*statements: str) -> None:
         ("UPDATE offer_state SET withdrawn_at = NULL", "withdrawn and its list do not agree"),
         ("DELETE FROM confirmation", "has no confirmation"),
         ("UPDATE confirmation_body SET commitment = zeroblob(32)", "what its confirmation says is not"),
+        ("UPDATE confirmation SET proof = 'held_link'", "what proves its confirmation"),
         ("DELETE FROM tombstone", "has no tombstone"),
         ("UPDATE offer_state SET erased_at = NULL", "forgotten and its list do not agree"),
         ("UPDATE decision SET to_status = 'accepted'", "its decision is not the one"),

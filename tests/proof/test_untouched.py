@@ -20,7 +20,7 @@ from app.extensions import db
 from app.ids import new_id
 from app.ledger import BIDDER, SYSTEM, Actor
 from app.models import Agency, LedgerEntry, Offer, OfferRequest, OfferState, Property, User
-from app.offer_document import Signature
+from app.offer_document import Bidder, Signature
 from app.presentation import LABELS
 from app.queries.ledger import faults_of_offer, offer_faults
 from app.queries.offers import open_offer
@@ -43,7 +43,7 @@ from app.services.offers import FACTS, prepare, store, submit
 from app.submission import Submitted, submitted
 from app.vault import Keyring
 from app.writing import writing
-from tests.factories import make_agency, make_draft, make_property, make_sending, make_user, person_of
+from tests.factories import confirm, make_agency, make_draft, make_property, make_sending, make_user, person_of
 from tools.verify_receipt import named, verify_ledger, verify_receipt
 
 CHANNELS = (None, *LABELS["channel"])
@@ -121,7 +121,7 @@ def answered(offer: Offer, owner: User) -> None:
 
 def confirmed(offer: Offer, owner: User) -> None:
     if offer.source != "link":
-        assert recorded_offers.confirm(offer, recorded_offers.Said("ro", {}, SIGNED, "192.0.2.1", "Testing"))
+        confirm(offer.id, recorded_offers.Said("ro", {}, SIGNED, "192.0.2.1", "Testing"))
 
 
 def asked_to_confirm(offer: Offer, owner: User) -> None:
@@ -219,6 +219,16 @@ def test_a_code_from_the_mailbox_is_valid_too(app: Flask, monkeypatch: pytest.Mo
     assert verify_receipt(pdf, receipts.authority().roots_pem())["reference"] == offer.reference
     erasure.erase_all(agency, [offer.id], "retention")
     whole(app)
+
+
+@pytest.mark.parametrize("source", ["agent", "api"])
+def test_what_was_confirmed_through_a_link_the_agency_held_is_valid(either_app: Flask, source: str) -> None:
+    agency = make_agency()
+    prop = make_property(agency, make_user(agency).id)
+    bidder = Bidder("Andrei Țurcanu", None, "+40722000111")
+    offer = db.session.get_one(Offer, send(prop, source, "phone" if source == "agent" else None, bidder=bidder))
+    assert recorded_offers.confirm(offer, recorded_offers.Said("ro", {}, SIGNED)).state == "done"
+    whole(either_app)
 
 
 def test_the_demo_is_valid(either_app: Flask) -> None:
