@@ -123,14 +123,17 @@ def webhook_calls_arrive(product: Product) -> None:
     create = commands[0].replace("https://crm.example.ro/bidflux", f"http://127.0.0.1:{port}/")
     status, endpoint = product.curl(create)
     assert status == 201
-    words = sink.replace("9000", str(port)).replace("whsec_…", endpoint["secret"]).split()
+    words = sink.replace("9000", str(port)).split()
     assert words[0] == ".venv/bin/flask"
     receiver = subprocess.Popen(
         [str(BIN / "flask"), *words[1:], "--json"],
-        cwd=ROOT, env=product.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        cwd=ROOT, env=product.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
-        assert receiver.stderr and receiver.stderr.readline().startswith("listening")
+        assert receiver.stdin and receiver.stderr
+        receiver.stdin.write(endpoint["secret"] + "\n")
+        receiver.stdin.flush()
+        assert receiver.stderr.readline().startswith("listening")
         answers = []
         named = {"ID": endpoint["id"], "DELIVERY": ""}
         for command in commands[1:]:
