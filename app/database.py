@@ -22,6 +22,17 @@ SCRUB_MS = 500
 # What stands on Romanian street signs, Hungarian and the older cedilla letters included.
 ACCENTED, UNACCENTED = "ăâîșțşţáéíóöőúüűĂÂÎȘȚŞŢÁÉÍÓÖŐÚÜŰ", "aaiststaeiooouuu" * 2
 _PLAIN = str.maketrans(ACCENTED, UNACCENTED)
+# The Romanian alphabet, its capitals with marks too: a database may not know how to lower them.
+_LETTERS = "aăâbcdefghiîjklmnopqrsștțuvwxyz"
+_PLACES = "".join(chr(0x100 + place) for place in range(len(_LETTERS)))
+_FOREIGN = {
+    "áàäãåÁÀÄÃÅ": "a", "éèëęÉÈËĘ": "e", "íìïÍÌÏ": "i", "óòöõőøÓÒÖÕŐØ": "o", "úùüűÚÙÜŰ": "u", "ýÝ": "y", "şŞȘ": "ș",
+    "ţŢȚ": "ț", "Ă": "ă", "Â": "â", "Î": "î", "łŁ": "l", "đĐ": "d", "çčÇČ": "c", "ñÑ": "n", "žżŽŻ": "z",
+}  # fmt: skip
+_SPELLED = {mark: letter for marks, letter in _FOREIGN.items() for mark in marks}
+ALPHABET_WRITTEN = _LETTERS + "".join(_SPELLED)
+ALPHABET_PLACES = _PLACES + "".join(_PLACES[_LETTERS.index(letter)] for letter in _SPELLED.values())
+_ALPHABET = str.maketrans(ALPHABET_WRITTEN, ALPHABET_PLACES)
 
 
 def configure_engine(app: Flask) -> None:
@@ -57,11 +68,17 @@ def _sqlite_connect(connection: Any, _record: Any) -> None:
     ):
         connection.execute(f"PRAGMA {pragma}")
     connection.create_function("plain", 1, plain, deterministic=True)
+    connection.create_function("alphabetical", 1, alphabetical, deterministic=True)
 
 
 def plain(text: str) -> str:
     """Without regard to case and diacritics; on SQLite a function of that name does the same."""
     return text.lower().translate(_PLAIN)
+
+
+def alphabetical(text: str | None) -> str | None:
+    """Compares by code points as Romanians sort; see `app.queries.alphabetical`."""
+    return None if text is None else text.lower().translate(_ALPHABET)
 
 
 def _sqlite_begin(connection: Connection) -> None:

@@ -135,7 +135,16 @@ def commitment(text: bytes) -> bytes:
     return hashlib.sha256(text).digest()
 
 
+# Letters with a stroke, which no normalisation takes apart.
+_STROKES = str.maketrans({**dict(zip("łđøðħŧı", "ldodhti", strict=True)), "ß": "ss", "æ": "ae", "œ": "oe", "þ": "th"})
+_APOSTROPHES = str.maketrans(dict.fromkeys("'’‘ʼ`´′"))
+
+
 def fold(text: str) -> str:
-    """For searching names: no case, no diacritics, single spaces."""
-    plain = unicodedata.normalize("NFKD", text.casefold())
-    return " ".join("".join(c for c in plain if not unicodedata.combining(c)).split())
+    """For searching names: no case, no diacritics, no apostrophes, a space for a hyphen, single spaces."""
+    plain = unicodedata.normalize("NFKD", text.casefold().translate(_APOSTROPHES)).translate(_STROKES)
+    seen = (" " if unicodedata.category(c) == "Pd" else c for c in plain if unicodedata.category(c) not in _UNHEARD)
+    return " ".join("".join(seen).split())
+
+
+_UNHEARD = {"Mn", "Me", "Cf", "Cc"}

@@ -15,6 +15,7 @@ from app.extensions import db
 from app.keys import agency_key
 from app.models import Access, ApiKey, KeyAccess, LedgerEntry, Offer, OfferTag, Property, User
 from app.models.key_access import NOTED_ONCE_IN
+from app.queries.alphabetical import alphabetically
 from app.vault import blind
 
 PAGE = 100
@@ -103,7 +104,7 @@ def _seen_in(agency_id: uuid.UUID) -> Subquery:
 
 def keys_of(agency_id: uuid.UUID) -> list[tuple[uuid.UUID, str]]:
     """Every key that a CRM has or had, by name."""
-    query = select(ApiKey.id, ApiKey.name).where(ApiKey.agency_id == agency_id).order_by(ApiKey.name)
+    query = select(ApiKey.id, ApiKey.name).where(ApiKey.agency_id == agency_id).order_by(*alphabetically(ApiKey.name))
     return [(row[0], row[1]) for row in db.session.execute(query)]
 
 
@@ -123,5 +124,5 @@ def _exports(agency_id: uuid.UUID, moments: Sequence[datetime]) -> dict[tuple[da
 
 def people_of(agency_id: uuid.UUID) -> list[tuple[uuid.UUID, str]]:
     """Everyone who has or had an account, by name."""
-    query = select(User.id, User.full_name).where(User.agency_id == agency_id).order_by(User.full_name)
+    query = select(User.id, User.full_name).where(User.agency_id == agency_id).order_by(*alphabetically(User.full_name))
     return [(row[0], row[1]) for row in db.session.execute(query)]

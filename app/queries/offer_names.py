@@ -7,6 +7,7 @@ came in since, as the agency's events tell. See docs/decisions/0009-names-in-mem
 
 from __future__ import annotations
 
+import re
 import threading
 import uuid
 from collections.abc import Iterator, Sequence
@@ -18,12 +19,14 @@ from sqlalchemy import ColumnElement, select
 from app.extensions import db
 from app.keys import keyring
 from app.models import Agency, Event, OfferKey
+from app.offer_document import fold
 from app.queries.spelled import hex_of, raw_id
 
 KEPT = 120.0
 MOST = 250_000
 
 Names = dict[Any, bytes]
+_FOLDED = re.compile(rb"[a-z0-9 .]*")  # others may have been kept when folding left more in a name
 
 
 class Held(NamedTuple):
@@ -89,4 +92,5 @@ def _opened(agency_id: uuid.UUID, which: ColumnElement[bool]) -> Iterator[tuple[
     columns = (raw_id(OfferKey.offer_id), OfferKey.kek_id, OfferKey.wrapped, OfferKey.name_ct)
     rows = db.session.connection().execute(select(*columns).where(which).execution_options(yield_per=2000))
     for raw, kek_id, wrapped, name_ct in rows:
-        yield raw, opened(hex_of(raw), kek_id, wrapped, name_ct)
+        name = opened(hex_of(raw), kek_id, wrapped, name_ct)
+        yield raw, name if _FOLDED.fullmatch(name) else fold(name.decode()).encode()

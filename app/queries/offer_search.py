@@ -32,6 +32,8 @@ FEW = 30_000
 PHONE_DIGITS = 7
 _NUMBER = re.compile(r"(?<![\w@.+-])\+?\(?\d[\d\s().\-/]{1,38}\d(?![\w@])", re.ASCII)
 _REFERENCE = re.compile(f"(BF-)?[{REFERENCE_ALPHABET}]{{{REFERENCE_LENGTH}}}")
+_FOUR, _GAP = f"([{REFERENCE_ALPHABET}]{{4}})", r"[\s\-‐-―]"
+_SAID = re.compile(rf"(?<!\w)BF{_GAP}{{0,3}}{_FOUR}{_GAP}?{_FOUR}(?!\w)", re.IGNORECASE)  # as people read it out
 _BEGUN = re.compile(f"BF-[{REFERENCE_ALPHABET}]{{0,{REFERENCE_LENGTH - 1}}}")
 
 
@@ -59,7 +61,7 @@ def read_search(agency_id: uuid.UUID, text: str | None) -> Search:
         return " "
 
     names: list[str] = []
-    for word in _NUMBER.sub(number, text).split()[:MAX_WORDS]:
+    for word in _NUMBER.sub(number, _SAID.sub(r" BF-\1\2 ", text)).split()[:MAX_WORDS]:
         condition = _by_email(agency_id, word) if "@" in word else _by_reference(agency_id, word.upper())
         if condition is None:
             names += fold(word).split()

@@ -13,6 +13,7 @@ from app.clock import now
 from app.errors import NotFound
 from app.extensions import db
 from app.models import OfferState, Property, User
+from app.queries.alphabetical import alphabetically
 from app.queries.property_search import holding_words
 from app.queries.spelled import id_text, raw_id
 from app.representations import link_state
@@ -129,7 +130,7 @@ def count_offers(ids: list[uuid.UUID], by: Asker) -> dict[uuid.UUID, Counts]:
 def property_choices(by: Person, also: uuid.UUID | None = None) -> list[tuple[str, str]]:
     """Id as text and title of what a person may see, for a filter; `also` the chosen one, where there are too many."""
     query = properties_of(by).with_only_columns(raw_id(Property.id), Property.title)
-    rows = [*db.session.execute(query.order_by(Property.title).limit(CHOICES))]
+    rows = [*db.session.execute(query.order_by(*alphabetically(Property.title)).limit(CHOICES))]
     if also and len(rows) == CHOICES:
         rows += db.session.execute(query.where(Property.id == also))
     return [*{row[0]: (id_text(row[0]), row[1]) for row in rows}.values()]
@@ -138,7 +139,9 @@ def property_choices(by: Person, also: uuid.UUID | None = None) -> list[tuple[st
 def recordable_properties(by: Person) -> list[tuple[uuid.UUID, str]]:
     """Id and title of those for which a person may record an offer taken elsewhere."""
     query = properties_of(by, write=True).where(Property.archived_at.is_(None), Property.transaction_type == "sale")
-    named = query.with_only_columns(Property.id, Property.title).order_by(Property.title).limit(CHOICES)
+    named = (
+        query.with_only_columns(Property.id, Property.title).order_by(*alphabetically(Property.title)).limit(CHOICES)
+    )
     return [(row[0], row[1]) for row in db.session.execute(named)]
 
 
@@ -153,7 +156,11 @@ def agent_choices(by: Person, also: str | None = None) -> list[tuple[uuid.UUID, 
         here = or_(User.active, User.id == uuid.UUID(also or ""))
     except ValueError:
         here = User.active.is_(True)
-    query = select(User.id, User.full_name).where(User.agency_id == by.agency_id, here).order_by(User.full_name)
+    query = (
+        select(User.id, User.full_name)
+        .where(User.agency_id == by.agency_id, here)
+        .order_by(*alphabetically(User.full_name))
+    )
     return [(row[0], row[1]) for row in db.session.execute(query)]
 
 

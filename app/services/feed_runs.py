@@ -20,6 +20,7 @@ from app.language import msgid
 from app.ledger import SYSTEM
 from app.models import FeedItem, FeedRun, Property, PropertyFeed
 from app.models.agency import User
+from app.queries.alphabetical import alphabetically
 from app.services.feed_rows import NotForSale, named_by, read_row
 from app.services.feed_sources import Broken, Source, pages
 from app.services.feeds import mapping_of, renew, source_of
@@ -239,4 +240,4 @@ def vanished_of(agency_id: uuid.UUID, user_id: uuid.UUID | None = None) -> list[
     )
     if user_id:
         query = query.where(Property.agent_id == user_id)
-    return list(db.session.scalars(query.order_by(Property.title)))
+    return list(db.session.scalars(query.order_by(*alphabetically(Property.title))))

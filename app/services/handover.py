@@ -11,6 +11,7 @@ from sqlalchemy import and_, func, select, update
 from app.extensions import db
 from app.ledger import Actor
 from app.models import Delivery, LedgerEntry, OfferState, Property
+from app.queries.alphabetical import alphabetically
 from app.writing import UnitOfWork
 
 CHANGED = "property.agent_changed"
@@ -57,6 +58,6 @@ def handed_at(agency_id: uuid.UUID, agent_id: uuid.UUID | None, at: datetime) ->
         select(Property, waiting)
         .where(Property.agency_id == agency_id, Property.agent_id == agent_id)
         .where(select(LedgerEntry.seq).where(entry).exists())
-        .order_by(Property.title)
+        .order_by(*alphabetically(Property.title))
     )
     return [(row[0], row[1]) for row in db.session.execute(query)]

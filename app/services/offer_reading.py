@@ -127,7 +127,7 @@ class OfferReader:
 
     def _bidder(self) -> Bidder:
         name = self._line("full_name") or ""
-        if name and (len(name) < 3 or not any(c.isalpha() for c in name)):
+        if name and (len(name) < 2 or not any(c.isalpha() for c in name)):
             self._wrong("full_name", _("Write your name and surname"))
         email = self._email()
         phone = self._phone()

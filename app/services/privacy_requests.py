@@ -18,6 +18,7 @@ from app.keys import agency_key
 from app.ledger import BIDDER, SYSTEM, Actor
 from app.models import Agency, Delivery, LedgerEntry, PrivacyRequest, User
 from app.models.agency import OWNER
+from app.queries.alphabetical import alphabetically
 from app.services import erasure, personal_data
 from app.vault import Place, blind, seal, unseal
 from app.writing import UnitOfWork, housekeeping, writing
@@ -32,7 +33,7 @@ MAILS_A_DAY = 3  # to one address; whoever types somebody else's does not fill t
 
 def agencies() -> list[tuple[uuid.UUID, str]]:
     """Whom a person may ask: every agency that is not there for tests."""
-    query = select(Agency.id, Agency.name).where(Agency.test_of_id.is_(None)).order_by(Agency.name)
+    query = select(Agency.id, Agency.name).where(Agency.test_of_id.is_(None)).order_by(*alphabetically(Agency.name))
     return [(row[0], row[1]) for row in db.session.execute(query)]
 
 

@@ -16,6 +16,7 @@ from app.ids import new_id
 from app.ledger import SYSTEM, Actor
 from app.models import Agency, OfferOrigin, OfferState, Property, Retention, User
 from app.models.agency import OWNER
+from app.queries.alphabetical import alphabetically
 from app.services.erasure import erase_all
 from app.writing import UnitOfWork, housekeeping, writing
 
@@ -209,6 +210,6 @@ def exceptions_of(agency_id: uuid.UUID) -> list[Any]:
         select(Property.title, *(getattr(Retention, kind) for kind in KINDS))
         .join(Property, Property.id == Retention.property_id)
         .where(Retention.agency_id == agency_id, or_(*(getattr(Retention, kind).is_not(None) for kind in KINDS)))
-        .order_by(Property.title)
+        .order_by(*alphabetically(Property.title))
     )
     return list(db.session.execute(query))

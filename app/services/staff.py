@@ -13,6 +13,7 @@ from app.extensions import db
 from app.ledger import Actor
 from app.models import Agency, ApiKey, Property, User, UserSession
 from app.models.agency import OWNER
+from app.queries.alphabetical import alphabetically
 from app.services import properties
 from app.writing import writing
 
@@ -22,7 +23,9 @@ ONESELF = lazy_gettext("You cannot deactivate yourself")
 
 def users_of(agency_id: uuid.UUID) -> list[User]:
     """Everybody who signs in, or once did: the active first, by name."""
-    query = select(User).where(User.agency_id == agency_id).order_by(User.active.desc(), User.full_name)
+    query = (
+        select(User).where(User.agency_id == agency_id).order_by(User.active.desc(), *alphabetically(User.full_name))
+    )
     return list(db.session.scalars(query))
 
 
