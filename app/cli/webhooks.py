@@ -21,6 +21,7 @@ from app.jobs.hook_call import signed
 from app.numbers import NotANumber, whole
 from app.services import webhooks as service
 from app.services.webhooks import PREFIX
+from app.strict_json import NotJson, read_json
 
 TOLERANCE = 300  # seconds between the call's time and ours, as the libraries have it
 LONGEST = 1024 * 1024
@@ -132,8 +133,8 @@ class _Sink(ThreadingHTTPServer):
 
     def _print(self, headers: dict[str, str], body: bytes, verdict: str) -> None:
         try:
-            said: Any = json.loads(body)
-        except ValueError:
+            said: Any = read_json(body)
+        except NotJson:
             said = body.decode("utf-8", "replace")
         known = said if isinstance(said, dict) else {}
         ident = headers.get("webhook-id", "")

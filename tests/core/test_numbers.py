@@ -26,6 +26,7 @@ OURS = {
     ("app/queries/links.py", "row[1] or 0"),
     ("app/queries/property_list.py", "row[2]"),
     ("tools/supervise.py", "signal.SIGTERM"),
+    ("app/queries/health.py", "version"),  # as the database counts it
     ("app/epochs.py", "text"),  # twenty bytes of a file of ours
     ("app/backup/engines.py", "found[1]"),  # of the version that a tool of PostgreSQL tells
     ("tools/machine.py", "text"),  # five digits at most, looked at in the line above

@@ -43,9 +43,9 @@ def test_the_commands_of_the_operators_page_run(app: Flask) -> None:
     lines = block.group(1).strip().splitlines()
     assert len(lines) >= 7
     for line in lines:
-        words = shlex.split(line)
+        words = shlex.split(line, comments=True)
         assert words[:3] == ["flask", "--app", "wsgi"]
-        done = app.test_cli_runner().invoke(args=words[3:])
+        done = app.test_cli_runner().invoke(args=words[3:], input="cinci vrăbii pe gard 47\n")  # where it asks
         assert done.exit_code == 0, (line, done.output)
 
 
@@ -84,7 +84,7 @@ def test_every_command_that_a_page_names_exists(app: Flask) -> None:
 def variables_read() -> set[str]:
     """Every variable that settings, web server and `make run` read from the environment."""
     text = "".join((ROOT / name).read_text() for name in ("app/config.py", "gunicorn.conf.py"))
-    how = r'(?:environ\.get|\.text|\.words|\.flag|\.number|\.address|\.secret)\(\s*["\']([A-Z][A-Z_]+)'
+    how = r'(?:environ\.get|_number|\.text|\.words|\.flag|\.number|\.address|\.secret)\(\s*["\']([A-Z][A-Z_]+)'
     return set(re.findall(how, text)) | {"BIDFLUX_KEYS"}
 
 
