@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageMath, ImageOps, UnidentifiedImageError
 
 from app.errors import TooMany
 from app.integrations.picture_caps import check
@@ -22,8 +22,10 @@ PHOTO_BYTES = 10 * 1024 * 1024
 PHOTO_EDGE = 1280
 SIGNATURE_BYTES = 512 * 1024
 SIGNATURE_EDGE = 1200
+DOT = 0.08  # of width and of height: less is a touch, not a name
 PATIENCE = 10  # seconds
 _SMOOTH = frozenset({"L", "LA", "RGB", "RGBA", "CMYK", "YCbCr"})
+_DEEP = 1 / 256  # of 16 bits of grey, eight are kept
 _PHOTOS, _SIGNATURES = threading.Lock(), threading.Lock()  # apart: no photo holds up a signature
 SIGNATURE_PIXELS = 4_000_000  # a pad across a large tablet has less than half of that
 
@@ -77,6 +79,45 @@ def _upright(image: Image.Image) -> Image.Image:
         return image
 
 
+def _smooth(image: Image.Image) -> Image.Image:
+    """In a mode that can be made smaller without jags, transparent where it was."""
+    if image.mode.startswith("I"):
+        deep = image.convert("I")
+        grey = deep.point(lambda value: value * _DEEP).convert("L")  # a plain conversion would cut all to white
+        hole = image.info.get("transparency")
+        if isinstance(hole, int):
+            seen = ImageMath.lambda_eval(lambda of: of["convert"]((of["deep"] != hole) * 255, "L"), deep=deep)
+            grey.putalpha(seen)
+        return grey
+    if "transparency" in image.info or image.mode in {"P", "PA", "La", "RGBa"}:
+        return image.convert("RGBA")
+    return image if image.mode in _SMOOTH else image.convert("RGB")
+
+
+def _as_seen(image: Image.Image) -> Image.Image:
+    """In sRGB, by the picture's own profile; one that is broken or of another kind of colour is not minded."""
+    profile = image.info.get("icc_profile")
+    alpha = image.getchannel("A") if image.mode in {"LA", "RGBA"} else None
+    plain = image.convert({"LA": "L", "RGBA": "RGB"}[image.mode]) if alpha else image
+    if profile and plain.mode in {"L", "RGB", "CMYK"}:
+        try:
+            own, srgb = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
+            plain = ImageCms.profileToProfile(plain, own, srgb, outputMode="RGB") or plain
+        except (ImageCms.PyCMSError, OSError, ValueError):
+            pass
+    plain = plain.convert("RGB")
+    if alpha:
+        plain.putalpha(alpha)
+    return plain
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """Without transparency: what nothing covers is white, as paper is."""
+    if image.mode != "RGBA":
+        return image.convert("RGB")
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+
+
 def read_photo(body: bytes) -> Picture:
     """JPEG, PNG or WebP in; an upright JPEG of at most 1280 pixels out, EXIF dropped.
 
@@ -84,13 +125,22 @@ def read_photo(body: bytes) -> Picture:
     """
     with _in_turn(_PHOTOS):
         image = _open(body, ("JPEG", "PNG", "WEBP"), MAX_PIXELS)
-        if image.mode not in _SMOOTH:  # a palette or 16 bits cannot be made smaller without jags
-            image = image.convert("RGB")
+        image = _smooth(image)
         image.thumbnail((PHOTO_EDGE, PHOTO_EDGE))
-        image = _upright(image).convert("RGB")
+        image = _on_white(_as_seen(_upright(image)))
     out = io.BytesIO()
     image.save(out, "JPEG", quality=80, optimize=True, progressive=True)
     return Picture("image/jpeg", image.width, image.height, out.getvalue())
+
+
+def is_a_dot(signature: bytes) -> bool:
+    """Whether the ink of a signature, as `read_signature` gives it, fills hardly any of its width and height."""
+    with Image.open(io.BytesIO(signature)) as image:
+        ink = image.point(lambda grey: 255 if grey < 160 else 0).getbbox()
+        if ink is None:
+            return True
+        left, top, right, bottom = ink
+        return (right - left) < image.width * DOT and (bottom - top) < image.height * DOT
 
 
 def read_signature(data_url: str) -> bytes:
@@ -103,10 +153,9 @@ def read_signature(data_url: str) -> bytes:
     except (binascii.Error, ValueError):
         raise NotAPicture("not base64") from None
     with _in_turn(_SIGNATURES):
-        drawn = _open(raw, ("PNG",), SIGNATURE_PIXELS)
+        drawn = _smooth(_open(raw, ("PNG",), SIGNATURE_PIXELS))
         drawn.thumbnail((SIGNATURE_EDGE, SIGNATURE_EDGE))
-    white = Image.new("RGBA", drawn.size, "white")
-    image = Image.alpha_composite(white, drawn.convert("RGBA")).convert("L")
+    image = _on_white(drawn.convert("RGBA")).convert("L")
     low, high = image.getextrema()
     if not isinstance(low, int | float) or not isinstance(high, int | float) or high - low < 32:
         raise NotAPicture("blank")

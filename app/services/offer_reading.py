@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from zoneinfo import ZoneInfo
 from flask_babel import gettext as _
 
 from app.contacts import read_email, read_phone, show_phone
-from app.integrations.pictures import NotAPicture, read_signature
+from app.integrations.pictures import NotAPicture, is_a_dot, read_signature
 from app.models import Property
 from app.models.offer import FINANCING
 from app.money import Money, read_amount
@@ -288,7 +289,11 @@ class OfferReader:
         kind = self.values.get("signature_kind") or ("drawn" if drawn else "typed")
         if kind == "drawn" and drawn:
             try:
-                return Signature("drawn", image=read_signature(drawn))
+                image = read_signature(drawn)
+                if is_a_dot(image):
+                    question = _("Your signature is only a dot. Do you want to sign with it?")
+                    self._ask("signature_drawn", hashlib.sha256(image).hexdigest()[:16], question, _("Yes, keep it"))
+                return Signature("drawn", image=image)
             except NotAPicture:
                 self._wrong(
                     "signature_drawn", _("The drawn signature could not be read; draw it again or type your name")

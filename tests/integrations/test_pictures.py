@@ -10,9 +10,9 @@ import zlib
 from collections.abc import Callable
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
-from app.integrations.pictures import MAX_PIXELS, NotAPicture, read_photo, read_signature
+from app.integrations.pictures import MAX_PIXELS, NotAPicture, is_a_dot, read_photo, read_signature
 from tests.patterns import ROOT, slow
 
 MEGABYTES = 600  # at most of a process that decoded the largest pictures there may be, several at once
@@ -164,3 +164,93 @@ def test_the_memory_of_a_process_stays_that_of_one_picture(tmp_path: object) -> 
         )
     most, left = map(int, done.stdout.split())
     assert most < MEGABYTES and left < MEGABYTES / 2, (most, left)
+
+
+def pixel(body: bytes, at: tuple[int, int] = (0, 0)) -> tuple[int, ...]:
+    with Image.open(io.BytesIO(body)) as image:
+        found = image.convert("RGB").getpixel(at)
+    assert isinstance(found, tuple)
+    return tuple(int(part) for part in found)
+
+
+def lines(mode: str) -> Image.Image:
+    """A plan as architects export them: black lines on nothing."""
+    plan = Image.new("RGBA", (400, 300), (0, 0, 0, 0))
+    plan.paste((0, 0, 0, 255), (100, 0, 140, 300))
+    return plan.convert(mode)
+
+
+def palette() -> bytes:
+    image = Image.new("P", (400, 300), 0)
+    image.putpalette([255, 0, 255, 0, 0, 0])
+    image.paste(1, (100, 0, 140, 300))
+    out = io.BytesIO()
+    image.save(out, "PNG", transparency=0)
+    return out.getvalue()
+
+
+def encoded(image: Image.Image, kind: str, **how: object) -> bytes:
+    out = io.BytesIO()
+    image.save(out, kind, **how)
+    return out.getvalue()
+
+
+def deep(**how: object) -> bytes:
+    image = Image.new("I;16", (400, 300), 0x8000)
+    return encoded(image, "PNG", **how)
+
+
+@pytest.mark.parametrize(
+    ("body", "paper", "line"),
+    [
+        (lambda: encoded(lines("RGBA"), "PNG"), 255, 0),
+        (lambda: encoded(lines("LA"), "PNG"), 255, 0),
+        (lambda: encoded(lines("RGBA"), "WEBP", lossless=True), 255, 0),
+        (lambda: encoded(lines("RGBA"), "WEBP"), 255, 0),
+        (palette, 255, 0),
+        (lambda: encoded(Image.new("RGB", (400, 300), (9, 9, 9)), "PNG", transparency=(9, 9, 9)), 255, 255),
+        (lambda: encoded(Image.new("L", (400, 300), 7), "PNG", transparency=7), 255, 255),
+        (deep, 128, 128),
+        (lambda: deep(transparency=0x8000), 255, 255),
+        (lambda: encoded(Image.new("1", (400, 300), 1), "PNG"), 255, 255),
+        (lambda: encoded(Image.new("CMYK", (400, 300), (0, 0, 0, 255)), "JPEG"), 0, 0),
+        (lambda: encoded(Image.new("CMYK", (400, 300), (0, 0, 0, 0)), "JPEG"), 255, 255),
+    ],
+)
+def test_a_picture_is_kept_as_it_was_seen(body: Callable[[], bytes], paper: int, line: int) -> None:
+    kept = read_photo(body()).body
+    assert all(abs(part - paper) < 6 for part in pixel(kept, (10, 10)))
+    assert all(abs(part - line) < 12 for part in pixel(kept, (120, 150)))
+
+
+def test_edges_of_a_transparent_picture_have_no_dark_rim() -> None:
+    """What is hidden behind full transparency may be black: none of it may show when the picture is made smaller."""
+    image = Image.new("RGBA", (4000, 3000), (0, 0, 0, 0))
+    image.paste((255, 255, 255, 255), (1001, 0, 4000, 3000))
+    kept = read_photo(encoded(image, "PNG")).body
+    assert min(min(pixel(kept, (x, 400))) for x in range(300, 340)) > 245
+
+
+def test_colours_are_those_of_the_pictures_own_profile() -> None:
+    linear = ImageCms.ImageCmsProfile(ImageCms.createProfile("XYZ")).tobytes()
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    image = Image.new("RGB", (400, 300), (60, 120, 200))
+    plain = pixel(read_photo(encoded(image, "PNG")).body)
+    assert pixel(read_photo(encoded(image, "PNG", icc_profile=srgb)).body) == plain
+    for broken in (b"x", bytes(200), srgb[:100], linear):
+        assert pixel(read_photo(encoded(image, "PNG", icc_profile=broken)).body)
+
+
+def test_a_signature_on_nothing_is_ink_on_white_and_a_dot_is_known() -> None:
+    def drawn(*box: int) -> bytes:
+        image = Image.new("RGBA", (600, 200), (0, 0, 0, 0))
+        image.paste((0, 0, 0, 255), box)
+        return read_signature("data:image/png;base64," + base64.b64encode(encoded(image, "PNG")).decode())
+
+    assert pixel(drawn(100, 50, 400, 60)) == (255, 255, 255) and pixel(drawn(100, 50, 400, 60), (200, 55)) == (0, 0, 0)
+    assert is_a_dot(drawn(100, 50, 104, 54)) and is_a_dot(drawn(0, 0, 40, 12))
+    assert (
+        not is_a_dot(drawn(100, 50, 400, 54))
+        and not is_a_dot(drawn(100, 20, 104, 180))
+        and not is_a_dot(drawn(9, 9, 90, 40))
+    )

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from datetime import timedelta
 from hashlib import sha256
 from html import unescape
+from io import BytesIO
 
 import pytest
 import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
+from PIL import Image
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
@@ -21,7 +24,7 @@ from app.links import offer_link_token
 from app.models import Delivery, LedgerEntry, Offer, Property
 from app.offer_sections import sections
 from app.queries.offers import offer_by_id, open_offer
-from app.services import texts
+from app.services import properties, texts
 from tests.factories import make_agency, make_property, make_user
 
 GOOD = {
@@ -186,7 +189,6 @@ def test_a_required_signature_is_enforced_by_the_server(client: FlaskClient, pro
 
 def test_a_form_left_open_past_the_close_keeps_what_was_typed_to_copy(client: FlaskClient, prop: Property) -> None:
     from app.ledger import SYSTEM
-    from app.services import properties
 
     _, review = fill(client, path_of(prop), message="de păstrat")
     properties.change(prop, {"accepts_offers": False}, by=SYSTEM)
@@ -229,7 +231,6 @@ def test_the_page_speaks_the_language_of_its_address(client: FlaskClient, prop: 
 
 def test_a_changed_property_or_agent_shows_at_once(client: FlaskClient, prop: Property) -> None:
     from app.ledger import SYSTEM
-    from app.services import properties
 
     path = path_of(prop)
     assert "Mănăștur" in client.get(path).get_data(as_text=True)
@@ -243,3 +244,20 @@ def test_a_changed_property_or_agent_shows_at_once(client: FlaskClient, prop: Pr
 def test_each_form_has_a_stamp_of_its_own(client: FlaskClient, prop: Property) -> None:
     stamps = {hidden(client.get(path_of(prop)).get_data(as_text=True))["stamp"][0] for _ in range(3)}
     assert len(stamps) == 3
+
+
+def test_a_signature_that_is_only_a_dot_is_asked_about_and_may_stay(client: FlaskClient, prop: Property) -> None:
+    properties.change(prop, {"signature_required": True}, by=SYSTEM)
+    out = BytesIO()
+    image = Image.new("RGB", (600, 200), "white")
+    image.paste("black", (300, 100, 304, 104))
+    image.save(out, "PNG")
+    signed = {
+        "signature_kind": "drawn",
+        "signature_drawn": f"data:image/png;base64,{b64encode(out.getvalue()).decode()}",
+    }
+    status, page = fill(client, path_of(prop), **signed)
+    assert status == 422 and "doar un punct" in page
+    key = re.search(r'name="confirmed"\s+value="(signature_drawn:[^"]+)"', page)
+    assert key
+    assert fill(client, path_of(prop), **signed, confirmed=key.group(1))[0] == 200

@@ -35,7 +35,7 @@ def confirm(token: str) -> AnyResponse | tuple[str, int]:
     stamp, _seen = posted(opened.prop)
     if opened.unconfirmed:
         signature = _read(opened, form)
-        if form.errors:
+        if form.errors or form.questions:
             return shared_page(opened, form=form), 422
         if stamp is None or stamp.terms != opened.offer.offer.commitment:
             return _again(opened, form)
@@ -85,7 +85,7 @@ def _read(opened: Receipt, form: ConfirmForm) -> Signature | None:
         values=values,
         conditions=(),
         consent=True,
-        confirmed=(),
+        confirmed=request.form.getlist("confirmed"),
         rules=Rules(),
         at=now(),
         zone=opened.prop.agency.zone,
@@ -96,4 +96,5 @@ def _read(opened: Receipt, form: ConfirmForm) -> Signature | None:
         errors["consent"] = [_("Tick this box once you have read the privacy notice")]
     for name, messages in errors.items():
         form[name].errors = messages
+    form.questions = reader.questions
     return signature

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
@@ -128,6 +130,8 @@ class ConfirmForm(Form):
     signature_drawn = StringField(_l("Drawn signature"))
     signature_typed = StringField(_l("Type your full name as signature"))
     consent = BooleanField(_l("I have read the privacy notice"))
+
+    questions: Mapping[str, Question] = MappingProxyType({})
 
 
 def typed_again(document: Document, replaces: str) -> dict[str, Any]:
