@@ -4,12 +4,35 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from werkzeug.datastructures import MultiDict
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One of several meanings, to choose by its `key`."""
+
+    key: str
+    label: str
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Shown beside a field; ticking `key` answers it for exactly this value."""
+    """Shown beside a field; ticking `key` answers it for exactly this value.
+
+    With `others` it has several answers, of which one is chosen.
+    """
 
     text: str
     confirm_label: str
     key: str
     suggestion: str | None = None
+    others: tuple[Answer, ...] = ()
+
+    @property
+    def answers(self) -> tuple[Answer, ...]:
+        return (Answer(self.key, self.confirm_label), *self.others)
+
+
+def answered(form: MultiDict[str, str]) -> list[str]:
+    """The keys that were ticked, and those that were chosen among several."""
+    return [key for name in form if name.partition(".")[0] == "confirmed" for key in form.getlist(name)]

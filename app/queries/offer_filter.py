@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, and_, not_, or_, select
 
 from app.contacts import NotAContact, read_email
 from app.keys import agency_key
+from app.local_times import meanings
 from app.models import CODE, Confirmation, Offer, OfferState, OfferTag, Property, User
 from app.models.offer import FINANCING, SOURCES, STATUSES
 from app.models.property import CURRENCIES
@@ -331,9 +332,16 @@ class _Reading:
                 return Moment(text, datetime.combine(day, time(), self.zone).astimezone(UTC))
             # A plus sign that nobody escaped arrives as a space.
             at = datetime.fromisoformat(text.replace(" ", "+"))
-            return Moment(text.replace(" ", "+"), at.replace(tzinfo=at.tzinfo or self.zone).astimezone(UTC))
+            return Moment(text.replace(" ", "+"), at.astimezone(UTC) if at.tzinfo else self._local(at))
         except (ValueError, OverflowError):
             raise Unreadable(_l("Write a day such as 2026-11-23, or a time as in RFC 3339")) from None
+
+    def _local(self, at: datetime) -> datetime:
+        if len(found := meanings(at, self.zone)) != 1:
+            raise Unreadable(
+                _l("The clocks change that night: write the time with its offset, such as 2026-10-25T03:30:00+03:00")
+            )
+        return found[0]
 
     def signed(self, text: str) -> bool:
         if (value := _YES_NO.get(text.lower())) is None:

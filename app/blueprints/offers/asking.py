@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from flask import Response, redirect, request, url_for
@@ -11,6 +11,7 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 from werkzeug.wrappers import Response as AnyResponse
 
+from app import local_times
 from app.access import Guard, get_offer, person, policy
 from app.blueprints.offers.deciding import onward, read_offers
 from app.blueprints.offers.forms import BetterForm
@@ -18,6 +19,7 @@ from app.blueprints.offers.routes import note_seen, offers
 from app.clock import now
 from app.errors import IllegalTransition
 from app.fragments import done, page
+from app.offer_questions import Question, answered
 from app.queries.deciding import Candidate, answerable, candidates
 from app.services import requests
 
@@ -29,7 +31,7 @@ USUAL = timedelta(days=3)
 @policy(Guard.SIGNED_IN, limit="600/minute", scope="better", records="whom a person was about to ask")
 def better() -> Response:
     """Whom it asks and until when: `offer` once or more, and `next` to go back to."""
-    usual = (now() + USUAL).astimezone(ZoneInfo(person().agency.zone)).replace(hour=18, minute=0, tzinfo=None)
+    usual = (now() + USUAL).astimezone(ZoneInfo(person().agency.zone)).strftime("%Y-%m-%dT18:00")
     chosen, left_out = answerable(person(), read_offers(request.args))
     return _page(BetterForm(data={"until": usual}), chosen, left_out=left_out)
 
@@ -62,10 +64,17 @@ def cancel_better(offer_id: uuid.UUID) -> AnyResponse:
 
 
 def _deadline(form: BetterForm) -> datetime | None:
-    """In UTC; None with the form saying what is wrong."""
-    if not form.validate() or form.until.data is None:
+    """In UTC; None with the form saying what is wrong, or what is asked."""
+    if not form.validate():
         return None
-    until: datetime = form.until.data.replace(tzinfo=ZoneInfo(person().agency.zone)).astimezone(UTC)
+    try:
+        until = local_times.read("until", form.until.data, person().agency.zone, answered(request.form))
+    except local_times.NotATime:
+        form.until.errors = [_("Write a date and time such as 2026-12-31 18:00")]
+        return None
+    if isinstance(until, Question):
+        form.asked = until
+        return None
     if not now() < until <= now() + LONGEST:
         form.until.errors = [_("Choose a moment within the next 90 days")]
         return None

@@ -5,11 +5,12 @@ from __future__ import annotations
 import uuid
 
 from flask_babel import lazy_gettext as _l
-from wtforms import BooleanField, DateTimeLocalField, Form, IntegerField, RadioField, StringField, TextAreaField
+from wtforms import BooleanField, Form, IntegerField, RadioField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import UUID, AnyOf, DataRequired, InputRequired, Length, NumberRange
 
 from app.models.offer import STATUSES
+from app.offer_questions import Question
 
 TOO_LONG = Length(max=1000, message=_l("Use at most %(max)d characters"))
 
@@ -35,10 +36,10 @@ class MoveForm(Form):
 
 
 class BetterForm(Form):
-    until = DateTimeLocalField(
+    asked: Question | None = None
+    until = StringField(
         _l("Until when"),
         validators=[InputRequired(_l("Fill this in"))],
-        format="%Y-%m-%dT%H:%M",
         description=_l("After this the link takes nothing more. In the agency's time zone."),
     )
     message = TextAreaField(

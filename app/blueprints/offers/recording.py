@@ -26,6 +26,7 @@ from app.language import language
 from app.links import BadToken, Stamp, form_stamp, read_stamp
 from app.models import CODE, Property
 from app.offer_document import Draft, Signature
+from app.offer_questions import answered
 from app.presentation import LABELS
 from app.queries.mailboxes import is_bidders_own
 from app.queries.offers import confirmation_of, is_unconfirmed, open_offer
@@ -134,7 +135,7 @@ def _read(prop: Property, form: RecordForm) -> Draft | None:
         values=form.texts(),
         conditions=form.conditions.data or [],
         consent=True,
-        confirmed=request.form.getlist("confirmed"),
+        confirmed=answered(request.form),
         rules=form.rules,
         at=now(),
         zone=person().agency.zone,

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from flask_babel import lazy_gettext as _l
 from wtforms import BooleanField, FileField, Form, SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 
 from app.language import language
+from app.local_times import shown_in
 from app.models import Property
 from app.money import NBSP, Money, show
 from app.presentation import LABELS
 
-LOCAL = "%Y-%m-%dT%H:%M"
 # What each rule of a property speaks of, as the buyer reads it.
 RULED = {
     "valid_until": _l("Valid until"),
@@ -106,10 +105,7 @@ def values_of(prop: Property, zone: str) -> dict[str, Any]:
     return {
         **{name: getattr(prop, name) for name in same},
         **{name: str(getattr(prop, name) or "") for name in numbers},
-        **{
-            name: at.astimezone(ZoneInfo(zone)).strftime(LOCAL) if (at := getattr(prop, name)) else ""
-            for name in moments
-        },
+        **{name: shown_in(getattr(prop, name), zone) for name in moments},
         **{f"rule_{name}": prop.field_rules.get(name, "optional") for name in RULED},
         "agent_id": str(prop.agent_id),
         "asking_price": price.replace(prop.currency, "").replace(NBSP, ""),

@@ -12,12 +12,14 @@ from app.access import Guard, get_property, person, policy
 from app.blueprints.properties.forms import PropertyForm, values_of
 from app.blueprints.properties.reading import PropertyReader
 from app.blueprints.properties.routes import properties
+from app.blueprints.properties.saving import zone_of_form
 from app.blueprints.properties.sharing import share
 from app.errors import Conflict, NotFound
 from app.fragments import done, page
 from app.language import language
 from app.models import Property
 from app.numbers import whole
+from app.offer_questions import answered
 from app.queries.property_list import property_by_external_id
 from app.services import properties as service
 
@@ -43,10 +45,10 @@ def _save(prop: Property, external_id: str) -> AnyResponse:
     form = PropertyForm(request.form)
     reader = PropertyReader(
         values=request.form,
-        confirmed=(),
-        zone=person().agency.zone,
+        confirmed=answered(request.form),
+        zone=zone_of_form(person().agency.zone),
         agents=(),
-        present={"offers_close_at": prop.offers_close_at},
+        present={"offers_open_at": prop.offers_open_at, "offers_close_at": prop.offers_close_at},
     )
     columns = reader.read_offering()
     if columns is not None and columns["accepts_offers"] and prop.transaction_type != "sale":
@@ -54,7 +56,7 @@ def _save(prop: Property, external_id: str) -> AnyResponse:
         reader.errors["accepts_offers"] = [_("Only a property that is for sale and not archived takes offers")]
     if columns is None:
         form.add_errors(reader.errors)
-        return _form(prop, form, status=422)
+        return _form(prop, form, status=422, questions=reader.questions)
     property_id, seen = prop.id, request.form.get("version", type=whole)
     try:
         service.change(prop, columns, by=person().actor, version=0 if seen is None else seen)
@@ -71,6 +73,6 @@ def _form(prop: Property, form: PropertyForm, status: int = 200, **more: Any) ->
         property=prop,
         form=form,
         share=share(prop, language()),
-        zone=person().agency.zone,
-        **more,
+        zone=zone_of_form(person().agency.zone),
+        **{"questions": {}, **more},
     )

@@ -6,13 +6,13 @@ import re
 import uuid
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from flask_babel import format_decimal
 from flask_babel import gettext as _
 
+from app import local_times
 from app.blueprints.properties.forms import RULED, RULES
 from app.clock import now
 from app.models.property import CURRENCIES, PRICE_VAT, PROPERTY_TYPES
@@ -66,10 +66,10 @@ class PropertyReader:
         return None if self.errors or self.questions else columns
 
     def read_offering(self) -> dict[str, Any] | None:
-        """The columns of the link alone; or None with `errors`."""
+        """The columns of the link alone; or None with `errors` and `questions`."""
         columns: dict[str, Any] = {name: bool(self.values.get(name)) for name in OFFERING}
         columns |= self._window()
-        return None if self.errors else columns
+        return None if self.errors or self.questions else columns
 
     def _wrong(self, name: str, message: str) -> None:
         self.errors.setdefault(name, []).append(message)
@@ -144,11 +144,9 @@ class PropertyReader:
 
     def _window(self) -> dict[str, datetime | None]:
         opens, closes = self._moment("offers_open_at"), self._moment("offers_close_at")
-        held = self.present.get("offers_close_at")
-        if closes and closes <= now() and (held is None or closes != held.replace(second=0, microsecond=0)):
+        if closes and closes <= now() and closes != self.present.get("offers_close_at"):
             self._wrong("offers_close_at", _("This time has passed"))
-        begun = self.present.get("offers_open_at")
-        if opens and opens < now() - BACKDATED and (begun is None or opens != begun.replace(second=0, microsecond=0)):
+        if opens and opens < now() - BACKDATED and opens != self.present.get("offers_open_at"):
             self._wrong("offers_open_at", _("This time has passed"))
         if opens and closes and closes <= opens:
             self._wrong("offers_close_at", _("The end comes after the beginning"))
@@ -156,14 +154,17 @@ class PropertyReader:
 
     def _moment(self, name: str) -> datetime | None:
         """A local time of the agency, as UTC. The time of the day may be left out by old browsers only."""
-        text = self._typed(name).replace(" ", "T")
-        if not text:
+        if not (text := self._typed(name)):
             return None
+        held = self.present.get(name)
         try:
-            local = datetime.fromisoformat(text)
-            if local.tzinfo or not now().year - 1 <= local.year <= now().year + 10:
-                raise ValueError(text)
-        except ValueError:
+            found = local_times.read(name, text, self.zone, self.confirmed, held)
+            if found != held and not now().year - 1 <= local_times.naive(text).year <= now().year + 10:
+                raise local_times.NotATime(text)
+        except local_times.NotATime:
             self._wrong(name, _("Write a date and time such as 2026-12-31 18:00"))
             return None
-        return local.replace(tzinfo=ZoneInfo(self.zone)).astimezone(UTC)
+        if isinstance(found, Question):
+            self.questions[name] = found
+            return None
+        return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from typing import Any
+from zoneinfo import available_timezones
 
 from flask import Response, request
 from flask_babel import gettext as _
@@ -18,12 +19,18 @@ from app.fragments import page
 from app.integrations.pictures import PHOTO_BYTES, NotAPicture, Picture, read_photo
 from app.models import Property
 from app.numbers import whole
-from app.offer_questions import Question
+from app.offer_questions import Question, answered
 from app.queries.property_list import agent_choices
 from app.services import properties as service
 
 # A copy is another property: no CRM knows it, and its link is turned on when it is ready.
 NOT_COPIED = {"external_id": "", "accepts_offers": False, "offers_open_at": "", "offers_close_at": ""}
+
+
+def zone_of_form(now_in: str) -> str:
+    """The zone that the form named beside its times, though the agency may have moved to another since."""
+    shown = request.form.get("times_in", "")
+    return shown if shown in available_timezones() else now_in
 
 
 class PropertySaving:
@@ -34,7 +41,7 @@ class PropertySaving:
 
     def __init__(self, by: Person, prop: Property | None, *, like: Property | None = None) -> None:
         self.by, self.prop, self.like = by, prop, like
-        self.zone = by.agency.zone
+        self.zone = zone_of_form(by.agency.zone)
         self.agents = agent_choices(by) if by.is_owner else []
         self.version = prop.version if prop else 0
         self.questions: dict[str, Question] = {}
@@ -80,7 +87,7 @@ class PropertySaving:
         present = {} if self.prop is None else {name: getattr(self.prop, name) for name in service.CHANGEABLE}
         reader = PropertyReader(
             values=request.form,
-            confirmed=request.form.getlist("confirmed"),
+            confirmed=answered(request.form),
             zone=self.zone,
             agents=[agent_id for agent_id, _name in self.agents],
             present=present,

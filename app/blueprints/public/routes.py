@@ -25,6 +25,7 @@ from app.language import language
 from app.ledger import BIDDER
 from app.links import NOTHING, BadToken, Stamp, receipt_token
 from app.offer_document import Draft, Signature
+from app.offer_questions import answered
 from app.offer_sections import Section, sections
 from app.queries.links import OpenedLink, open_link
 from app.queries.offers import link_photo
@@ -95,7 +96,7 @@ class Submission:
             values=self.form.texts(),
             conditions=self.form.conditions.data or [],
             consent=bool(self.form.consent.data),
-            confirmed=request.form.getlist("confirmed"),
+            confirmed=answered(request.form),
             rules=self.form.rules,
             at=now(),
             zone=link.property.agency.zone,
@@ -223,7 +224,7 @@ class Submission:
             **_context(self.link, self.way),
             sections=shown,
             facts=told(self.showing.snap),
-            hidden=[*self.form.pairs(), *(("confirmed", key) for key in request.form.getlist("confirmed"))],
+            hidden=[*self.form.pairs(), *(("confirmed", key) for key in answered(request.form))],
             signature=_draft_signature(draft.signature),
             stamp=self.showing.stamp(self.link.property, terms, ready),
             shown=packed(self.showing.snap),

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any
-from zoneinfo import ZoneInfo
+from collections.abc import Collection
+from datetime import datetime
 
 from flask_babel import lazy_gettext as _l
-from wtforms import DateTimeLocalField, Form, SelectField, SelectMultipleField, StringField
+from wtforms import Form, SelectField, SelectMultipleField, StringField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length
 
+from app import local_times
 from app.blueprints.settings.forms import LONG
 from app.models.webhook import EVENTS, TEST
+from app.offer_questions import Question
 from app.presentation import LABELS
 from app.services.account_facts import FILL_IN
-
-LOCAL = "%Y-%m-%dT%H:%M"
 
 
 def _events(*kinds: str) -> list[SelectChoice]:
@@ -52,9 +51,9 @@ class TestForm(Form):
 
 
 class ReplayForm(Form):
-    since = DateTimeLocalField(
+    asked: Question | None = None
+    since = StringField(
         _l("Since"),
-        format=LOCAL,
         validators=[InputRequired(_l("Choose a day and an hour"))],
         description=_l("In the agency's time zone. What waits is tried at once, what arrived is not sent again."),
     )
@@ -62,10 +61,19 @@ class ReplayForm(Form):
     @classmethod
     def from_moment(cls, moment: datetime | None, zone: str) -> ReplayForm:
         """Filled in with when the trouble began, if there is any."""
-        local = moment and moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None, second=0, microsecond=0)
-        return cls(data={"since": local})
+        shown = local_times.shown_in(moment, zone).replace("T", " ")
+        return cls(data={"since": f"{shown}:00" if shown else ""})
 
-    def moment(self, zone: str) -> datetime:
-        local: Any = self.since.data
-        moment: datetime = local.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
-        return moment
+    def moment(self, zone: str, confirmed: Collection[str], held: datetime | None) -> datetime | None:
+        """In UTC; None with the form saying what is wrong, or what is asked."""
+        if not self.validate():
+            return None
+        try:
+            found = local_times.read("since", self.since.data, zone, confirmed, held)
+        except local_times.NotATime:
+            self.since.errors = [_l("Write a date and time such as 2026-12-31 18:00")]
+            return None
+        if isinstance(found, Question):
+            self.asked = found
+            return None
+        return found

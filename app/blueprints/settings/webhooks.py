@@ -23,6 +23,7 @@ from app.htmx import is_seen, wants_block
 from app.models import WebhookEndpoint
 from app.models.record import DELIVERY_STATES
 from app.models.webhook import TEST
+from app.offer_questions import answered
 from app.queries import webhooks as log
 from app.services import webhooks as service
 from app.services.accesses import note_opening
@@ -103,10 +104,12 @@ def webhook_test(endpoint_id: uuid.UUID) -> AnyResponse:
 def webhook_replay(endpoint_id: uuid.UUID) -> AnyResponse:
     """Send everything since a moment that did not arrive."""
     form, endpoint = ReplayForm(request.form), _held(endpoint_id)
-    if not form.validate():
+    held = endpoint.failing_since or endpoint.off_at
+    since = form.moment(person().agency.zone, answered(request.form), held)
+    if since is None:
         return _show(endpoint_id, 422, replay_form=form)
     try:
-        count = service.replay(endpoint, form.moment(person().agency.zone), by=person().actor)
+        count = service.replay(endpoint, since, by=person().actor)
     except Conflict:
         return _show(endpoint_id, 409, problem=_("Turn the calls on first."))
     said = ngettext("%(num)d call is on its way", "%(num)d calls are on their way", count)
