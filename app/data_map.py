@@ -201,8 +201,8 @@ COLUMNS: dict[str, dict[str, str]] = {
     },
     "offer_origin": {"origin": "body_ct", "technical": "offer_id agency_id"},
     "offer_request": {
-        "dealing": "created_at deadline message_ct cancelled_at",
-        "trail": "user_id",
+        "dealing": "created_at deadline message_ct cancelled_at shown_at",
+        "trail": "user_id shown_to",
         "technical": "id agency_id property_id offer_id answer_id",
     },
     "offer_state": {
@@ -268,6 +268,8 @@ COLUMNS: dict[str, dict[str, str]] = {
         "secret": "secret_ct",
         "technical": "id agency_id failing_since warned created_at updated_at",
     },
+    "replace_code": {"fingerprint": "nonce", "technical": "agency_id offer_id n tries sent_at proved_at"},
+    "supersession": {"dealing": "at", "technical": "offer_id agency_id previous_id"},
     "withdrawal": {"dealing": "at message_ct", "technical": "offer_id agency_id"},
 }
 
@@ -285,19 +287,21 @@ IN_CLEAR: dict[str, str] = {
     N_("dates and times: until when it is valid; when it was sent, opened, answered, confirmed, noted on, moved, asked"
        " to be bettered, withdrawn"): "offer.valid_until offer.submitted_at offer_state.submitted_at"
     " offer_state.viewed_at offer_state.decided_at offer_state.withdrawn_at decision.at confirmation.at note.at"
-    " offer_move.at offer_request.created_at offer_request.deadline offer_request.cancelled_at withdrawal.at",
+    " offer_move.at offer_request.created_at offer_request.shown_at supersession.at"
+    " offer_request.deadline offer_request.cancelled_at withdrawal.at",
     N_("which mails and messages are owed, without their text"): "delivery.kind delivery.template",
     N_("the register, who saw what, requests about data, and erasures: what kind, when, by whom of the staff, how it"
        " ended"): "access.user_id access.kind access.offer_id access.at key_access.key_id key_access.kind"
     " key_access.offer_id key_access.at decision.actor_type decision.actor_id"
     " delivery.user_id ledger.at ledger.kind ledger.object_id ledger.actor_type ledger.actor_id ledger.body"
-    " note.user_id offer_move.user_id offer_request.user_id privacy_request.kind privacy_request.language"
+    " note.user_id offer_move.user_id offer_request.user_id offer_request.shown_to"
+    " privacy_request.kind privacy_request.language"
     " privacy_request.offers privacy_request.created_at privacy_request.proved_at privacy_request.due_at"
     " privacy_request.reminded_at privacy_request.ended_at privacy_request.outcome seller_link.user_id tombstone.at"
     " tombstone.reason",
     N_("fingerprints (keyed or salted hashes), from which nothing can be read"): "confirmation_body.commitment"
     " delivery.recipient idempotency.body_mac offer_file.sha256 offer_tag.tag privacy_request.tag reset_request.mark"
-    " submission.nonce submission.content_mac",
+    " replace_code.nonce submission.nonce submission.content_mac",
     N_("names, e-mail addresses, phones, roles and browsers of the agency's staff"): "property.agent_id"
     " saved_view.user_id user.email user.full_name user.phone user.role user.language user.active user.shortcuts"
     " user_session.user_id user_session.browser user_session.created_at user_session.seen_at user_session.expires_at",

@@ -112,6 +112,10 @@ class Unreadable(DomainError):
     status = 400
 
 
+class CodeWanted(DomainError):
+    """What is asked for takes a code from the mailbox of the offer that it would replace."""
+
+
 class WrongMedia(DomainError):
     """The body says that it is something else than JSON."""
 

@@ -79,6 +79,12 @@ LABELS: dict[str, dict[str, Any]] = {
         "code": lazy_gettext("Code sent to the client's e-mail"),
         "held_link": lazy_gettext("Link that the agency held"),
     },
+    "previous_proof": {
+        "code": lazy_gettext("Code sent to the client's e-mail"),
+        "mailed_link": lazy_gettext("Link sent to the client's e-mail alone"),
+        "private_page": lazy_gettext("The client's private page"),
+        "held_link": lazy_gettext("Link that the agency held"),
+    },
     "channel": {
         "phone": lazy_gettext("Taken by phone"),
         "whatsapp": lazy_gettext("Came by WhatsApp"),
@@ -324,6 +330,9 @@ STEPS: dict[str, Any] = {
     "property.agent_changed": lazy_gettext("Responsible agent changed"),
     "offer.withdrawn": lazy_gettext("Offer withdrawn"),
     "offer.better_asked": lazy_gettext("Better offer asked for"),
+    "offer.better_link_shown": lazy_gettext("Link of the request shown to be passed on"),
+    "offer.answered": lazy_gettext("A better offer, as it was asked for"),
+    "offer.replaced": lazy_gettext("Took the place of an earlier offer"),
     "offer.better_taken_back": lazy_gettext("Request for a better offer taken back"),
     "offer.moved": lazy_gettext("Put elsewhere in the order"),
     "order.reset": lazy_gettext("Order taken back"),
@@ -381,6 +390,8 @@ def step_text(step: Any) -> str:
             text = f"{text} ({label('channel', channel).lower()})"
     if step.kind == "offer.confirmed":
         return str(STEP_CONFIRMED[step.data.get("proof", "held_link")])
+    if step.kind in {"offer.replaced", "offer.answered"}:
+        return f"{text} ({str(label('previous_proof', step.data['proof'])).lower()})"
     if "undoes" in step.data:
         text = gettext("Answer undone")
     return f"{text}: {label('status', step.data['to']).lower()}" if step.kind == "offer.decided" else text

@@ -85,8 +85,11 @@ def make_sending(prop: Property, **values: Any) -> Sending:
 
 
 def make_offer(prop: Property, draft: Draft | None = None, **sending: Any) -> uuid.UUID:
-    """Send an offer through the service; its id."""
-    return submit(prop, draft or make_draft(), make_sending(prop, **sending), by=BIDDER).offer_id
+    """Send an offer through the service, from the private page of one that it replaces; its id."""
+    draft = draft or make_draft()
+    if draft.replaces:
+        sending.setdefault("own_page", db.session.scalar(select(Offer.id).where(Offer.reference == draft.replaces)))
+    return submit(prop, draft, make_sending(prop, **sending), by=BIDDER).offer_id
 
 
 def mailed_code(offer_id: uuid.UUID) -> str:

@@ -23,6 +23,7 @@ from app.money import Money
 from app.offer_document import Bidder, Draft, Signature
 from app.services import accounts, decisions, properties, receipts, texts
 from app.services.offers import FACTS, Prepared, Sending, prepare, store
+from app.services.replacements import PRIVATE_PAGE, Grounds
 from app.writing import writing
 
 BATCH = 2000
@@ -77,7 +78,7 @@ def seed_offers(
             for at, prop, sealed in ready:
                 tx.at = at
                 sending = _sending(prop, notice, pick)
-                store(tx, prop, sealed, sending, None, by=BIDDER)
+                store(tx, prop, sealed, sending, by=BIDDER)
                 made.append(sealed.offer_id)
     gc.enable()
     return made
@@ -157,7 +158,8 @@ def _corrected(agency_id: uuid.UUID, offers: list[uuid.UUID], pick: random.Rando
         shown = db.session.execute(FACTS.where(Property.id == earlier.property_id)).one()
         sealed = prepare(agency_id, _draft(shown, pick))
         with writing(agency_id) as tx:
-            store(tx, shown, sealed, _sending(shown, {}, pick), offer_id, by=BIDDER)
+            sending = replace(_sending(shown, {}, pick), grounds=Grounds(offer_id, PRIVATE_PAGE))
+            store(tx, shown, sealed, sending, by=BIDDER)
         offers.append(sealed.offer_id)
 
 

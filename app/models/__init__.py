@@ -26,6 +26,7 @@ from app.models.offer import (
 from app.models.privacy import PrivacyRequest, Retention, Tombstone
 from app.models.property import LinkActivity, PhotoCopy, Property, Upload
 from app.models.record import Access, Attempt, Delivery, Event, LedgerEntry
+from app.models.replacing import ReplaceCode, Supersession
 from app.models.seller import SellerLink
 from app.models.view import SavedView
 from app.models.webhook import EarlierSecret, WebhookEndpoint
@@ -71,11 +72,13 @@ __all__ = [
     "PrivacyRequest",
     "Property",
     "PropertyFeed",
+    "ReplaceCode",
     "ResetRequest",
     "Retention",
     "SavedView",
     "SellerLink",
     "Submission",
+    "Supersession",
     "TextVersion",
     "Timestamping",
     "Tombstone",

@@ -63,6 +63,8 @@ class OfferRequest(Base):
     message_ct: Mapped[bytes | None]
     answer_id: Mapped[uuid.UUID | None]
     cancelled_at: Mapped[datetime | None]
+    shown_at: Mapped[datetime | None]  # when its link was first shown to somebody of the agency, and to whom
+    shown_to: Mapped[uuid.UUID | None]
 
 
 CODE, HELD_LINK = "code", "held_link"

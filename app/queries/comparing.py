@@ -20,6 +20,7 @@ from app.models import HELD_LINK, Offer, OfferMove, OfferState, Property, User
 from app.money import Money
 from app.offer_sections import money_text
 from app.presentation import label, show_date, show_money, show_percent, show_short
+from app.queries.chain import replaced_by
 from app.queries.offer_list import OfferLine, lines_of, lines_where
 from app.ranking import CERTAINTY, Contender, Move, certainty, conditions_count, ordered, reasons
 from app.vault import Place, unseal
@@ -210,9 +211,13 @@ def _earliest(line: OfferLine) -> float:
 def earlier_amounts(lines: Sequence[OfferLine]) -> dict[uuid.UUID, list[Money]]:
     """For each offer the amounts of those it replaced, the first one first."""
     wanted = [line.id for line in lines]
-    step = select(Offer.id.label("head"), Offer.previous_id).where(Offer.id.in_(wanted)).cte("step", recursive=True)
+    step = (
+        select(Offer.id.label("head"), replaced_by().label("previous_id"))
+        .where(Offer.id.in_(wanted))
+        .cte("step", recursive=True)
+    )
     before = aliased(Offer)
-    step = step.union_all(select(step.c.head, before.previous_id).join(before, before.id == step.c.previous_id))
+    step = step.union_all(select(step.c.head, replaced_by(before)).join(before, before.id == step.c.previous_id))
     rows = db.session.execute(
         select(step.c.head, Offer.amount_minor, Offer.currency)
         .join(Offer, Offer.id == step.c.previous_id)

@@ -16,6 +16,7 @@ from app.extensions import db
 from app.keys import keyring, unwrap_offer_key
 from app.models import Confirmation, ConfirmationBody, Decision, Offer, OfferBody, OfferKey, OfferState, Property
 from app.offer_document import decode
+from app.queries.chain import replaced_by
 from app.queries.offer_filter import OfferFilter
 from app.queries.offer_order import Cursor, Order
 from app.queries.offer_search import Search, visible
@@ -30,10 +31,10 @@ _OFFERS = (
     select(
         Offer.id, Offer.agency_id, Offer.reference, Offer.property_id, Offer.asking_minor, Offer.currency,
         Offer.amount_minor, Offer.financing, Offer.term_days, Offer.valid_until, Offer.source, Offer.language,
-        Offer.previous_id, Offer.submitted_at, OfferState.status, OfferState.latest, OfferState.version,
+        Offer.submitted_at, OfferState.status, OfferState.latest, OfferState.version,
         OfferState.viewed_at, OfferState.decided_at, OfferState.withdrawn_at, OfferState.erased_at,
-        OfferState.updated_at, OfferState.signed, Property.external_id, OfferBody.body_ct, OfferKey.kek_id,
-        OfferKey.wrapped, Confirmation.at.label("confirmed_at"), Confirmation.proof,
+        replaced_by().label("previous_id"), OfferState.updated_at, OfferState.signed, Property.external_id,
+        OfferBody.body_ct, OfferKey.kek_id, OfferKey.wrapped, Confirmation.at.label("confirmed_at"), Confirmation.proof,
         ConfirmationBody.signature.label("confirmed_by"),
     )
     .join(OfferState, OfferState.offer_id == Offer.id)

@@ -15,7 +15,7 @@ from app.queries.offers import OpenedOffer, Receipt
 # What the agency did with the offer is its own business; what happened between it and the bidder is not.
 SHARED = (
     "offer.submitted", "offer.confirmed", "offer.code_confirmed", "receipt.sealed", "offer.better_asked",
-    "offer.better_taken_back", "offer.withdrawn",
+    "offer.better_taken_back", "offer.better_link_shown", "offer.replaced", "offer.answered", "offer.withdrawn",
 )  # fmt: skip
 
 

@@ -98,7 +98,7 @@ def facts_of(agency_id: uuid.UUID, offer_id: uuid.UUID) -> Facts | None:
 
 
 def _steps(agency_id: uuid.UUID, offer_id: uuid.UUID) -> list[tuple[datetime, str]]:
-    shown = ("offer.submitted", "offer.confirmed", "offer.code_confirmed")
+    shown = ("offer.submitted", "offer.replaced", "offer.confirmed", "offer.code_confirmed")
     entries = select(LedgerEntry.at, LedgerEntry.kind, LedgerEntry.body).where(
         LedgerEntry.agency_id == agency_id, LedgerEntry.object_id == offer_id, LedgerEntry.kind.in_(shown)
     )
@@ -115,6 +115,8 @@ def _steps(agency_id: uuid.UUID, offer_id: uuid.UUID) -> list[tuple[datetime, st
 
 def _kind(row: Any) -> str:
     """A confirmation names what shows that it was the bidder; those of before codes were asked for name nothing."""
+    if row.kind == "offer.replaced":
+        return f"offer.replaced.{json.loads(row.body)['data']['proof']}"
     if row.kind != "offer.confirmed":
         return str(row.kind)
     return f"offer.confirmed.{json.loads(row.body)['data'].get('proof', HELD_LINK)}"

@@ -17,6 +17,7 @@ from app.extensions import db
 from app.models import HELD_LINK, LedgerEntry, Offer, OfferBody, OfferKey, OfferState, Property, SellerLink
 from app.money import Money, from_decimal_text
 from app.offer_document import decode
+from app.queries.chain import replaced_by
 from app.queries.offer_list import proof_of
 from app.vault import Place, unpad, unseal
 
@@ -184,7 +185,9 @@ def _sum(condition: Any) -> Any:
 
 def _bidders(of_property: Sequence[Any]) -> dict[uuid.UUID, int]:
     """A number for each bidder, in the order of their first offers: an offer that replaces another has its number."""
-    query = select(Offer.id, Offer.previous_id).where(*of_property).order_by(Offer.submitted_at, Offer.id)
+    query = (
+        select(Offer.id, replaced_by().label("previous_id")).where(*of_property).order_by(Offer.submitted_at, Offer.id)
+    )
     numbers: dict[uuid.UUID, int] = {}
     so_far = 0
     for row in db.session.execute(query):

@@ -20,11 +20,13 @@ from app.models import (
     OfferFile,
     OfferKey,
     OfferState,
+    Supersession,
     Tombstone,
     Withdrawal,
 )
 from app.models.followup import HELD_LINK
 from app.models.offer import COPIED
+from app.queries.chain import replaced_by
 from app.queries.signed import counts_as_signed
 
 BATCH = 2_000
@@ -32,7 +34,7 @@ DECIDED = ("offer.viewed", "offer.decided")
 # Rows that are appended with an entry in the same moment, and the kinds of that entry.
 APPENDED: dict[type[Any], tuple[str, ...]] = {
     Withdrawal: ("offer.withdrawn",),
-    Confirmation: ("offer.confirmed", "offer.code_confirmed"),
+    Confirmation: ("offer.confirmed", "offer.code_confirmed", "offer.answered"),
     Tombstone: ("offer.erased",),
 }
 
@@ -44,6 +46,7 @@ class _Data(msgspec.Struct):
     decision: str | None = None
     undoes: str | None = None
     proof: str | None = None
+    previous: str | None = None
     sha256: str | None = None
     before: str | None = msgspec.field(default=None, name="from")
     to: str | None = None
@@ -68,6 +71,7 @@ def standing_faults(agency_id: uuid.UUID) -> Iterator[str]:
     for table, kinds in APPENDED.items():
         yield from _appended(agency_id, table, kinds)
     yield from _proofs(agency_id)
+    yield from _replacements(agency_id)
     yield from _decisions(agency_id)
     yield from _pinned(agency_id)
 
@@ -78,7 +82,8 @@ def _claims() -> dict[str, ColumnElement[bool]]:
     copies = [getattr(Offer, name) != getattr(OfferState, name) for name in COPIED]
     copies.append(and_(OfferState.erased_at.is_(None), OfferState.signed != counts_as_signed()))
     later = aliased(Offer)
-    replaced = exists().where(later.agency_id == Offer.agency_id, later.previous_id == Offer.id)
+    followed = exists().where(later.agency_id == Offer.agency_id, later.previous_id == Offer.id)
+    replaced = or_(followed, exists().where(Supersession.previous_id == Offer.id))
     withdrawn = exists().where(Withdrawal.offer_id == Offer.id)
     erased, keyed = exists().where(Tombstone.offer_id == Offer.id), exists().where(OfferKey.offer_id == Offer.id)
     return {
@@ -130,6 +135,24 @@ def _proofs(agency_id: uuid.UUID) -> Iterator[str]:
         said = _data(row.body).proof or (HELD_LINK if row.kind == "offer.confirmed" else row.proof)
         if said != row.proof:
             yield f"offer {row.offer_id}: what proves its confirmation is not what the ledger says"
+
+
+def _replacements(agency_id: uuid.UUID) -> Iterator[str]:
+    """What took another's place as its entry says; and no recorded offer took one without an entry."""
+    entry = (LedgerEntry.agency_id == agency_id, LedgerEntry.kind == "offer.replaced")
+    query = (
+        select(LedgerEntry.seq, LedgerEntry.object_id, LedgerEntry.body, replaced_by().label("previous"))
+        .join(Offer, Offer.id == LedgerEntry.object_id, isouter=True)
+        .where(*entry)
+        .order_by(LedgerEntry.seq)
+    )
+    for row in db.session.execute(query, execution_options={"yield_per": BATCH}):
+        if row.previous is None or _data(row.body).previous != str(row.previous):
+            yield f"offer {row.object_id}: what it replaced is not what the ledger says (entry {row.seq})"
+    same = and_(LedgerEntry.object_id == Supersession.offer_id, LedgerEntry.at == Supersession.at)
+    alone = select(Supersession.offer_id).where(Supersession.agency_id == agency_id, ~exists().where(*entry, same))
+    for offer_id in db.session.scalars(alone):
+        yield f"offer {offer_id}: that it replaced another is not in the ledger"
 
 
 def _decisions(agency_id: uuid.UUID) -> Iterator[str]:

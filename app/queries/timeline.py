@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import Select, and_, select
+from sqlalchemy import Select, and_, or_, select
 
 from app.clock import now
 from app.extensions import db
@@ -25,6 +25,7 @@ from app.models import (
     Offer,
     OfferRequest,
     OfferState,
+    Supersession,
     User,
     WebhookEndpoint,
 )  # fmt: skip
@@ -193,7 +194,11 @@ def chain_of(offer: Offer) -> list[ChainLink]:
         .where(Offer.agency_id == offer.agency_id, Offer.id == offer.id)
         .cte("chain", recursive=True)
     )
-    beside = (Offer.id == chain.c.previous_id) | (Offer.previous_id == chain.c.id)
+    after = select(Supersession.offer_id).where(Supersession.previous_id == chain.c.id)
+    before = select(Supersession.previous_id).where(Supersession.offer_id == chain.c.id)
+    beside = or_(
+        Offer.id == chain.c.previous_id, Offer.previous_id == chain.c.id, Offer.id.in_(after), Offer.id.in_(before)
+    )
     chain = chain.union(select(Offer.id, Offer.previous_id).join(chain, (Offer.agency_id == offer.agency_id) & beside))
     columns = (Offer.id, Offer.reference, Offer.amount_minor, Offer.currency, OfferState.status, OfferState.latest)
     asked = and_(

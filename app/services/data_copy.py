@@ -140,6 +140,8 @@ def _mails() -> dict[str, str]:
         "offer_bidder": _("Confirmation that the offer came in"),
         "offer_confirm": _("Request to confirm the offer"),
         "offer_code": _("Code that confirms the signature"),
+        "replace_code": _("Code to replace the offer"),
+        "offer_replaced": _("That another offer took its place"),
         "receipt_bidder": _("Receipt of the offer"),
         "withdrawn_bidder": _("Confirmation of the withdrawal"),
         "decision_bidder": _("The agency's answer to you"),

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from flask import current_app, g
 from flask_babel import force_locale
-from sqlalchemy import and_, select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import aliased
 
 from app import keys
@@ -29,6 +29,7 @@ from app.models import (
     OfferRequest,
     OfferState,
     Property,
+    Supersession,
     User,
 )
 from app.models.withdrawal import Withdrawal
@@ -38,13 +39,15 @@ from app.offer_sections import sections, signature_row
 from app.presentation import show_money, signature_worth
 from app.queries.receipts import RECEIPT_MAIL, stored
 from app.representations import base_url, request_state
-from app.services import agency_mails, codes, privacy_mails, undelivered
+from app.services import agency_mails, codes, privacy_mails, replacements, undelivered
 from app.services.letters import NoLongerOwed, Owed, render
 from app.vault import Place, unpad, unseal
 
 
 def compose(owed: Owed) -> Letter:
     """The letter, the same bytes each time. Raises `NoLongerOwed`; anything else is a fault of ours."""
+    if owed.template == "replace_code" and owed.offer_id is None:
+        raise NoLongerOwed("nobody")  # owed all the same, so that asking for it costs the same
     if owed.offer_id is None:
         return agency_mails.compose(owed)
     row = _load(owed)
@@ -130,6 +133,27 @@ def _code(owed: Owed, row: Any, key: bytes) -> dict[str, Any]:
     return {"code": digits, "code_url": f"{_receipt_url(row)}#code"}
 
 
+def _replace_code(owed: Owed, row: Any) -> str:
+    """The digits by which somebody may replace this offer, if they are still good."""
+    digits = replacements.sent_at(row.agency_id, row.id, owed.created_at, now())
+    if digits is None:
+        raise NoLongerOwed("overtaken")
+    return digits
+
+
+def _replaced(row: Any) -> dict[str, Any]:
+    """What took the offer's place."""
+    after = or_(Offer.previous_id == row.id, Offer.id.in_(_SUPERSEDED.where(Supersession.previous_id == row.id)))
+    new = db.session.execute(
+        select(Offer.reference, Offer.amount_minor, Offer.currency, Offer.submitted_at).where(after)
+    ).one()
+    amount = Money(new.amount_minor, new.currency)
+    return {"new_reference": new.reference, "new_amount": amount, "new_at": new.submitted_at}
+
+
+_SUPERSEDED = select(Supersession.offer_id)
+
+
 def _asked(owed: Owed, key: bytes) -> dict[str, Any]:
     """The request for a better offer made in the moment in which the mail was owed, if it still stands."""
     asked = db.session.scalars(
@@ -173,6 +197,8 @@ _KINDS: dict[str, Callable[[Owed, Any, Document, bytes], Letter]] = {
     "offer_confirm": lambda owed, row, document, _key: _to_bidder(owed, row, document, url=_receipt_url(row)),
     "withdrawn_agent": lambda owed, row, document, key: _to_agent(owed, row, document, message=_parting(owed, key)),
     "decision_bidder": _decision,
+    "replace_code": lambda owed, row, document, _key: _to_bidder(owed, row, document, code=_replace_code(owed, row)),
+    "offer_replaced": lambda owed, row, document, _key: _to_bidder(owed, row, document, **_replaced(row)),
     "offer_code": lambda owed, row, document, key: _to_bidder(owed, row, document, **_code(owed, row, key)),
     RECEIPT_MAIL: lambda owed, row, document, _key: _with_receipt(_to_bidder(owed, row, document), row),
     "offer_better": lambda owed, row, document, key: _to_bidder(owed, row, document, **_asked(owed, key)),

@@ -12,6 +12,7 @@ from app import keys
 from app.ledger import Actor
 from app.models import Confirmation, ConfirmationBody, Offer, OfferBody, OfferKey, OfferState, Property
 from app.offer_document import decode
+from app.queries.chain import replaced_by
 from app.queries.crm_offers import open_reason, standing_reasons
 from app.representations import confirmed_in, offer_json
 from app.vault import Place, unpad, unseal
@@ -47,7 +48,8 @@ def announce(
 
 _ROW = (
     select(
-        Offer.__table__, Property.external_id, OfferBody.body_ct, OfferKey.kek_id, OfferKey.wrapped,
+        *(column for column in Offer.__table__.c if column.name != "previous_id"),
+        replaced_by().label("previous_id"), Property.external_id, OfferBody.body_ct, OfferKey.kek_id, OfferKey.wrapped,
         Confirmation.at.label("confirmed_at"), Confirmation.proof,
         ConfirmationBody.signature.label("confirmed_by"),
     )

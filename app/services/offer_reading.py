@@ -43,6 +43,7 @@ class OfferReader:
     rules: Mapping[str, str]
     at: datetime
     zone: str
+    bidder: Bidder | None = None  # of an offer whose bidder is known already, whatever is typed
     errors: dict[str, list[str]] = field(default_factory=dict)
     questions: dict[str, Question] = field(default_factory=dict)
 
@@ -52,7 +53,7 @@ class OfferReader:
         financing = self._choice("financing", FINANCING)
         parts = self._parts(financing, amount)
         draft = {
-            "bidder": self._bidder(),
+            "bidder": self.bidder or self._bidder(),
             "amount": amount,
             "financing": financing,
             "payment_term_days": self._days(),

@@ -7,22 +7,22 @@ import hmac
 import json
 import os
 import uuid
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
-from flask_babel import lazy_gettext
 from sqlalchemy import bindparam, exists, select, update
 
 from app import keys, offer_document
 from app.clock import rfc3339
-from app.errors import FactsChanged, Invalid, LinkClosed
+from app.errors import FactsChanged, LinkClosed
 from app.extensions import db
 from app.ids import new_id, new_reference
 from app.ledger import Actor
 from app.models import (
+    CODE,
     Agency,
+    Confirmation,
     Offer,
     OfferBody,
     OfferFile,
@@ -37,16 +37,13 @@ from app.models import (
 )
 from app.models.offer import COPIED
 from app.offer_document import Document, Draft
-from app.representations import link_state, offer_json, request_state
+from app.representations import link_state, offer_json
 from app.services import codes, receipts
-from app.services.offer_events import announce
+from app.services.replacements import Grounds, bidder_of_request, settle, supersede
 from app.shown import Shown, digest_of, shown_of, snapshot
 from app.submission import Submitted
 from app.vault import Place, Wrapped, blind, offer_key_place, pad, seal
 from app.writing import UnitOfWork, writing
-
-REPLACES_UNKNOWN = lazy_gettext("We know no offer with this reference from you for this property")
-REPLACES_TAKEN = lazy_gettext("That offer was already replaced or withdrawn; give the reference of the latest one")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +53,7 @@ class Sending:
     `channel` is how an offer reached the agent who recorded it. `request_id` names the request for a better offer
     that it answers: its deadline then counts, not the link's window; `asked` says what its bidder was shown of it.
     `shown` is the digest of all that the sender was shown (`app.shown`), where they were shown something.
+    `own_page` is the offer from whose private page it comes; `grounds` is filled in under the lock.
     """
 
     nonce: bytes
@@ -69,6 +67,8 @@ class Sending:
     channel: str | None = None
     asked: dict[str, str | None] | None = None
     shown: bytes | None = None
+    own_page: uuid.UUID | None = None
+    grounds: Grounds = field(default_factory=Grounds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,32 +82,31 @@ class Sent:
 
 
 def submit(prop: Property, draft: Draft, sending: Sending, *, by: Actor) -> Sent:
-    """Accept an offer. Raises `LinkClosed` when the link no longer takes it, `Invalid` for a wrong `replaces` and
-    `FactsChanged` where the property, under the lock, is not what the sender was shown."""
+    """Accept an offer. Raises `LinkClosed` when the link no longer takes it, `Invalid` for a wrong `replaces`,
+    `CodeWanted` where it is not shown yet that its sender may replace that, and `FactsChanged` where the property,
+    under the lock, is not what the sender was shown."""
     property_id = prop.id
+    if sending.request_id:
+        draft = replace(draft, bidder=bidder_of_request(prop.agency_id, sending.request_id) or draft.bidder)
     sealed = prepare(prop.agency_id, draft)
     with writing(prop.agency_id) as tx:
         row = current(tx, property_id, sending.nonce, sealed)
         if row.pressed:
             return Sent(row.pressed, fresh=False)
-        previous_id: uuid.UUID | None
-        if sending.request_id:
-            previous_id = _asked_of(tx, sending.request_id, row.archived_at)
-        else:
-            state = link_state(row, sending.link_version, tx.at)
-            if state != "open":
-                raise LinkClosed(state)
-            previous_id = previous_of(tx, property_id, draft.replaces, sealed.tags) if draft.replaces else None
-        as_shown(tx, row, draft, sending, previous_id)
+        state = link_state(row, sending.link_version, tx.at)
+        if state != "open" and not sending.request_id:
+            raise LinkClosed(state)
+        sending = replace(sending, grounds=settle(tx, row, draft.replaces, sending))
+        as_shown(tx, row, draft, sending, sending.grounds.previous_id)
         if row.taken:
             sealed = renamed(tx, sealed)
-        seq = store(tx, row, sealed, sending, previous_id, by=by)
+        seq = store(tx, row, sealed, sending, by=by)
         if sending.request_id:
             tx.flush()
             tx.connection.execute(_ANSWERED, {"request": sending.request_id, "answer": sealed.offer_id})
         tx.owe_mail("offer_agent", seq, offer_id=sealed.offer_id, user_id=row.agent_id)
         tx.owe_mail("offer_bidder", seq, offer_id=sealed.offer_id)
-        coded = row.code_required and draft.signature is not None
+        coded = row.code_required and draft.signature is not None and sending.grounds.word is None
         if coded:
             codes.issue(tx, sealed.offer_id, seq, sealed.key)
         receipts.owe(tx, seq, sealed.offer_id, mailed=not coded)
@@ -198,15 +197,16 @@ def _compact(terms: dict[str, Any]) -> bytes:
     return json.dumps(terms, sort_keys=True, separators=(",", ":")).encode()
 
 
-def store(
-    tx: UnitOfWork, prop: Any, sealed: Prepared, sending: Sending, previous_id: uuid.UUID | None, *, by: Actor
-) -> int:
+def store(tx: UnitOfWork, prop: Any, sealed: Prepared, sending: Sending, *, by: Actor) -> int:
     """Every row of one offer, its ledger entry and its event; returns the event's number. `prop` as it is now."""
     offer_id, draft = sealed.offer_id, sealed.draft
-    row = _offer_row(tx, prop, sealed, sending, previous_id)
+    previous_id = sending.grounds.previous_id
+    row = _offer_row(tx, prop, sealed, sending)
     text = offer_document.encode(_header(row, prop, sending), sealed.terms, os.urandom(32))
     row["commitment"] = offer_document.commitment(text)
-    state = {**_state_row(row), "signed": row["signed"] and not prop.code_required}
+    word = sending.grounds.word
+    counts = word == CODE if word else not prop.code_required
+    state = {**_state_row(row), "signed": row["signed"] and counts}
     tx.add(Offer, **row)
     tx.add(OfferBody, offer_id=offer_id, body_ct=_seal(tx, sealed, "offer_body", "body", pad(text)))
     tx.add(
@@ -217,8 +217,8 @@ def store(
         name_ct=_seal(tx, sealed, "offer_key", "name", draft.bidder.folded_name.encode()),
     )
     tx.add(OfferState, **state)
-    for field, tag in sealed.tags.items():
-        tx.add(OfferTag, offer_id=offer_id, field=field, tag=tag)
+    for name, tag in sealed.tags.items():
+        tx.add(OfferTag, offer_id=offer_id, field=name, tag=tag)
     press = {"nonce": sending.nonce, "content_mac": sealed.content}
     tx.add(Submission, property_id=row["property_id"], offer_id=offer_id, **press)
     if sending.address or sending.browser:
@@ -228,15 +228,29 @@ def store(
         digest, body_ct = hashlib.sha256(image).digest(), _seal(tx, sealed, "offer_file", "signature", image)
         file = {"kind": "signature", "mime": "image/png", "sha256": digest, "body_ct": body_ct}
         tx.add(OfferFile, offer_id=offer_id, **file)
-    if previous_id:
-        _supersede(tx, previous_id)
     tx.record("offer.submitted", offer_id, by, _entry(row, sending))
+    if previous_id:
+        tx.record("offer.replaced", offer_id, by, sending.grounds.entry())
+    if word:
+        tx.add(Confirmation, offer_id=offer_id, at=tx.at, proof=word)
+        tx.record("offer.answered", offer_id, by, {"proof": word})
     document = Document({"offer": sealed.terms, "channel": sending.channel})
-    shown = offer_json(SimpleNamespace(**row), SimpleNamespace(**state), document, external_id=prop.external_id)
+    shown = offer_json(
+        SimpleNamespace(**row),
+        SimpleNamespace(**state),
+        document,
+        external_id=prop.external_id,
+        confirmed_at=tx.at if word else None,
+        proof=word,
+    )
     seq = tx.announce("offer.created", by, shown, key=sealed.key, offer_id=offer_id, property_id=row["property_id"])
     if previous_id:
-        announce(tx, previous_id, "offer.superseded", by)
+        supersede(tx, previous_id, by)
     return seq
+
+
+def _confirmed(tx: UnitOfWork, word: str | None) -> dict[str, Any]:
+    return {"confirmed_at": tx.at if word else None, "proof": word}
 
 
 def _seal(tx: UnitOfWork, sealed: Prepared, table: str, column: str, plain: bytes) -> bytes:
@@ -266,53 +280,10 @@ _FACTS = FACTS.where(Property.id == bindparam("id"))
 _CURRENT = _FACTS.add_columns(_PRESSED.scalar_subquery().label("pressed"), _TAKEN.label("taken"))
 
 
-def previous_of(tx: UnitOfWork, property_id: uuid.UUID, reference: str, tags: dict[str, bytes]) -> uuid.UUID:
-    """The offer this one replaces: named by its reference, by someone with the same e-mail or phone."""
-    found = tx.connection.execute(
-        select(Offer.id, OfferState.latest, OfferState.withdrawn_at)
-        .join(OfferState, OfferState.offer_id == Offer.id)
-        .join(OfferTag, OfferTag.offer_id == Offer.id)
-        .where(Offer.reference == reference, Offer.property_id == property_id, OfferTag.tag.in_(tags.values()))
-        .limit(1)
-    ).one_or_none()
-    if found is None:
-        raise Invalid({"replaces": [REPLACES_UNKNOWN]})
-    if not found.latest or found.withdrawn_at:
-        raise Invalid({"replaces": [REPLACES_TAKEN]})
-    previous: uuid.UUID = found.id
-    return previous
-
-
-def _asked_of(tx: UnitOfWork, request_id: uuid.UUID, archived_at: datetime | None) -> uuid.UUID:
-    """The offer that an answer to this request replaces: the latest of its bidder's; raises `LinkClosed`."""
-    asked = tx.connection.execute(
-        select(OfferRequest.offer_id, OfferRequest.answer_id, OfferRequest.cancelled_at, OfferRequest.deadline).where(
-            OfferRequest.agency_id == tx.agency_id, OfferRequest.id == request_id
-        )
-    ).one()
-    state = request_state(asked, archived_at, tx.at)
-    if state != "open":
-        raise LinkClosed(state)
-    latest: uuid.UUID = asked.offer_id
-    while after := tx.connection.scalar(select(Offer.id).where(Offer.previous_id == latest)):
-        latest = after
-    return latest
-
-
 _ANSWERED = update(OfferRequest).where(OfferRequest.id == bindparam("request")).values(answer_id=bindparam("answer"))
 
 
-def _supersede(tx: UnitOfWork, previous_id: uuid.UUID) -> None:
-    tx.connection.execute(
-        update(OfferState)
-        .where(OfferState.offer_id == previous_id)
-        .values(latest=False, version=OfferState.version + 1, updated_at=tx.at)
-    )
-
-
-def _offer_row(
-    tx: UnitOfWork, prop: Any, sealed: Prepared, sending: Sending, previous_id: uuid.UUID | None
-) -> dict[str, Any]:
+def _offer_row(tx: UnitOfWork, prop: Any, sealed: Prepared, sending: Sending) -> dict[str, Any]:
     draft = sealed.draft
     return {
         "id": sealed.offer_id,
@@ -329,7 +300,7 @@ def _offer_row(
         "language": sending.language,
         "link_version": sending.link_version,
         "submitted_at": tx.at,
-        "previous_id": previous_id,
+        "previous_id": sending.grounds.previous_id,
         "schema_no": offer_document.SCHEMA_NO,
     }
 
@@ -368,6 +339,7 @@ def _header(row: dict[str, Any], prop: Any, sending: Sending) -> dict[str, Any]:
         "texts": sending.texts,
         **({"channel": sending.channel} if sending.channel else {}),
         **({"asked": sending.asked} if sending.asked else {}),
+        **sending.grounds.said(),
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from flask import current_app, g
 from flask_babel import force_locale
@@ -189,6 +189,10 @@ def _step(kind: str) -> str:
         "offer.submitted": _("The offer was received and entered in the register"),
         "offer.confirmed.code": _("The client confirmed, with the code from their mailbox, that the offer is theirs"),
         "offer.confirmed.held_link": _("It was confirmed through a link that the agency held"),
+        "offer.replaced.code": _("It took the place of an earlier offer, by a code sent to the address of that offer"),
+        "offer.replaced.mailed_link": _("It took the place of an earlier offer, by a link mailed to its address alone"),
+        "offer.replaced.private_page": _("It took the place of an earlier offer, from that offer's private page"),
+        "offer.replaced.held_link": _("It took the place of an earlier offer, by a link that the agency held"),
         "offer.code_confirmed": _("The code sent to the client's e-mail address was entered"),
         "mail.offer_agent": _("The agent's mail server took the notice of it"),
         "mail.offer_bidder": _("The client's mail server took the confirmation"),
@@ -209,6 +213,23 @@ def _confirmed(facts: Facts) -> str:
     )
 
 
+def _answered(facts: Facts) -> str:
+    """Who had the link of a request for a better offer. Of before that was written down nothing is claimed."""
+    body = facts.document.body
+    proof, shown = body.get("previous_proof"), body.get("link_shown")
+    words = {
+        "mailed_link": _("Through a personal link that went to the client's e-mail address and to nobody else."),
+        "private_page": _("From the client's private page, whose link is sent to their e-mail address alone."),
+        "code": _("Through a personal link; the client entered a code sent to their e-mail address."),
+        "held_link": _("Through a link that the agency held: this does not show that the client sent it."),
+    }
+    how = words.get(proof or "", _("Through a personal link that the agency could see too."))
+    if shown:
+        who = {"name": shown["to"], "when": show_datetime(datetime.fromisoformat(shown["at"]))}
+        how = f"{how} " + _("The link was shown to %(name)s of the agency on %(when)s.", **who)
+    return str(how)
+
+
 def _origin(facts: Facts) -> str:
     """How the link reached the bidder, and what is known of who they are."""
     offer, language = facts.opened.offer.offer, facts.opened.offer.offer.language
@@ -216,7 +237,7 @@ def _origin(facts: Facts) -> str:
         how = _("Recorded by the agency for the client, who gave it in another way.")
         how = f"{how} {_confirmed(facts)}"
     elif facts.asked_by_mail:
-        how = _("Through a personal link that was sent to the client's e-mail address.")
+        how = _answered(facts)
     else:
         how = _(
             "Through the property's offer link (no. %(number)s), which whoever has it can use.",

@@ -39,6 +39,7 @@ from app.services.codes import Standing
 from app.services.offer_events import announce
 from app.services.offers import Sending, Sent
 from app.services.recipients import write_to_bidder
+from app.services.replacements import carry_out, previous_of
 from app.vault import Place, pad, seal
 from app.writing import UnitOfWork, writing
 
@@ -54,8 +55,9 @@ class TooSoon(Conflict):
 def record(prop: Property, draft: Draft, sending: Sending, *, by: Actor) -> Sent:
     """Keep an offer taken elsewhere; the bidder is asked by mail to confirm it, where they gave an address.
 
-    It needs no open link. Raises `Invalid` for a wrong `replaces`, `Conflict` for a property that takes no offers,
-    `FactsChanged` where the property is not what the form showed.
+    It needs no open link. What it says it replaces stands until its bidder confirms: see `replacements.carry_out`.
+    Raises `Invalid` for a wrong `replaces`, `Conflict` for a property that takes no offers, `FactsChanged` where the
+    property is not what the form showed.
     """
     sealed = offers.prepare(prop.agency_id, draft)
     property_id = prop.id
@@ -66,12 +68,13 @@ def record(prop: Property, draft: Draft, sending: Sending, *, by: Actor) -> Sent
         sold_here = select(Property.id).where(Property.id == property_id, Property.transaction_type == "sale")
         if current.archived_at or tx.connection.scalar(sold_here) is None:
             raise Conflict(NOT_TAKING)
-        previous_id = offers.previous_of(tx, property_id, draft.replaces, sealed.tags) if draft.replaces else None
-        offers.as_shown(tx, current, draft, sending, previous_id)
+        if draft.replaces:
+            previous_of(tx, property_id, draft.replaces, sealed.tags)
+        offers.as_shown(tx, current, draft, sending, None)
         hold_recorded(tx)
         if current.taken:
             sealed = offers.renamed(tx, sealed)
-        seq = offers.store(tx, current, sealed, sending, previous_id, by=by)
+        seq = offers.store(tx, current, sealed, sending, by=by)
         tx.owe_mail("offer_agent", seq, offer_id=sealed.offer_id, user_id=current.agent_id)
         told = write_to_bidder(tx, "offer_confirm", seq, offer_id=sealed.offer_id) if draft.bidder.email else None
         receipts.owe(tx, seq, sealed.offer_id, mailed=False)
@@ -113,6 +116,7 @@ def confirm(offer: Offer, said: Said, code: str = "") -> Standing:
         told = {"signed": signed, "version": OfferState.version + 1, "updated_at": tx.at}
         tx.connection.execute(update(OfferState).where(OfferState.offer_id == offer_id).values(told))
         tx.record("offer.confirmed", offer_id, BIDDER, {"commitment": digest.hex(), "proof": proof})
+        carry_out(tx, offer_id, proof, BIDDER)
         seq = announce(tx, offer_id, "offer.confirmed", BIDDER)
         tx.owe_mail("offer_confirmed", seq, offer_id=offer_id, user_id=held.agent_id)
         receipts.owe(tx, seq, offer_id, mailed=_wrote_to(tx, offer_id))

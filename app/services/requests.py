@@ -53,6 +53,8 @@ def _ask(tx: UnitOfWork, offer_id: uuid.UUID, deadline: datetime, message: str |
         message_ct=seal(key, place, message.encode()) if message else None,
         answer_id=None,
         cancelled_at=None,
+        shown_at=None,
+        shown_to=None,
     )
     data = {"request": str(request_id), "deadline": deadline.isoformat()}
     tx.record("offer.better_asked", offer_id, by.actor, data)
@@ -67,6 +69,23 @@ def take_back(offer_id: uuid.UUID, *, by: Person) -> bool:
             return False
         tx.record("offer.better_taken_back", offer_id, by.actor)
     return True
+
+
+def show_link(offer_id: uuid.UUID, *, by: Person) -> None:
+    """Somebody of the agency looks at the link of an open request, to pass it on; from then on it proves nobody.
+
+    Raises `IllegalTransition` when there is none.
+    """
+    with writing(by.agency_id) as tx:
+        mine = (OfferRequest.agency_id == tx.agency_id, OfferRequest.offer_id == offer_id)
+        still = (OfferRequest.answer_id.is_(None), OfferRequest.cancelled_at.is_(None))
+        asked = tx.connection.execute(select(OfferRequest.id, OfferRequest.shown_at).where(*mine, *still)).one_or_none()
+        if asked is None:
+            raise IllegalTransition
+        if asked.shown_at is None:
+            first = {"shown_at": tx.at, "shown_to": by.user.id}
+            tx.connection.execute(update(OfferRequest).where(OfferRequest.id == asked.id).values(**first))
+        tx.record("offer.better_link_shown", offer_id, by.actor, {"request": str(asked.id)})
 
 
 def end_request(tx: UnitOfWork, offer_id: uuid.UUID) -> bool:

@@ -17,9 +17,10 @@ from app.models import Delivery, Offer, OfferKey, Property
 from app.money import Money
 from app.offer_document import Bidder, Signature
 from app.services import decisions, withdrawals
+from app.services.recorded_offers import Said
 from app.writing import housekeeping
 from tests.api.conftest import Crm
-from tests.factories import mailed_code, make_draft, make_offer, make_property, make_user
+from tests.factories import confirm, mailed_code, make_draft, make_offer, make_property, make_user
 from tests.public.test_offer_form import hidden
 
 TAKEN: dict[str, Any] = {
@@ -226,8 +227,10 @@ def test_a_replaced_offer_is_announced_as_it_now_is(crm: Crm, prop: Property) ->
     first = crm.call("POST", "/offers", TAKEN).json
     again = {**TAKEN, "amount": "120000", "own_funds_amount": "20000", "replaces": first["reference"]}
     second = crm.call("POST", "/offers", again).json
-    assert second["previous_offer_id"] == first["id"]
-    event = crm.get("/events").json["data"][-1]
+    assert second["previous_offer_id"] is None and crm.get(f"/offers/{first['id']}").json["is_latest"]
+    confirm(uuid.UUID(second["id"]), Said("ro", {}))
+    assert crm.get(f"/offers/{second['id']}").json["previous_offer_id"] == first["id"]
+    event = crm.get("/events").json["data"][-2]
     assert event["type"] == "offer.superseded" and event["data"] == crm.get(f"/offers/{first['id']}").json
     assert event["data"]["is_latest"] is False
 

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
-from app.errors import Conflict, IllegalTransition, Invalid, LinkClosed
+from app.errors import CodeWanted, Conflict, IllegalTransition, Invalid, LinkClosed
 from app.extensions import db
 from app.ledger import BIDDER, SYSTEM, Actor
 from app.models import Decision, Delivery, Event, LedgerEntry, Offer, OfferBody, OfferState, Property
@@ -73,10 +73,10 @@ def test_a_replacement_is_linked_and_only_by_its_bidder(prop: Property) -> None:
     first = db.session.get_one(Offer, make_offer(prop))
     reference = first.reference
     stranger = make_draft(replaces=reference, bidder=Bidder("Alt Cineva", "alt@client.example", "+40733000999"))
-    with pytest.raises(Invalid):
-        make_offer(prop, stranger)
+    with pytest.raises(CodeWanted):
+        make_offer(prop, stranger, own_page=None)
     elsewhere = make_property(prop.agency_id, prop.agent_id)
-    with pytest.raises(Invalid):
+    with pytest.raises(CodeWanted):
         make_offer(elsewhere, make_draft(replaces=reference))
     second = make_offer(prop, make_draft(replaces=reference))
     row = offer_by_id(second)

@@ -56,7 +56,9 @@ NOBODY = Bidder("Ileana Inventata", None, "+40722000111")
 
 
 def recorded(prop: Property, bidder: Bidder = NOBODY, source: str = "agent") -> Offer:
-    sending = make_sending(prop, source=source, channel=None, address=None, browser=None)
+    sending = make_sending(
+        prop, source=source, channel="phone" if source == "agent" else None, address=None, browser=None
+    )
     sent = recorded_offers.record(prop, make_draft(bidder=bidder), sending, by=SYSTEM)
     return db.session.get_one(Offer, sent.offer_id)
 

@@ -40,6 +40,7 @@ from app.services import (
 )
 from app.services.decisions import Answer, Chosen
 from app.services.offers import FACTS, prepare, store, submit
+from app.services.replacements import Grounds
 from app.submission import Submitted, submitted
 from app.vault import Keyring
 from app.writing import writing
@@ -106,8 +107,9 @@ def superseded(offer: Offer, owner: User) -> None:
     """By what store itself does: who may replace whom is another rule."""
     prop = db.session.execute(FACTS.where(Property.id == offer.property_id)).one()
     sealed, sending = prepare(prop.agency_id, make_draft()), make_sending(prop, source=offer.source)
+    sending = replace(sending, grounds=Grounds(offer.id, "code"))
     with writing(prop.agency_id) as tx:
-        store(tx, prop, sealed, sending, offer.id, by=BIDDER)
+        store(tx, prop, sealed, sending, by=BIDDER)
     assert not db.session.get_one(OfferState, offer.id).latest
 
 

@@ -80,7 +80,6 @@ WRONG = [
     ("co_buyers", "\n".join(f"Ion {n}" for n in range(11))),
     ("type", "robot"),
     ("replaces", "BF-'; DROP TABLE offer"),
-    ("replaces", "BF-AAAAAAAA"),
     ("consent", ""),
     ("website", "http://spam.example"),
 ]
@@ -93,9 +92,6 @@ def test_what_is_wrong_is_said_and_what_was_typed_is_kept(client: FlaskClient, p
     for name, value in WRONG:
         typed = {**GOOD, "full_name": "Păstrată Întocmai", "stamp": stamp, "step": "send", name: value}
         answer = client.post(where, data=typed, headers={"Accept-Language": language})
-        if name == "replaces" and value.startswith("BF-A"):  # only who sends it is told
-            reviewed = {**hidden(answer.get_data(as_text=True)), "step": "send"}
-            answer = client.post(where, data=reviewed, headers={"Accept-Language": language})
         page = answer.get_data(as_text=True)
         assert answer.status_code == 422, (name, value, answer.status_code)
         assert "error-summary" in page and f'lang="{language}"' in page, (name, value)

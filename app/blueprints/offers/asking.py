@@ -63,6 +63,15 @@ def cancel_better(offer_id: uuid.UUID) -> AnyResponse:
     return redirect(url_for("offers.show", offer_id=offer_id), 303)
 
 
+@offers.post("/app/offers/<uuid:offer_id>/better/link")
+@policy(Guard.SIGNED_IN, limit="60/minute", scope="better")
+def show_better_link(offer_id: uuid.UUID) -> AnyResponse:
+    """Show the link of the open request, to pass it on; the register says to whom it was shown."""
+    get_offer(person(), offer_id, write=True)
+    requests.show_link(offer_id, by=person())
+    return redirect(url_for("offers.show", offer_id=offer_id), 303)
+
+
 def _deadline(form: BetterForm) -> datetime | None:
     """In UTC; None with the form saying what is wrong, or what is asked."""
     if not form.validate():

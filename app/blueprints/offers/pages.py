@@ -12,12 +12,14 @@ from app.access import Person
 from app.blueprints.offers import passing_on
 from app.blueprints.offers.forms import NoteForm
 from app.blueprints.offers.passing_on import Ways
+from app.extensions import db
 from app.language import language
-from app.models import HELD_LINK, Property
+from app.models import HELD_LINK, OfferRequest, Property
 from app.money import Money
 from app.offer_document import Document
 from app.offer_sections import Section, sections
 from app.presentation import show_percent
+from app.queries.mailboxes import is_bidders_own
 from app.queries.offers import OpenedOffer, confirmation_of, is_unconfirmed
 from app.queries.own_offer import parting_words
 from app.queries.receipts import state_of
@@ -66,8 +68,11 @@ def offer_page(
 
 
 def _to_better_offer(opened: OpenedOffer, prop: Property, here: ChainLink) -> Ways | None:
-    """The link of an open request, to be passed on."""
+    """The link of an open request, to be passed on: where no mail can bring it, or once somebody asked to see it."""
     if opened.document is None or here.request_id is None or here.asked_until is None:
+        return None
+    own = is_bidders_own(opened.offer.agency_id, opened.document.bidder.email)
+    if own and db.session.get_one(OfferRequest, here.request_id).shown_at is None:
         return None
     return passing_on.better_offer(opened.offer, opened.document.bidder, prop, here.request_id, here.asked_until)
 

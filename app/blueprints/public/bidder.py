@@ -20,7 +20,7 @@ from app.blueprints.public.routes import Answer, Submission, form_page, link_pag
 from app.blueprints.public.showing import Showing, Way
 from app.errors import IllegalTransition, NotFound
 from app.language import language
-from app.links import BIDDER, BadToken, read_bidder, request_token
+from app.links import BIDDER, BadToken, read_bidder
 from app.queries import own_offer
 from app.queries.links import open_request_of
 from app.queries.offers import Receipt, offer_by_id, offer_by_reference, open_receipt
@@ -112,7 +112,7 @@ def send_again(reference: str) -> Answer:
     """
     opened = _mine(reference)
     asked = open_request_of(opened.offer.offer)
-    way = Way.by_link(request_token(asked.id)) if asked else Way.by_own_page(opened.reference, opened.prop.id)
+    way = Way.by_own_page(opened.offer.offer, asked.id if asked else None)
     link = way.open()
     if link is None:
         return link_page("invalid", None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, Response, abort, current_app, g, redirect, render_template, request, url_for
@@ -19,7 +20,7 @@ from app.blueprints.public.facts import Change, changes, facts, told
 from app.blueprints.public.forms import OfferForm, typed_again
 from app.blueprints.public.showing import Showing, Way, opened_at, posted
 from app.clock import now
-from app.errors import FactsChanged, Invalid, LinkClosed
+from app.errors import CodeWanted, FactsChanged, Invalid, LinkClosed
 from app.extensions import csrf
 from app.language import language
 from app.ledger import BIDDER
@@ -30,7 +31,7 @@ from app.offer_sections import Section, sections
 from app.queries.links import OpenedLink, open_link
 from app.queries.offers import link_photo
 from app.representations import base_url
-from app.services import texts
+from app.services import replacements, texts
 from app.services.offer_reading import OfferReader
 from app.services.offers import Sending, content_mac, submit, was_sent
 from app.shown import digest_of, packed
@@ -40,6 +41,7 @@ csrf.exempt(public)  # no cookie speaks for the buyer; the form's signed stamp t
 
 blank_forms = BlankForms()
 Answer = AnyResponse | str | tuple[str, int]
+SENDS = {"send", "send_new", "send_code"}  # what was reviewed; without replacing; once more a code for that
 STATE_STATUS = {"not_open": 403, "closed": 410, "off": 410, "rotated": 410, "answered": 410, "invalid": 404}
 
 
@@ -91,6 +93,8 @@ class Submission:
         """The link as it is now, and what was typed, read by the property's rules as they are now."""
         self.link = link
         self.form = OfferForm(request.form).bind(link.property)
+        if link.request:
+            self.form.replaces.data = link.request.reference
         self.reader = OfferReader(
             prop=link.property,
             values=self.form.texts(),
@@ -100,13 +104,14 @@ class Submission:
             rules=self.form.rules,
             at=now(),
             zone=link.property.agency.zone,
+            bidder=link.request.document.bidder if link.request else None,
         )
         self.draft = self.reader.read()
         self.showing = Showing.of(link, self.stamp)
 
     def answer(self) -> Answer:
-        if self.step == "send" and self.draft and self.stamp and not self.form.website.data:
-            if was_sent(self.link.property, self.draft, self.stamp.nonce):
+        if self.step in SENDS and self.draft and self.stamp and not self.form.website.data:
+            if was_sent(self.link.property, self._to_send(self.draft), self.stamp.nonce):
                 return self._submit(self.draft, self.stamp)
             return self._send(self.draft, self.stamp)
         return self._again(_("The form could not be recognised. Check it and send it once more."))
@@ -125,9 +130,13 @@ class Submission:
             return self._show_form(), 422
         if self._has_other_notice():
             return self._read_again(), 422
-        if self.step == "send":
+        if self.step in SENDS:
             return self._review(self.draft, message), 422
         return self._review(self.draft)
+
+    def _to_send(self, draft: Draft) -> Draft:
+        """What was reviewed; or that as an offer beside the earlier one, where its sender chose so."""
+        return replace(draft, replaces=None) if self.step == "send_new" and not self.link.request else draft
 
     def _send(self, draft: Draft, stamp: Stamp) -> Answer:
         if stamp.terms == NOTHING:
@@ -155,8 +164,24 @@ class Submission:
         page = self._review(draft, message, ready=time.time() + seconds)
         return Response(page, 429, {"Retry-After": str(seconds)})
 
-    def _submit(self, draft: Draft, stamp: Stamp) -> Answer:
+    def _code(self, draft: Draft, stamp: Stamp, typed: str) -> Answer:
+        """The address of the offer that would be replaced shows who sends this. The page is the same whether there is
+        such an offer, such an address, or neither."""
         asked = self.link.request
+        replacements.ask(
+            self.link.property,
+            stamp.nonce,
+            replaces=draft.replaces,
+            asked=asked.id if asked else None,
+            again=self.step == "send_code",
+        )
+        problem = _("That is not the code, or it is good for nothing any more.") if typed else ""
+        return self._review(draft, code_wanted=True, code_problem=problem), 422 if typed else 200
+
+    def _submit(self, draft: Draft, stamp: Stamp) -> Answer:
+        asked, typed = self.link.request, request.form.get("code", "") if self.step == "send" else ""
+        if typed:
+            replacements.enter(self.link.property, stamp.nonce, typed)
         sending = Sending(
             nonce=stamp.nonce,
             link_version=self.link.version,
@@ -168,9 +193,12 @@ class Submission:
             request_id=asked.id if asked else None,
             asked=asked.shown() if asked else None,
             shown=stamp.shown,
+            own_page=self.way.own_page,
         )
         try:
-            sent = submit(self.link.property, draft, sending, by=BIDDER)
+            sent = submit(self.link.property, self._to_send(draft), sending, by=BIDDER)
+        except CodeWanted:
+            return self._code(draft, stamp, typed)
         except LinkClosed as closed:
             return link_page(closed.state, self.way.open(), self._kept(draft))
         except FactsChanged:
@@ -210,7 +238,7 @@ class Submission:
     def _show_form(self) -> str:
         return form_page(self.link, self.way, self.form, self.showing, changes(self.seen, self.showing.snap))
 
-    def _review(self, draft: Draft, message: str | None = None, ready: float = 0.0) -> str:
+    def _review(self, draft: Draft, message: str | None = None, ready: float = 0.0, **more: Any) -> str:
         shown = sections(draft.terms())
         amount = next(row.value for section in shown for row in section.rows if row.field == "amount")
         send_label = (
@@ -232,6 +260,8 @@ class Submission:
             message=message,
             texts=self.showing.texts,
             send_label=send_label,
+            replaces=draft.replaces,
+            **more,
         )
 
 

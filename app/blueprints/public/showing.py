@@ -14,8 +14,8 @@ from flask import request, url_for
 
 from app.clock import now
 from app.language import language
-from app.links import NOTHING, BadToken, Stamp, form_stamp, photo_token, read_stamp
-from app.models import Property
+from app.links import NOTHING, BadToken, Stamp, form_stamp, photo_token, read_stamp, request_token
+from app.models import Offer, Property
 from app.queries.links import OpenedLink, open_link, open_property
 from app.services import texts
 from app.shown import digest_of, shown_of, snapshot, unpacked
@@ -59,6 +59,7 @@ class Way:
     open: Callable[[], OpenedLink | None]
     photo: Callable[[Property], str | None]
     seen_url: str = ""
+    own_page: uuid.UUID | None = None  # the offer from whose private page it is sent
 
     @classmethod
     def by_link(cls, token: str) -> Way:
@@ -69,11 +70,16 @@ class Way:
         return cls(action, lambda: open_link(token), photo, seen)
 
     @classmethod
-    def by_own_page(cls, reference: str, property_id: uuid.UUID) -> Way:
+    def by_own_page(cls, offer: Offer, asked: uuid.UUID | None) -> Way:
+        """`asked` is the request that is answered there."""
+
         def photo(prop: Property) -> str | None:
             return f"/photos/{photo_token(prop.photo_id)}" if prop.photo_id else None
 
-        return cls(url_for("public.send_again", reference=reference), lambda: open_property(property_id), photo)
+        def opened() -> OpenedLink | None:
+            return open_link(request_token(asked)) if asked else open_property(offer.property_id)
+
+        return cls(url_for("public.send_again", reference=offer.reference), opened, photo, own_page=offer.id)
 
 
 def posted(prop: Property) -> tuple[Stamp | None, dict[str, Any] | None]:
