@@ -47,7 +47,11 @@ LOOKALIKES = str.maketrans(
 
 
 class NotAContact(ValueError):
-    """The text is no address, or no number."""
+    """The text is no address, or no number. `extension`: a number behind a switchboard, which cannot be kept."""
+
+    def __init__(self, text: str, *, extension: bool = False) -> None:
+        self.extension = extension
+        super().__init__(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +81,24 @@ def _short(text: str, most: int = 254) -> str:
 
 
 def read_email(text: str) -> Email:
-    """A syntactically valid address (RFC 5322 and 6531, no DNS); raise `NotAContact`."""
+    """A syntactically valid address (RFC 5322 and 6531, no DNS), also as `Ana <ana@example.com>`, `mailto:ana@…` or
+    with what was pasted behind it; raise `NotAContact`."""
     try:
-        parsed = validate_email(_short(text), check_deliverability=False, test_environment=True)
+        parsed = validate_email(_bare(_short(text, 400)), check_deliverability=False, test_environment=True)
     except EmailNotValidError:
         raise NotAContact(text) from None
     local, _, domain = _plain(parsed.normalized).rpartition("@")
     meant = f"{local}@{MISTYPED.get(domain.lower(), domain)}"
     return Email(parsed.normalized, meant if meant.isascii() and meant != parsed.normalized else None)
+
+
+def _bare(text: str) -> str:
+    """The address in a line of a letter or a link."""
+    if text.endswith(">") and "<" in text:
+        text = text[text.rindex("<") + 1 : -1]
+    if text[:7].casefold() == "mailto:":
+        text = text[7:].partition("?")[0]
+    return text.strip(" \t<>;,.\"'()")
 
 
 def read_staff_email(text: str) -> str:
@@ -107,7 +121,9 @@ def read_phone(text: str, region: str = "RO") -> Phone:
         number = phonenumbers.parse(_short(text, 40), region)
     except phonenumbers.NumberParseException:
         raise NotAContact(text) from None
-    if number.extension or not phonenumbers.is_possible_number(number):
+    if number.extension:
+        raise NotAContact(text, extension=True)
+    if not phonenumbers.is_possible_number(number):
         raise NotAContact(text)
     e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     return Phone(e164, not phonenumbers.is_valid_number(number))

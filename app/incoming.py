@@ -7,8 +7,9 @@ from typing import IO
 
 import flask
 from werkzeug.datastructures import ImmutableMultiDict
+from werkzeug.utils import cached_property
 
-from app.values import made_text
+from app.values import typed_text
 
 AS_TYPED = frozenset({"password", "present"})  # compared, and never shown or kept as text
 
@@ -16,11 +17,16 @@ AS_TYPED = frozenset({"password", "present"})  # compared, and never shown or ke
 class Request(flask.Request):
     """Uploads stay in memory: personal data is in no temporary file.
 
-    Fields come without control and direction characters, whichever form they stand in; line ends are its reader's.
+    Fields and queries come without marks that nobody sees, whichever form they stand in; line ends are its reader's.
     """
 
     def _get_file_stream(self, *_args: object, **_options: object) -> IO[bytes]:
         return BytesIO()
+
+    @cached_property
+    def args(self) -> ImmutableMultiDict[str, str]:
+        """The query, as typed into an address or a filter."""
+        return ImmutableMultiDict([(name, _cleaned(name, text)) for name, text in super().args.items(multi=True)])
 
     def _load_form_data(self) -> None:
         if "form" in self.__dict__:
@@ -33,4 +39,4 @@ class Request(flask.Request):
 def _cleaned(name: str, text: str) -> str:
     if name in AS_TYPED or (text.isascii() and text.isprintable()):
         return text
-    return "\r".join(made_text(part) for part in text.split("\r"))
+    return "\r".join(typed_text(part) for part in text.split("\r"))

@@ -27,6 +27,12 @@ _BEYOND = rf"\u007f-\u009f\u2028\u2029{TURNING}\ufeff"
 UNSEEN = rf"^[^\u0000-\u0008\u000b-\u001f{_BEYOND}]*$"
 ONE_LINE = rf"^[^\u0000-\u001f{_BEYOND}]*$"
 CONTROL = re.compile(rf"[\u0000-\u0008\u000b-\u001f{_BEYOND}]")  # what forms drop, where the API refuses
+# What nobody sees and no field means, where a person typed or pasted: soft hyphens, spaces without width, fillers. The
+# joiners shape words of Persian and India and parts of emoji; between other letters they are nothing.
+HIDDEN = re.compile(
+    r"[\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u2060-\u206f\u3164\ufff9-\ufffb\U000e0000-\U000e0fff]"
+    r"|(?<![^\u0000-\u02ff])[\u200c\u200d]|[\u200c\u200d](?![^\u0000-\u02ff])"
+)
 SEEN = ONE_LINE.replace("^", r"^(?=.*\S)", 1)
 # An id of somebody else's that stands in our paths: slashes that are folded there would name another.
 UNFOLDED = r"(?!/)(?!.*//)(?!.*/$)"
@@ -46,6 +52,11 @@ def is_text(text: str) -> bool:
 def made_text(text: str) -> str:
     """Whatever was sent as something that can be written down: what is none is dropped."""
     return CONTROL.sub("", text.encode("utf-8", "ignore").decode())
+
+
+def typed_text(text: str) -> str:
+    """The same of what a person typed: without marks that nobody sees."""
+    return HIDDEN.sub("", made_text(text))
 
 
 class Shape:

@@ -35,6 +35,7 @@ from app.writing import writing
 
 PURPOSES = ("seller", "agency", "accounting", "person", "other")
 BOM = "\ufeff"
+EXACT = 11  # digits that a spreadsheet shows as they are, not as 1.2E+11
 AT_ONCE = 200  # rows in one piece of the answer
 # What Excel takes for a formula, at the start of a cell or after anything that another setting takes for a separator.
 _SIGNS = frozenset("=+-@\t\r")
@@ -58,7 +59,9 @@ def record_export(chosen: OfferFilter, *, by: Person, form: str = "csv", purpose
 
 
 def harmless(text: str) -> str:
-    """A cell that no spreadsheet computes."""
+    """A cell that no spreadsheet computes, and whose digits it does not round or cut: `0012` is no number."""
+    if (text[:1] == "0" and text[1:].isdigit()) or (len(text) > EXACT and text.isdigit()):
+        return f"'{text}"
     if _WITHIN.search(text):
         return _quoted(text.replace("\x00", ""))
     if begun := _START.match(text):

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from flask_babel import gettext as _
 
 from app.contacts import read_email, read_phone, show_phone
+from app.days import read_day
 from app.integrations.pictures import NotAPicture, is_a_dot, read_signature
 from app.models import Property
 from app.models.offer import FINANCING
@@ -22,6 +23,7 @@ from app.numbers import decimal, whole
 from app.offer_document import Bidder, Draft, Signature
 from app.offer_questions import Question
 from app.presentation import LABELS, show_money
+from app.tax_ids import is_doubtful, read_tax_id
 from app.values import CONTROL
 
 LINE, TEXT = 200, 4000
@@ -107,13 +109,15 @@ class OfferReader:
         if key not in self.confirmed:
             self.questions[name] = Question(text, confirm, key, suggestion)
 
-    def _parsed(self, name: str, read: Callable[[str], T], message: str, limit: int = 100) -> T | None:
+    def _parsed(
+        self, name: str, read: Callable[[str], T], message: str | Callable[[ValueError], str], limit: int = 100
+    ) -> T | None:
         if not (text := self._line(name, limit)):
             return None
         try:
             return read(text)
-        except ValueError:
-            self._wrong(name, message)
+        except ValueError as why:
+            self._wrong(name, message if isinstance(message, str) else message(why))
             return None
 
     def _choice(self, name: str, allowed: Collection[str]) -> str | None:
@@ -155,7 +159,8 @@ class OfferReader:
 
     def _phone(self) -> str | None:
         wrong = _("Write a phone number such as 0712 034 567, or one that begins with + and the country")
-        phone = self._parsed("phone", read_phone, wrong)
+        behind = _("Write the number without its extension, and the extension in the message")
+        phone = self._parsed("phone", read_phone, lambda why: behind if getattr(why, "extension", False) else wrong)
         if phone and phone.doubtful:
             shown = show_phone(phone.e164)
             self._ask(
@@ -164,12 +169,19 @@ class OfferReader:
         return phone.e164 if phone else None
 
     def _tax_id(self) -> str | None:
-        tax_id = (self._line("tax_id", 30) or "").upper().replace(" ", "")
+        wrong = _("Use letters and digits only, such as RO12345678")
+        other = _("This is the number of the trade register; write the tax id (CUI), such as RO12345678")
+        tax_id = self._parsed("tax_id", read_tax_id, lambda why: other if getattr(why, "register", False) else wrong)
         if not tax_id and "tax_id" not in self.errors:
             self._wrong("tax_id", _("Write the tax id of the company"))
-        elif tax_id and not re.fullmatch(r"[A-Z]{0,3}[0-9A-Z\-]{2,20}", tax_id):
-            self._wrong("tax_id", _("Use letters and digits only, such as RO12345678"))
-        return tax_id or None
+        elif tax_id and is_doubtful(tax_id):
+            self._ask(
+                "tax_id",
+                tax_id,
+                _("The last digit of %(id)s is not that of a CUI. Is it right?", id=tax_id),
+                _("Yes, it is right"),
+            )
+        return tax_id
 
     def _co_buyers(self) -> tuple[str, ...]:
         lines = [" ".join(line.split()) for line in (self._text("co_buyers") or "").splitlines()]
@@ -247,7 +259,8 @@ class OfferReader:
         return self._parsed("payment_term_days", _days, wrong)
 
     def _date(self, name: str) -> date | None:
-        day = self._parsed(name, _date, _("Write a date such as 2026-12-31 or 31.12.2026"))
+        wrong, none = _("Write a date such as 2026-12-31 or 31.12.2026"), _("There is no such day")
+        day = self._parsed(name, read_day, lambda why: none if getattr(why, "impossible", False) else wrong)
         today = self.at.astimezone(ZoneInfo(self.zone)).date()
         if day and day < today:
             self._wrong(name, _("This date has passed"))
@@ -326,15 +339,6 @@ def _days(text: str) -> int:
     if not found:
         raise ValueError(text)
     return whole(found.group(1), 0, MAX_TERM_DAYS)
-
-
-def _date(text: str) -> date:
-    if found := re.fullmatch(r"(\d{1,2})[./-](\d{1,2})[./-](\d{4})", text, re.ASCII):
-        day, month, year = (whole(part) for part in found.groups())
-        return date(year, month, day)
-    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII):
-        raise ValueError(text)
-    return date.fromisoformat(text)
 
 
 def _percent(text: str) -> str:
