@@ -70,4 +70,4 @@ def test_what_was_left_out_is_null() -> None:
 
 def test_names_are_searched_without_case_marks_or_spare_spaces() -> None:
     assert fold("  Ștefănescu \t ANA-Ţuță ß ") == "stefanescu ana tuta ss"
-    assert WHOLE.bidder.folded_name == "ana-maria stefanescu"
+    assert WHOLE.bidder.folded_name == "ana maria stefanescu"
