@@ -182,6 +182,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "fingerprint": "body_mac",
         "technical": "key_id name_hash agency_id status offer_id expires_at",
     },
+    "invitation": {"staff": "email full_name phone role language", "technical": "id agency_id invited_at"},
     "key_access": {"trail": "key_id kind offer_id at", "technical": "id agency_id"},
     "ledger": {"trail": "at kind object_id actor_type actor_id body", "technical": "agency_id seq hash"},
     "link_activity": {"property": "day opened begun", "technical": "property_id agency_id"},
@@ -302,8 +303,9 @@ IN_CLEAR: dict[str, str] = {
     N_("fingerprints (keyed or salted hashes), from which nothing can be read"): "confirmation_body.commitment"
     " delivery.recipient idempotency.body_mac offer_file.sha256 offer_tag.tag privacy_request.tag reset_request.mark"
     " replace_code.nonce submission.nonce submission.content_mac",
-    N_("names, e-mail addresses, phones, roles and browsers of the agency's staff"): "property.agent_id"
-    " saved_view.user_id user.email user.full_name user.phone user.role user.language user.active user.shortcuts"
+    N_("names, e-mail addresses, phones, roles and browsers of the agency's staff"): "invitation.email"
+    " invitation.full_name invitation.phone invitation.role invitation.language property.agent_id saved_view.user_id"
+    " user.email user.full_name user.phone user.role user.language user.active user.shortcuts"
     " user_session.user_id user_session.browser user_session.created_at user_session.seen_at user_session.expires_at",
 }  # fmt: skip
 

@@ -22,7 +22,7 @@ OFFER_LINK, RECEIPT, STAMP, REQUEST = "offer-link", "receipt", "form-stamp", "be
 PHOTO, CURSOR = "photo", "cursor"
 BIDDER, SELLER = "bidder-page", "seller-page"
 PRIVACY = "privacy-request"
-ACCOUNT, DEVICE = "account", "device"
+ACCOUNT, INVITATION, DEVICE = "account", "invitation", "device"
 
 
 # What follows one of these in a path is a token: never logged, never told to another site, without any cookie.
@@ -145,6 +145,18 @@ def read_account(token: str) -> tuple[uuid.UUID, float, bytes]:
     payload = _unsign(ACCOUNT, token[:200], 32)
     until: float = struct.unpack(">d", payload[16:24])[0]
     return uuid.UUID(bytes=payload[:16]), until, payload[24:]
+
+
+def invitation_token(invitation_id: uuid.UUID, invited_at: float) -> str:
+    """The token by which somebody who was asked in chooses a password: that of the last time that they were asked."""
+    return _sign(INVITATION, invitation_id.bytes + struct.pack(">d", invited_at))
+
+
+def read_invitation(token: str) -> tuple[uuid.UUID, float]:
+    """Which invitation, and when it was sent (Unix time)."""
+    payload = _unsign(INVITATION, token[:200], 24)
+    sent: float = struct.unpack(">d", payload[16:])[0]
+    return uuid.UUID(bytes=payload[:16]), sent
 
 
 def is_marked(mark: bytes, password_hash: str) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import datetime
 
-from sqlalchemy import Index, LargeBinary
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.models.base import Base, Id, Kept, kept
+from app.models.agency import AGENT
+from app.models.base import Base, Id, Kept, kept, tenant_unique
 
 
 class ResetRequest(Base):
@@ -21,3 +23,29 @@ class ResetRequest(Base):
     id: Mapped[Id]
     mark: Mapped[bytes] = mapped_column(LargeBinary(32))
     created_at: Mapped[datetime]
+
+
+class Invitation(Base):
+    """A colleague who was asked in by mail; the `User` is made when they choose a password, and this row is gone.
+
+    Until then nobody but the mailbox learns whether the address signs in elsewhere already: for the agency a known
+    address waits like any other.
+    """
+
+    __tablename__ = "invitation"
+    __kept__ = kept(Kept.MUTABLE)
+    __table_args__ = (
+        tenant_unique(),
+        UniqueConstraint("agency_id", "email"),
+        CheckConstraint("role IN ('owner', 'agent')", name="role"),
+        CheckConstraint("email = lower(email)", name="email_lower"),
+    )
+
+    id: Mapped[Id]
+    agency_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("agency.id"))
+    email: Mapped[str] = mapped_column(String(254))
+    full_name: Mapped[str] = mapped_column(String(200))
+    phone: Mapped[str | None] = mapped_column(String(20))
+    role: Mapped[str] = mapped_column(String(10), default=AGENT)
+    language: Mapped[str] = mapped_column(String(2), default="ro")
+    invited_at: Mapped[datetime]

@@ -14,7 +14,7 @@ from app.extensions import db
 from app.integrations.mail import Letter, Party, paragraphs, sender
 from app.models import Agency, User, WebhookEndpoint
 from app.representations import base_url
-from app.services import invitations, privacy_mails, privacy_requests, retention, webhooks
+from app.services import invitation_mails, invitations, privacy_mails, privacy_requests, retention, webhooks
 from app.services.feed_runs import vanished_of
 from app.services.handover import handed_at
 from app.services.letters import NoLongerOwed, Owed, render
@@ -24,6 +24,8 @@ def compose(owed: Owed) -> Letter:
     """The letter to the user whom the delivery names. Raises `NoLongerOwed` when there is nothing to tell any more."""
     if owed.template in privacy_mails.TEMPLATES:
         return privacy_mails.compose(owed)
+    if owed.template == "invitation":
+        return invitation_mails.compose(owed)
     row = db.session.execute(
         select(User.full_name, User.email, User.language, User.active, Agency.name, Agency.zone)
         .join(Agency, Agency.id == User.agency_id)

@@ -5,30 +5,124 @@ from __future__ import annotations
 import hashlib
 import hmac
 import uuid
-from datetime import timedelta
+from dataclasses import asdict
+from datetime import datetime, timedelta
 
 from flask import current_app
-from sqlalchemy import delete, insert, select
+from flask_babel import lazy_gettext
+from sqlalchemy import delete, insert, select, update
 
 from app.clock import now
-from app.errors import NotFound
+from app.errors import Invalid, NotFound, Stale
 from app.extensions import db
 from app.ids import new_id
 from app.ledger import SYSTEM, Actor
-from app.links import BadToken, account_token, is_marked, read_account
-from app.models import ResetRequest, User
+from app.links import BadToken, account_token, invitation_token, is_marked, read_account, read_invitation
+from app.models import Invitation, LedgerEntry, ResetRequest, User
+from app.quotas import hold_rows
 from app.representations import base_url
-from app.services import accounts
+from app.services import account_facts, accounts
+from app.services.accounts import NewUser
 from app.services.letters import NoLongerOwed, Owed
 from app.wake import wake
 from app.writing import UnitOfWork, housekeeping, writing
 
-LIVES = {"account_invited": timedelta(days=7), "account_reset": timedelta(hours=2)}
+INVITED = timedelta(days=7)
+OWN = lazy_gettext("This person is among yours already")
+LIVES = {"account_invited": INVITED, "account_reset": timedelta(hours=2)}
 
 
-def invite(tx: UnitOfWork, user_id: uuid.UUID, *, by: Actor) -> None:
-    """Within another step: a link by mail, good for a week."""
-    tx.owe_mail("account_invited", -tx.record("user.invited", user_id, by), offer_id=None, user_id=user_id)
+def invite(agency_id: uuid.UUID, new: NewUser, *, by: Actor) -> None:
+    """Ask somebody in: a link by mail, good for a week. The same for every address that is not of this very agency,
+    which learns nothing of others; who signs in elsewhere is told so by mail. Raises `Invalid` for one's own people."""
+    facts = account_facts.of_user(asdict(new))
+    mine = (Invitation.agency_id == agency_id, Invitation.email == facts["email"])
+    with writing(agency_id) as tx:
+        own = select(User.id).where(User.agency_id == agency_id)
+        if tx.connection.scalar(own.where(User.email == facts["email"])):
+            raise Invalid({"email": [OWN]})
+        tx.connection.execute(delete(Invitation).where(*mine))  # asked in again, perhaps under another name
+        waiting = select(Invitation.id).where(Invitation.agency_id == agency_id)
+        hold_rows(tx, "users", own.union_all(waiting).subquery().select())
+        invitation_id = new_id()
+        row = {"id": invitation_id, "agency_id": agency_id, **facts, "invited_at": tx.at}
+        tx.connection.execute(insert(Invitation), row)
+        _owe(tx, invitation_id, by)
+
+
+def ask_again(agency_id: uuid.UUID, invitation_id: uuid.UUID, *, by: Actor) -> str:
+    """A fresh link; returns the address that it goes to. Raises `NotFound`."""
+    with writing(agency_id) as tx:
+        mine = (Invitation.agency_id == agency_id, Invitation.id == invitation_id)
+        email: str | None = tx.connection.scalar(select(Invitation.email).where(*mine))
+        if email is None:
+            raise NotFound
+        tx.connection.execute(update(Invitation).where(*mine).values(invited_at=tx.at))
+        _owe(tx, invitation_id, by)
+    return email
+
+
+def withdraw(agency_id: uuid.UUID, invitation_id: uuid.UUID, *, by: Actor) -> None:
+    """Ask them in no more: the link in their mail is good no more. Raises `NotFound`."""
+    with writing(agency_id) as tx:
+        mine = delete(Invitation).where(Invitation.agency_id == agency_id, Invitation.id == invitation_id)
+        if not tx.connection.execute(mine).rowcount:
+            raise NotFound
+        tx.record("user.uninvited", invitation_id, by)
+
+
+def waiting_in(agency_id: uuid.UUID) -> list[Invitation]:
+    """Who was asked in and has not come, by name."""
+    query = select(Invitation).where(Invitation.agency_id == agency_id).order_by(Invitation.full_name)
+    return list(db.session.scalars(query))
+
+
+def of_mail(owed: Owed) -> tuple[Invitation, str, datetime]:
+    """The invitation that a mail is about, its link, and until when that is good. Raises `NoLongerOwed`."""
+    entry = (LedgerEntry.agency_id == owed.agency_id, LedgerEntry.seq == -owed.event_seq)
+    found = db.session.scalar(
+        select(Invitation).join(LedgerEntry, LedgerEntry.object_id == Invitation.id).where(*entry)
+    )
+    if found is None or found.invited_at != owed.created_at or _lapsed(found):
+        raise NoLongerOwed("lapsed")
+    token = invitation_token(found.id, found.invited_at.timestamp())
+    return found, f"{base_url()}/account/{token}", found.invited_at + INVITED
+
+
+def of_token(token: str) -> Invitation | None:
+    """Whom a link lets in; None once they are in, were asked again or no more, or its time is over."""
+    try:
+        invitation_id, sent = read_invitation(token)
+    except BadToken:
+        return None
+    found = db.session.get(Invitation, invitation_id)
+    return found if found and found.invited_at.timestamp() == sent and not _lapsed(found) else None
+
+
+def accept(held: Invitation, password: str) -> None:
+    """Come in, with this password. Raises `Invalid` for one that is unfit, `Stale` when the link was used in the
+    meantime or the address signs in elsewhere by now."""
+    mine = (Invitation.id == held.id, Invitation.invited_at == held.invited_at)
+    new = NewUser(held.email, held.full_name, role=held.role, phone=held.phone, language=held.language)
+
+    def once(tx: UnitOfWork, _user_id: uuid.UUID) -> None:
+        if not tx.connection.execute(delete(Invitation).where(*mine)).rowcount:
+            raise Stale
+
+    try:
+        accounts.create_user(held.agency_id, new, password, then=once)
+    except Invalid as invalid:
+        if "email" in invalid.errors:
+            raise Stale from None
+        raise
+
+
+def _lapsed(held: Invitation) -> bool:
+    return held.invited_at + INVITED < now()
+
+
+def _owe(tx: UnitOfWork, invitation_id: uuid.UUID, by: Actor) -> None:
+    tx.owe_mail("invitation", -tx.record("user.invited", invitation_id, by), offer_id=None)
 
 
 def invite_again(user: User, *, by: Actor) -> str:
@@ -37,7 +131,8 @@ def invite_again(user: User, *, by: Actor) -> str:
         raise NotFound
     user_id, email = user.id, user.email
     with writing(user.agency_id) as tx:
-        invite(tx, user_id, by=by)
+        seq = tx.record("user.invited", user_id, by)
+        tx.owe_mail("account_invited", -seq, offer_id=None, user_id=user_id)
     return email
 
 
@@ -92,7 +187,10 @@ def user_of(token: str) -> User | None:
     return user if user and until > now().timestamp() and is_marked(mark, user.password_hash) else None
 
 
-def choose(user: User, password: str) -> None:
-    """Set the password that the holder of a link chose; every session of theirs ends. Raises `Invalid` if unfit,
-    `Stale` when the link was used in the meantime."""
+def choose(user: User | Invitation, password: str) -> None:
+    """Set the password that the holder of a link chose; every session of theirs ends. Who was invited is in from
+    now on. Raises `Invalid` if unfit, `Stale` when the link was used in the meantime."""
+    if isinstance(user, Invitation):
+        accept(user, password)
+        return
     accounts.set_password(user, password, by=Actor("user", user.id), only_once=True)

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from app.extensions import db
-from app.models import Agency, ApiKey, LedgerEntry, Property, User, UserSession
+from app.models import Agency, ApiKey, Invitation, LedgerEntry, Property, User, UserSession
 from app.services.accounts import authenticate
 from tests.factories import PASSWORD, csrf, login, make_agency, make_property, make_user
 
@@ -102,15 +102,30 @@ def test_the_agency_changes_and_a_made_up_zone_does_not(client: FlaskClient, own
     assert response.status_code == 422 and "Mars/Base" in response.get_data(as_text=True)
 
 
-def test_a_new_persons_password_is_shown_once_and_works(client: FlaskClient, owner: User) -> None:
+def test_whom_an_owner_invites_stands_among_the_people_until_withdrawn(client: FlaskClient, owner: User) -> None:
     data = {"full_name": "Dan Nou", "email": "Dan.Nou@agentie.example", "phone": "", "role": "agent"}
-    response = post(client, "/app/settings/users", **data)
-    shown = re.search(r"<code[^>]*>([\w-]{16})</code>", response.get_data(as_text=True))
-    assert response.status_code == 200 and shown and response.headers["Cache-Control"] == "no-store"
-    assert authenticate("dan.nou@agentie.example", shown.group(1))
-    assert shown.group(1) not in client.get("/app/settings/users").get_data(as_text=True)
-    again = post(client, "/app/settings/users", **data)
-    assert again.status_code == 422 and "Dan Nou" in again.get_data(as_text=True)
+    for name in ("Dan Nou", "Dan Nouă"):  # asked in again under the right name
+        assert post(client, "/app/settings/users", **{**data, "full_name": name}).status_code == 303
+    held = db.session.scalars(select(Invitation.id)).one()
+    page = client.get("/app/settings/users").get_data(as_text=True)
+    assert "dan.nou@agentie.example" in page and "Dan Nouă" in page and "<code" not in page
+    assert post(client, f"/app/settings/invitations/{held}/send").status_code == 303
+    assert post(client, f"/app/settings/invitations/{held}/withdraw").status_code == 303
+    assert post(client, f"/app/settings/invitations/{held}/withdraw").status_code == 404
+    assert "dan.nou@agentie.example" not in client.get("/app/settings/users").get_data(as_text=True)
+
+
+def test_ones_own_people_are_not_invited(client: FlaskClient, owner: User) -> None:
+    data = {"full_name": "Dan Nou", "email": make_user(owner.agency_id).email.upper(), "phone": "", "role": "agent"}
+    refused = post(client, "/app/settings/users", **data)
+    assert refused.status_code == 422 and "Dan Nou" in refused.get_data(as_text=True)
+
+
+def test_an_owner_fills_nobodys_mailbox_with_invitations(client: FlaskClient, owner: User) -> None:
+    data = {"full_name": "Dan Nou", "email": "dan@agentie.example", "phone": "", "role": "agent"}
+    assert [post(client, "/app/settings/users", **data).status_code for _ in range(4)] == [303, 303, 303, 429]
+    again = f"/app/settings/invitations/{db.session.scalars(select(Invitation.id)).one()}/send"
+    assert [post(client, again).status_code for _ in range(4)] == [303, 303, 303, 429]
 
 
 def test_a_forgotten_password_is_replaced_by_an_owner(client: FlaskClient, owner: User) -> None:

@@ -17,7 +17,17 @@ from app.extensions import db
 from app.ledger import SYSTEM
 from app.links import offer_link_token, receipt_token
 from app.models import Agency, ApiKey, Base, Offer, Property, User, UserSession
-from app.services import accounts, feeds, notes, privacy_requests, properties, seller_links, views, webhooks
+from app.services import (
+    accounts,
+    feeds,
+    invitations,
+    notes,
+    privacy_requests,
+    properties,
+    seller_links,
+    views,
+    webhooks,
+)
 from app.services.feeds import FeedValues
 from tests.factories import csrf, login, make_agency, make_offer, make_property, make_user
 
@@ -47,7 +57,9 @@ def theirs(app: Flask) -> dict[str, Any]:
     privacy_requests.ask_as_bidder(owner.agency_id, "ana@client.example", "ro")
     asked = privacy_requests.erasure_of(owner.agency_id, "ana@client.example")
     assert asked
+    invitations.invite(owner.agency_id, accounts.NewUser("dan@alta.example", "Dan Țurcanu"), by=SYSTEM)
     return {
+        "invitation_id": invitations.waiting_in(owner.agency_id)[0].id,
         "endpoint_id": endpoint,
         "call_id": call,
         "feed_id": feeds.create(owner.agency_id, FeedValues("Mănăștur", "rebs", url="https://crm.example/"), by=SYSTEM),
@@ -121,7 +133,7 @@ def test_an_agent_does_not_reach_a_colleagues_rows(app: Flask, client: FlaskClie
 def test_who_is_signed_out_is_sent_to_sign_in_and_htmx_leaves_the_page(app: Flask, client: FlaskClient) -> None:
     ids = (
         "view_id", "link_id", "property_id", "offer_id", "user_id", "key_id", "session_id", "endpoint_id", "call_id",
-        "feed_id",
+        "feed_id", "invitation_id",
     )  # fmt: skip
     values = {"kind": "svg", "external_id": "x", **{name: uuid.uuid4() for name in ids}}
     for rule in guarded(app):

@@ -21,7 +21,8 @@ from app.extensions import db
 from app.jobs.drain import drain
 from app.jobs.relay import sweep
 from app.ledger import SYSTEM
-from app.models import LedgerEntry, ResetRequest, User, UserSession
+from app.links import invitation_token
+from app.models import Invitation, LedgerEntry, ResetRequest, User, UserSession
 from app.services import accounts, invitations, staff
 from app.services.accounts import authenticate
 from app.writing import OPEN
@@ -56,7 +57,8 @@ def test_an_invited_colleague_chooses_a_password_once(client: FlaskClient, smtp:
     page = client.get("/app/settings/users").get_data(as_text=True)
     form = {"full_name": "Dan Nou", "email": "dan@agentie.example", "phone": "", "role": "agent"}
     answer = client.post("/app/settings/users", data={**form, "csrf_token": csrf(page)})
-    assert "dan@agentie.example" in answer.get_data(as_text=True)
+    assert answer.status_code == 303
+    assert "dan@agentie.example" in client.get("/app/settings/users").get_data(as_text=True)
     (link,) = links(smtp, "dan@agentie.example")
     browser = client.application.test_client()
     for _ in range(3):
@@ -71,10 +73,74 @@ def test_an_invited_colleague_chooses_a_password_once(client: FlaskClient, smtp:
     assert browser.post(link, data={"password": "a treia parolă lungă"}).status_code == 410, "good once"
     assert browser.get(link).status_code == 410
     user_id = db.session.scalars(select(User.id).where(User.email == "dan@agentie.example")).one()
+    assert not db.session.scalars(select(Invitation)).all()
     page = client.get("/app/settings/users").get_data(as_text=True)
     again = client.post(f"/app/settings/users/{user_id}/invite", data={"csrf_token": csrf(page)})
     assert again.status_code == 303 and len(links(smtp, "dan@agentie.example")) == 2
-    assert kinds().count("user.invited") == 2
+    assert kinds() == [*kinds()[:-3], "user.invited", "user.created", "user.invited"]
+
+
+def test_who_signs_in_elsewhere_is_told_and_the_agency_is_not(client: FlaskClient, smtp: Mailbox, owner: User) -> None:
+    elsewhere = make_user(make_agency("Cealaltă"), "owner")
+    gone = make_user(elsewhere.agency_id)
+    staff.deactivate(gone, heir=elsewhere.id, by=SYSTEM)
+    login(client, owner)
+    seen, agency_id, addresses = [], owner.agency_id, ("nou@agentie.example", elsewhere.email, gone.email)
+    for email in addresses:
+        page = client.get("/app/settings/users").get_data(as_text=True)
+        form = {"full_name": "Dan Nou", "email": email, "phone": "", "role": "agent", "csrf_token": csrf(page)}
+        said = statements(partial(client.post, "/app/settings/users", data=form))
+        shown = client.get("/app/settings/users").get_data(as_text=True)
+        invited = db.session.scalars(select(Invitation.id)).one()
+        shown = shown.replace(email, "EMAIL").replace(str(invited), "ID")
+        seen.append((said, re.sub(r'value="[^"]{40,}"|\d\d:\d\d', "", shown)))
+        drain()
+        invitations.withdraw(agency_id, invited, by=SYSTEM)
+    assert seen[0] == seen[1] == seen[2]
+    for email, in_it in zip(addresses, (True, False, False), strict=True):
+        (letter,) = smtp.to(email)
+        assert ("/account/" in letter.body()) is in_it and ("/login/forgot" in letter.body()) is not in_it
+
+
+def test_an_address_taken_in_the_meantime_does_not_come_in_twice(app: Flask, owner: User) -> None:
+    invitations.invite(owner.agency_id, accounts.NewUser("dan@agentie.example", "Dan Nou"), by=SYSTEM)
+    (held,) = invitations.waiting_in(owner.agency_id)
+    link = f"/account/{invitation_token(held.id, held.invited_at.timestamp())}"
+    other = make_agency("Cealaltă")
+    accounts.create_user(other, accounts.NewUser("dan@agentie.example", "Dan"), PASSWORD)
+    browser = app.test_client()
+    assert browser.get(link).status_code == 200
+    assert browser.post(link, data={"password": NEW}).status_code == 410
+    assert len(invitations.waiting_in(owner.agency_id)) == 1 and authenticate("dan@agentie.example", PASSWORD)
+
+
+def test_an_invitation_lapses_and_only_its_last_link_is_good(either_app: Flask) -> None:
+    owner = make_user(make_agency(), "owner")
+    invitations.invite(owner.agency_id, accounts.NewUser("dan@agentie.example", "Dan Nou"), by=SYSTEM)
+    (held,) = invitations.waiting_in(owner.agency_id)
+    first = invitation_token(held.id, held.invited_at.timestamp())
+    assert invitations.of_token(first)
+    invitations.ask_again(owner.agency_id, held.id, by=SYSTEM)
+    (held,) = invitations.waiting_in(owner.agency_id)
+    second = invitation_token(held.id, held.invited_at.timestamp())
+    assert invitations.of_token(second) and not invitations.of_token(first)
+    with time_machine.travel(now() + timedelta(days=8)):
+        assert not invitations.of_token(second)
+
+
+def test_of_two_who_accept_at_once_one_comes_in(app: Flask, owner: User) -> None:
+    invitations.invite(owner.agency_id, accounts.NewUser("dan@agentie.example", "Dan Nou"), by=SYSTEM)
+    (held,) = invitations.waiting_in(owner.agency_id)
+    link = f"/account/{invitation_token(held.id, held.invited_at.timestamp())}"
+    db.session.rollback()
+
+    def post(password: str) -> int:
+        with app.app_context():
+            return app.test_client().post(link, data={"password": password}).status_code
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(post, (NEW, OTHER))) == [303, 410]
+    assert kinds().count("user.created") == 2  # the owner's too
 
 
 def test_a_password_is_hashed_before_the_agency_is_locked(
@@ -89,10 +155,9 @@ def test_a_password_is_hashed_before_the_agency_is_locked(
             return super().hash(password, salt=salt)
 
     monkeypatch.setattr(accounts, "hasher", Watched())
-    form = {"full_name": "Dan Nou", "email": "dan@agentie.example", "phone": "", "role": "agent"}
-    answer = client.post("/app/settings/users", data={**form, "csrf_token": csrf(page)})
-    assert answer.status_code == 200 and open_units == [None]
-    assert kinds()[-2:] == ["user.created", "user.invited"]
+    form = {"present": PASSWORD, "password": NEW, "csrf_token": csrf(page)}
+    assert client.post("/app/settings/password", data=form).status_code == 303 and open_units == [None]
+    assert kinds()[-1] == "user.password_changed"
 
 
 def test_of_two_who_use_a_link_at_once_one_is_refused(

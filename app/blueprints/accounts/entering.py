@@ -57,7 +57,7 @@ def forgot() -> AnyResponse:
 @policy(Guard.LINK, limit="60/minute", writes="20/minute", scope="account-link")
 def choose_password(token: str) -> AnyResponse:
     """The form behind the link; only its button changes anything."""
-    user, form = invitations.user_of(token), ChooseForm(request.form)
+    user, form = invitations.user_of(token) or invitations.of_token(token), ChooseForm(request.form)
     if user is None:
         return _used(form)
     if request.method == "GET":

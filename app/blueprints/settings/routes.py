@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from functools import partial
 from typing import Any
 
 from flask import Blueprint, Response, request, url_for
@@ -12,7 +11,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 from wtforms import Form
 
-from app.access import Guard, person, policy
+from app.access import Guard, person, policy, rates
 from app.blueprints.accounts.throttle import count_try_within
 from app.blueprints.settings.forms import ZONES, AgencyForm, ApiKeyForm, PasswordForm, ProfileForm, UserForm, phone_of
 from app.clock import now
@@ -21,10 +20,13 @@ from app.demo.sandbox import test_agency_of
 from app.errors import Invalid, NotFound, TooMany
 from app.fragments import done, page
 from app.models.agency import ROLES
+from app.ratelimits import hit, keyed
 from app.representations import base_url
 from app.services import accounts, invitations, staff
 
 settings = Blueprint("settings", __name__)
+
+INVITES = rates("3/2 hour")  # to one address: whoever types somebody else's does not fill their mailbox
 
 
 @settings.route("/app/settings", methods=["GET", "POST"])
@@ -87,20 +89,41 @@ def agency() -> AnyResponse:
 @settings.route("/app/settings/users", methods=["GET", "POST"])
 @policy(Guard.OWNER, limit="300/minute", writes="60/minute", scope="settings-users")
 def users() -> AnyResponse:
-    """Who signs in. A new person is sent a link; a first password is shown in the answer, this once."""
+    """Who signs in, and who was asked in by mail: the answer is the same when the address signs in elsewhere."""
     if request.method == "GET":
         return _users()
     form = UserForm(request.form)
     if not form.validate():
         return _users(422, form=form)
     new = accounts.NewUser(form.email.data, form.full_name.data, role=form.role.data, phone=phone_of(form.phone))
-    first = secrets.token_urlsafe(12)
-    actor = person().actor
     try:
-        accounts.create_user(person().agency_id, new, first, by=actor, then=partial(invitations.invite, by=actor))
+        hit(INVITES, "invite", person().agency_id.hex, keyed(new.email))
+        invitations.invite(person().agency_id, new, by=person().actor)
+    except TooMany:
+        form.email.errors = [_("Links were sent there a moment ago. Wait two hours and try again.")]
+        return _users(429, form=form)
     except Invalid as invalid:
         return _users(422, form=_refused(form, invalid))
-    return _users(shown=(new.full_name, new.email, first), invited=True)
+    return _sent(new.email)
+
+
+@settings.post("/app/settings/invitations/<uuid:invitation_id>/send")
+@policy(Guard.OWNER, limit="20/minute")
+def ask_again(invitation_id: uuid.UUID) -> AnyResponse:
+    """A fresh link to somebody who was asked in and has not come; the earlier one is good no more."""
+    try:
+        hit(INVITES, "invite-again", invitation_id.hex)
+    except TooMany:
+        return _users(429, problem=_("Links were sent there a moment ago. Wait two hours and try again."))
+    return _sent(invitations.ask_again(person().agency_id, invitation_id, by=person().actor))
+
+
+@settings.post("/app/settings/invitations/<uuid:invitation_id>/withdraw")
+@policy(Guard.OWNER, limit="60/minute")
+def withdraw_invitation(invitation_id: uuid.UUID) -> AnyResponse:
+    """Ask somebody in no more."""
+    invitations.withdraw(person().agency_id, invitation_id, by=person().actor)
+    return done(url_for("settings.users"), _("The invitation is withdrawn"))
 
 
 @settings.post("/app/settings/users/<uuid:user_id>/role")
@@ -131,8 +154,7 @@ def user_password(user_id: uuid.UUID) -> AnyResponse:
 @policy(Guard.OWNER, limit="20/minute")
 def invite_user(user_id: uuid.UUID) -> AnyResponse:
     """A link by mail to choose a password: for whoever lost the first one, or forgot theirs."""
-    email = invitations.invite_again(staff.get_user(person().agency_id, user_id), by=person().actor)
-    return done(url_for("settings.users"), _("A link to choose a password is on its way to %(email)s.", email=email))
+    return _sent(invitations.invite_again(staff.get_user(person().agency_id, user_id), by=person().actor))
 
 
 @settings.route("/app/settings/users/<uuid:user_id>/deactivate", methods=["GET", "POST"])
@@ -188,8 +210,13 @@ def _profile(status: int = 200, **forms: Form) -> Response:
 
 
 def _users(status: int = 200, **context: Any) -> Response:
-    context = {"form": UserForm(), "shown": None, "invited": False, "problem": "", **context}
-    return page("settings/users.html", status=status, users=staff.users_of(person().agency_id), **context)
+    context = {"form": UserForm(), "shown": None, "problem": "", **context}
+    context |= {"users": staff.users_of(person().agency_id), "invited": invitations.waiting_in(person().agency_id)}
+    return page("settings/users.html", status=status, **context)
+
+
+def _sent(email: str) -> AnyResponse:
+    return done(url_for("settings.users"), _("A link to choose a password is on its way to %(email)s.", email=email))
 
 
 def _api(status: int = 200, **context: Any) -> Response:
