@@ -176,7 +176,8 @@ class Submission:
             again=self.step == "send_code",
         )
         problem = _("That is not the code, or it is good for nothing any more.") if typed else ""
-        return self._review(draft, code_wanted=True, code_problem=problem), 422 if typed else 200
+        message = _("Nothing has been sent yet: the code below shows that the earlier offer is yours.")
+        return self._review(draft, message, code_wanted=True, code_problem=problem), 422 if typed else 200
 
     def _submit(self, draft: Draft, stamp: Stamp) -> Answer:
         asked, typed = self.link.request, request.form.get("code", "") if self.step == "send" else ""
