@@ -14,7 +14,7 @@ import ssl
 import threading
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from http.client import OK, SWITCHING_PROTOCOLS, HTTPConnection, HTTPException, HTTPResponse
@@ -24,6 +24,7 @@ from urllib.parse import quote, urlsplit
 DEADLINE = 15.0  # seconds for the whole call, however slowly the other side drips
 CONNECT = 5.0  # seconds to be let in
 KEEP = 4096  # bytes of an answer
+LINGER = 2.0  # seconds for a body of which a part will do
 PART = 65536  # bytes read at once
 HOSTS, PER_HOST = 64, 2  # connections kept open
 MAX_URL = 2000
@@ -167,8 +168,12 @@ class Door:
         body: bytes | None = None,
         deadline: float = DEADLINE,
         keep: int = KEEP,
+        part_will_do: bool = False,
     ) -> Answer:
-        """Make one call. Raises `Refused` and `Unreachable`; a redirect or an error is an answer like any other."""
+        """Make one call. Raises `Refused` and `Unreachable`; a redirect or an error is an answer like any other.
+
+        With `part_will_do` it has answered once its head is here: of the body comes what comes soon and unbroken.
+        """
         to = _target(url)
         began = time.monotonic()
         until = began + deadline
@@ -176,13 +181,14 @@ class Door:
         line = self._kept.take(to) or self._connect(to, until)
         again = False
         try:
-            with self._watch.until(until, line), _told_plainly(until):
-                with suppress(BrokenPipeError):  # who hangs up early may have said why
-                    line.http.request(method, to.path, body, fields)
-                response = line.http.getresponse()
-                kept, whole = _read(response, keep)
+            with ExitStack() as held:
+                with self._watch.until(until, line), _told_plainly(until):
+                    with suppress(BrokenPipeError):  # who hangs up early may have said why
+                        line.http.request(method, to.path, body, fields)
+                    response = held.enter_context(closing(line.http.getresponse()))
+                soon = min(until, time.monotonic() + LINGER) if part_will_do else until
+                kept, whole = self._body(line, response, keep, soon, part_will_do=part_will_do)
             again = whole and not response.will_close and response.status >= OK
-            response.close()
         finally:
             if again:
                 self._kept.give(to, line)
@@ -190,6 +196,20 @@ class Door:
                 line.close()
         said = {name.lower(): value for name, value in response.getheaders()}
         return Answer(response.status, said, kept, whole, time.monotonic() - began)
+
+    def _body(
+        self, line: _Line, response: HTTPResponse, keep: int, until: float, *, part_will_do: bool
+    ) -> tuple[bytes, bool]:
+        """Up to `keep` bytes, and whether the answer ended there."""
+        kept = bytearray()
+        try:
+            with self._watch.until(until, line), _told_plainly(until):
+                _read(response, keep, kept)
+        except Unreachable:
+            if not part_will_do:
+                raise
+            return bytes(kept[:keep]), False
+        return bytes(kept[:keep]), len(kept) <= keep
 
     def close(self) -> None:
         """Whatever is under way is cut, and nothing begins any more."""
@@ -268,16 +288,16 @@ def _dial(found: Sequence[Any], until: float) -> socket.socket:
     raise fault
 
 
-def _read(response: HTTPResponse, keep: int) -> tuple[bytes, bool]:
-    """Up to `keep` bytes, and whether the answer ended there. Raises `ValueError` for what lies about its length."""
-    if response.length is None and not response.chunked and response.getheader("Content-Length"):
+def _read(response: HTTPResponse, keep: int, kept: bytearray) -> None:
+    """Into `kept`, up to one byte more than `keep`. Raises `ValueError` for what lies about its length."""
+    promised = response.length
+    if promised is None and not response.chunked and response.getheader("Content-Length"):
         raise ValueError("no length")
-    kept = bytearray()
-    while len(kept) <= keep and (part := response.read(min(keep + 1 - len(kept), PART))):
+    most = keep + 1 if promised is None else min(keep + 1, promised)
+    while len(kept) < most and (part := response.read1(min(most - len(kept), PART))):
         kept += part
-    if len(kept) <= keep and response.length:
+    if promised is not None and len(kept) < most:
         raise ValueError("cut short")
-    return bytes(kept[:keep]), len(kept) <= keep
 
 
 @contextmanager

@@ -79,7 +79,7 @@ def _made(door: Door, call: Call, at: datetime) -> Outcome:
     headers = signed(str(call.id), int(at.timestamp()), call.body, call.secrets)
     began = time.monotonic()
     try:
-        answer = door.call("POST", call.url, headers=headers, body=call.body)
+        answer = door.call("POST", call.url, headers=headers, body=call.body, part_will_do=True)
     except Refused as why:
         return _outcome(call, at, headers, fault=f"refused: {why}", elapsed=time.monotonic() - began)
     except Unreachable as why:
@@ -99,7 +99,8 @@ def _outcome(
     fault: str = "",
     elapsed: float = 0.0,
 ) -> Outcome:
-    """Only 2xx is success. What was said is kept, sealed as the call's person is."""
+    """Only 2xx is success, whatever becomes of the body behind it. What was said is kept, sealed as the call's person
+    is."""
     code = answer.status if answer else 0
     state, due = "delivered", None
     if not 200 <= code < 300:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import ipaddress
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from app.integrations import door as door_module
 from app.integrations.door import Door, Refused, Unreachable, check_url, is_allowed
 from tests.integrations.servers import Request, receiving, reply
 
@@ -191,6 +192,42 @@ def test_a_dripping_server_is_cut_off_in_time(door: Door, first: bytes, piece: b
         with pytest.raises(Unreachable) as told:
             get(door, receiver.url, deadline=0.6)
         assert told.value.code == "timeout" and 0.5 < time.monotonic() - began < 2
+
+
+BROKEN_BODIES: dict[str, Callable[[bytes], Iterator[bytes]]] = {
+    "drips": lambda head: drip(head % b"Content-Length: 9999\r\n", b"z"),
+    "drips in chunks": lambda head: drip(head % b"Transfer-Encoding: chunked\r\n", b"1\r\nz\r\n"),
+    "never ends": lambda head: drip(head % b"", b"z"),
+    "hangs up": lambda head: iter([head % b"Content-Length: 9999\r\n" + b"z"]),
+    "no number": lambda head: iter([head % b"Content-Length: many\r\n" + b"z"]),
+    "bad chunks": lambda head: iter([head % b"Transfer-Encoding: chunked\r\n" + b"no\r\n"]),
+}
+
+
+@pytest.mark.parametrize("status", [200, 410, 503])
+@pytest.mark.parametrize("kind", BROKEN_BODIES)
+def test_who_has_answered_has_answered_whatever_becomes_of_the_body(
+    door: Door, monkeypatch: pytest.MonkeyPatch, kind: str, status: int
+) -> None:
+    head = f"HTTP/1.1 {status} Said\r\nRetry-After: 7\r\n%s\r\n".encode()
+
+    def said(_request: Request) -> Iterator[bytes]:
+        yield from BROKEN_BODIES[kind](head)
+        raise OSError  # hangs up
+
+    monkeypatch.setattr(door_module, "LINGER", 0.3)
+    with receiving(said) as receiver:
+        answer = door.call("POST", receiver.url, headers={}, body=b"{}", part_will_do=True)
+        assert (answer.status, answer.headers["retry-after"], answer.whole) == (status, "7", False)
+        assert set(answer.body) <= {ord("z")} and answer.elapsed < 10
+        door.call("POST", receiver.url, headers={}, body=b"{}", part_will_do=True)
+    assert receiver.connections == 2, "a connection with half an answer in it is not used again"
+
+
+@pytest.mark.parametrize("first", [b"", b"HTTP/1.1 200 OK\r\nX-Slow: "])
+def test_half_a_head_is_no_answer(door: Door, first: bytes) -> None:
+    with receiving(lambda _request: drip(first, b"y")) as receiver, pytest.raises(Unreachable):
+        door.call("POST", receiver.url, headers={}, body=b"{}", part_will_do=True, deadline=0.6)
 
 
 def test_a_kept_connection_is_cut_off_too(door: Door) -> None:

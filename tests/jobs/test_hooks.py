@@ -157,6 +157,22 @@ def test_id_and_body_stay_the_same_over_all_tries(either_app: Flask, owner: User
     assert [attempt.code for attempt in tried] == [500, 302, 404, 204]
 
 
+@pytest.mark.parametrize(("status", "state"), [(200, "delivered"), (204, "delivered"), (410, "dead")])
+def test_what_answered_and_then_broke_off_has_answered(owner: User, prop: Property, status: int, state: str) -> None:
+    def says(_request: Request) -> Iterator[bytes]:
+        yield reply(status, b"thank you", Content_Length="9999")
+        raise OSError
+
+    with receiving(says) as receiver:
+        make_endpoint(owner, receiver.url)
+        factories.make_offer(prop)
+        run()
+        make_due()
+        run()
+        assert len(receiver.requests) == 1
+    assert states() == [state]
+
+
 def test_a_receiver_that_asks_for_time_gets_it(owner: User, prop: Property) -> None:
     at = datetime(2026, 11, 23, 12, tzinfo=UTC)
     due = next_try(at, 1, "Mon, 23 Nov 2026 13:00:00 GMT")
