@@ -26,6 +26,7 @@ from app.presentation import register_presentation
 from app.queries.offer_names import NameBook
 from app.ratelimits import Counter
 from app.receipt.authority import Authority
+from app.receipt.heads import Heads
 from app.services.accounts import find_session
 from app.vault import Keyring
 from app.wake import Bell
@@ -49,6 +50,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         bidflux_settings=settings,
         bidflux_keyring=Keyring(settings.keys),
         bidflux_authority=Authority(settings),
+        bidflux_signed_heads=Heads(settings.data_dir),
         bidflux_agency_keys={},
         bidflux_known_texts=set(),
         bidflux_names=NameBook(),

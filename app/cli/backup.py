@@ -26,7 +26,7 @@ from app.extensions import db
 from app.killpoints import AFTER_SWAP, BEFORE_SWAP, passing
 from app.models import Agency
 from app.receipt.authority import Authority
-from app.services import epochs, erasure
+from app.services import checkpoints, epochs, erasure
 
 _UNPROVEN = "\nwho made it was not asked: whoever has the public half of the key can make one"
 
@@ -119,18 +119,19 @@ def restore(file: Path, key: Path, root: Path | None, unproven: bool, force: boo
     if not force and _holds_something():
         raise BackupFailed("the database holds data: nothing was changed. --force replaces it")
     found = Backup(file, read_identity(key), _roots(root, unproven), unproven)
-    manifest, known = _restore(found, db.engine)
+    manifest, known, longer = _restore(found, db.engine)
     if root:
         _authority().adopt(found.roots)  # what was sealed there before is checked here from now on
     remark = "" if known else f"\nthere was no {erasure.FILE} here: who was erased since can be read again, until it is"
     remark += "" if known else " put beside the keys and the product started anew"
     remark += _UNPROVEN if unproven else ""
-    answer = {"restored": True, "proven": not unproven, "erased_list": known, **_told(manifest)}
+    remark += "".join(f"\n{line}" for line in longer)
+    answer = {"restored": True, "proven": not unproven, "erased_list": known, "registers": longer, **_told(manifest)}
     say(answer, f"restored: {_line(manifest)}{remark}", as_json=as_json)
 
 
-def _restore(found: Backup, engine: Engine) -> tuple[Manifest, bool]:
-    """What was restored, and whether the list of the erased was here."""
+def _restore(found: Backup, engine: Engine) -> tuple[Manifest, bool, list[str]]:
+    """What was restored, whether the list of the erased was here, and the registers that were longer before."""
     epochs.remember_numbers()
     data = _settings().data_dir
     with (
@@ -148,15 +149,16 @@ def _restore(found: Backup, engine: Engine) -> tuple[Manifest, bool]:
     epochs.remember_numbers()
     erasure.replay()  # what the backup itself had forgotten goes on the list
     db.session.rollback()
-    return manifest, known
+    return manifest, known, checkpoints.begin_anew()
 
 
 @backup.command("restored")
 @as_json
 def restored(as_json: bool) -> None:
     """Say that the database was put back by other means than `restore`: whoever follows events is told then."""
-    agencies = epochs.begin_all()
-    say({"agencies": agencies}, f"{agencies} agencies begin a new epoch: followers resynchronise", as_json=as_json)
+    agencies, longer = epochs.begin_all(), checkpoints.begin_anew()
+    told = [f"{agencies} agencies begin a new epoch: followers resynchronise", *longer]
+    say({"agencies": agencies, "registers": longer}, "\n".join(told), as_json=as_json)
 
 
 def _beside(engine: Engine) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import uuid
 from collections.abc import Iterator
 from itertools import chain
 from typing import Any
@@ -17,8 +18,9 @@ from app.cli.output import as_json, say
 from app.extensions import db
 from app.ledger import SYSTEM
 from app.models import Agency
-from app.queries.checking import checkpoint_faults
+from app.queries.checking import checkpoint_faults, head_fault
 from app.queries.ledger import chain_faults, offer_faults
+from app.receipt.heads import Head, Unreadable
 from app.services import checkpoints, ledger_export, receipts
 
 KEPT, PRINTED = 10_000, 25  # faults of an agency in JSON, and in print
@@ -36,19 +38,41 @@ def register(app: Flask) -> None:
 @as_json
 def verify(agency_name: str, offers: bool, as_json: bool) -> None:
     """The chain, and the signed heads of it that are kept. Exit 0 when all holds, 1 with what does not named."""
+    heads = _heads()  # first: what is written while we read is in the database, and not in these
     tenants = [find_agency(agency_name)] if agency_name else list(db.session.query(Agency))
-    answers = [_verified(tenant, offers=offers) for tenant in tenants]
+    answers = [_verified(tenant, heads.pop(tenant.id, None), offers=offers) for tenant in tenants]
+    answers += [_gone(agency_id, head) for agency_id, head in heads.items() if not agency_name]
     sound = all(answer["valid"] for answer in answers)
     lines = [line for answer in answers for line in _lines(answer)]
     say({"valid": sound, "agencies": answers}, "\n".join(lines) or "no agencies", as_json=as_json)
     sys.exit(0 if sound else 1)
 
 
-def _verified(tenant: Agency, *, offers: bool) -> dict[str, Any]:
+def _heads() -> dict[uuid.UUID, Head | str]:
+    """What is kept beside the seal, or why it cannot be read, by agency."""
+    found: dict[uuid.UUID, Head | str] = {}
+    for agency_id in checkpoints.heads().agencies():
+        try:
+            if held := checkpoints.heads().held(agency_id):
+                found[agency_id] = held
+        except Unreadable:
+            found[agency_id] = checkpoints.UNREADABLE
+    return found
+
+
+def _gone(agency_id: uuid.UUID, head: Head | str) -> dict[str, Any]:
+    """The answer for a register of which only the head beside the seal is left."""
+    words = head if isinstance(head, str) else f"{head.seq} entries were signed at {head.at}"
+    reason = f"the database has no such agency: {words}"
+    told = {"agency": str(agency_id), "name": str(agency_id), "entries": 0, "valid": False, "first_bad": None}
+    return {**told, "reason": reason, "fault_count": 1, "faults": [reason]}
+
+
+def _verified(tenant: Agency, head: Head | str | None, *, offers: bool) -> dict[str, Any]:
     """All that is wrong with one agency's record: how much, the first thousands of it, and the first bad entry."""
     found: list[str] = []
     count, first = 0, None
-    for seq, fault in _faults(tenant, offers=offers):
+    for seq, fault in _faults(tenant, head, offers=offers):
         count, first = count + 1, first or seq
         if count <= KEPT:
             found.append(fault)
@@ -64,12 +88,16 @@ def _verified(tenant: Agency, *, offers: bool) -> dict[str, Any]:
     }
 
 
-def _faults(tenant: Agency, *, offers: bool) -> Iterator[tuple[int | None, str]]:
+def _faults(tenant: Agency, head: Head | str | None, *, offers: bool) -> Iterator[tuple[int | None, str]]:
     """Each with the number of the entry, where it is one of the chain itself."""
     for fault in chain_faults(tenant):
         yield fault.seq, f"entry {fault.seq}: {fault.reason}"
-    rest = iter(checkpoint_faults(db.session.connection(), receipts.authority().own_roots(), tenant.id))
-    for words in chain(rest, offer_faults(tenant) if offers else ()):
+    connection, roots = db.session.connection(), receipts.authority().own_roots()
+    shorter = head if isinstance(head, str) else head_fault(connection, roots, tenant.id, head)
+    if shorter:
+        yield None, shorter
+    signed = checkpoint_faults(connection, roots, tenant.id)
+    for words in chain(signed, offer_faults(tenant) if offers else ()):
         yield None, words
 
 

@@ -22,6 +22,7 @@ from app.services import checkpoints, invitations
 from app.wake import bell
 
 SWEEP_SECONDS = 5.0
+HEADS_SECONDS = 30.0  # how often it notes beside the seal how far each register has come
 ROUND_SECONDS = 300.0  # how often it looks for what belongs to the night
 PATIENCE = timedelta(seconds=10)  # longer, and whoever heard the bell is not coming
 BUDGET = 10.0
@@ -39,11 +40,15 @@ def run_relay(app: Flask, stop: threading.Event | None = None) -> None:
         watch(app, stop, "photos", copy_due_photos)
     watch(app, stop, "searches", searches(), EVERY_SECONDS)
     next_round = time.monotonic() + SWEEP_SECONDS
+    next_heads = time.monotonic()
     next_tidy = time.monotonic() + ROUND_SECONDS  # also where it is started anew more often than once an hour
     while not stop.is_set():
         try:
             with app.app_context():
                 sweep()
+                if time.monotonic() >= next_heads:
+                    next_heads = time.monotonic() + HEADS_SECONDS
+                    checkpoints.note_heads()
                 if time.monotonic() >= next_tidy:
                     next_tidy = time.monotonic() + EVERY_SECONDS
                     tidy()

@@ -10,11 +10,12 @@ from typing import Any
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from sqlalchemy import Connection, inspect, select
+from sqlalchemy import Connection, func, inspect, select
 
 from app.clock import rfc3339
 from app.models import Checkpoint, LedgerEntry
 from app.receipt.authority import issued
+from app.receipt.heads import Head
 
 KIND = "bidflux.checkpoint"
 
@@ -50,18 +51,51 @@ def checkpoint_faults(
     return found
 
 
+def head_fault(
+    connection: Connection, roots: Sequence[x509.Certificate], agency_id: uuid.UUID, held: Head | None
+) -> str | None:
+    """What the ledger says otherwise than the head that is kept beside the seal.
+
+    Read that head before the database is: what comes in between would be missing.
+    """
+    if held is None:
+        return None
+    why = _unsigned(held.certificate, held.signature, held.body, roots)
+    if why or held.agency != str(agency_id):
+        return f"the head beside the seal tells nothing: {why or 'it is of another agency'}"
+    mine = LedgerEntry.agency_id == agency_id
+    now = connection.scalar(select(LedgerEntry.hash).where(mine, LedgerEntry.seq == held.seq))
+    if now is None:
+        last = connection.scalar(select(func.max(LedgerEntry.seq)).where(mine)) or 0
+        if last < held.seq:
+            return f"shorter than the last checkpoint: entry {held.seq} was signed at {held.at}, it ends at {last}"
+        return f"entry {held.seq} was signed at {held.at} and is missing"
+    if now.hex() != held.head:
+        return f"entry {held.seq} is not the one that was signed at {held.at}: the ledger was written anew"
+    return None
+
+
 def _reason(row: Any, roots: Sequence[x509.Certificate]) -> str | None:
+    if why := _unsigned(row.certificate, row.signature, row.body, roots):
+        return why
+    if row.hash is None:
+        return "the ledger has no such entry"
+    said = json.loads(row.body)
+    told = {"v": 1, "kind": KIND, "agency": str(row.agency_id), "seq": row.seq, "at": rfc3339(row.at)}
+    return None if said == {**told, "head": row.hash.hex()} else "what was signed is not what the ledger says"
+
+
+def _unsigned(certificate_pem: str, signature: bytes, body: bytes, roots: Sequence[x509.Certificate]) -> str | None:
+    """Why a signed statement does not hold."""
     try:
-        certificate = x509.load_pem_x509_certificate(row.certificate.encode())
-        key, said = certificate.public_key(), json.loads(row.body)
+        certificate = x509.load_pem_x509_certificate(certificate_pem.encode())
+        key = certificate.public_key()
         if not isinstance(key, Ed25519PublicKey):
             return "its certificate is not one that signs checkpoints"
-        key.verify(row.signature, row.body)
-    except (ValueError, InvalidSignature):
+        key.verify(signature, body)
+        json.loads(body)
+    except (ValueError, TypeError, InvalidSignature):
         return "its signature does not hold"
     if roots and not any(issued(certificate, root) for root in roots):
         return "its certificate is under none of the roots in seal/"
-    if row.hash is None:
-        return "the ledger has no such entry"
-    told = {"v": 1, "kind": KIND, "agency": str(row.agency_id), "seq": row.seq, "at": rfc3339(row.at)}
-    return None if said == {**told, "head": row.hash.hex()} else "what was signed is not what the ledger says"
+    return None

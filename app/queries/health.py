@@ -23,6 +23,9 @@ from app.database import is_sqlite
 from app.extensions import db
 from app.keys import lost_keys
 from app.models import Agency, Delivery, PrivacyRequest
+from app.queries.checking import head_fault
+from app.receipt.authority import Authority
+from app.receipt.heads import Heads, Unreadable
 from app.wake import bell
 
 OK = "ok"
@@ -141,6 +144,21 @@ def disk() -> str:
     return OK if free > LEAST_FREE else f"{free // 1024 // 1024} MB are left where {_settings().data_dir} is"
 
 
+def registers() -> str:
+    """Whether each register still holds the head that was signed last; all of it is for `ledger verify`."""
+    heads: Heads = current_app.extensions["bidflux_signed_heads"]
+    authority: Authority = current_app.extensions["bidflux_authority"]
+    db.session.rollback()
+    for agency_id in heads.agencies():
+        try:
+            held = heads.held(agency_id)
+        except Unreadable:
+            return f"the head of {agency_id} beside the seal (seal/heads/) cannot be read"
+        if why := head_fault(db.session.connection(), authority.own_roots(), agency_id, held):
+            return f"of {agency_id}: {why}; see `ledger verify`, or, after a restore, `backup restored`"
+    return OK
+
+
 CHECKS: dict[str, Callable[[], str]] = {
     "database": database,
     "writing": writable,
@@ -150,6 +168,7 @@ CHECKS: dict[str, Callable[[], str]] = {
     "relay": relay,
     "deliveries": deliveries,
     "keys": keys,
+    "registers": registers,
     "requests": requests,
     "disk": disk,
 }

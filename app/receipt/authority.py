@@ -95,7 +95,7 @@ class Authority:
             held = x509.load_pem_x509_certificates(public.read_bytes())
             new = b"".join(root.public_bytes(serialization.Encoding.PEM) for root in roots if root not in held)
             if new:
-                _replace(public, public.read_bytes() + new, 0o644)
+                replace_file(public, public.read_bytes() + new, 0o644)
 
     def roots_pem(self) -> bytes:
         return b"".join(root.public_bytes(serialization.Encoding.PEM) for root in self.roots())
@@ -133,7 +133,7 @@ class Authority:
         public = self._folder / "root.pem"
         before = public.read_bytes() if public.exists() else b""
         _write(self._folder / "root.key", made)
-        _replace(public, made.certificate.public_bytes(serialization.Encoding.PEM) + before, 0o644)
+        replace_file(public, made.certificate.public_bytes(serialization.Encoding.PEM) + before, 0o644)
         return made
 
     def _make(self, name: str, root: Identity) -> Identity:
@@ -227,10 +227,10 @@ def _write(path: Path, identity: Identity) -> None:
     key = identity.key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    _replace(path, key + identity.certificate.public_bytes(serialization.Encoding.PEM), 0o600)
+    replace_file(path, key + identity.certificate.public_bytes(serialization.Encoding.PEM), 0o600)
 
 
-def _replace(path: Path, text: bytes, mode: int) -> None:
+def replace_file(path: Path, text: bytes, mode: int) -> None:
     """Whole or not at all, and never readable by others for a moment."""
     new = path.with_suffix(".new")
     new.unlink(missing_ok=True)

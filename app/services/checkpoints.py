@@ -10,7 +10,7 @@ import structlog
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flask import current_app
-from sqlalchemy import func, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from app.canonical import canonical
 from app.clock import now, rfc3339
@@ -18,12 +18,15 @@ from app.errors import Conflict
 from app.extensions import db
 from app.integrations.timestamps import NoTimestamp, timestamp
 from app.models import Agency, Checkpoint, Timestamping
-from app.queries.checking import KIND
+from app.queries.checking import KIND, head_fault
 from app.queries.ledger import verify_chain
 from app.receipt.authority import Authority
+from app.receipt.heads import Heads, Unreadable
 from app.writing import housekeeping, writing
 
 END = "bidflux.ledger.end"
+HEAD = "bidflux.head"  # what is kept beside the seal between checkpoints
+UNREADABLE = "the head beside the seal (seal/heads/) cannot be read"
 NIGHT = 1  # o'clock, UTC
 STEPS = (timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=2), timedelta(hours=12), timedelta(hours=24))
 
@@ -51,13 +54,15 @@ def signed(kind: str, agency_id: uuid.UUID, seq: int, head: bytes, at: datetime,
 def take(agency_id: uuid.UUID) -> int | None:
     """Sign the head as it is now; its number, or None while the ledger is empty. Raises `Broken`.
 
-    The same head is signed once. The whole chain is walked first.
+    The same head is signed once, and kept beside the seal too. The whole chain is walked first.
     """
     db.session.rollback()
     _entries, fault = verify_chain(db.session.get_one(Agency, agency_id))
     if fault:
         raise Broken(f"entry {fault.seq}: {fault.reason}")
     with writing(agency_id) as tx:
+        if shorter := standing_head_fault(tx.connection, agency_id):
+            raise Broken(shorter)
         known = select(Checkpoint.seq).where(Checkpoint.agency_id == agency_id, Checkpoint.seq == tx.seq)
         if tx.seq == 0 or tx.connection.scalar(known):
             return tx.seq or None
@@ -70,7 +75,74 @@ def take(agency_id: uuid.UUID) -> int | None:
             signature=bytes.fromhex(made["signature"]),
             certificate=made["certificate"],
         )
+        tx.then(lambda: _keep(agency_id, made))
         return tx.seq
+
+
+def standing_head_fault(connection: Connection, agency_id: uuid.UUID) -> str | None:
+    """What the ledger says otherwise than the head beside the seal; ask before the database is read, or under the
+    agency's lock."""
+    try:
+        held = heads().held(agency_id)
+    except Unreadable:
+        return UNREADABLE
+    return head_fault(connection, _authority().own_roots(), agency_id, held)
+
+
+def note_heads() -> int:
+    """Keep the head of every ledger that moved beside the seal, as it is now; how many did.
+
+    A ledger that was cut or written anew is left as it was seen last, and named in the log.
+    """
+    held = {agency_id: _seen(agency_id) for agency_id in heads().agencies()}
+    db.session.rollback()
+    moved = [
+        row
+        for row in db.session.execute(select(Agency.id, Agency.head_seq, Agency.head_hash))
+        if row.head_seq and row.head_seq != held.get(row.id, 0)
+    ]
+    for row in moved:
+        if why := standing_head_fault(db.session.connection(), row.id):
+            log.error("ledger_broken", agency=str(row.id), where=why)
+        else:
+            _keep(row.id, signed(HEAD, row.id, row.head_seq, row.head_hash, now()))
+    db.session.rollback()
+    return len(moved)
+
+
+def _seen(agency_id: uuid.UUID) -> int:
+    try:
+        held = heads().held(agency_id)
+    except Unreadable:
+        return -1
+    return held.seq if held else 0
+
+
+def begin_anew() -> list[str]:
+    """After a restore: where a ledger is not what was signed last, the head beside the seal is set aside. A line each,
+    which says so and under what name it is kept."""
+    lines = []
+    db.session.rollback()
+    connection = db.session.connection()
+    for agency_id in heads().agencies():
+        if standing_head_fault(connection, agency_id):
+            seq = _seen(agency_id)
+            what = f"{seq} entries were signed and are not all in this database" if seq > 0 else UNREADABLE
+            lines.append(f"register of {agency_id}: {what}; that head is kept as {heads().set_aside(agency_id)}")
+    db.session.rollback()
+    return lines
+
+
+def _keep(agency_id: uuid.UUID, made: dict[str, str]) -> None:
+    try:
+        heads().keep(agency_id, made)
+    except OSError as error:  # a full disk must not undo what is committed
+        log.warning("head_not_kept", fault=type(error).__name__)
+
+
+def heads() -> Heads:
+    found: Heads = current_app.extensions["bidflux_signed_heads"]
+    return found
 
 
 def nightly() -> int:
