@@ -150,11 +150,14 @@ class ApiKey(Base):
 class Idempotency(Base):
     """An answer kept for whoever sends the same `Idempotency-Key` again, committed with what it speaks of.
 
+    The name is one in the whole agency: a call may come again with another of its API keys while they change. `key_id`
+    is the one by which it was made.
+
     Sealed under the key of the offer it shows, where it shows one: it is forgotten with the person.
     """
 
     __tablename__ = "idempotency"
-    __kept__ = kept(Kept.DELETE, ("key_id", "name_hash"))
+    __kept__ = kept(Kept.DELETE, ("agency_id", "name_hash"))
     __table_args__ = (
         own("api_key", "key_id"),
         own("offer"),
@@ -162,9 +165,9 @@ class Idempotency(Base):
         Index("ix_idempotency_offer", "agency_id", "offer_id"),
     )
 
-    key_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    agency_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     name_hash: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
-    agency_id: Mapped[uuid.UUID]
+    key_id: Mapped[uuid.UUID]
     body_mac: Mapped[bytes] = mapped_column(LargeBinary(32))
     status: Mapped[int]
     answer_ct: Mapped[bytes]

@@ -1,14 +1,19 @@
-"""Where the agent stands with an offer. Every step is recorded with who, when and why; repeating one is a no-op."""
+"""Where the agent stands with an offer. Every step is recorded with who, when and why; repeating one is a no-op.
+
+An answer of the present status that says more (another reason, another word to the bidder) is a step too.
+"""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import exists, func, select, true, update
+from sqlalchemy.orm import aliased
 
 from app import keys
 from app.access import Person
@@ -22,7 +27,7 @@ from app.quotas import hold_bytes
 from app.services.offer_events import announce
 from app.services.properties import switch_link
 from app.services.recipients import write_to_bidder
-from app.vault import Place, seal
+from app.vault import Place, seal, unseal
 from app.writing import UnitOfWork, writing
 
 UNDO = timedelta(seconds=10)
@@ -77,7 +82,7 @@ def decide(
     version: int | None = None,
     notify_bidder: bool = False,
 ) -> bool:
-    """Set the status of one offer; return False when it already was so. Raises as `decide_all`."""
+    """Set the status of one offer; return False when that adds nothing. Raises as `decide_all`."""
     answer = Answer(status, reason, notify_bidder=notify_bidder)
     return decide_all(agency_id, [Chosen(offer_id, version)], answer, by=by) is not None
 
@@ -87,9 +92,9 @@ def decide_all(
 ) -> uuid.UUID | None:
     """Give one answer to some offers, all or none; return a decision by which it can be undone, or None.
 
-    None means that all were so already. `Conflict` when one has moved on since it was seen, unless what moved it was
-    this very answer, sent before. `IllegalTransition` for an offer withdrawn or erased, and for anyone but a person
-    marking an offer new. Bidders are told after ten seconds.
+    None means that all were so already, and all of it was said. `Conflict` when one has moved on since it was seen,
+    unless what moved it was this very answer, sent before. `IllegalTransition` for an offer withdrawn or erased, and
+    for anyone but a person marking an offer new. Bidders are told after ten seconds.
     """
     with writing(agency_id) as tx:
         if by.type == "api_key":  # a script may go on for days; a person's answer is never refused
@@ -106,13 +111,17 @@ def decide_all(
 
 def _decide(tx: UnitOfWork, chosen: Chosen, answer: Answer, by: Actor) -> uuid.UUID | None:
     state = _lock(tx, chosen.offer_id)
-    stale = chosen.version is not None and chosen.version != state.version
-    if stale and not _repeats(tx, chosen, state, answer, by):
+    standing = _standing(tx, chosen.offer_id, state) if state.status == answer.status else None
+    if chosen.version not in {None, state.version} and not _repeats(tx, chosen, state, answer, standing, by):
         raise Conflict
-    if state.status == answer.status:
+    if standing and not standing.lacks(answer):
         return None
     if state.withdrawn_at or state.erased_at or (answer.status == "new" and not _unread(state, by)):
         raise IllegalTransition(_legal(state, by))
+    if standing:
+        answer = replace(
+            answer, reason=answer.reason or standing.reason, message=answer.message or standing.untold_message
+        )
     decision = _step(tx, chosen.offer_id, state, answer, by)
     kind = "offer.status_changed"
     seq = announce(tx, chosen.offer_id, kind, by, after=UNDO, previous_status=state.status)
@@ -121,12 +130,59 @@ def _decide(tx: UnitOfWork, chosen: Chosen, answer: Answer, by: Actor) -> uuid.U
     return decision
 
 
-def _repeats(tx: UnitOfWork, chosen: Chosen, state: Any, answer: Answer, by: Actor) -> bool:
-    """Whether the one step since that version was this answer by the same decider: sent twice."""
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """What was said since the offer has its present status: why, and, to the bidder, what and whether at all."""
+
+    reason: str | None
+    messages: tuple[str, ...]  # newest first
+    told: bool
+
+    @property
+    def untold_message(self) -> str | None:
+        return self.messages[0] if self.messages and not self.told else None
+
+    def lacks(self, answer: Answer) -> bool:
+        """Whether an answer of the same status says more than that."""
+        if answer.reason and answer.reason != self.reason:
+            return True
+        if answer.message and answer.message not in self.messages:
+            return True
+        return answer.notify_bidder and answer.status in DECIDED and not self.told
+
+
+def _standing(tx: UnitOfWork, offer_id: uuid.UUID, state: Any) -> _Standing:
+    undoing = aliased(Decision)
+    undone = exists().where(undoing.agency_id == tx.agency_id, undoing.undoes_id == Decision.id)
+    mine = (Decision.agency_id == tx.agency_id, Decision.offer_id == offer_id, Decision.undoes_id.is_(None), ~undone)
+    columns = select(Decision.id, Decision.to_status, Decision.at, Decision.reason_ct, Decision.message_ct)
+    made = tx.connection.execute(columns.where(*mine).order_by(Decision.at.desc(), Decision.id.desc())).all()
+    steps = list(takewhile(lambda step: step.to_status == state.status, made))
+    key = keys.offer_key(tx.agency_id, offer_id)
+
+    def opened(column: str, step: Any, sealed: bytes | None) -> str | None:
+        return (
+            unseal(key, Place(tx.agency_id, "decision", column, step.id), sealed).decode() if sealed and key else None
+        )
+
+    reason = opened("reason", steps[0], steps[0].reason_ct) if steps else None
+    messages = [text for step in steps if (text := opened("message", step, step.message_ct))]
+    owed = (Delivery.agency_id == tx.agency_id, Delivery.offer_id == offer_id, Delivery.template == "decision_bidder")
+    when = (Delivery.created_at.in_([step.at for step in steps]), Delivery.state != "cancelled")
+    return _Standing(reason, tuple(messages), tx.connection.scalar(select(exists().where(*owed, *when))) or False)
+
+
+def _repeats(tx: UnitOfWork, chosen: Chosen, state: Any, answer: Answer, standing: _Standing | None, by: Actor) -> bool:
+    """Whether the one step since that version was this answer by the same decider: sent twice. The keys of an agency
+    are one decider: a call may come again with another one while they change."""
+    if standing is None or standing.lacks(answer):
+        return False
     last = (Decision.agency_id == tx.agency_id, Decision.offer_id == chosen.offer_id, Decision.at == state.updated_at)
-    same = (Decision.to_status == answer.status, Decision.actor_type == by.type, Decision.actor_id == by.id)
-    made = select(Decision.id).where(*last, *same)
-    return chosen.version == state.version - 1 and tx.connection.scalar(made) is not None
+    same = (Decision.to_status == answer.status, Decision.actor_type == by.type)
+    mine = true() if by.type == "api_key" else Decision.actor_id == by.id
+    return (
+        chosen.version == state.version - 1 and tx.connection.scalar(select(exists().where(*last, *same, mine))) is True
+    )
 
 
 def undo(decision_id: uuid.UUID, agency_id: uuid.UUID, *, by: Actor) -> list[uuid.UUID]:
@@ -196,6 +252,7 @@ def _lock(tx: UnitOfWork, offer_id: uuid.UUID) -> Any:
         OfferState.status,
         OfferState.version,
         OfferState.viewed_at,
+        OfferState.decided_at,
         OfferState.withdrawn_at,
         OfferState.erased_at,
         OfferState.updated_at,
@@ -237,7 +294,7 @@ def _step(
             status=to,
             version=state.version + 1,
             viewed_at=viewed,
-            decided_at=tx.at if to in DECIDED else None,
+            decided_at=(state.decided_at if to == state.status else tx.at) if to in DECIDED else None,
             updated_at=tx.at,
         )
     )

@@ -27,7 +27,7 @@ KEPT_FOR = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`name` as the caller chose it; `what` is method, path and body."""
+    """`name` as the caller chose it, whichever of the agency's keys they hold; `what` is method, path and body."""
 
     agency_id: uuid.UUID
     key_id: uuid.UUID
@@ -55,16 +55,15 @@ def answered_once(asked: Request, run: Callable[[], Kept]) -> tuple[Kept, bool]:
     with writing(asked.agency_id) as tx:
         expired = delete(Idempotency).where(Idempotency.agency_id == asked.agency_id, Idempotency.expires_at <= tx.at)
         tx.connection.execute(expired)
-        held = tx.connection.execute(
-            select(Idempotency.__table__).where(Idempotency.key_id == asked.key_id, Idempotency.name_hash == name_hash)
-        ).one_or_none()
+        mine = (Idempotency.agency_id == asked.agency_id, Idempotency.name_hash == name_hash)
+        held = tx.connection.execute(select(Idempotency.__table__).where(*mine)).one_or_none()
         if held:
             if not hmac.compare_digest(held.body_mac, mac):
                 raise KeyReused
             key = keys.offer_key(tx.agency_id, held.offer_id) if held.offer_id else _agency_key(tx)
             if key is None:
                 raise Conflict("It was carried out; its answer was erased with the person.")
-            plain = unseal(key, _place(asked, name_hash), held.answer_ct)
+            plain = unseal(key, _place(asked.agency_id, held.key_id, name_hash), held.answer_ct)
             return Kept(**json.loads(plain), offer_id=held.offer_id), True
         answer = run()
         tx.flush()
@@ -79,7 +78,9 @@ def answered_once(asked: Request, run: Callable[[], Kept]) -> tuple[Kept, bool]:
                 "agency_id": asked.agency_id,
                 "body_mac": mac,
                 "status": answer.status,
-                "answer_ct": seal(key or _agency_key(tx), _place(asked, name_hash), text.encode()),
+                "answer_ct": seal(
+                    key or _agency_key(tx), _place(asked.agency_id, asked.key_id, name_hash), text.encode()
+                ),
                 "offer_id": answer.offer_id if key else None,
                 "expires_at": tx.at + KEPT_FOR,
             },
@@ -91,5 +92,5 @@ def _agency_key(tx: UnitOfWork) -> bytes:
     return keys.agency_key(tx.agency_id, "secret")
 
 
-def _place(asked: Request, name_hash: bytes) -> Place:
-    return Place(asked.agency_id, "idempotency", "answer", f"{asked.key_id.hex}.{name_hash.hex()}")
+def _place(agency_id: uuid.UUID, key_id: uuid.UUID, name_hash: bytes) -> Place:
+    return Place(agency_id, "idempotency", "answer", f"{key_id.hex}.{name_hash.hex()}")

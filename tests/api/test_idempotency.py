@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import time_machine
-from sqlalchemy import func, select
+from flask import Flask
+from sqlalchemy import func, select, update
 from werkzeug.test import TestResponse
 
 from app.clock import now
 from app.extensions import db
-from app.models import Idempotency, Offer, OfferKey, Property
-from app.services import idempotency
+from app.ledger import SYSTEM
+from app.models import ApiKey, Idempotency, Offer, OfferKey, Property
+from app.services import accounts, idempotency
 from app.writing import housekeeping
-from tests.api.conftest import Crm
+from tests.api.conftest import Crm, make_crm
 from tests.api.test_offers import TAKEN
 from tests.factories import make_property
 
@@ -43,6 +46,50 @@ def test_the_same_key_with_another_request_is_refused(crm: Crm) -> None:
         assert refused.status_code == 422 and refused.json["type"].endswith("/idempotency-key-reused")
         assert refused.json["errors"][0]["header"] == "Idempotency-Key"
     assert count(Property) == 1 and crm.call("POST", "/properties", NEW, Idempotency_Key="ș").status_code == 422
+
+
+def test_another_key_of_the_agency_is_given_the_same_answer(either_crm: Crm) -> None:
+    """Keys change while calls are under way: what was tried with the old one is tried again with the new one."""
+    crm = either_crm
+    make_property(crm.owner.agency_id, crm.owner.id, external_id="CRM-1")
+    first = crm.call("POST", "/offers", TAKEN, Idempotency_Key="a-1")
+    new = replace(crm, key=accounts.create_api_key(crm.owner.agency_id, "New", by=SYSTEM))
+    db.session.execute(update(ApiKey).where(ApiKey.name == "CRM").values(revoked_at=now()))
+    db.session.commit()
+    again = new.call("POST", "/offers", TAKEN, Idempotency_Key="a-1")
+    assert (again.status_code, again.data) == (201, first.data) and "Idempotency-Replayed" in again.headers
+    assert count(Offer) == 1
+    assert new.call("POST", "/offers", {**TAKEN, "amount": "1.00"}, Idempotency_Key="a-1").status_code == 422
+    assert crm.call("POST", "/offers", TAKEN, Idempotency_Key="a-1").status_code == 401, "who holds no key gets nothing"
+
+
+def test_another_agency_may_use_the_same_name(app: Flask, crm: Crm) -> None:
+    other = make_crm(app, "Alta")
+    for one in (crm, other):
+        made = one.call("POST", "/properties", NEW, Idempotency_Key="a-1")
+        assert made.status_code == 201 and "Idempotency-Replayed" not in made.headers
+    assert count(Property) == 2
+
+
+def test_two_keys_at_once_make_one(either_crm: Crm) -> None:
+    crm = either_crm
+    make_property(crm.owner.agency_id, crm.owner.id, external_id="CRM-1")
+    new = replace(crm, key=accounts.create_api_key(crm.owner.agency_id, "New", by=SYSTEM))
+    db.session.rollback()
+    answers: list[TestResponse] = []
+    start = threading.Barrier(4)
+
+    def send(one: Crm) -> None:
+        start.wait()
+        with crm.app.app_context():
+            answers.append(one.call("POST", "/offers", TAKEN, Idempotency_Key="same"))
+
+    threads = [threading.Thread(target=send, args=(one,)) for one in (crm, new, crm, new)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {a.status_code for a in answers} == {201} and len({a.data for a in answers}) == 1 and count(Offer) == 1
 
 
 def test_what_failed_is_not_kept(crm: Crm) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,10 +14,11 @@ from sqlalchemy import select
 
 from app.clock import now, rfc3339
 from app.extensions import db
-from app.models import Delivery, Offer, OfferKey, Property
+from app.ledger import SYSTEM
+from app.models import Decision, Delivery, Offer, OfferKey, Property
 from app.money import Money
 from app.offer_document import Bidder, Signature
-from app.services import decisions, withdrawals
+from app.services import accounts, decisions, withdrawals
 from app.services.recorded_offers import Said
 from app.writing import housekeeping
 from tests.api.conftest import Crm
@@ -233,6 +235,59 @@ def test_a_replaced_offer_is_announced_as_it_now_is(crm: Crm, prop: Property) ->
     event = crm.get("/events").json["data"][-2]
     assert event["type"] == "offer.superseded" and event["data"] == crm.get(f"/offers/{first['id']}").json
     assert event["data"]["is_latest"] is False
+
+
+def test_what_is_said_with_the_same_status_is_not_dropped(crm: Crm, prop: Property) -> None:
+    where = f"/offers/{make_offer(prop)}/status"
+    first = crm.call("PATCH", where, {"status": "accepted"})
+    decided = first.json["decided_at"]
+    steps: list[tuple[dict[str, Any], str, int]] = [
+        ({"reason": "Prima"}, "Prima", 3),
+        ({"reason": "Prima"}, "Prima", 3),  # sent twice
+        ({}, "Prima", 3),
+        ({"reason": "A doua"}, "A doua", 4),
+        ({"message": "Felicitări"}, "A doua", 5),
+        ({"message": "Felicitări"}, "A doua", 5),
+        ({"notify_bidder": True}, "A doua", 6),
+        ({"notify_bidder": True}, "A doua", 6),
+        ({"notify_bidder": True, "message": "Veniți luni", "reason": "A doua"}, "A doua", 7),
+    ]
+    for said, reason, version in steps:
+        done = crm.call("PATCH", where, {"status": "accepted", **said})
+        assert done.status_code == 200, done.text
+        assert (done.json["decision_reason"], done.headers["ETag"]) == (reason, f'"{version}"'), said
+        assert done.json["decided_at"] == decided
+    with time_machine.travel(now() + timedelta(minutes=1)):
+        event = crm.get("/events").json["data"][-1]
+        assert event["type"] == "offer.status_changed" and event["previous_status"] == "accepted"
+        assert event["data"]["version"] == 7
+    told = db.session.scalars(select(Decision).order_by(Decision.at)).all()
+    assert len(told) == 6
+    mails = db.session.scalars(select(Delivery).where(Delivery.template == "decision_bidder")).all()
+    assert len(mails) == 2 and {one.created_at for one in mails} == {told[-1].at, told[-2].at}
+    assert told[-2].message_ct, "what was written before anybody was told goes with the mail"
+    assert crm.call("PATCH", where, {"status": "rejected"}).json["decision_reason"] is None
+    back = crm.call("PATCH", where, {"status": "accepted"})
+    assert back.json["decision_reason"] is None, "a new decision has a reason of its own"
+
+
+def test_another_reason_with_a_stale_tag_is_refused_and_with_another_key_is_the_same(crm: Crm, prop: Property) -> None:
+    where = f"/offers/{make_offer(prop)}/status"
+    said = {"status": "accepted", "reason": "Prima"}
+    assert crm.call("PATCH", where, said, If_Match='"1"').status_code == 200
+    new = replace(crm, key=accounts.create_api_key(crm.owner.agency_id, "New", by=SYSTEM))
+    assert new.call("PATCH", where, said, If_Match='"1"').status_code == 200, "its answer got lost while keys changed"
+    other = new.call("PATCH", where, {**said, "reason": "A doua"}, If_Match='"1"')
+    assert other.status_code == 412 and crm.get(where.removesuffix("/status")).json["decision_reason"] == "Prima"
+
+
+def test_a_reason_for_what_is_withdrawn_is_refused_and_not_dropped(crm: Crm, prop: Property) -> None:
+    offer = make_offer(prop)
+    where = f"/offers/{offer}/status"
+    crm.call("PATCH", where, {"status": "accepted"})
+    withdrawals.withdraw(db.session.get_one(Offer, offer))
+    assert crm.call("PATCH", where, {"status": "accepted"}).status_code == 200
+    assert crm.call("PATCH", where, {"status": "accepted", "reason": "Prima"}).status_code == 409
 
 
 def test_after_undo_the_earlier_reason_stands_again(crm: Crm, prop: Property) -> None:

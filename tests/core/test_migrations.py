@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from flask import Flask
 from flask_migrate import downgrade, upgrade
 from sqlalchemy import inspect, select
 
 from app.extensions import db
-from app.models import OfferState
+from app.ledger import SYSTEM
+from app.models import ApiKey, Idempotency, OfferState
 from app.offer_document import Signature
+from app.services import accounts
+from app.services.idempotency import Kept, Request, answered_once
 from tests.conftest import ROOT
 from tests.factories import make_agency, make_draft, make_offer, make_property, make_user
 
@@ -52,3 +57,23 @@ def test_an_offer_that_waits_for_its_code_is_not_signed_from_0018_on(either_app:
         else:
             downgrade(directory=FOLDER, revision=revision)
         assert db.session.scalars(select(OfferState.signed)).all() == [signed]
+
+
+def test_answers_kept_for_two_keys_become_the_first_of_them_with_0033(either_app: Flask) -> None:
+    agency = make_agency()
+    for name in ("old", "new"):
+        accounts.create_api_key(agency, name, by=SYSTEM)
+    old, new = db.session.scalars(select(ApiKey.id).order_by(ApiKey.created_at)).all()
+    given = Kept(201, {}, "first")
+    assert answered_once(Request(agency, old, "a-1", b"x"), lambda: given) == (given, False)
+    db.session.remove()
+    downgrade(directory=FOLDER, revision="0032")
+    held = Idempotency.__table__
+    with db.engine.begin() as connection:
+        row = dict(connection.execute(select(held)).mappings().one())
+        connection.execute(held.insert(), {**row, "key_id": new, "expires_at": row["expires_at"] + timedelta(days=1)})
+    upgrade(directory=FOLDER)
+    assert db.session.scalars(select(Idempotency.key_id)).all() == [old]
+    db.session.remove()
+    for key in (old, new):
+        assert answered_once(Request(agency, key, "a-1", b"x"), lambda: Kept(500, {}, "again")) == (given, True)

@@ -117,8 +117,10 @@ def offers_receipt(offer_id: uuid.UUID) -> Response:
     etag=True,
 )
 def offers_status(offer_id: uuid.UUID, body: StatusChange) -> Answer:
-    """`viewed`, `accepted` or `rejected`, from any status. Setting the present one again changes nothing. A stale
-    `If-Match` is 412, unless all that happened since is that this key set this very status: then the answer got lost.
+    """`viewed`, `accepted` or `rejected`, from any status. Setting the present one again changes nothing, unless it
+    says more: another `reason` or `message`, or the first `notify_bidder`, is kept and told as a step of its own. A
+    stale `If-Match` is 412, unless all that happened since is that a key set this very status and said just that: then
+    the answer got lost.
 
     Accepting is no contract: in Romania a sale needs a notary.
     """
