@@ -1,31 +1,48 @@
 """Money: an exact number of minor units with a currency, read the way people type it.
 
 Babel reads `120000.50` in Romanian as 12,000,050 and `120.000` in English as 120, so the reading is ours. Both
-customs are accepted in both languages; what could be a thousand times off is asked about, never guessed.
+customs are accepted in both languages; what could be a thousand times off is asked about, never guessed, and a
+currency that was typed is never dropped.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from decimal import Decimal
 
-from app.numbers import NotANumber, decimal, whole
+from babel.core import get_global
+
+from app.numbers import NotANumber, whole
+from app.typed_numbers import ASK, Typed, hundredths, parts_of, read_digits
 
 MAX_MINOR = 10**13  # a hundred billion: beyond any property, far below 2^53
 NBSP = "\u00a0"
-LONGEST = 60  # characters of an amount as typed, its spaces run together
-_BEFORE = ("euro", "eur", "€", "ron", "lei", "leu")
-_AFTER = (*_BEFORE, ",-", ".-")
-_SHORT = re.compile(r"(?ia)(\d{1,12}(?:[.,]\d{1,2})?)(k|mii|mil\.?|milioane|m)")
-_GROUPED = re.compile(r"\d{1,3}(?:([.,])\d{3})(?:\1\d{3})*(?:([.,])(\d{1,2}))?", re.ASCII)
-_SPACED = re.compile(r"\d{1,3}(?: \d{3})+(?:[.,]\d{1,2})?", re.ASCII)
-_PLAIN = re.compile(r"(\d{1,15})(?:[.,](\d{1,2}))?", re.ASCII)
+# What people call them.
+CURRENCY_WORDS = {
+    **dict.fromkeys(("euro", "eur", "€", "euros", "euroi"), "EUR"),
+    **dict.fromkeys(("lei", "leu", "ron", "roni"), "RON"),
+}
+_THOUSANDS, _MILLIONS = ("k", "mii", "mie"), ("milioane", "milion", "million", "millions")
+_SHORT = ("mil", "m", "mln")  # of `milioane`, but some mean `mii`
+_OTHERS = {code.lower() for code in get_global("all_currencies")} | {
+    "dolari", "dolar", "dollars", "dollar", "lire", "lira", "liră", "pounds", "franci", "franc", "forinți", "forinti",
+    "leva", "zloți", "zloti", "coroane", "yeni", "ruble",
+}  # fmt: skip
 _DECIMAL = re.compile(r"(\d{1,12})(?:\.(\d{1,2}))?", re.ASCII)
 
 
 class NotMoney(ValueError):
     """The text is not an amount."""
+
+
+class OtherCurrency(NotMoney):
+    """The text names a currency that is not the one wanted; `said` is the word."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__(said)
+        self.said = said
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -52,77 +69,73 @@ def decimal_text(minor: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a text means as an amount; `other` is a second meaning a thousand times away, when there is one."""
+    """What a text means as an amount; `other` is a second meaning a thousand times away, when there is one.
+
+    `currency` is the one that was typed with it, and `said` the word. What is `doubtful` is asked about.
+    """
 
     minor: int
     other: int | None = None
+    currency: str | None = None
+    said: str = ""
+    odd: bool = False
+
+    @property
+    def doubtful(self) -> bool:
+        return self.odd or self.other is not None
 
 
-def read_amount(text: str) -> Reading:
-    """Read an amount typed by a person; raise `NotMoney`.
+def read_amount(text: str, currency: str | None = None, separators: str = ASK) -> Reading:
+    """Read an amount typed by a person; raise `NotMoney`, and `OtherCurrency` for a word of another than `currency`.
 
-    >>> read_amount("125.000").minor, read_amount("125 000,50").minor, read_amount("125,000.50").minor
-    (12500000, 12500050, 12500050)
+    >>> read_amount("125.000").minor, read_amount("125 000,50").minor, read_amount("125,000.50 lei")
+    (12500000, 12500050, Reading(minor=12500050, other=None, currency='RON', said='lei', odd=False))
     """
-    compact = _without_currency(" ".join(text.replace("'", " ").split()))
-    if not compact:
-        raise NotMoney(text)
-    if short := _SHORT.fullmatch(compact.replace(" ", "")):
-        factor = 1_000 if short.group(2).lower() in {"k", "mii"} else 1_000_000
-        return _checked(int(decimal(short.group(1).replace(",", ".")) * 100 * factor))
-    compact = _join_spaced(compact)
-    if plain := _PLAIN.fullmatch(compact):
-        return _checked(whole(plain.group(1)) * 100 + _cents(plain.group(2)))
-    grouped = _GROUPED.fullmatch(compact)
-    if not grouped or grouped.group(1) == grouped.group(2):
-        raise NotMoney(text)
-    digits, cents = compact, grouped.group(3)
-    if cents:
-        digits = compact[: -len(cents) - 1]
-    groups = digits.replace(",", ".").split(".")
     try:
-        minor = whole("".join(groups)) * 100 + _cents(cents)
+        found = parts_of(text)
+        after = [word for word in found.after if word != "de"]
+        scale = after.pop(0) if after and after[0] in (*_THOUSANDS, *_MILLIONS, *_SHORT) else ""
+        said, typed_in = _currency((*found.before, *after), currency)
+        typed = _scaled(read_digits(found.digits, separators, sure="" if scale else "."), scale)
+        minor = hundredths(typed.value)
     except NotANumber:
         raise NotMoney(text) from None
-    # "1.250" or "125,000": one group and no cents could be decimals with a zero too many.
-    lone = not cents and len(groups) == 2
-    return _checked(minor, minor // 1000 if lone and "," in digits else None)
-
-
-def _without_currency(text: str) -> str:
-    """The amount alone, of a text on one line; raises `NotMoney` where there is more than any amount has."""
-    if len(text) > LONGEST:
-        raise NotMoney("too long")
-    low = text.lower()  # as long as `text` is, or the text is no amount
-    before = next((word for word in _BEFORE if low.startswith(word)), "")
-    after = next((word for word in _AFTER if low.endswith(word) and len(low) > len(before)), "")
-    return text[len(before) : len(text) - len(after)].strip()
-
-
-def _join_spaced(text: str) -> str:
-    """Drop the spaces of `125 000` and of `1 250 000,50`; refuse them anywhere else."""
-    if " " not in text:
-        return text
-    if not _SPACED.fullmatch(text):
-        raise NotMoney(text)
-    return text.replace(" ", "")
-
-
-def _cents(digits: str | None) -> int:
-    return whole((digits or "0").ljust(2, "0"))
-
-
-def _checked(minor: int, other: int | None = None) -> Reading:
     if minor > MAX_MINOR:
         raise NotMoney("too large")
-    return Reading(minor, other)
+    return Reading(minor, int(typed.other * 100) if typed.other is not None else None, typed_in, said, typed.odd)
+
+
+def _scaled(typed: Typed, scale: str) -> Typed:
+    if not scale:
+        return typed
+    if typed.other is not None:  # `1,250 milioane` is rather one and a quarter
+        typed = Typed(typed.other, typed.value)
+    return typed.times(1_000 if scale in _THOUSANDS else 1_000_000, unsure=scale in _SHORT)
+
+
+def _currency(words: tuple[str, ...], wanted: str | None) -> tuple[str, str | None]:
+    """The word for a currency among those around an amount, and its code; raises when there is anything else."""
+    codes = set()
+    for word in words:
+        if (code := CURRENCY_WORDS.get(word)) and wanted in {None, code}:
+            codes.add(code)
+        elif code or word in _OTHERS or unicodedata.category(word[0]) == "Sc":
+            raise OtherCurrency(word)
+        else:
+            raise NotANumber
+    if len(codes) > 1:
+        raise OtherCurrency(words[-1])
+    return (words[-1], codes.pop()) if codes else ("", None)
 
 
 def from_decimal_text(text: str) -> int:
     """Minor units of an API decimal string, exactly `\\d+(\\.\\d{1,2})?`; raise `NotMoney`."""
     if not (match := _DECIMAL.fullmatch(text)):
         raise NotMoney(text)
-    return _checked(whole(match.group(1)) * 100 + _cents(match.group(2))).minor
+    minor = whole(match.group(1)) * 100 + whole((match.group(2) or "0").ljust(2, "0"))
+    if minor > MAX_MINOR:
+        raise NotMoney("too large")
+    return minor
 
 
 def show(money: Money, language: str) -> str:

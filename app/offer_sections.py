@@ -10,7 +10,7 @@ from flask_babel import ngettext
 
 from app.contacts import show_phone
 from app.money import Money, from_decimal_text
-from app.presentation import label, show_date, show_money, show_percent
+from app.presentation import label, percent_text, show_date, show_money, show_percent
 
 
 class Row(NamedTuple):
@@ -112,7 +112,7 @@ def _terms(terms: dict[str, Any]) -> list[Row]:
     conditions = [label("condition", kind) for kind in terms["conditions"]["kinds"]]
     advance = money_text(terms["advance_amount"], terms["currency"])
     if not advance and terms["advance_percent"]:
-        advance = f"{terms['advance_percent']}%"
+        advance = percent_text(terms["advance_percent"])
     return [
         Row(_("Payment term"), ngettext("%(num)d day", "%(num)d days", days), "payment_term_days"),
         Row(_("Note on the payment term"), terms["payment_term_note"] or "", "payment_term_note"),

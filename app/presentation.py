@@ -278,6 +278,11 @@ def show_percent(part: int, whole: int) -> str:
     return money.percent(part, whole, language())
 
 
+def percent_text(share: str) -> str:
+    """`10,5%` of a decimal string."""
+    return f"{share if language() == 'en' else share.replace('.', ',')}%"
+
+
 def capped(count: int) -> str:
     """A counter that stopped counting past a thousand: `1000+`."""
     return f"{COUNTED}+" if count > COUNTED else str(count)
@@ -460,6 +465,7 @@ def register_presentation(app: Flask) -> None:
         asset=asset,
         lang_url=other_language_url,
         show_percent=show_percent,
+        percent_text=percent_text,
         Money=Money,
     )
     app.context_processor(lambda: {"lang": language()})

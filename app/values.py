@@ -38,8 +38,9 @@ SEEN = ONE_LINE.replace("^", r"^(?=.*\S)", 1)
 UNFOLDED = r"(?!/)(?!.*//)(?!.*/$)"
 NAMED = ONE_LINE.replace("^", rf"^(?!\s){UNFOLDED}", 1)
 NAMED = NAMED[:-1] + r"(?<!\s)$"
+LIMIT = r"^[0-9]{1,11}(\.[0-9]{1,2})?$"
 AMOUNT = r"^(?!0+(\.0{1,2})?$)[0-9]{1,11}(\.[0-9]{1,2})?$"
-PERCENT = r"^(?!0+(\.0{1,2})?$)(100(\.0{1,2})?|[0-9]{1,2}(\.[0-9]{1,2})?)$"
+PERCENT = r"^(100(\.0{1,2})?|[0-9]{1,2}(\.[0-9]{1,2})?)$"
 COUNTRY = r"^[A-Z]{2}$"
 WEB = r"^https?://[^\s\u0000-\u0020\u007f-\u009f]+$"
 
@@ -150,6 +151,11 @@ Amount = Annotated[
     str,
     Field(description="A decimal string, exact: `125000` or `125000.50`."),
     Shape(AMOUNT, "Must be a decimal string above zero, such as 125000 or 125000.50"),
+]
+AmountLimit = Annotated[
+    str,
+    Field(description="A decimal string, exact: `0`, `125000` or `125000.50`."),
+    Shape(LIMIT, "Must be a decimal string, such as 0, 125000 or 125000.50"),
 ]
 Currency = Literal["EUR", "RON"]
 Email = Annotated[str, Field(min_length=3, max_length=254), OneLine]

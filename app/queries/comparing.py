@@ -19,7 +19,7 @@ from app.extensions import db
 from app.models import HELD_LINK, Offer, OfferMove, OfferState, Property, User
 from app.money import Money
 from app.offer_sections import money_text
-from app.presentation import label, show_date, show_money, show_percent, show_short
+from app.presentation import label, percent_text, show_date, show_money, show_percent, show_short
 from app.queries.chain import replaced_by
 from app.queries.offer_list import OfferLine, lines_of, lines_where
 from app.ranking import CERTAINTY, Contender, Move, certainty, conditions_count, ordered, reasons
@@ -178,7 +178,7 @@ def _conditions(line: OfferLine) -> str:
 
 def _advance(line: OfferLine) -> str:
     percent = _terms(line).get("advance_percent")
-    return _money(line, "advance_amount") or (f"{percent}%" if percent else "")
+    return _money(line, "advance_amount") or (percent_text(percent) if percent else "")
 
 
 def _buys_as(line: OfferLine) -> str:

@@ -19,10 +19,11 @@ from app.local_times import meanings
 from app.models import CODE, Confirmation, Offer, OfferState, OfferTag, Property, User
 from app.models.offer import FINANCING, SOURCES, STATUSES
 from app.models.property import CURRENCIES
-from app.money import Money, NotMoney, from_decimal_text, read_amount
+from app.money import Money, NotMoney, OtherCurrency, from_decimal_text, read_amount
 from app.numbers import NotANumber, whole
 from app.queries.offer_order import DEFAULT_SORT, SORTS, WITHIN_ONE_CURRENCY
 from app.queries.planning import Aside
+from app.typed_numbers import read_days
 from app.vault import blind
 
 MAX_TEXT = 200
@@ -217,7 +218,7 @@ def read_filter(
     """
     read: dict[str, Any] = {}
     errors: Errors = {}
-    reading = _Reading(ZoneInfo(zone), decimals)
+    reading = _Reading(ZoneInfo(zone), decimals, set())
     for item in fields(OfferFilter):
         text = " ".join(given.get(item.name, "").replace("\0", " ").split())
         if not text:
@@ -227,6 +228,7 @@ def read_filter(
         except Unreadable as error:
             errors[item.name] = [error.args[0]]
     _check_order(read, errors)
+    _check_currency(read, errors, reading.typed_in)
     chosen = OfferFilter(**read)
     compares = chosen.min_amount is not None or chosen.max_amount is not None or chosen.sort in WITHIN_ONE_CURRENCY
     if compares and chosen.currency is None:
@@ -234,6 +236,17 @@ def read_filter(
             errors["currency"] = [_l("Say in which currency the amounts are compared: EUR or RON")]
         chosen = replace(chosen, currency=default_currency)
     return chosen, errors
+
+
+def _check_currency(read: dict[str, Any], errors: Errors, typed_in: set[str]) -> None:
+    """A currency that was typed with an amount is the one to compare in, unless another was said."""
+    said = typed_in | ({read["currency"]} if "currency" in read else set())
+    if len(said) > 1:
+        for name in {"min_amount", "max_amount"} & read.keys():
+            errors[name] = [_l("You wrote one currency here and chose another")]
+            del read[name]
+    elif typed_in and "currency" not in errors:
+        read["currency"] = typed_in.pop()
 
 
 def _check_order(read: dict[str, Any], errors: Errors) -> None:
@@ -255,6 +268,7 @@ class _Reading:
 
     zone: ZoneInfo
     decimals: bool
+    typed_in: set[str]
 
     def q(self, text: str) -> str:
         return text[:MAX_TEXT].rstrip()
@@ -292,9 +306,13 @@ class _Reading:
             if self.decimals:
                 return from_decimal_text(text)
             reading = read_amount(text)
+        except OtherCurrency:
+            raise Unreadable(_l("Amounts are in EUR or RON")) from None
         except NotMoney:
             raise Unreadable(_l("Write an amount such as 125000")) from None
-        if reading.other is not None:
+        if reading.currency:
+            self.typed_in.add(reading.currency)
+        if reading.doubtful:
             raise Unreadable(_l("This can be read in two ways: write the amount without separators"))
         return reading.minor
 
@@ -302,7 +320,7 @@ class _Reading:
 
     def min_term(self, text: str) -> int:
         try:
-            return whole(text, 0, 99_999)
+            return whole(text, 0, 99_999) if self.decimals else read_days(text, 99_999).days
         except NotANumber:
             raise Unreadable(_l("Write a whole number of days")) from None
 

@@ -88,6 +88,11 @@ class OfferPage:
     counts: dict[str, int]
 
 
+def nothing() -> OfferPage:
+    """What a filter shows that could not be read: rather nothing than more than was asked for."""
+    return OfferPage([], None, None, dict.fromkeys(("", *STATUSES), 0))
+
+
 def ids_in_order(
     by: Person, chosen: OfferFilter, search: Search, order: Order, place: Cursor | None, *, backward: bool = False
 ) -> Any:

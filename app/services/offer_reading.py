@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -18,12 +19,12 @@ from app.days import read_day
 from app.integrations.pictures import NotAPicture, is_a_dot, read_signature
 from app.models import Property
 from app.models.offer import FINANCING
-from app.money import Money, read_amount
-from app.numbers import decimal, whole
+from app.money import CURRENCY_WORDS, Money, OtherCurrency, read_amount
 from app.offer_document import Bidder, Draft, Signature
 from app.offer_questions import Question
-from app.presentation import LABELS, show_money
+from app.presentation import LABELS, days, show_money
 from app.tax_ids import is_doubtful, read_tax_id
+from app.typed_numbers import read_days, read_percent
 from app.values import CONTROL
 
 LINE, TEXT = 200, 4000
@@ -193,15 +194,19 @@ class OfferReader:
     # --- money ---
 
     def _amount(self, name: str, *, ask: bool = False) -> Money | None:
-        wrong = _("Write an amount such as 125.000 or 125.000,50")
-        reading = self._parsed(name, read_amount, wrong)
+        currency, wrong = self.prop.currency, _("Write an amount such as 125.000 or 125.000,50")
+        reading = self._parsed(
+            name,
+            partial(read_amount, currency=currency),
+            lambda why: foreign(why.said, currency) if isinstance(why, OtherCurrency) else wrong,
+        )
         if reading is None:
             return None
         if reading.minor == 0:
             self._wrong(name, _("The amount must be more than zero"))
             return None
         amount = Money(reading.minor, self.prop.currency)
-        if reading.other is not None or (ask and self._unlikely(amount)):
+        if reading.doubtful or (ask and self._unlikely(amount)):
             question = _("This reads as %(amount)s. Is that what you mean?", amount=show_money(amount))
             self._ask(name, str(amount.minor), question, _("Yes, %(amount)s", amount=show_money(amount)))
         return amount
@@ -244,7 +249,7 @@ class OfferReader:
         either = {**self.rules, "advance_amount": "optional", "advance_percent": "optional"} if required else self.rules
         rules, self.rules = self.rules, either
         advance = self._amount("advance_amount")
-        percent = self._parsed("advance_percent", _percent, _("Write a percentage from 0 to 100"))
+        percent = self._parsed("advance_percent", _percent, _("Write a percentage from 0 to 100, such as 10 or 12,5"))
         self.rules = rules
         if advance and percent:
             self._wrong("advance_percent", _("Write the advance once: as an amount or in percent"))
@@ -256,7 +261,12 @@ class OfferReader:
 
     def _days(self) -> int | None:
         wrong = _("Write a number of days, from 0 to %(most)d", most=MAX_TERM_DAYS)
-        return self._parsed("payment_term_days", _days, wrong)
+        term = self._parsed("payment_term_days", lambda text: read_days(text, MAX_TERM_DAYS), wrong)
+        if term and term.about:
+            shown = days(term.days)
+            question = _("This reads as %(days)s. Is that what you mean?", days=shown)
+            self._ask("payment_term_days", str(term.days), question, _("Yes, %(days)s", days=shown))
+        return term.days if term else None
 
     def _date(self, name: str) -> date | None:
         wrong, none = _("Write a date such as 2026-12-31 or 31.12.2026"), _("There is no such day")
@@ -325,6 +335,13 @@ class OfferReader:
         return None
 
 
+def foreign(said: str, currency: str) -> str:
+    """What is said to somebody who wrote an amount in another currency than the offer's."""
+    names = {"EUR": _("euro"), "RON": _("lei")}
+    said = names.get(CURRENCY_WORDS.get(said, ""), said)
+    return str(_("You wrote %(said)s; the offer is in %(currency)s", said=said, currency=names[currency]))
+
+
 def unseen_removed(text: str) -> str:
     """Text without control and direction characters, its lines ended by `\\n`."""
     return CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
@@ -334,15 +351,5 @@ def _has_surrogates(text: str) -> bool:
     return any("\ud800" <= c <= "\udfff" for c in text)
 
 
-def _days(text: str) -> int:
-    found = re.fullmatch(r"(\d{1,4})(?: ?(?:zile|de zile|zi|days?|d))?", text, re.ASCII | re.IGNORECASE)
-    if not found:
-        raise ValueError(text)
-    return whole(found.group(1), 0, MAX_TERM_DAYS)
-
-
 def _percent(text: str) -> str:
-    value = decimal(text.rstrip("% ").replace(",", "."))
-    if not 0 < value <= 100 or value != round(value, 2):
-        raise ValueError(text)
-    return f"{value.normalize():f}"
+    return f"{read_percent(text).normalize():f}"

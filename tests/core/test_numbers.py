@@ -13,7 +13,10 @@ from tests.patterns import ROOT, modules, slow
 # What is converted elsewhere is a number already, or was counted by ourselves.
 NUMBERS = {"total_seconds", "timestamp", "execute", "scalar", "send", "getsockname"}
 OURS = {
-    ("app/money.py", "decimal(short.group(1).replace(',', '.')) * 100 * factor"),
+    ("tools/verify_receipt.py", "offer['offer']['amount'].replace('.', '')"),  # of a receipt whose seal holds
+    ("app/money.py", "typed.other * 100"),
+    ("app/typed_numbers.py", "scaled"),
+    ("app/typed_numbers.py", "typed.value"),
     ("app/services/export_columns.py", "terms.advance_percent"),
     ("app/config.py", "read.number('FORM_MIN_SECONDS', 2, 0, 60)"),
     ("app/demo/pictures.py", "c * 0.84"),

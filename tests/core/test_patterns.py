@@ -26,6 +26,7 @@ from app.services import offer_reading
 from app.services.exports import harmless
 from app.services.feed_sources import Broken, Source, pages
 from app.strict_json import read_json
+from app.typed_numbers import read_days, read_quantity
 from tests.patterns import ROOT, Used, hostile, slow, uses
 
 LONG = 100_000
@@ -38,7 +39,8 @@ READERS: dict[str, Callable[[str], Any]] = {
     "e-mail": read_email,
     "phone": read_phone,
     "phone shown": show_phone,
-    "days": offer_reading._days,
+    "days": lambda text: read_days(text, 3650),
+    "quantity": lambda text: read_quantity(text, {"mp": 1}),
     "date": offer_reading._date,
     "percent": offer_reading._percent,
     "unseen": offer_reading.unseen_removed,

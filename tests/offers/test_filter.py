@@ -287,3 +287,17 @@ def test_what_a_person_typed_is_not_in_what_is_recorded() -> None:
     filter_ = chosen(q="Popescu", email="ana@client.example", status="new")
     assert filter_.recordable() == {"q": "…", "email": "…", "status": "new"}
     assert "Popescu" not in repr(filter_) and "ana@" not in repr(filter_)
+
+
+def test_a_currency_typed_in_a_filter_is_the_one_compared_in() -> None:
+    read, errors = read_filter({"min_amount": "700.000 lei"}, ZONE, default_currency="EUR")
+    assert (read.currency, read.min_amount, errors) == ("RON", 700_000_00, {})
+    for given in (
+        {"min_amount": "700.000 lei", "currency": "EUR"},
+        {"min_amount": "1 euro", "max_amount": "700.000 lei"},
+        {"min_amount": "$ 5"},
+    ):
+        read, errors = read_filter(given, ZONE, default_currency="EUR")
+        assert "min_amount" in errors and read.min_amount is None
+    assert read_filter({"min_amount": "0"}, ZONE, default_currency="EUR")[1] == {}
+    assert read_filter({"min_amount": "5 lei"}, ZONE, decimals=True)[1]

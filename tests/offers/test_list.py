@@ -75,7 +75,7 @@ def test_property_and_financing_filter_what_is_counted_too(client: FlaskClient, 
 def test_nonsense_in_the_address_is_left_out(client: FlaskClient, owner: User, prop: Property) -> None:
     offer = make_offer(prop)
     login(client, owner)
-    for query in ("status=lost", "property_id=x", "after=zz-1", "before=-", "after=" + "f" * 40 + "-" + "0" * 32):
+    for query in ("after=zz-1", "before=-", "after=" + "f" * 40 + "-" + "0" * 32):
         assert links(client.get(f"/app/offers?{query}").get_data(as_text=True)) == [str(offer)], query
 
 
@@ -246,7 +246,7 @@ def test_what_cannot_be_read_is_said_and_exports_nothing(client: FlaskClient, ow
     login(client, owner)
     for query in ("min_amount=x", "property_id=1", "submitted_after=ieri", "signed=poate", "sort=name", "min_term=-1"):
         page = get(client, f"/app/offers?{query}")
-        assert "nu a putut fi citită" in page, query
+        assert "nu a putut fi citită" in page and not links(page), query
         for file in ("csv", "xlsx"):
             assert client.get(f"/app/offers.{file}?{query}").status_code == 422, query
 

@@ -187,3 +187,13 @@ def test_a_price_with_endless_spaces_is_refused_at_once(client: FlaskClient, own
             assert send(client, "/app/properties/new", **hostile).status_code == 422
 
     assert not slow(six_times)
+
+
+@pytest.mark.parametrize(("currency", "typed"), [("RON", "€230.000"), ("EUR", "700.000 lei"), ("EUR", "£ 230.000")])
+def test_another_currency_than_the_chosen_one_is_said(
+    client: FlaskClient, owner: User, currency: str, typed: str
+) -> None:
+    answer = send(client, "/app/properties/new", asking_price=typed, currency=currency)
+    page = answer.get_data(as_text=True)
+    assert answer.status_code == 422 and "Ați scris" in page and typed in page
+    assert db.session.scalar(select(Property)) is None

@@ -261,3 +261,32 @@ def test_a_signature_that_is_only_a_dot_is_asked_about_and_may_stay(client: Flas
     key = re.search(r'name="confirmed"\s+value="(signature_drawn:[^"]+)"', page)
     assert key
     assert fill(client, path_of(prop), **signed, confirmed=key.group(1))[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("field", "typed"),
+    [
+        ("amount", "590.000 lei"), ("amount", "RON 118.000"), ("amount", "$ 118.000"), ("amount", "118 mii de lei"),
+        ("advance_amount", "5.000 lei"), ("own_funds_amount", "50.000 RON"), ("credit_amount", "60.000 CHF"),
+    ],
+)  # fmt: skip
+def test_another_currency_is_said_and_not_dropped(client: FlaskClient, prop: Property, field: str, typed: str) -> None:
+    given = {"financing": "mixed", "own_funds_amount": "58.000", "credit_amount": "60.000", field: typed}
+    status, page = fill(client, path_of(prop), **given)
+    assert status == 422 and "; oferta este în euro" in page and not offers()
+    assert typed in page, "it is kept as it was typed"
+
+
+@pytest.mark.parametrize(
+    ("typed", "asked"), [("60 zile", ""), ("60 de zile", ""), ("2 luni", "60 de zile"), ("1 an", "365 de zile")]
+)
+def test_a_term_is_read_with_its_unit(client: FlaskClient, prop: Property, typed: str, asked: str) -> None:
+    status, page = fill(client, path_of(prop), payment_term_days=typed)
+    assert status == (422 if asked else 200) and asked in page
+
+
+@pytest.mark.parametrize("typed", ["10.5%", "10,5", "10,5 la sută", "0", "0%"])
+def test_a_share_is_read_and_shown_as_romanians_write_it(client: FlaskClient, prop: Property, typed: str) -> None:
+    status, page = fill(client, path_of(prop), advance_percent=typed)
+    assert status == 200
+    assert (">0%<" if typed.startswith("0") else "10,5%") in re.sub(r"\s*([<>])\s*", r"\1", page)

@@ -31,7 +31,7 @@ def index() -> AnyResponse:
         return redirect(url_for("offers.index", **_given()), 303)
     chosen, errors = list_page.read_address(by, request.args)
     after, before = (offer_list.Cursor.read(request.args.get(name), chosen.sort) for name in ("after", "before"))
-    shown = offer_list.list_offers(by, chosen, after=after, before=before)
+    shown = offer_list.nothing() if errors else offer_list.list_offers(by, chosen, after=after, before=before)
     if (chosen.q or chosen.email) and is_seen():
         accesses.note_search([line.id for line in shown.lines if line.document], by=by)
     context = list_page.results(by, chosen, shown, errors) | {"today": today()}
@@ -57,8 +57,8 @@ def news() -> Response:
     seen, at = (_number(request.args.get(name, "")) for name in ("seen", "at"))
     if at >= by.agency.event_seq:
         return Response(status=204)
-    chosen, _errors = list_page.read_address(by, request.args)
-    new = offer_list.count_since(by, chosen, seen)
+    chosen, errors = list_page.read_address(by, request.args)
+    new = 0 if errors else offer_list.count_since(by, chosen, seen)
     return page("offers/_news.html", **list_page.news(chosen, seen, by.agency.event_seq, new))
 
 

@@ -16,7 +16,7 @@ from app import local_times
 from app.blueprints.properties.forms import RULED, RULES
 from app.clock import now
 from app.models.property import CURRENCIES, PRICE_VAT, PROPERTY_TYPES
-from app.money import Money, NotMoney, read_amount
+from app.money import CURRENCY_WORDS, Money, NotMoney, OtherCurrency, read_amount
 from app.numbers import NotANumber, whole
 from app.offer_questions import Question
 from app.presentation import show_money
@@ -108,7 +108,13 @@ class PropertyReader:
         if not typed:
             return None
         try:
-            reading = read_amount(typed)
+            reading = read_amount(typed, currency)
+        except OtherCurrency as other:
+            said = CURRENCY_WORDS.get(other.said, other.said)
+            self._wrong(
+                "asking_price", _("You wrote %(said)s; the price is in %(currency)s", said=said, currency=currency)
+            )
+            return None
         except NotMoney:
             self._wrong("asking_price", _("Write an amount such as 125.000 or 125.000,50"))
             return None
@@ -117,11 +123,7 @@ class PropertyReader:
             return None
         shown = show_money(Money(reading.minor, currency))
         key = f"asking_price:{reading.minor}"
-        if (
-            reading.other is not None
-            and key not in self.confirmed
-            and reading.minor != self.present.get("asking_minor")
-        ):
+        if reading.doubtful and key not in self.confirmed and reading.minor != self.present.get("asking_minor"):
             text = _("This reads as %(amount)s. Is that what you mean?", amount=shown)
             self.questions["asking_price"] = Question(text, _("Yes, %(amount)s", amount=shown), key)
         return reading.minor

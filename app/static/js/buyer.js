@@ -21,25 +21,56 @@
     }, form);
   }
 
-  /* Amounts, read as the server reads them; `other` is a second meaning a thousand times away. */
+  /* Amounts, read as the server reads them (app/typed_numbers.py); `other` is a second meaning a thousand times away. */
   function readAmount(text) {
-    var bare = text.trim().replace(/^(?:€|eur|euro|ron|lei|leu)/i, "").replace(/(?:€|eur|euro|ron|lei|leu|,-|\.-)$/i, "")
-      .replace(/[\s\u00a0\u202f\u2009']+/g, " ").trim();
-    var short = /^(\d+(?:[.,]\d{1,2})?)(k|mii|mil\.?|milioane|m)$/i.exec(bare.replace(/ /g, ""));
-    if (short) {
-      return { value: parseFloat(short[1].replace(",", ".")) * (/^(k|mii)$/i.test(short[2]) ? 1e3 : 1e6) };
+    var zeros = "٠۰०০੦૦୦௦౦೦൦๐໐༠၀០０";
+    var words = { euro: "EUR", eur: "EUR", "€": "EUR", euros: "EUR", euroi: "EUR", lei: "RON", leu: "RON", ron: "RON", roni: "RON" };
+    var scales = { k: 1e3, mii: 1e3, mie: 1e3, milioane: 1e6, milion: 1e6, million: 1e6, millions: 1e6, mil: 1e6, m: 1e6, mln: 1e6 };
+    var line = text.replace(/[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g, "").replace(/[^\x00-\x7f]/g, function (letter) {
+      for (var i = 0; i < zeros.length; i += 1) {
+        var digit = letter.charCodeAt(0) - zeros.charCodeAt(i);
+        if (digit >= 0 && digit < 10) { return String(digit); }
+      }
+      return letter;
+    }).replace(/[’‘ʼ′`´＇٬]/g, "'").replace(/．/g, ".").replace(/[，٫]/g, ",").replace(/\s+/g, " ").trim();
+    var first = line.search(/[0-9]/);
+    if (first < 0 || line.length > 60 || (first && ".,'".indexOf(line.charAt(first - 1)) >= 0)) { return null; }
+    var digits = line.slice(first).replace(/[^0-9]+$/, "");
+    var around = function (part) {
+      return (part.toLowerCase().match(/[a-z\u00c0-\u024f]+|\S/g) || []).filter(function (word) { return ".,;:!".indexOf(word) < 0; });
+    };
+    var after = around(line.slice(first + digits.length).replace(/^ ?[.,] ?[-–—]{1,2}/, "")).filter(function (word) { return word !== "de"; });
+    var scale = after.length && Object.prototype.hasOwnProperty.call(scales, after[0]) ? after.shift() : "";
+    var currency = "";
+    var known = around(line.slice(0, first)).concat(after).every(function (word) {
+      var code = Object.prototype.hasOwnProperty.call(words, word) ? words[word] : "";
+      var same = code && (!currency || currency === code);
+      currency = code;
+      return same;
+    });
+    var read = known && readDigits(digits, scale ? "" : ".");
+    if (!read) { return null; }
+    var value = read.value, other = read.other;
+    if (scale) {
+      if (other) { value = read.other; other = read.value; }
+      value *= scales[scale];
+      other = other ? other * scales[scale] : ["mil", "m", "mln"].indexOf(scale) >= 0 ? value / 1000 : 0;
     }
-    if (bare.indexOf(" ") >= 0) {
-      if (!/^\d{1,3}(?: \d{3})+(?:[.,]\d{1,2})?$/.test(bare)) { return null; }
-      bare = bare.replace(/ /g, "");
-    }
-    if (/^\d+(?:[.,]\d{1,2})?$/.test(bare)) { return { value: parseFloat(bare.replace(",", ".")) }; }
-    var grouped = /^\d{1,3}([.,])\d{3}(?:\1\d{3})*(?:([.,])(\d{1,2}))?$/.exec(bare);
-    if (!grouped || grouped[1] === grouped[2]) { return null; }
-    var whole = grouped[3] ? bare.slice(0, -grouped[3].length - 1) : bare;
-    var value = parseFloat(whole.replace(/[.,]/g, "") + "." + (grouped[3] || "0"));
-    var lone = !grouped[3] && bare.split(/[.,]/).length === 2 && grouped[1] === ",";
-    return { value: value, other: lone ? value / 1000 : 0 };
+    if (value > 1e11 || Math.abs(value * 100 - Math.round(value * 100)) > 1e-4) { return null; }
+    return { value: value, other: other || 0, odd: Boolean(read.odd), currency: currency };
+  }
+  function readDigits(digits, sure) {
+    var exact = function (whole, decimals) { return parseFloat(whole.replace(/[ '.,]/g, "") + "." + (decimals || "0")); };
+    var found = /^([0-9]{1,3}(?:([ '])[0-9]{3})(?:\2[0-9]{3})*)(?:[.,]([0-9]{1,2}))?$/.exec(digits);
+    if (found) { return { value: exact(found[1], found[3]) }; }
+    found = /^([0-9]{1,15})(?:[.,]([0-9]{1,2}|[0-9]{4,6}))?$/.exec(digits);
+    if (found) { return { value: exact(found[1], found[2]) }; }
+    found = /^([1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3})(?:\.([0-9]{1,2}))?$/.exec(digits);
+    if (found) { return { value: exact(found[1], found[2]), odd: true }; }
+    found = /^([1-9][0-9]{0,2}(?:([.,])[0-9]{3})(?:\2[0-9]{3})*)(?:([.,])([0-9]{1,2}))?$/.exec(digits);
+    if (!found || found[2] === found[3]) { return null; }
+    var lone = found[1].length <= 7 && !found[4] && found[2] !== sure;
+    return { value: exact(found[1], found[4]), other: lone ? parseFloat(digits.replace(",", ".")) : 0 };
   }
   function showAmount(value, currency) {
     var cents = Math.round(value * 100) % 100 ? 2 : 0;
@@ -54,8 +85,10 @@
       var show = function () {
         var read = field.value ? readAmount(field.value) : null;
         line.textContent = "";
-        line.classList.toggle("echo--doubt", Boolean(read && read.other));
-        if (!read || read.value > 1e11) { return; }
+        var foreign = read && read.currency && read.currency !== form.dataset.currency;
+        line.classList.toggle("echo--doubt", Boolean(read && (read.other || foreign)));
+        if (!read) { return; }
+        if (foreign) { line.textContent = line.dataset.foreign; return; }
         var strong = document.createElement("strong");
         strong.textContent = "= " + showAmount(read.value, form.dataset.currency);
         line.appendChild(strong);

@@ -10,6 +10,7 @@ from app.blueprints.api.schemas.common import (
     PERCENT,
     WHOLE,
     Amount,
+    AmountLimit,
     Currency,
     Day,
     Email,
@@ -40,7 +41,7 @@ Channel = Literal["phone", "whatsapp", "mail", "in_person"]
 CreditProgram = Literal["standard", "noua_casa"]
 ConditionKind = Literal["bank_approval", "home_sale", "inspection"]
 Days = Annotated[int, Field(ge=0, le=3650, description="From the pre-contract to full payment.")]
-Percent = Annotated[str, Shape(PERCENT, "Must be a decimal string above 0 and up to 100, such as 10 or 12.5")]
+Percent = Annotated[str, Shape(PERCENT, "Must be a decimal string from 0 to 100, such as 10 or 12.5")]
 ORDERS = tuple(f"{sign}{name}" for name in SORTS for sign in ("", "-"))
 
 
@@ -214,8 +215,8 @@ class OfferQuery(Paged):
     status: Status | None = None
     financing: Financing | None = None
     currency: Currency | None = Field(None, description="Needed with amounts: currencies are never mixed.")
-    min_amount: Amount | None = None
-    max_amount: Amount | None = None
+    min_amount: AmountLimit | None = None
+    max_amount: AmountLimit | None = None
     ratio_from: Annotated[int, Field(ge=0, le=1000), WHOLE] | None = Field(
         None, description="Percent of the asking price at submission: at or above."
     )
