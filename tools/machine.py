@@ -65,13 +65,19 @@ def load_secrets(path: Path, given: Mapping[str, str]) -> dict[str, str]:
 
 def set_aside(folder: Path) -> list[Path]:
     """Rename what Valkey kept, with the moment in its name; returns what there is now."""
-    moved = []
-    for name in ("appendonlydir", "dump.rdb"):
-        if os.path.lexists(folder / name):
-            moved.append(
-                (folder / name).rename(folder / f"{name}.broken-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}")
-            )
-    return moved
+    moment = f"{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(4)}"
+    kept = [name for name in ("appendonlydir", "dump.rdb") if os.path.lexists(folder / name)]
+    return [(folder / name).rename(folder / f"{name}.broken-{moment}") for name in kept]
+
+
+def answers(port: int, password: str) -> bool:
+    """Whether the Valkey of this password has read what it kept and takes work."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), 1) as line, line.makefile("rb") as said:
+            line.sendall(f"AUTH {password}\r\nPING\r\n".encode())
+            return [said.readline(), said.readline()] == [b"+OK\r\n", b"+PONG\r\n"]
+    except OSError:
+        return False
 
 
 def quoted(path: Path) -> str:

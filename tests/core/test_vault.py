@@ -17,6 +17,7 @@ from app.models import AgencyKey, OfferKey, OfferTag
 from app.queries.offers import offer_by_id, open_offer
 from app.vault import (
     CannotOpen,
+    KeyMissing,
     Keyring,
     Place,
     agency_key_place,
@@ -64,7 +65,6 @@ def test_many_are_opened_as_one_is_and_in_their_own_place_only() -> None:
     foreign = ring.new_key(offer_key_place(PLACE.agency, other))[1]
     for row, kek, wrapped, body in (
         (other.hex, held.kek_id, held.wrapped, sealed),
-        (offer.hex, "0" * 12, held.wrapped, sealed),
         (offer.hex, held.kek_id, foreign.wrapped, sealed),
         (offer.hex, held.kek_id, held.wrapped[:-1], sealed),
         (offer.hex, held.kek_id, b"", sealed),
@@ -75,6 +75,8 @@ def test_many_are_opened_as_one_is_and_in_their_own_place_only() -> None:
     ):
         with pytest.raises(CannotOpen, match="offer_body"):
             opened(row, kek, wrapped, body)
+    with pytest.raises(KeyMissing, match="key 000000000000 is not among BIDFLUX_KEYS"):
+        opened(offer.hex, "0" * 12, held.wrapped, sealed)
     for place in (
         (other, "offer_body", "body"),
         (PLACE.agency, "offer_file", "body"),

@@ -21,7 +21,7 @@ from app.extensions import db
 from app.language import language
 from app.links import BadToken, read_privacy
 from app.models import Agency, PrivacyRequest
-from app.numbers import between
+from app.numbers import NotANumber, whole
 from app.offer_document import Document
 from app.offer_sections import sections
 from app.services import data_copy
@@ -115,9 +115,12 @@ def data_copy_pdf(token: str) -> Response:
     """The same on pages; `?part=2` where there is so much that it takes several files."""
     request_id = _read(token)
     found, asked = service.copy_of(request_id), service.by_id(request_id)
-    part = request.args.get("part", 1, type=between(1, 10_000))
-    if found is None or asked is None or not 1 <= part <= data_copy.parts_of(found):
+    if found is None or asked is None:
         raise NotFound
+    try:
+        part = whole(request.args.get("part", "1"), 1, data_copy.parts_of(found))
+    except NotANumber:
+        raise NotFound from None
     zone = db.session.get_one(Agency, asked.agency_id).zone
     db.session.rollback()  # no transaction stays open over what takes long
     pdf = data_copy.pdf_of(found, found["email"], asked.language, zone, part)
