@@ -39,6 +39,7 @@ class OpenedOffer:
     state: OfferState
     key: bytes | None
     document: Document | None
+    said: Any = None  # of its confirmation: `at`, `proof` and the sealed `said_ct`; None without one
 
     def unseal(self, table: str, column: str, row_id: uuid.UUID, sealed: bytes) -> bytes:
         """What else is sealed under the offer's key."""
@@ -51,14 +52,17 @@ def open_offer(offer: Offer, state: OfferState) -> OpenedOffer:
     """Open what is sealed of an offer that the caller was allowed to load."""
     row = db.session.execute(
         select(OfferKey.kek_id, OfferKey.wrapped, OfferBody.body_ct)
+        .add_columns(Confirmation.at, Confirmation.proof, ConfirmationBody.body_ct.label("said_ct"))
         .join(OfferBody, OfferBody.offer_id == OfferKey.offer_id)
+        .outerjoin(Confirmation, Confirmation.offer_id == OfferKey.offer_id)
+        .outerjoin(ConfirmationBody, ConfirmationBody.offer_id == OfferKey.offer_id)
         .where(OfferKey.agency_id == offer.agency_id, OfferKey.offer_id == offer.id)
     ).one_or_none()
     if row is None:
         return OpenedOffer(offer, state, None, None)
     key = keys.unwrap_offer_key(offer.agency_id, offer.id, row.kek_id, row.wrapped)
     document = decode(unpad(unseal(key, Place(offer.agency_id, "offer_body", "body", offer.id), row.body_ct)))
-    return OpenedOffer(offer, state, key, document)
+    return OpenedOffer(offer, state, key, document, row if row.at else None)
 
 
 def signature_image(opened: OpenedOffer) -> bytes | None:
@@ -179,23 +183,16 @@ class ConfirmationShown:
 
 def confirmation_of(opened: OpenedOffer) -> ConfirmationShown | None:
     """The confirmation of an offer, opened; None without one, for a signature's code, or for a forgotten person."""
-    if opened.key is None:
-        return None
-    held = (
-        select(Confirmation.at, Confirmation.proof, ConfirmationBody.body_ct)
-        .join(ConfirmationBody, ConfirmationBody.offer_id == Confirmation.offer_id, isouter=True)
-        .where(Confirmation.agency_id == opened.offer.agency_id, Confirmation.offer_id == opened.offer.id)
-    )
-    row = db.session.execute(held).one_or_none()
-    if row is None or (opened.offer.source == "link" and row.proof == CODE):
+    said = opened.said
+    if said is None or (opened.offer.source == "link" and said.proof == CODE):
         return None
     signature = None
-    if row.body_ct:
-        body = json.loads(unpad(opened.unseal("confirmation_body", "body", opened.offer.id, row.body_ct)))
+    if said.said_ct:
+        body = json.loads(unpad(opened.unseal("confirmation_body", "body", opened.offer.id, said.said_ct)))
         signature = body["signature"]
     if signature and signature["image"]:
         signature = {**signature, "data_url": f"data:image/png;base64,{signature['image']}"}
-    return ConfirmationShown(row.at, row.proof, signature)
+    return ConfirmationShown(said.at, said.proof, signature)
 
 
 def link_photo(prop: Property) -> Upload | None:
