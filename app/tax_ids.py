@@ -10,8 +10,6 @@ _LABEL = re.compile(
 )
 _REGISTER = re.compile(r"J ?\d{1,2} ?/", re.ASCII)
 _ID = re.compile(r"[A-Z]{0,3}[0-9A-Z]{2,17}", re.ASCII)
-_ROMANIAN = re.compile(r"(?:RO)?(\d{2,10})", re.ASCII)
-_WEIGHTS = (7, 5, 3, 2, 1, 7, 5, 3, 2)
 
 
 class NotATaxId(ValueError):
@@ -33,13 +31,3 @@ def read_tax_id(text: str) -> str:
     if not _ID.fullmatch(bare) or not any(letter.isdigit() for letter in bare):
         raise NotATaxId(text)
     return bare
-
-
-def is_doubtful(tax_id: str) -> bool:
-    """Whether it looks Romanian and its last digit is not the one that the others give (Government Order 92/2003)."""
-    found = _ROMANIAN.fullmatch(tax_id)
-    if not found:
-        return False
-    *digits, check = map(int, found[1])
-    total = sum(digit * weight for digit, weight in zip(reversed(digits), reversed(_WEIGHTS), strict=False))
-    return total * 10 % 11 % 10 != check

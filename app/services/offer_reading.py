@@ -23,7 +23,7 @@ from app.money import CURRENCY_WORDS, Money, OtherCurrency, read_amount
 from app.offer_document import Bidder, Draft, Signature
 from app.offer_questions import Question
 from app.presentation import LABELS, days, show_money
-from app.tax_ids import is_doubtful, read_tax_id
+from app.tax_ids import read_tax_id
 from app.typed_numbers import read_days, read_percent
 from app.values import CONTROL
 
@@ -175,13 +175,6 @@ class OfferReader:
         tax_id = self._parsed("tax_id", read_tax_id, lambda why: other if getattr(why, "register", False) else wrong)
         if not tax_id and "tax_id" not in self.errors:
             self._wrong("tax_id", _("Write the tax id of the company"))
-        elif tax_id and is_doubtful(tax_id):
-            self._ask(
-                "tax_id",
-                tax_id,
-                _("The last digit of %(id)s is not that of a CUI. Is it right?", id=tax_id),
-                _("Yes, it is right"),
-            )
         return tax_id
 
     def _co_buyers(self) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from app.days import MONTHS, NotADay, read_day
 from app.incoming import _cleaned
 from app.models import Property
 from app.services.exports import harmless
-from app.tax_ids import NotATaxId, is_doubtful, read_tax_id
+from app.tax_ids import NotATaxId, read_tax_id
 from tests.factories import login, make_agency, make_offer, make_property, make_user
 from tests.public.test_offer_form import GOOD, fill, path_of
 
@@ -112,11 +112,6 @@ def test_what_is_no_tax_id_says_why(typed: str) -> None:
     with pytest.raises(NotATaxId) as why:
         read_tax_id(typed)
     assert why.value.register is typed.lower().startswith("j")
-
-
-def test_the_last_digit_of_a_romanian_id_is_checked() -> None:
-    assert not is_doubtful("RO14399840") and not is_doubtful("14399840") and is_doubtful("14399841")
-    assert not is_doubtful("DE123456789")
 
 
 @pytest.mark.parametrize("mark", UNSEEN)
