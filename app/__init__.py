@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 
 from flask import Flask, g, request
@@ -19,9 +18,10 @@ from app.error_pages import register_errors
 from app.extensions import babel, csrf, db, login_manager, mail, migrate
 from app.faults import configure_faults
 from app.headers import register_headers
+from app.held_forms import register_held_forms
 from app.incoming import Request
 from app.language import Catalogs, LanguagePrefix, choose_language
-from app.logs import configure_logs
+from app.logs import configure_logs, request_id
 from app.presentation import register_presentation
 from app.queries.offer_names import NameBook
 from app.ratelimits import Counter
@@ -58,9 +58,10 @@ def create_app(settings: Settings | None = None) -> Flask:
         bidflux_bell=Bell(settings.redis_url),
         bidflux_counter=Counter(settings.redis_url),
     )
+    app.before_request(_begin)
+    register_held_forms(app)  # before the form's token is looked at: it may be as old as the page
     _extensions(app)
     configure_logs(app)
-    app.before_request(_begin)
     app.before_request(enforce)
     register_presentation(app)
     register_errors(app)
@@ -95,4 +96,4 @@ def _begin() -> None:
     if request.mimetype != "multipart/form-data":
         request.max_content_length = TEXT_BYTES  # only forms with pictures may be as large as Flask's own limit
     g.began = time.perf_counter()
-    g.request_id = secrets.token_hex(8)
+    request_id()

@@ -25,6 +25,7 @@ from app.addresses import limited_by
 from app.api_access import KeyHolder, let_in
 from app.errors import NotFound
 from app.extensions import db
+from app.held_forms import page_of_form, typed
 from app.ledger import Actor
 from app.models import Agency, Offer, OfferState, Property, SavedView, User
 from app.ratelimits import hit, keyed
@@ -75,6 +76,7 @@ class Policy:
     writes: tuple[RateLimitItem, ...]
     scope: str
     records: str = ""
+    keeps_answers: bool = False
 
 
 @lru_cache
@@ -91,15 +93,19 @@ def policy(
     cache: Cache = Cache.NONE,
     scope: str = "",
     records: str = "",
+    keeps_answers: bool = False,
 ) -> Callable[[View], View]:
     """Declare a route. `limit` counts its reads, `writes` the rest: per address, per person behind `Guard.SIGNED_IN`
     and `Guard.OWNER`, or per key behind `Guard.API_KEY`, where `scope` is what it must be good for: `read` or `write`.
 
     A GET changes nothing; `records` names what one writes down nevertheless.
+    With `keeps_answers` the browser may keep what a POST was answered with, for its Back button alone.
     """
 
     def declare(view: View) -> View:
-        declared = Policy(guard, cache, rates(limit), rates(writes or limit), scope or view.__name__, records)
+        declared = Policy(
+            guard, cache, rates(limit), rates(writes or limit), scope or view.__name__, records, keeps_answers
+        )
         view.__dict__["policy"] = declared
         return view
 
@@ -156,6 +162,9 @@ def to_sign_in() -> AnyResponse:
     where = url_for("accounts.login", next=back or None)
     if _by_htmx():
         return Response(status=200, headers={"HX-Redirect": where})
+    if request.method == "POST" and (kept := typed()) and (shown := page_of_form()):
+        sign_in: AnyResponse = current_app.extensions["bidflux_sign_in"](shown, kept)
+        return sign_in
     return redirect(where, 303)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import structlog
-from flask import Flask, Response, g, render_template, request
+from flask import Flask, Response, render_template, request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 from flask_login import current_user
@@ -17,6 +17,8 @@ from werkzeug.wrappers import Response as AnyResponse
 from app.access import to_sign_in
 from app.errors import DomainError, QuotaOfDay, QuotaReached, TooMany
 from app.faults import report
+from app.held_forms import refill, typed
+from app.logs import request_id
 from app.problems import problem
 
 log = structlog.get_logger(__name__)
@@ -84,6 +86,10 @@ def _csrf(_error: CSRFError) -> AnyResponse:
     """A session that has gone takes the form's token with it: then the way is to sign-in, and back."""
     if request.path.startswith("/app/") and not current_user.is_authenticated:
         return to_sign_in()
+    if typed() and (
+        shown := refill(request.path, _("The page was open for too long: check it and send it once more."))
+    ):
+        return shown
     return answer(400, _("The page was open for too long"), _("Go back, reload the page and send it again."))
 
 
@@ -99,7 +105,7 @@ def _http(error: HTTPException) -> Response:
 
 
 def _unexpected(error: Exception) -> Response:
-    log.error("unexpected", error=type(error).__name__, request_id=g.get("request_id"), exc_info=_trace(error))
+    log.error("unexpected", error=type(error).__name__, request_id=request_id(), exc_info=_trace(error))
     report(error)
     return problem(error) if _by_api() else answer(500)
 
@@ -121,18 +127,17 @@ def answer(status: int, title: Any = None, detail: Any = None) -> Response:
     """An error as the caller reads it."""
     known_title, known_detail = PAGES.get(status, PAGES[500 if status >= 500 else 400])
     title, detail = str(title or known_title), str(detail or known_detail)
-    request_id = g.get("request_id", "-")
-    return Response(_page(status, title, detail, request_id), status)
+    return Response(_page(status, title, detail, request_id()), status)
 
 
-def _page(status: int, title: str, detail: str, request_id: str) -> str:
+def _page(status: int, title: str, detail: str, number: str) -> str:
     """The error page; when even that fails, its words alone. Flask would otherwise log what a person typed."""
     try:
         inside = status < 500 and request.path.startswith("/app") and current_user.is_authenticated
         return render_template(
-            "errors/error.html", code=status, title=title, detail=detail, request_id=request_id, inside=inside
+            "errors/error.html", code=status, title=title, detail=detail, request_id=number, inside=inside
         )
     except Exception as error:
-        log.error("error_page", error=type(error).__name__, trace=_trace(error), request_id=request_id)
+        log.error("error_page", error=type(error).__name__, trace=_trace(error), request_id=number)
         words = f"<title>{escape(title)}</title><h1>{escape(title)}</h1><p>{escape(detail)}</p>"
-        return f"<!doctype html><html lang=ro><meta charset=utf-8>{words}<p>{request_id}</p></html>"
+        return f"<!doctype html><html lang=ro><meta charset=utf-8>{words}<p>{number}</p></html>"

@@ -5,13 +5,15 @@ from __future__ import annotations
 from flask import Flask, Request, Response, current_app, g, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 
-from app.access import Guard, current_policy
+from app.access import Cache, Guard, current_policy
 from app.links import SIGNED_PATHS
+from app.logs import request_id
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; manifest-src 'self'"
 )
+ANSWERS = frozenset({200, 409, 410, 422, 429})
 HSTS = "max-age=31536000; includeSubDomains"
 
 
@@ -27,7 +29,7 @@ class NoCookieForBuyers(SecureCookieSessionInterface):
         return SecureCookieSession() if _without_cookie(request.path) else super().open_session(app, request)
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        if not _without_cookie(request.path):
+        if not _without_cookie(request.path) and not g.get("answered_within"):
             super().save_session(app, session, response)
 
 
@@ -40,10 +42,12 @@ def _headers(response: Response) -> Response:
     headers["Referrer-Policy"] = "no-referrer" if _signed_path() else "same-origin"
     headers["Permissions-Policy"] = "camera=(), microphone=(), geolocation=(), payment=()"
     headers["Cross-Origin-Opener-Policy"] = "same-origin"
-    headers["X-Request-Id"] = g.get("request_id", "-")
+    headers["X-Request-Id"] = request_id()
     named_by_content = request.endpoint == "static" and "v" in request.args  # of which Flask itself says "no-cache"
     if named_by_content or declared is None or response.status_code >= 400 or "Cache-Control" not in headers:
         headers["Cache-Control"] = declared.cache.value if declared and response.status_code < 400 else "no-store"
+    if declared and declared.keeps_answers and request.method == "POST" and response.status_code in ANSWERS:
+        headers["Cache-Control"] = Cache.PRIVATE.value
     if _signed_path() or (declared and declared.guard in {Guard.SIGNED_IN, Guard.OWNER}):
         headers["X-Robots-Tag"] = "noindex, nofollow, noarchive"
     if response.mimetype == "text/html":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import secrets
 import sys
 import time
 from collections.abc import MutableMapping
@@ -32,6 +33,13 @@ def redact(path: str) -> str:
 
 def _redact_values(_logger: Any, _name: str, fields: MutableMapping[str, Any]) -> dict[str, Any]:
     return {name: without_tokens(value) if isinstance(value, str) else value for name, value in fields.items()}
+
+
+def request_id() -> str:
+    """The number of this request, on its page and in the log, however early it went wrong."""
+    if "request_id" not in g:
+        g.request_id = secrets.token_hex(8)
+    return str(g.request_id)
 
 
 def configure_logs(app: Flask, *, level: int = logging.INFO) -> None:
@@ -63,6 +71,6 @@ def configure_logs(app: Flask, *, level: int = logging.INFO) -> None:
                 path=redact(request.path),
                 status=response.status_code,
                 ms=round((time.perf_counter() - g.get("began", time.perf_counter())) * 1000),
-                request_id=g.get("request_id"),
+                request_id=request_id(),
             )
         return response

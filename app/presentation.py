@@ -18,8 +18,9 @@ from flask_login import current_user
 from markupsafe import Markup, escape
 
 from app import money
+from app.clock import now
 from app.contacts import show_phone
-from app.language import language, other_language_url
+from app.language import language
 from app.money import Money
 
 DEFAULT_ZONE = "Europe/Bucharest"
@@ -461,9 +462,9 @@ def register_presentation(app: Flask) -> None:
         step_icon=step_icon,
         step_tone=step_tone,
         link_badge=link_badge,
+        now_iso=lambda: now().isoformat(),
         zone_name=lambda: zone().key,
         asset=asset,
-        lang_url=other_language_url,
         show_percent=show_percent,
         percent_text=percent_text,
         Money=Money,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Response, g
+from flask import Response
 from flask_babel import lazy_gettext as _l
 from werkzeug.exceptions import HTTPException
 
@@ -29,6 +29,7 @@ from app.errors import (
     Unreadable,
     WrongMedia,
 )
+from app.logs import request_id
 from app.representations import base_url
 
 MIMETYPE = "application/problem+json"
@@ -195,7 +196,7 @@ def problem_body(error: Exception) -> dict[str, Any]:
 
 def problem(error: Exception) -> Response:
     """The answer to a request that failed."""
-    body = {**problem_body(error), "request_id": g.get("request_id", "-")}
+    body = {**problem_body(error), "request_id": request_id()}
     response = Response(json.dumps(body, ensure_ascii=False), status=body["status"], content_type=MIMETYPE)
     if isinstance(error, NoKey):
         response.headers["WWW-Authenticate"] = 'Bearer realm="BidFlux"'

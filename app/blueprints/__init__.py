@@ -8,6 +8,7 @@ from app.extensions import csrf
 
 def register_blueprints(app: Flask) -> None:
     from app.blueprints.accounts import accounts
+    from app.blueprints.accounts.routes import sign_in_first
     from app.blueprints.api import api, api_docs
     from app.blueprints.offers import offers
     from app.blueprints.ops import ops
@@ -19,6 +20,7 @@ def register_blueprints(app: Flask) -> None:
 
     for blueprint in (site, public, accounts, offers, properties, stats, settings, ops, api, api_docs):
         app.register_blueprint(blueprint)
+    app.extensions["bidflux_sign_in"] = sign_in_first
     csrf.exempt(api)  # a key in a header is nothing that a browser sends by itself
     static = app.view_functions["static"]
     app.view_functions["static"] = policy(Guard.PUBLIC, limit="3000/minute", cache=Cache.FOREVER, scope="static")(

@@ -17,6 +17,7 @@ from app.models import User
 from app.services.accounts import authenticate, end_session, find_session, start_session
 
 accounts = Blueprint("accounts", __name__)
+HELD = "held."  # what was being typed when the session ended, among the fields of the sign-in form
 
 
 @accounts.route("/login", methods=["GET", "POST"])
@@ -37,7 +38,25 @@ def login() -> AnyResponse:
         message = _("E-mail or password is wrong. Check both and try again.")
         return _form(onward, form, message, 422)
     _sign_in(user)
+    if onward and (held := _held()):
+        return succeeded(email, _resume(onward, held))
     return succeeded(email, redirect(onward or url_for("offers.index"), 303))
+
+
+def sign_in_first(onward: str, typed: list[tuple[str, str]]) -> Response:
+    """For a form that came without a session: nothing of it is stored, the page keeps what was typed."""
+    message = _("You were signed out in the meantime. Sign in: what you typed is kept and comes back.")
+    return _form(onward, LoginForm(), message, 401, [(f"{HELD}{name}", value) for name, value in typed])
+
+
+def _held() -> list[tuple[str, str]]:
+    return [(name, value) for name, value in request.form.items(multi=True) if name.startswith(HELD)]
+
+
+def _resume(onward: str, held: list[tuple[str, str]]) -> Response:
+    """One step from here back to the form, filled in."""
+    fields = [(name.removeprefix(HELD), value) for name, value in held]
+    return page("accounts/resume.html", action=request.script_root + onward, fields=fields)
 
 
 @accounts.post("/logout")
@@ -78,5 +97,18 @@ def _too_many(form: LoginForm, onward: str | None, error: TooMany) -> Response:
     return response
 
 
-def _form(onward: str | None, form: LoginForm | None = None, message: str = "", status: int = 200) -> Response:
-    return page("accounts/login.html", status=status, form=form or LoginForm(), onward=onward, message=message)
+def _form(
+    onward: str | None,
+    form: LoginForm | None = None,
+    message: str = "",
+    status: int = 200,
+    held: list[tuple[str, str]] | None = None,
+) -> Response:
+    return page(
+        "accounts/login.html",
+        status=status,
+        form=form or LoginForm(),
+        onward=onward,
+        message=message,
+        held=_held() if held is None else held,
+    )

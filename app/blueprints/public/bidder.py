@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from wtforms import Form, TextAreaField
 from wtforms.validators import Length
 
-from app.access import Guard, policy
+from app.access import Cache, Guard, policy
 from app.blueprints.public import passes
 from app.blueprints.public.forms import OfferForm, typed_again
 from app.blueprints.public.receipts import pdf_answer, receipt_page
@@ -21,6 +21,7 @@ from app.blueprints.public.showing import Showing, Way
 from app.errors import IllegalTransition, NotFound
 from app.language import language
 from app.links import BIDDER, BadToken, read_bidder
+from app.logs import request_id
 from app.queries import own_offer
 from app.queries.links import open_request_of
 from app.queries.offers import Receipt, offer_by_id, offer_by_reference, open_receipt
@@ -79,7 +80,7 @@ def _asked_until(opened: Receipt) -> Any:
 
 
 @public.route(f"{BASE}/withdraw", methods=["GET", "POST"])
-@policy(Guard.BIDDER, limit="60/minute", writes="20/minute", scope="withdraw")
+@policy(Guard.BIDDER, limit="60/minute", writes="20/minute", scope="withdraw", keeps_answers=True)
 def withdraw(reference: str) -> AnyResponse | str | tuple[str, int]:
     """What withdrawing means; then its button."""
     opened = _mine(reference)
@@ -104,7 +105,14 @@ def _withdraw_page(opened: Receipt, form: WithdrawForm) -> str:
 
 
 @public.route(f"{BASE}/again", methods=["GET", "POST"])
-@policy(Guard.BIDDER, limit="60/minute", writes="120/5 minute", scope="send-again")
+@policy(
+    Guard.BIDDER,
+    limit="60/minute",
+    writes="120/5 minute",
+    scope="send-again",
+    cache=Cache.PRIVATE,
+    keeps_answers=True,
+)
 def send_again(reference: str) -> Answer:
     """The form with what was sent filled in. A corrected offer replaces the earlier one, unless that was withdrawn.
 
@@ -180,7 +188,7 @@ def _mine(reference: str) -> Receipt:
             code=403,
             title=_("Open your offer from your mail"),
             detail=_("This page opens only through the link in the mail about your offer, for a day at a time."),
-            request_id=g.get("request_id", "-"),
+            request_id=request_id(),
         )
         abort(make_response(page, 403))
     g.zone = opened.prop.agency.zone

@@ -6,6 +6,7 @@ Rendering is nine tenths of what opening a link costs; the query that decides wh
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -16,10 +17,12 @@ from typing import Any
 from flask import request
 
 from app.blueprints.public.showing import Showing
+from app.clock import now
 from app.language import language
 from app.models import Property
 
 MOST = 128
+NOW = re.compile(r'data-now="[^"]*"')  # by which the countdown runs
 
 
 class BlankForms:
@@ -47,6 +50,8 @@ class BlankForms:
             return page
         page, stamp, showing = kept
         fresh = replace(showing, nonce=os.urandom(16), opened=time.time())
+        told = NOW.search(page)
+        page = page.replace(told[0], f'data-now="{now().isoformat()}"', 1) if told else page
         return page.replace(stamp, fresh.stamp(prop))
 
 

@@ -27,7 +27,7 @@ from app.services.recorded_offers import Said
 
 
 @public.post("/r/<token>/confirm")
-@policy(Guard.LINK, limit="30/minute")
+@policy(Guard.LINK, limit="30/minute", keeps_answers=True)
 def confirm(token: str) -> AnyResponse | tuple[str, int]:
     """Say that it is theirs, and back to the bidder's page."""
     opened = _opened(token)

@@ -42,7 +42,7 @@ class RequestForm(Form):
 
 
 @public.route("/gdpr/request", methods=["GET", "POST"])
-@policy(Guard.PUBLIC, limit="60/minute", writes="10/hour", scope="privacy-request")
+@policy(Guard.PUBLIC, limit="60/minute", writes="10/hour", scope="privacy-request", keeps_answers=True)
 def ask_about_data() -> AnyResponse | str | tuple[str, int]:
     """The form; then a mail with a link, whether or not anything is held."""
     if request.method == "GET":

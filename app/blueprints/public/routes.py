@@ -46,7 +46,7 @@ STATE_STATUS = {"not_open": 403, "closed": 410, "off": 410, "rotated": 410, "ans
 
 
 @public.route("/o/<token>", methods=["GET", "POST"])
-@policy(Guard.LINK, limit="240/minute", writes="120/5 minute", scope="offer")
+@policy(Guard.LINK, limit="240/minute", writes="120/5 minute", scope="offer", cache=Cache.PRIVATE, keeps_answers=True)
 def offer(token: str) -> Answer:
     """The form; POSTed with `step` review, edit or send."""
     try:
@@ -119,7 +119,7 @@ class Submission:
     def _again(self, message: str) -> Answer:
         """The form or the review, and why: `message` where nothing else stands in the way of what was asked for."""
         if self.link.state != "open":
-            return link_page(self.link.state, self.link, self._kept(self.draft))
+            return self._closed(self.link.state, self.link)
         if self.step == "edit":
             return self._show_form()
         if self.draft is None or self.form.website.data:
@@ -201,7 +201,7 @@ class Submission:
         except CodeWanted:
             return self._code(draft, stamp, typed)
         except LinkClosed as closed:
-            return link_page(closed.state, self.way.open(), self._kept(draft))
+            return self._closed(closed.state, self.way.open())
         except FactsChanged:
             self._open(self.way.open() or self.link)
             return self._again(_("Something has changed since you reviewed the offer, so it was not sent. Check it."))
@@ -217,7 +217,11 @@ class Submission:
         """Whether the privacy notice that was read when the form was opened is no longer the one to be kept."""
         if self.stamp and texts.has_changed(self.link.property, language(), opened_at(self.stamp)):
             return True
-        return bool(self.seen) and self.seen["texts"]["notice"] != self.showing.texts["notice"][1]  # type: ignore[index]
+        return self.seen is not None and not self.showing.has_notice_of(self.link.property, self.seen)
+
+    def _closed(self, state: str, link: OpenedLink | None) -> tuple[str, int]:
+        held = [(name, value) for name, value in request.form.items(multi=True) if name != "step"]
+        return link_page(state, link, self._kept(self.draft), held=held, action=self.way.action)
 
     def _kept(self, draft: Draft | None) -> list[Section]:
         """What was typed, to copy: as an offer where it reads as one, else field by field."""
@@ -237,7 +241,11 @@ class Submission:
         return self._show_form()
 
     def _show_form(self) -> str:
-        return form_page(self.link, self.way, self.form, self.showing, changes(self.seen, self.showing.snap))
+        return form_page(self.link, self.way, self.form, self.showing, self._changes())
+
+    def _changes(self) -> Sequence[Change]:
+        """What differs from the page that was sent, not counting that it was in another language."""
+        return changes(self.seen and self.showing.in_this_language(self.link.property, self.seen), self.showing.snap)
 
     def _review(self, draft: Draft, message: str | None = None, ready: float = 0.0, **more: Any) -> str:
         shown = sections(draft.terms())
@@ -257,7 +265,7 @@ class Submission:
             signature=_draft_signature(draft.signature),
             stamp=self.showing.stamp(self.link.property, terms, ready),
             shown=packed(self.showing.snap),
-            changes=changes(self.seen, self.showing.snap),
+            changes=self._changes(),
             message=message,
             texts=self.showing.texts,
             send_label=send_label,
@@ -290,6 +298,12 @@ def _context(link: OpenedLink, way: Way) -> dict[str, Any]:
     }
 
 
+def _answers_unasked(form: OfferForm) -> list[str]:
+    """What was answered stays answered; each answer is for its own value only."""
+    asked = {question.key for question in form.questions.values()}
+    return [key for key in dict.fromkeys(answered(request.form)) if key not in asked]
+
+
 def form_page(link: OpenedLink, way: Way, form: OfferForm, showing: Showing, changed: Sequence[Change] = ()) -> str:
     """The form as it is, with the texts of the moment when it was opened; it is sent by `way`."""
     context = _context(link, way)
@@ -300,6 +314,7 @@ def form_page(link: OpenedLink, way: Way, form: OfferForm, showing: Showing, cha
         form=form,
         stamp=showing.stamp(link.property),
         shown=packed(showing.snap),
+        answered=_answers_unasked(form),
         changes=changed,
         seen_url=way.seen_url,
         notice=showing.texts["notice"][0],
@@ -309,8 +324,11 @@ def form_page(link: OpenedLink, way: Way, form: OfferForm, showing: Showing, cha
     )
 
 
-def link_page(state: str, link: OpenedLink | None, kept: list[Section] | None = None) -> tuple[str, int]:
-    """A link that takes nothing says so in plain words, with the agent's contact."""
+def link_page(state: str, link: OpenedLink | None, kept: list[Section] | None = None, **sent: Any) -> tuple[str, int]:
+    """A link that takes nothing says so in plain words, with the agent's contact.
+
+    With `kept` it shows what was `sent`: the fields `held` and where they go, `action`.
+    """
     prop = link.property if link else None
     page = render_template(
         "public/link_state.html",
@@ -321,6 +339,7 @@ def link_page(state: str, link: OpenedLink | None, kept: list[Section] | None = 
         opens_at=prop.offers_open_at if prop else None,
         closes_at=link.closes_at() if link else None,
         kept=kept,
+        **sent,
     )
     return page, STATE_STATUS[state]
 

@@ -13,7 +13,7 @@ from typing import Any
 from flask import request, url_for
 
 from app.clock import now
-from app.language import language
+from app.language import LANGUAGES, language
 from app.links import NOTHING, BadToken, Stamp, form_stamp, photo_token, read_stamp, request_token
 from app.models import Offer, Property
 from app.queries.links import OpenedLink, open_link, open_property
@@ -46,9 +46,36 @@ class Showing:
         """For who answers for an offer that was made already."""
         return cls.of(OpenedLink(prop, prop.link_version, "open"), stamp)
 
+    def in_this_language(self, prop: Property, seen: dict[str, Any]) -> dict[str, Any]:
+        """What a page had shown in either language, in the one of this page: the same words are no change."""
+        if seen == self.snap:
+            return seen
+        same = {**seen, "texts": dict(seen["texts"])}
+        at = datetime.fromtimestamp(self.opened, UTC)
+        for code in LANGUAGES:
+            other = _said(prop, code, at)
+            for name in ("title", "description"):
+                if same[name] == other[name]:
+                    same[name] = self.snap[name]
+            for kind, version in other["texts"].items():
+                if same["texts"].get(kind) == version:
+                    same["texts"][kind] = self.snap["texts"][kind]
+        return same
+
+    def has_notice_of(self, prop: Property, seen: dict[str, Any]) -> bool:
+        """Whether the privacy notice is the one that a page had shown, in whichever language."""
+        return bool(self.in_this_language(prop, seen)["texts"]["notice"] == self.snap["texts"]["notice"])
+
     def stamp(self, prop: Property, terms: bytes = NOTHING, ready: float = 0.0) -> str:
         """For a review `terms` names the offer that it shows."""
         return form_stamp(prop.id, Stamp(self.nonce, self.opened, digest_of(self.snap), terms, ready))
+
+
+def _said(prop: Property, code: str, at: datetime) -> dict[str, Any]:
+    """What is worded differently in each language."""
+    versions = {kind: version for kind, (_body, version) in texts.shown(prop, code, at).items()}
+    snap = snapshot(shown_of(prop, prop.agency.name, prop.agent, code), versions)
+    return {name: snap[name] for name in ("title", "description", "texts")}
 
 
 @dataclass(frozen=True, slots=True)

@@ -192,3 +192,17 @@ document.addEventListener("htmx:after:swap", function () {
   });
   document.addEventListener("htmx:error", failed);
 })();
+
+/* The session has ended: the form is sent as one without scripts is, so that the sign-in page keeps what was typed. */
+(function () {
+  "use strict";
+  document.addEventListener("htmx:after:request", function (event) {
+    var ctx = event.detail && event.detail.ctx;
+    var source = ctx && ctx.sourceElement;
+    var form = source && (source.form || source.closest("form"));
+    var away = ctx && ctx.hx && ctx.hx.redirect;
+    if (!away || !form || form.method !== "post" || !/\/login(\?|$)/.test(away)) { return; }
+    event.preventDefault();
+    window.HTMLFormElement.prototype.submit.call(form);
+  });
+})();

@@ -105,38 +105,47 @@
   var store = null;
   try { store = window.sessionStorage; store.getItem("x"); } catch (blocked) { store = null; }
   function kept(field) {
-    return field.name && field.type !== "hidden" && ["website", "confirmed", "consent", "step"].indexOf(field.name) < 0 &&
+    return field.name && field.type !== "hidden" && ["website", "consent", "step"].indexOf(field.name) < 0 &&
+      field.name.split(".")[0] !== "confirmed" &&
       field.name.indexOf("signature") !== 0 && field.type !== "submit" && field.type !== "button";
   }
+  function held(fields, asShown) {
+    var values = {};
+    fields.forEach(function (field) {
+      var choice = field.type === "radio" || field.type === "checkbox";
+      if (asShown ? (choice ? field.defaultChecked : field.defaultValue) : choice ? field.checked : field.value) { (values[field.name] = values[field.name] || []).push(asShown && !choice ? field.defaultValue : field.value); }
+    });
+    return values;
+  }
+  function put(fields, values) {
+    fields.forEach(function (field) {
+      var mine = values[field.name] || [];
+      if (field.type === "radio" || field.type === "checkbox") { field.checked = mine.indexOf(field.value) >= 0; }
+      else { field.value = mine[0] || ""; }
+      var folded = field.closest("details");
+      if (folded && mine[0] && field.type !== "radio") { folded.open = true; }
+    });
+  }
+  /* `from` is how the page had filled the form in: the draft is put over that very form, and over no other. */
   function draft(form) {
     if (!store || "undrafted" in form.dataset) { return; }
-    var key = PREFIX + location.pathname.replace(/^\/(ro|en)(?=\/)/, "");
+    var key = PREFIX + form.getAttribute("action").replace(/^\/(ro|en)(?=\/)/, "");
     var note = document.querySelector("[data-draft-note]");
     var fields = Array.prototype.filter.call(form.elements, kept);
-    var untouched = ["full_name", "email", "phone", "amount"].every(function (name) {
-      return !form.elements[name] || !form.elements[name].value;
-    });
+    var shown = JSON.stringify(held(fields, true));
+    var restored = JSON.stringify(held(fields)) !== shown; /* the browser itself, on Back */
     var saved = null;
     try { saved = JSON.parse(store.getItem(key)); } catch (broken) { saved = null; }
-    if (saved && untouched && !document.getElementById("error-summary")) {
-      fields.forEach(function (field) {
-        var values = saved[field.name];
-        if (!values) { return; }
-        if (field.type === "radio" || field.type === "checkbox") { field.checked = values.indexOf(field.value) >= 0; }
-        else { field.value = values[0]; }
-        var folded = field.closest("details");
-        if (folded && values[0] && field.type !== "radio") { folded.open = true; }
-      });
+    var answered = "answered" in form.dataset;
+    var from = answered ? (saved && saved.from) || shown : shown;
+    if (saved && saved.values && !answered && !restored && saved.from === shown && JSON.stringify(saved.values) !== shown) {
+      put(fields, saved.values);
       if (note) { note.hidden = false; }
     }
     var save = function () {
-      var values = {};
-      fields.forEach(function (field) {
-        var choice = field.type === "radio" || field.type === "checkbox";
-        if (choice ? field.checked : field.value) { (values[field.name] = values[field.name] || []).push(field.value); }
-      });
-      try { store.setItem(key, JSON.stringify(values)); } catch (full) { /* a draft is a comfort */ }
+      try { store.setItem(key, JSON.stringify({ from: from, values: held(fields) })); } catch (full) { /* a draft is a comfort */ }
     };
+    if (answered) { save(); }
     form.addEventListener("input", save);
     form.addEventListener("change", save);
     each("[data-draft-clear]", function (button) {
@@ -301,10 +310,26 @@
     });
   });
 
-  /* What is left until the window closes or opens. */
+  /* What is left until the window closes or opens, by the server's clock: the device's own may be hours off. By how much
+     is known from a page that has just come; a page that Back takes out of the browser's store is older than it says. */
+  var SKEW = "bidflux-skew";
+  var skew = 0;
+  function measure() {
+    var told = document.querySelector("[data-now]");
+    var came = window.performance && performance.getEntriesByType ? performance.getEntriesByType("navigation")[0] : null;
+    if (!told) { return; }
+    if (came && came.type === "back_forward" && !came.transferSize) {
+      skew = Number(store && store.getItem(SKEW)) || 0;
+      return;
+    }
+    var since = came ? Math.max(0, performance.now() - came.responseStart) : 0;
+    skew = new Date(told.dataset.now).getTime() + Math.min(since, 60000) - Date.now();
+    try { if (store) { store.setItem(SKEW, String(skew)); } } catch (full) { /* the countdown is a comfort */ }
+  }
+  measure();
   function countdowns() {
     each("[data-countdown]", function (place) {
-      var left = (new Date(place.dataset.countdown).getTime() - Date.now()) / 1000;
+      var left = (new Date(place.dataset.countdown).getTime() - Date.now() - skew) / 1000;
       var text = place.dataset.closed;
       if (left > 0) {
         var unit = left > 172800 ? ["day", 86400] : left > 7200 ? ["hour", 3600] : left > 120 ? ["minute", 60] : ["second", 1];

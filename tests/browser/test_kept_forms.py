@@ -1,0 +1,239 @@
+"""What was typed stays in a real browser: another language, a reload, Back, the end of a session, a wrong clock."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser, Page, expect
+from sqlalchemy import delete, func, select
+
+from app.clock import now
+from app.extensions import db
+from app.ledger import SYSTEM
+from app.links import bidder_token, offer_link_token
+from app.models import Note, Offer, OfferState, Property, UserSession
+from app.services import properties
+from app.writing import housekeeping
+from tests.browser.conftest import Watched, open_page
+from tests.factories import PASSWORD, make_agency, make_offer, make_property, make_user
+
+pytestmark = pytest.mark.browser
+Live = tuple[Flask, str]
+
+
+def opened(browser: Browser, base: str, **how: bool) -> Watched:
+    watched = open_page(browser, base, **how)
+    watched.page.set_default_timeout(8000)
+    return watched
+
+
+def sign_in(page: Page, base: str, email: str) -> None:
+    page.goto(f"{base}/login")
+    enter(page, email)
+
+
+def enter(page: Page, email: str) -> None:
+    page.fill("[name=email]", email)
+    page.fill("[name=password]", PASSWORD)
+    page.get_by_role("button", name="Autentificare").click()
+
+
+def fill(page: Page) -> None:
+    page.fill("[name=full_name]", "Ana Șerban")
+    page.fill("[name=email]", "ana@client.example")
+    page.fill("[name=phone]", "0722 000 111")
+    page.fill("[name=amount]", "121000")
+    page.locator("[name=financing][value=cash]").check()
+    page.fill("[name=payment_term_days]", "30")
+    page.locator("[name=consent]").check()
+
+
+def link(app: Flask, **values: object) -> str:
+    with app.app_context():
+        agency = make_agency()
+        prop = make_property(agency, make_user(agency).id)
+        if values:
+            properties.change(prop, values, by=SYSTEM)
+        return f"/ro/o/{offer_link_token(prop.id, 1)}"
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_corrected_offer_changes_language_and_still_replaces(browser: Browser, live: Live, scripts: bool) -> None:
+    app, base = live
+    with app.app_context():
+        agency = make_agency()
+        offer_id = make_offer(make_property(agency, make_user(agency).id))
+        token, reference = bidder_token(offer_id), db.session.get_one(Offer, offer_id).reference
+    page = opened(browser, base, scripts=scripts).page
+    page.goto(f"{base}/ro/r/{token}")
+    page.get_by_role("button", name="Deschid oferta").click()
+    page.get_by_role("link", name="Trimiteți o ofertă corectată").click()
+    page.fill("[name=amount]", "133000")
+    page.get_by_text("English", exact=True).click()
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+    assert page.input_value("[name=amount]") == "133000"
+    page.locator("[name=consent]").check()
+    page.get_by_role("button", name="Review the offer").click()
+    page.get_by_text("Română", exact=True).click()
+    expect(page.get_by_role("heading", name="Verificați oferta")).to_be_visible()
+    page.get_by_role("button", name="Trimit oferta").click()
+    expect(page.get_by_role("main")).to_contain_text("133.000")
+    assert reference
+    with app.app_context():
+        assert db.session.scalar(select(func.count()).select_from(OfferState).where(OfferState.latest)) == 1
+
+
+def test_a_reload_keeps_what_was_typed_over_a_form_that_was_filled_in(browser: Browser, live: Live) -> None:
+    app, base = live
+    with app.app_context():
+        agency = make_agency()
+        token = bidder_token(make_offer(make_property(agency, make_user(agency).id)))
+    page = opened(browser, base).page
+    page.goto(f"{base}/ro/r/{token}")
+    page.get_by_role("button", name="Deschid oferta").click()
+    page.get_by_role("link", name="Trimiteți o ofertă corectată").click()
+    where = page.url
+    name = page.input_value("[name=full_name]")
+    page.fill("[name=amount]", "133000")
+    page.fill("[name=phone]", "")
+    for _ in range(2):
+        page.goto(where)
+        assert page.input_value("[name=amount]") == "133000" and page.input_value("[name=phone]") == ""
+        assert page.input_value("[name=full_name]") == name
+    page.goto(where.replace("/ro/", "/en/"))
+    assert page.input_value("[name=amount]") == "133000"
+    page.get_by_role("button", name="Start over").click()
+    assert page.input_value("[name=amount]") != "133000"
+    page.reload()
+    assert page.input_value("[name=amount]") != "133000"
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_back_shows_the_form_with_its_values(browser: Browser, live: Live, scripts: bool) -> None:
+    app, base = live
+    page = opened(browser, base, scripts=scripts).page
+    page.goto(base + link(app))
+    fill(page)
+    page.get_by_role("button", name="Verificați oferta").click()
+    page.locator("button[formaction$='#amount']").click()
+    page.fill("[name=amount]", "125000")
+    page.go_back()
+    expect(page.get_by_role("heading", name="Verificați oferta")).to_be_visible()
+    page.go_back()
+    assert page.input_value("[name=full_name]") == "Ana Șerban"
+    page.go_forward()
+    page.go_forward()
+    assert page.input_value("[name=full_name]") == "Ana Șerban"
+    page.get_by_role("button", name="Verificați oferta").click()
+    page.get_by_role("button", name="Trimit oferta").click()
+    expect(page.get_by_role("main")).to_contain_text("BF-")
+    sent = page.url
+    page.go_back()
+    expect(page.get_by_role("heading", name="Verificați oferta")).to_be_visible()
+    page.get_by_role("button", name="Trimit oferta").click()
+    assert page.url == sent
+    with app.app_context():
+        assert db.session.scalar(select(func.count()).select_from(Offer)) == 1
+
+
+@pytest.mark.parametrize("hours", [-30, 30])
+def test_the_countdown_runs_by_the_server_clock(browser: Browser, live: Live, hours: int) -> None:
+    app, base = live
+    where = link(app, offers_close_at=now() + timedelta(hours=5, minutes=30))
+    page = opened(browser, base).page
+    page.clock.install(time=now() + timedelta(hours=hours))
+    for _ in range(2):
+        page.goto(base + where)
+        expect(page.locator("[data-countdown]")).to_contain_text("5 ore")
+    fill(page)
+    page.get_by_role("button", name="Verificați oferta").click()
+    expect(page.locator("[data-countdown]")).to_contain_text("5 ore")
+    page.locator("button[formaction$='#amount']").click()
+    page.go_back()
+    expect(page.locator("[data-countdown]")).to_contain_text("5 ore")
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_note_survives_the_end_of_the_session(browser: Browser, live: Live, scripts: bool) -> None:
+    app, base = live
+    with app.app_context():
+        user = make_user(make_agency(), "owner")
+        offer_id, email = make_offer(make_property(user.agency_id, user.id)), user.email
+    page = opened(browser, base, scripts=scripts, phone=False).page
+    sign_in(page, base, email)
+    page.goto(f"{base}/app/offers/{offer_id}")
+    page.fill("#note-form textarea", "A sunat „domnul” <b>\nrevine")
+    with app.app_context(), housekeeping() as connection:
+        connection.execute(delete(UserSession))
+    page.locator("#note-save").click()
+    expect(page.get_by_text("Între timp ați fost deconectat")).to_be_visible()
+    enter(page, email)
+    if not scripts:
+        page.get_by_role("button", name="Înapoi la formular").click()
+    expect(page.locator("#note-form textarea")).to_have_value("A sunat „domnul” <b>\nrevine")
+    page.locator("#note-save").click()
+    expect(page.locator("#note-form textarea")).to_have_value("")
+    expect(page.locator("#offer-view")).to_contain_text("A sunat „domnul”")
+    with app.app_context():
+        assert db.session.scalar(select(func.count()).select_from(Note)) == 1
+
+
+def test_the_reason_of_a_decision_survives_the_end_of_the_session(browser: Browser, live: Live) -> None:
+    app, base = live
+    with app.app_context():
+        user = make_user(make_agency(), "owner")
+        offer_id, email = make_offer(make_property(user.agency_id, user.id)), user.email
+    page = opened(browser, base, phone=False).page
+    sign_in(page, base, email)
+    page.goto(f"{base}/app/offers/{offer_id}")
+    page.locator("a[href*='status=rejected']").first.click()
+    page.fill("#decision-form [name=reason]", "Prea puțin")
+    with app.app_context(), housekeeping() as connection:
+        connection.execute(delete(UserSession))
+    page.locator("#decision-form button[type=submit]").first.click()
+    enter(page, email)
+    expect(page.locator("#decision-form [name=reason]")).to_have_value("Prea puțin")
+
+
+@pytest.mark.parametrize("which", ["main", "other"])
+def test_the_form_that_was_typed_in_comes_along(browser: Browser, live: Live, which: str) -> None:
+    """The retention page has two forms; the property's stands in one with a picture."""
+    app, base = live
+    with app.app_context():
+        user = make_user(make_agency(), "owner")
+        prop_id, email = make_property(user.agency_id, user.id).id, user.email
+    watched = opened(browser, base, phone=False)
+    page = watched.page
+    sign_in(page, base, email)
+    if which == "main":
+        page.goto(f"{base}/ro/app/properties/{prop_id}/edit")
+        field = page.locator("[name=description]")
+    else:
+        page.goto(f"{base}/ro/app/settings/retention")
+        field = page.locator("form:not(#main-form) [inputmode=numeric]").first
+    field.fill("1234")
+    page.get_by_text("English", exact=True).click()
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+    expect(field).to_have_value("1234")
+    watched.check()
+    with app.app_context():
+        assert db.session.scalars(select(Property.version)).one() == 1
+
+
+def test_enter_sends_the_form_and_does_not_change_the_language(browser: Browser, live: Live) -> None:
+    app, base = live
+    page = opened(browser, base).page
+    page.goto(base + link(app))
+    fill(page)
+    page.locator("[name=amount]").press("Enter")
+    expect(page.get_by_role("heading", name="Verificați oferta")).to_be_visible()
+    with app.app_context():
+        email = make_user(make_agency(), "owner").email
+    sign_in(page, base, email)
+    page.goto(f"{base}/ro/app/settings")
+    page.locator("[name=full_name]").fill("Alt Nume")
+    page.locator("[name=full_name]").press("Enter")
+    expect(page.locator("html")).to_have_attribute("lang", "ro")
+    expect(page.locator(".banner--good")).to_contain_text("Salvat")
