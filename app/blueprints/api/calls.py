@@ -21,7 +21,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from app.access import Cache, Guard, Policy, rates
 from app.api_access import key_holder, spent_now
 from app.blueprints.api.faults import faults
-from app.blueprints.api.preconditions import conditional
+from app.blueprints.api.preconditions import check_readable, conditional
 from app.blueprints.api.schemas.common import Query
 from app.errors import Invalid, Unreadable, WrongMedia
 from app.services.idempotency import Kept, Request, answered_once
@@ -86,6 +86,7 @@ def operation(
         @wraps(view)
         def call(**values: Any) -> Response:
             _path_is_text()
+            check_readable()
             if query:
                 values["query"] = read_query(query)
             if body:

@@ -59,6 +59,12 @@ def expected_version(current: int | None) -> int | None:
     return near[0] if near else NEVER
 
 
+def check_readable() -> None:
+    """Raises `Unreadable` for either header, before anything is answered: a kept answer is asked for as carefully."""
+    for name in ("If-Match", "If-None-Match"):
+        _header(name)
+
+
 def only_new() -> bool:
     """`If-None-Match: *`: whoever sends it means to create, not to replace."""
     refused = _header("If-None-Match")
