@@ -76,7 +76,8 @@ class Stale(Conflict):
 
 
 class LinkClosed(DomainError):
-    """The link does not take offers now. `state` is not_open, closed, off, rotated or invalid."""
+    """The link does not take offers now. `state` is not_open, closed, off, rotated, invalid, or what became of
+    the property."""
 
     status = 410
 

@@ -21,6 +21,7 @@ from app import money
 from app.clock import now
 from app.contacts import show_phone
 from app.language import language
+from app.models.property import GONE
 from app.money import Money
 
 DEFAULT_ZONE = "Europe/Bucharest"
@@ -108,6 +109,14 @@ LABELS: dict[str, dict[str, Any]] = {
         "viewed": lazy_gettext("Opened by the agent"),
         "accepted": lazy_gettext("Accepted"),
         "rejected": lazy_gettext("Not accepted"),
+    },
+    "availability": {
+        "available": lazy_gettext("Available"),
+        "reserved": lazy_gettext("Reserved"),
+        "sold": lazy_gettext("Sold"),
+        "rented": lazy_gettext("Rented out"),
+        "withdrawn": lazy_gettext("Off the market"),
+        "unavailable": lazy_gettext("Not available"),
     },
     "delivery": {
         "pending": lazy_gettext("Waiting to be sent"),
@@ -332,6 +341,9 @@ STEPS: dict[str, Any] = {
     "property.created": lazy_gettext("Property created"),
     "property.updated": lazy_gettext("Property changed"),
     "property.archived": lazy_gettext("Property archived"),
+    "property.availability": lazy_gettext("Availability changed"),
+    "property.bidders_told": lazy_gettext("Bidders told that the property is gone"),
+    "property.telling_undone": lazy_gettext("Telling the bidders undone"),
     "property.restored": lazy_gettext("Property taken out of the archive"),
     "property.agent_changed": lazy_gettext("Responsible agent changed"),
     "offer.withdrawn": lazy_gettext("Offer withdrawn"),
@@ -384,6 +396,14 @@ LINK_STATES: dict[str, tuple[Any, str]] = {
     "not_open": (lazy_gettext("Not open yet"), "warn"),
     "closed": (lazy_gettext("Closed"), ""),
     "off": (lazy_gettext("Off"), ""),
+    **{state: (LABELS["availability"][state], "") for state in GONE},
+}
+
+GONE_TEXTS = {
+    "sold": lazy_gettext("The property has been sold"),
+    "rented": lazy_gettext("The property has been rented out"),
+    "withdrawn": lazy_gettext("The property was taken off the market"),
+    "unavailable": lazy_gettext("The property is no longer available"),
 }
 
 
@@ -398,6 +418,10 @@ def step_text(step: Any) -> str:
         return str(STEP_CONFIRMED[step.data.get("proof", "held_link")])
     if step.kind in {"offer.replaced", "offer.answered"}:
         return f"{text} ({str(label('previous_proof', step.data['proof'])).lower()})"
+    if step.kind == "property.availability":
+        return f"{text}: {label('availability', step.data['to']).lower()}"
+    if step.kind == "property.bidders_told" and not step.data["mail"]:
+        return str(gettext("Decided to tell the bidders nothing"))
     if "undoes" in step.data:
         text = gettext("Answer undone")
     return f"{text}: {label('status', step.data['to']).lower()}" if step.kind == "offer.decided" else text
@@ -419,6 +443,11 @@ def step_tone(step: Any) -> str:
         return "new"
     led_to = step.data.get("to") if step.kind == "offer.decided" else None
     return {"accepted": "good", "rejected": "bad"}.get(led_to or "", "")
+
+
+def gone_text(state: str) -> str:
+    """What became of a property, in a sentence for buyers."""
+    return str(GONE_TEXTS[state])
 
 
 def link_badge(state: str) -> Markup:
@@ -463,6 +492,7 @@ def register_presentation(app: Flask) -> None:
         step_tone=step_tone,
         link_badge=link_badge,
         now_iso=lambda: now().isoformat(),
+        gone_text=gone_text,
         zone_name=lambda: zone().key,
         asset=asset,
         show_percent=show_percent,

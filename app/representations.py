@@ -11,6 +11,7 @@ from flask import current_app
 from app.clock import now, rfc3339
 from app.links import offer_link_token, photo_token
 from app.models import CODE, HELD_LINK, Property
+from app.models.property import GONE
 from app.money import Money
 from app.offer_document import Document
 
@@ -138,7 +139,7 @@ def property_json(prop: Property, *, offers_count: int = 0) -> dict[str, Any]:
         "agent": {"email": prop.agent.email, "full_name": prop.agent.full_name, "phone": prop.agent.phone},
         "offers_open_at": _time(prop.offers_open_at),
         "offers_close_at": _time(prop.offers_close_at),
-        "offer_url": offer_url(prop) if prop.accepts_offers else None,
+        "offer_url": offer_url(prop) if prop.accepts_offers and prop.availability not in GONE else None,
         "offers_count": offers_count,
         "archived_at": _time(prop.archived_at),
         "created_at": rfc3339(prop.created_at),
@@ -162,10 +163,12 @@ def offer_url(prop: Property, version: int | None = None) -> str:
 
 
 def link_state(prop: Property, version: int, at: datetime | None = None) -> str:
-    """Where a link stands: open, not_open, closed, off or rotated."""
+    """Where a link stands: open, not_open, closed, off, rotated, or what became of the property (`GONE`)."""
     at = at or now()
     if version != prop.link_version:
         return "rotated"
+    if prop.availability in GONE:
+        return prop.availability
     if not prop.accepts_offers or prop.archived_at:
         return "off"
     if prop.offers_open_at and at < prop.offers_open_at:
@@ -175,11 +178,21 @@ def link_state(prop: Property, version: int, at: datetime | None = None) -> str:
     return "open"
 
 
-def request_state(request: Any, archived_at: datetime | None, at: datetime) -> str:
-    """Where a request for a better offer stands: open, answered, closed (too late) or off (taken back)."""
+def gone_as(prop: Any) -> str | None:
+    """What became of a property that is to be had no more, as its pages and mails say it; None while it is."""
+    if prop.availability in GONE:
+        return str(prop.availability)
+    return "unavailable" if prop.archived_at else None
+
+
+def request_state(request: Any, prop: Any, at: datetime) -> str:
+    """Where a request for a better offer stands: open, answered, closed (too late), off (taken back), or what became of
+    the property, of which `availability` and `archived_at` are read."""
     if request.answer_id:
         return "answered"
-    if request.cancelled_at or archived_at:
+    if prop.availability in GONE:
+        return str(prop.availability)
+    if request.cancelled_at or prop.archived_at:
         return "off"
     return "open" if at < request.deadline else "closed"
 

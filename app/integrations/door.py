@@ -100,13 +100,28 @@ def check_url(url: str, allow: Sequence[Network] = (), ports: Collection[int] = 
     """Raise `Refused` for what is no `http` or `https` URL of a host, and for what could never be called: an address
     that is not open, a port that nobody named. A name's addresses are known when it is called."""
     to = _target(url)
-    try:
-        address = ipaddress.ip_address(to.host)
-    except ValueError:
+    address = _literal(to.host)
+    if address is None:
         if not allow:  # else the name may lead into a network that the operator opened, at any port
             _check_port(to.port, ports)
     else:
         _check_address(address, to.port, allow, ports)
+
+
+def _literal(host: str) -> Address | None:
+    """The address that a host is in itself, in any spelling that a resolver reads (`127.1`, `0x7f000001`), or by RFC
+    6761 (`localhost`); None for a name that somebody has to look up."""
+    host = host.rstrip(".").lower()
+    if host == "localhost" or host.endswith(".localhost"):
+        return ipaddress.IPv4Address("127.0.0.1")
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        pass
+    try:
+        return ipaddress.IPv4Address(socket.inet_aton(host))
+    except OSError:
+        return None
 
 
 def _check_address(address: Address, port: int, allow: Sequence[Network], ports: Collection[int]) -> None:

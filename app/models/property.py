@@ -26,6 +26,8 @@ from app.shown import shown_address
 
 CURRENCIES = ("EUR", "RON")
 PROPERTY_TYPES = ("apartment", "house", "land", "commercial", "office", "industrial", "other")
+AVAILABILITY = ("available", "reserved", "sold", "rented", "withdrawn", "unavailable")
+GONE = ("sold", "rented", "withdrawn", "unavailable")  # takes no offers; a reservation may still fall through
 PRICE_VAT = ("included", "excluded", "exempt")
 
 
@@ -85,6 +87,7 @@ class Property(Base):
     photo_id: Mapped[uuid.UUID | None]
     version: Mapped[int] = mapped_column(default=1)
     archived_at: Mapped[datetime | None]
+    told_at: Mapped[datetime | None]  # when an agent settled what the bidders of one that is gone are told
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
@@ -98,6 +101,11 @@ class Property(Base):
 
     def local_description(self, language: str) -> str | None:
         return (self.description_en if language == "en" else None) or self.description
+
+    @property
+    def gone(self) -> bool:
+        """Whether it is to be had no more: archived, sold, rented, taken off the market."""
+        return self.archived_at is not None or self.availability in GONE
 
     @property
     def shown_address(self) -> str:

@@ -15,6 +15,7 @@ from app.errors import NotFound
 from app.extensions import db
 from app.keys import unwrap_offer_key
 from app.models import Decision, Offer, OfferBody, OfferKey, OfferState, Property, User
+from app.models.property import GONE
 from app.money import Money
 from app.offer_document import decode
 from app.queries.planning import Aside
@@ -118,7 +119,8 @@ def _query() -> Any:
         select(
             Offer.id, Offer.agency_id, Offer.property_id, Offer.reference, Offer.amount_minor, Offer.currency,
             Offer.financing, Offer.valid_until, Offer.submitted_at, OfferState.status, OfferState.version,
-            OfferState.withdrawn_at, Property.title, Property.agent_id, Property.accepts_offers, OfferBody.body_ct,
+            OfferState.withdrawn_at, Property.title, Property.agent_id, Property.accepts_offers,
+            Property.availability, OfferBody.body_ct,
             OfferKey.kek_id, OfferKey.wrapped,
         )
         .join(OfferState, OfferState.offer_id == Offer.id)
@@ -139,7 +141,7 @@ def _candidate(row: Row[Any]) -> Candidate:
         agency_id=row.agency_id,
         property_id=row.property_id,
         property_title=row.title,
-        takes_offers=row.accepts_offers,
+        takes_offers=row.accepts_offers and row.availability not in GONE,
         reference=row.reference,
         name=bidder.full_name if bidder else None,
         email=bidder.email if bidder else None,

@@ -27,7 +27,8 @@ _PROPERTY = (
 
 @dataclass(frozen=True, slots=True)
 class OpenedLink:
-    """A property, and where its link stands: open, not_open, closed, off, rotated or answered."""
+    """A property, and where its link stands: open, not_open, closed, off, rotated, answered, or what
+    became of the property."""
 
     property: Property
     version: int
@@ -95,15 +96,17 @@ def activity_of(prop: Property) -> Activity:
 
 def open_request_of(offer: Offer) -> OfferRequest | None:
     """The better offer that its bidder is asked for just now."""
-    asked = db.session.scalar(
-        select(OfferRequest).where(
+    found = db.session.execute(
+        select(OfferRequest, Property.availability, Property.archived_at)
+        .join(Property, Property.id == OfferRequest.property_id)
+        .where(
             OfferRequest.agency_id == offer.agency_id,
             OfferRequest.offer_id == offer.id,
             OfferRequest.answer_id.is_(None),
             OfferRequest.cancelled_at.is_(None),
         )
-    )
-    return asked if asked and request_state(asked, None, now()) == "open" else None
+    ).first()
+    return found[0] if found and request_state(found[0], found, now()) == "open" else None
 
 
 def _open_request(request_id: uuid.UUID) -> OpenedLink | None:
@@ -128,7 +131,7 @@ def _open_request(request_id: uuid.UUID) -> OpenedLink | None:
         message = unseal(key, place, request.message_ct).decode()
     replaced = _latest_of(offer_id) or row.reference
     opened = OpenedRequest(request.id, request.deadline, message, replaced, document)
-    return OpenedLink(prop, prop.link_version, request_state(request, prop.archived_at, now()), opened)
+    return OpenedLink(prop, prop.link_version, request_state(request, prop, now()), opened)
 
 
 def _latest_of(offer_id: uuid.UUID) -> str | None:

@@ -13,6 +13,7 @@ from app.clock import now
 from app.errors import NotFound
 from app.extensions import db
 from app.models import OfferState, Property, User
+from app.models.property import GONE
 from app.queries.alphabetical import alphabetically
 from app.queries.property_search import holding_words
 from app.queries.spelled import id_text, raw_id
@@ -38,7 +39,7 @@ class PropertyLine:
 
     @property
     def link(self) -> str:
-        """Where the link stands: open, not_open, closed or off."""
+        """Where the link stands: open, not_open, closed, off, or what became of the property."""
         return link_state(self.prop, self.prop.link_version)
 
     @property
@@ -82,12 +83,17 @@ def _standing(link: str) -> ColumnElement[bool]:
     at, on = now(), Property.accepts_offers
     begun = func.coalesce(Property.offers_open_at <= at, true())
     over = func.coalesce(Property.offers_close_at <= at, false())
-    return {
-        "open": and_(on, begun, not_(over)),
-        "not_open": and_(on, not_(begun)),
-        "closed": and_(on, begun, over),
-        "off": not_(on),
-    }[link]
+    if link in GONE:
+        return Property.availability == link
+    return (
+        Property.availability.not_in(GONE)
+        & {
+            "open": and_(on, begun, not_(over)),
+            "not_open": and_(on, not_(begun)),
+            "closed": and_(on, begun, over),
+            "off": not_(on),
+        }[link]
+    )
 
 
 def list_properties(by: Person, chosen: PropertyFilter, *, number: int = 1) -> PropertyPage:
@@ -139,6 +145,7 @@ def property_choices(by: Person, also: uuid.UUID | None = None) -> list[tuple[st
 def recordable_properties(by: Person) -> list[tuple[uuid.UUID, str]]:
     """Id and title of those for which a person may record an offer taken elsewhere."""
     query = properties_of(by, write=True).where(Property.archived_at.is_(None), Property.transaction_type == "sale")
+    query = query.where(Property.availability.not_in(GONE))
     named = (
         query.with_only_columns(Property.id, Property.title).order_by(*alphabetically(Property.title)).limit(CHOICES)
     )

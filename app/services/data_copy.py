@@ -144,6 +144,7 @@ def _mails() -> dict[str, str]:
         "offer_replaced": _("That another offer took its place"),
         "receipt_bidder": _("Receipt of the offer"),
         "withdrawn_bidder": _("Confirmation of the withdrawal"),
+        "property_gone": _("News that the property is no longer available"),
         "decision_bidder": _("The agency's answer to you"),
         "offer_better": _("A better offer was asked for"),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -38,8 +39,8 @@ from app.offer_document import Document, decode
 from app.offer_sections import sections, signature_row
 from app.presentation import show_money, signature_worth
 from app.queries.receipts import RECEIPT_MAIL, stored
-from app.representations import base_url, request_state
-from app.services import agency_mails, codes, privacy_mails, replacements, undelivered
+from app.representations import base_url, gone_as, request_state
+from app.services import agency_mails, codes, privacy_mails, replacements, telling, undelivered
 from app.services.letters import NoLongerOwed, Owed, render
 from app.vault import Place, unpad, unseal
 
@@ -78,7 +79,8 @@ def _load(owed: Owed) -> Any:
             Offer.id, Offer.agency_id, Offer.reference, Offer.amount_minor, Offer.asking_minor, Offer.currency,
             Offer.language, Offer.submitted_at, OfferState.status, OfferState.signed, OfferState.withdrawn_at,
             OfferState.erased_at, Confirmation.proof,
-            OfferKey.kek_id, OfferKey.wrapped, OfferBody.body_ct, Property.title, Property.title_en,
+            OfferKey.kek_id, OfferKey.wrapped, OfferBody.body_ct, Property.title, Property.title_en, Property.told_at,
+            Property.availability, Property.archived_at,
             Agency.name.label("agency_name"), Agency.email.label("agency_email"), Agency.phone.label("agency_phone"),
             Agency.zone, Agency.language.label("agency_language"),
             Agent.full_name.label("agent_name"), Agent.email.label("agent_email"), Agent.phone.label("agent_phone"),
@@ -154,7 +156,7 @@ def _replaced(row: Any) -> dict[str, Any]:
 _SUPERSEDED = select(Supersession.offer_id)
 
 
-def _asked(owed: Owed, key: bytes) -> dict[str, Any]:
+def _asked(owed: Owed, row: Any, key: bytes) -> dict[str, Any]:
     """The request for a better offer made in the moment in which the mail was owed, if it still stands."""
     asked = db.session.scalars(
         select(OfferRequest).where(
@@ -163,7 +165,7 @@ def _asked(owed: Owed, key: bytes) -> dict[str, Any]:
             OfferRequest.created_at == owed.created_at,
         )
     ).one()
-    if request_state(asked, None, now()) != "open":
+    if request_state(asked, row, now()) != "open":
         raise NoLongerOwed("overtaken")
     place = Place(owed.agency_id, "offer_request", "message", asked.id)
     message = unseal(key, place, asked.message_ct).decode() if asked.message_ct else None
@@ -172,6 +174,18 @@ def _asked(owed: Owed, key: bytes) -> dict[str, Any]:
         "deadline": asked.deadline,
         "message": message,
     }
+
+
+def _gone(owed: Owed, row: Any) -> str:
+    """What had become of the property when it was settled that its bidders are told, if that still stands."""
+    if row.told_at != owed.created_at or row.withdrawn_at or row.status not in {"new", "viewed"}:
+        raise NoLongerOwed("overtaken")
+    place = Place(owed.agency_id, "event", "body", str(owed.event_seq))
+    body_ct = db.session.scalars(
+        select(Event.body_ct).where(Event.agency_id == owed.agency_id, Event.seq == owed.event_seq)
+    ).one()
+    data = json.loads(unseal(keys.agency_key(owed.agency_id, "secret"), place, body_ct))["data"]
+    return gone_as(SimpleNamespace(**data)) or "unavailable"
 
 
 def _parting(owed: Owed, key: bytes) -> str | None:
@@ -197,11 +211,12 @@ _KINDS: dict[str, Callable[[Owed, Any, Document, bytes], Letter]] = {
     "offer_confirm": lambda owed, row, document, _key: _to_bidder(owed, row, document, url=_receipt_url(row)),
     "withdrawn_agent": lambda owed, row, document, key: _to_agent(owed, row, document, message=_parting(owed, key)),
     "decision_bidder": _decision,
+    telling.TEMPLATE: lambda owed, row, document, _key: _to_bidder(owed, row, document, gone=_gone(owed, row)),
     "replace_code": lambda owed, row, document, _key: _to_bidder(owed, row, document, code=_replace_code(owed, row)),
     "offer_replaced": lambda owed, row, document, _key: _to_bidder(owed, row, document, **_replaced(row)),
     "offer_code": lambda owed, row, document, key: _to_bidder(owed, row, document, **_code(owed, row, key)),
     RECEIPT_MAIL: lambda owed, row, document, _key: _with_receipt(_to_bidder(owed, row, document), row),
-    "offer_better": lambda owed, row, document, key: _to_bidder(owed, row, document, **_asked(owed, key)),
+    "offer_better": lambda owed, row, document, key: _to_bidder(owed, row, document, **_asked(owed, row, key)),
 }
 
 

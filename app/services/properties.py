@@ -60,7 +60,7 @@ def change(prop: Property, values: Mapping[str, Any], *, by: Actor, version: int
     property_id, agency_id = prop.id, prop.agency_id
     with writing(agency_id) as tx:
         hold_bytes(tx)
-        current = _load(property_id)
+        current = load_property(property_id)
         if version is not None and version != current.version:
             raise Conflict
         before = {name: getattr(current, name) for name in CHANGEABLE}
@@ -71,6 +71,7 @@ def change(prop: Property, values: Mapping[str, Any], *, by: Actor, version: int
             raise Invalid({"currency": [CURRENCY_STANDS]})
         for name, value in changed.items():
             setattr(current, name, value)
+        open_again(current)
         _touch(tx, current)
         db.session.flush()
         record_change(tx, current, changed, by)
@@ -87,9 +88,9 @@ def has_offers(tx: UnitOfWork, property_id: uuid.UUID) -> bool:
 
 
 def switch_link(tx: UnitOfWork, property_id: uuid.UUID, *, on: bool, by: Actor) -> bool:
-    """Turn a link on or off within a unit of work; return False when it already was so."""
-    current = _load(property_id)
-    if current.accepts_offers == on:
+    """Turn a link on or off within a unit of work; return False when it already was so, or cannot be."""
+    current = load_property(property_id)
+    if current.accepts_offers == on or (on and (current.archived_at or current.transaction_type != "sale")):
         return False
     current.accepts_offers = on
     _touch(tx, current)
@@ -101,7 +102,7 @@ def switch_link(tx: UnitOfWork, property_id: uuid.UUID, *, on: bool, by: Actor) 
 def rotate_link(prop: Property, *, by: Actor, version: int | None = None) -> None:
     """A new link; the old one stops at once. Raises `Stale` when `version` is not the present one."""
     with writing(prop.agency_id) as tx:
-        current = _load(prop.id)
+        current = load_property(prop.id)
         if version not in {None, current.version}:
             raise Stale
         current.link_version += 1
@@ -110,10 +111,12 @@ def rotate_link(prop: Property, *, by: Actor, version: int | None = None) -> Non
         _announce(tx, current, "link.rotated", by)
 
 
-def archive(prop: Property, *, by: Actor) -> None:
-    """Take a property off the list; its link stops, its offers stay."""
+def archive(prop: Property, *, by: Actor, version: int | None = None) -> None:
+    """Take a property off the list; its link stops, its offers stay. Raises `Stale` when `version` is not the present
+    one, nor, where it was archived already, the one before."""
     with writing(prop.agency_id) as tx:
-        current = _load(prop.id)
+        current = load_property(prop.id)
+        _held_at(current, version, done=current.archived_at is not None)
         if current.archived_at:
             return
         if current.accepts_offers:
@@ -125,16 +128,30 @@ def archive(prop: Property, *, by: Actor) -> None:
         _announce(tx, current, "property.archived", by)
 
 
-def restore(prop: Property, *, by: Actor) -> None:
-    """Bring an archived property back to the list; its link stays off until it is turned on."""
+def restore(prop: Property, *, by: Actor, version: int | None = None) -> None:
+    """Bring an archived property back to the list; its link stays off until it is turned on. Raises as `archive`."""
     with writing(prop.agency_id) as tx:
-        current = _load(prop.id)
+        current = load_property(prop.id)
+        _held_at(current, version, done=current.archived_at is None)
         if current.archived_at is None:
             return
         current.archived_at = None
+        open_again(current)
         _touch(tx, current)
         tx.record("property.restored", current.id, by)
         _announce(tx, current, "property.updated", by)
+
+
+def _held_at(current: Property, version: int | None, *, done: bool) -> None:
+    """A step that was taken already may be asked for once more with the version before it."""
+    if version not in {None, current.version, current.version - 1 if done else None}:
+        raise Stale
+
+
+def open_again(prop: Property) -> None:
+    """What its bidders were told of a property that was gone is over, once it is to be had again."""
+    if not prop.gone:
+        prop.told_at = None
 
 
 def set_photo(prop: Property, picture: Picture | None, *, by: Actor) -> None:
@@ -147,7 +164,7 @@ def set_photo(prop: Property, picture: Picture | None, *, by: Actor) -> None:
 
 def put_photo(tx: UnitOfWork, property_id: uuid.UUID, picture: Picture | None, *, by: Actor) -> None:
     """The same within a unit of work."""
-    current = _load(property_id)
+    current = load_property(property_id)
     drop_pictures(tx, current.id)
     current.photo_id = None
     if picture:
@@ -172,13 +189,20 @@ def _known(values: Mapping[str, Any]) -> dict[str, Any]:
     return dict(values)
 
 
-def _load(property_id: uuid.UUID) -> Property:
+def load_property(property_id: uuid.UUID) -> Property:
+    """The property with its agent, as it is under the lock."""
     return db.session.scalars(
         select(Property)
         .where(Property.id == property_id)
         .options(joinedload(Property.agent))
         .execution_options(populate_existing=True)
     ).one()
+
+
+def announce_change(tx: UnitOfWork, prop: Property, by: Actor) -> int:
+    """A new version, and its event; returns the event's number."""
+    _touch(tx, prop)
+    return _announce(tx, prop, "property.updated", by)
 
 
 def _touch(tx: UnitOfWork, prop: Property) -> None:
@@ -195,6 +219,8 @@ def record_creation(tx: UnitOfWork, prop: Property, by: Actor) -> None:
 
 def record_change(tx: UnitOfWork, prop: Property, changed: Mapping[str, Any], by: Actor) -> None:
     """The ledger's entries for columns that changed."""
+    if "availability" in changed:
+        tx.record("property.availability", prop.id, by, {"to": prop.availability})
     if "accepts_offers" in changed:
         tx.record("link.on" if prop.accepts_offers else "link.off", prop.id, by, _window(prop))
     elif any(name in changed for name in LINK_FIELDS):

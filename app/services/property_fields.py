@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from app.errors import Invalid
-from app.models.property import PRICE_VAT, PROPERTY_TYPES
+from app.models.property import AVAILABILITY, PRICE_VAT, PROPERTY_TYPES
 from app.money import NotMoney, from_decimal_text
 from app.services.property_sync import Sent
 from app.values import (
@@ -30,6 +30,7 @@ from app.values import (
 )
 
 PropertyType = Literal["apartment", "house", "land", "commercial", "office", "industrial", "other"]
+Availability = Literal["available", "reserved", "sold", "rented", "withdrawn", "unavailable"]
 PriceVat = Literal["included", "excluded", "exempt"]
 Country = Annotated[
     str,
@@ -38,6 +39,7 @@ Country = Annotated[
 ]
 Area = Annotated[int, Field(ge=1, le=10_000_000, description="Whole square metres.")]
 OFFERING = ("accepts_offers", "offers_open_at", "offers_close_at", "signature_required")
+assert set(AVAILABILITY) == set(Availability.__args__)  # type: ignore[attr-defined]  # noqa: S101  # nosec B101
 assert set(PROPERTY_TYPES) == set(PropertyType.__args__) and set(PRICE_VAT) == set(PriceVat.__args__)  # type: ignore[attr-defined]  # noqa: S101  # nosec B101
 
 
@@ -57,7 +59,11 @@ class PropertyFields(Strict):
     description_en: Text20000 | None = None
     property_type: PropertyType = "apartment"
     transaction_type: Literal["sale", "rent"] = Field("sale", description="Only `sale` takes offers.")
-    availability: Literal["available", "reserved", "sold", "rented", "unavailable"] = "available"
+    availability: Availability = Field(
+        "available",
+        description="`sold`, `rented`, `withdrawn` and `unavailable` close the link, whatever `accepts_offers` says,"
+        " and buyers read why; `reserved` does not.",
+    )
     address: Line300 | None = Field(None, description="Street and number; shown to buyers only if the next is true.")
     show_exact_address: bool = False
     zone: Line120 | None = Field(None, description="Neighbourhood.")

@@ -19,6 +19,7 @@ from app.language import msgid
 from app.ledger import Actor
 from app.models import OfferState, Property, User
 from app.models.agency import OWNER
+from app.models.property import GONE
 from app.quotas import hold_bytes, left, quotas
 from app.representations import is_our_photo, property_json
 from app.services import photo_copies
@@ -29,6 +30,7 @@ from app.services.properties import (
     CURRENCY_STANDS,
     drop_pictures,
     has_offers,
+    open_again,
     record_change,
     record_creation,
 )
@@ -36,6 +38,7 @@ from app.writing import UnitOfWork, writing
 
 UNKNOWN_AGENT = "Nobody in the agency signs in with this address; the administrator is responsible instead"
 LINK_OFF = "Only what is for sale takes offers: the link was turned off"
+LINK_CLOSED = "The link takes no offers while the property is not available"
 NOT_FOR_SALE = msgid("Only a property that is for sale takes offers")
 ARCHIVED = msgid("An archived property takes no offers")
 WINDOW = msgid("The end comes after the beginning")
@@ -187,6 +190,8 @@ class _Unit:
         if after["accepts_offers"] and after["transaction_type"] != "sale":
             after["accepts_offers"] = False
             outcome.warnings.append(("/transaction_type", LINK_OFF))
+        if after["accepts_offers"] and after["availability"] in GONE:
+            outcome.warnings.append(("/availability", LINK_CLOSED))
         self.done.append(outcome)
         if current is None:
             current = self._create(after, outcome)
@@ -246,6 +251,7 @@ class _Unit:
             return
         for name, value in changed.items():
             setattr(prop, name, value)
+        open_again(prop)
         prop.version += 1
         prop.updated_at = self.tx.at
         attributes.set_committed_value(prop, "agent", self.users[prop.agent_id])

@@ -31,6 +31,7 @@ from app.models import (
     OfferState,
     Property,
 )
+from app.models.property import GONE
 from app.offer_document import Draft, Signature
 from app.queries.mailboxes import own_address
 from app.quotas import hold_recorded
@@ -43,7 +44,7 @@ from app.services.replacements import carry_out, previous_of
 from app.vault import Place, pad, seal
 from app.writing import UnitOfWork, writing
 
-NOT_TAKING = "The property is archived or not for sale: it takes no offers."
+NOT_TAKING = "The property is archived, gone or not for sale: it takes no offers."
 CONFIRMATION_SCHEMA = "bidflux.confirmation/1"
 BETWEEN_MAILS = timedelta(minutes=2)
 
@@ -66,7 +67,7 @@ def record(prop: Property, draft: Draft, sending: Sending, *, by: Actor) -> Sent
         if current.pressed:
             return Sent(current.pressed, fresh=False)
         sold_here = select(Property.id).where(Property.id == property_id, Property.transaction_type == "sale")
-        if current.archived_at or tx.connection.scalar(sold_here) is None:
+        if current.archived_at or current.availability in GONE or tx.connection.scalar(sold_here) is None:
             raise Conflict(NOT_TAKING)
         if draft.replaces:
             previous_of(tx, property_id, draft.replaces, sealed.tags)

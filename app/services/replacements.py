@@ -117,7 +117,7 @@ def _answer(tx: UnitOfWork, prop: Any, request_id: uuid.UUID, form: Form) -> Gro
         .outerjoin(User, User.id == OfferRequest.shown_to)
         .where(OfferRequest.agency_id == tx.agency_id, OfferRequest.id == request_id)
     ).one()
-    state = request_state(asked, prop.archived_at, tx.at)
+    state = request_state(asked, prop, tx.at)
     if state != "open":
         raise LinkClosed(state)
     chain = [asked.offer_id]

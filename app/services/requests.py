@@ -6,14 +6,15 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
 from app import keys
 from app.access import Person
 from app.clock import rfc3339
 from app.errors import IllegalTransition
 from app.ids import new_id
-from app.models import OfferRequest, OfferState
+from app.models import OfferRequest, OfferState, Property
+from app.models.property import GONE
 from app.services.offer_events import announce
 from app.services.recipients import write_to_bidder
 from app.vault import Place, seal
@@ -23,7 +24,8 @@ from app.writing import UnitOfWork, writing
 def ask(offers: Sequence[uuid.UUID], deadline: datetime, message: str | None, *, by: Person) -> None:
     """Ask the bidders of these offers, all or none; an earlier request that is still open gives way to this one.
 
-    `deadline` is aware and in the future. Raises `IllegalTransition` for an offer withdrawn, replaced or forgotten.
+    `deadline` is aware and in the future. Raises `IllegalTransition` for an offer withdrawn, replaced or forgotten, or
+    for a property that is to be had no more.
     """
     with writing(by.agency_id) as tx:
         for offer_id in offers:
@@ -37,6 +39,9 @@ def _ask(tx: UnitOfWork, offer_id: uuid.UUID, deadline: datetime, message: str |
         )
     ).one()
     key = keys.offer_key(tx.agency_id, offer_id)
+    prop = tx.connection.execute(_PROPERTY, {"id": state.property_id}).one()
+    if prop.archived_at or prop.availability in GONE:
+        raise IllegalTransition
     if not state.latest or state.withdrawn_at or state.erased_at or key is None:
         raise IllegalTransition
     end_request(tx, offer_id)
@@ -60,6 +65,9 @@ def _ask(tx: UnitOfWork, offer_id: uuid.UUID, deadline: datetime, message: str |
     tx.record("offer.better_asked", offer_id, by.actor, data)
     seq = announce(tx, offer_id, "offer.better_asked", by.actor, deadline=rfc3339(deadline))
     write_to_bidder(tx, "offer_better", seq, offer_id=offer_id)
+
+
+_PROPERTY = select(Property.archived_at, Property.availability).where(Property.id == bindparam("id"))
 
 
 def take_back(offer_id: uuid.UUID, *, by: Person) -> bool:

@@ -27,7 +27,7 @@ STORY = (
     "properties_change", "properties_link", "offers_record", "offers_list", "offers_read", "offers_receipt",
     "offers_status", "offers_status_by_put", "events_list", "stats_read", "webhooks_create", "webhooks_list",
     "webhooks_read", "webhooks_change", "webhooks_test", "webhooks_deliveries", "deliveries_read", "deliveries_retry",
-    "webhooks_replay", "webhooks_rotate", "webhooks_remove",
+    "webhooks_replay", "webhooks_rotate", "webhooks_remove", "properties_archive", "properties_unarchive",
 )  # fmt: skip
 NAMES = {"properties_put": "property_id", "offers_record": "offer_id", "webhooks_create": "endpoint_id"}
 NAMES |= {"webhooks_test": "delivery_id"}

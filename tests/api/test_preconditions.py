@@ -6,7 +6,10 @@ import threading
 from typing import Any
 
 import pytest
+from flask import Flask
 
+from app.blueprints.api.examples import BODIES
+from app.blueprints.api.schemas.offers import OfferNew
 from app.extensions import db
 from app.models import Property
 from app.services import epochs
@@ -166,3 +169,40 @@ def test_a_kept_answer_is_asked_for_as_carefully(crm: Crm, house: str) -> None:
         assert crm.call("PUT", house, {"title": "Vilă"}, If_None_Match=tag, **kept).status_code == 400
         assert crm.call("PUT", house, {"title": "Vilă"}, If_Match=tag, If_None_Match="*").status_code == 400
     assert crm.call("PUT", house, {"title": "Vilă"}, **kept).status_code == 200
+
+
+def test_archiving_and_back(crm: Crm) -> None:
+    made = crm.put("CRM-1", accepts_offers=True)
+    where = f"/properties/{made.json['id']}"
+    archived = crm.call("POST", f"{where}/archive", If_Match=made.headers["ETag"])
+    assert archived.status_code == 200, archived.text
+    assert archived.json["archived_at"] and not archived.json["accepts_offers"] and archived.json["offer_url"] is None
+    again = crm.call("POST", f"{where}/archive", If_Match=made.headers["ETag"])
+    assert (again.status_code, again.json) == (200, archived.json), "repeated, it is answered as at first"
+    assert crm.call("POST", f"{where}/archive").headers["ETag"] == archived.headers["ETag"]
+    kinds = [event["type"] for event in crm.get("/events").json["data"]]
+    assert kinds == ["property.created", "property.archived"]
+    assert crm.call("POST", f"{where}/unarchive", If_Match='"1"').status_code == 412
+    back = crm.call("POST", f"{where}/unarchive", If_Match=archived.headers["ETag"])
+    assert back.json["archived_at"] is None and not back.json["accepts_offers"]
+    assert crm.call("POST", f"{where}/archive", If_Match=made.headers["ETag"]).status_code == 412
+    assert crm.call("POST", f"{where}/unarchive").json == back.json
+
+
+def test_nobody_archives_what_is_not_theirs(crm: Crm, app: Flask) -> None:
+    made = crm.put("CRM-1").json
+    other = make_crm(app, "Alta")
+    assert other.call("POST", f"/properties/{made['id']}/archive").status_code == 404
+    assert other.call("POST", f"/properties/{made['id']}/unarchive").status_code == 404
+
+
+def test_what_became_of_it_closes_the_link_and_says_so(crm: Crm) -> None:
+    made = crm.put("CRM-1", accepts_offers=True)
+    assert made.json["offer_url"] and made.json["warnings"] == []
+    sold = crm.put("CRM-1", accepts_offers=True, availability="sold").json
+    assert sold["offer_url"] is None and sold["accepts_offers"]
+    assert [one["pointer"] for one in sold["warnings"]] == ["/availability"]
+    refused = crm.call("POST", "/offers", {**BODIES[OfferNew], "property_external_id": "CRM-1"})
+    assert refused.status_code == 409, refused.text
+    back = crm.put("CRM-1", availability="reserved").json
+    assert back["offer_url"] == made.json["offer_url"]

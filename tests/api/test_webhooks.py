@@ -7,11 +7,13 @@ import ipaddress
 import json
 import uuid
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import standardwebhooks
 from flask import Flask
 
+from app.blueprints.api.openapi import describe
 from app.clock import now, rfc3339
 from app.extensions import db
 from app.jobs.hooks import close_hooks, hooks
@@ -238,3 +240,67 @@ def test_a_backlog_of_calls_does_not_hide_mails(app: Flask, crm: Crm) -> None:
             )
         ).all()
     assert "ix_delivery_due (kind=? AND state=? AND due_at<?)" in str(plan)
+
+
+BODYLESS: list[dict[str, Any]] = [
+    {}, {"data": b""}, {"data": b"", "content_type": "application/json"}, {"data": b"{}"},
+    {"data": b"{}", "content_type": "application/json"}, {"data": b" \n", "content_type": "text/plain"},
+    {"data": b"", "content_type": "application/x-www-form-urlencoded"},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("sent", BODYLESS)
+def test_actions_need_no_body(crm: Crm, receiver: Receiver, sent: dict[str, Any]) -> None:
+    made = make_webhook(crm, receiver)
+    held = crm.put("CRM-1", accepts_offers=True).json
+    make_offer(make_property(crm.owner.agency_id, crm.owner.id))
+    delivery = crm.get(f"/webhooks/{made['id']}/deliveries").json["data"][0]["id"]
+    assert run() > 0
+    where = f"/webhooks/{made['id']}"
+    actions = {
+        f"{where}/test": 202,
+        f"{where}/replay": 202,
+        f"{where}/rotate-secret": 200,
+        f"/deliveries/{delivery}/retry": 202,
+        f"/properties/{held['id']}/link": 200,
+        f"/properties/{held['id']}/archive": 200,
+        f"/properties/{held['id']}/unarchive": 200,
+    }
+    named = {"Authorization": f"Bearer {crm.key}"}
+    for path, status in actions.items():
+        answer = crm.app.test_client().post(f"/api/crm{path}", headers=named, **sent)
+        assert answer.status_code == status, (path, answer.text)
+
+
+def test_every_action_is_one_of_those(app: Flask) -> None:
+    """A POST to what stands below an object needs no body, unless it makes something of it."""
+    paths = describe(app)["paths"]
+    acts = {path for path, calls in paths.items() if "post" in calls and "}/" in path}
+    needed = {path for path in acts if calls_body(paths[path]["post"])}
+    assert not needed, needed
+
+
+def calls_body(call: dict[str, Any]) -> bool:
+    return bool(call.get("requestBody", {}).get("required"))
+
+
+def test_a_body_that_says_something_is_still_read(crm: Crm, receiver: Receiver) -> None:
+    made = make_webhook(crm, receiver)
+    where = f"/webhooks/{made['id']}/test"
+    assert crm.call("POST", where, {"type": "offer.created"}).json["type"] == "offer.created"
+    assert crm.call("POST", where, {"type": "offer.eaten"}).status_code == 422
+    assert crm.call("POST", where, b"type=offer.created", Content_Type="text/plain").status_code == 415
+    assert crm.call("POST", where, b"{").status_code == 400
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["10.0.0.1", "127.0.0.1", "127.1", "2130706433", "0x7f.1", "0x7f000001", "017700000001", "127.0.0.1.", "192.168.1",
+     "[::1]", "[::ffff:10.0.0.1]", "[fd00::1]", "169.254.169.254", "100.64.0.1", "localhost", "LOCALHOST",
+     "a.localhost.", "0", "0.0.0.0"],
+)  # fmt: skip
+def test_an_address_inside_is_refused_when_it_is_given(crm: Crm, host: str) -> None:
+    refused = crm.call("POST", "/webhooks", {"url": f"https://{host}/hook"})
+    assert refused.status_code == 422 and refused.json["errors"][0]["pointer"] == "/url", refused.text
+    made = crm.call("POST", "/webhooks", {"url": "https://example.com/hook"}).json
+    assert crm.call("PATCH", f"/webhooks/{made['id']}", {"url": f"https://{host}/"}).status_code == 422

@@ -51,6 +51,7 @@ class Operation:
     answers: dict[int, type[BaseModel] | None]
     query: type[Query] | None
     body: type[BaseModel] | None
+    body_needed: bool
     if_match: bool
     etag: bool
     refusals: tuple[int, ...]
@@ -65,6 +66,7 @@ def operation(
     answers: dict[int, type[BaseModel] | None],
     query: type[Query] | None = None,
     body: type[BaseModel] | None = None,
+    body_needed: bool = True,
     documented: type[BaseModel] | None = None,
     if_match: bool = False,
     etag: bool = False,
@@ -77,10 +79,13 @@ def operation(
 
     The view is given the path's parameters, and, where they are declared, `query` and `body` as models. It returns an
     `Answer`, or a `Response` of its own.
+    An action whose body is not `body_needed` is taken without one as with `{}`.
     `documented` describes a body whose items are checked one by one. `refusals` are statuses beyond those that every
     call may answer.
     """
-    declared = Operation(summary, tag, scope, answers, query, documented or body, if_match, etag, refusals, media)
+    declared = Operation(
+        summary, tag, scope, answers, query, documented or body, body_needed, if_match, etag, refusals, media
+    )
 
     def declare(view: Callable[..., Any]) -> Callable[..., Response]:
         @wraps(view)
@@ -90,7 +95,7 @@ def operation(
             if query:
                 values["query"] = read_query(query)
             if body:
-                values["body"] = read_body(body)
+                values["body"] = read_body(body, needed=body_needed)
             answer = view(**values) if scope == "read" else _once(lambda: view(**values))
             response = answer if isinstance(answer, Response) else respond(answer)
             return conditional(response) if request.method in {"GET", "HEAD"} else response
@@ -134,9 +139,11 @@ def read_query(model: type[Query]) -> Any:
     return checked(model, values, "?")
 
 
-def read_body(model: type[BaseModel]) -> Any:
+def read_body(model: type[BaseModel], *, needed: bool = True) -> Any:
     """The body, or `WrongMedia`, `Unreadable`, `Invalid`."""
-    return checked(model, _json())
+    if not needed and not request.get_data(cache=True).strip():
+        return checked(model, {})
+    return checked(model, _json(untold=not needed))
 
 
 def checked(model: type[BaseModel], value: Any, mark: str = "/") -> Any:
@@ -147,8 +154,8 @@ def checked(model: type[BaseModel], value: Any, mark: str = "/") -> Any:
         raise Invalid(faults(error, model, mark)) from None
 
 
-def _json() -> Any:
-    if request.mimetype not in {JSON, "application/merge-patch+json"}:
+def _json(*, untold: bool = False) -> Any:
+    if not (untold and not request.mimetype) and request.mimetype not in {JSON, "application/merge-patch+json"}:
         raise WrongMedia
     if request.mimetype_params.get("charset", "utf-8").lower() not in {"utf-8", "utf8"}:
         raise WrongMedia("The body must be in UTF-8.")

@@ -118,7 +118,7 @@ def _operation(
     }
     if declared.body:
         content = {"schema": _ref(named[declared.body]), "example": examples.BODIES[declared.body]}
-        entry["requestBody"] = {"required": True, "content": {JSON: content}}
+        entry["requestBody"] = {"required": declared.body_needed, "content": {JSON: content}}
     refusals = {*ALWAYS, *declared.refusals}
     refusals |= set(WITH_BODY) if declared.body else set()
     refusals |= {412} if declared.if_match or not written else set()

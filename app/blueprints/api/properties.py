@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -160,6 +161,37 @@ def properties_link(property_id: uuid.UUID) -> Answer:
     by = key_holder()
     prop = get_property(by, property_id, write=True)
     service.rotate_link(prop, by=by.actor, version=expected_version(prop.version) or None)
+    return _read(property_id)
+
+
+@api.post("/properties/<uuid:property_id>/archive")
+@operation(
+    "Archive a property", tag=TAG, scope="write", answers={200: PropertyOut}, refusals=(404,), if_match=True, etag=True
+)
+def properties_archive(property_id: uuid.UUID) -> Answer:
+    """It takes no more offers and leaves the list; its data and offers stay. Archived already, it stays as it is."""
+    return _put_away(property_id, service.archive)
+
+
+@api.post("/properties/<uuid:property_id>/unarchive")
+@operation(
+    "Take a property out of the archive",
+    tag=TAG,
+    scope="write",
+    answers={200: PropertyOut},
+    refusals=(404,),
+    if_match=True,
+    etag=True,
+)
+def properties_unarchive(property_id: uuid.UUID) -> Answer:
+    """Back in the list, with its link off until `accepts_offers` is set. One that is not archived stays as it is."""
+    return _put_away(property_id, service.restore)
+
+
+def _put_away(property_id: uuid.UUID, step: Callable[..., None]) -> Answer:
+    by = key_holder()
+    prop = get_property(by, property_id, write=True)
+    step(prop, by=by.actor, version=expected_version(prop.version) or None)
     return _read(property_id)
 
 

@@ -84,9 +84,18 @@ def webhooks_rotate(endpoint_id: uuid.UUID) -> Answer:
 
 
 @api.post("/webhooks/<uuid:endpoint_id>/test")
-@operation("Send a test", tag=TAG, scope="write", body=WebhookTest, answers={202: DeliveryWhole}, refusals=(404, 409))
+@operation(
+    "Send a test",
+    tag=TAG,
+    scope="write",
+    body=WebhookTest,
+    body_needed=False,
+    answers={202: DeliveryWhole},
+    refusals=(404, 409),
+)
 def webhooks_test(endpoint_id: uuid.UUID, body: WebhookTest) -> Answer:
-    """A whole sample of an event, with `"test": true` and `"seq": 0`, whatever the endpoint's filter. 409 while off."""
+    """A whole sample of an event, `webhook.test` where none is named, with `"test": true` and `"seq": 0`, whatever the
+    endpoint's filter. 409 while off."""
     delivery_id = service.send_test(_held(endpoint_id), body.type, by=key_holder().actor)
     return Answer(_whole(delivery_id), 202)
 
@@ -97,13 +106,17 @@ def webhooks_test(endpoint_id: uuid.UUID, body: WebhookTest) -> Answer:
     tag=TAG,
     scope="write",
     body=WebhookReplay,
+    body_needed=False,
     answers={202: ReplayOut},
     refusals=(404, 409),
 )
 def webhooks_replay(endpoint_id: uuid.UUID, body: WebhookReplay) -> Answer:
     """Every event since a moment that has not arrived, with the ids and bodies that it always had, at once; at most of
-    the last 90 days. 409 while off."""
-    return Answer({"calls": service.replay(_held(endpoint_id), body.since, by=key_holder().actor)}, 202)
+    the last 90 days, all of which are meant without a moment. 409 while off."""
+    return Answer(
+        {"calls": service.replay(_held(endpoint_id), body.since or now() - service.LOG_KEPT, by=key_holder().actor)},
+        202,
+    )
 
 
 @api.get("/webhooks/<uuid:endpoint_id>/deliveries")

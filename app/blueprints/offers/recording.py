@@ -85,7 +85,7 @@ def choose_property() -> AnyResponse:
 def record(property_id: uuid.UUID) -> AnyResponse:
     """The form, and what its button does."""
     prop = get_property(person(), property_id, write=True)
-    if prop.archived_at or prop.transaction_type != "sale":
+    if prop.gone or prop.transaction_type != "sale":
         raise IllegalTransition
     if request.method == "GET":
         return _form(prop, RecordForm(data={"type": "person", "language": language()}).bind(prop), _stamp(prop))

@@ -47,6 +47,13 @@ class PropertyForm(Form):
     property_type = SelectField(
         _l("Type"), choices=_choices(LABELS["property_type"].items()), default="apartment", validate_choice=False
     )
+    availability = SelectField(
+        _l("Availability"),
+        choices=_choices(LABELS["availability"].items()),
+        default="available",
+        validate_choice=False,
+        description=_l("Sold, rented out or off the market: the link takes no more offers."),
+    )
     external_id = StringField(_l("CRM id"), description=_l("The id of this property in your CRM."))
     agent_id = SelectField(_l("Responsible agent"), validate_choice=False)
     address = StringField(_l("Street and number"))
@@ -95,7 +102,7 @@ class PropertyForm(Form):
 def values_of(prop: Property, zone: str) -> dict[str, Any]:
     """A property as the form shows it."""
     same = (
-        "title", "title_en", "description", "description_en", "property_type", "external_id", "address",
+        "title", "title_en", "description", "description_en", "property_type", "availability", "external_id", "address",
         "show_exact_address", "zone", "city", "county", "currency", "price_vat", "buyer_commission",
         "accepts_offers", "signature_required", "code_required",
     )  # fmt: skip

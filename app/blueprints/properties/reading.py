@@ -15,7 +15,7 @@ from flask_babel import gettext as _
 from app import local_times
 from app.blueprints.properties.forms import RULED, RULES
 from app.clock import now
-from app.models.property import CURRENCIES, PRICE_VAT, PROPERTY_TYPES
+from app.models.property import AVAILABILITY, CURRENCIES, PRICE_VAT, PROPERTY_TYPES
 from app.money import CURRENCY_WORDS, Money, NotMoney, OtherCurrency, read_amount
 from app.numbers import NotANumber, whole
 from app.offer_questions import Question
@@ -56,6 +56,8 @@ class PropertyReader:
         columns |= {name: self._number(name) for name in NUMBERS}
         columns |= {name: bool(self.values.get(name)) for name in FLAGS}
         columns["property_type"] = self._choice("property_type", PROPERTY_TYPES)
+        if "availability" in self.values:
+            columns["availability"] = self._choice("availability", AVAILABILITY)
         columns["currency"] = self._choice("currency", CURRENCIES)
         columns["price_vat"] = self._choice("price_vat", PRICE_VAT) if self.values.get("price_vat") else None
         columns["asking_minor"] = self._price(columns["currency"] or "EUR")

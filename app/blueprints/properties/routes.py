@@ -17,6 +17,7 @@ from app.errors import IllegalTransition
 from app.fragments import done, page
 from app.htmx import wants_block
 from app.language import language
+from app.models.property import GONE
 from app.numbers import between
 from app.queries import offer_list, property_list
 from app.queries.deciding import MOST, others_of
@@ -27,11 +28,11 @@ from app.queries.property_list import PropertyFilter
 from app.queries.timeline import property_steps
 from app.representations import offer_url
 from app.services import properties as service
-from app.services import seller_links
+from app.services import seller_links, telling
 
 properties = Blueprint("properties", __name__)
 SHOWN_OFFERS = 10
-LINKS = ("open", "not_open", "closed", "off")
+LINKS = ("open", "not_open", "closed", "off", *GONE)
 
 
 @properties.get("/app/properties")
@@ -91,7 +92,7 @@ def accepts(property_id: uuid.UUID) -> AnyResponse:
     prop, on = get_property(person(), property_id, write=True), request.form.get("on") == "1"
     if request.method == "GET":
         return page("properties/confirm.html", property=prop, action="off")
-    if on and (prop.archived_at or prop.transaction_type != "sale"):
+    if on and (prop.gone or prop.transaction_type != "sale"):
         raise IllegalTransition
     service.change(prop, {"accepts_offers": on}, by=person().actor)
     message = _("The link takes offers") if on else _("The link is off")
@@ -147,7 +148,7 @@ def photo(property_id: uuid.UUID) -> Response:
 def qr(property_id: uuid.UUID, kind: str) -> Response:
     """The link as a QR code, to keep or print."""
     prop = get_property(person(), property_id)
-    if not prop.accepts_offers:
+    if not prop.accepts_offers or prop.gone:
         abort(404)
     mimetype = "image/svg+xml" if kind == "svg" else "image/png"
     headers = {"Content-Disposition": f'attachment; filename="bidflux-{prop.id.hex[-8:]}.{kind}"'}
@@ -159,7 +160,7 @@ def qr(property_id: uuid.UUID, kind: str) -> Response:
 def card(property_id: uuid.UUID) -> Response:
     """A card of A6 to print."""
     prop = get_property(person(), property_id)
-    if not prop.accepts_offers:
+    if not prop.accepts_offers or prop.gone:
         abort(404)
     return page("properties/card.html", property=prop, share=share(prop, language()))
 
@@ -181,5 +182,6 @@ def _property(property_id: uuid.UUID, *, toast: str = "") -> Response:
         "standing_ids": [one.id for one in others_of(by, prop.id, [])][:MOST],
         "steps": property_steps(by.agency_id, prop.id),
         "today": today(),
+        "waiting": telling.left_waiting(prop) if may_change else 0,
     }
     return page("properties/show.html", "property_view", toast=toast, **context)

@@ -24,7 +24,13 @@ from app.queries.property_list import agent_choices
 from app.services import properties as service
 
 # A copy is another property: no CRM knows it, and its link is turned on when it is ready.
-NOT_COPIED = {"external_id": "", "accepts_offers": False, "offers_open_at": "", "offers_close_at": ""}
+NOT_COPIED = {
+    "external_id": "",
+    "availability": "available",
+    "accepts_offers": False,
+    "offers_open_at": "",
+    "offers_close_at": "",
+}
 
 
 def zone_of_form(now_in: str) -> str:

@@ -66,7 +66,7 @@ def own_offer_page(reference: str) -> str:
         acts["data_url"] = url_for("public.own_data", reference=reference)
         acts["erase_url"] = url_for("public.ask_to_be_forgotten", reference=reference) if opened.email else None
         if state.latest:
-            acts["again_url"] = url_for("public.send_again", reference=reference)
+            acts["again_url"] = None if opened.prop.gone else url_for("public.send_again", reference=reference)
             acts["withdraw_url"] = None if state.withdrawn_at else url_for("public.withdraw", reference=reference)
             acts["asked_until"] = _asked_until(opened)
     if opened.prop.agency.bidders_see_status and not state.withdrawn_at:

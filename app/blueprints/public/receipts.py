@@ -16,12 +16,12 @@ from app.blueprints.public.showing import Showing
 from app.errors import NotFound
 from app.language import language
 from app.links import BadToken, read_bidder, read_receipt, receipt_token
-from app.models import Offer
+from app.models import Offer, Property
 from app.offer_sections import sections
 from app.queries.mailboxes import is_bidders_own
 from app.queries.offers import Receipt, confirmation_of, offer_by_id, open_receipt, signature_image
 from app.queries.receipts import state_of, stored
-from app.representations import offer_url
+from app.representations import gone_as, offer_url
 from app.services import codes, receipts, texts
 from app.shown import packed
 
@@ -45,11 +45,15 @@ def receipt(token: str) -> str | tuple[str, int]:
 def shared_page(opened: Receipt, **more: Any) -> str:
     """The page behind the receipt's link."""
     again, offer = None, opened.offer.offer
-    if offer.source == "link" and opened.offer.document and opened.prop.accepts_offers and opened.offer.state.latest:
+    if offer.source == "link" and opened.offer.document and _takes(opened.prop) and opened.offer.state.latest:
         again = offer_url(opened.prop, offer.link_version)
         again += "" if opened.offer.state.withdrawn_at else f"?replaces={opened.reference}"
     pdf_url = url_for("public.receipt_pdf", token=receipt_token(opened.offer.offer.id))
     return receipt_page(opened, pdf_url=pdf_url, again_url=again, **more)
+
+
+def _takes(prop: Property) -> bool:
+    return prop.accepts_offers and not prop.gone
 
 
 def _by_private_link(token: str) -> tuple[Receipt | None, bool]:
@@ -91,6 +95,7 @@ def receipt_page(opened: Receipt, form: ConfirmForm | None = None, **more: Any) 
         token=receipt_token(offer.id),
         unconfirmed=opened.unconfirmed,
         recorded=offer.source != "link",
+        gone=gone_as(opened.prop),
         confirmation=confirmation_of(opened.offer),
         rules=texts.rules(language()),
         **more,

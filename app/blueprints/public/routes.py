@@ -25,6 +25,7 @@ from app.extensions import csrf
 from app.language import language
 from app.ledger import BIDDER
 from app.links import NOTHING, BadToken, Stamp, receipt_token
+from app.models.property import GONE
 from app.offer_document import Draft, Signature
 from app.offer_questions import answered
 from app.offer_sections import Section, sections
@@ -43,6 +44,7 @@ blank_forms = BlankForms()
 Answer = AnyResponse | str | tuple[str, int]
 SENDS = {"send", "send_new", "send_code"}  # what was reviewed; without replacing; once more a code for that
 STATE_STATUS = {"not_open": 403, "closed": 410, "off": 410, "rotated": 410, "answered": 410, "invalid": 404}
+STATE_STATUS |= dict.fromkeys(GONE, 410)
 
 
 @public.route("/o/<token>", methods=["GET", "POST"])

@@ -88,7 +88,7 @@ class PropertyOut(Strict):
     offers_open_at: Moment | None
     offers_close_at: Moment | None
     signature_required: bool
-    offer_url: str | None = Field(description="The link to share with buyers; null while off.")
+    offer_url: str | None = Field(description="The link to share with buyers; null while off or gone.")
     offers_count: int
     archived_at: Moment | None
     created_at: Moment

@@ -103,7 +103,7 @@ class WebhookTest(Strict):
 class WebhookReplay(Strict):
     """From when on."""
 
-    since: Moment
+    since: Moment | None = Field(None, description="Left out: as far back as is sent.")
 
 
 class ReplayOut(Strict):

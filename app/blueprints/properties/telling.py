@@ -1,0 +1,55 @@
+"""A property that is gone: what its bidders are told, and the ten seconds in which that is taken back."""
+
+from __future__ import annotations
+
+import uuid
+
+from flask import flash, request, url_for
+from flask_babel import gettext as _
+from flask_babel import ngettext
+from werkzeug.utils import redirect
+from werkzeug.wrappers import Response as AnyResponse
+
+from app.access import Guard, get_property, person, policy
+from app.blueprints.properties.routes import properties
+from app.errors import Conflict, IllegalTransition, NotFound
+from app.fragments import done
+from app.services import telling
+from app.services.decisions import UNDO
+
+
+@properties.post("/app/properties/<uuid:property_id>/tell")
+@policy(Guard.SIGNED_IN, limit="60/minute", scope="property-tell")
+def tell(property_id: uuid.UUID) -> AnyResponse:
+    """Tell the bidders whose offers stand by mail (`tell=mail`), or settle that nobody does (`tell=nothing`)."""
+    prop, chosen = get_property(person(), property_id, write=True), request.form.get("tell")
+    if chosen not in {"mail", "nothing"}:
+        raise NotFound
+    back = url_for("properties.show", property_id=property_id)
+    try:
+        count = telling.tell(prop, mail=chosen == "mail", by=person().actor)
+    except IllegalTransition:
+        raise
+    except Conflict:
+        return done(back, _("This was settled already."))
+    mailed = ngettext("%(num)d bidder is told", "%(num)d bidders are told", count)
+    shown = {
+        "text": mailed if chosen == "mail" else _("The bidders are told nothing"),
+        "url": url_for("properties.undo_tell", property_id=property_id),
+        "seconds": UNDO.seconds - 1,
+    }
+    flash(shown, "undo")  # type: ignore[arg-type]  # Flask keeps whatever JSON can say
+    return redirect(back, 303)
+
+
+@properties.post("/app/properties/<uuid:property_id>/tell/undo")
+@policy(Guard.SIGNED_IN, limit="60/minute", scope="property-tell")
+def undo_tell(property_id: uuid.UUID) -> AnyResponse:
+    """Take back what was just settled, while nothing of it has left the house."""
+    back = url_for("properties.show", property_id=property_id)
+    try:
+        telling.undo(get_property(person(), property_id, write=True), by=person().actor)
+    except Conflict:
+        flash(_("It was too late to undo."), "warn")
+        return redirect(back, 303)
+    return done(back, _("Undone. Nobody was told."))

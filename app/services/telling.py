@@ -1,0 +1,89 @@
+"""A property that is gone: what the bidders whose offers stand are told, once, and within ten seconds taken back."""
+
+from __future__ import annotations
+
+import uuid
+
+from sqlalchemy import Select, select, update
+
+from app.errors import Conflict, IllegalTransition
+from app.extensions import db
+from app.ledger import Actor
+from app.models import Delivery, LedgerEntry, OfferState, Property
+from app.services.decisions import UNDO
+from app.services.properties import announce_change, load_property
+from app.services.recipients import write_to_bidder
+from app.writing import UnitOfWork, writing
+
+TEMPLATE = "property_gone"
+TOLD = "property.bidders_told"
+
+
+def left_waiting(prop: Property) -> int:
+    """How many offers of a property that is gone still stand unanswered, until it is settled what is said of that."""
+    if not prop.gone or prop.told_at:
+        return 0
+    return len(db.session.scalars(_waiting(prop)).all())
+
+
+def tell(prop: Property, *, mail: bool, by: Actor) -> int:
+    """Write to the bidders whose offers stand, ten seconds from now, or settle that nobody does; return how many.
+
+    Raises `IllegalTransition` when the property is to be had, `Conflict` when it was settled before.
+    """
+    with writing(prop.agency_id) as tx:
+        current = load_property(prop.id)
+        if not current.gone:
+            raise IllegalTransition
+        if current.told_at:
+            raise Conflict
+        waiting = db.session.scalars(_waiting(current)).all()
+        current.told_at = tx.at
+        tx.record(TOLD, current.id, by, {"mail": mail, "offers": len(waiting)})
+        seq = announce_change(tx, current, by)
+        for offer_id in waiting if mail else ():
+            write_to_bidder(tx, TEMPLATE, seq, offer_id=offer_id, after=UNDO)
+    return len(waiting)
+
+
+def undo(prop: Property, *, by: Actor) -> None:
+    """Take it back: nobody is told, and it is asked again. `Conflict` when it is too late or was somebody else's."""
+    with writing(prop.agency_id) as tx:
+        current = load_property(prop.id)
+        if current.told_at is None or tx.at - current.told_at > UNDO or not _own(tx, current, by):
+            raise Conflict
+        mails = (Delivery.agency_id == tx.agency_id, Delivery.template == TEMPLATE)
+        ours = Delivery.offer_id.in_(select(OfferState.offer_id).where(OfferState.property_id == current.id))
+        owed = (*mails, Delivery.created_at == current.told_at, ours)
+        tx.connection.execute(
+            update(Delivery).where(*owed, Delivery.state == "pending").values(state="cancelled", ended_at=tx.at)
+        )
+        if tx.connection.scalar(select(Delivery.id).where(*owed, Delivery.state != "cancelled").limit(1)):
+            raise Conflict
+        current.told_at = None
+        tx.record("property.telling_undone", current.id, by)
+        announce_change(tx, current, by)
+
+
+def _own(tx: UnitOfWork, prop: Property, by: Actor) -> bool:
+    said = select(LedgerEntry.seq).where(
+        LedgerEntry.agency_id == tx.agency_id,
+        LedgerEntry.object_id == prop.id,
+        LedgerEntry.kind == TOLD,
+        LedgerEntry.at == prop.told_at,
+        LedgerEntry.actor_type == by.type,
+        LedgerEntry.actor_id == by.id,
+    )
+    return tx.connection.scalar(said) is not None
+
+
+def _waiting(prop: Property) -> Select[uuid.UUID]:
+    """The offers that stand without an answer."""
+    return select(OfferState.offer_id).where(
+        OfferState.agency_id == prop.agency_id,
+        OfferState.property_id == prop.id,
+        OfferState.status.in_(("new", "viewed")),
+        OfferState.latest,
+        OfferState.withdrawn_at.is_(None),
+        OfferState.erased_at.is_(None),
+    )
