@@ -176,19 +176,19 @@ def uses(used: Used) -> Callable[[Any], object]:
 
 
 def slow(try_all: Callable[[], object], seconds: float = SECONDS) -> bool:
-    """Whether something takes longer than is patient; `re` looks at signals while it works."""
+    """Whether something works longer than is patient, whatever else the machine does; `re` looks at signals meanwhile."""
 
     def over(*_: object) -> None:
         raise TimeoutError
 
-    signal.signal(signal.SIGALRM, over)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.signal(signal.SIGPROF, over)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         try_all()
     except TimeoutError:
         return True
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
     return False
 
 

@@ -45,7 +45,7 @@ def slow(web: Web, said: bytes) -> socket.socket:
 
 def health(web: Web, path: str = "/healthz") -> int:
     """Its answer within a time that no held thread would leave: they are held for as long as the callers are."""
-    connection = http.client.HTTPConnection("127.0.0.1", web.port, timeout=15)
+    connection = http.client.HTTPConnection("127.0.0.1", web.port, timeout=60)
     connection.request("GET", path)
     with connection.getresponse() as answer:
         status = answer.status
@@ -70,7 +70,7 @@ def test_all_kinds_at_once(web: Web) -> None:
 
 
 def test_a_request_in_pieces_is_answered_once_it_is_whole(web: Web) -> None:
-    with socket.create_connection(("127.0.0.1", web.port), timeout=15) as caller, caller.makefile("rb") as answer:
+    with socket.create_connection(("127.0.0.1", web.port), timeout=60) as caller, caller.makefile("rb") as answer:
         for piece in (b"GET /hea", b"lthz HTTP/1.1\r\nHo", b"st: localhost\r\nConnection: close\r\n", b"\r\n"):
             caller.sendall(piece)
         assert answer.readline() == b"HTTP/1.1 200 OK\r\n"
@@ -106,7 +106,7 @@ PAST_A_RULE = (
 def test_no_word_of_a_caller_leads_past_a_proxys_rules_to_the_figures(web: Web) -> None:
     through = []
     for said in PAST_A_RULE:
-        with socket.create_connection(("127.0.0.1", web.port), timeout=15) as caller, caller.makefile("rb") as answer:
+        with socket.create_connection(("127.0.0.1", web.port), timeout=60) as caller, caller.makefile("rb") as answer:
             caller.sendall(f"{said}Connection: close\r\n\r\n".encode())
             got = answer.read()
         if got.split(b" ")[1] not in {b"301", b"308", b"400", b"404"} or b"bidflux_" in got:

@@ -14,7 +14,7 @@ from app.services.csv_rows import COLUMNS, RECORD, NotCsv, rows_of
 from app.services.feed_sources import PAGE_PARTS, Bounds, Broken, Source, _get
 
 MEMORY = """
-import resource, sys
+import sys
 from app.integrations.door import Door
 from app.services.feed_sources import Broken, Source, pages
 kind, size = sys.argv[1], int(sys.argv[2])
@@ -27,18 +27,21 @@ elif kind == "commas":
     body = b"a;b\\n" + b";" * size
 elif kind == "quoted":
     body = b'a;b\\n' + b'"\\n";' * (size // 4)
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def most():  # of this program alone: what getrusage says begins with the process that started it
+    return int(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM"))) // 1024
+before = most()
 seen, code = 0, ""
 try:
     for page in pages(Source("csv", file=body), Door()):
         seen += len(page)
 except Broken as broken:
     code = broken.code
-print(seen, code, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+print(seen, code, most() - before)
 """
 MB = 1024 * 1024
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
 @pytest.mark.parametrize(
     ("kind", "rows", "code"),
     [("rows", 40_000, ""), ("short", 50_000, "rows"), ("commas", 0, "file"), ("quoted", 0, "file")],

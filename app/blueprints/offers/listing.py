@@ -32,8 +32,6 @@ def index() -> AnyResponse:
     chosen, errors = list_page.read_address(by, request.args)
     after, before = (offer_list.Cursor.read(request.args.get(name), chosen.sort) for name in ("after", "before"))
     shown = offer_list.nothing() if errors else offer_list.list_offers(by, chosen, after=after, before=before)
-    if (chosen.q or chosen.email) and is_seen():
-        accesses.note_search([line.id for line in shown.lines if line.document], by=by)
     context = list_page.results(by, chosen, shown, errors) | {"today": today()}
     rows_only = request.headers.get("HX-Target", "").endswith("#offer-results")
     if not (live and rows_only):
@@ -41,6 +39,8 @@ def index() -> AnyResponse:
     if not live:
         context["undelivered"] = undelivered.count(by)
     response = page("offers/index.html", "offer_results" if rows_only else "offer_list", **context)
+    if (chosen.q or chosen.email) and is_seen():  # last: after a unit of work all that was read is read again
+        accesses.note_search([line.id for line in shown.lines if line.document], by=by)
     if live:
         kind = "HX-Replace-Url" if rows_only and list_page.replaces_history(by, chosen) else "HX-Push-Url"
         response.headers[kind] = (
