@@ -47,11 +47,11 @@ def full(stack: ExitStack) -> tuple[str, int]:
 
 def test_many_addresses_that_nobody_answers_at_share_one_deadline(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     with ExitStack() as stack:
-        names(monkeypatch, *[full(stack) for _ in range(4)])
+        names(monkeypatch, *[full(stack) for _ in range(60)])
         began = time.monotonic()
         with pytest.raises(Unreachable) as told:
             get(door, "http://many.example/", deadline=0.5)
-    assert told.value.code == "timeout" and time.monotonic() - began < 1.5
+    assert told.value.code == "timeout" and time.monotonic() - began < 15, "half a second each would be thirty"
 
 
 def test_the_next_address_is_tried_when_one_is_closed(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,23 +74,23 @@ def test_a_name_server_that_dawdles_is_left_behind(door: Door, monkeypatch: pyte
     enough = threading.Event()
 
     def dawdle(*_place: Any, **_kind: Any) -> list[Any]:
-        enough.wait(10)
+        enough.wait(60)
         return []
 
     monkeypatch.setattr(socket, "getaddrinfo", dawdle)
     began = time.monotonic()
     with pytest.raises(Unreachable) as told:
         get(door, "http://slow-name.example/", deadline=0.3)
-    assert told.value.code == "timeout" and time.monotonic() - began < 1.5
     enough.set()
+    assert told.value.code == "timeout" and time.monotonic() - began < 30
 
 
 def test_a_closed_door_ends_what_is_under_way_and_lets_nothing_begin() -> None:
-    came, door = threading.Event(), Door(LOOPBACK)
+    came, over, door = threading.Event(), threading.Event(), Door(LOOPBACK)
 
     def silent(_request: Request) -> Iterator[bytes]:
         came.set()
-        time.sleep(3)
+        over.wait(60)
         yield reply()
 
     told: list[str] = []
@@ -103,13 +103,14 @@ def test_a_closed_door_ends_what_is_under_way_and_lets_nothing_begin() -> None:
 
     with receiving(silent) as receiver:
         caller = threading.Thread(target=call)
-        began = time.monotonic()
         caller.start()
-        assert came.wait(5)
+        assert came.wait(60)
         door.close()
-        caller.join(5)
+        caller.join(30)
+        before = list(told)
+        over.set()
         call()
-    assert told == ["broken", "broken"] and time.monotonic() - began < 2.5
+    assert before == ["broken"] and told == ["broken", "broken"]
 
 
 def test_who_hangs_up_between_calls_costs_no_call(door: Door) -> None:

@@ -230,7 +230,7 @@ def test_limits_hold_per_address_and_per_link_with_the_counter_away(
     began = time.monotonic()
     answers = [client.post(path_of(prop), data={"step": "edit"}).status_code for _ in range(125)]
     assert answers.count(429) >= 4 and answers[-1] == 429 and answers[0] == 200
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 60
     other = client.post(path_of(prop), data={"step": "edit"}, environ_overrides={"REMOTE_ADDR": "203.0.113.9"})
     assert other.status_code == 200
     late = client.post(path_of(prop), data={"step": "edit"})
