@@ -19,6 +19,7 @@ from app.form_filling import fill
 from app.fragments import local_path
 from app.language import LANGUAGES
 from app.language import other_language_url as this_page_in
+from app.logs import request_id
 
 REFILL, PAGE = "refill", "held_page"
 SAID = "bidflux.said"  # in the environment of the request that makes the page
@@ -137,7 +138,7 @@ def _get(page: str, said: str = "") -> Response:
         **{key: value for key, value in request.environ.items() if not key.startswith(NOT_PASSED_ON)},
         "REQUEST_METHOD": "GET", "PATH_INFO": unquote_to_bytes(path).decode("latin-1"), "QUERY_STRING": query,
         "CONTENT_LENGTH": "0", "CONTENT_TYPE": "", "wsgi.input": io.BytesIO(),
-        SAID: said,
+        SAID: (said, request_id()) if said else None,
     }  # fmt: skip
     body, status, headers = run_wsgi_app(current_app.wsgi_app, environ, buffered=True)
     g.answered_within = True  # its session is the newer one

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import sys
 import time
 from typing import Any
@@ -18,7 +19,7 @@ from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
 from waitress.server import BaseWSGIServer, create_server
-from waitress.task import ThreadedTaskDispatcher
+from waitress.task import ErrorTask, ThreadedTaskDispatcher
 
 CONNECTIONS = 1000  # for each process
 HEADERS = 32 * 1024  # bytes of a request before its body
@@ -45,10 +46,22 @@ class _Request(HTTPRequestParser):
         return bool(at - self.began > PATIENCE + received / RATE)
 
 
+class _Refusal(ErrorTask):
+    """What never reaches the application, too large or no HTTP: its answer too has a number that the log knows."""
+
+    def execute(self) -> None:
+        number, refused = secrets.token_hex(8), self.request.error
+        log.warning("Refused before the application: %s %s, request_id %s", refused.code, refused.reason, number)
+        refused.body = f"{refused.body}\r\n\r\n{number}"
+        self.response_headers.append(("X-Request-Id", number))
+        super().execute()
+
+
 class _Channel(HTTPChannel):
     """One connection, cut when it gives or takes so slowly that it only takes up room."""
 
     parser_class = _Request
+    error_task_class = _Refusal
     sent = 0
     owing_since: float | None = None
 
