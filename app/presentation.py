@@ -17,7 +17,7 @@ from flask_babel import gettext, lazy_gettext, ngettext
 from flask_login import current_user
 from markupsafe import Markup, escape
 
-from app import money
+from app import feed_faults, money
 from app.clock import now
 from app.contacts import show_phone
 from app.language import language
@@ -160,7 +160,7 @@ LABELS: dict[str, dict[str, Any]] = {
         "rows": lazy_gettext("The feed has more than 50,000 rows"),
         "quota": lazy_gettext("The agency has reached its limit for today"),
         "slow": lazy_gettext("The CRM took too long to answer"),
-        "file": lazy_gettext("The file cannot be read as CSV"),
+        **feed_faults.FILE,
     },
     "mail_refused": {"recipient": lazy_gettext("Not sent: this address got too many mails from you within a day")},
     "photo_fault": {

@@ -1,72 +1,206 @@
-"""Rows of a CSV file, one by one: the file is never held as text or as a list, however long it is."""
+"""Rows of a CSV file, one by one: the file is never held as text or as a list, however long it is.
+
+A row that cannot be read is given as a `BadRow`, and reading goes on with the line after its first: one quotation mark
+that is never closed must not swallow the rows behind it.
+"""
 
 from __future__ import annotations
 
 import codecs
 import csv
 import io
-from collections.abc import Iterator
+import re
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
+
+from app.feed_faults import LONG_ROW, LOST_LETTERS, MORE_CELLS, QUOTES
 
 PART = 65536  # bytes looked at together
 RECORD = 1_000_000  # characters of one row, its line breaks among them
+AGAIN = 40 * RECORD  # characters that are read a second time, all bad rows together
 COLUMNS = 500
+SEPARATORS = ";,\t|"
+BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+csv.field_size_limit(RECORD)  # a row has a bound of its own
 
 
 class NotCsv(Exception):
-    """The file cannot be read as CSV: broken, without a line of names, or a row is longer than any honest one."""
+    """The file cannot be read. `code`: one of `app.feed_faults.FILE`."""
+
+    def __init__(self, code: str = "file") -> None:
+        self.code = code
+        super().__init__(code)
 
 
-def rows_of(body: bytes) -> Iterator[dict[str, Any]]:
-    """Rows by the names in the first line; separated by comma, semicolon or tab, in UTF-8 or Windows-1250.
+class Row(dict[str, Any]):
+    """Cells by the names in the first line. `line` is where it begins in the file."""
 
-    Raises `NotCsv` when it comes to what cannot be read.
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row that cannot be read: in which line it begins, and why."""
+
+    line: int
+    why: str
+
+
+class _TooLong(Exception):
+    """The row that is being read goes on beyond any honest one."""
+
+
+def rows_of(body: bytes) -> Iterator[Row | BadRow]:
+    """Rows by the names in the first line that is not empty; separated by what stands most often in it, or by what
+    Excel's `sep=` says; in UTF-8, UTF-16 or Windows-1250 (for Romanian the same as ISO 8859-2).
+
+    Raises `NotCsv` when nothing of it can be read.
     """
-    encoding, errors = ("utf-8-sig", "strict") if _is_utf8(body) else ("cp1250", "replace")
-    text = io.TextIOWrapper(io.BytesIO(body), encoding=encoding, errors=errors, newline="")
-    first = text.readline(RECORD)
-    text.seek(0)
-    lines = _Lines(text)
-    records = csv.reader(lines, delimiter=max(";,\t", key=first.count), strict=True)
-    try:
-        names = [name.strip() for name in next(records, [])]
-        if not names or len(names) > COLUMNS or len(set(names)) != len(names):
+    lines = _Lines(io.TextIOWrapper(io.BytesIO(body), encoding=_encoding(body), errors="replace", newline=""))
+    records = csv.reader(lines, delimiter=_separator(lines), strict=True)
+    names: list[str] = []
+    good, bad = 0, 0
+    while (found := _next(records, lines)) is not None:
+        if isinstance(found, BadRow) and not names:
             raise NotCsv
-        lines.taken = 0
-        for row in records:
-            lines.taken = 0
-            if any(cell.strip() for cell in row):
-                yield dict(zip(names, row, strict=False))
+        if isinstance(found, BadRow) or not any(cell.strip() for cell in found):
+            row: Row | BadRow | None = found if isinstance(found, BadRow) else None
+        elif not names:
+            names, row = names_of(found), None
+        else:
+            row = row_of(names, found, lines.began)
+        if row is not None:
+            bad += isinstance(row, BadRow)
+            good += isinstance(row, Row)
+            yield row
+    if not good:
+        raise NotCsv("file" if bad else "file_no_rows" if names else "file_empty")
+
+
+def names_of(cells: Sequence[str]) -> list[str]:
+    """The names of the columns; a column without one is empty here, and is not read."""
+    names = [name.strip() for name in cells]
+    while names and not names[-1]:
+        names.pop()
+    if len(names) > COLUMNS:
+        raise NotCsv("file_columns")
+    named = [name for name in names if name]
+    if len(set(named)) != len(named):
+        raise NotCsv("file_names")
+    return names
+
+
+def row_of(names: Sequence[str], cells: Sequence[Any], line: int) -> Row | BadRow:
+    """Cells under their names."""
+    if any(str(cell).strip() for cell in cells[len(names) :] if cell is not None):
+        return BadRow(line, MORE_CELLS)
+    if any(isinstance(cell, str) and "\ufffd" in cell for cell in cells):
+        return BadRow(line, LOST_LETTERS)
+    row = Row((name, cell) for name, cell in zip(names, cells, strict=False) if name)
+    row.line = line
+    return row
+
+
+def _next(records: Iterator[list[str]], lines: _Lines) -> list[str] | BadRow | None:
+    lines.begin()
+    try:
+        return next(records, None)
     except csv.Error:
-        raise NotCsv from None
+        why = QUOTES
+    except _TooLong:
+        why = LONG_ROW if lines.is_one else QUOTES
+    lines.rewind()
+    return BadRow(lines.began, why)
 
 
 class _Lines:
-    """The lines of a text, counted until a row is whole: one without an end is not waited for."""
+    """The lines of a text, counted, and kept until the row that they belong to is whole."""
 
     def __init__(self, text: io.TextIOWrapper) -> None:
         self._text = text
-        self.taken = 0
+        self._ahead: deque[str] = deque()
+        self._taken: list[str] = []
+        self._size = self._again = self._number = 0
+        self.began = 0
 
     def __iter__(self) -> Iterator[str]:
         return self
 
     def __next__(self) -> str:
-        line = self._text.readline(RECORD + 1)
-        self.taken += len(line)
-        if self.taken > RECORD:
-            raise NotCsv
+        line = self._ahead.popleft() if self._ahead else self._text.readline(RECORD + 1)
         if not line:
             raise StopIteration
+        self._number += 1
+        self._taken.append(line)
+        self._size += len(line)
+        if self._size > RECORD:
+            raise _TooLong
         return line
 
+    @property
+    def is_one(self) -> bool:
+        return len(self._taken) == 1
 
-def _is_utf8(body: bytes) -> bool:
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    try:
-        for start in range(0, len(body), PART):
-            decoder.decode(body[start : start + PART])
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return False
-    return True
+    def begin(self) -> None:
+        """A row begins with the next line."""
+        self._taken, self._size, self.began = [], 0, self._number + 1
+
+    def rewind(self) -> None:
+        """Go on after the first line of the row; of one without an end the rest is passed over."""
+        first, rest = self._taken[0], self._taken[1:]
+        self._again += self._size
+        if self._again > AGAIN:
+            raise NotCsv
+        self._ahead.extendleft(reversed(rest))
+        self._number -= len(rest)
+        if len(first) > RECORD and not first.endswith(("\n", "\r")):
+            while (part := self._text.readline(PART)) and not part.endswith(("\n", "\r")):
+                pass
+
+    def peek(self) -> str:
+        """The first line that says anything, to be read again."""
+        while (line := self._text.readline(RECORD + 1)) and not line.strip():
+            self._number += 1
+        if line:
+            self._ahead.append(line)
+        return line
+
+    def drop(self) -> None:
+        """Pass over the line that was looked at."""
+        self._ahead.popleft()
+        self._number += 1
+
+
+def _separator(lines: _Lines) -> str:
+    first = lines.peek()
+    if said := re.fullmatch(r'"?sep=(.)"?[;,\t]*\s*', first, re.IGNORECASE):
+        lines.drop()
+        return said[1]
+    bare = re.sub(r'"[^"]*"', "", first)
+    return max(SEPARATORS, key=bare.count)
+
+
+def _encoding(body: bytes) -> str:
+    for bom, name in BOMS.items():
+        if body.startswith(bom):
+            return name
+    start = body[:200]
+    if start.count(0) * 3 > len(start):  # letters of two bytes, without a mark of their order
+        return "utf-16-le" if start[1::2].count(0) > start[::2].count(0) else "utf-16-be"
+    return "utf-8" if _is_mostly_utf8(body) else "cp1250"
+
+
+def _is_mostly_utf8(body: bytes) -> bool:
+    """By its lines: one of another encoding spoils itself, not the file."""
+    good = bad = 0
+    for line in io.BytesIO(body):
+        if not line.isascii():
+            try:
+                line.decode()
+            except UnicodeDecodeError:
+                bad += 1
+            else:
+                good += 1
+    return good >= bad

@@ -12,7 +12,9 @@ from pydantic import ValidationError
 from app.errors import Invalid
 from app.language import msgid
 from app.models.property import PRICE_VAT, PROPERTY_TYPES
+from app.money import CURRENCY_WORDS
 from app.numbers import NotANumber, decimal, whole
+from app.plain_text import plain_text
 from app.services.property_fields import PropertyBulkItem, sent_property
 from app.services.property_sync import Sent
 from app.values import made_text
@@ -181,6 +183,14 @@ def _text(_name: str, value: Any) -> str | None:
     return _said(value) or None
 
 
+def _line(_name: str, value: Any) -> str | None:
+    return plain_text(_said(value), one_line=True) or None
+
+
+def _paragraphs(_name: str, value: Any) -> str | None:
+    return plain_text(_said(value)) or None
+
+
 def _photo(_name: str, value: Any) -> str | None:
     """The first address in a text, an object or a list of them; what holds none has no photo."""
     for one in value if isinstance(value, list) else [value]:
@@ -206,7 +216,8 @@ def _amount(_name: str, value: Any) -> str | None:
 
 
 def _currency(_name: str, value: Any) -> str | None:
-    text = {"€": "EUR", "LEI": "RON"}.get(_said(value).upper(), _said(value).upper())
+    said = _said(value).lower().rstrip(".")
+    text = CURRENCY_WORDS.get(said, said)
     if text not in {"EUR", "RON", ""}:
         raise _Wrong(NOT_CURRENCY)
     return text or None
@@ -237,4 +248,6 @@ _READ: dict[str, Callable[[str, Any], Any]] = {
     "property_type": _kind, "for_sale": _yes, "active": _yes, "usable_area_sqm": _whole, "built_area_sqm": _whole,
     "land_area_sqm": _whole, "rooms": _whole, "asking_price": _amount, "currency": _currency, "price_vat": _vat,
     "accepts_offers": _yes, "photo_url": _photo,
+    **dict.fromkeys(("title", "title_en", "address", "zone", "city", "county"), _line),
+    **dict.fromkeys(("description", "description_en", "buyer_commission"), _paragraphs),
 }  # fmt: skip

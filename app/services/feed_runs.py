@@ -21,6 +21,7 @@ from app.ledger import SYSTEM
 from app.models import FeedItem, FeedRun, Property, PropertyFeed
 from app.models.agency import User
 from app.queries.alphabetical import alphabetically
+from app.services.csv_rows import BadRow
 from app.services.feed_rows import NotForSale, named_by, read_row
 from app.services.feed_sources import Broken, Source, pages
 from app.services.feeds import mapping_of, renew, source_of
@@ -51,12 +52,14 @@ class _Run:
     )
     errors: list[dict[str, Any]] = field(default_factory=list)
     named: dict[str, bytes] = field(default_factory=dict)
+    unread: bool = False  # a row of which not even the id is known: nothing is said to have vanished
 
-    def refuse(self, row: int, external_id: str, faults: dict[str, Any]) -> None:
+    def refuse(self, row: int, external_id: str, faults: dict[str, Any], line: int = 0) -> None:
         self.counts["refused"] += 1
         for name, texts in faults.items():
             if len(self.errors) < MOST_ERRORS:
-                self.errors.append({"row": row, "external_id": external_id, "field": name, "message": str(texts[0])})
+                fault = {"row": row, "external_id": external_id, "field": name, "message": str(texts[0])}
+                self.errors.append({**fault, "line": line} if line else fault)
 
 
 class LeaseLost(Exception):
@@ -114,7 +117,11 @@ def _hold(doing: _Run) -> None:
 
 
 def _judge(doing: _Run, row: Any, mapping: dict[str, str], good: list[tuple[int, Sent]]) -> None:
-    number = doing.counts["seen"]
+    number, line = doing.counts["seen"], getattr(row, "line", 0)
+    if isinstance(row, BadRow):
+        doing.unread = True
+        doing.refuse(number, "", {"": [row.why]}, line)
+        return
     shown = named_by(row, mapping)
     try:
         sent = read_row(row, mapping)
@@ -122,7 +129,7 @@ def _judge(doing: _Run, row: Any, mapping: dict[str, str], good: list[tuple[int,
         doing.counts["skipped"] += 1
         return
     except Invalid as invalid:
-        doing.refuse(number, shown, dict(invalid.errors))
+        doing.refuse(number, shown, dict(invalid.errors), line)
         if shown:  # wrong, yet there: it has not vanished
             doing.named.setdefault(shown, b"")
         return
@@ -134,7 +141,7 @@ def _judge(doing: _Run, row: Any, mapping: dict[str, str], good: list[tuple[int,
     elif before == said:
         doing.counts["skipped"] += 1  # pages move while they are read: a row may come again
     else:
-        doing.refuse(number, shown, {"external_id": [TWICE]})
+        doing.refuse(number, shown, {"external_id": [TWICE]}, line)
 
 
 def _digest(sent: Sent) -> bytes:
@@ -160,14 +167,15 @@ def _end(doing: _Run, code: str, hours: int) -> None:
         mine = (PropertyFeed.agency_id == doing.agency_id, PropertyFeed.id == doing.feed_id)
         if renew(tx, doing.feed_id, doing.lease) is None:
             return  # removed meanwhile, its runs with it, or given to another run
-        vanished = _mark_vanished(tx, doing, complete=not code)
+        complete = not code and not doing.unread
+        vanished = _mark_vanished(tx, doing, complete=complete)
         tx.connection.execute(
             update(FeedRun)
             .where(FeedRun.id == doing.id)
             .values(
                 state="broken" if code else "done",
                 code=code,
-                complete=not code,
+                complete=complete,
                 ended_at=tx.at,
                 vanished=len(vanished),
                 errors=json.dumps(doing.errors, ensure_ascii=False),

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
-from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlencode, urljoin, urlsplit, urlunsplit
 
-from app.integrations.door import Door, Refused, Unreachable
-from app.services.csv_rows import NotCsv, rows_of
+from app.inflating import GZIP, NotCompressed, TooLarge, gunzip, inflate
+from app.integrations.door import Answer, Door, Refused, Unreachable
+from app.services.csv_rows import NotCsv
+from app.services.feed_files import rows_of
 from app.strict_json import NotJson, read_json
 from app.values import is_text
 
@@ -25,7 +27,7 @@ CSV_PAGE = 500
 
 class Broken(Exception):
     """The feed cannot be read on. `code`: what the door says, or status, large, rows, slow, not_json, shape, next,
-    short, file."""
+    short, encoding, or what a file is (`app.feed_faults.FILE`)."""
 
     def __init__(self, code: str) -> None:
         self.code = code
@@ -72,25 +74,25 @@ def pages(source: Source, door: Door, bounds: Bounds | None = None) -> Iterator[
 
 
 def _of_file(body: bytes) -> Iterator[list[Any]]:
-    rows = rows_of(body)
     try:
+        rows = rows_of(body)
         while found := list(islice(rows, CSV_PAGE)):
             yield found
-    except NotCsv:
-        raise Broken("file") from None
+    except NotCsv as why:
+        raise Broken(why.code) from None
 
 
 def _of_server(source: Source, door: Door, bounds: Bounds) -> Iterator[list[Any]]:
     url, seen, rows, total = source.url, set[str](), 0, None
     while url:
-        if url in seen or len(seen) >= bounds.pages or _origin(url) != _origin(source.url):
+        if url in seen or len(seen) >= bounds.pages:
             raise Broken("next")
         seen.add(url)
         found, following, told = _shape(_get(source, url, door, bounds))
         rows += len(found)
         total = told if told is not None else total
         yield found
-        url = urljoin(url, following) if following else ""
+        url = _following(source.url, urljoin(url, following)) if following else ""
     if total is not None and rows < total:
         raise Broken("short")
 
@@ -114,12 +116,34 @@ def _get(source: Source, url: str, door: Door, bounds: Bounds) -> Any:
         bounds.seconds -= time.monotonic() - began
     if answer.status != 200:
         raise Broken("key" if answer.status in {401, 403} else "status")
-    if not answer.whole or sum(map(answer.body.count, (b",", b"[", b"{"))) > PAGE_PARTS:
+    if not answer.whole:
+        raise Broken("large")
+    body = _opened(answer)
+    if sum(map(body.count, (b",", b"[", b"{"))) > PAGE_PARTS:
         raise Broken("large")
     try:
-        return read_json(answer.body, row_by_row=True)
+        return read_json(body, row_by_row=True)
     except NotJson:
         raise Broken("not_json") from None
+
+
+def _opened(answer: Answer) -> bytes:
+    """The body as it was before it was compressed: some servers do so unasked, or hand out files that are."""
+    body = answer.body
+    codings = [name.strip().lower() for name in answer.headers.get("content-encoding", "").split(",")]
+    try:
+        for coding in reversed([name for name in codings if name not in {"", "identity"}][:2]):
+            if coding in {"gzip", "x-gzip"}:
+                body = gunzip(body, PAGE_BYTES)
+            elif coding == "deflate":
+                body = inflate(body, PAGE_BYTES)
+            else:
+                raise Broken("encoding")
+        return gunzip(body, PAGE_BYTES) if body.startswith(GZIP) else body
+    except TooLarge:
+        raise Broken("large") from None
+    except NotCompressed:
+        raise Broken("encoding") from None
 
 
 def _shape(body: Any) -> tuple[list[Any], str, int | None]:
@@ -138,6 +162,26 @@ def _shape(body: Any) -> tuple[list[Any], str, int | None]:
     return rows, following or "", total if isinstance(total, int) else None
 
 
-def _origin(url: str) -> tuple[str, str]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.netloc.lower()
+def _following(first: str, url: str) -> str:
+    """The next page's address, on the first one's server. Behind TLS many an application says `http:` of itself: what
+    began encrypted goes on so. Raises `Broken`."""
+    try:
+        began, parts = urlsplit(first), urlsplit(url)
+        if began.scheme not in _PORTS or parts.scheme not in _PORTS or _server(began) != _server(parts):
+            raise Broken("next")
+    except ValueError:
+        raise Broken("next") from None
+    if "https" not in {began.scheme, parts.scheme}:
+        return url
+    return urlunsplit(parts._replace(scheme="https", netloc=_server(parts)))
+
+
+_PORTS = {"http": 80, "https": 443}
+
+
+def _server(parts: SplitResult) -> str:
+    """Host and port; the scheme's own port need not be said."""
+    if parts.username is not None or not parts.hostname:
+        raise Broken("next")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return host if parts.port in {None, _PORTS.get(parts.scheme)} else f"{host}:{parts.port}"

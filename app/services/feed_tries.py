@@ -23,6 +23,7 @@ from app.integrations.door import Door
 from app.keys import agency_key
 from app.ledger import Actor
 from app.models import PropertyFeed
+from app.services.csv_rows import BadRow
 from app.services.feed_rows import NotForSale, named_by, read_row
 from app.services.feed_sources import Bounds, Broken, Source, pages
 from app.services.feeds import get_feed, mapping_of, source_of
@@ -43,6 +44,7 @@ class Tried:
     columns: dict[str, Any] | None = None
     photo: str | None = None
     errors: dict[str, list[str]] = field(default_factory=dict)
+    line: int = 0  # of the file, where there is one
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,16 +122,18 @@ def _rows(source: Source, mapping: dict[str, str]) -> list[Tried]:
 
 
 def _tried(number: int, row: Any, mapping: dict[str, str]) -> Tried:
+    line = getattr(row, "line", 0)
+    if isinstance(row, BadRow):
+        return Tried(number, "", errors={"": [row.why]}, line=line)
     named = named_by(row, mapping)
     try:
         sent = read_row(row, mapping)
     except Invalid as invalid:
-        return Tried(
-            number, named, errors={name: [str(text) for text in said] for name, said in invalid.errors.items()}
-        )
+        errors = {name: [str(text) for text in said] for name, said in invalid.errors.items()}
+        return Tried(number, named, errors=errors, line=line)
     except NotForSale:
-        return Tried(number, named)
-    return Tried(number, named, dict(sent.columns), sent.photo)
+        return Tried(number, named, line=line)
+    return Tried(number, named, dict(sent.columns), sent.photo, line=line)
 
 
 def _keep(agency_id: uuid.UUID, feed_id: uuid.UUID, until: Any, outcome: Outcome) -> None:

@@ -7,7 +7,6 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import Any
 
 from flask import current_app
@@ -18,13 +17,15 @@ from sqlalchemy.orm import aliased
 from app.clock import now
 from app.errors import Invalid, NotFound
 from app.extensions import db
+from app.feed_faults import FILE
 from app.ids import new_id
 from app.integrations.door import Refused, check_url
 from app.keys import agency_key
 from app.ledger import Actor
 from app.models import FeedRun, PropertyFeed
 from app.quotas import hold_bytes
-from app.services.csv_rows import NotCsv, rows_of
+from app.services.csv_rows import NotCsv
+from app.services.feed_files import looks_like_rows
 from app.services.feed_rows import FIELDS, NEEDED, REBS
 from app.services.feed_sources import Source
 from app.vault import Place, seal, unseal
@@ -39,7 +40,7 @@ NOT_CALLED = {
     "port": lazy_gettext("Only the ports 443 and 80 are called"),
 }
 NO_KEY = lazy_gettext("A key is made of letters, digits and signs of ASCII")
-NO_FILE = lazy_gettext("Choose a CSV file with a line of names")
+NO_FILE = lazy_gettext("Choose a CSV or Excel file with a line of names")
 TOO_MANY = lazy_gettext("There are twenty feeds already")
 OTHER_ADDRESS = lazy_gettext("The address is a new one: enter its key again")
 IN_THE_CLEAR = lazy_gettext("Over http:// the key can be read on its way: keep https://, or enter the key again")
@@ -186,8 +187,10 @@ def _columns(agency_id: uuid.UUID, feed_id: uuid.UUID, values: FeedValues) -> di
 def _check(values: FeedValues, *, has_file: bool) -> None:
     faults: dict[str, list[object]] = {}
     if values.kind == "csv":
-        if (values.file is None and not has_file) or (values.file is not None and not _has_rows(values.file)):
+        if values.file is None and not has_file:
             faults["file"] = [NO_FILE]
+        elif values.file is not None and (code := _wrong_file(values.file)):
+            faults["file"] = [FILE[code]]
     else:
         try:
             check_url(values.url, *current_app.extensions["bidflux_settings"].outbound)
@@ -204,12 +207,13 @@ def _check(values: FeedValues, *, has_file: bool) -> None:
         raise Invalid(faults)
 
 
-def _has_rows(file: bytes) -> bool:
-    """Whether a file begins as one with rows does. The rest of it is looked at when it is read, by a job."""
+def _wrong_file(file: bytes) -> str:
+    """Why a file can be none with rows, as a code; empty when it begins as one does. The rest is for a job."""
     try:
-        return any(True for _row in islice(rows_of(file), SHOWN))
-    except NotCsv:
-        return False
+        looks_like_rows(file, SHOWN)
+    except NotCsv as why:
+        return why.code
+    return ""
 
 
 def _server(url: str) -> str:

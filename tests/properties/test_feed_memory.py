@@ -6,12 +6,12 @@ import gzip
 import json
 import subprocess
 import sys
+import zlib
 
 import pytest
 
 from app.integrations.door import Answer
-from app.services.csv_rows import COLUMNS, RECORD, NotCsv, rows_of
-from app.services.feed_sources import PAGE_PARTS, Bounds, Broken, Source, _get
+from app.services.feed_sources import PAGE_BYTES, PAGE_PARTS, Bounds, Broken, Source, _following, _get
 
 MEMORY = """
 import sys
@@ -44,7 +44,7 @@ MB = 1024 * 1024
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
 @pytest.mark.parametrize(
     ("kind", "rows", "code"),
-    [("rows", 40_000, ""), ("short", 50_000, "rows"), ("commas", 0, "file"), ("quoted", 0, "file")],
+    [("rows", 40_000, ""), ("short", 50_000, "rows"), ("commas", 0, "file"), ("quoted", 50_000, "rows")],
 )
 def test_twenty_megabytes_of_csv_take_few_more(kind: str, rows: int, code: str) -> None:
     run = subprocess.run(
@@ -56,44 +56,89 @@ def test_twenty_megabytes_of_csv_take_few_more(kind: str, rows: int, code: str) 
     assert grown < 60
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"a," + b"x" * RECORD,
-        b"a,b\n" + b"x" * (RECORD + 1),
-        b'a,b\n"' + b"x\n" * RECORD,
-        b'a,b\n"open',
-        b",".join(b"c%d" % n for n in range(COLUMNS + 1)) + b"\n",
-        b"a,a\n1,2\n",
-        b"",
-    ],
-    ids=["long names", "long row", "never closed", "cut off", "columns", "twice", "empty"],
-)
-def test_what_is_no_csv_is_given_up_soon(body: bytes) -> None:
-    with pytest.raises(NotCsv):
-        list(rows_of(body))
-
-
-def test_windows_1250_and_a_mark_of_order_are_read() -> None:
-    assert list(rows_of("nume;oraș\nCasă;Iași\n".replace("ș", "ş").encode("cp1250"))) == [
-        {"nume": "Casă", "oraş": "Iaşi"}
-    ]
-    assert list(rows_of("\ufeffa\tb\n1\t2\n".encode())) == [{"a": "1", "b": "2"}]
-
-
 def test_a_page_of_very_many_values_is_refused_unread() -> None:
-    class Says:
-        def call(self, *_: object, **__: object) -> object:
-            return Answer(200, {}, b"[" + b"[]," * PAGE_PARTS + b"[]]", True, 0.0)
-
     with pytest.raises(Broken, match="large"):
-        _get(Source("json", "https://crm.example/"), "https://crm.example/", Says(), Bounds())  # type: ignore[arg-type]
+        got(Says(b"[" + b"[]," * PAGE_PARTS + b"[]]"))
 
 
-def test_compressed_pages_are_not_opened() -> None:
-    class Bomb:
-        def call(self, *_: object, **__: object) -> object:
-            return Answer(200, {"content-encoding": "gzip"}, gzip.compress(json.dumps([1]).encode()), True, 0.0)
+class Says:
+    """A server that gives one answer."""
 
-    with pytest.raises(Broken, match="not_json"):
-        _get(Source("json", "https://crm.example/"), "https://crm.example/", Bomb(), Bounds())  # type: ignore[arg-type]
+    def __init__(self, body: bytes, coding: str = "") -> None:
+        self.body, self.coding = body, coding
+
+    def call(self, *_: object, **__: object) -> Answer:
+        return Answer(200, {"content-encoding": self.coding} if self.coding else {}, self.body, True, 0.0)
+
+
+def got(says: Says) -> object:
+    return _get(Source("json", "https://crm.example/"), "https://crm.example/", says, Bounds())  # type: ignore[arg-type]
+
+
+SAID = json.dumps([{"id": 1}]).encode()
+RAW = zlib.compressobj(wbits=-15)
+
+
+@pytest.mark.parametrize(
+    ("body", "coding"),
+    [
+        (gzip.compress(SAID), "gzip"),
+        (gzip.compress(SAID), "x-GZIP"),
+        (gzip.compress(SAID), ""),  # a file that was packed, handed out as it is
+        (gzip.compress(gzip.compress(SAID)), "gzip"),
+        (gzip.compress(zlib.compress(SAID)), "deflate, gzip"),
+        (zlib.compress(SAID), "deflate"),
+        (RAW.compress(SAID) + RAW.flush(), "deflate"),
+        (gzip.compress(SAID[:4]) + gzip.compress(SAID[4:]), "gzip"),
+        (SAID, "identity"),
+    ],
+)
+def test_what_is_compressed_unasked_is_opened(body: bytes, coding: str) -> None:
+    assert got(Says(body, coding)) == [{"id": 1}]
+
+
+@pytest.mark.parametrize(
+    ("body", "coding", "code"),
+    [
+        (SAID, "br", "encoding"),
+        (SAID, "gzip", "encoding"),
+        (SAID, "deflate", "encoding"),
+        (gzip.compress(SAID)[:-9], "gzip", "encoding"),
+        (gzip.compress(SAID) + b"more", "gzip", "encoding"),
+        (gzip.compress(b"[" + b" " * PAGE_BYTES + b"]"), "gzip", "large"),
+        (gzip.compress(gzip.compress(b" " * 10 * PAGE_BYTES)), "gzip", "large"),
+        (gzip.compress(b" " * PAGE_BYTES) * 2, "gzip", "large"),
+        (zlib.compress(b" " * 10 * PAGE_BYTES), "deflate", "large"),
+        (gzip.compress(b"[" + b"[]," * PAGE_PARTS + b"[]]"), "gzip", "large"),
+    ],
+)
+def test_what_cannot_be_opened_or_grows_too_large_says_so(body: bytes, coding: str, code: str) -> None:
+    with pytest.raises(Broken, match=code):
+        got(Says(body, coding))
+
+
+@pytest.mark.parametrize(
+    ("first", "following", "called"),
+    [
+        ("https://crm.example/a", "http://crm.example/a?page=2", "https://crm.example/a?page=2"),
+        ("https://crm.example/a", "http://crm.example:80/b", "https://crm.example/b"),
+        ("https://crm.example:443/a", "http://CRM.example/b", "https://crm.example/b"),
+        ("https://crm.example:8443/a", "http://crm.example:8443/b", "https://crm.example:8443/b"),
+        ("http://crm.example/a", "https://crm.example/b", "https://crm.example/b"),
+        ("http://crm.example/a", "http://crm.example/b", "http://crm.example/b"),
+        ("https://[2a00::1]/a", "http://[2a00::1]/b", "https://[2a00::1]/b"),
+        ("https://crm.example/a", "http://other.example/b", None),
+        ("https://crm.example/a", "http://crm.example:8080/b", None),
+        ("https://crm.example/a", "https://me@crm.example/b", None),
+        ("https://crm.example/a", "https://crm.example.other/b", None),
+        ("https://crm.example/a", "ftp://crm.example/b", None),
+        ("https://crm.example/a", "https://crm.example:99999/b", None),
+        ("https://crm.example/a", "javascript:alert(1)", None),
+    ],
+)
+def test_the_next_page_is_never_less_encrypted_nor_elsewhere(first: str, following: str, called: str | None) -> None:
+    if called is None:
+        with pytest.raises(Broken, match="next"):
+            _following(first, following)
+    else:
+        assert _following(first, following) == called

@@ -43,7 +43,7 @@ class FeedForm(Form):
         choices=[
             SelectChoice("rebs", "REBS"),
             SelectChoice("json", _l("JSON from another CRM")),
-            SelectChoice("csv", _l("CSV file")),
+            SelectChoice("csv", _l("CSV or Excel file")),
         ],
         validators=[AnyOf(KINDS, CHOOSE)],
         validate_choice=False,
@@ -69,7 +69,12 @@ class FeedForm(Form):
         validate_choice=False,
         default="header",
     )
-    file = FileField(_l("CSV file"), description=_l("With a line of names on top. Left empty, the present file stays."))
+    file = FileField(
+        _l("CSV or Excel file"),
+        description=_l(
+            "With a line of names on top; of a workbook its first sheet. Left empty, the present file stays."
+        ),
+    )
     mapping = TextAreaField(
         _l("Fields"),
         validators=[Length(max=5000, message=LONG)],

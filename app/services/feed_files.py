@@ -1,0 +1,46 @@
+"""A file of properties as it came from somebody's computer: CSV or Excel, perhaps packed, or what it is instead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from app.inflating import GZIP, NotCompressed, TooLarge, gunzip
+from app.services import csv_rows, xlsx_rows
+from app.services.csv_rows import BadRow, NotCsv, Row
+
+OPENED = 32 * 1024 * 1024  # bytes of a packed CSV once it is opened
+ZIP, OLD_OFFICE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+# What people send for a table: pages, PDF, pictures, archives, JSON.
+OTHERS = (b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"Rar!", b"7z\xbc\xaf", b"{\\rtf", b"PK\x05\x06")
+
+
+def rows_of(body: bytes) -> Iterator[Row | BadRow]:
+    """The rows, each with the line in which it begins. Raises `NotCsv` with the reason when there are none."""
+    if body.startswith(GZIP):
+        try:
+            body = gunzip(body, OPENED)
+        except TooLarge:
+            raise NotCsv("file_large") from None
+        except NotCompressed:
+            raise NotCsv("file_other") from None
+    if body.startswith(ZIP):
+        return xlsx_rows.rows_of(body)
+    if body.startswith(OLD_OFFICE):
+        raise NotCsv("file_xls")
+    start = body[:1000].removeprefix(b"\xef\xbb\xbf").lstrip()
+    if body.startswith(OTHERS) or start[:1] in {b"<", b"{", b"["}:
+        raise NotCsv("file_other")
+    if not body.strip():
+        raise NotCsv("file_empty")
+    return csv_rows.rows_of(body)
+
+
+def looks_like_rows(body: bytes, most: int) -> None:
+    """Look at the beginning only; raise `NotCsv` for what can be no file of rows. A workbook is opened by a job."""
+    if body.startswith(ZIP):
+        if not xlsx_rows.is_workbook(body):
+            raise NotCsv("file_other")
+        return
+    for number, _row in enumerate(rows_of(body), 1):
+        if number >= most:
+            break
