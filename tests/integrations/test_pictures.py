@@ -146,7 +146,7 @@ while at < len(held):
     bodies.append(held[at + 4 : at + 4 + size])
     at += 4 + size
 for body in bodies:
-    together = [threading.Thread(target=read_photo, args=(body,)) for _ in range(3)]
+    together = [threading.Thread(target=read_photo, args=(body,)) for _ in range(2)]
     [one.start() for one in together]
     [one.join() for one in together]
 told = dict(line.split(":", 1) for line in open("/proc/self/status") if line.startswith(("VmHWM", "VmRSS")))
