@@ -293,6 +293,12 @@ def percent_text(share: str) -> str:
     return f"{share if language() == 'en' else share.replace('.', ',')}%"
 
 
+def number_text(value: float | None) -> str:
+    """`72,4` of a size; empty for None. Without separators of thousands, as it can be typed again."""
+    text = "" if value is None else str(value)
+    return text if language() == "en" else text.replace(".", ",")
+
+
 def capped(count: int) -> str:
     """A counter that stopped counting past a thousand: `1000+`."""
     return f"{COUNTED}+" if count > COUNTED else str(count)
@@ -497,6 +503,7 @@ def register_presentation(app: Flask) -> None:
         asset=asset,
         show_percent=show_percent,
         percent_text=percent_text,
+        number_text=number_text,
         Money=Money,
     )
     app.context_processor(lambda: {"lang": language()})

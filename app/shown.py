@@ -29,10 +29,10 @@ class Shown:
     description: str | None
     property_type: str
     address_line: str
-    usable_area_sqm: int | None
-    built_area_sqm: int | None
-    land_area_sqm: int | None
-    rooms: int | None
+    usable_area_sqm: float | None
+    built_area_sqm: float | None
+    land_area_sqm: float | None
+    rooms: float | None
     asking_price: Money | None
     currency: str
     price_vat: str | None

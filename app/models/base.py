@@ -9,7 +9,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar
 
-from sqlalchemy import DateTime, ForeignKeyConstraint, LargeBinary, MetaData, String, UniqueConstraint, Uuid
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    ForeignKeyConstraint,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    UniqueConstraint,
+    Uuid,
+)
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 from sqlalchemy.types import TypeDecorator
@@ -56,6 +66,21 @@ class UtcDateTime(TypeDecorator[datetime]):
         if dialect.name != "sqlite":
             return super().result_processor(dialect, coltype)
         return lambda text: text and datetime.fromisoformat(f"{text}+00:00")
+
+
+class Hundredths(TypeDecorator[float]):
+    """A number of two decimals, kept exactly as its hundredths; `72` comes back as such, and `72.4`."""
+
+    impl = BigInteger().with_variant(Integer(), "sqlite")
+    cache_ok = True
+
+    def process_bind_param(self, value: float | None, dialect: Dialect) -> int | None:
+        return None if value is None else round(value * 100)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> float | None:
+        if value is None:
+            return None
+        return value / 100 if value % 100 else value // 100
 
 
 @dataclass(frozen=True, slots=True)

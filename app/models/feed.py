@@ -18,9 +18,10 @@ RUN_STATES = ("running", "done", "broken")
 class PropertyFeed(Base):
     """One source of properties. Address, key and an uploaded file are sealed under the agency's key.
 
-    `mapping` is JSON: our field to the path of theirs. `every_hours` is 0 for a feed that only runs when asked to.
-    It is read when `due_at` has come, by whoever takes it until `lease_until`. It is tried out likewise: asked for at
-    `try_due_at`, taken until `try_until`; what that showed at `tried_at` is sealed in `tried_ct`.
+    `mapping` is JSON: our field to the path of theirs. `separators` says what a point and a comma mean in its numbers.
+    `every_hours` is 0 for a feed that only runs when asked to. It is read when `due_at` has come, by whoever takes it
+    until `lease_until`. It is tried out likewise: asked for at `try_due_at`, taken until `try_until`; what that showed
+    at `tried_at` is sealed in `tried_ct`.
     """
 
     __tablename__ = "property_feed"
@@ -30,6 +31,7 @@ class PropertyFeed(Base):
         CheckConstraint("kind IN ('rebs', 'json', 'csv')", name="kind"),
         CheckConstraint("key_in IN ('header', 'query')", name="key_in"),
         CheckConstraint("(kind = 'csv') = (url_ct IS NULL)", name="source"),
+        CheckConstraint("separators IN ('ask', 'comma', 'point')", name="separators"),
         CheckConstraint("every_hours >= 0", name="every_hours"),
         Index("ix_property_feed_due", "due_at"),
         Index("ix_property_feed_try", "try_due_at"),
@@ -44,6 +46,7 @@ class PropertyFeed(Base):
     key_in: Mapped[str] = mapped_column(String(10), default="header")
     file_ct: Mapped[bytes | None] = mapped_column(deferred=True)  # as large as a file may be
     mapping: Mapped[str] = mapped_column(Text)
+    separators: Mapped[str] = mapped_column(String(10), default="ask", server_default="ask")
     every_hours: Mapped[int] = mapped_column(default=0)
     due_at: Mapped[datetime | None]
     lease_until: Mapped[datetime | None]

@@ -21,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.models.agency import Agency, User
-from app.models.base import Base, Id, Kept, kept, own, tenant_unique
+from app.models.base import Base, Hundredths, Id, Kept, kept, own, tenant_unique
 from app.shown import shown_address
 
 CURRENCIES = ("EUR", "RON")
@@ -68,10 +68,10 @@ class Property(Base):
     city: Mapped[str | None] = mapped_column(String(120))
     county: Mapped[str | None] = mapped_column(String(120))
     country: Mapped[str] = mapped_column(String(2), default="RO")
-    usable_area_sqm: Mapped[int | None]
-    built_area_sqm: Mapped[int | None]
-    land_area_sqm: Mapped[int | None]
-    rooms: Mapped[int | None]
+    usable_area_sqm: Mapped[float | None] = mapped_column(Hundredths)
+    built_area_sqm: Mapped[float | None] = mapped_column(Hundredths)
+    land_area_sqm: Mapped[float | None] = mapped_column(Hundredths)
+    rooms: Mapped[float | None] = mapped_column(Hundredths)
     asking_minor: Mapped[int | None] = mapped_column(BigInteger)
     currency: Mapped[str] = mapped_column(String(3), default="EUR")
     price_vat: Mapped[str | None] = mapped_column(String(10))

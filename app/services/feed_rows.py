@@ -12,11 +12,13 @@ from pydantic import ValidationError
 from app.errors import Invalid
 from app.language import msgid
 from app.models.property import PRICE_VAT, PROPERTY_TYPES
-from app.money import CURRENCY_WORDS
+from app.money import CURRENCY_WORDS, NotMoney, OtherCurrency, decimal_text, read_amount
 from app.numbers import NotANumber, decimal, whole
 from app.plain_text import plain_text
+from app.plausible import SIZES, UNITS
 from app.services.property_fields import PropertyBulkItem, sent_property
 from app.services.property_sync import Sent
+from app.typed_numbers import ASK, POINT, Typed, read_quantity, tidy
 from app.values import made_text
 
 # What can be mapped. `active` only decides whether a row counts at all.
@@ -54,7 +56,9 @@ _VAT = {"da": "included", "true": "included", "1": "included", "inclus": "includ
 
 MISSING = msgid("Missing")
 TOO_LONG = msgid("Too long")
-NOT_NUMBER = msgid("Not a whole number above zero")
+NOT_NUMBER = msgid("Not a number above zero, or too large")
+TWO_WAYS = msgid("Can be read in two ways: say in the feed's settings what a point and a comma mean")
+TWO_CURRENCIES = msgid("Written in another currency than the one named beside it")
 NOT_AMOUNT = msgid("Not an amount that we take")
 NOT_CURRENCY = msgid("Only EUR and RON")
 NOT_YES_OR_NO = msgid("Neither yes nor no")
@@ -79,15 +83,15 @@ def named_by(row: Any, mapping: Mapping[str, str]) -> str:
     return made_text(str(found)[:200]).strip()[:100] if isinstance(found, str | int | float) else ""
 
 
-def read_row(row: Any, mapping: Mapping[str, str]) -> Sent:
-    """The property that a row names; only mapped fields that the row has are set.
+def read_row(row: Any, mapping: Mapping[str, str], separators: str = ASK) -> Sent:
+    """The property that a row names; only mapped fields that the row has are set. `separators` as the feed has them.
 
     Raises `Invalid` with the faults by our field, and `NotForSale`.
     """
     if not isinstance(row, dict):
         raise Invalid({"": [NOT_TEXT]})
     given = {name: found for name in FIELDS if name in mapping and (found := _pick(row, mapping[name])) is not _ABSENT}
-    columns, faults = _values(given)
+    columns, faults = _values(given, separators)
     if columns.pop("active", True) is False or columns.pop("for_sale", True) is False:
         raise NotForSale
     photo = columns.pop("photo_url", None)
@@ -122,7 +126,7 @@ def _said_of(name: str, fault: str) -> str:
         return MISSING
     if fault == "string_too_long":
         return TOO_LONG
-    if _READ.get(name) is _whole:
+    if name in SIZES:
         return NOT_NUMBER
     return {"external_id": NOT_PATH, "asking_price": NOT_AMOUNT, "crm_url": NOT_LINK, "agent_email": NOT_ADDRESS}.get(
         name, NOT_CLEAN
@@ -134,15 +138,25 @@ def _reader(name: str) -> Callable[[str, Any], Any]:
     return found
 
 
-def _values(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, list[str]]]:
+def _values(given: Mapping[str, Any], separators: str) -> tuple[dict[str, Any], dict[str, list[str]]]:
     """What was given, read, and what of it cannot be."""
     columns: dict[str, Any] = {}
     faults: dict[str, list[str]] = {}
+    typed_in: str | None = None
     for name, value in given.items():
         try:
-            columns[name] = _reader(name)(name, value)
+            if name in SIZES:
+                columns[name] = _size(name, value, separators)
+            elif name == "asking_price":
+                columns[name], typed_in = _amount(value, separators)
+            else:
+                columns[name] = _reader(name)(name, value)
         except _Wrong as wrong:
             faults[name] = [str(wrong)]
+    if typed_in and columns.setdefault("currency", typed_in) != typed_in:
+        if columns["currency"]:
+            faults["asking_price"] = [TWO_CURRENCIES]
+        columns["currency"] = typed_in
     for name in NEEDED:
         if not columns.get(name) and name not in faults:
             faults[name] = [MISSING]
@@ -200,27 +214,42 @@ def _photo(_name: str, value: Any) -> str | None:
     return None
 
 
-def _whole(_name: str, value: Any) -> int | None:
+def _size(name: str, value: Any, separators: str) -> int | float | None:
+    """An area or a number of rooms. A number of JSON says itself what its point means."""
     text = _said(value)
     if not text:
         return None
     try:
-        return round(decimal(text.replace(",", "."))) or None
+        typed = Typed(decimal(text)) if isinstance(value, int | float) else read_quantity(text, UNITS[name], separators)
+        size = tidy(round(typed.value, 2))
     except NotANumber:
         raise _Wrong(NOT_NUMBER) from None
+    if typed.other is not None:
+        raise _Wrong(TWO_WAYS)
+    return size or None
 
 
-def _amount(_name: str, value: Any) -> str | None:
+def _amount(value: Any, separators: str) -> tuple[str | None, str | None]:
+    """A price as a decimal string, and the currency that was written with it."""
     text = _said(value)
-    return text if text.strip("0.") else None
+    if not text:
+        return None, None
+    try:
+        read = read_amount(text, separators=POINT if isinstance(value, int | float) else separators)
+    except OtherCurrency:
+        raise _Wrong(NOT_CURRENCY) from None
+    except NotMoney:
+        raise _Wrong(NOT_AMOUNT) from None
+    if read.doubtful:
+        raise _Wrong(TWO_WAYS)
+    return (decimal_text(read.minor) if read.minor else None), read.currency
 
 
 def _currency(_name: str, value: Any) -> str | None:
-    said = _said(value).lower().rstrip(".")
-    text = CURRENCY_WORDS.get(said, said)
-    if text not in {"EUR", "RON", ""}:
+    text = _said(value).lower().rstrip(".")
+    if text and text not in CURRENCY_WORDS:
         raise _Wrong(NOT_CURRENCY)
-    return text or None
+    return CURRENCY_WORDS.get(text)
 
 
 def _yes(_name: str, value: Any) -> bool | None:
@@ -245,8 +274,7 @@ def _vat(_name: str, value: Any) -> str | None:
 
 
 _READ: dict[str, Callable[[str, Any], Any]] = {
-    "property_type": _kind, "for_sale": _yes, "active": _yes, "usable_area_sqm": _whole, "built_area_sqm": _whole,
-    "land_area_sqm": _whole, "rooms": _whole, "asking_price": _amount, "currency": _currency, "price_vat": _vat,
+    "property_type": _kind, "for_sale": _yes, "active": _yes, "currency": _currency, "price_vat": _vat,
     "accepts_offers": _yes, "photo_url": _photo,
     **dict.fromkeys(("title", "title_en", "address", "zone", "city", "county"), _line),
     **dict.fromkeys(("description", "description_en", "buyer_commission"), _paragraphs),

@@ -25,7 +25,8 @@ from app.services.csv_rows import BadRow
 from app.services.feed_rows import NotForSale, named_by, read_row
 from app.services.feed_sources import Broken, Source, pages
 from app.services.feeds import mapping_of, renew, source_of
-from app.services.property_sync import Sent, upsert
+from app.services.property_sync import UNUSUAL, Sent, upsert
+from app.typed_numbers import ASK
 from app.writing import UnitOfWork, writing
 
 BATCH = 100
@@ -46,6 +47,7 @@ class _Run:
     agency_id: uuid.UUID
     lease: datetime
     asked: datetime | None
+    separators: str = ASK
     id: uuid.UUID = field(default_factory=new_id)
     counts: dict[str, int] = field(
         default_factory=lambda: dict.fromkeys(("seen", "created", "updated", "unchanged", "skipped", "refused"), 0)
@@ -61,6 +63,12 @@ class _Run:
                 fault = {"row": row, "external_id": external_id, "field": name, "message": str(texts[0])}
                 self.errors.append({**fault, "line": line} if line else fault)
 
+    def doubt(self, row: int, external_id: str, pointers: list[str]) -> None:
+        """Name what was taken in and is hardly right."""
+        for pointer in pointers[: MOST_ERRORS - len(self.errors)]:
+            told = {"field": pointer.removeprefix("/"), "message": UNUSUAL}
+            self.errors.append({"row": row, "external_id": external_id, **told})
+
 
 class LeaseLost(Exception):
     """The run slept so long that its feed was given to another, which reads it whole."""
@@ -72,6 +80,7 @@ def run(feed: PropertyFeed) -> uuid.UUID:
         raise ValueError("take the feed first")
     doing = _Run(feed.id, feed.agency_id, feed.lease_until, feed.due_at)
     source, mapping, hours = source_of(feed), mapping_of(feed), feed.every_hours
+    doing.separators = feed.separators
     with writing(doing.agency_id) as tx:
         killed = (FeedRun.feed_id == doing.feed_id, FeedRun.state == "running")
         tx.connection.execute(update(FeedRun).where(*killed).values(state="broken", code="killed", ended_at=tx.at))
@@ -124,7 +133,7 @@ def _judge(doing: _Run, row: Any, mapping: dict[str, str], good: list[tuple[int,
         return
     shown = named_by(row, mapping)
     try:
-        sent = read_row(row, mapping)
+        sent = read_row(row, mapping, doing.separators)
     except NotForSale:
         doing.counts["skipped"] += 1
         return
@@ -160,6 +169,7 @@ def _take(doing: _Run, some: list[tuple[int, Sent]]) -> None:
             doing.refuse(number, sent.columns["external_id"], errors)
         else:
             doing.counts[done.status] += 1
+            doing.doubt(number, sent.columns["external_id"], [name for name, text in done.warnings if text == UNUSUAL])
 
 
 def _end(doing: _Run, code: str, hours: int) -> None:

@@ -100,10 +100,10 @@ def take(agency_id: uuid.UUID) -> PropertyFeed | None:
 def run(feed: PropertyFeed) -> None:
     """Read the first rows of a feed that was taken, and keep what they came to. Nothing else is written."""
     feed_id, agency_id, until = feed.id, feed.agency_id, feed.try_until
-    source, mapping = source_of(feed), mapping_of(feed)
+    source, mapping, separators = source_of(feed), mapping_of(feed), feed.separators
     db.session.rollback()  # no transaction stays open while somebody else's server thinks
     try:
-        outcome = Outcome(_rows(source, mapping))
+        outcome = Outcome(_rows(source, mapping, separators))
     except Broken as broken:
         outcome = Outcome([], broken.code)
     except Exception:
@@ -112,22 +112,23 @@ def run(feed: PropertyFeed) -> None:
     _keep(agency_id, feed_id, until, outcome)
 
 
-def _rows(source: Source, mapping: dict[str, str]) -> list[Tried]:
+def _rows(source: Source, mapping: dict[str, str], separators: str) -> list[Tried]:
     door = Door(*current_app.extensions["bidflux_settings"].outbound)
     try:
         read = islice(pages(source, door, Bounds(seconds=SECONDS)), PAGES)
-        return [_tried(number, row, mapping) for number, row in enumerate(islice(chain.from_iterable(read), SHOWN), 1)]
+        first = enumerate(islice(chain.from_iterable(read), SHOWN), 1)
+        return [_tried(number, row, mapping, separators) for number, row in first]
     finally:
         door.close()
 
 
-def _tried(number: int, row: Any, mapping: dict[str, str]) -> Tried:
+def _tried(number: int, row: Any, mapping: dict[str, str], separators: str) -> Tried:
     line = getattr(row, "line", 0)
     if isinstance(row, BadRow):
         return Tried(number, "", errors={"": [row.why]}, line=line)
     named = named_by(row, mapping)
     try:
-        sent = read_row(row, mapping)
+        sent = read_row(row, mapping, separators)
     except Invalid as invalid:
         errors = {name: [str(text) for text in said] for name, said in invalid.errors.items()}
         return Tried(number, named, errors=errors, line=line)

@@ -28,6 +28,7 @@ from app.services.csv_rows import NotCsv
 from app.services.feed_files import looks_like_rows
 from app.services.feed_rows import FIELDS, NEEDED, REBS
 from app.services.feed_sources import Source
+from app.typed_numbers import ASK
 from app.vault import Place, seal, unseal
 from app.writing import UnitOfWork, writing
 
@@ -58,6 +59,7 @@ class FeedValues:
     file: bytes | None = field(default=None, repr=False)
     mapping: Mapping[str, str] = field(default_factory=dict)
     every_hours: int = 0
+    separators: str = ASK
 
 
 def with_last_run(agency_id: uuid.UUID) -> list[tuple[PropertyFeed, FeedRun | None]]:
@@ -174,6 +176,7 @@ def _columns(agency_id: uuid.UUID, feed_id: uuid.UUID, values: FeedValues) -> di
         "name": values.name,
         "key_in": values.key_in,
         "mapping": json.dumps(dict(values.mapping), ensure_ascii=False),
+        "separators": values.separators,
         "every_hours": 0 if values.kind == "csv" else values.every_hours,
         "url_ct": None if values.kind == "csv" else sealed("url", values.url.encode()),
     }

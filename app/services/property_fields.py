@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from app.errors import Invalid
 from app.models.property import AVAILABILITY, PRICE_VAT, PROPERTY_TYPES
 from app.money import NotMoney, from_decimal_text
+from app.plausible import MOST
 from app.services.property_sync import Sent
 from app.values import (
     COUNTRY,
@@ -37,7 +38,23 @@ Country = Annotated[
     Field(description="ISO 3166-1, two letters."),
     Shape(COUNTRY, "Must be two capital letters (ISO 3166-1), such as RO"),
 ]
-Area = Annotated[int, Field(ge=1, le=10_000_000, description="Whole square metres.")]
+
+
+def _two_decimals(value: float) -> float:
+    kept = round(value, 2)
+    return round(kept) if kept.is_integer() else kept
+
+
+TWO_DECIMALS = AfterValidator(_two_decimals)
+Area = Annotated[
+    float, Field(ge=0.01, le=MOST["usable_area_sqm"], description="Square metres, kept to two decimals."), TWO_DECIMALS
+]
+Land = Annotated[
+    float, Field(ge=0.01, le=MOST["land_area_sqm"], description="Square metres, kept to two decimals."), TWO_DECIMALS
+]
+Rooms = Annotated[
+    float, Field(ge=0.5, le=MOST["rooms"], description="Kept to two decimals: `2.5` is two and a half."), TWO_DECIMALS
+]
 OFFERING = ("accepts_offers", "offers_open_at", "offers_close_at", "signature_required")
 assert set(AVAILABILITY) == set(Availability.__args__)  # type: ignore[attr-defined]  # noqa: S101  # nosec B101
 assert set(PROPERTY_TYPES) == set(PropertyType.__args__) and set(PRICE_VAT) == set(PriceVat.__args__)  # type: ignore[attr-defined]  # noqa: S101  # nosec B101
@@ -72,8 +89,8 @@ class PropertyFields(Strict):
     country: Country = "RO"
     usable_area_sqm: Area | None = None
     built_area_sqm: Area | None = None
-    land_area_sqm: Area | None = None
-    rooms: Annotated[int, Field(ge=1, le=1000)] | None = None
+    land_area_sqm: Land | None = None
+    rooms: Rooms | None = None
     asking_price: Amount | None = None
     currency: Currency = "EUR"
     price_vat: PriceVat | None = None

@@ -20,6 +20,7 @@ from app.ledger import Actor
 from app.models import OfferState, Property, User
 from app.models.agency import OWNER
 from app.models.property import GONE
+from app.plausible import unusual
 from app.quotas import hold_bytes, left, quotas
 from app.representations import is_our_photo, property_json
 from app.services import photo_copies
@@ -37,6 +38,7 @@ from app.services.properties import (
 from app.writing import UnitOfWork, writing
 
 UNKNOWN_AGENT = "Nobody in the agency signs in with this address; the administrator is responsible instead"
+UNUSUAL = msgid("Hardly any property of its type has such a size: look whether a separator was meant otherwise")
 LINK_OFF = "Only what is for sale takes offers: the link was turned off"
 LINK_CLOSED = "The link takes no offers while the property is not available"
 NOT_FOR_SALE = msgid("Only a property that is for sale takes offers")
@@ -192,6 +194,9 @@ class _Unit:
             outcome.warnings.append(("/transaction_type", LINK_OFF))
         if after["accepts_offers"] and after["availability"] in GONE:
             outcome.warnings.append(("/availability", LINK_CLOSED))
+        outcome.warnings += [
+            (f"/{name}", UNUSUAL) for name in unusual(after) if {name, "property_type"} & sent.columns.keys()
+        ]
         self.done.append(outcome)
         if current is None:
             current = self._create(after, outcome)

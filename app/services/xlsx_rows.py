@@ -106,12 +106,12 @@ def _count(stream: Any, ends: bytes, most: int) -> None:
 
 
 def _value(cell: Any) -> Any:
-    """A cell as text is read elsewhere: whole numbers without a point, days as days, errors as nothing."""
+    """A cell as it is read elsewhere: numbers as such, whole ones without a point, days as days, errors as nothing."""
     value = cell.value
     if value is None or cell.data_type == "e":
         return None
     if isinstance(value, float):
-        return int(value) if value.is_integer() and abs(value) < 10**15 else format(value, ".15g")
+        return round(value) if value.is_integer() and abs(value) < 10**15 else round(value, 9)
     if isinstance(value, datetime):
         return value.date().isoformat() if value.time() == time() else value.isoformat(sep=" ")
     if isinstance(value, date | time):

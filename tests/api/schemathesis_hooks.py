@@ -45,8 +45,8 @@ def _whole_numbers(value: Any) -> Any:
 
 
 def _sensible(body: dict[str, Any], external_id: str | None) -> None:
+    body.pop("offers_open_at", None)  # nobody opens yesterday
     if "title" in body or "transaction_type" in body:
-        body.pop("offers_open_at", None)
         body["transaction_type"] = "sale"
     if external_id and "external_id" in body:
         body["external_id"] = unquote(external_id)

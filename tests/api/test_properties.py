@@ -269,3 +269,17 @@ def test_a_path_with_two_slashes_is_nobody_elses(crm: Crm) -> None:
         assert put.status_code in {404, 405, 422}, (path, put.status_code)
     assert crm.get("/properties/external/x").json["title"] == made.json["title"]
     assert len(crm.get("/properties").json["data"]) == 2
+
+
+def test_the_api_takes_and_gives_decimals(crm: Crm) -> None:
+    made = crm.put("A", usable_area_sqm=65.5, rooms=2.5, land_area_sqm=300)
+    assert (made.json["usable_area_sqm"], made.json["rooms"], made.json["warnings"]) == (65.5, 2.5, [])
+    assert b'"land_area_sqm": 300,' in made.data.replace(b":3", b": 3"), "whole ones stay whole"
+    read = crm.get(f"/properties/{made.json['id']}").json
+    assert crm.call("PUT", "/properties/external/A", read).headers["ETag"] == '"1"'
+    odd = crm.put("A", usable_area_sqm=7240)
+    assert [one["pointer"] for one in odd.json["warnings"]] == ["/usable_area_sqm"]
+    for wrong in ("65,5", "65.5", True, 0, -1, [1]):
+        assert crm.put("A", usable_area_sqm=wrong).status_code == 422, wrong
+    for price in ("125.000", "125.000,00", "€125000", "125000 lei", "125 000", 125000):
+        assert crm.put("A", asking_price=price).status_code == 422, price

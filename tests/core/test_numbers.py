@@ -14,6 +14,7 @@ from tests.patterns import ROOT, modules, slow
 NUMBERS = {"total_seconds", "timestamp", "execute", "scalar", "send", "getsockname"}
 OURS = {
     ("tools/verify_receipt.py", "offer['offer']['amount'].replace('.', '')"),  # of a receipt whose seal holds
+    ("app/receipt/heads.py", "said['seq']"),  # of a file of ours
     ("app/money.py", "typed.other * 100"),
     ("app/typed_numbers.py", "scaled"),
     ("app/typed_numbers.py", "typed.value"),
@@ -47,7 +48,7 @@ def test_text_becomes_a_number_in_one_place() -> None:
                 isinstance(node.func, ast.Name)
                 and node.func.id == "map"
                 and ast.unparse(node.args[0]) in {"int", "float"}
-            ) and where != "tools/verify_receipt.py":  # nine digits at most, as its pattern says; it stands alone
+            ) and where not in {"tools/verify_receipt.py", "app/tax_ids.py"}:  # nine digits at most, or one by one
                 found.append(f"{where}:{node.lineno}: {ast.unparse(node)}")
             if isinstance(node.func, ast.Name) and node.func.id in {"int", "float", "Decimal", "Fraction"}:
                 given = node.args[0] if node.args else ast.Constant(0)

@@ -13,7 +13,7 @@ from app.language import language
 from app.local_times import shown_in
 from app.models import Property
 from app.money import NBSP, Money, show
-from app.presentation import LABELS
+from app.presentation import LABELS, number_text
 
 # What each rule of a property speaks of, as the buyer reads it.
 RULED = {
@@ -111,7 +111,7 @@ def values_of(prop: Property, zone: str) -> dict[str, Any]:
     price = show(Money(prop.asking_minor, prop.currency), language()) if prop.asking_minor else ""
     return {
         **{name: getattr(prop, name) for name in same},
-        **{name: str(getattr(prop, name) or "") for name in numbers},
+        **{name: number_text(getattr(prop, name)) for name in numbers},
         **{name: shown_in(getattr(prop, name), zone) for name in moments},
         **{f"rule_{name}": prop.field_rules.get(name, "optional") for name in RULED},
         "agent_id": str(prop.agent_id),

@@ -17,11 +17,13 @@ from app.blueprints.properties.forms import RULED, RULES
 from app.clock import now
 from app.models.property import AVAILABILITY, CURRENCIES, PRICE_VAT, PROPERTY_TYPES
 from app.money import CURRENCY_WORDS, Money, NotMoney, OtherCurrency, read_amount
-from app.numbers import NotANumber, whole
+from app.numbers import NotANumber
 from app.offer_questions import Question
+from app.plausible import MOST, SIZES, UNITS, is_usual
 from app.presentation import show_money
 from app.services.feed_rows import NOT_PATH
 from app.services.properties import BACKDATED
+from app.typed_numbers import read_quantity, tidy
 from app.values import NAMED, made_text
 
 LENGTHS = {
@@ -29,7 +31,6 @@ LENGTHS = {
     "zone": 120, "city": 120, "county": 120, "buyer_commission": 120,
 }  # fmt: skip
 LONG = {"description", "description_en"}
-NUMBERS = {"usable_area_sqm": 1_000_000, "built_area_sqm": 1_000_000, "land_area_sqm": 100_000_000, "rooms": 500}
 OFFERING = ("accepts_offers", "signature_required", "code_required")
 FLAGS = ("show_exact_address", *OFFERING)
 
@@ -53,11 +54,11 @@ class PropertyReader:
             self._wrong("title", _("Give the property a title"))
         if columns["external_id"] and not re.fullmatch(NAMED, columns["external_id"]):
             self._wrong("external_id", _(NOT_PATH))
-        columns |= {name: self._number(name) for name in NUMBERS}
         columns |= {name: bool(self.values.get(name)) for name in FLAGS}
         columns["property_type"] = self._choice("property_type", PROPERTY_TYPES)
         if "availability" in self.values:
             columns["availability"] = self._choice("availability", AVAILABILITY)
+        columns |= {name: self._size(name, columns["property_type"] or "other") for name in SIZES}
         columns["currency"] = self._choice("currency", CURRENCIES)
         columns["price_vat"] = self._choice("price_vat", PRICE_VAT) if self.values.get("price_vat") else None
         columns["asking_minor"] = self._price(columns["currency"] or "EUR")
@@ -88,15 +89,31 @@ class PropertyReader:
             self._wrong(name, _("Use at most %(limit)d characters", limit=LENGTHS[name]))
         return text or None
 
-    def _number(self, name: str) -> int | None:
-        text = re.sub(r"[\s.\u00a0]|(?:mp|m²|m2)$", "", self._typed(name).lower())
+    def _size(self, name: str, property_type: str) -> float | None:
+        text = " ".join(self._typed(name).split())
         if not text:
             return None
         try:
-            return whole(text, 1, NUMBERS[name])
+            typed = read_quantity(text, UNITS[name])
+            other = typed.other
+            size = tidy(other if other is not None and typed.value > MOST[name] else typed.value)
         except NotANumber:
-            self._wrong(name, _("Write a whole number, from 1 to %(most)s", most=format_decimal(NUMBERS[name])))
+            size = 0
+        if not 0.01 <= size <= MOST[name]:
+            most = format_decimal(MOST[name])
+            self._wrong(name, _("Write a number with two decimals at most, up to %(most)s", most=most))
             return None
+        if typed.other is not None or typed.odd or not is_usual(name, size, property_type):
+            self._ask_size(name, size)
+        return size
+
+    def _ask_size(self, name: str, size: float) -> None:
+        key = f"{name}:{size}"
+        if key in self.confirmed or size == self.present.get(name):
+            return
+        shown = format_decimal(size) + ("" if name == "rooms" else " m²")
+        text = _("This reads as %(amount)s. Is that what you mean?", amount=shown)
+        self.questions[name] = Question(text, _("Yes, %(amount)s", amount=shown), key)
 
     def _choice(self, name: str, allowed: Collection[str]) -> str | None:
         value = self.values.get(name, "")

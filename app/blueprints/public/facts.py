@@ -13,7 +13,7 @@ from app.contacts import show_phone
 from app.language import language
 from app.models import Property
 from app.money import Money, from_decimal_text
-from app.presentation import label, show_datetime, show_money
+from app.presentation import label, number_text, show_datetime, show_money
 from app.shown import Shown, shown_of
 
 
@@ -86,7 +86,7 @@ def _property(snap: Mapping[str, Any]) -> list[Fact]:
         Fact("title", _("Property"), snap["title"]),
         Fact("address", _("Address"), snap["address"] or _("not stated")),
         Fact("property_type", _("Type"), kind),
-        Fact("rooms", _("Rooms"), str(snap["rooms"] or _("not stated"))),
+        Fact("rooms", _("Rooms"), number_text(snap["rooms"]) or str(_("not stated"))),
         Fact("usable_area_sqm", _("Usable area"), _area(snap["usable_area_sqm"])),
         Fact("built_area_sqm", _("Built area"), _area(snap["built_area_sqm"])),
         Fact("land_area_sqm", _("Land"), _area(snap["land_area_sqm"])),
@@ -124,8 +124,8 @@ def _people(snap: Mapping[str, Any]) -> list[Fact]:
     ]
 
 
-def _area(number: int | None) -> str:
-    return f"{number} m²" if number else str(_("not stated"))
+def _area(number: float | None) -> str:
+    return f"{number_text(number)} m²" if number else str(_("not stated"))
 
 
 def _yes(value: bool) -> str:

@@ -16,6 +16,7 @@ from app.models.feed import KEY_PLACES, KINDS
 from app.numbers import whole
 from app.services.account_facts import FILL_IN
 from app.services.feeds import HOURS, FeedValues
+from app.typed_numbers import ASK, COMMA, POINT, SEPARATORS
 
 # What can be mapped, as a page calls it.
 FIELD_NAMES = {
@@ -80,6 +81,20 @@ class FeedForm(Form):
         validators=[Length(max=5000, message=LONG)],
         description=_l("One line for each: our field = their field, as in “title = name” or “city = address.city”."),
     )
+    separators = SelectField(
+        _l("Point and comma in numbers"),
+        choices=[
+            SelectChoice(ASK, _l("As people write them; what has two meanings is refused")),
+            SelectChoice(COMMA, _l("1.250,50: a comma before the decimals")),
+            SelectChoice(POINT, _l("1,250.50: a point before the decimals")),
+        ],
+        validators=[AnyOf(SEPARATORS, CHOOSE)],
+        validate_choice=False,
+        default=ASK,
+        description=_l(
+            "Of texts such as 2.500, which is two and a half in one CRM and two thousand five hundred in another."
+        ),
+    )
     every_hours = SelectField(
         _l("How often"),
         choices=[
@@ -110,6 +125,7 @@ class FeedForm(Form):
                 "url": url,
                 "key_in": feed.key_in,
                 "mapping": lines,
+                "separators": feed.separators,
                 "every_hours": str(feed.every_hours),
             }
         )
@@ -125,5 +141,6 @@ class FeedForm(Form):
             key_in=self.key_in.data,
             file=file.read() if file and file.filename else None,
             mapping={ours.strip(): theirs.strip() for ours, _equals, theirs in lines},
+            separators=self.separators.data,
             every_hours=whole(self.every_hours.data),
         )

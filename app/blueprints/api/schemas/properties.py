@@ -73,10 +73,10 @@ class PropertyOut(Strict):
     city: str | None
     county: str | None
     country: str
-    usable_area_sqm: int | None
-    built_area_sqm: int | None
-    land_area_sqm: int | None
-    rooms: int | None
+    usable_area_sqm: float | None
+    built_area_sqm: float | None
+    land_area_sqm: float | None
+    rooms: float | None
     asking_price: str | None = Field(description="A decimal string.")
     currency: Currency
     price_vat: PriceVat | None
