@@ -68,6 +68,16 @@ class IllegalTransition(Conflict):
         super().__init__()
 
 
+class Unsaid(Conflict):
+    """Something speaks against accepting this offer, and nobody said that it is accepted all the same: `despite`."""
+
+    title = "It has to be said explicitly"
+
+    def __init__(self, despite: Sequence[str]) -> None:
+        self.despite = tuple(despite)
+        super().__init__()
+
+
 class Stale(Conflict):
     """The caller said which version it had seen, and the row has moved on (RFC 9110, section 13.1.1)."""
 

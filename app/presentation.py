@@ -93,6 +93,20 @@ LABELS: dict[str, dict[str, Any]] = {
         "mail": lazy_gettext("Came by e-mail"),
         "in_person": lazy_gettext("Taken in person"),
     },
+    "despite": {
+        "replaced": lazy_gettext("Accept it although its client replaced it"),
+        "expired": lazy_gettext("Accept it although its last day has passed"),
+        "archived": lazy_gettext("Accept it although the property is archived"),
+        "gone": lazy_gettext("Accept it although the property is not for sale any more"),
+        "second": lazy_gettext("Accept it although another offer for the property is accepted"),
+    },
+    "despite_step": {
+        "replaced": lazy_gettext("although it was replaced"),
+        "expired": lazy_gettext("although its last day had passed"),
+        "archived": lazy_gettext("although the property was archived"),
+        "gone": lazy_gettext("although the property was not for sale any more"),
+        "second": lazy_gettext("although another offer was accepted"),
+    },
     "signature": {"drawn": lazy_gettext("Drawn signature"), "typed": lazy_gettext("Typed signature")},
     "purpose": {
         "seller": lazy_gettext("Report to the seller"),
@@ -430,7 +444,10 @@ def step_text(step: Any) -> str:
         return str(gettext("Decided to tell the bidders nothing"))
     if "undoes" in step.data:
         text = gettext("Answer undone")
-    return f"{text}: {label('status', step.data['to']).lower()}" if step.kind == "offer.decided" else text
+    if step.kind != "offer.decided":
+        return text
+    despite = "".join(f", {label('despite_step', one)}" for one in step.data.get("despite", []))
+    return f"{text}: {label('status', step.data['to']).lower()}{despite}"
 
 
 def step_actor(step: Any) -> str:

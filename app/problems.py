@@ -27,6 +27,7 @@ from app.errors import (
     Stale,
     TooMany,
     Unreadable,
+    Unsaid,
     WrongMedia,
 )
 from app.logs import request_id
@@ -87,6 +88,11 @@ KINDS = {
             "illegal-transition", 409, _l("The offer cannot be set to this status"),
             _l("The status cannot follow the present one, or the bidder has withdrawn the offer."),
             _l("`legal` in the answer lists the statuses that it can be set to now."),
+        ),
+        Kind(
+            "not-explicit", 409, _l("It has to be said explicitly"),
+            _l("The offer was replaced or is past its validity, its property is archived or gone, or another one is accepted."),
+            _l("If it is meant, repeat the request and name in `despite` what the answer lists there."),
         ),
         Kind(
             "not-ready", 409, _l("Not made yet"),
@@ -152,6 +158,7 @@ _BY_ERROR: dict[type[DomainError], str] = {
     NoScope: "no-scope",
     NotFound: "not-found",
     IllegalTransition: "illegal-transition",
+    Unsaid: "not-explicit",
     NotReady: "not-ready",
     OtherEpoch: "other-epoch",
     Stale: "stale",
@@ -189,6 +196,8 @@ def problem_body(error: Exception) -> dict[str, Any]:
         body |= {"quota": error.kind, "most": error.most}
     if isinstance(error, IllegalTransition):
         body["legal"] = list(error.legal)
+    if isinstance(error, Unsaid):
+        body["despite"] = list(error.despite)
     if isinstance(error, OtherEpoch):
         body |= {"epoch": error.epoch, "shared_until": error.shared}
     return body

@@ -44,6 +44,7 @@ class Candidate:
     version: int
     valid_until: date | None
     withdrawn_at: datetime | None
+    latest: bool
     submitted_at: datetime
 
     @property
@@ -119,9 +120,8 @@ def _query() -> Any:
         select(
             Offer.id, Offer.agency_id, Offer.property_id, Offer.reference, Offer.amount_minor, Offer.currency,
             Offer.financing, Offer.valid_until, Offer.submitted_at, OfferState.status, OfferState.version,
-            OfferState.withdrawn_at, Property.title, Property.agent_id, Property.accepts_offers,
-            Property.availability, OfferBody.body_ct,
-            OfferKey.kek_id, OfferKey.wrapped,
+            OfferState.withdrawn_at, OfferState.latest, Property.title, Property.agent_id, Property.accepts_offers,
+            Property.availability, OfferBody.body_ct, OfferKey.kek_id, OfferKey.wrapped,
         )
         .join(OfferState, OfferState.offer_id == Offer.id)
         .join(Property, Property.id == Offer.property_id)
@@ -152,5 +152,6 @@ def _candidate(row: Row[Any]) -> Candidate:
         version=row.version,
         valid_until=row.valid_until,
         withdrawn_at=row.withdrawn_at,
+        latest=row.latest,
         submitted_at=row.submitted_at,
     )

@@ -90,6 +90,7 @@ def _claims() -> dict[str, ColumnElement[bool]]:
         "the list does not have it": ~listed,
         "the list's copy of a column differs": and_(listed, or_(*copies)),
         "it counts as replaced, and nothing replaces it": and_(listed, ~OfferState.latest, ~replaced),
+        "it was replaced, and counts as the latest": and_(listed, OfferState.latest, replaced),
         "withdrawn and its list do not agree": and_(listed, OfferState.withdrawn_at.is_not(None) != withdrawn),
         "forgotten and its list do not agree": and_(listed, OfferState.erased_at.is_not(None) != erased),
         "its key is gone, and nobody was forgotten": and_(~keyed, ~erased),

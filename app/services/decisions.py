@@ -6,7 +6,7 @@ An answer of the present status that says more (another reason, another word to 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import takewhile
@@ -17,12 +17,13 @@ from sqlalchemy.orm import aliased
 
 from app import keys
 from app.access import Person
-from app.errors import Conflict, IllegalTransition
+from app.errors import Conflict, IllegalTransition, Unsaid
 from app.extensions import db
 from app.ids import new_id
 from app.ledger import Actor
 from app.models import Decision, Delivery, LedgerEntry, Offer, OfferState
 from app.models.offer import STATUSES
+from app.queries.concerns import concerns_of
 from app.quotas import hold_bytes
 from app.services.offer_events import announce
 from app.services.properties import switch_link
@@ -36,10 +37,14 @@ DECIDED = ("accepted", "rejected")
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """An offer, at the version that the decider saw; None takes it as it is."""
+    """An offer, at the version that the decider saw; None takes it as it is.
+
+    `despite` names what was said to be no hindrance to accepting it: of `app.queries.concerns.KINDS`.
+    """
 
     offer_id: uuid.UUID
     version: int | None = None
+    despite: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +86,11 @@ def decide(
     reason: str | None = None,
     version: int | None = None,
     notify_bidder: bool = False,
+    despite: Collection[str] = (),
 ) -> bool:
     """Set the status of one offer; return False when that adds nothing. Raises as `decide_all`."""
     answer = Answer(status, reason, notify_bidder=notify_bidder)
-    return decide_all(agency_id, [Chosen(offer_id, version)], answer, by=by) is not None
+    return decide_all(agency_id, [Chosen(offer_id, version, frozenset(despite))], answer, by=by) is not None
 
 
 def decide_all(
@@ -94,7 +100,8 @@ def decide_all(
 
     None means that all were so already, and all of it was said. `Conflict` when one has moved on since it was seen,
     unless what moved it was this very answer, sent before. `IllegalTransition` for an offer withdrawn or erased, and
-    for anyone but a person marking an offer new. Bidders are told after ten seconds.
+    for anyone but a person marking an offer new. `Unsaid` where something speaks against accepting an offer and
+    `despite` does not name it; the ledger keeps what was accepted in spite of. Bidders are told after ten seconds.
     """
     with writing(agency_id) as tx:
         if by.type == "api_key":  # a script may go on for days; a person's answer is never refused
@@ -118,11 +125,12 @@ def _decide(tx: UnitOfWork, chosen: Chosen, answer: Answer, by: Actor) -> uuid.U
         return None
     if state.withdrawn_at or state.erased_at or (answer.status == "new" and not _unread(state, by)):
         raise IllegalTransition(_legal(state, by))
+    despite = _despite(tx, chosen) if answer.status == "accepted" else []
     if standing:
         answer = replace(
             answer, reason=answer.reason or standing.reason, message=answer.message or standing.untold_message
         )
-    decision = _step(tx, chosen.offer_id, state, answer, by)
+    decision = _step(tx, chosen.offer_id, state, answer, by, despite=despite)
     kind = "offer.status_changed"
     seq = announce(tx, chosen.offer_id, kind, by, after=UNDO, previous_status=state.status)
     if answer.notify_bidder and answer.status in DECIDED:
@@ -172,6 +180,14 @@ def _standing(tx: UnitOfWork, offer_id: uuid.UUID, state: Any) -> _Standing:
     return _Standing(reason, tuple(messages), tx.connection.scalar(select(exists().where(*owed, *when))) or False)
 
 
+def _despite(tx: UnitOfWork, chosen: Chosen) -> list[str]:
+    """What the offer is accepted in spite of; raises `Unsaid` for anything of it that was not said."""
+    found = sorted({one.kind for one in concerns_of(tx.connection, [chosen.offer_id], tx.at)})
+    if not chosen.despite.issuperset(found):
+        raise Unsaid(found)
+    return found
+
+
 def _repeats(tx: UnitOfWork, chosen: Chosen, state: Any, answer: Answer, standing: _Standing | None, by: Actor) -> bool:
     """Whether the one step since that version was this answer by the same decider: sent twice. The keys of an agency
     are one decider: a call may come again with another one while they change."""
@@ -201,6 +217,8 @@ def undo(decision_id: uuid.UUID, agency_id: uuid.UUID, *, by: Actor) -> list[uui
             state = _lock(tx, decision.offer_id)
             if state.status != decision.to_status or state.updated_at != decision.at:
                 raise Conflict
+            if decision.from_status == "accepted" and _accepted_since(tx, decision, offers):
+                raise Conflict  # taking it back would make two of them, and nobody was asked
             _step(tx, decision.offer_id, state, Answer(decision.from_status), by, undoes=decision)
             kind = "offer.status_changed"
             announce(tx, decision.offer_id, kind, by, after=None, previous_status=decision.to_status)
@@ -216,6 +234,19 @@ def _made_with(tx: UnitOfWork, decision_id: uuid.UUID) -> list[Decision]:
     if one is None:
         return []
     return list(db.session.scalars(of.where(Decision.at == one.at, Decision.undoes_id.is_(None))))
+
+
+def _accepted_since(tx: UnitOfWork, decision: Decision, but: list[uuid.UUID]) -> bool:
+    """Whether another offer of its property was accepted after that decision."""
+    its = select(Offer.property_id).where(Offer.id == decision.offer_id).scalar_subquery()
+    others = select(OfferState.offer_id).where(
+        OfferState.agency_id == tx.agency_id,
+        OfferState.property_id == its,
+        OfferState.status == "accepted",
+        OfferState.decided_at >= decision.at,
+        OfferState.offer_id.not_in(but),
+    )
+    return tx.connection.scalar(others.limit(1)) is not None
 
 
 def _closed_with(tx: UnitOfWork, offers: list[uuid.UUID], at: datetime) -> list[uuid.UUID]:
@@ -263,7 +294,14 @@ def _lock(tx: UnitOfWork, offer_id: uuid.UUID) -> Any:
 
 
 def _step(
-    tx: UnitOfWork, offer_id: uuid.UUID, state: Any, answer: Answer, by: Actor, *, undoes: Decision | None = None
+    tx: UnitOfWork,
+    offer_id: uuid.UUID,
+    state: Any,
+    answer: Answer,
+    by: Actor,
+    *,
+    undoes: Decision | None = None,
+    despite: Sequence[str] = (),
 ) -> uuid.UUID:
     decision_id, to = new_id(), answer.status
     key = keys.offer_key(tx.agency_id, offer_id) if answer.reason or answer.message else None
@@ -299,6 +337,7 @@ def _step(
         )
     )
     kind = "offer.viewed" if state.status == "new" and to == "viewed" else "offer.decided"
-    data = {"from": state.status, "to": to, "decision": str(decision_id)}
-    tx.record(kind, offer_id, by, {**data, "undoes": str(undoes.id)} if undoes else data)
+    data: dict[str, Any] = {"from": state.status, "to": to, "decision": str(decision_id)}
+    data |= {"undoes": str(undoes.id)} if undoes else {}
+    tx.record(kind, offer_id, by, data | ({"despite": list(despite)} if despite else {}))
     return decision_id

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from app.clock import now, rfc3339
 from app.extensions import db
 from app.ledger import SYSTEM
-from app.models import Decision, Delivery, Offer, OfferKey, Property
+from app.models import Decision, Delivery, LedgerEntry, Offer, OfferKey, Property
 from app.money import Money
 from app.offer_document import Bidder, Signature
 from app.services import accounts, decisions, withdrawals
@@ -135,6 +135,25 @@ def test_pages_of_offers_hold_every_one_once_while_others_arrive(crm: Crm, prop:
             break
         cursor = f"&cursor={page['next_cursor']}"
     assert seen == made[::-1]
+
+
+def test_what_speaks_against_accepting_is_named_and_has_to_be_sent(crm: Crm, prop: Property) -> None:
+    first, second = make_offer(prop), make_offer(prop, make_draft(valid_until=now().date() + timedelta(days=1)))
+    assert crm.call("PATCH", f"/offers/{first}/status", {"status": "accepted"}).status_code == 200
+    with time_machine.travel(now() + timedelta(days=3)):
+        path = f"/offers/{second}/status"
+        for despite in ([], ["expired"], ["second"], ["replaced", "archived"]):
+            refused = crm.call("PATCH", path, {"status": "accepted", "despite": despite})
+            assert refused.status_code == 409 and refused.json["despite"] == ["expired", "second"]
+            assert refused.json["type"].endswith("/docs/errors/not-explicit")
+        assert crm.get(f"/offers/{second}").json["status"] == "new"
+        for wrong in (["whatever"], "expired", [1], None):
+            assert crm.call("PATCH", path, {"status": "accepted", "despite": wrong}).status_code == 422
+        done = crm.call("PATCH", path, {"status": "accepted", "despite": ["second", "expired"]})
+        assert done.status_code == 200 and done.json["status"] == "accepted"
+        assert crm.call("PUT", path, {"status": "accepted"}).status_code == 200, "it is so already"
+    decided = select(LedgerEntry.body).where(LedgerEntry.object_id == second, LedgerEntry.kind == "offer.decided")
+    assert b'"despite":["expired","second"]' in db.session.scalars(decided).one()
 
 
 def test_a_status_is_set_with_its_reason_and_illegal_ones_say_what_is_legal(crm: Crm, prop: Property) -> None:

@@ -29,6 +29,7 @@ from tests.factories import (
     make_user,
     person_of,
 )
+from tests.offers.test_despite import replacing
 from tests.proof.conftest import drawn
 
 
@@ -43,6 +44,7 @@ def register(app: Flask) -> Iterator[Flask]:
     decided = make_offer(prop)
     decisions.decide_all(agency, [Chosen(decided)], Answer("rejected", reason="mic"), by=by)
     erasure.erase_all(agency, [make_offer(prop)], "person")
+    replacing(make_offer(prop))
     asked = make_offer(prop)
     requests.ask([asked], now() + timedelta(days=1), None, by=person_of(owner))
     taken = recorded_offers.record(
@@ -109,6 +111,7 @@ def bend(*statements: str) -> None:
         ("DELETE FROM decision", "has no decision"),
         ("UPDATE offer_state SET status = 'accepted' WHERE status = 'rejected'", "not what was decided last"),
         ("UPDATE offer_state SET latest = 0", "nothing replaces it"),
+        ("UPDATE offer_state SET latest = 1", "it was replaced, and counts as the latest"),
         ("UPDATE offer_state SET term_days = 5", "copy of a column"),
         ("DELETE FROM offer_state", "the list does not have it"),
         ("UPDATE ledger SET body = CAST('{}' AS BLOB) WHERE kind = 'offer.submitted'", "in the ledger is not one"),
@@ -178,4 +181,4 @@ def test_print_is_short_and_says_how_many(register: Flask) -> None:
 def test_without_the_keys_it_says_so_of_each(register: Flask) -> None:
     register.extensions["bidflux_keyring"] = Keyring([b"x" * 32])
     (told,) = verified(register)["agencies"]
-    assert all("is not among BIDFLUX_KEYS" in fault for fault in told["faults"]) and told["fault_count"] == 5
+    assert all("is not among BIDFLUX_KEYS" in fault for fault in told["faults"]) and told["fault_count"] == 7

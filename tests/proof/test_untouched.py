@@ -22,6 +22,7 @@ from app.ledger import BIDDER, SYSTEM, Actor
 from app.models import Agency, LedgerEntry, Offer, OfferRequest, OfferState, Property, User
 from app.offer_document import Bidder, Signature
 from app.presentation import LABELS
+from app.queries.concerns import KINDS
 from app.queries.ledger import faults_of_offer, offer_faults
 from app.queries.offers import open_offer
 from app.queries.verifying import ERASED, VALID, find
@@ -68,7 +69,9 @@ def viewed(offer: Offer, owner: User) -> None:
 
 def decided(offer: Offer, owner: User, status: str = "rejected") -> uuid.UUID | None:
     answer = Answer(status, reason="prea puțin", message="Mulțumim.", notify_bidder=True)
-    return decisions.decide_all(offer.agency_id, [Chosen(offer.id)], answer, by=Actor("user", owner.id))
+    return decisions.decide_all(
+        offer.agency_id, [Chosen(offer.id, despite=frozenset(KINDS))], answer, by=Actor("user", owner.id)
+    )
 
 
 def accepted(offer: Offer, owner: User) -> None:

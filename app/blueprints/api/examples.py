@@ -168,4 +168,6 @@ def refusal(kind: Kind) -> dict[str, Any]:
         body |= {"epoch": EPOCH, "shared_until": 142}
     if kind.slug == "illegal-transition":
         body["legal"] = ["viewed", "rejected"]
+    if kind.slug == "not-explicit":
+        body["despite"] = ["expired", "second"]
     return body

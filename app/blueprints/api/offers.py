@@ -26,7 +26,7 @@ from app.blueprints.api.schemas.offers import (
     order_known,
 )
 from app.contacts import NotAContact, read_email
-from app.errors import Conflict, IllegalTransition, Invalid, NotFound, NotReady, Stale
+from app.errors import Conflict, IllegalTransition, Invalid, NotFound, NotReady, Stale, Unsaid
 from app.models import Property
 from app.money import from_decimal_text
 from app.queries.crm_offers import list_offers, show_offer
@@ -122,15 +122,19 @@ def offers_status(offer_id: uuid.UUID, body: StatusChange) -> Answer:
     stale `If-Match` is 412, unless all that happened since is that a key set this very status and said just that: then
     the answer got lost.
 
+    Accepting an offer that was replaced or is past its validity, one for a property that is archived or gone, or a second one for a
+    property, has to be said: 409 `not-explicit` names what to send in `despite`, and the register keeps it.
+
     Accepting is no contract: in Romania a sale needs a notary.
     """
     by = key_holder()
     _offer, state = get_offer(by, offer_id, write=True)
     version = expected_version(state.version) or None
     answer = decisions.Answer(body.status, body.reason, body.message, notify_bidder=body.notify_bidder)
+    chosen = decisions.Chosen(offer_id, version, frozenset(body.despite))
     try:
-        decisions.decide_all(by.agency_id, [decisions.Chosen(offer_id, version)], answer, by=by.actor)
-    except IllegalTransition:
+        decisions.decide_all(by.agency_id, [chosen], answer, by=by.actor)
+    except (IllegalTransition, Unsaid):
         raise
     except Conflict:
         raise Stale from None

@@ -206,6 +206,7 @@ def _possible(slug: str, name: str, written: bool) -> bool:
         "other-epoch": not written and not receipt,
         "idempotency-key-reused": written,
         "illegal-transition": name.startswith("offers_status"),
+        "not-explicit": name.startswith("offers_status"),
         "not-ready": receipt,
     }
     return only.get(slug, True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 
 from flask import Response, flash, redirect, request, url_for
 from flask_babel import gettext as _
@@ -13,10 +14,13 @@ from werkzeug.wrappers import Response as AnyResponse
 from app.access import Guard, Person, person, policy
 from app.blueprints.offers.forms import DecisionForm
 from app.blueprints.offers.routes import note_seen, offers, today
-from app.errors import Conflict, IllegalTransition, NotFound
+from app.clock import now
+from app.errors import Conflict, IllegalTransition, NotFound, Unsaid
+from app.extensions import db
 from app.fragments import done, local_path, page
 from app.numbers import whole
 from app.presentation import label
+from app.queries.concerns import SECOND, Concern, concerns_of
 from app.queries.deciding import MOST, Candidate, answerable, candidates, last_to_change, others_of
 from app.queries.webhooks import listens
 from app.services import decisions
@@ -50,7 +54,11 @@ def decide() -> AnyResponse:
         str(form.status.data), form.text("reason"), form.text("message"), notify_bidder=bool(form.notify_bidder.data)
     )
     try:
-        made = decisions.decide_all(by.agency_id, seen, answer, by=by.actor, outcome=_outcome(form, chosen, others))
+        made = decisions.decide_all(
+            by.agency_id, _despite(seen), answer, by=by.actor, outcome=_outcome(form, chosen, others)
+        )
+    except Unsaid:
+        return _page(form, candidates(by, [one.offer_id for one in seen]), 422, unsaid=True)
     except IllegalTransition:
         unread = answer.status == "new" and all(one.stands for one in chosen)
         only_viewed = _("Only an offer that is marked as viewed can be marked as new.")
@@ -81,7 +89,13 @@ def undo() -> AnyResponse:
 
 
 def _page(
-    form: DecisionForm, chosen: list[Candidate], status: int = 200, *, problem: str = "", left_out: int = 0
+    form: DecisionForm,
+    chosen: list[Candidate],
+    status: int = 200,
+    *,
+    problem: str = "",
+    left_out: int = 0,
+    unsaid: bool = False,
 ) -> Response:
     standing, gone = ([one for one in chosen if one.stands is stands] for stands in (True, False))
     beside = []
@@ -98,11 +112,33 @@ def _page(
         others=beside,
         crm_hears=listens(person().agency_id, "offer.status_changed"),
         problem=problem,
+        concerns=_concerns(standing) if form.status.data == "accepted" else [],
+        said=request.form.getlist("despite"),
+        unsaid=unsaid,
         left_out=left_out,
         title=_title(str(form.status.data), standing or gone),
         onward=onward(),
         today=today(),
     )
+
+
+def _concerns(chosen: list[Candidate]) -> list[Concern]:
+    """What speaks against accepting these, as it is asked about: two of one property also stand against each other."""
+    found = concerns_of(db.session.connection(), [one.id for one in chosen], now())
+    second = {one.offer_id for one in found if one.kind == SECOND}
+    for one in chosen:
+        beside = [other.reference for other in chosen if other.property_id == one.property_id and other != one]
+        if beside and one.id not in second and one.status != "accepted":
+            found.append(Concern(SECOND, one.id, one.reference, beside[0]))
+    return found
+
+
+def _despite(seen: list[Chosen]) -> list[Chosen]:
+    """With what was ticked on the page, for those offers of which the page asked it."""
+    ticked, asked = request.form.getlist("despite"), set(request.form.getlist("asked"))
+    return [
+        replace(one, despite=frozenset(kind for kind in ticked if f"{kind}:{one.offer_id}" in asked)) for one in seen
+    ]
 
 
 def _no_more() -> str:

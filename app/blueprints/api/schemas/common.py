@@ -135,6 +135,7 @@ class Problem(BaseModel):
     request_id: str = Field(description="To quote to support.")
     errors: list[Fault] | None = Field(None, description="Every fault of an invalid request.")
     legal: list[str] | None = Field(None, description="After an illegal transition: the statuses possible now.")
+    despite: list[str] | None = Field(None, description="After `not-explicit`: what to name in `despite`.")
     epoch: str | None = Field(None, description="After `other-epoch`: the history that holds now.")
     shared_until: int | None = Field(
         None, description="After `other-epoch`: up to this event the history you named is the present one, if known."

@@ -37,6 +37,7 @@ from app.queries.offer_order import SORTS
 Status = Literal["new", "viewed", "accepted", "rejected"]
 Financing = Literal["cash", "credit", "mixed"]
 Source = Literal["link", "agent", "api"]
+Despite = Literal["replaced", "expired", "archived", "gone", "second"]
 Channel = Literal["phone", "whatsapp", "mail", "in_person"]
 CreditProgram = Literal["standard", "noua_casa"]
 ConditionKind = Literal["bank_approval", "home_sale", "inspection"]
@@ -247,6 +248,13 @@ class StatusChange(Strict):
     reason: Text4000 | None = Field(None, description="For the agency only.")
     message: Text4000 | None = Field(None, description="What the bidder is told beside the decision.")
     notify_bidder: bool = Field(False, description="Write to the bidder, ten seconds later.")
+    despite: list[Despite] = Field(
+        [],
+        max_length=5,
+        description="Accept it although it was `replaced`, is `expired` (past `valid_until`), its property is"
+        " `archived` or `gone` (sold, off the market), or another offer for that is accepted (`second`): what a 409"
+        " `not-explicit` named.",
+    )
 
 
 def order_known(value: Any) -> bool:

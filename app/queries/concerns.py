@@ -1,0 +1,77 @@
+"""What speaks against accepting an offer: whoever accepts it all the same has to say so, by these names."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, exists, or_, select
+from sqlalchemy.orm import aliased
+
+from app.models import Agency, Offer, OfferState, Property, Supersession
+from app.models.property import GONE
+
+REPLACED, EXPIRED, ARCHIVED, TAKEN, SECOND = "replaced", "expired", "archived", "gone", "second"
+KINDS = (REPLACED, EXPIRED, ARCHIVED, TAKEN, SECOND)
+
+
+@dataclass(frozen=True, slots=True)
+class Concern:
+    """One thing against one offer. `detail` is the offer that replaced it or was accepted before, its last day, or what became
+    of the property."""
+
+    kind: str
+    offer_id: uuid.UUID
+    reference: str
+    detail: str | date | None = None
+
+
+def concerns_of(connection: Connection, offers: Iterable[uuid.UUID], at: datetime) -> list[Concern]:
+    """Of these offers at that moment; an offer that is accepted already raises none, it only stands against others."""
+    later, other, held = aliased(Offer), aliased(OfferState), aliased(Offer)
+    by = select(later.reference).where(
+        later.agency_id == Offer.agency_id,
+        or_(
+            later.previous_id == Offer.id,
+            exists().where(Supersession.offer_id == later.id, Supersession.previous_id == Offer.id),
+        ),
+    )
+    beside = (
+        select(held.reference)
+        .join(other, other.offer_id == held.id)
+        .where(
+            other.agency_id == OfferState.agency_id,
+            other.property_id == OfferState.property_id,
+            other.offer_id != OfferState.offer_id,
+            other.status == "accepted",
+            other.withdrawn_at.is_(None),
+        )
+        .order_by(other.decided_at.desc())
+        .limit(1)
+    )
+    rows = connection.execute(
+        select(Offer.id, Offer.reference, Offer.valid_until, OfferState.latest, Agency.zone)
+        .add_columns(Property.archived_at, Property.availability)
+        .add_columns(by.limit(1).scalar_subquery().label("replaced_by"), beside.scalar_subquery().label("accepted"))
+        .join(OfferState, OfferState.offer_id == Offer.id)
+        .join(Property, Property.id == Offer.property_id)
+        .join(Agency, Agency.id == Offer.agency_id)
+        .where(Offer.id.in_(offers), OfferState.status != "accepted")
+        .order_by(Offer.submitted_at, Offer.id)
+    )
+    found = []
+    for row in rows:
+        today = at.astimezone(ZoneInfo(row.zone)).date()
+        for kind, speaks, detail in (
+            (REPLACED, not row.latest, row.replaced_by),
+            (EXPIRED, row.valid_until is not None and row.valid_until < today, row.valid_until),
+            (ARCHIVED, row.archived_at is not None, None),
+            (TAKEN, row.availability in GONE, row.availability),
+            (SECOND, row.accepted is not None, row.accepted),
+        ):
+            if speaks:
+                found.append(Concern(kind, row.id, row.reference, detail))
+    return found
