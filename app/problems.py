@@ -91,7 +91,7 @@ KINDS = {
         ),
         Kind(
             "not-explicit", 409, _l("It has to be said explicitly"),
-            _l("The offer was replaced or is past its validity, its property is archived or gone, or another one is accepted."),
+            _l("The offer was replaced or is past its validity, its property is gone, or another one is accepted."),
             _l("If it is meant, repeat the request and name in `despite` what the answer lists there."),
         ),
         Kind(

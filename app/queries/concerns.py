@@ -20,8 +20,10 @@ KINDS = (REPLACED, EXPIRED, ARCHIVED, TAKEN, SECOND)
 
 @dataclass(frozen=True, slots=True)
 class Concern:
-    """One thing against one offer. `detail` is the offer that replaced it or was accepted before, its last day, or what became
-    of the property."""
+    """One thing against one offer.
+
+    `detail` is the offer that replaced it or was accepted before, its last day, or what became of the property.
+    """
 
     kind: str
     offer_id: uuid.UUID

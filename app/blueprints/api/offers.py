@@ -122,8 +122,8 @@ def offers_status(offer_id: uuid.UUID, body: StatusChange) -> Answer:
     stale `If-Match` is 412, unless all that happened since is that a key set this very status and said just that: then
     the answer got lost.
 
-    Accepting an offer that was replaced or is past its validity, one for a property that is archived or gone, or a second one for a
-    property, has to be said: 409 `not-explicit` names what to send in `despite`, and the register keeps it.
+    Accepting an offer that was replaced or is past its validity, one for a property that is archived or gone, or a
+    second one for a property, has to be said: 409 `not-explicit` names what to send in `despite`; the register keeps it.
 
     Accepting is no contract: in Romania a sale needs a notary.
     """
