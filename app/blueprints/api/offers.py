@@ -123,7 +123,7 @@ def offers_status(offer_id: uuid.UUID, body: StatusChange) -> Answer:
     the answer got lost.
 
     Accepting an offer that was replaced or is past its validity, one for a property that is archived or gone, or a
-    second one for a property, has to be said: 409 `not-explicit` names what to send in `despite`; the register keeps it.
+    second one for a property, has to be said: 409 `not-explicit` names what to put into `despite`; it is recorded.
 
     Accepting is no contract: in Romania a sale needs a notary.
     """
