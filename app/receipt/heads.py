@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.numbers import whole
 from app.receipt.authority import replace_file
 
 FOLDER = "heads"
@@ -91,7 +92,7 @@ def _parsed(text: bytes) -> Head:
     try:
         held = json.loads(text)
         said = json.loads(held["signed"])
-        seq = int(said["seq"])
+        seq = whole(str(said["seq"]))
         return Head(
             str(said["agency"]), seq, str(said["head"]), str(said["at"]), held["signed"].encode(),
             bytes.fromhex(held["signature"]), str(held["certificate"]),

@@ -33,6 +33,7 @@ OURS = {
     ("app/queries/health.py", "version"),  # as the database counts it
     ("app/epochs.py", "text"),  # twenty bytes of a file of ours
     ("app/backup/engines.py", "found[1]"),  # of the version that a tool of PostgreSQL tells
+    ("app/services/xlsx_rows.py", "value"),  # a float of at most fifteen digits, looked at in the same line
     ("tools/machine.py", "text"),  # five digits at most, looked at in the line above
 }
 

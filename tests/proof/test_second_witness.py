@@ -171,7 +171,18 @@ def test_an_agency_that_is_gone_altogether_shows(app: Flask) -> None:
     assert "the database has no such agency" in fault
 
 
-@pytest.mark.parametrize("text_", ["", "{}", "[]", '{"signed": "{}"}', "\x00", '{"signed": 1, "signature": 2}'])
+SPOILT = [
+    "",
+    "{}",
+    "[]",
+    '{"signed": "{}"}',
+    "\x00",
+    '{"signed": 1, "signature": 2}',
+    '{"signed": "{\\"seq\\": 1e999}"}',
+]
+
+
+@pytest.mark.parametrize("text_", SPOILT)
 def test_a_witness_that_cannot_be_read_is_a_fault_and_is_not_written_over(app: Flask, text_: str) -> None:
     agency = make_agency()
     checkpoints.take(agency)
