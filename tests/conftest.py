@@ -44,6 +44,11 @@ if "CI" not in os.environ:
     settings.load_profile("house")
 
 
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Bytes name no test: compressed ones hold the time of day, and two processes would collect different tests."""
+    return "bytes" if isinstance(val, bytes) else None
+
+
 def free_port() -> int:
     """A port of the loopback that is free now; each test process takes its own."""
     with socket.socket() as probe:
