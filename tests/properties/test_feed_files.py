@@ -215,7 +215,7 @@ def test_a_workbook_is_read_by_its_first_sheet() -> None:
         "tva": None,
     }
     assert second == BadRow(4, MORE_CELLS)
-    assert isinstance(third, dict) and (third["preț"], third.line) == ("0.3", 5)
+    assert isinstance(third, dict) and (third["preț"], third.line) == (0.3, 5)
 
 
 ROW = b'<row r="%d">%s</row>'
