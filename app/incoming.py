@@ -25,8 +25,12 @@ class Request(flask.Request):
 
     @cached_property
     def args(self) -> ImmutableMultiDict[str, str]:
-        """The query, as typed into an address or a filter."""
-        return ImmutableMultiDict([(name, _cleaned(name, text)) for name, text in super().args.items(multi=True)])
+        """The query, as typed into a filter; a machine's stays as it is, and is refused where it is no text."""
+        asked = super().args.items(multi=True)
+        typed = not self.path.startswith("/api/")
+        return ImmutableMultiDict(
+            [(name, _cleaned(name, text.replace("\0", " ")) if typed else text) for name, text in asked]
+        )
 
     def _load_form_data(self) -> None:
         if "form" in self.__dict__:
