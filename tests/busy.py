@@ -28,7 +28,7 @@ def fill(owner: User) -> dict[str, Any]:
     agency, by, each = owner.agency_id, person_of(owner), range(MANY)
     prop = make_property(agency, owner.id, external_id="X-1")
     links = [seller_links.create(prop, 7, shows_names=True, by=by) for _ in each]
-    endpoint, _secret = webhooks.create(agency, "https://localhost/", by=SYSTEM)
+    endpoint, _secret = webhooks.create(agency, "https://crm.example/", by=SYSTEM)
     for n in each:
         webhooks.create(agency, f"https://crm.example/{n}", ["link.rotated"], by=SYSTEM)
         make_property(agency, make_user(agency, full_name=f"Agent {n}").id, title=f"Casa {n}")

@@ -6,6 +6,7 @@ import base64
 import dataclasses
 import ipaddress
 import json
+import socket
 import threading
 import time
 import uuid
@@ -438,11 +439,13 @@ def test_a_test_sends_a_whole_sample_and_stands_in_no_list(owner: User, receiver
     assert db.session.scalar(select(func.count()).select_from(webhooks.Event)) == before
 
 
-def test_an_address_inside_is_not_called(app: Flask) -> None:
+def test_a_name_that_leads_inside_is_not_called(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", lambda _host, *rest, **kind: real("127.0.0.1", *rest, **kind))
     owner = factories.make_user(factories.make_agency(), "owner")
     prop = factories.make_property(owner.agency_id, owner.id)
     with receiving() as receiver:
-        make_endpoint(owner, "https://localhost/")
+        make_endpoint(owner, "https://inside.example/")
         factories.make_offer(prop)
         run()
         close_hooks(app)
