@@ -255,7 +255,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "technical": "id agency_id",
     },
     "property_feed": {
-        "property": "name kind url_ct file_ct mapping every_hours tried_ct",
+        "property": "name kind url_ct file_ct mapping separators every_hours tried_ct",
         "secret": "key_ct key_in",
         "technical": "id agency_id due_at lease_until try_due_at try_until tried_at created_at updated_at",
     },

@@ -23,9 +23,12 @@ pytestmark = pytest.mark.browser
 Live = tuple[Flask, str]
 
 
+expect.set_options(timeout=30_000)
+
+
 def opened(browser: Browser, base: str, **how: bool) -> Watched:
     watched = open_page(browser, base, **how)
-    watched.page.set_default_timeout(8000)
+    watched.page.set_default_timeout(30_000)  # a busy machine is no fault
     return watched
 
 

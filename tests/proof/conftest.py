@@ -64,12 +64,20 @@ def full_offer(app: Flask, prop: Property, language: str = "ro") -> uuid.UUID:
 
 def unsealed(offer: dict[str, str] | None = None, entry: dict[str, str] | None = None) -> bytes:
     """A small receipt before its seal, made without an application; `offer` and `entry` bend what travels in it."""
-    sound = json.dumps({"reference": "BF-SOUND"}).encode()
-    data = {"commitment": hashlib.sha256(sound).hexdigest()}
+    whole = {
+        "reference": "BF-SOUND",
+        "source": "link",
+        "property": {"id": "p"},
+        "previous_offer_id": None,
+        "offer": {"amount": "1.00", "currency": "EUR"},
+    }
+    sound = json.dumps(whole).encode()
+    named = {"reference": "BF-SOUND", "source": "link", "property": "p", "previous": None, "amount_minor": 100}
+    data = {"commitment": hashlib.sha256(sound).hexdigest(), "currency": "EUR", **named}
     body = json.dumps({"seq": 1, "at": "x", "agency": "y", "data": data})
     held = {"previous": "00" * 32, "body": body, "hash": hashlib.sha256(bytes(32) + body.encode()).hexdigest()}
     files = {
-        "offer.json": json.dumps({"reference": "BF-SOUND", **(offer or {})}).encode(),
+        "offer.json": json.dumps({**whole, **(offer or {})}).encode(),
         "ledger.json": json.dumps({**held, **(entry or {})}).encode(),
     }
     return draw(Paper("en", "t", "l", "1", [], [], [], [], "f", "page", "https://x.example", "h", "", now(), files))
