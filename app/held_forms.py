@@ -28,6 +28,7 @@ BY_ITSELF = frozenset(
     {REFILL, PAGE, "csrf_token", "next", "version", "status", "on", "offer", "seen", "other", "times_in", "stamp"}
     | {"shown", "step", "notify_bidder", "others", "role"}
 )
+LIMITED = frozenset({"site.verify_file"})  # a form that is read before the route's own limit would have none
 NOT_PASSED_ON = ("werkzeug.", "flask.", "HTTP_HX_")
 MOST = 400  # fields
 
@@ -77,7 +78,9 @@ def without_language(path: str) -> str:
 
 def refilled() -> AnyResponse | None:
     """Before anything else of a request: a form that asks for its page, and for nothing to be done."""
-    if request.method != "POST" or request.path.startswith("/api/") or REFILL not in request.form:
+    if request.method != "POST" or request.path.startswith("/api/") or request.endpoint in LIMITED:
+        return None
+    if REFILL not in request.form:
         return None
     return refill(request.form[REFILL])
 

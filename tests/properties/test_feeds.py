@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import socket
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -238,8 +239,10 @@ def _cut(said: bytes) -> Any:
     return pieces()
 
 
-def test_an_address_inside_is_not_called(owner: User, app: Flask) -> None:
-    values = FeedValues("X", "rebs", url="http://localhost/", every_hours=1)
+def test_a_name_that_leads_inside_is_not_called(owner: User, app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", lambda _host, *rest, **kind: real("127.0.0.1", *rest, **kind))
+    values = FeedValues("X", "rebs", url="http://inside.example/", every_hours=1)
     feed_id = feeds.create(owner.agency_id, values, by=SYSTEM)
     read_due_feeds()
     assert last_run(owner, feed_id).code == "address"

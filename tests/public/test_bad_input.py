@@ -55,7 +55,6 @@ WRONG = [
     ("amount", "NaN"),
     ("amount", "9" * 40),
     ("amount", "125.0000"),
-    ("amount", "٣٠٠٠٠"),
     ("email", "fără arond"),
     ("email", "a@b@c.ro"),
     ("email", "victim@client.example\r\nBcc: all@client.example"),
