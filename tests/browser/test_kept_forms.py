@@ -154,6 +154,8 @@ def test_the_countdown_runs_by_the_server_clock(browser: Browser, live: Live, ho
     page.get_by_role("button", name="Verificați oferta").click()
     expect(page.locator("[data-countdown]")).to_contain_text("5 ore")
     page.locator("button[formaction$='#amount']").click()
+    expect(page.get_by_role("button", name="Verificați oferta")).to_be_visible()  # Back is pressed on a page that came
+    page.wait_for_load_state()
     page.go_back()
     expect(page.locator("[data-countdown]")).to_contain_text("5 ore")
 
