@@ -53,14 +53,8 @@ def small(der: bytes) -> bool:
             long = der[at + 1] & 127 if der[at + 1] > 127 else 0
             size = int.from_bytes(der[at + 2 : at + 2 + long], "big") if long else der[at + 1]
             seen, inner, at = seen + 1, bool(der[at] & 32), at + 2 + long
-            if (
-                seen > 3000
-                or depth > 24
-                or long > 4
-                or der[at - long - 1] == 128
-                or at + size > end
-                or (size > 4096 and not inner)
-            ):
+            odd = long > 4 or der[at - long - 1] == 128 or at + size > end
+            if odd or seen > 3000 or depth > 24 or (size > 4096 and not inner):
                 return False
             todo += [(at, at + size, depth + 1)] if inner else []
             at = at + size if depth else end  # what follows the first value at the top only fills up
@@ -75,10 +69,8 @@ def named(offer: dict[str, Any]) -> dict[str, Any]:
     """What the register's entry of such an offer names, beside its fingerprint."""
     said = {"property": offer["property"]["id"], "previous": offer["previous_offer_id"]}
     said |= {name: offer[name] for name in ("reference", "source", "channel") if offer.get(name)}
-    return said | {
-        "amount_minor": int(offer["offer"]["amount"].replace(".", "")),
-        "currency": offer["offer"]["currency"],
-    }
+    terms = offer["offer"]
+    return said | {"amount_minor": int(terms["amount"].replace(".", "")), "currency": terms["currency"]}
 
 
 def verify_receipt(pdf: bytes, roots: bytes) -> dict[str, str]:
@@ -88,10 +80,8 @@ def verify_receipt(pdf: bytes, roots: bytes) -> dict[str, str]:
     (first, second, rest), (day, hours, minutes) = map(int, ranges[0]), moments[0]
     need(first < second and second + rest == len(pdf), "the seal does not cover the whole file")
     at = datetime.strptime((day + (hours or b"+00") + (minutes or b"00")).decode(), "%Y%m%d%H%M%S%z").astimezone(UTC)
-    need(
-        second - first < 1 << 16 and small(bytes.fromhex(pdf[first + 1 : second - 1].decode())), "the seal is too large"
-    )
     gap = pdf[first + 1 : second - 1].decode()
+    need(second - first < 1 << 16 and small(bytes.fromhex(gap)), "the seal is too large")
     seal = cms.ContentInfo.load(bytes.fromhex(gap))
     content, signer = seal["content"], seal["content"]["signer_infos"][0]
     parts = (len(content["signer_infos"]), content["version"].native, signer["version"].native)

@@ -13,7 +13,7 @@ from tests.patterns import ROOT, modules, slow
 # What is converted elsewhere is a number already, or was counted by ourselves.
 NUMBERS = {"total_seconds", "timestamp", "execute", "scalar", "send", "getsockname"}
 OURS = {
-    ("tools/verify_receipt.py", "offer['offer']['amount'].replace('.', '')"),  # of a receipt whose seal holds
+    ("tools/verify_receipt.py", "terms['amount'].replace('.', '')"),  # of a receipt whose seal holds
     ("app/receipt/heads.py", "said['seq']"),  # of a file of ours
     ("app/money.py", "typed.other * 100"),
     ("app/typed_numbers.py", "scaled"),
