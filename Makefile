@@ -1,10 +1,10 @@
-# Needs Python 3.11+, make and git; everything else is brought here.
+# Needs Python 3.11+, make and git, and for two tests Node with npm; everything else is brought here.
 PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench mutants schema lock clean packages dev-packages faults
+.PHONY: help run test check bench mutants schema lock clean packages dev-packages linters faults
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -15,10 +15,13 @@ packages:
 dev-packages:
 	@$(PYTHON) tools/venv.py dev
 
+linters: dev-packages
+	@$(BIN)/python tools/api_linters.py
+
 run: packages  ## run the whole product until Ctrl-C (PORT, HOST, BIDFLUX_DATA override)
 	@exec $(BIN)/python tools/run.py
 
-test: dev-packages  ## run the whole suite (TESTS=path narrows it)
+test: dev-packages linters  ## run the whole suite (TESTS=path narrows it)
 	@CHROMIUM="$$($(BIN)/python tools/browser.py)" && export CHROMIUM && exec $(BIN)/python -m pytest -n 2 $(TESTS)
 
 check: dev-packages  ## format, lint, types, layers, templates, translations, vendored files
@@ -40,5 +43,5 @@ lock: dev-packages  ## compile the requirements anew
 	@$(BIN)/python tools/lock.py
 
 clean:  ## remove what the tools made; the data folder stays
-	rm -rf .venv .venv.lock .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage htmlcov
+	rm -rf .venv .venv.lock .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage htmlcov tools/api_lint/node_modules
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

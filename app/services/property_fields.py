@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from app.errors import Invalid
 from app.models.property import AVAILABILITY, PRICE_VAT, PROPERTY_TYPES
@@ -117,8 +118,22 @@ class PropertyFields(Strict):
     warnings: ReadOnly = None
 
 
+def stays(*names: str) -> Callable[[dict[str, Any]], None]:
+    """Of a schema: what is left out of these, or of all, has no default, for it stays as it is. A program made of the
+    description would send the default with every call, and close each link."""
+
+    def without_defaults(schema: dict[str, Any]) -> None:
+        for name, kind in schema["properties"].items():
+            if not names or name in names:
+                kind.pop("default", None)
+
+    return without_defaults
+
+
 class PropertyBulkItem(PropertyFields):
     """A whole property with the CRM's own id."""
+
+    model_config = ConfigDict(json_schema_extra=stays(*OFFERING))
 
     external_id: ExternalId
     title: Line200x1

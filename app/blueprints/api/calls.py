@@ -29,6 +29,7 @@ from app.strict_json import NotJson, read_json
 
 READS, WRITES = "1200/minute", "600/minute"
 JSON = "application/json"
+BYTES = "application/octet-stream"  # a file is given as this too, for whom its own kind says nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,12 @@ def respond(answer: Answer) -> Response:
     if answer.body is None:
         return Response(status=answer.status, headers=answer.headers)
     return Response(msgspec.json.encode(answer.body), answer.status, answer.headers, content_type=JSON)
+
+
+def file_answer(body: bytes, media: str) -> Response:
+    """A file as what it is, or, where that is preferred, as bytes."""
+    chosen = request.accept_mimetypes.best_match((media, BYTES), media)
+    return Response(body, mimetype=chosen, headers={"Vary": "Accept"})
 
 
 # --- reading ----------------------------------------------------------------------------------------------------

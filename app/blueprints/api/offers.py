@@ -12,7 +12,7 @@ from flask import Response
 from app.access import get_offer, get_property
 from app.api_access import key_holder
 from app.blueprints.api.blueprint import api
-from app.blueprints.api.calls import Answer, operation
+from app.blueprints.api.calls import Answer, file_answer, operation
 from app.blueprints.api.offer_bodies import read_offer, sending_of
 from app.blueprints.api.paging import link_next, next_cursor, page_body, place_of
 from app.blueprints.api.preconditions import etag, expected_version
@@ -102,7 +102,7 @@ def offers_receipt(offer_id: uuid.UUID) -> Response:
     if pdf is None:
         raise NotFound if state.erased_at else NotReady
     note_key("read", [offer_id], by=key_holder())
-    return Response(pdf, mimetype="application/pdf")
+    return file_answer(pdf, "application/pdf")
 
 
 @api.route("/offers/<uuid:offer_id>/status", methods=["PATCH", "PUT"])

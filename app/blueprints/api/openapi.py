@@ -13,7 +13,7 @@ from pydantic.json_schema import models_json_schema
 from werkzeug.routing import Rule
 
 from app.blueprints.api import examples
-from app.blueprints.api.calls import JSON, Operation
+from app.blueprints.api.calls import BYTES, JSON, Operation
 from app.blueprints.api.preconditions import TAGS as TAG_LIST
 from app.blueprints.api.schemas.common import NAMED, Problem
 from app.blueprints.api.schemas.events import CARRIED, carrier
@@ -39,6 +39,8 @@ opens a page that explains them, money is a decimal string, time is RFC 3339 in 
 Send `Authorization: Bearer bfx_live_…`. Keys are made in Settings, API; `bfx_test_…` keys reach a test agency.
 """
 
+LICENSE = {"name": "AGPL-3.0-or-later", "identifier": "AGPL-3.0-or-later"}
+
 
 def describe(app: Flask) -> dict[str, Any]:
     """The whole document, OpenAPI 3.1, in English."""
@@ -49,7 +51,7 @@ def describe(app: Flask) -> dict[str, Any]:
 def _document(app: Flask) -> dict[str, Any]:
     found = sorted(_operations(app), key=lambda pair: (str(pair[0]), pair[1].summary))
     models: set[type[BaseModel]] = {Problem, *CARRIED}
-    models |= {m for _, o in found for m in (*o.answers.values(), o.body, o.query) if m}
+    models |= {m for _, o in found for m in (*o.answers.values(), o.body) if m}
     named, schemas = _schemas(models)
     paths: dict[str, dict[str, Any]] = {}
     for rule, declared in found:
@@ -63,7 +65,7 @@ def _document(app: Flask) -> dict[str, Any]:
     used = {declared.tag for _, declared in found}
     return {
         "openapi": "3.1.0",
-        "info": {"title": "BidFlux", "version": "1", "description": ABOUT},
+        "info": {"title": "BidFlux", "version": "1", "description": ABOUT, "license": LICENSE, "contact": _contact()},
         "servers": [{"url": base_url()}],
         "security": [{"key": []}],
         "tags": [{"name": name, "description": text} for name, text in TAGS.items() if name in used],
@@ -74,6 +76,10 @@ def _document(app: Flask) -> dict[str, Any]:
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "bearerFormat": "bfx_live_…"}},
         },
     }
+
+
+def _contact() -> dict[str, str]:
+    return {"name": "Who runs this BidFlux", "url": base_url()}
 
 
 def _operations(app: Flask) -> Iterator[tuple[Rule, Operation]]:
@@ -96,12 +102,17 @@ def _schemas(models: Iterable[type[BaseModel]]) -> tuple[dict[type[BaseModel], s
 
 
 def _tidy(schema: Any) -> Any:
-    """Without the titles that pydantic makes of names."""
+    """Without the titles that pydantic makes of names, and without null as a default, which says nothing: a program
+    made of the description would send it."""
     if isinstance(schema, list):
         return [_tidy(part) for part in schema]
     if not isinstance(schema, dict):
         return schema
-    return {k: _tidy(v) for k, v in schema.items() if k != "title" or isinstance(v, dict)}
+    return {
+        k: _tidy(v)
+        for k, v in schema.items()
+        if not (k == "title" and isinstance(v, str)) and not (k == "default" and v is None)
+    }
 
 
 def _operation(
@@ -157,7 +168,8 @@ def _in_query(declared: Operation) -> Iterator[dict[str, Any]]:
             some = [part for part in kind.pop("anyOf") if part != {"type": "null"}]
             kind |= some[0] if len(some) == 1 else {"anyOf": some}
             kind.pop("default", None)
-        yield {"name": name, "in": "query", "schema": kind, "description": given.get("description", "")}
+        said = {"description": given["description"]} if "description" in given else {}
+        yield {"name": name, "in": "query", "schema": kind, **said}
 
 
 def _in_headers(declared: Operation, written: bool) -> Iterator[dict[str, Any]]:
@@ -182,7 +194,10 @@ def _answer(model: type[BaseModel] | None, declared: Operation, named: dict[type
     if model:
         answer["content"] = {declared.media: {"schema": _ref(named[model]), "example": examples.ANSWERS[model]}}
     elif declared.media != JSON:
-        answer["content"] = {declared.media: {"schema": {"type": "string", "format": "binary"}}}
+        answer["description"] = "The file."
+        answer["content"] = {
+            media: {"schema": {"type": "string", "format": "binary"}} for media in (declared.media, BYTES)
+        }
     headers = dict.fromkeys(("RateLimit", "RateLimit-Policy"), "Calls left, and the limit.")
     if declared.etag:
         headers["ETag"] = "The version, for `If-Match`."

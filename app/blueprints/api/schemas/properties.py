@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from app.blueprints.api.schemas.common import (
     Currency,
@@ -19,7 +19,7 @@ from app.blueprints.api.schemas.common import (
     Strict,
     Warning,
 )
-from app.services.property_fields import PriceVat, PropertyBulkItem, PropertyFields, PropertyType
+from app.services.property_fields import OFFERING, PriceVat, PropertyBulkItem, PropertyFields, PropertyType, stays
 
 
 class PropertyNew(PropertyFields):
@@ -32,12 +32,16 @@ class PropertyNew(PropertyFields):
 class PropertyPut(PropertyFields):
     """A whole property under the CRM's own id, which stands in the path."""
 
+    model_config = ConfigDict(json_schema_extra=stays(*OFFERING))
+
     external_id: ExternalId | None = Field(None, description="If sent, the id of the path.")
     title: Line200x1
 
 
 class PropertyPatch(PropertyFields):
     """What is to change; whatever is left out stays as it is."""
+
+    model_config = ConfigDict(json_schema_extra=stays())
 
     external_id: ExternalId | None = None
     title: Line200x1 = Field("", validate_default=False)
