@@ -15,13 +15,14 @@ packages:
 dev-packages:
 	@$(PYTHON) tools/venv.py dev
 
-linters: dev-packages
-	@$(BIN)/python tools/api_linters.py
+linters:
+	@$(PYTHON) tools/api_linters.py
 
 run: packages  ## run the whole product until Ctrl-C (PORT, HOST, BIDFLUX_DATA override)
 	@exec $(BIN)/python tools/run.py
 
-test: dev-packages linters  ## run the whole suite (TESTS=path narrows it)
+test:  ## run the whole suite (TESTS=path narrows it)
+	@$(MAKE) --no-print-directory -j2 dev-packages linters
 	@CHROMIUM="$$($(BIN)/python tools/browser.py)" && export CHROMIUM && exec $(BIN)/python -m pytest -n 2 $(TESTS)
 
 check: dev-packages  ## format, lint, types, layers, templates, translations, vendored files

@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 import httpx
+import jsonschema_rs
 import pytest
 from flask import Flask
 
@@ -26,6 +27,17 @@ from tests.factories import make_offer, make_property
 from tools import api_linters
 
 REF = "#/components/schemas/"
+OTHERWISE = {
+    **{
+        name: f"Un {name}"
+        for name in ("title_en", "description", "description_en", "address", "zone", "city", "county")
+    },
+    **{"property_type": "house", "accepts_offers": True, "availability": "reserved", "show_exact_address": True},
+    **{"country": "DE", "usable_area_sqm": 65.5, "built_area_sqm": 80.0, "land_area_sqm": 500.25, "rooms": 2.5},
+    **{"asking_price": "125000.50", "currency": "RON", "price_vat": "excluded", "buyer_commission": "2%"},
+    **{"crm_url": "https://crm.example/1", "signature_required": True},
+    **{"offers_open_at": "2035-01-01T10:00:00.000000Z", "offers_close_at": "2035-02-01T10:00:00.000000Z"},
+}
 
 
 @pytest.fixture
@@ -54,7 +66,7 @@ def within(value: Any) -> Iterator[dict[str, Any]]:
 )
 def test_a_linter_finds_nothing(command: list[str], written: Path) -> None:
     try:
-        programs = api_linters.bring()
+        programs = api_linters.programs()
     except api_linters.Missing as why:
         if os.environ.get("CI"):
             raise
@@ -83,19 +95,37 @@ def test_what_stays_when_it_is_left_out_has_no_default(written: Path) -> None:
         assert not [field for field in kept if "default" in schemas[name]["properties"][field]]
 
 
+def test_no_default_is_what_its_own_schema_forbids(written: Path) -> None:
+    spec = json.loads(written.read_text())
+    given = [part for part in within(spec) if "default" in part]
+    assert given
+    for kind in given:
+        whole = {**kind, "components": spec["components"]}
+        assert jsonschema_rs.validator_for(whole).is_valid(kind["default"]), kind
+
+
 @pytest.fixture
-def made(written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    """The client that openapi-python-client makes, without a single warning."""
-    programs = Path(sys.executable).parent
-    command = [programs / "openapi-python-client", "generate", "--path", written, "--output-path", tmp_path / "made"]
-    env = {**os.environ, "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
-    run = [*command, "--meta", "none", "--fail-on-warning"]
-    done = subprocess.run(run, cwd=tmp_path, env=env, capture_output=True, text=True, check=False, timeout=120)
-    assert done.returncode == 0 and "arning" not in done.stdout + done.stderr, done.stdout + done.stderr
-    monkeypatch.syspath_prepend(str(tmp_path))
+def made(
+    written: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[ModuleType]:
+    """The client that openapi-python-client makes, without a single warning; once, for it is always the same."""
+    place = tmp_path_factory.getbasetemp() / "client"
+    if not place.exists():
+        place.mkdir()
+        generate(written, place)
+    monkeypatch.syspath_prepend(str(place))
     yield importlib.import_module("made")
     for name in [name for name in sys.modules if name == "made" or name.startswith("made.")]:
         del sys.modules[name]
+
+
+def generate(written: Path, place: Path) -> None:
+    programs = Path(sys.executable).parent
+    command = [programs / "openapi-python-client", "generate", "--path", written, "--output-path", place / "made"]
+    env = {**os.environ, "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+    run = [*command, "--meta", "none", "--fail-on-warning"]
+    done = subprocess.run(run, cwd=place, env=env, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0 and "arning" not in done.stdout + done.stderr, done.stdout + done.stderr
 
 
 def part(name: str) -> Any:
@@ -130,6 +160,29 @@ def test_a_generated_client_lists_creates_changes_and_downloads(served: str, crm
         missing = part("api.properties.properties_read").sync_detailed(str(offer), client=client)
         assert missing.status_code == 404 and missing.parsed.status == 404
     assert db.session.query(Property).count() == 2
+
+
+def test_a_generated_client_that_changes_one_thing_changes_no_other(served: str, crm: Crm, made: ModuleType) -> None:  # noqa: F811
+    """Every field stands otherwise than by its default, and a change names one."""
+    whole = {"title": "Casă", "external_id": "CRM-9", "photo_url": "https://crm.example/1.jpg", **OTHERWISE}
+    url = f"/properties/{crm.call('POST', '/properties', whole).json['id']}"
+    hook = crm.call("POST", "/webhooks", {"url": "https://crm.example/in", "events": ["offer.created"]}).json["id"]
+    crm.call("PATCH", f"/webhooks/{hook}", {"enabled": False})
+    patch = describe(crm.app)["components"]["schemas"]["PropertyPatch"]["properties"]
+    sent = {name for name, kind in patch.items() if not kind.get("readOnly")}
+    assert sent - set(OTHERWISE) == {"external_id", "title", "photo_url", "agent", "transaction_type"}
+    models, before, called = part("models"), crm.get(url).json, crm.get(f"/webhooks/{hook}").json
+    assert not [name for name, value in OTHERWISE.items() if before[name] != value]
+    with made.AuthenticatedClient(served, crm.key, timeout=httpx.Timeout(20)) as client:
+        patch = models.PropertyPatch(title="Alt titlu")
+        assert (
+            part("api.properties.properties_change").sync(before["id"], client=client, body=patch).title == "Alt titlu"
+        )
+        again = models.WebhookPatch(url="https://crm.example/other")
+        assert part("api.webhooks.webhooks_change").sync(hook, client=client, body=again).enabled is False
+    after, called_now = crm.get(url).json, crm.get(f"/webhooks/{hook}").json
+    assert {name for name in after if after[name] != before[name]} == {"title", "updated_at"}
+    assert {name for name in called if called_now[name] != called[name]} == {"url", "updated_at"}
 
 
 def test_a_receipt_is_a_pdf_or_bytes_as_it_is_asked_for(crm: Crm) -> None:
