@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass
 
@@ -19,10 +20,16 @@ MISTYPED = {
     "gmail.ro": "gmail.com",
     "gnail.com": "gmail.com",
     "gmaill.com": "gmail.com",
+    "gmaii.com": "gmail.com",
+    "gmil.com": "gmail.com",
+    "gmail.cm": "gmail.com",
+    "gmail.om": "gmail.com",
+    "gmail.comm": "gmail.com",
     "yaho.com": "yahoo.com",
     "yahooo.com": "yahoo.com",
     "yahoo.co": "yahoo.com",
     "yahoo.con": "yahoo.com",
+    "yahoo.cm": "yahoo.com",
     "yhaoo.com": "yahoo.com",
     "yahho.com": "yahoo.com",
     "hotmial.com": "hotmail.com",
@@ -41,9 +48,17 @@ LOOKALIKES = str.maketrans(
         **dict(zip("аеорсухіјѕԁһӏԛԝкмтАВЕКМНОРСТУХІЈЅ", "aeopcyxijsdhlqwkmtABEKMHOPCTYXIJS", strict=True)),  # Cyrillic
         **dict(zip("οανρτυικΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "oavptuikABEZHIKMNOPTYX", strict=True)),  # Greek
         **dict(zip("łŁđĐøØðıħŧ", "lLdDoOdiht", strict=True)),
+        **dict(zip("ɡɑɩɪʟɴʀʏƅƖ", "gaiilnryll", strict=True)),  # of phonetic and African alphabets
         **{"ß": "ss", "æ": "ae", "œ": "oe", "þ": "th"},
     }
 )
+
+
+_AT = {ord("＠"): "@", ord("﹫"): "@"}
+# A second number behind the first, with what stands between them.
+_SWITCHBOARD = r"[ ,;]*(?:interior(?:ul)?|int|ext(?:ensi[ae]|ension)?|in|x|w|p|#)[ .:#]*"
+_BEHIND = re.compile(rf"(?P<number>.*[0-9)])(?:{_SWITCHBOARD}| *[-/] *)[0-9]{{1,5}}", re.ASCII | re.IGNORECASE)
+_LETTERS_WITHIN = re.compile(r"\d[^\d]*[^\W\d_][^\d]*\d")
 
 
 class NotAContact(ValueError):
@@ -93,12 +108,21 @@ def read_email(text: str) -> Email:
 
 
 def _bare(text: str) -> str:
-    """The address in a line of a letter or a link."""
-    if text.endswith(">") and "<" in text:
-        text = text[text.rindex("<") + 1 : -1]
+    """The address in a line of a letter or a link; of two different ones neither is meant."""
+    text = text.translate(_AT).rstrip(" \t;,.")
+    if text.endswith(">") and text.count("<") == 1:
+        name, _, inner = text[:-1].partition("<")
+        if "@" in name and _address(name).casefold() != _address(inner).casefold():
+            raise NotAContact(text)
+        text = inner
+    return _address(text)
+
+
+def _address(text: str) -> str:
+    text = text.strip(" \t<>()[]\"'„”“«»:")
     if text[:7].casefold() == "mailto:":
         text = text[7:].partition("?")[0]
-    return text.strip(" \t<>;,.\"'()")
+    return text.strip(" \t<>()[]\"'„”“«»").rstrip(";,.")
 
 
 def read_staff_email(text: str) -> str:
@@ -117,16 +141,30 @@ def _plain(address: str) -> str:
 
 def read_phone(text: str, region: str = "RO") -> Phone:
     """`07…`, `+40…`, `0040…` and foreign numbers; raise `NotAContact` for what cannot be dialled at all."""
-    try:
-        number = phonenumbers.parse(_short(text, 40), region)
-    except phonenumbers.NumberParseException:
-        raise NotAContact(text) from None
-    if number.extension:
+    number = _parsed(_short(text, 40), region)
+    if number is not None and number.extension:
         raise NotAContact(text, extension=True)
-    if not phonenumbers.is_possible_number(number):
+    if number is None or not phonenumbers.is_possible_number(number):
+        behind = _BEHIND.fullmatch(text.strip())
+        main = _parsed(behind["number"], region) if behind else None
+        raise NotAContact(text, extension=main is not None and phonenumbers.is_valid_number(main))
+    if not _is_all_digits(text, number):
         raise NotAContact(text)
     e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     return Phone(e164, not phonenumbers.is_valid_number(number))
+
+
+def _is_all_digits(text: str, number: phonenumbers.PhoneNumber) -> bool:
+    """Whether letters have no part in a number. The library would dial them; an `O` is rather a zero than a six."""
+    digits = "".join(str(unicodedata.digit(letter)) for letter in text if letter.isdigit())
+    return not _LETTERS_WITHIN.search(text) and digits.endswith(str(number.national_number))
+
+
+def _parsed(text: str, region: str) -> phonenumbers.PhoneNumber | None:
+    try:
+        return phonenumbers.parse(text, region)
+    except phonenumbers.NumberParseException:
+        return None
 
 
 def show_phone(e164: str) -> str:

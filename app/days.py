@@ -13,11 +13,19 @@ MONTHS = (
     ("iunie", "june"), ("iulie", "july"), ("august",), ("septembrie", "september"), ("octombrie", "october"),
     ("noiembrie", "november"), ("decembrie", "december"),
 )  # fmt: skip
-SHORT = {"ian": 1, "jan": 1, "iun": 6, "jun": 6, "iul": 7, "jul": 7, "sept": 9, "noi": 11}
+_ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii")
+_WEEKDAYS = (
+    ("luni", "monday"), ("marti", "tuesday"), ("miercuri", "wednesday"), ("joi", "thursday"), ("vineri", "friday"),
+    ("sambata", "saturday"), ("duminica", "sunday"),
+)  # fmt: skip
+_NAMED = re.compile(r"([a-z]{3,10})[ .,]+(.*)", re.ASCII | re.DOTALL)
+_DASHES = dict.fromkeys(range(0x2010, 0x2016), "-") | {0x2212: "-"}
 _YEAR_FIRST = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})", re.ASCII)
 _DAY_FIRST = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4}|\d{2})", re.ASCII)
-_DAY_NAMED = re.compile(r"(\d{1,2})(?:st|nd|rd|th)?[ .-]*([a-z]{3,10})[ .,-]*(\d{4})", re.ASCII)
-_NAME_FIRST = re.compile(r"([a-z]{3,10})[ .]*(\d{1,2})(?:st|nd|rd|th)?[ ,]+(\d{4})", re.ASCII)
+_DAY_NAMED = re.compile(
+    r"(?:the )?(\d{1,2})(?:st|nd|rd|th|-a)?[ ./-]*(?:of )?([a-z]{1,10})[ .,/-]*(\d{4}|(?<!\d)'?\d{2})", re.ASCII
+)
+_NAME_FIRST = re.compile(r"([a-z]{3,10})[ ./-]*(\d{1,2})(?:st|nd|rd|th)?[ ,/-]+(\d{4})", re.ASCII)
 LONGEST = 40
 
 
@@ -30,21 +38,35 @@ class NotADay(ValueError):
 
 
 def read_day(text: str) -> date:
-    """`31.12.2026`, `31. 12. 26`, `2026-12-31`, `5 decembrie 2026`, `Dec 5, 2026`; raises `NotADay`.
+    """`31.12.2026`, `31. 12. 26`, `2026-12-31`, `sâmbătă, 5 dec. 2026`, `5.XII.2026`, `Dec 5, 2026`; raises `NotADay`.
 
     The day comes before the month, as here and in most of Europe; two figures of a year are of this century.
     """
     if len(text) > LONGEST:
         raise NotADay(text)
-    plain = unicodedata.normalize("NFKD", text.casefold()).strip(" .,;")
+    apart = unicodedata.normalize("NFKD", text.casefold().translate(_DASHES))
+    plain = "".join(letter for letter in apart if not unicodedata.combining(letter)).replace("’", "'").strip(" .,;")
     bare = re.sub(r" ?([-/.]) ?", r"\1", " ".join(plain.split()))
+    weekday, bare = _weekday(bare)
     parts = _parts(bare)
     if parts is None:
         raise NotADay(text)
     try:
-        return date(*parts)
+        day = date(*parts)
     except ValueError:
         raise NotADay(text, impossible=True) from None
+    if weekday not in {None, day.weekday()}:
+        raise NotADay(text, impossible=True)
+    return day
+
+
+def _weekday(bare: str) -> tuple[int | None, str]:
+    """The day of the week that a date begins with, and the rest. `mar` is rather the month."""
+    if (found := _NAMED.fullmatch(bare)) and (found[1] == "marti" or not _month(found[1])):
+        for at, names in enumerate(_WEEKDAYS):
+            if any(one.startswith(found[1]) for one in names):
+                return at, found[2]
+    return None, bare
 
 
 def _parts(bare: str) -> tuple[int, int, int] | None:
@@ -60,12 +82,13 @@ def _parts(bare: str) -> tuple[int, int, int] | None:
     else:
         return None
     month = _month(name)
-    return (whole(year), month, whole(day)) if month else None
+    return (whole(year.lstrip("'")) + (2000 if len(year) < 4 else 0), month, whole(day)) if month else None
 
 
 def _month(name: str) -> int | None:
-    if name in SHORT:
-        return SHORT[name]
-    return next(
-        (at for at, names in enumerate(MONTHS, 1) if any(one == name or one[:3] == name for one in names)), None
-    )
+    """By its name, by three or more of its first letters, which are no other's, or by its Roman number."""
+    if name in _ROMAN:
+        return _ROMAN.index(name) + 1
+    if len(name) < 3:
+        return None
+    return next((at for at, names in enumerate(MONTHS, 1) if any(one.startswith(name) for one in names)), None)

@@ -24,11 +24,13 @@ CURRENCY_WORDS = {
     **dict.fromkeys(("euro", "eur", "€", "euros", "euroi"), "EUR"),
     **dict.fromkeys(("lei", "leu", "ron", "roni"), "RON"),
 }
-_THOUSANDS, _MILLIONS = ("k", "mii", "mie"), ("milioane", "milion", "million", "millions")
+_NEW = "noi"  # lei since 2005; the old ones were ten thousand times less, and are refused
+_THOUSANDS, _MILLIONS = ("k", "mii", "mie", "tsd"), ("milioane", "milion", "million", "millions", "mio")
 _SHORT = ("mil", "m", "mln")  # of `milioane`, but some mean `mii`
 _OTHERS = {code.lower() for code in get_global("all_currencies")} | {
     "dolari", "dolar", "dollars", "dollar", "lire", "lira", "liră", "pounds", "franci", "franc", "forinți", "forinti",
-    "leva", "zloți", "zloti", "coroane", "yeni", "ruble",
+    "leva", "zloți", "zloti", "coroane", "yeni", "ruble", "us", "kč", "zł", "ft", "лв", "fr", "sfr", "rs", "kr", "quid",
+    "moldovenești", "moldovenesti", "vechi",
 }  # fmt: skip
 _DECIMAL = re.compile(r"(\d{1,12})(?:\.(\d{1,2}))?", re.ASCII)
 
@@ -115,17 +117,23 @@ def _scaled(typed: Typed, scale: str) -> Typed:
 
 def _currency(words: tuple[str, ...], wanted: str | None) -> tuple[str, str | None]:
     """The word for a currency among those around an amount, and its code; raises when there is anything else."""
-    codes = set()
-    for word in words:
-        if (code := CURRENCY_WORDS.get(word)) and wanted in {None, code}:
-            codes.add(code)
-        elif code or word in _OTHERS or unicodedata.category(word[0]) == "Sc":
+    named = [
+        word for at, word in enumerate(words) if word != _NEW or not at or CURRENCY_WORDS.get(words[at - 1]) != "RON"
+    ]
+    for word in named:
+        code = CURRENCY_WORDS.get(word)
+        if (code and wanted not in {None, code}) or (not code and _is_another(word)):
             raise OtherCurrency(word)
-        else:
-            raise NotANumber
+    if not all(word in CURRENCY_WORDS for word in named):
+        raise NotANumber
+    codes = {CURRENCY_WORDS[word] for word in named}
     if len(codes) > 1:
-        raise OtherCurrency(words[-1])
-    return (words[-1], codes.pop()) if codes else ("", None)
+        raise OtherCurrency(named[-1])
+    return (named[-1], codes.pop()) if codes else ("", None)
+
+
+def _is_another(word: str) -> bool:
+    return word in _OTHERS or unicodedata.category(word[0]) == "Sc"
 
 
 def from_decimal_text(text: str) -> int:

@@ -13,7 +13,9 @@ SIZES = (*AREAS, "rooms")
 # The most that is taken at all.
 MOST = {"usable_area_sqm": 10_000_000, "built_area_sqm": 10_000_000, "land_area_sqm": 100_000_000, "rooms": 1_000}
 _UNITS_OF_AREA = {
-    **dict.fromkeys(("", "mp", "m", "m²", "mpu", "metri pătrați", "metri patrati", "sqm", "sq m"), 1),
+    **dict.fromkeys(
+        ("", "mp", "m p", "m", "m²", "mpu", "mp utili", "metri pătrați", "metri patrati", "sqm", "sq m", "qm"), 1
+    ),
     **dict.fromkeys(("ha", "hectar", "hectare"), 10_000),
     **dict.fromkeys(("ar", "ari"), 100),
 }

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 LONGEST = 60
-_LABEL = re.compile(
-    r"^(?:C\.? ?U\.? ?I\.?|C\.? ?I\.? ?F\.?|COD FISCAL|VAT(?: ID| NO\.?)?|TVA|TAX ID)[ :.\-]*", re.ASCII
-)
-_REGISTER = re.compile(r"J ?\d{1,2} ?/", re.ASCII)
-_ID = re.compile(r"[A-Z]{0,3}[0-9A-Z]{2,17}", re.ASCII)
+# What these numbers are called where they come from. A word among them is no part of the number.
+_LABELS = (
+    r"C\.? ?U\.? ?I\.?", r"C\.? ?I\.? ?F\.?", r"C\.? ?F\.?(?= )",
+    "COD(?:UL)?(?: UNIC DE [IÎ]NREGISTRARE| FISCAL| TVA)?",
+    "(?:NR|NUM[AĂ]R)\\.?", "VAT", "TVA", "TAX", "ID", r"NO\.?", "NUMBER", "REG(?:ISTRATION)?", "CNP", "TIN", "EIN",
+    "IDNO", "NIF", "CIF", "NIE", "NIP", "EIK", "ЕИК", "GSTIN", "GST", r"P\.? ?IVA", "PARTITA IVA", "IVA", "UID",
+    r"UST\.?[ -]?ID(?:[ .-]?NR)?\.?", r"STEUERNUMMER", r"ST\.?-?NR\.?", r"MWST(?:[ .-]?NR)?\.?", "SIREN", "SIRET",
+    "BTW", "KVK", "UTR", "PAN", "PIB", r"ADÓSZÁM",
+)  # fmt: skip
+_LABEL = re.compile(rf"(?:(?:{'|'.join(_LABELS)})(?![A-Z])[ :./\-]*)+(?=[A-Z0-9])")
+_BEHIND = re.compile(r"(?<=[0-9])[ .\-]*(?:MWST|TVA|IVA|VAT)$")
+_REGISTER = re.compile(r"J ?\d{1,2} ?[/-]|\b[JFC]\d{1,2} ?[/-] ?\d+ ?[/-] ?\d{4}|\bJ ?\d{13}$", re.ASCII)
+# A country or the kind of company, rarely both (`ESB`, `ATU`, `CHE`), or what a French number begins with.
+_ID = re.compile(r"(?:[A-Z]{0,3}|FR[A-Z]{2}|GB(?:GD|HA))(?=[0-9])[0-9A-Z]{2,17}", re.ASCII)
+_DASHES = dict.fromkeys(range(0x2010, 0x2016), "-") | {0x2212: "-"}
 
 
 class NotATaxId(ValueError):
@@ -24,10 +35,16 @@ def read_tax_id(text: str) -> str:
     """Letters and digits alone; `CUI: 12345678` and `DE 123.456.789` lose what stands around. Raises `NotATaxId`."""
     if len(text) > LONGEST:
         raise NotATaxId(text)
-    said = " ".join(text.upper().split())
-    bare = re.sub(r"[ .\-/;,]", "", _LABEL.sub("", said))
+    said = " ".join(unicodedata.normalize("NFKC", text).upper().translate(_DASHES).split()).strip("()[] ;,:")
+    bare = re.sub(r"[ .\-/;,]", "", _BEHIND.sub("", _without_labels(said)))
     if _REGISTER.search(said):
         raise NotATaxId(text, register=True)
     if not _ID.fullmatch(bare) or not any(letter.isdigit() for letter in bare):
         raise NotATaxId(text)
     return bare
+
+
+def _without_labels(said: str) -> str:
+    """What follows the words that a number is introduced with."""
+    found = _LABEL.match(said)
+    return said[found.end() :] if found else said

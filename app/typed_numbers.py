@@ -20,9 +20,11 @@ SEPARATORS = (ASK, COMMA, POINT)
 _ZEROS = "٠۰०০੦૦୦௦౦೦൦๐໐༠၀០０"
 _SAME = {ord(zero) + n: str(n) for zero in _ZEROS for n in range(10)}
 _SAME |= dict.fromkeys(map(ord, "’‘ʼ′`´＇٬"), "'") | {ord("．"): ".", ord("，"): ",", ord("٫"): ","}
+_SAME |= {ord("％"): "%", ord("٪"): "%", ord("＄"): "$", ord("㎡"): "m²"}
+_CEDILLAS = {ord("ţ"): "ț", ord("ş"): "ș"}  # as many keyboards still write them
 _UNSEEN = re.compile(r"[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 _TOKEN = re.compile(r"[^\W\d_]+|\S")
-_PUNCTUATION = frozenset(".,;:!")
+_PUNCTUATION = frozenset('.,;:!"„“”«»')
 _DASHED = re.compile(r" ?[.,] ?[-–—]{1,2}")  # 125.000,- €
 _SPACED = re.compile(r"([0-9]{1,3}(?:([ '])[0-9]{3})(?:\2[0-9]{3})*)(?:[.,]([0-9]{1,2}))?")
 _PLAIN = re.compile(r"([0-9]{1,15})(?:[.,]([0-9]{1,2}|[0-9]{4,6}))?")
@@ -73,7 +75,8 @@ def parts_of(text: str) -> Parts:
 
 
 def _words(text: str) -> tuple[str, ...]:
-    return tuple(word for word in _TOKEN.findall(text.lower()) if word not in _PUNCTUATION)
+    words = _TOKEN.findall(text.lower().translate(_CEDILLAS))
+    return tuple(word for word in words if word not in _PUNCTUATION)
 
 
 def read_digits(text: str, separators: str = ASK, *, sure: str = "") -> Typed:
@@ -92,7 +95,8 @@ def read_digits(text: str, separators: str = ASK, *, sure: str = "") -> Typed:
             raise NotANumber
         return Typed(_exact(found[1], found[2]))
     if plain := _PLAIN.fullmatch(text):
-        return Typed(_exact(plain[1], plain[2]))
+        unsure = len(plain[1]) < 4 and len(plain[2] or "") > 3  # `125.0000` is rather thousands with a zero too many
+        return Typed(_exact(plain[1], plain[2]), odd=unsure)
     if lakhs := _LAKHS.fullmatch(text):
         return Typed(_exact(lakhs[1], lakhs[2]), odd=True)
     grouped = _GROUPED.fullmatch(text)
@@ -114,7 +118,7 @@ def read_quantity(text: str, units: Mapping[str, int], separators: str = ASK) ->
     >>> read_quantity("72,40 mp", {"mp": 1}).value
     Decimal('72.40')
     """
-    found = parts_of(re.sub(r"(?i)m ?2(?![0-9])", "m²", text))
+    found = parts_of(re.sub(r"(?i)m ?\^? ?2(?![0-9])", "m²", text))
     unit = " ".join(word for word in found.after if word != "de").replace("m ²", "m²")
     if found.before or (unit and unit not in units):
         raise NotANumber
@@ -168,7 +172,9 @@ def read_days(text: str, most: int) -> Term:
 
 def read_percent(text: str) -> Decimal:
     """A share of 0 to 100 percent with two decimals at most; raises `NotANumber`."""
-    share = read_quantity(text, dict.fromkeys(("", "%", "la sută", "la suta", "percent", "procente"), 1)).value
+    share = read_quantity(
+        text, dict.fromkeys(("", "%", "la sută", "la suta", "percent", "per cent", "procente"), 1)
+    ).value
     if not 0 <= share <= 100:
         raise NotANumber
     hundredths(share)

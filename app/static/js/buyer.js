@@ -25,7 +25,7 @@
   function readAmount(text) {
     var zeros = "٠۰०০੦૦୦௦౦೦൦๐໐༠၀០０";
     var words = { euro: "EUR", eur: "EUR", "€": "EUR", euros: "EUR", euroi: "EUR", lei: "RON", leu: "RON", ron: "RON", roni: "RON" };
-    var scales = { k: 1e3, mii: 1e3, mie: 1e3, milioane: 1e6, milion: 1e6, million: 1e6, millions: 1e6, mil: 1e6, m: 1e6, mln: 1e6 };
+    var scales = { k: 1e3, mii: 1e3, mie: 1e3, milioane: 1e6, milion: 1e6, million: 1e6, millions: 1e6, mio: 1e6, tsd: 1e3, mil: 1e6, m: 1e6, mln: 1e6 };
     var line = text.replace(/[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g, "").replace(/[^\x00-\x7f]/g, function (letter) {
       for (var i = 0; i < zeros.length; i += 1) {
         var digit = letter.charCodeAt(0) - zeros.charCodeAt(i);
@@ -37,12 +37,13 @@
     if (first < 0 || line.length > 60 || (first && ".,'".indexOf(line.charAt(first - 1)) >= 0)) { return null; }
     var digits = line.slice(first).replace(/[^0-9]+$/, "");
     var around = function (part) {
-      return (part.toLowerCase().match(/[a-z\u00c0-\u024f]+|\S/g) || []).filter(function (word) { return ".,;:!".indexOf(word) < 0; });
+      return (part.toLowerCase().match(/[a-z\u00c0-\u024f]+|\S/g) || []).filter(function (word) { return ".,;:!\"„“”«»".indexOf(word) < 0; });
     };
     var after = around(line.slice(first + digits.length).replace(/^ ?[.,] ?[-–—]{1,2}/, "")).filter(function (word) { return word !== "de"; });
     var scale = after.length && Object.prototype.hasOwnProperty.call(scales, after[0]) ? after.shift() : "";
     var currency = "";
     var known = around(line.slice(0, first)).concat(after).every(function (word) {
+      if (word === "noi" && currency === "RON") { return true; } /* lei since 2005 */
       var code = Object.prototype.hasOwnProperty.call(words, word) ? words[word] : "";
       var same = code && (!currency || currency === code);
       currency = code;
@@ -64,7 +65,7 @@
     var found = /^([0-9]{1,3}(?:([ '])[0-9]{3})(?:\2[0-9]{3})*)(?:[.,]([0-9]{1,2}))?$/.exec(digits);
     if (found) { return { value: exact(found[1], found[3]) }; }
     found = /^([0-9]{1,15})(?:[.,]([0-9]{1,2}|[0-9]{4,6}))?$/.exec(digits);
-    if (found) { return { value: exact(found[1], found[2]) }; }
+    if (found) { return { value: exact(found[1], found[2]), odd: found[1].length < 4 && (found[2] || "").length > 3 }; }
     found = /^([1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3})(?:\.([0-9]{1,2}))?$/.exec(digits);
     if (found) { return { value: exact(found[1], found[2]), odd: true }; }
     found = /^([1-9][0-9]{0,2}(?:([.,])[0-9]{3})(?:\2[0-9]{3})*)(?:([.,])([0-9]{1,2}))?$/.exec(digits);
