@@ -244,6 +244,7 @@ COLUMNS: dict[str, dict[str, str]] = {
     "timestamping": {"technical": "agency_id seq n at token fault"},
     "tombstone": {"trail": "at reason", "technical": "offer_id agency_id"},
     "upload": {"property": "body", "technical": "id agency_id property_id mime width height sha256 created_at"},
+    "staff_address": {"staff": "email", "technical": "agency_id since"},
     "user": {
         "staff": "email full_name phone role language active shortcuts",
         "secret": "password_hash",
@@ -305,6 +306,7 @@ IN_CLEAR: dict[str, str] = {
     " replace_code.nonce submission.nonce submission.content_mac",
     N_("names, e-mail addresses, phones, roles and browsers of the agency's staff"): "invitation.email"
     " invitation.full_name invitation.phone invitation.role invitation.language property.agent_id saved_view.user_id"
+    " staff_address.email"
     " user.email user.full_name user.phone user.role user.language user.active user.shortcuts"
     " user_session.user_id user_session.browser user_session.created_at user_session.seen_at user_session.expires_at",
 }  # fmt: skip

@@ -434,7 +434,7 @@ def step_text(step: Any) -> str:
         text = gettext("Offer recorded for the client")
         if channel := step.data.get("channel"):
             text = f"{text} ({label('channel', channel).lower()})"
-    if step.kind == "offer.confirmed":
+    if step.kind == "offer.confirmed" or (step.kind, step.data.get("proof")) == ("offer.code_confirmed", "held_link"):
         return str(STEP_CONFIRMED[step.data.get("proof", "held_link")])
     if step.kind in {"offer.replaced", "offer.answered"}:
         return f"{text} ({str(label('previous_proof', step.data['proof'])).lower()})"

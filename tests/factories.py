@@ -18,7 +18,7 @@ from app.ledger import BIDDER, SYSTEM
 from app.models import Agency, EmailCode, Offer, Property, User
 from app.money import Money
 from app.offer_document import Bidder, Draft
-from app.queries.mailboxes import own_address
+from app.queries.mailboxes import reachable
 from app.services import accounts, codes, properties, recorded_offers
 from app.services.offers import Sending, submit
 from app.services.recorded_offers import Said
@@ -110,7 +110,7 @@ def confirm(offer_id: uuid.UUID, said: Said) -> None:
     """What was recorded is confirmed by its bidder: with the code from their mailbox, where they have one."""
     offer = db.session.get_one(Offer, offer_id)
     digits = ""
-    if own_address(offer.agency_id, offer_id):
+    if reachable(offer.agency_id, offer_id):
         assert codes.send_another(offer)
         digits = mailed_code(offer_id)
     assert recorded_offers.confirm(db.session.get_one(Offer, offer_id), said, digits).state == "done"

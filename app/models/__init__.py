@@ -1,6 +1,6 @@
 """The tables. Import models from here."""
 
-from app.models.agency import Agency, AgencyKey, ApiKey, Idempotency, User, UserSession
+from app.models.agency import Agency, AgencyKey, ApiKey, Idempotency, StaffAddress, User, UserSession
 from app.models.base import Base, Kept
 from app.models.checkpoint import Checkpoint, Timestamping
 from app.models.confirming import ConfirmationBody
@@ -78,6 +78,7 @@ __all__ = [
     "Retention",
     "SavedView",
     "SellerLink",
+    "StaffAddress",
     "Submission",
     "Supersession",
     "TextVersion",

@@ -98,6 +98,17 @@ class User(Base):
         return self.role == OWNER
 
 
+class StaffAddress(Base):
+    """An address that is, or once was, the agency's or one of its people's: a code from there never shows a bidder."""
+
+    __tablename__ = "staff_address"
+    __kept__ = kept(Kept.APPEND, ("agency_id", "email"))
+
+    agency_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("agency.id"), primary_key=True)
+    email: Mapped[str] = mapped_column(String(254), primary_key=True)
+    since: Mapped[datetime]
+
+
 class UserSession(Base):
     """One signed-in browser. The cookie holds a random token; the row holds its SHA-256 and can be ended."""
 

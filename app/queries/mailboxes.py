@@ -1,33 +1,41 @@
-"""Whose mailbox an address is, as far as that can be told: what only the bidder reads proves the bidder."""
+"""Whose mailbox an address is, as far as that can be told: what only the bidder reads proves the bidder.
+
+Two questions, which an owner who changes the agency's address must not be able to mix up. *Does a code from there show
+the bidder?* Not where the address was ever one of ours. *Can a code get to the bidder?* Wherever it was not ours when
+the offer came in: what it became later takes nothing away from who wrote it down.
+"""
 
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 
-from sqlalchemy import select, union_all
+from sqlalchemy import select
 
 from app import keys
 from app.extensions import db
-from app.models import Agency, OfferBody, User
+from app.models import Offer, OfferBody, StaffAddress
 from app.offer_document import Document, decode
 from app.vault import Place, unpad, unseal
 
-
-def is_bidders_own(agency_id: uuid.UUID, email: str | None) -> bool:
-    """Whether a code sent there shows the bidder: an address that is neither the agency's nor one of its people's."""
-    if not email:
-        return False
-    theirs = union_all(
-        select(User.email).where(User.agency_id == agency_id), select(Agency.email).where(Agency.id == agency_id)
-    )
-    return _mailbox(email) not in {_mailbox(held) for held in db.session.scalars(theirs)}
+# Where dots before the @ say nothing, under whichever of their names.
+DOTLESS = {"gmail.com": "gmail.com", "googlemail.com": "gmail.com"}
 
 
 def own_address(agency_id: uuid.UUID, offer_id: uuid.UUID) -> str | None:
     """The address of an offer's bidder, where a code sent there shows that it is they."""
-    document = document_of(agency_id, offer_id)
-    email = document.bidder.email if document else None
-    return email if is_bidders_own(agency_id, email) else None
+    email = _address(agency_id, offer_id)
+    return email if email and _ours_since(agency_id, email) is None else None
+
+
+def reachable(agency_id: uuid.UUID, offer_id: uuid.UUID) -> str | None:
+    """The address of an offer's bidder, where it was not one of the agency's when the offer came in."""
+    email = _address(agency_id, offer_id)
+    if not email:
+        return None
+    since = _ours_since(agency_id, email)
+    came = db.session.scalars(select(Offer.submitted_at).where(Offer.id == offer_id)).one()
+    return email if since is None or since > came else None
 
 
 def document_of(agency_id: uuid.UUID, offer_id: uuid.UUID) -> Document | None:
@@ -41,7 +49,26 @@ def document_of(agency_id: uuid.UUID, offer_id: uuid.UUID) -> Document | None:
     return decode(unpad(unseal(key, Place(agency_id, "offer_body", "body", offer_id), body)))
 
 
+def _address(agency_id: uuid.UUID, offer_id: uuid.UUID) -> str | None:
+    document = document_of(agency_id, offer_id)
+    return document.bidder.email if document else None
+
+
+def _ours_since(agency_id: uuid.UUID, email: str) -> datetime | None:
+    """When a mailbox first was one of the agency's or of its people's; None where it never was."""
+    mailbox = _mailbox(email)
+    held = select(StaffAddress.email, StaffAddress.since).where(StaffAddress.agency_id == agency_id)
+    return min((row.since for row in db.session.execute(held) if _mailbox(row.email) == mailbox), default=None)
+
+
 def _mailbox(email: str) -> str:
-    """Mail servers read `ana+oferte@x.ro` as `ana@x.ro`."""
+    """What mail servers read an address as: `ana+oferte@x.ro` is `ana@x.ro`, and at Gmail `a.na` is `ana`."""
     local, _, domain = email.casefold().rpartition("@")
-    return f"{local.partition('+')[0]}@{domain}"
+    try:
+        domain = domain.encode("idna").decode()
+    except UnicodeError:
+        pass  # as it is written, then
+    local = local.partition("+")[0]
+    if domain in DOTLESS:
+        local, domain = local.replace(".", ""), DOTLESS[domain]
+    return f"{local}@{domain}"

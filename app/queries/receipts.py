@@ -14,6 +14,7 @@ from app import keys
 from app.extensions import db
 from app.ledger import GENESIS
 from app.models import (
+    CODE,
     HELD_LINK,
     Delivery,
     EmailCode,
@@ -117,9 +118,10 @@ def _kind(row: Any) -> str:
     """A confirmation names what shows that it was the bidder; those of before codes were asked for name nothing."""
     if row.kind == "offer.replaced":
         return f"offer.replaced.{json.loads(row.body)['data']['proof']}"
-    if row.kind != "offer.confirmed":
+    if row.kind == "offer.submitted":
         return str(row.kind)
-    return f"offer.confirmed.{json.loads(row.body)['data'].get('proof', HELD_LINK)}"
+    proof = json.loads(row.body)["data"].get("proof", HELD_LINK if row.kind == "offer.confirmed" else CODE)
+    return "offer.code_confirmed" if (row.kind, proof) == ("offer.code_confirmed", CODE) else f"offer.confirmed.{proof}"
 
 
 def stored(agency_id: uuid.UUID, offer_id: uuid.UUID) -> bytes | None:

@@ -14,7 +14,7 @@ from typing import Any
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from flask_babel import lazy_gettext
-from sqlalchemy import delete, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app import keys
@@ -26,7 +26,7 @@ from app.errors import Invalid, Stale
 from app.extensions import db
 from app.ids import new_id
 from app.ledger import SYSTEM, Actor
-from app.models import Agency, ApiKey, User, UserSession
+from app.models import Agency, ApiKey, StaffAddress, User, UserSession
 from app.models.agency import AGENT
 from app.passwords import MAX_PASSWORD, check_password
 from app.quotas import hold_rows
@@ -78,6 +78,7 @@ def create_agency(
             )
         )
         db.session.flush()
+        _note_address(connection, agency_id, email, now())
         keys.create_agency_keys(connection, agency_id)
     with writing(agency_id) as tx:
         tx.record("agency.created", agency_id, SYSTEM)
@@ -120,6 +121,7 @@ def create_user(
                 )
             )
             db.session.flush()
+            _note_address(tx.connection, agency_id, facts["email"], tx.at)
             tx.record("user.created", user_id, by, {"role": facts["role"]})
             if then:
                 then(tx, user_id)
@@ -241,7 +243,17 @@ def change_agency(agency: Agency, values: Mapping[str, Any], *, by: Actor) -> No
     with writing(agency_id) as tx:
         moment = {"facts_at": tx.at} if told else {}
         tx.connection.execute(update(Agency).where(Agency.id == agency_id).values(**values, **moment))
+        for name in ("email", "privacy_contact"):
+            if values.get(name):
+                _note_address(tx.connection, agency_id, values[name], tx.at)
         tx.record("agency.changed", agency_id, by, {"fields": sorted(values)})
+
+
+def _note_address(connection: Connection, agency_id: uuid.UUID, email: str, at: datetime) -> None:
+    """That it is one of ours is remembered: see `app.queries.mailboxes`."""
+    row = {"agency_id": agency_id, "email": email.lower()}
+    if connection.scalar(select(StaffAddress.since).filter_by(**row)) is None:
+        connection.execute(insert(StaffAddress), {**row, "since": at})
 
 
 def create_api_key(

@@ -21,8 +21,8 @@ from app.clock import now
 from app.errors import IllegalTransition
 from app.extensions import db
 from app.ledger import BIDDER
-from app.models import CODE, Confirmation, EmailCode, Event, Offer, OfferState
-from app.queries.mailboxes import own_address
+from app.models import CODE, HELD_LINK, Confirmation, EmailCode, Event, Offer, OfferState
+from app.queries.mailboxes import own_address, reachable
 from app.services import receipts
 from app.services.offer_events import announce
 from app.vault import Place, seal, unseal
@@ -118,6 +118,7 @@ def attempt(tx: UnitOfWork, offer_id: uuid.UUID, typed: str) -> Standing:
 def enter(offer: Offer, typed: str) -> Standing:
     """Try the code of a signature. Where the offer then stands: `done`, or fewer tries left.
 
+    A code that went to a mailbox of the agency's shows no bidder, and makes no signature count.
     Raises `IllegalTransition`: what somebody else recorded is confirmed with more than a code.
     """
     agency_id, offer_id = offer.agency_id, offer.id
@@ -129,10 +130,11 @@ def enter(offer: Offer, typed: str) -> Standing:
         if after.state == "none":
             raise IllegalTransition
         if after.state == "done" and not was_done:
-            tx.add(Confirmation, offer_id=offer_id, at=tx.at, proof=CODE)
-            counts = {"signed": True, "version": OfferState.version + 1, "updated_at": tx.at}
+            proof = CODE if own_address(agency_id, offer_id) else HELD_LINK
+            tx.add(Confirmation, offer_id=offer_id, at=tx.at, proof=proof)
+            counts = {"signed": proof == CODE, "version": OfferState.version + 1, "updated_at": tx.at}
             tx.connection.execute(update(OfferState).where(OfferState.offer_id == offer_id).values(counts))
-            tx.record("offer.code_confirmed", offer_id, BIDDER, {"proof": CODE})
+            tx.record("offer.code_confirmed", offer_id, BIDDER, {"proof": proof})
             receipts.owe(tx, announce(tx, offer_id, "offer.confirmed", BIDDER), offer_id)
     return after
 
@@ -148,7 +150,7 @@ def send_another(offer: Offer) -> bool:
     Raises `IllegalTransition` where no code can say anything.
     """
     agency_id, offer_id = offer.agency_id, offer.id
-    first = offer.source != "link" and own_address(agency_id, offer_id) is not None
+    first = offer.source != "link" and reachable(agency_id, offer_id) is not None
     seq = select(func.max(Event.seq)).where(Event.agency_id == agency_id, Event.offer_id == offer_id)
     with writing(agency_id) as tx:
         last, key = tx.connection.execute(_last(agency_id, offer_id)).one_or_none(), keys.offer_key(agency_id, offer_id)

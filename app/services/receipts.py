@@ -243,9 +243,11 @@ def _origin(facts: Facts) -> str:
             "Through the property's offer link (no. %(number)s), which whoever has it can use.",
             number=offer.link_version,
         )
+        if facts.opened.confirmed and not facts.opened.confirmed.by_code:
+            how = f"{how} {_confirmed(facts)}"
     coded = facts.opened.confirmed is not None and facts.opened.confirmed.by_code
     mail = _("The e-mail address was confirmed by a code.") if coded else _("The e-mail address was not confirmed.")
-    if facts.code_asked and not coded:
+    if facts.code_asked and not facts.opened.confirmed:
         mail = f"{mail} " + _("The signature counts once the code sent there is entered.")
     shown = _("Form in Romanian.") if language == "ro" else _("Form in English.")
     return " ".join((how, mail, shown, _("Identity not verified.")))

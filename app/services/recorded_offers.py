@@ -33,7 +33,7 @@ from app.models import (
 )
 from app.models.property import GONE
 from app.offer_document import Draft, Signature
-from app.queries.mailboxes import own_address
+from app.queries.mailboxes import own_address, reachable
 from app.quotas import hold_recorded
 from app.services import codes, offers, receipts
 from app.services.codes import Standing
@@ -108,16 +108,18 @@ def confirm(offer: Offer, said: Said, code: str = "") -> Standing:
             return Standing("done")
         if said.shown is not None:
             offers.check_shown(tx, property_id, said.language, said.texts, said.shown)
-        proof = CODE if own_address(agency_id, offer_id) else HELD_LINK
-        if proof == CODE and (after := codes.attempt(tx, offer_id, code)).state != "done":
+        coded, proof = reachable(agency_id, offer_id) is not None, HELD_LINK
+        if coded and (after := codes.attempt(tx, offer_id, code)).state != "done":
             return after
+        if coded and own_address(agency_id, offer_id):
+            proof = CODE
         tx.add(Confirmation, offer_id=offer_id, at=tx.at, proof=proof)
         digest = _keep(tx, offer_id, commitment, proof, said)
         signed = said.signature is not None and proof == CODE
         told = {"signed": signed, "version": OfferState.version + 1, "updated_at": tx.at}
         tx.connection.execute(update(OfferState).where(OfferState.offer_id == offer_id).values(told))
         tx.record("offer.confirmed", offer_id, BIDDER, {"commitment": digest.hex(), "proof": proof})
-        carry_out(tx, offer_id, proof, BIDDER)
+        carry_out(tx, offer_id, proof, BIDDER, coded=coded)
         seq = announce(tx, offer_id, "offer.confirmed", BIDDER)
         tx.owe_mail("offer_confirmed", seq, offer_id=offer_id, user_id=held.agent_id)
         receipts.owe(tx, seq, offer_id, mailed=_wrote_to(tx, offer_id))

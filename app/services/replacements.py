@@ -34,7 +34,7 @@ from app.models import (
     User,
 )
 from app.offer_document import Bidder
-from app.queries.mailboxes import document_of, own_address
+from app.queries.mailboxes import document_of, own_address, reachable
 from app.representations import request_state
 from app.services.offer_events import announce
 from app.writing import UnitOfWork, writing
@@ -96,9 +96,9 @@ def settle(tx: UnitOfWork, prop: Any, replaces: str | None, form: Form) -> Groun
     if found is None:
         raise CodeWanted
     if found.id == form.own_page:
-        proof = _own_page(tx, found.id)
+        proof = _if_own(tx, found.id, PRIVATE_PAGE)
     elif _proved(tx, form.nonce, found.id):
-        proof = CODE
+        proof = _if_own(tx, found.id, CODE)
     else:
         raise CodeWanted
     if not found.latest or found.withdrawn_at or found.erased_at:
@@ -106,9 +106,9 @@ def settle(tx: UnitOfWork, prop: Any, replaces: str | None, form: Form) -> Groun
     return Grounds(found.id, proof)
 
 
-def _own_page(tx: UnitOfWork, offer_id: uuid.UUID) -> str:
-    """The way to a private page goes to the offer's address alone; which may be one of the agency's."""
-    return PRIVATE_PAGE if own_address(tx.agency_id, offer_id) else HELD_LINK
+def _if_own(tx: UnitOfWork, offer_id: uuid.UUID, proof: str) -> str:
+    """What went to the offer's address alone shows its bidder, unless that address is one of the agency's."""
+    return proof if own_address(tx.agency_id, offer_id) else HELD_LINK
 
 
 def _answer(tx: UnitOfWork, prop: Any, request_id: uuid.UUID, form: Form) -> Grounds:
@@ -124,13 +124,13 @@ def _answer(tx: UnitOfWork, prop: Any, request_id: uuid.UUID, form: Form) -> Gro
     while after := _successor(tx, chain[-1]):
         chain.append(after)
     if form.own_page in chain:
-        proof = _own_page(tx, asked.offer_id)
-    elif own_address(tx.agency_id, asked.offer_id) is None:
+        proof = _if_own(tx, asked.offer_id, PRIVATE_PAGE)
+    elif reachable(tx.agency_id, asked.offer_id) is None:
         proof = HELD_LINK
     elif asked.shown_at is None:
-        proof = MAILED_LINK
+        proof = _if_own(tx, asked.offer_id, MAILED_LINK)
     elif _proved(tx, form.nonce, asked.offer_id):
-        proof = CODE
+        proof = _if_own(tx, asked.offer_id, CODE)
     else:
         raise CodeWanted
     return Grounds(chain[-1], proof, answers=True, shown_to=asked.full_name, shown_at=asked.shown_at)
@@ -210,7 +210,7 @@ def _target(tx: UnitOfWork, property_id: uuid.UUID, replaces: str | None, asked:
         ReplaceCode.agency_id == tx.agency_id, ReplaceCode.offer_id == offer_id, ReplaceCode.sent_at > tx.at - DAY
     )
     few = (tx.connection.scalar(sent) or 0) < CODES_A_DAY
-    return offer_id if own_address(tx.agency_id, offer_id) and stands and few else None
+    return offer_id if reachable(tx.agency_id, offer_id) and stands and few else None
 
 
 def enter(prop: Property, nonce: bytes, typed: str) -> bool:
@@ -270,11 +270,11 @@ def supersede(tx: UnitOfWork, previous_id: uuid.UUID, by: Actor) -> None:
     tx.owe_mail("offer_replaced", announce(tx, previous_id, "offer.superseded", by), offer_id=previous_id)
 
 
-def carry_out(tx: UnitOfWork, offer_id: uuid.UUID, proof: str, by: Actor) -> None:
+def carry_out(tx: UnitOfWork, offer_id: uuid.UUID, proof: str, by: Actor, *, coded: bool) -> None:
     """A recorded offer was confirmed: it takes the place of the one that it named, if that one's bidder did confirm.
 
     With an address of its bidder's own, that bidder has confirmed when the code went to the very same address; where
-    nobody could ever be written to, another recording may take the place of a recording.
+    nobody could ever be written to, another recording may take the place of a recording. `coded`: a code was entered.
     """
     new = document_of(tx.agency_id, offer_id)
     if new is None or not new.terms["replaces"]:
@@ -284,9 +284,9 @@ def carry_out(tx: UnitOfWork, offer_id: uuid.UUID, proof: str, by: Actor) -> Non
     old = document_of(tx.agency_id, found.id) if found else None
     if found is None or old is None or not found.latest or found.withdrawn_at or found.id == offer_id:
         return
-    if own_address(tx.agency_id, found.id):
+    if reachable(tx.agency_id, found.id):
         same = (old.bidder.email or "").casefold() == (new.bidder.email or "").casefold()
-        if proof != CODE or not same:
+        if not coded or not same:
             return
     elif old.bidder.phone != new.bidder.phone or old.body["source"] == "link":
         return

@@ -18,7 +18,7 @@ from app.language import language
 from app.links import BadToken, read_bidder, read_receipt, receipt_token
 from app.models import Offer, Property
 from app.offer_sections import sections
-from app.queries.mailboxes import is_bidders_own
+from app.queries.mailboxes import reachable
 from app.queries.offers import Receipt, confirmation_of, offer_by_id, open_receipt, signature_image
 from app.queries.receipts import state_of, stored
 from app.representations import gone_as, offer_url
@@ -77,7 +77,7 @@ def receipt_page(opened: Receipt, form: ConfirmForm | None = None, **more: Any) 
             "signs": opened.prop.signature_required,
             "notice": showing.texts["notice"][0],
             "notice_url": url_for("site.gdpr"),
-            "needs_code": is_bidders_own(offer.agency_id, opened.email),
+            "needs_code": reachable(offer.agency_id, offer.id) is not None,
         }
     return render_template(
         "public/receipt.html",
