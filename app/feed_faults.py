@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from flask_babel import lazy_gettext
 
 from app.language import msgid
@@ -12,6 +14,7 @@ FILE = {
     "file_empty": lazy_gettext("The file is empty"),
     "file_no_rows": lazy_gettext("The file has a line of names and no rows under it"),
     "file_names": lazy_gettext("Two columns have the same name in the first line"),
+    "file_narrow": lazy_gettext("The first line has fewer cells than the rows under it: begin with the line of names"),
     "file_columns": lazy_gettext("The file has more than 500 columns"),
     "file_xls": lazy_gettext(
         "An old Excel file (.xls), or one with a password: save it as .xlsx without one, or as CSV"
@@ -26,3 +29,19 @@ QUOTES = msgid("A quotation mark is not closed, or stands in the middle of a quo
 MORE_CELLS = msgid("More cells than names: a cell with the separator in it must be in quotation marks")
 LONG_ROW = msgid("The row is longer than a million characters")
 LOST_LETTERS = msgid("Letters that cannot be read: save the file as UTF-8")
+# Of one cell.
+SHEET_ERROR = msgid("The cell shows an error of the spreadsheet, such as #REF!: mend it there")
+NO_RESULT = msgid("The cell is a formula without a result: open the file in a spreadsheet and save it again")
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A cell that holds something, and what it holds cannot be known; `why` is told of the field it stands for."""
+
+    why: str
+
+
+class Priced(str):
+    """A number that its cell shows with a currency, which is part of how it looks there: `125000.5 lei`."""
+
+    __slots__ = ()

@@ -132,6 +132,11 @@ def _currency(words: tuple[str, ...], wanted: str | None) -> tuple[str, str | No
     return (named[-1], codes.pop()) if codes else ("", None)
 
 
+def names_a_currency(word: str) -> bool:
+    """Whether a word, in small letters, is what some currency is called."""
+    return word in CURRENCY_WORDS or _is_another(word)
+
+
 def _is_another(word: str) -> bool:
     return word in _OTHERS or unicodedata.category(word[0]) == "Sc"
 

@@ -75,6 +75,7 @@ def _said(text: str, *, laid_out: bool) -> str:
 
 
 def _without_comments(text: str) -> str:
+    text = text.replace("<![CDATA[", "").replace("]]>", "") if "<![CDATA[" in text else text
     parts, at = list[str](), 0
     while (start := text.find("<!--", at)) >= 0 and (end := text.find("-->", start + 4)) >= 0:
         parts.append(text[at:start])

@@ -16,13 +16,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.feed_faults import LONG_ROW, LOST_LETTERS, MORE_CELLS, QUOTES
+from app.values import typed_text
 
 PART = 65536  # bytes looked at together
 RECORD = 1_000_000  # characters of one row, its line breaks among them
 AGAIN = 40 * RECORD  # characters that are read a second time, all bad rows together
 COLUMNS = 500
 SEPARATORS = ";,\t|"
-BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32"}
+BOMS |= {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 csv.field_size_limit(RECORD)  # a row has a bound of its own
 
 
@@ -61,7 +63,7 @@ def rows_of(body: bytes) -> Iterator[Row | BadRow]:
     lines = _Lines(io.TextIOWrapper(io.BytesIO(body), encoding=_encoding(body), errors="replace", newline=""))
     records = csv.reader(lines, delimiter=_separator(lines), strict=True)
     names: list[str] = []
-    good, bad = 0, 0
+    good, bad, narrow = 0, 0, True
     while (found := _next(records, lines)) is not None:
         if isinstance(found, BadRow) and not names:
             raise NotCsv
@@ -73,15 +75,16 @@ def rows_of(body: bytes) -> Iterator[Row | BadRow]:
             row = row_of(names, found, lines.began)
         if row is not None:
             bad += isinstance(row, BadRow)
+            narrow = narrow and isinstance(row, BadRow) and row.why == MORE_CELLS
             good += isinstance(row, Row)
             yield row
     if not good:
-        raise NotCsv("file" if bad else "file_no_rows" if names else "file_empty")
+        raise NotCsv("file_narrow" if bad and narrow else "file" if bad else "file_no_rows" if names else "file_empty")
 
 
 def names_of(cells: Sequence[str]) -> list[str]:
     """The names of the columns; a column without one is empty here, and is not read."""
-    names = [name.strip() for name in cells]
+    names = [_name(cell) for cell in cells]
     while names and not names[-1]:
         names.pop()
     if len(names) > COLUMNS:
@@ -90,6 +93,12 @@ def names_of(cells: Sequence[str]) -> list[str]:
     if len(set(named)) != len(named):
         raise NotCsv("file_names")
     return names
+
+
+def _name(cell: str) -> str:
+    """As it is seen: without marks of nothing, and of a cell that is broken into lines on one."""
+    name = typed_text(cell).strip()
+    return " ".join(name.split()) if "\n" in name else name
 
 
 def row_of(names: Sequence[str], cells: Sequence[Any], line: int) -> Row | BadRow:
@@ -175,9 +184,11 @@ class _Lines:
 
 def _separator(lines: _Lines) -> str:
     first = lines.peek()
-    if said := re.fullmatch(r'"?sep=(.)"?[;,\t]*\s*', first, re.IGNORECASE):
+    if said := re.fullmatch(r'"?sep=(\\t|.)?"?[;,\t]*\s*', first, re.IGNORECASE):
         lines.drop()
-        return said[1]
+        if said[1] and said[1] not in "\r\n":
+            return said[1].replace("\\t", "\t")
+        first = lines.peek()
     bare = re.sub(r'"[^"]*"', "", first)
     return max(SEPARATORS, key=bare.count)
 
@@ -187,8 +198,9 @@ def _encoding(body: bytes) -> str:
         if body.startswith(bom):
             return name
     start = body[:200]
-    if start.count(0) * 3 > len(start):  # letters of two bytes, without a mark of their order
-        return "utf-16-le" if start[1::2].count(0) > start[::2].count(0) else "utf-16-be"
+    high, low = start[1::2].count(0), start[::2].count(0)
+    if (high + low) * 3 > len(start) or (min(high, low) == 0 and max(high, low) > 2):
+        return "utf-16-le" if high > low else "utf-16-be"  # letters of two bytes, without a mark of their order
     return "utf-8" if _is_mostly_utf8(body) else "cp1250"
 
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
 
 from pydantic import ValidationError
 
+from app.contacts import NotAContact, read_email
 from app.errors import Invalid
+from app.feed_faults import SHEET_ERROR, Priced, Unread
 from app.language import msgid
-from app.models.property import PRICE_VAT, PROPERTY_TYPES
+from app.models.property import PROPERTY_TYPES
 from app.money import CURRENCY_WORDS, NotMoney, OtherCurrency, decimal_text, read_amount
 from app.numbers import NotANumber, decimal, whole
 from app.plain_text import plain_text
@@ -19,7 +23,7 @@ from app.plausible import SIZES, UNITS
 from app.services.property_fields import PropertyBulkItem, sent_property
 from app.services.property_sync import Sent
 from app.typed_numbers import ASK, POINT, Typed, read_quantity, tidy
-from app.values import made_text
+from app.values import HIDDEN, is_text, made_text
 
 # What can be mapped. `active` only decides whether a row counts at all.
 FIELDS = (
@@ -41,9 +45,10 @@ REBS = {
     "accepts_offers": "accepts_offers", "photo_url": "images",
 }  # fmt: skip
 
+LISTED = 20_000  # characters of a list of photos in one text
 PHOTO_NAMES = ("url", "original", "full", "large", "image", "src", "href")
-YES = frozenset({"1", "true", "yes", "da", "on", "y", "x"})
-NO = frozenset({"0", "false", "no", "nu", "off", "n", ""})
+YES = frozenset({"1", "true", "yes", "da", "on", "y", "x", "adevărat", "adevarat"})
+NO = frozenset({"0", "false", "no", "nu", "off", "n", "", "fals"})
 _TYPES = {
     "apartament": "apartment", "garsoniera": "apartment", "garsonieră": "apartment", "studio": "apartment",
     "casa": "house", "casă": "house", "vila": "house", "vilă": "house", "villa": "house", "teren": "land",
@@ -51,8 +56,24 @@ _TYPES = {
     "birouri": "office", "spatiu industrial": "industrial", "spațiu industrial": "industrial", "hala": "industrial",
     "hală": "industrial",
 }  # fmt: skip
-_VAT = {"da": "included", "true": "included", "1": "included", "inclus": "included", "+tva": "excluded",
-        "+ tva": "excluded", "plus": "excluded", "nu": "exempt", "scutit": "exempt"}  # fmt: skip
+# What else begins with such letters is of that type.
+_STEMS = {
+    "apartament": "apartment", "apartment": "apartment", "garson": "apartment", "penthouse": "apartment",
+    "studio": "apartment", "cas": "house", "vil": "house", "house": "house", "teren": "land", "land": "land",
+    "comercial": "commercial", "commercial": "commercial", "birou": "office", "office": "office",
+    "industrial": "industrial", "hal": "industrial",
+}  # fmt: skip
+_VAT = {
+    **dict.fromkeys(("da", "true", "1", "inclus", "inclusă", "inclusa", "incl", "included", "cu"), "included"),
+    **dict.fromkeys(("+", "plus", "exclus", "neinclus", "neinclusă", "neinclusa", "excl", "excluded"), "excluded"),
+    **dict.fromkeys(("nu", "scutit", "scutită", "scutita", "exempt", "exempted"), "exempt"),
+}
+_OF_VAT = frozenset(["tva", "vat", "de", "în", "in", "preț", "pret", "price", "is", "este"])
+_UNSAID = frozenset({"", "false", "0", "-", "n/a"})
+_ERROR = re.compile(r"#(?:N/A|REF!|VALUE!|NAME\?|DIV/0!|NUM!|NULL!|SPILL!|CALC!|####*)")
+_ADDRESS = re.compile(
+    r"(?:https?:)?//[!-~\u00a1-\uffff]{1,1900}?(?=\s*[|;,]\s*(?:https?:)?//|\s+https?://|[|;,]?$)", re.IGNORECASE
+)
 
 MISSING = msgid("Missing")
 TOO_LONG = msgid("Too long")
@@ -66,6 +87,7 @@ NOT_TEXT = msgid("Not a text")
 NOT_CLEAN = msgid("Control or invisible characters, or several lines")
 NOT_PATH = msgid("No slash at the beginning or end, and no two in a row")
 NOT_ADDRESS = msgid("Not an e-mail address")
+NOT_VAT = msgid("Not what we know of VAT: included (inclus), excluded (+ TVA) or exempt (scutit)")
 NOT_LINK = msgid("Not an https:// or http:// address")
 
 
@@ -103,7 +125,7 @@ def read_row(row: Any, mapping: Mapping[str, str], separators: str = ASK) -> Sen
 
 def _as_the_api_takes_it(values: dict[str, Any], faults: dict[str, list[str]]) -> Sent:
     """The model of the API over what was read; raises `Invalid` with its faults by our field, beside those known."""
-    email = values.pop("agent_email", None)
+    email, named = values.pop("agent_email", None), str(values.get("external_id") or "")
     if email:
         values["agent"] = {"email": email}
     try:
@@ -111,13 +133,11 @@ def _as_the_api_takes_it(values: dict[str, Any], faults: dict[str, list[str]]) -
     except ValidationError as error:
         for fault in error.errors(include_url=False, include_context=False, include_input=False):
             name = "agent_email" if fault["loc"][0] == "agent" else str(fault["loc"][0])
-            faults.setdefault(name, [_said_of(name, fault["type"])])
+            said = NOT_CLEAN if name == "external_id" and not (is_text(named) and named.isprintable()) else ""
+            faults.setdefault(name, [said or _said_of(name, fault["type"])])
     if faults:
         raise Invalid(faults)
     return sent_property(item)
-
-
-_SAID = {"external_id": NOT_PATH, "asking_price": NOT_AMOUNT, "crm_url": NOT_LINK, "agent_email": NOT_ADDRESS}
 
 
 def _said_of(name: str, fault: str) -> str:
@@ -188,9 +208,14 @@ def _nth(row: list[Any], name: str) -> Any:
 
 
 def _said(value: Any) -> str:
+    if isinstance(value, Unread):
+        raise _Wrong(value.why)
     if isinstance(value, bool) or not isinstance(value, str | int | float | None):
         raise _Wrong(NOT_TEXT)
-    return "" if value is None else str(value).replace("\r\n", "\n").replace("\r", "\n").strip()
+    text = "" if value is None else str(value).replace("\r\n", "\n").replace("\r", "\n").strip()
+    if _ERROR.fullmatch(text):
+        raise _Wrong(SHEET_ERROR)
+    return text
 
 
 def _text(_name: str, value: Any) -> str | None:
@@ -198,25 +223,46 @@ def _text(_name: str, value: Any) -> str | None:
 
 
 def _line(_name: str, value: Any) -> str | None:
-    return plain_text(_said(value), one_line=True) or None
+    return _plain(value, one_line=True) or None
 
 
 def _paragraphs(_name: str, value: Any) -> str | None:
-    return plain_text(_said(value)) or None
+    return _plain(value) or None
+
+
+def _plain(value: Any, *, one_line: bool = False) -> str:
+    return HIDDEN.sub("", plain_text(_said(value), one_line=one_line)).strip()
+
+
+def _link(_name: str, value: Any) -> str | None:
+    """An address, as a page of HTML may have written it."""
+    return _said(value).replace("&amp;", "&") or None
+
+
+def _agent(_name: str, value: Any) -> str | None:
+    """An e-mail address alone, also of `Ana <ana@example.com>`; what cannot be one is refused further on."""
+    text = _said(value)
+    try:
+        return read_email(text).address if text else None
+    except NotAContact:
+        return text
 
 
 def _photo(_name: str, value: Any) -> str | None:
     """The first address in a text, an object or a list of them; what holds none has no photo."""
+    if isinstance(value, Unread):
+        raise _Wrong(value.why)
     for one in value if isinstance(value, list) else [value]:
         for text in [one.get(name) for name in PHOTO_NAMES] if isinstance(one, dict) else [one]:
-            if isinstance(text, str) and re.fullmatch(r"https?://[!-~]{1,1900}", text.strip()):
-                return text.strip()
+            if isinstance(text, str) and len(text) <= LISTED and (found := _ADDRESS.match(text.strip())):
+                scheme, _, rest = quote(found[0].replace("&amp;", "&"), safe=string.printable).partition("//")
+                return f"{scheme.lower() or 'https:'}//{rest}"
     return None
 
 
 def _size(name: str, value: Any, separators: str) -> int | float | None:
     """An area or a number of rooms. A number of JSON says itself what its point means."""
-    text = _said(value)
+    text = _plain(value)
     if not text:
         return None
     try:
@@ -231,11 +277,11 @@ def _size(name: str, value: Any, separators: str) -> int | float | None:
 
 def _amount(value: Any, separators: str) -> tuple[str | None, str | None]:
     """A price as a decimal string, and the currency that was written with it."""
-    text = _said(value)
+    text = _plain(value)
     if not text:
         return None, None
     try:
-        read = read_amount(text, separators=POINT if isinstance(value, int | float) else separators)
+        read = read_amount(text, separators=POINT if isinstance(value, int | float | Priced) else separators)
     except OtherCurrency:
         raise _Wrong(NOT_CURRENCY) from None
     except NotMoney:
@@ -246,13 +292,15 @@ def _amount(value: Any, separators: str) -> tuple[str | None, str | None]:
 
 
 def _currency(_name: str, value: Any) -> str | None:
-    text = _said(value).lower().rstrip(".")
+    text = _plain(value).lower().rstrip(".")
     if text and text not in CURRENCY_WORDS:
         raise _Wrong(NOT_CURRENCY)
     return CURRENCY_WORDS.get(text)
 
 
 def _yes(_name: str, value: Any) -> bool | None:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     text = str(value).lower() if isinstance(value, bool) else _said(value).lower()
     if text not in YES | NO:
         raise _Wrong(NOT_YES_OR_NO)
@@ -264,18 +312,26 @@ def _kind(_name: str, value: Any) -> str | None:
     if not text:
         return None
     found = _TYPES.get(text, text)
-    return found if found in PROPERTY_TYPES else "other"
+    if found in PROPERTY_TYPES:
+        return found
+    words = re.findall(r"\w+", text)
+    return next((kind for word in words for stem, kind in _STEMS.items() if word.startswith(stem)), "other")
 
 
 def _vat(_name: str, value: Any) -> str | None:
-    text = str(value).lower() if isinstance(value, bool) else _said(value).lower()
-    found = _VAT.get(text, text)
-    return found if found in PRICE_VAT else None
+    """What is said of VAT, with the word itself or without; what cannot be understood is never dropped."""
+    text = str(value).lower() if isinstance(value, bool) else _plain(value).lower()
+    meant = {_VAT.get(word) for word in re.findall(r"\w+|\+", text) if word not in _OF_VAT}
+    if text in _UNSAID:
+        return None
+    if len(meant) != 1 or None in meant:
+        raise _Wrong(NOT_VAT)
+    return meant.pop()
 
 
 _READ: dict[str, Callable[[str, Any], Any]] = {
     "property_type": _kind, "for_sale": _yes, "active": _yes, "currency": _currency, "price_vat": _vat,
-    "accepts_offers": _yes, "photo_url": _photo,
-    **dict.fromkeys(("title", "title_en", "address", "zone", "city", "county"), _line),
-    **dict.fromkeys(("description", "description_en", "buyer_commission"), _paragraphs),
+    "accepts_offers": _yes, "photo_url": _photo, "crm_url": _link, "agent_email": _agent,
+    **dict.fromkeys(("title", "title_en", "address", "zone", "city", "county", "buyer_commission"), _line),
+    **dict.fromkeys(("description", "description_en"), _paragraphs),
 }  # fmt: skip

@@ -6,12 +6,16 @@ a few kilobytes can be made to fill any memory.
 
 from __future__ import annotations
 
+import functools
 import io
+import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time
 from typing import Any
 
+from app.feed_faults import NO_RESULT, SHEET_ERROR, Priced, Unread
+from app.money import names_a_currency
 from app.services.csv_rows import BadRow, NotCsv, Row, names_of, row_of
 
 OPENED = 100 * 1024 * 1024  # bytes of all parts together, once they are opened
@@ -21,6 +25,7 @@ OF_ROW = 8 * 500  # elements of one row
 SMALL = 200_000  # elements of any other part, which is read whole
 LINES = 200_000  # of the sheet, empty ones among them
 PIECE = 1024 * 1024
+_ADDED = re.compile(r'\[\$([^\]-]*)[^\]]*\]|"([^"]*)"|\\(.)|([^\W\d_]|[$£¥\u20a0-\u20cf])')
 
 
 def is_workbook(body: bytes) -> bool:
@@ -41,42 +46,63 @@ def rows_of(body: bytes) -> Iterator[Row | BadRow]:
         raise NotCsv("file_other")
     names: list[str] = []
     good = 0
-    for number, cells in enumerate(_lines(body), 1):
-        if number > LINES:
-            raise NotCsv("file_large")
+    for number, cells in _lines(body):
         if all(cell in {None, ""} or not str(cell).strip() for cell in cells):
             continue
         if names:
             good += 1
             yield row_of(names, cells, number)
         else:
-            names = names_of([str(cell) if cell is not None else "" for cell in cells])
+            names = names_of(["" if cell is None or isinstance(cell, Unread) else str(cell) for cell in cells])
     if not good:
         raise NotCsv("file_no_rows" if names else "file_empty")
 
 
-def _lines(body: bytes) -> Iterator[Sequence[Any]]:
-    from openpyxl import load_workbook
-
-    book = None
+def _lines(body: bytes) -> Iterator[tuple[int, Sequence[Any]]]:
+    """The lines of the first sheet that is shown and not empty, each with its number."""
+    books: list[Any] = []
     try:
-        _measure(body)
-        book = load_workbook(io.BytesIO(body), read_only=True, data_only=True, keep_links=False)
-        shown = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"] or book.worksheets
-        shown[0].reset_dimensions()  # what the file says of its own extent need not be true
-        for cells in shown[0].iter_rows():
-            yield [_value(cell) for cell in cells]
+        # Formulas and their results are two readings of a workbook; the second is for those that have no result.
+        for data_only in (True, False) if _measure(body) else (True,):
+            books.append(_book(body, data_only=data_only))
+        for name in _shown(books[0]):
+            empty = True
+            for number, both in enumerate(zip(*(_rows(book, name) for book in books), strict=True), 1):
+                if number > LINES:
+                    raise NotCsv("file_large")
+                cells = [_value(*same) for same in zip(*both, strict=True)]
+                empty = empty and all(cell is None for cell in cells)
+                yield number, cells
+            if not empty:
+                break
     except NotCsv:
         raise
     except Exception:  # the library is not made for broken files, and fails in as many ways as they do
         raise NotCsv("file_xlsx") from None
     finally:
-        if book is not None:
+        for book in books:
             book.close()
 
 
-def _measure(body: bytes) -> None:
-    """Count elements of the parts that are read, each as far as it may go; raises `NotCsv`."""
+def _book(body: bytes, *, data_only: bool) -> Any:
+    from openpyxl import load_workbook
+
+    return load_workbook(io.BytesIO(body), read_only=True, data_only=data_only, keep_links=False)
+
+
+def _shown(book: Any) -> list[str]:
+    return [one.title for one in book.worksheets if one.sheet_state == "visible"] or [book.worksheets[0].title]
+
+
+def _rows(book: Any, name: str) -> Any:
+    book[name].reset_dimensions()  # what the file says of its own extent need not be true
+    return book[name].iter_rows()
+
+
+def _measure(body: bytes) -> bool:
+    """Count elements of the parts that are read, each as far as it may go; whether there are formulas. Raises
+    `NotCsv`."""
+    formulas = False
     with zipfile.ZipFile(io.BytesIO(body)) as archive:
         for part in archive.infolist():
             name = part.filename.lower()
@@ -88,32 +114,58 @@ def _measure(body: bytes) -> None:
             elif name.startswith("xl/worksheets/") and not name.endswith(".rels"):
                 ends, most = b"</row>", OF_ROW
             with archive.open(part) as stream:
-                _count(stream, ends, most)
+                formulas = _count(stream, ends, most) or formulas
+    return formulas
 
 
-def _count(stream: Any, ends: bytes, most: int) -> None:
-    """Give up where more than `most` elements begin without the mark that `ends` them."""
+def _count(stream: Any, ends: bytes, most: int) -> bool:
+    """Give up where more than `most` elements begin without the mark that `ends` them; whether any is a formula."""
     rest = b""
     run = 0
+    formulas = False
     while piece := stream.read(PIECE):
         if ends:
-            *rows, rest = (rest + piece).split(ends)
+            piece = rest + piece
+            formulas = formulas or b"<f" in piece
+            *rows, rest = piece.split(ends)
             run = max(part.count(b"<") for part in (*rows, rest))
         else:
             run += piece.count(b"<")
         if run > most or len(rest) > 8 * PIECE:
             raise NotCsv("file_large")
+    return formulas
 
 
-def _value(cell: Any) -> Any:
-    """A cell as it is read elsewhere: numbers as such, whole ones without a point, days as days, errors as nothing."""
+def _value(cell: Any, formula: Any = None) -> Any:
+    """A cell as it is read elsewhere: numbers as such, whole ones without a point, days as days, errors as what they
+    are. A currency that only the looks of a number say is said with it."""
     value = cell.value
-    if value is None or cell.data_type == "e":
-        return None
+    if cell.data_type == "e":
+        return Unread(SHEET_ERROR)
+    if value is None:
+        return Unread(NO_RESULT) if formula is not None and formula.data_type == "f" and not _is_text(cell) else None
     if isinstance(value, float):
-        return round(value) if value.is_integer() and abs(value) < 10**15 else round(value, 9)
+        value = round(value) if value.is_integer() and abs(value) < 10**15 else round(value, 9)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        currency = _currency(cell.number_format or "")
+        return Priced(f"{value} {currency}") if currency else value
     if isinstance(value, datetime):
         return value.date().isoformat() if value.time() == time() else value.isoformat(sep=" ")
     if isinstance(value, date | time):
         return value.isoformat()
     return value if isinstance(value, bool | int | str) else str(value)
+
+
+def _is_text(cell: Any) -> bool:
+    """Whether a formula without a value says that its result is text: then it is the empty one."""
+    return bool(cell.data_type == "str")
+
+
+@functools.cache
+def _currency(looks: str) -> str:
+    """The currency among what a number format adds to a number: `[$€-2]`, `"lei"`, `\\€`; empty when there is none."""
+    for found in _ADDED.finditer(looks.partition(";")[0]):
+        word = next(filter(None, found.groups()), "").strip(" .\u00a0").lower()
+        if word and names_a_currency(word):
+            return word
+    return ""

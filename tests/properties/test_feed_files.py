@@ -15,13 +15,13 @@ from flask import Flask
 from flask_babel import force_locale
 
 from app.errors import Invalid
-from app.feed_faults import FILE, LONG_ROW, LOST_LETTERS, MORE_CELLS, QUOTES
+from app.feed_faults import FILE, LONG_ROW, LOST_LETTERS, MORE_CELLS, NO_RESULT, QUOTES, SHEET_ERROR, Unread
 from app.ledger import SYSTEM
 from app.models import User
 from app.services import feeds
 from app.services.csv_rows import COLUMNS, RECORD, BadRow, NotCsv
 from app.services.feed_files import OPENED, rows_of
-from app.services.feed_rows import read_row
+from app.services.feed_rows import NOT_CURRENCY, NOT_VAT, read_row
 from app.services.feeds import FeedValues
 from tests.factories import make_agency, make_user
 from tests.patterns import slow
@@ -50,6 +50,12 @@ def read(body: bytes) -> list[Any]:
         codecs.BOM_UTF16_BE + PLAIN.encode("utf-16-be"),
         PLAIN.encode("utf-16-le"),
         PLAIN.encode("utf-16-be"),
+        PLAIN.encode("utf-32"),
+        codecs.BOM_UTF32_BE + PLAIN.encode("utf-32-be"),
+        f"\ufeff\ufeff{PLAIN}".encode(),
+        PLAIN.replace("id;titlu", "id\u00a0;\u200btitlu").encode(),
+        f"sep=\\t\n{PLAIN.replace(';', chr(9))}".encode(),
+        f"sep=\n{PLAIN}".encode(),
         PLAIN.replace(";", ",").encode(),
         PLAIN.replace(";", "\t").encode(),
         PLAIN.replace(";", "\t").encode("utf-16"),  # what Excel calls Unicode text
@@ -71,6 +77,12 @@ def read(body: bytes) -> list[Any]:
 )
 def test_what_spreadsheets_save_is_read(body: bytes) -> None:
     assert read(body) == TWO
+
+
+def test_letters_of_two_bytes_need_no_latin_among_them() -> None:
+    text = "Идентификатор;Название\n1;Дом\n"
+    for encoding in ("utf-16-le", "utf-16-be"):
+        assert read(text.encode(encoding)) == [{"Идентификатор": "1", "Название": "Дом"}]
 
 
 @pytest.mark.parametrize("encoding", ["cp1250", "iso-8859-2"])
@@ -149,6 +161,8 @@ def test_many_bad_rows_cost_no_more_than_twice_the_reading(line: str) -> None:
         (b"%PDF-1.7\n", "file_other"),
         (b"\x89PNG\r\n\x1a\n", "file_other"),
         (b"PK\x03\x04 and no more", "file_xlsx"),
+        (b"Oferta noastra\nid;titlu\n1;Casa\n", "file_narrow"),
+        (b"# export\n1;Casa\n", "file_narrow"),
         (gzip.compress(bytes(OPENED + 1)), "file_large"),
         (gzip.compress(b"id;titlu\n1;2\n")[:-9], "file_other"),
         (b"\x1f\x8b", "file_other"),
@@ -212,10 +226,71 @@ def test_a_workbook_is_read_by_its_first_sheet() -> None:
         "preț": 85000,
         "de vânzare": True,
         "din": "2026-11-28",
-        "tva": None,
+        "tva": Unread(SHEET_ERROR),
     }
     assert second == BadRow(4, MORE_CELLS)
     assert isinstance(third, dict) and (third["preț"], third.line) == (0.3, 5)
+
+
+def formatted(*cells: tuple[Any, str]) -> bytes:
+    """One row of prices, each with how its number looks."""
+    book = openpyxl.Workbook()
+    book.active.append([f"preț {number}" for number in range(len(cells))])
+    book.active.append([value for value, _looks in cells])
+    for number, (_value, looks) in enumerate(cells, 1):
+        book.active.cell(2, number).number_format = looks
+    saved = io.BytesIO()
+    book.save(saved)
+    return saved.getvalue()
+
+
+def test_a_currency_that_only_the_looks_of_a_number_say_is_read() -> None:
+    body = formatted(
+        (700_000, '#,##0 "lei"'),
+        (700_000.5, '_-* #,##0.00\\ "RON"_-;\\-* #,##0.00\\ "RON"_-'), (230_000, "[$€-2] #,##0.00"),
+        (5, "[$lei-418] #,##0"), (6, "#,##0\\ €"), (7, "$#,##0"), (8, "[$CHF] #,##0"), (9, "#,##0"), (10, "0.00%"),
+        (11, '0 "mp"'), (12, "[Red][$-418]#,##0"), (True, '0 "lei"'),
+    )  # fmt: skip
+    (row,) = rows_of(body)
+    assert isinstance(row, dict)
+    said = ["700000 lei", "700000.5 ron", "230000 €", "5 lei", "6 €", "7 $", "8 chf", 9, 10, 11, 12, True]
+    assert list(row.values()) == said
+    mapping = {"external_id": "id", "title": "id", "asking_price": "p"}
+    meant = {"preț 0": (700_000_00, "RON"), "preț 1": (700_000_50, "RON"), "preț 2": (230_000_00, "EUR")}
+    for price, told in meant.items():
+        for separators in ("ask", "comma", "point"):
+            sent = read_row({"id": "1", "p": row[price]}, mapping, separators)
+            assert (sent.columns["asking_minor"], sent.columns["currency"]) == told, (price, separators)
+    for price in ("preț 5", "preț 6"):
+        with pytest.raises(Invalid) as why:
+            read_row({"id": "1", "p": row[price]}, mapping)
+        assert why.value.errors == {"asking_price": [NOT_CURRENCY]}
+
+
+def test_a_formula_without_a_result_and_an_error_are_never_nothing() -> None:
+    body = workbook(["id", "titlu", "pret"], [1, "A", "=2*3"], [2, "B", "#REF!"], [3, '=""', 5], [4, "D", None])
+    one, two, three, four = [dict(row) for row in rows_of(body) if isinstance(row, dict)]
+    assert (one["pret"], two["pret"], three["titlu"], four.get("pret")) == (
+        Unread(NO_RESULT), Unread(SHEET_ERROR), Unread(NO_RESULT), None,
+    )  # fmt: skip
+    mapping = {"external_id": "id", "title": "titlu", "asking_price": "pret", "photo_url": "foto"}
+    for row, faults in (
+        (one, {"asking_price": [NO_RESULT]}), (two, {"asking_price": [SHEET_ERROR]}), (three, {"title": [NO_RESULT]}),
+        ({"id": "5", "titlu": "#N/A", "pret": "#DIV/0!"}, {"title": [SHEET_ERROR], "asking_price": [SHEET_ERROR]}),
+        ({"id": "6", "titlu": "F", "foto": Unread(NO_RESULT)}, {"photo_url": [NO_RESULT]}),
+    ):  # fmt: skip
+        with pytest.raises(Invalid) as why:
+            read_row(row, mapping)
+        assert why.value.errors == faults
+    cached = '<c r="B2" t="str"><f>A2&amp;""</f><v></v></c><c r="C2"><f>2*3</f><v>6</v></c>'
+    sheet = SHEET % (
+        ROW % (1, CELLS % (b"id", b"titlu") + CELLS % (b"pret", b"x")) + ROW % (2, b"<c><v>1</v></c>" + cached.encode())
+    )
+    assert read(repacked(body, xl__worksheets__sheet1_xml=sheet)) == [{"id": 1, "titlu": None, "pret": 6}]
+
+
+def test_a_sheet_without_anything_is_passed_over() -> None:
+    assert read(workbook([], [None, ""], Lista=[["id", "titlu"], [1, "A"]])) == [{"id": 1, "titlu": "A"}]
 
 
 ROW = b'<row r="%d">%s</row>'
@@ -348,3 +423,49 @@ def test_hostile_html_costs_little(part: str) -> None:
 )
 def test_a_currency_is_read_by_its_word(said: str, code: str) -> None:
     assert read_row({"id": 1, "t": "Casă", "c": said}, NAMES).columns["currency"] == code
+
+
+def one(**given: Any) -> dict[str, Any]:
+    """A row of one field more than it needs, as it would come in."""
+    named = {name: name for name in ("external_id", "title", *given)}
+    sent = read_row({"external_id": "1", "title": "Casă", **given}, named)
+    return {**sent.columns, "photo": sent.photo, "agent": sent.agent_email}
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "column", "value"),
+    [
+        ("price_vat", "TVA inclus", "price_vat", "included"), ("price_vat", "cu TVA", "price_vat", "included"),
+        ("price_vat", "plus TVA", "price_vat", "excluded"),
+        ("price_vat", "+tva", "price_vat", "excluded"), ("price_vat", "Scutit de TVA", "price_vat", "exempt"),
+        ("price_vat", "VAT excluded", "price_vat", "excluded"), ("price_vat", True, "price_vat", "included"),
+        ("price_vat", "", "price_vat", None), ("price_vat", None, "price_vat", None),
+        ("accepts_offers", "ADEVĂRAT", "accepts_offers", True), ("accepts_offers", "Fals", "accepts_offers", False),
+        ("accepts_offers", 1.0, "accepts_offers", True), ("property_type", "Apartamente", "property_type", "apartment"),
+        ("property_type", "Casă / Vilă", "property_type", "house"),
+        ("property_type", "Garsoniere", "property_type", "apartment"),
+        ("property_type", "Spațiu de birouri", "property_type", "office"),
+        ("property_type", "iaht", "property_type", "other"),
+        ("asking_price", "125.000 &euro;", "asking_minor", 125_000_00), ("currency", "&euro;", "currency", "EUR"),
+        ("usable_area_sqm", "65 m&sup2;", "usable_area_sqm", 65),
+        ("usable_area_sqm", "65 m<sup>2</sup>", "usable_area_sqm", 65),
+        ("title", "<![CDATA[Casă]]>", "title", "Casă"), ("title", "Ca\u200bsă\u00ad", "title", "Casă"),
+        ("buyer_commission", "2%<br>+ TVA", "buyer_commission", "2% + TVA"),
+        ("crm_url", "https://x.ro/?a=1&amp;b=2", "crm_url", "https://x.ro/?a=1&b=2"),
+        ("agent_email", "Ana <ana@x.ro>;", "agent", "ana@x.ro"),
+        ("photo_url", "https://x.ro/1.jpg|https://x.ro/2.jpg", "photo", "https://x.ro/1.jpg"),
+        ("photo_url", "https://x.ro/1.jpg, https://x.ro/2.jpg", "photo", "https://x.ro/1.jpg"),
+        ("photo_url", "//x.ro/ă.jpg?a=1&amp;b=2", "photo", "https://x.ro/%C4%83.jpg?a=1&b=2"),
+        ("photo_url", "https://x.ro//a.jpg?of=https://y.ro/b", "photo", "https://x.ro//a.jpg?of=https://y.ro/b"),
+    ],
+)  # fmt: skip
+def test_a_cell_of_a_real_file_is_read_as_it_is_meant(name: str, given: Any, column: str, value: Any) -> None:
+    found = one(**{name: given})
+    assert (found.get(column), type(found.get(column))) == (value, type(value))
+
+
+@pytest.mark.parametrize("said", ["fără TVA", "21%", "TVA", "nu este inclus", "inclus plus", "xyz", 21])
+def test_what_is_said_of_vat_and_not_understood_is_never_dropped(said: Any) -> None:
+    with pytest.raises(Invalid) as why:
+        one(price_vat=said)
+    assert why.value.errors == {"price_vat": [NOT_VAT]}
