@@ -78,9 +78,12 @@ def accesses(
         exported = and_(seen.c.kind == "exported", seen.c.at >= first)
         listed = and_(seen.c.kind == "listed", seen.c.at >= first - NOTED_ONCE_IN)
         query = query.where(or_(seen.c.offer_id.in_(offer_ids), exported, listed))
+    whole = query
     if before:
         query = query.where(seen.c.id < before)
     rows = db.session.execute(query.order_by(seen.c.id.desc()).limit(PAGE + 1)).all()
+    if before and not rows:  # forgotten by now: the oldest that there are
+        rows = db.session.execute(whole.order_by(seen.c.id).limit(PAGE)).all()[::-1]
     told = _exports(agency_id, [row.at for row in rows if row.kind == "exported"])
     shown = [Seen(*(getattr(row, name) for name in LINE), *told.get((row.at, row.by_id), ())) for row in rows[:PAGE]]
     return shown, shown[-1].id if len(rows) > PAGE else None

@@ -200,9 +200,14 @@ def list_offers(
     if found is None or not found.more:  # less than a page above is the top of the list
         after = None if before else after
         found, before = find(after, backward=False), None
-    ids = found.ids[::-1] if before else found.ids
+    last = after is not None and not found.ids
+    if last:  # what stood there is gone from the list: its end is the nearest that there is
+        found = find(None, backward=True)
+    ids = found.ids[::-1] if before or last else found.ids
     counts = found.counts or (_count(by, chosen, search) if counted else {})
     newer, older = bool(before or after), bool(before or found.more)
+    if last:
+        newer, older = found.more, False
     return _page(order, _read(order, ids), counts, newer=newer, older=older)
 
 

@@ -97,10 +97,14 @@ def _standing(link: str) -> ColumnElement[bool]:
 
 
 def list_properties(by: Person, chosen: PropertyFilter, *, number: int = 1) -> PropertyPage:
-    """One page, newest first."""
+    """One page, newest first; past the last one, the last one."""
     query = properties_of(by).where(*chosen.conditions()).options(joinedload(Property.agent))
     query = query.order_by(Property.created_at.desc(), Property.id.desc())
     found = db.session.scalars(query.offset((number - 1) * PAGE).limit(PAGE + 1)).all()
+    if number > 1 and not found:
+        total = select(func.count()).select_from(properties_of(by).where(*chosen.conditions()).subquery())
+        number = max(1, -(-(db.session.scalar(total) or 0) // PAGE))
+        found = db.session.scalars(query.offset((number - 1) * PAGE).limit(PAGE + 1)).all()
     counts = count_offers([prop.id for prop in found], by)
     lines = [PropertyLine(prop, counts.get(prop.id, Counts())) for prop in found[:PAGE]]
     return PropertyPage(lines, number, len(found) > PAGE)

@@ -96,6 +96,14 @@ def calls_of(
     return lines, lines[-1].place if len(rows) > limit else None
 
 
+def oldest_calls(endpoint: WebhookEndpoint, *, state: str | None, limit: int) -> list[CallLine]:
+    """The end of the log, the newest of it first."""
+    query = _LINE.where(Delivery.agency_id == endpoint.agency_id, Delivery.endpoint_id == endpoint.id)
+    query = query.where(Delivery.state == state) if state else query
+    rows = db.session.execute(query.order_by(Delivery.created_at, Delivery.id).limit(limit)).all()
+    return [CallLine(**row._mapping) for row in reversed(rows)]
+
+
 def counts_of(endpoint: WebhookEndpoint) -> dict[str, int]:
     """How many calls of the log are in each state; "" is all of them."""
     query = select(Delivery.state, func.count()).where(Delivery.endpoint_id == endpoint.id).group_by(Delivery.state)

@@ -46,11 +46,11 @@ def accesses() -> Response:
             found, status = [], 422
     if found and is_full_view():
         note_search(found, by=by)
-    lines, older = lines_of(
-        agency_id, by_id=_id(form.agent.data), offer_ids=found, before=_id(request.args.get("before"))
-    )
+    before = _id(request.args.get("before"))
+    lines, older = lines_of(agency_id, by_id=_id(form.agent.data), offer_ids=found, before=before)
     asked = {"agent": form.agent.data or None, "email": form.email.data or None}
-    return page("settings/access.html", status=status, form=form, lines=lines, older=older, asked=asked)
+    shown = {"lines": lines, "older": older, "paged": before is not None}
+    return page("settings/access.html", status=status, form=form, asked=asked, **shown)
 
 
 def _id(text: Any) -> uuid.UUID | None:

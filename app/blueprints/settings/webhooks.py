@@ -167,6 +167,8 @@ def _show(endpoint_id: uuid.UUID, status: int = 200, **context: Any) -> Response
         calls, more = log.calls_of(endpoint, state=chosen, after=after, limit=SHOWN)
     except ValueError:  # an address that somebody shortened
         calls, more = log.calls_of(endpoint, state=chosen, limit=SHOWN)
+    if after is not None and not calls:
+        calls = log.oldest_calls(endpoint, state=chosen, limit=SHOWN)
     url = service.url_of(endpoint)
     tries = log.tries_of(endpoint.agency_id, [call.id for call in calls])
     forms = {

@@ -1,0 +1,124 @@
+"""A page that emptied meanwhile, or a cursor past the end, shows the nearest page that has rows."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from datetime import timedelta
+from html import unescape
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import delete, insert, select
+
+from app.access import Person
+from app.clock import now
+from app.extensions import db
+from app.ids import new_id
+from app.models import Access, OfferState, Property, User
+from app.offer_document import Bidder
+from app.queries import accesses, offer_list, property_list
+from app.queries.offer_filter import OfferFilter
+from app.queries.property_list import PropertyFilter
+from app.services import decisions
+from app.services.decisions import Answer, Chosen
+from app.writing import housekeeping
+from tests.factories import login, make_agency, make_draft, make_offer, make_property, make_user, person_of
+
+
+@pytest.fixture
+def owner(client: FlaskClient) -> User:
+    user = make_user(make_agency(), "owner")
+    login(client, user)
+    return user
+
+
+@pytest.fixture
+def by(owner: User) -> Person:
+    return person_of(owner)
+
+
+def offers(owner: User, count: int) -> Property:
+    prop = make_property(owner.agency_id, owner.id)
+    for n in range(count):
+        make_offer(prop, make_draft(bidder=Bidder(f"Ana Pop {n}", f"ana{n}@x.example", f"+4072200{n:04d}")))
+    return prop
+
+
+@pytest.mark.parametrize("sort", ["-submitted_at", "submitted_at", "-amount", "amount"])
+@pytest.mark.parametrize("q", ["", "Ana"])
+def test_rejecting_all_of_the_last_page(either_app: object, sort: str, q: str) -> None:
+    owner = make_user(make_agency(), "owner")
+    by = person_of(owner)
+    offers(owner, 8)
+    chosen = OfferFilter(status="new", sort=sort, q=q)
+    first = offer_list.list_offers(by, chosen, limit=5)
+    last = offer_list.list_offers(by, chosen, after=first.older, limit=5)
+    assert (len(first.lines), len(last.lines)) == (5, 3)
+    gone = [Chosen(line.id) for line in last.lines]
+    decisions.decide_all(by.agency_id, gone, Answer("rejected"), by=by.actor)
+    again = offer_list.list_offers(by, chosen, after=first.older, limit=5)
+    assert [line.id for line in again.lines] == [line.id for line in first.lines]
+    assert again.newer is None and again.older is None and again.counts["new"] == 5
+    assert offer_list.list_offers(by, chosen, before=first.newer or last.newer, limit=5).lines
+
+
+def test_the_last_of_several_pages_leads_back(owner: User, by: Person) -> None:
+    offers(owner, 12)
+    chosen = OfferFilter(status="new")
+    second = offer_list.list_offers(by, chosen, after=offer_list.list_offers(by, chosen, limit=5).older, limit=5)
+    third = offer_list.list_offers(by, chosen, after=second.older, limit=5)
+    decisions.decide_all(by.agency_id, [Chosen(line.id) for line in third.lines], Answer("rejected"), by=by.actor)
+    again = offer_list.list_offers(by, chosen, after=second.older, limit=5)
+    assert [line.id for line in again.lines] == [line.id for line in second.lines]
+    assert again.older is None and again.newer is not None
+    top = offer_list.list_offers(by, chosen, before=again.newer, limit=5)
+    assert len(top.lines) == 5 and top.newer is None
+
+
+def test_nothing_at_all_is_still_nothing(owner: User, by: Person) -> None:
+    prop = offers(owner, 6)
+    chosen = OfferFilter(status="new", property_id=prop.id)
+    first = offer_list.list_offers(by, chosen, limit=5)
+    everything = db.session.scalars(select(OfferState.offer_id)).all()
+    decisions.decide_all(by.agency_id, [Chosen(one) for one in everything], Answer("rejected"), by=by.actor)
+    again = offer_list.list_offers(by, chosen, after=first.older, limit=5)
+    assert again.lines == [] and again.newer is None and again.older is None
+
+
+def test_the_page_shows_it(client: FlaskClient, owner: User, by: Person) -> None:
+    offers(owner, 27)
+    page = unescape(client.get("/app/offers?status=new").get_data(as_text=True))
+    (older,) = set(re.findall(r'href="(/app/offers\?[^"]*after=[^"]*)"', page))
+    rows = db.session.scalars(select(OfferState.offer_id).order_by(OfferState.submitted_at).limit(2)).all()
+    decisions.decide_all(by.agency_id, [Chosen(one) for one in rows], Answer("rejected"), by=by.actor)
+    shown = client.get(older).get_data(as_text=True)
+    assert "Ana Pop 26" in shown and "Ana Pop 2<" in shown.replace("\n", "")
+
+
+@pytest.mark.parametrize("number", [2, 3, 4, 10_000])
+def test_properties(either_app: object, number: int) -> None:
+    owner = make_user(make_agency(), "owner")
+    for n in range(30):
+        make_property(owner.agency_id, owner.id, title=f"Casa {n}")
+    found = property_list.list_properties(person_of(owner), PropertyFilter(), number=number)
+    assert (found.number, len(found.lines), found.more) == (2, 5, False)
+    few = property_list.list_properties(person_of(owner), PropertyFilter(q="29"), number=number)
+    assert (few.number, len(few.lines)) == (1, 1)
+    none = property_list.list_properties(person_of(owner), PropertyFilter(q="nimic"), number=number)
+    assert (none.number, none.lines) == (1, [])
+
+
+def test_accesses(owner: User) -> None:
+    agency = owner.agency_id
+    with housekeeping() as connection:
+        for n in range(3):
+            row = {"id": new_id(), "agency_id": agency, "user_id": owner.id, "kind": "exported", "at": now()}
+            connection.execute(insert(Access), {**row, "at": now() - timedelta(hours=3 - n)})
+    oldest = db.session.scalars(select(Access.id).order_by(Access.id)).first()
+    shown, older = accesses.accesses(agency, before=oldest)
+    assert len(shown) == 3 and older is None
+    assert accesses.accesses(agency, before=oldest)[0] == accesses.accesses(agency)[0]
+    with housekeeping() as connection:
+        connection.execute(delete(Access))
+    assert accesses.accesses(agency, before=uuid.UUID(int=1)) == ([], None)
