@@ -18,7 +18,6 @@ from app.keys import agency_key
 from app.ledger import BIDDER, SYSTEM, Actor
 from app.models import Agency, Delivery, LedgerEntry, PrivacyRequest, User
 from app.models.agency import OWNER
-from app.queries.alphabetical import alphabetically
 from app.services import erasure, personal_data
 from app.vault import Place, blind, seal, unseal
 from app.writing import UnitOfWork, housekeeping, writing
@@ -31,10 +30,9 @@ ENDED_KEPT = timedelta(days=90)
 MAILS_A_DAY = 3  # to one address; whoever types somebody else's does not fill their mailbox
 
 
-def agencies() -> list[tuple[uuid.UUID, str]]:
-    """Whom a person may ask: every agency that is not there for tests."""
-    query = select(Agency.id, Agency.name).where(Agency.test_of_id.is_(None)).order_by(*alphabetically(Agency.name))
-    return [(row[0], row[1]) for row in db.session.execute(query)]
+def name_of(agency_id: uuid.UUID | None) -> str | None:
+    """The name of an agency that a person may ask, one that is not there for tests; None for any other."""
+    return db.session.scalar(select(Agency.name).where(Agency.id == agency_id, Agency.test_of_id.is_(None)))
 
 
 def ask(agency_id: uuid.UUID, kind: str, email: str, language: str) -> None:

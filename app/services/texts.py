@@ -46,6 +46,7 @@ def default_notice(language: str, agency: Agency | None = None, prop: Property |
         "notice",
         language,
         agency=agency.name,
+        agency_id=None if agency.test_of_id else agency.id,  # a test agency sends no mail, so no link either
         contact=", ".join(filter(None, (agency.email, _phone(agency)))),
         company=agency.company,
         privacy_contact=agency.privacy_contact,

@@ -77,14 +77,14 @@ PAGES = {
     "webhooks": ("/app/settings/webhooks", "main-form", {"url": "https://x.example/h", "events": ["offer.created"]}),
     "feeds": ("/app/settings/feeds", "main-form", {}),
     "login": ("/login/forgot", "main-form", {"email": "x@y.example"}),
-    "privacy": ("/gdpr/request", "main-form", {"email": "x@y.example", "kind": "erasure"}),
+    "privacy": ("/gdpr/request?agency={agency}", "main-form", {"email": "x@y.example", "kind": "erasure"}),
 }  # fmt: skip
 
 
 def place(name: str, prop: Property) -> tuple[str, str, dict[str, Any]]:
     path, form, typed = PAGES[name]
     offer = make_offer(prop) if "{offer}" in path else ""
-    return path.format(prop=prop.id, offer=offer), form, typed
+    return path.format(prop=prop.id, offer=offer, agency=prop.agency_id), form, typed
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -17,8 +17,10 @@ from app.clock import now
 from app.database import is_sqlite
 from app.extensions import db
 from app.jobs.drain import drain
-from app.models import Attempt, Delivery, OfferKey, PrivacyRequest, Property, User
+from app.links import offer_link_token, receipt_token
+from app.models import Agency, Attempt, Delivery, OfferKey, PrivacyRequest, Property, User
 from app.offer_document import Bidder
+from app.services import accounts, texts
 from app.services import privacy_requests as service
 from app.writing import housekeeping
 from tests.core.test_canaries import CANARIES, at_rest, found_in
@@ -231,7 +233,43 @@ def test_a_link_that_was_not_used_in_time_says_so_and_offers_a_new_one(
     with time_machine.travel(now() + timedelta(days=8)):
         for answer in (client.get(link), client.post(link)):
             assert answer.status_code == 410 and "Linkul a expirat" in answer.text
-            assert f'value="{owner.agency_id}" selected' in answer.text
+            assert f'name="agency" value="{owner.agency_id}"' in answer.text
         assert held().proved_at is None
         service.forget()
         assert client.get(link).status_code == 410
+
+
+def test_no_stranger_learns_which_agencies_there_are(client: FlaskClient, owner: User) -> None:
+    make_agency("Agenția Tăinuită")
+    test_one = accounts.create_agency("Proba", "proba@x.example", test_of=owner.agency_id)
+    for where in ("", "?agency=", "?agency=x", f"?agency={uuid.uuid4()}", f"?agency={test_one}", "?sent=1"):
+        page = client.get(f"/gdpr/request{where}").get_data(as_text=True)
+        assert "Tăinuită" not in page and "Casa Bună" not in page and "Proba" not in page
+        assert "<form" not in page.partition("<main")[2], "nothing can be asked of nobody"
+    ones = client.get(f"/gdpr/request?agency={owner.agency_id}").get_data(as_text=True)
+    assert "Casa Bună Imobiliare" in ones and "Tăinuită" not in ones
+
+
+@pytest.mark.parametrize("agency", ["", "x", str(uuid.UUID(int=7))])
+def test_what_names_no_agency_asks_nothing(client: FlaskClient, owner: User, agency: str) -> None:
+    form = {"agency": agency, "kind": "access", "email": EMAIL}
+    assert client.post("/gdpr/request", data=form).status_code == 422
+    assert db.session.scalars(select(PrivacyRequest)).all() == []
+
+
+def test_the_way_there_stands_on_the_agencys_pages(client: FlaskClient, owner: User, prop: Property) -> None:
+    way = f"/gdpr/request?agency={owner.agency_id}"
+    offer_id = make_offer(prop)
+    for path in (f"/r/{receipt_token(offer_id)}", f"/o/{offer_link_token(prop.id, prop.link_version)}"):
+        assert f'href="{way}"' in client.get(path).get_data(as_text=True), path
+    agency = db.session.get_one(Agency, owner.agency_id)
+    assert f"http://localhost{way}" in texts.notice_of(agency, "ro")
+    assert f"http://localhost/en{way}" in texts.notice_of(agency, "en")
+
+
+def test_a_test_agency_shows_no_way_since_it_sends_no_mail(client: FlaskClient, owner: User) -> None:
+    trial = accounts.create_agency("Proba", "proba@x.example", test_of=owner.agency_id)
+    prop = make_property(trial, make_user(trial).id)
+    page = client.get(f"/o/{offer_link_token(prop.id, prop.link_version)}").get_data(as_text=True)
+    assert str(trial) not in page
+    assert str(trial) not in texts.notice_of(db.session.get_one(Agency, trial), "ro")

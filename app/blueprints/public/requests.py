@@ -10,7 +10,7 @@ from flask import Response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from werkzeug.wrappers import Response as AnyResponse
-from wtforms import Form, RadioField, SelectField, StringField
+from wtforms import Form, HiddenField, RadioField, StringField
 from wtforms.fields.choices import SelectChoice
 
 from app.access import Guard, policy
@@ -34,7 +34,7 @@ KINDS = {
 
 
 class RequestForm(Form):
-    agency = SelectField(_l("Agency"), validate_choice=False)
+    agency = HiddenField()
     kind = RadioField(
         _l("What do you ask for?"), choices=[SelectChoice(*one) for one in KINDS.items()], validate_choice=False
     )
@@ -44,34 +44,30 @@ class RequestForm(Form):
 @public.route("/gdpr/request", methods=["GET", "POST"])
 @policy(Guard.PUBLIC, limit="60/minute", writes="10/hour", scope="privacy-request", keeps_answers=True)
 def ask_about_data() -> AnyResponse | str | tuple[str, int]:
-    """The form; then a mail with a link, whether or not anything is held."""
+    """The form of the one agency that its address names (`agency`); then a mail with a link, whether or not anything is
+    held. Without an agency it says where its address is found: who they all are is nobody's business."""
     if request.method == "GET":
-        return _form(_blank(request.args.get("agency", "")), sent=request.args.get("sent") == "1")
+        asked = RequestForm(data={"agency": request.args.get("agency", "")})
+        return _form(asked, sent=request.args.get("sent") == "1")
     form = RequestForm(request.form)
-    held = _with_agencies(form)
-    if not _ask(form, {str(agency_id): agency_id for agency_id, _name in held}):
+    if not _ask(form):
         return _form(form), 422
-    return redirect(url_for("public.ask_about_data", sent="1"), 303)
+    return redirect(url_for("public.ask_about_data", agency=form.agency.data, sent="1"), 303)
 
 
-def _with_agencies(form: RequestForm) -> list[tuple[uuid.UUID, str]]:
-    held = service.agencies()
-    form.agency.choices = [SelectChoice(str(agency_id), name) for agency_id, name in held]
-    return held
+def _named(form: RequestForm) -> tuple[uuid.UUID | None, str | None]:
+    """The agency that a form names, and its name; twice None where it names none."""
+    try:
+        agency_id = uuid.UUID(form.agency.data or "")
+    except ValueError:
+        return None, None
+    name = service.name_of(agency_id)
+    return (agency_id, name) if name else (None, None)
 
 
-def _blank(chosen: str = "") -> RequestForm:
-    form = RequestForm()
-    held = _with_agencies(form)
-    form.agency.data = chosen or (str(held[0][0]) if held else "")
-    return form
-
-
-def _ask(form: RequestForm, known: dict[str, uuid.UUID]) -> bool:
+def _ask(form: RequestForm) -> bool:
     """Note it, or say on the form what is missing."""
-    agency_id = known.get(form.agency.data or "")
-    if agency_id is None:
-        form.agency.errors = [_("Choose one of the answers")]
+    agency_id, _name = _named(form)
     if form.kind.data not in KINDS:
         form.kind.errors = [_("Choose one of the answers")]
     if agency_id is None or form.kind.data not in KINDS:
@@ -93,7 +89,7 @@ def prove_address(token: str) -> AnyResponse | str | tuple[str, int]:
         return redirect(url_for("public.prove_address", token=token), 303)
     held = service.by_id(request_id)
     if held is None or service.lapsed(held):
-        return _form(_blank(str(held.agency_id) if held else ""), lapsed=True), 410
+        return _form(RequestForm(data={"agency": str(held.agency_id) if held else ""}), lapsed=True), 410
     return _state(held, token)
 
 
@@ -136,7 +132,7 @@ def _read(token: str) -> uuid.UUID:
 
 
 def _form(form: RequestForm, *, sent: bool = False, lapsed: bool = False) -> str:
-    return render_template("public/data_request.html", form=form, sent=sent, lapsed=lapsed)
+    return render_template("public/data_request.html", form=form, agency_name=_named(form)[1], sent=sent, lapsed=lapsed)
 
 
 def _state(held: PrivacyRequest, token: str) -> str:
