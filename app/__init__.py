@@ -27,6 +27,7 @@ from app.queries.offer_names import NameBook
 from app.ratelimits import Counter
 from app.receipt.authority import Authority
 from app.receipt.heads import Heads
+from app.seen import register_seen
 from app.services.accounts import find_session
 from app.vault import Keyring
 from app.wake import Bell
@@ -65,6 +66,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.before_request(enforce)
     register_presentation(app)
     register_errors(app)
+    register_seen(app)
     register_headers(app)
     register_blueprints(app)
     register_commands(app)

@@ -85,7 +85,15 @@ def migrations() -> str:
         db.session.scalar(select(func.count()).select_from(Agency))
     except SQLAlchemyError:
         return "behind: run `flask db upgrade`"
-    return OK if set(applied) == _heads() else "behind: run `flask db upgrade`"
+    return OK if _serves(set(applied)) else "behind: run `flask db upgrade`"
+
+
+def _serves(applied: set[str]) -> bool:
+    """Whether this code can work on a schema: its own, or a newer one, which only adds to it (expand, then contract).
+
+    A revision that is not among ours was made after them.
+    """
+    return applied == _revisions()[0] or bool(applied and not applied & _revisions()[1])
 
 
 def queue() -> str:
@@ -191,10 +199,11 @@ def _settings() -> Settings:
     return settings
 
 
-def _heads() -> set[str]:
-    known: set[str] | None = current_app.extensions.get("bidflux_heads")
+def _revisions() -> tuple[set[str], set[str]]:
+    """The last of our migrations, and all of them."""
+    known: tuple[set[str], set[str]] | None = current_app.extensions.get("bidflux_revisions")
     if known is None:
-        directory = current_app.extensions["migrate"].directory
-        known = set(ScriptDirectory(f"{current_app.root_path}/../{directory}").get_heads())
-        current_app.extensions["bidflux_heads"] = known
+        directory = ScriptDirectory(f"{current_app.root_path}/../{current_app.extensions['migrate'].directory}")
+        known = set(directory.get_heads()), {one.revision for one in directory.walk_revisions()}
+        current_app.extensions["bidflux_revisions"] = known
     return known

@@ -13,6 +13,7 @@ from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from flask import g
 from flask_babel import lazy_gettext
 from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -150,6 +151,11 @@ def set_password(
         tx.record("user.password_changed", user_id, by)
 
 
+def no_password() -> str:
+    """A hash that no password fits, for who has to choose one first."""
+    return hasher.hash(secrets.token_hex(32))
+
+
 def authenticate(email: str, password: str) -> User | None:
     """The user, or None. Hashes for an unknown address as for a wrong password. Throttle before calling."""
     user = db.session.scalar(select(User).where(User.email == email.strip().lower(), User.active))
@@ -200,13 +206,26 @@ def start_session(user: User, browser: str) -> str:
 
 def find_session(token: str) -> Person | None:
     """Whoever the cookie's token names, while the session lives."""
+    at = now()
     row = db.session.execute(
         select(User, Agency, UserSession)
         .join(UserSession, UserSession.user_id == User.id)
         .join(Agency, Agency.id == User.agency_id)
-        .where(UserSession.token_hash == _hash(token), UserSession.expires_at > now(), User.active)
+        .where(UserSession.token_hash == _hash(token), UserSession.expires_at > at, User.active)
     ).one_or_none()
-    return Person(row[0], row[1], row[2].id, token) if row else None
+    if row is None:
+        return None
+    if at - row[2].seen_at > SEEN_EVERY:
+        g.unseen = row[2].id
+    return Person(row[0], row[1], row[2].id, token)
+
+
+def note_seen(session_id: uuid.UUID) -> None:
+    """When a session was last used, to some minutes: a page is not worth a write."""
+    at = now()
+    mine = (UserSession.id == session_id, UserSession.seen_at < at - SEEN_EVERY)
+    with housekeeping() as connection:
+        connection.execute(update(UserSession).where(*mine).values(seen_at=at))
 
 
 def end_session(session_id: uuid.UUID, user_id: uuid.UUID) -> None:
@@ -236,8 +255,8 @@ def change_user(user: User, values: Mapping[str, Any], *, by: Actor) -> None:
 
 
 def change_agency(agency: Agency, values: Mapping[str, Any], *, by: Actor) -> None:
-    """Set any of `name`, `email`, `phone`, `company`, `privacy_contact`, `zone`, `colleagues_read`,
-    `bidders_see_status`; raises `Invalid`."""
+    """Set any of `name`, `email`, `phone`, `company`, `privacy_contact`, `zone`, `language`,
+    `colleagues_read`, `bidders_see_status`; raises `Invalid`."""
     agency_id, values = agency.id, account_facts.of_agency(values)
     told = any(name in values and values[name] != getattr(agency, name) for name in IN_NOTICE)
     with writing(agency_id) as tx:

@@ -95,3 +95,20 @@ def test_a_database_that_is_behind_or_away_and_a_queue_that_is(mailed: Flask) ->
     assert code == 1 and {"migrations", "queue"} <= set(wrong) and "flask db upgrade" in wrong["migrations"]
     assert client.get("/healthz").status_code == 200, "alive all the same"
     drain()
+
+
+@pytest.mark.parametrize(("revision", "status"), [("9999", 200), ("0030", 503), ("0001", 503), ("", 503)])
+def test_a_newer_schema_serves_and_an_older_one_does_not(either_app: Flask, revision: str, status: int) -> None:
+    with housekeeping() as connection:
+        held = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one()
+        connection.execute(text("UPDATE alembic_version SET version_num = :v"), {"v": revision or "x"})
+        if not revision:
+            connection.execute(text("DELETE FROM alembic_version"))
+    try:
+        answer = either_app.test_client().get("/readyz")
+        assert answer.status_code == status and answer.json
+        assert answer.json["checks"]["migrations"] == ("ok" if status == 200 else "behind")
+    finally:
+        with housekeeping() as connection:
+            connection.execute(text("DELETE FROM alembic_version"))
+            connection.execute(text("INSERT INTO alembic_version VALUES (:v)"), {"v": held})
