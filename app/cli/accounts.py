@@ -1,4 +1,4 @@
-"""`agency create`, `user create|set-password`, `api-key create|list|revoke`."""
+"""`agency create`, `user create|list|set-password|deactivate|reactivate`, `api-key create|list|revoke`."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from app.contacts import NotAContact, read_staff_email
 from app.demo.sandbox import test_agency_of
 from app.errors import Invalid
 from app.extensions import db
+from app.language import LANGUAGES
 from app.ledger import SYSTEM
 from app.models import Agency, ApiKey, User
 from app.services import accounts, staff
@@ -60,25 +61,33 @@ def find_agency(wanted: str) -> Agency:
     return found[0]
 
 
-def find_user(address: str) -> User:
-    found = db.session.scalar(select(User).where(User.email == address.lower()))
-    if found is None:
+def find_user(address: str, agency_name: str = "", *, left: bool = False) -> User:
+    """Whoever signs in with an address, else the one who did; with `left` rather one who did."""
+    query = select(User).where(User.email == address.lower())
+    if agency_name:
+        query = query.where(User.agency_id == find_agency(agency_name).id)
+    found = db.session.scalars(query).all()
+    found = [one for one in found if one.active is not left] or found
+    if not found:
         fail(f"nobody signs in with {address}")
-    return found
+    if len(found) > 1:
+        fail(f"{address} was of several agencies: name one with --agency (its id or exact name)")
+    return found[0]
 
 
 @agency.command("create")
 @click.option("--name", required=True)
 @click.option("--email", required=True, help="The owner's address; they sign in with it.")
 @click.option("--zone", default="Europe/Bucharest", show_default=True)
+@click.option("--language", type=click.Choice(LANGUAGES), default="ro", show_default=True)
 @as_json
-def agency_create(name: str, email: str, zone: str, as_json: bool) -> None:
+def agency_create(name: str, email: str, zone: str, language: str, as_json: bool) -> None:
     """Create an agency and its owner; prints the owner's first password once."""
     address, password = _address(email), secrets.token_urlsafe(12)
-    if db.session.scalar(select(User.id).where(User.email == address)):
+    if db.session.scalar(select(User.id).where(User.email == address, User.active)):
         fail(f"someone already signs in with {address}")
-    agency_id = accounts.create_agency(name, address, zone=zone)
-    accounts.create_user(agency_id, accounts.NewUser(address, name, role="owner"), password)
+    agency_id = accounts.create_agency(name, address, zone=zone, language=language)
+    accounts.create_user(agency_id, accounts.NewUser(address, name, role="owner", language=language), password)
     answer = {"id": str(agency_id), "name": name, "email": address, "password": password}
     say(answer, f"{name}: {agency_id}\nsign in as {address} with {password}", as_json=as_json)
 
@@ -88,11 +97,16 @@ def agency_create(name: str, email: str, zone: str, as_json: bool) -> None:
 @click.option("--name", required=True)
 @click.option("--role", type=click.Choice(["owner", "agent"]), default="agent", show_default=True)
 @click.option("--agency", "agency_name", default="")
+@click.option("--language", type=click.Choice(LANGUAGES), default=None, help="Left out: the agency's.")
 @as_json
-def user_create(email: str, name: str, role: str, agency_name: str, as_json: bool) -> None:
+def user_create(email: str, name: str, role: str, agency_name: str, language: str | None, as_json: bool) -> None:
     """Create a user; prints the first password once."""
     tenant, address, password = find_agency(agency_name), _address(email), secrets.token_urlsafe(12)
-    user_id = accounts.create_user(tenant.id, accounts.NewUser(address, name, role=role), password)
+    left = (User.agency_id == tenant.id, User.email == address, User.active.is_(False))
+    if db.session.scalar(select(User.id).where(*left)):
+        fail(f"{address} was of this agency and cannot sign in: `user reactivate` lets them in again")
+    new = accounts.NewUser(address, name, role=role, language=language or tenant.language)
+    user_id = accounts.create_user(tenant.id, new, password)
     answer = {"id": str(user_id), "email": address, "role": role, "password": password}
     say(answer, f"sign in as {address} with {password}", as_json=as_json)
 
@@ -105,6 +119,8 @@ def user_create(email: str, name: str, role: str, agency_name: str, as_json: boo
 def user_set_password(email: str, typed: bool, as_json: bool) -> None:
     """Set a password and end the person's sessions."""
     person = find_user(email)
+    if not person.active:
+        fail(f"{email} cannot sign in, with any password: `user reactivate` lets them in again")
     password = read_secret("New password") if typed else secrets.token_urlsafe(12)
     address = person.email
     try:
@@ -115,6 +131,48 @@ def user_set_password(email: str, typed: bool, as_json: bool) -> None:
         say({"email": address}, f"{address}: the password is changed", as_json=as_json)
     else:
         say({"email": address, "password": password}, f"{address}: {password}", as_json=as_json)
+
+
+@user.command("list")
+@click.option("--agency", "agency_name", default="")
+@as_json
+def user_list(agency_name: str, as_json: bool) -> None:
+    """List who signs in, and who did."""
+    rows: list[dict[str, Any]] = [
+        {"id": str(one.id), "email": one.email, "name": one.full_name, "role": one.role, "active": one.active}
+        for one in staff.users_of(find_agency(agency_name).id)
+    ]
+    lines = [f"{r['email']}  {r['name']}  {r['role']}{'' if r['active'] else '  cannot sign in'}" for r in rows]
+    say({"data": rows}, "\n".join(lines) or "nobody", as_json=as_json)
+
+
+@user.command("deactivate")
+@click.option("--email", required=True)
+@click.option("--heir", default="", help="Who becomes responsible for their properties; left out: an administrator.")
+@as_json
+def user_deactivate(email: str, heir: str, as_json: bool) -> None:
+    """Let a person sign in no more; their properties pass to somebody else."""
+    person = find_user(email)
+    address, follows = person.email, find_user(heir) if heir else staff.first_owner(person.agency_id, person.id)
+    if follows is None or follows.agency_id != person.agency_id or not follows.active:
+        fail("nobody of the agency can take over: an agency needs at least one administrator")
+    name = follows.email
+    staff.deactivate(person, heir=follows.id, by=SYSTEM)
+    said = f"{address} can no longer sign in; {name} is responsible for their properties"
+    say({"email": address, "active": False, "heir": name}, said, as_json=as_json)
+
+
+@user.command("reactivate")
+@click.option("--email", required=True)
+@click.option("--agency", "agency_name", default="", help="Where several once had them.")
+@as_json
+def user_reactivate(email: str, agency_name: str, as_json: bool) -> None:
+    """Let a person sign in again: a link to choose a new password goes to them by mail."""
+    person = find_user(email, agency_name, left=True)
+    address = person.email
+    staff.reactivate(person, by=SYSTEM)
+    said = f"{address} can sign in again, once they have chosen a password by the link in their mail"
+    say({"email": address, "active": True}, said, as_json=as_json)
 
 
 @api_key.command("create")

@@ -14,6 +14,7 @@ from sqlalchemy import (
     String,
     UniqueConstraint,
     false,
+    text,
     true,
 )
 from sqlalchemy.orm import Mapped, mapped_column
@@ -76,7 +77,15 @@ class User(Base):
     __kept__ = kept(Kept.MUTABLE)
     __table_args__ = (
         tenant_unique(),
-        UniqueConstraint("email"),
+        UniqueConstraint("agency_id", "email"),
+        # Whoever left one agency can join another: an address signs in once among those who can sign in.
+        Index(
+            "uq_user_email_active",
+            "email",
+            unique=True,
+            sqlite_where=text("active = 1"),
+            postgresql_where=text("active"),
+        ),
         CheckConstraint("role IN ('owner', 'agent')", name="role"),
         CheckConstraint("email = lower(email)", name="email_lower"),
     )

@@ -20,7 +20,7 @@ def compose(owed: Owed) -> Letter:
     """Raises `NoLongerOwed` once they are in, were asked again or no more, or the link's time is over."""
     held, url, until = invitations.of_mail(owed)
     agency = db.session.get_one(Agency, owed.agency_id)
-    known = db.session.scalar(select(User.id).where(User.email == held.email)) is not None
+    known = db.session.scalar(select(User.id).where(User.email == held.email, User.active)) is not None
     template = "account_known" if known else "account_invited"
     g.language, g.zone = held.language, agency.zone
     with force_locale(held.language):

@@ -29,6 +29,7 @@ from app.writing import UnitOfWork, housekeeping, writing
 
 INVITED = timedelta(days=7)
 OWN = lazy_gettext("This person is among yours already")
+LEFT = lazy_gettext("This person was among yours and cannot sign in: let them sign in again, in the list below")
 LIVES = {"account_invited": INVITED, "account_reset": timedelta(hours=2)}
 
 
@@ -39,8 +40,9 @@ def invite(agency_id: uuid.UUID, new: NewUser, *, by: Actor) -> None:
     mine = (Invitation.agency_id == agency_id, Invitation.email == facts["email"])
     with writing(agency_id) as tx:
         own = select(User.id).where(User.agency_id == agency_id)
-        if tx.connection.scalar(own.where(User.email == facts["email"])):
-            raise Invalid({"email": [OWN]})
+        known = tx.connection.execute(own.add_columns(User.active).where(User.email == facts["email"])).one_or_none()
+        if known:
+            raise Invalid({"email": [OWN if known.active else LEFT]})
         tx.connection.execute(delete(Invitation).where(*mine))  # asked in again, perhaps under another name
         waiting = select(Invitation.id).where(Invitation.agency_id == agency_id)
         hold_rows(tx, "users", own.union_all(waiting).subquery().select())
@@ -171,7 +173,8 @@ def _mark(email: str) -> bytes:
 def link_for(owed: Owed) -> str:
     """The address in the mail. Raises `NoLongerOwed` once its time is over."""
     until = owed.created_at + LIVES[owed.template]
-    user = db.session.scalar(select(User).where(User.agency_id == owed.agency_id, User.id == owed.user_id))
+    mine = (User.agency_id == owed.agency_id, User.id == owed.user_id, User.active)
+    user = db.session.scalar(select(User).where(*mine))
     if user is None or until < now():
         raise NoLongerOwed("lapsed")
     return f"{base_url()}/account/{account_token(user.id, user.password_hash, until.timestamp())}"

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask_babel import lazy_gettext
 from sqlalchemy import delete, func, select, update
+from sqlalchemy.exc import IntegrityError
 
 from app.errors import Invalid, NotFound
 from app.extensions import db
@@ -14,10 +15,13 @@ from app.ledger import Actor
 from app.models import Agency, ApiKey, Property, User, UserSession
 from app.models.agency import OWNER
 from app.queries.alphabetical import alphabetically
-from app.services import properties
+from app.services import accounts, properties
 from app.writing import writing
 
 LAST_OWNER = lazy_gettext("An agency needs at least one administrator")
+ACTIVE = lazy_gettext("This person can sign in already")
+LEFT = lazy_gettext("This person cannot sign in any more")
+ADDRESS_GONE = lazy_gettext("Nobody can sign in here with this address any more: invite the person with another one")
 ONESELF = lazy_gettext("You cannot deactivate yourself")
 
 
@@ -48,7 +52,8 @@ def set_role(user: User, role: str, *, by: Actor) -> None:
 
 
 def deactivate(user: User, *, heir: uuid.UUID, by: Actor) -> None:
-    """End all sessions and let nobody sign in as this person; raises `Invalid` for the last owner, or oneself.
+    """End all sessions and let nobody sign in as this person; raises `Invalid` for the last owner, oneself, or one who
+    cannot sign in any more.
 
     Their properties pass to `heir` afterwards, one at a time: mail about offers goes to whoever is responsible.
     """
@@ -57,12 +62,39 @@ def deactivate(user: User, *, heir: uuid.UUID, by: Actor) -> None:
         raise Invalid({"user": [ONESELF]})
     with writing(agency_id) as tx:
         _keep_an_owner(agency_id, user_id)
-        tx.connection.execute(update(User).where(User.id == user_id).values(active=False))
+        here = (User.id == user_id, User.active)
+        if not tx.connection.execute(update(User).where(*here).values(active=False)).rowcount:
+            raise Invalid({"user": [LEFT]})
         tx.connection.execute(delete(UserSession).where(UserSession.user_id == user_id))
         tx.record("user.deactivated", user_id, by)
     left = select(Property).where(Property.agency_id == agency_id, Property.agent_id == user_id)
     for prop in db.session.scalars(left).all():
         properties.change(prop, {"agent_id": heir}, by=by)
+
+
+def reactivate(user: User, *, by: Actor) -> None:
+    """Let someone sign in again who was deactivated, in the role that they had; raises `Invalid` for who is active, and
+    where the address signs in elsewhere by now: of where, nothing is said.
+
+    No session comes back, and the password that they had opens nothing: a link to choose one goes to them by mail.
+    """
+    user_id, unknown = user.id, accounts.no_password()
+    try:
+        with writing(user.agency_id) as tx:
+            gone = (User.id == user_id, User.active.is_(False))
+            if not tx.connection.execute(update(User).where(*gone).values(active=True, password_hash=unknown)).rowcount:
+                raise Invalid({"user": [ACTIVE]})
+            tx.connection.execute(delete(UserSession).where(UserSession.user_id == user_id))
+            seq = tx.record("user.reactivated", user_id, by)
+            tx.owe_mail("account_invited", -seq, offer_id=None, user_id=user_id)
+    except IntegrityError:
+        raise Invalid({"user": [ADDRESS_GONE]}) from None
+
+
+def first_owner(agency_id: uuid.UUID, but: uuid.UUID) -> User | None:
+    """The administrator who has been there longest, another than this person."""
+    owners = select(User).where(User.agency_id == agency_id, User.role == OWNER, User.active, User.id != but)
+    return db.session.scalar(owners.order_by(User.created_at, User.id).limit(1))
 
 
 def _keep_an_owner(agency_id: uuid.UUID, leaving: uuid.UUID) -> None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from flask import Flask
 from flask_migrate import downgrade, upgrade
-from sqlalchemy import inspect, select
+from sqlalchemy import insert, inspect, select, text, update
 
 from app.extensions import db
+from app.ids import new_id
 from app.ledger import SYSTEM
-from app.models import ApiKey, Idempotency, OfferState
+from app.models import ApiKey, Base, Idempotency, Offer, OfferState, Property, SavedView, User, UserSession
 from app.offer_document import Signature
 from app.services import accounts
 from app.services.idempotency import Kept, Request, answered_once
+from app.writing import writing
 from tests.conftest import ROOT
 from tests.factories import make_agency, make_draft, make_offer, make_property, make_user
 
@@ -77,3 +80,36 @@ def test_answers_kept_for_two_keys_become_the_first_of_them_with_0033(either_app
     db.session.remove()
     for key in (old, new):
         assert answered_once(Request(agency, key, "a-1", b"x"), lambda: Kept(500, {}, "again")) == (given, True)
+
+
+def test_what_hangs_on_a_person_outlives_0037_and_its_way_back(either_app: Flask) -> None:
+    agency, other = make_agency("Una"), make_agency("Alta")
+    owner, left = make_user(agency, "owner"), make_user(agency)
+    make_offer(make_property(agency, left.id))
+    for one in (owner, left):
+        accounts.start_session(one, "Firefox")
+    with writing(agency) as tx:
+        row = {"id": new_id(), "agency_id": agency, "user_id": owner.id, "body_ct": b"x", "created_at": tx.at}
+        tx.connection.execute(insert(SavedView), row)
+        tx.connection.execute(update(User).where(User.id == left.id).values(active=False))
+    here = make_user(other, email=left.email)
+    left_id, here_id, before = left.id, here.id, {table: _rows(table) for table in ON_A_PERSON}
+    db.session.remove()
+    downgrade(directory=FOLDER, revision="0036")
+    held = {row.id: row.email for row in db.session.execute(select(User.id, User.email))}
+    assert held[here_id].endswith("@agentie.example") and held[left_id].endswith("@left.invalid")
+    db.session.remove()
+    upgrade(directory=FOLDER)
+    assert {table: _rows(table) for table in ON_A_PERSON} == before
+    assert len(_rows(User)) == 3
+    if db.engine.dialect.name == "sqlite":
+        assert db.session.execute(text("PRAGMA foreign_key_check")).all() == []
+
+
+ON_A_PERSON = (UserSession, SavedView, Property, Offer)
+
+
+def _rows(table: type[Base]) -> list[tuple[Any, ...]]:
+    found = [tuple(row) for row in db.session.execute(select(table.__table__))]
+    db.session.rollback()
+    return sorted(found, key=repr)

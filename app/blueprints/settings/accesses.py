@@ -49,7 +49,7 @@ def accesses() -> Response:
     before = _id(request.args.get("before"))
     lines, older = lines_of(agency_id, by_id=_id(form.agent.data), offer_ids=found, before=before)
     asked = {"agent": form.agent.data or None, "email": form.email.data or None}
-    shown = {"lines": lines, "older": older, "paged": before is not None}
+    shown: dict[str, Any] = {"lines": lines, "older": older, "paged": before is not None}
     return page("settings/access.html", status=status, form=form, asked=asked, **shown)
 
 

@@ -100,6 +100,13 @@ class AgencyForm(Form):
         description=_l("An e-mail address, such as the data protection officer's; the privacy notice names it."),
     )
     zone = StringField(_l("Time zone"), validators=[_known_zone])
+    language = SelectField(
+        _l("Language"),
+        choices=[SelectChoice(*pair) for pair in LANGUAGES],
+        validators=[AnyOf([code for code, _name in LANGUAGES], _l("Choose one of the answers"))],
+        validate_choice=False,
+        description=_l("Of the mails to the agency itself, and first chosen for whom you invite."),
+    )
     colleagues_read = BooleanField(_l("Agents may read the properties and offers of their colleagues"))
     bidders_see_status = BooleanField(
         _l("Clients see on their page where their offer stands"),
@@ -114,6 +121,7 @@ class AgencyForm(Form):
             "company": self.company.data or None,
             "privacy_contact": self.privacy_contact.data or None,
             "zone": self.zone.data,
+            "language": self.language.data,
             "colleagues_read": bool(self.colleagues_read.data),
             "bidders_see_status": bool(self.bidders_see_status.data),
         }
@@ -129,6 +137,13 @@ class UserForm(Form):
         validators=[AnyOf(ROLES, _l("Choose one of the answers"))],
         validate_choice=False,
         default="agent",
+    )
+    language = SelectField(
+        _l("Language"),
+        choices=[SelectChoice(*pair) for pair in LANGUAGES],
+        validators=[AnyOf([code for code, _name in LANGUAGES], _l("Choose one of the answers"))],
+        validate_choice=False,
+        description=_l("Of the mails to them and of their pages; they can change it."),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import uuid
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, Response, request, url_for
@@ -75,11 +76,21 @@ def agency() -> AnyResponse:
     """What buyers read of the agency, its zone, and who may read what."""
     held = person().agency
     if request.method == "GET":
-        names = ("name", "email", "company", "privacy_contact", "zone", "colleagues_read", "bidders_see_status")
+        names = (
+            "name",
+            "email",
+            "company",
+            "privacy_contact",
+            "zone",
+            "language",
+            "colleagues_read",
+            "bidders_see_status",
+        )
         fields = {name: getattr(held, name) for name in names}
         form = AgencyForm(data={**fields, "phone": show_phone(held.phone) if held.phone else ""})
         return page("settings/agency.html", form=form, zones=ZONES)
     form = AgencyForm(request.form)
+    form.language.data = request.form.get("language", held.language)
     if not form.validate():
         return page("settings/agency.html", status=422, form=form, zones=ZONES)
     accounts.change_agency(held, form.values(), by=person().actor)
@@ -93,9 +104,11 @@ def users() -> AnyResponse:
     if request.method == "GET":
         return _users()
     form = UserForm(request.form)
+    form.language.data = request.form.get("language", person().agency.language)
     if not form.validate():
         return _users(422, form=form)
-    new = accounts.NewUser(form.email.data, form.full_name.data, role=form.role.data, phone=phone_of(form.phone))
+    new = accounts.NewUser(form.email.data, form.full_name.data, role=form.role.data)
+    new = replace(new, phone=phone_of(form.phone), language=form.language.data)
     try:
         hit(INVITES, "invite", person().agency_id.hex, keyed(new.email))
         invitations.invite(person().agency_id, new, by=person().actor)
@@ -171,6 +184,19 @@ def deactivate(user_id: uuid.UUID) -> AnyResponse:
     return done(url_for("settings.users"), _("This person can no longer sign in"))
 
 
+@settings.post("/app/settings/users/<uuid:user_id>/reactivate")
+@policy(Guard.OWNER, limit="20/minute")
+def reactivate(user_id: uuid.UUID) -> AnyResponse:
+    """Let someone sign in again, once they have chosen a new password by the link in their mail."""
+    user = staff.get_user(person().agency_id, user_id)
+    email = user.email
+    try:
+        staff.reactivate(user, by=person().actor)
+    except Invalid as invalid:
+        return _users(422, problem=_problem(invalid))
+    return _sent(email)
+
+
 @settings.route("/app/settings/api", methods=["GET", "POST"])
 @policy(Guard.OWNER, limit="300/minute", writes="30/minute", scope="settings-api")
 def api() -> AnyResponse:
@@ -210,7 +236,7 @@ def _profile(status: int = 200, **forms: Form) -> Response:
 
 
 def _users(status: int = 200, **context: Any) -> Response:
-    context = {"form": UserForm(), "shown": None, "problem": "", **context}
+    context = {"form": UserForm(data={"language": person().agency.language}), "shown": None, "problem": "", **context}
     context |= {"users": staff.users_of(person().agency_id), "invited": invitations.waiting_in(person().agency_id)}
     return page("settings/users.html", status=status, **context)
 
