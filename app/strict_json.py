@@ -23,6 +23,10 @@ def read_json(body: bytes, *, row_by_row: bool = False) -> Any:
     """
     if row_by_row:
         body = body.removeprefix(_BOM)
+    elif body.startswith(_BOM):
+        raise NotJson("The body begins with a byte order mark, which JSON does not have: leave it out.")
+    if not body.strip():
+        raise NotJson("The body is empty, where JSON is needed.")
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:

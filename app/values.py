@@ -33,7 +33,8 @@ HIDDEN = re.compile(
     r"[\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u2060-\u206f\u3164\ufff9-\ufffb\U000e0000-\U000e0fff]"
     r"|(?<![^\u0000-\u02ff])[\u200c\u200d]|[\u200c\u200d](?![^\u0000-\u02ff])"
 )
-SEEN = ONE_LINE.replace("^", r"^(?=.*\S)", 1)
+_NOTHING = r"\s\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200d\u2060-\u206f\u3164\ufff9-\ufffb"
+SEEN = ONE_LINE.replace("^", rf"^(?=.*[^{_NOTHING}])", 1)
 # An id of somebody else's that stands in our paths: slashes that are folded there would name another.
 UNFOLDED = r"(?!/)(?!.*//)(?!.*/$)"
 NAMED = ONE_LINE.replace("^", rf"^(?!\s){UNFOLDED}", 1)
@@ -106,6 +107,8 @@ def _moment(value: Any) -> Any:
             return datetime.fromisoformat(value.upper().replace("Z", "+00:00")).astimezone(UTC)
         except OverflowError:
             raise ValueError("is too far away") from None
+        except ValueError:
+            raise ValueError("must be a day, an hour and an offset that there are (60 is no second here)") from None
     return value
 
 
@@ -113,7 +116,10 @@ def _day(value: Any) -> Any:
     if isinstance(value, str):
         if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII):
             raise ValueError("must be a date such as 2026-12-31")
-        return date.fromisoformat(value)
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            raise ValueError("must be a day that there is") from None
     return value
 
 

@@ -221,11 +221,11 @@ class OfferReader:
             elif bool(own) != bool(credit) and (own or credit) < amount:  # type: ignore[operator]
                 rest = Money(amount.minor - (own or credit).minor, amount.currency)  # type: ignore[union-attr]
                 own, credit = own or rest, credit or rest
-            if own and credit and own.minor + credit.minor != amount.minor:
-                total = show_money(Money(own.minor + credit.minor, amount.currency))
-                whole = show_money(amount)
+            made = sum(part.minor for part in (own, credit) if part)
+            if made and made != amount.minor:
+                total, whole = show_money(Money(made, amount.currency)), show_money(amount)
                 message = _("Own funds and credit make %(total)s, the offer is %(whole)s", total=total, whole=whole)
-                self._wrong("credit_amount", message)
+                self._wrong("credit_amount" if credit else "own_funds_amount", message)
         preapproved = self._choice("credit_preapproved", ("yes", "no"))
         return {
             "own_funds": own,

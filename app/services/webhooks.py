@@ -6,7 +6,8 @@ import base64
 import json
 import os
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -57,10 +58,17 @@ def endpoints_of(agency_id: uuid.UUID) -> list[WebhookEndpoint]:
 def get_endpoint(agency_id: uuid.UUID, endpoint_id: uuid.UUID) -> WebhookEndpoint:
     """One endpoint of the agency; raises `NotFound`."""
     query = select(WebhookEndpoint).where(WebhookEndpoint.agency_id == agency_id, WebhookEndpoint.id == endpoint_id)
-    found = db.session.scalar(query)
+    found = db.session.scalar(query, execution_options={"populate_existing": True})  # as it is after a change, too
     if found is None:
         raise NotFound
     return found
+
+
+@contextmanager
+def standing(agency_id: uuid.UUID, endpoint_id: uuid.UUID) -> Iterator[WebhookEndpoint]:
+    """One endpoint that nobody else changes until what is written within is committed; raises `NotFound`."""
+    with writing(agency_id):
+        yield get_endpoint(agency_id, endpoint_id)
 
 
 def url_of(endpoint: Any) -> str:

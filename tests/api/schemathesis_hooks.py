@@ -63,5 +63,8 @@ def _an_offer(body: dict[str, Any]) -> None:
     body |= {name: (date.today() + timedelta(days)).isoformat() for name, days in LATER.items() if body.get(name)}
     for name in ("currency", "replaces", "own_funds_amount", "credit_amount", "advance_amount"):
         body.pop(name, None)
+    if body["financing"] == "cash":
+        body.pop("credit_program", None)
+        body.pop("credit_preapproved", None)
     if body["financing"] == "mixed":
         body |= {"amount": "100000.00", "own_funds_amount": "40000.00"}

@@ -189,6 +189,22 @@ def test_compressed_bodies_and_broken_queries_are_refused(crm: Crm) -> None:
 
 
 @pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"", "The body is empty"),
+        (b" \n", "The body is empty"),
+        (b'\xef\xbb\xbf{"title": "x"}', "The body begins with a byte order mark"),
+        (b'{"title": "x", "offers_close_at": "2035-01-01T10:00:00+99:00"}', "/offers_close_at: must be a day, an hour"),
+        (b'{"title": "x", "offers_close_at": "2035-02-30T10:00:00Z"}', "/offers_close_at: must be a day, an hour"),
+        (b'{"title": "\xe2\x80\x8b\xc2\xad"}', "/title: Must be one line of text, and not blank"),
+    ],
+)
+def test_a_refusal_says_what_is_wrong_in_the_callers_words(crm: Crm, body: bytes, said: str) -> None:
+    refused = crm.call("POST", "/properties", body)
+    assert refused.status_code in {400, 422} and refused.json["detail"].startswith(said), refused.text
+
+
+@pytest.mark.parametrize(
     ("path", "body", "said"),
     [
         (

@@ -225,6 +225,36 @@ def test_an_offer_taken_elsewhere_is_unconfirmed_until_its_bidder_confirms(crm: 
 
 
 @pytest.mark.parametrize(
+    ("change", "pointers"),
+    [
+        ({"own_funds_amount": "1.00"}, {"/own_funds_amount"}),
+        ({"credit_amount": "1.00", "credit_program": "standard"}, {"/credit_amount", "/credit_program"}),
+        ({"credit_preapproved": True}, {"/credit_preapproved"}),
+        ({"financing": "mixed", "own_funds_amount": "118500.51"}, {"/own_funds_amount"}),
+        ({"financing": "credit", "credit_amount": "999999"}, {"/credit_amount"}),
+        ({"bidder": {**TAKEN["bidder"], "company_name": "Casa SRL"}}, {"/bidder/company_name"}),
+        ({"bidder": {**TAKEN["bidder"], "tax_id": "RO12345678"}}, {"/bidder/tax_id"}),
+        ({"co_buyers": ["Ion Pop", "\u200b\u00ad"]}, {"/co_buyers/1"}),
+    ],
+)
+def test_what_an_offer_has_no_room_for_is_refused_and_not_dropped(
+    crm: Crm, prop: Property, change: dict[str, Any], pointers: set[str]
+) -> None:
+    whole = {name: value for name, value in TAKEN.items() if name != "own_funds_amount"}
+    refused = crm.call("POST", "/offers", {**whole, "financing": "cash", **change})
+    assert refused.status_code == 422, refused.text
+    assert {error["pointer"] for error in refused.json["errors"]} == pointers
+
+
+def test_what_says_nothing_more_is_taken(crm: Crm, prop: Property) -> None:
+    nothing = {"financing": "cash", "own_funds_amount": None, "credit_program": None, "credit_preapproved": False}
+    person = {**TAKEN["bidder"], "full_name": "Ana\u00ad\u200b Pop", "company_name": "", "tax_id": None}
+    taken = crm.call("POST", "/offers", {**TAKEN, **nothing, "bidder": person, "co_buyers": ["Ion\u00adel Pop"]})
+    assert taken.status_code == 201, taken.text
+    assert (taken.json["bidder"]["full_name"], taken.json["co_buyers"]) == ("Ana Pop", ["Ionel Pop"])
+
+
+@pytest.mark.parametrize(
     ("change", "pointer"),
     [
         ({"amount": "0"}, "/amount"),

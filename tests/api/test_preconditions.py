@@ -81,6 +81,25 @@ def test_every_write_that_answers_with_a_tag_minds_it(crm: Crm) -> None:
         assert done.status_code == 200 and done.headers["ETag"] == crm.get(where).headers["ETag"] != tag
 
 
+@pytest.mark.parametrize(
+    ("method", "action", "body"),
+    [("PATCH", "", {"enabled": False}), ("DELETE", "", None), ("POST", "/rotate-secret", None)],
+    ids=("change", "remove", "rotate"),
+)
+def test_a_webhook_is_not_changed_by_who_has_seen_another(crm: Crm, method: str, action: str, body: Any) -> None:
+    hook = "/webhooks/" + crm.call("POST", "/webhooks", {"url": "https://crm.example/in"}).json["id"]
+    old = crm.get(hook).headers["ETag"]
+    changed = crm.call("PATCH", hook, {"url": "https://crm.example/other"}, If_Match=old)
+    new = crm.get(hook).headers["ETag"]
+    assert changed.status_code == 200 and changed.headers["ETag"] == new != old
+    for given in ({"If_Match": old}, {"If_None_Match": new}, {"If_None_Match": "*"}):
+        assert crm.call(method, hook + action, body, **given).status_code == 412, given
+    assert crm.call(method, hook + action, body, If_Match="other").status_code == 400
+    assert crm.get(hook).headers["ETag"] == new, "nothing was done"
+    assert crm.call(method, hook + action, body, If_Match=f'"x", {new}').status_code in {200, 204}
+    assert crm.get(hook).headers.get("ETag") != new
+
+
 def test_created_and_never_replaced(crm: Crm) -> None:
     path = "/properties/external/N-1"
     assert crm.call("PUT", path, {"title": "Casă"}, If_None_Match="*").status_code == 201

@@ -13,6 +13,7 @@ from app.models import Property
 from app.offer_document import Draft, Signature
 from app.services.offer_reading import OfferReader
 from app.services.offers import Sending
+from app.values import HIDDEN
 
 NEEDED = frozenset({"full_name", "email", "phone", "amount", "financing", "payment_term_days"})
 SAME = (
@@ -51,6 +52,8 @@ def read_offer(prop: Property, body: OfferNew, zone: str) -> Draft:
     """The draft; raises `Invalid` that points into the body."""
     if body.currency not in {None, prop.currency}:
         raise Invalid({"currency": [f"The property's currency is {prop.currency}"]})
+    if idle := _idle(body):
+        raise Invalid(idle)
     reader = _Reader(
         prop=prop,
         values=_values(body),
@@ -67,6 +70,20 @@ def read_offer(prop: Property, body: OfferNew, zone: str) -> Draft:
     return draft
 
 
+def _idle(body: OfferNew) -> dict[str, list[str]]:
+    """What the rest of the offer leaves no room for: a form hides it, a program meant something by it."""
+    found = dict[str, list[str]]()
+    if body.financing == "cash":
+        for name in ("own_funds_amount", "credit_amount", "credit_program", "credit_preapproved"):
+            if getattr(body, name):
+                found[name] = ["Not of an offer in cash: leave it out, or send another financing"]
+    if body.bidder.type == "person":
+        for name in ("company_name", "tax_id"):
+            if _text(getattr(body.bidder, name)).strip():
+                found[POINTERS[name]] = ["Only of a company: leave it out, or send the type company"]
+    return found
+
+
 def sending_of(prop: Property, body: OfferNew) -> Sending:
     """Each call is an offer of its own; what makes a repeat the same one is its `Idempotency-Key`."""
     return Sending(os.urandom(16), prop.link_version, body.language, "api", {})
@@ -76,13 +93,14 @@ def _values(body: OfferNew) -> dict[str, str]:
     values = {name: _text(getattr(body, name)) for name in SAME}
     values |= {name: _text(getattr(body.bidder, name)) for name in BIDDER}
     values["conditions_text"] = _text(body.conditions.text if body.conditions else None)
-    values["co_buyers"] = "\n".join(body.co_buyers)
+    values["co_buyers"] = "\n".join(map(_text, body.co_buyers))
     if body.credit_preapproved is not None:
         values["credit_preapproved"] = "yes" if body.credit_preapproved else "no"
     return values
 
 
 def _text(value: Any) -> str:
+    """As it would be typed; what nobody sees in a name would hide it from search."""
     if value is None:
         return ""
-    return value.isoformat() if isinstance(value, date) else str(value)
+    return value.isoformat() if isinstance(value, date) else HIDDEN.sub("", str(value))

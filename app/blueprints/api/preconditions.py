@@ -11,7 +11,9 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from typing import Any
 
+import msgspec
 from flask import Response, request
 
 from app.api_access import key_holder
@@ -59,6 +61,18 @@ def expected_version(current: int | None) -> int | None:
     return near[0] if near else NEVER
 
 
+def content_etag(shown: Any) -> dict[str, str]:
+    """The header for what has no version: it names the content, weakly, as two spellings of the same JSON would do."""
+    return {"ETag": _content_tag(msgspec.json.encode(shown))}
+
+
+def check_content(shown: Any) -> None:
+    """Raises `Stale` when the caller means another content than this, which is present and locked; and `Unreadable`."""
+    wanted, known, tag = _header("If-Match"), _header("If-None-Match"), _opaque(content_etag(shown)["ETag"])
+    if (wanted and not wanted.has(tag)) or (known and known.has(tag)):
+        raise Stale
+
+
 def check_readable() -> None:
     """Raises `Unreadable` for either header, before anything is answered: a kept answer is asked for as carefully."""
     for name in ("If-Match", "If-None-Match"):
@@ -72,22 +86,27 @@ def only_new() -> bool:
 
 
 def conditional(response: Response) -> Response:
-    """The answer to a read: 304 when the caller has this very one, 412 when they asked for another.
-
-    What has no version is named by its content, weakly: two spellings of the same JSON would do as well.
-    """
+    """The answer to a read: 304 when the caller has this very one, 412 when they asked for another."""
     wanted, known = _header("If-Match"), _header("If-None-Match")
     if response.status_code != 200:
         return response
     if "ETag" not in response.headers:
-        response.headers["ETag"] = f'W/"{hashlib.sha256(response.get_data()).hexdigest()[:20]}"'
-    tag = response.headers["ETag"].removeprefix("W/").strip('"')
+        response.headers["ETag"] = _content_tag(response.get_data())
+    tag = _opaque(response.headers["ETag"])
     if wanted and not wanted.has(tag):
         raise Stale
     if known and known.has(tag):
         headers = {name: value for name, value in response.headers.items() if not name.startswith("Content-")}
         return Response(status=304, headers=headers)
     return response
+
+
+def _content_tag(body: bytes) -> str:
+    return f'W/"{hashlib.sha256(body).hexdigest()[:20]}"'
+
+
+def _opaque(tag: str) -> str:
+    return tag.removeprefix("W/").strip('"')
 
 
 def _tag(version: int) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from app.api_access import key_holder
 from app.blueprints.api.blueprint import api
 from app.blueprints.api.calls import Answer, operation
 from app.blueprints.api.paging import link_next, next_cursor, page_body, place_of
+from app.blueprints.api.preconditions import check_content, content_etag
 from app.blueprints.api.schemas.webhooks import (
     DeliveryPage,
     DeliveryQuery,
@@ -58,28 +60,41 @@ def webhooks_read(endpoint_id: uuid.UUID) -> Answer:
 
 
 @api.patch("/webhooks/<uuid:endpoint_id>")
-@operation("Change a webhook", tag=TAG, scope="write", body=WebhookPatch, answers={200: WebhookOut}, refusals=(404,))
+@operation(
+    "Change a webhook",
+    tag=TAG,
+    scope="write",
+    body=WebhookPatch,
+    answers={200: WebhookOut},
+    refusals=(404,),
+    if_match=True,
+    etag=True,
+)
 def webhooks_change(endpoint_id: uuid.UUID, body: WebhookPatch) -> Answer:
     """Address, events, or whether it is called at all. Enabled again, it begins as if it had never failed."""
     events = None if body.events is None else _once(body.events)
-    service.change(_held(endpoint_id), url=body.url, events=events, on=body.enabled, by=key_holder().actor)
-    return Answer(_read(endpoint_id))
+    with _as_meant(endpoint_id) as endpoint:
+        service.change(endpoint, url=body.url, events=events, on=body.enabled, by=key_holder().actor)
+    shown = _read(endpoint_id)
+    return Answer(shown, headers=content_etag(shown))
 
 
 @api.delete("/webhooks/<uuid:endpoint_id>")
-@operation("Remove a webhook", tag=TAG, scope="write", answers={204: None}, refusals=(404,))
+@operation("Remove a webhook", tag=TAG, scope="write", answers={204: None}, refusals=(404,), if_match=True)
 def webhooks_remove(endpoint_id: uuid.UUID) -> Answer:
     """It is called no more, and what was owed to it is cancelled."""
-    service.remove(_held(endpoint_id), by=key_holder().actor)
+    with _as_meant(endpoint_id) as endpoint:
+        service.remove(endpoint, by=key_holder().actor)
     return Answer(None, 204)
 
 
 @api.post("/webhooks/<uuid:endpoint_id>/rotate-secret")
-@operation("Rotate the secret", tag=TAG, scope="write", answers={200: SecretOut}, refusals=(404,))
+@operation("Rotate the secret", tag=TAG, scope="write", answers={200: SecretOut}, refusals=(404,), if_match=True)
 def webhooks_rotate(endpoint_id: uuid.UUID) -> Answer:
     """A new secret. Each one before it signs too for 24 hours, so that nothing is refused while you change over. 409
     when ten do."""
-    secret = service.rotate(_held(endpoint_id), by=key_holder().actor)
+    with _as_meant(endpoint_id) as endpoint:
+        secret = service.rotate(endpoint, by=key_holder().actor)
     return Answer({"secret": secret, "earlier_secret_until": _read(endpoint_id)["earlier_secret_until"]})
 
 
@@ -152,6 +167,14 @@ def deliveries_retry(delivery_id: uuid.UUID) -> Answer:
 
 def _held(endpoint_id: uuid.UUID) -> WebhookEndpoint:
     return service.get_endpoint(key_holder().agency_id, endpoint_id)
+
+
+@contextmanager
+def _as_meant(endpoint_id: uuid.UUID) -> Iterator[WebhookEndpoint]:
+    """To change it: in what state the caller means it is looked at under the lock."""
+    with service.standing(key_holder().agency_id, endpoint_id) as endpoint:
+        check_content(_shown(endpoint))
+        yield endpoint
 
 
 def _once(events: Sequence[str]) -> list[str]:

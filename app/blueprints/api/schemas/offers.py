@@ -53,7 +53,7 @@ class Bidder(Strict):
     email: Email
     phone: Phone = Field(description="As people write it; stored as E.164.")
     type: Literal["person", "company"] = "person"
-    company_name: Line200 | None = None
+    company_name: Line200 | None = Field(None, description="Only of a company, as is `tax_id`; it needs both.")
     tax_id: Line30 | None = None
 
 
@@ -85,7 +85,7 @@ class OfferNew(Strict):
     amount: Amount
     currency: Currency | None = Field(None, description="If sent, the currency of the property.")
     financing: Financing
-    own_funds_amount: Amount | None = None
+    own_funds_amount: Amount | None = Field(None, description="This and what is about credit: not of an offer in cash.")
     credit_amount: Amount | None = None
     credit_program: CreditProgram | None = None
     credit_preapproved: bool | None = None
