@@ -34,6 +34,8 @@ OURS = {
     ("app/epochs.py", "text"),  # twenty bytes of a file of ours
     ("app/backup/engines.py", "found[1]"),  # of the version that a tool of PostgreSQL tells
     ("app/services/xlsx_rows.py", "value"),  # a float of at most fifteen digits, looked at in the same line
+    ("tools/api_linters.py", "found[1]"),  # of Node's version, four digits at most
+    ("tools/api_linters.py", "found[2]"),
     ("tools/machine.py", "text"),  # five digits at most, looked at in the line above
 }
 
