@@ -122,7 +122,7 @@ def enforce() -> AnyResponse | None:
     declared = current_policy()
     if declared is None:
         return None  # unknown path: the 404 is on its way
-    reading = request.method in {"GET", "HEAD", "OPTIONS"}
+    reading = request.method in {"GET", "OPTIONS"}
     rates = declared.reads if reading else declared.writes
     if declared.guard is Guard.API_KEY:
         let_in(declared.scope, rates, caller_line())  # counted by key: many agencies call from one CRM's address

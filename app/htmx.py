@@ -24,4 +24,4 @@ def is_seen() -> bool:
     """Whether a person looks at the page or a part of it: no HEAD, no prefetch."""
     purpose = " ".join(request.headers.get(name, "") for name in ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"))
     reading_ahead = any(word in purpose.lower() for word in NO_VIEW)
-    return request.method != "HEAD" and not reading_ahead
+    return request.environ["REQUEST_METHOD"] != "HEAD" and not reading_ahead

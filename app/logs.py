@@ -64,7 +64,7 @@ def configure_logs(app: Flask, *, level: int = logging.INFO) -> None:
 
     @app.after_request
     def line(response: Response) -> Response:
-        if response.status_code >= 400 or request.method not in {"GET", "HEAD"}:
+        if response.status_code >= 400 or request.method != "GET":
             log.info(
                 "request",
                 method=request.method,

@@ -15,7 +15,7 @@ from werkzeug.routing import Rule
 from app.access import Cache, Guard, Person, Policy
 from app.extensions import db
 from app.ledger import SYSTEM
-from app.links import offer_link_token, receipt_token
+from app.links import bidder_token, offer_link_token, receipt_token
 from app.models import Agency, ApiKey, Base, Offer, Property, User, UserSession
 from app.services import (
     accounts,
@@ -141,6 +141,26 @@ def test_who_is_signed_out_is_sent_to_sign_in_and_htmx_leaves_the_page(app: Flas
             assert "/login" in client.get(path(app, rule, values)).location
     answer = client.get("/app/offers", headers={"HX-Request": "true"})
     assert answer.headers["HX-Redirect"].startswith("/login")
+
+
+def test_head_is_answered_as_get_and_does_nothing(app: Flask, client: FlaskClient, theirs: dict[str, Any]) -> None:
+    """No form's token is asked of it, and checkers of links send it: no page may take it for its button."""
+    prop = db.session.get_one(Property, theirs["property_id"])
+    owner = db.session.scalars(select(User).where(User.agency_id == prop.agency_id, User.role == "owner")).one()
+    login(client, owner)
+    offer = db.session.get_one(Offer, theirs["offer_id"])
+    client.post(f"/r/{bidder_token(offer.id)}")
+    places = [path(app, rule, theirs) for rule in guarded(app) if "GET" in (rule.methods or ())]
+    places += [f"/r/offer/{offer.reference}{what}" for what in ("", "/withdraw", "/again", "/erase")]
+    places += ["/login", "/login/forgot", "/gdpr/request", "/verify", f"/o/{offer_link_token(prop.id, 1)}"]
+    places += [f"/r/{receipt_token(offer.id)}", "/account/x", "/gdpr/request/x"]
+    before = contents()
+    answers = {where: client.head(where) for where in places}
+    assert contents() == before
+    assert not any(answer.data for answer in answers.values())
+    told = {where: answer.status_code for where, answer in answers.items()}
+    assert 422 not in told.values()
+    assert {where for where in places if told[where] == 303} == {"/app/", "/login"}, "as a GET is sent on"
 
 
 def test_opening_a_link_twenty_times_changes_nothing(app: Flask, client: FlaskClient) -> None:

@@ -99,7 +99,7 @@ def operation(
                 values["body"] = read_body(body, needed=body_needed)
             answer = view(**values) if scope == "read" else _once(lambda: view(**values))
             response = answer if isinstance(answer, Response) else respond(answer)
-            return conditional(response) if request.method in {"GET", "HEAD"} else response
+            return conditional(response) if request.method == "GET" else response
 
         call.__dict__["policy"] = Policy(Guard.API_KEY, Cache.NONE, rates(limit), rates(writes), scope)
         call.__dict__["operation"] = declared
