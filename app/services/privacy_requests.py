@@ -40,9 +40,9 @@ def ask(agency_id: uuid.UUID, kind: str, email: str, language: str) -> None:
 
     Raises `NotAContact`.
     """
-    tag = blind(agency_key(agency_id, "blind_email"), read_email(email).folded)
-    request_id = new_id()
-    sealed = seal(agency_key(agency_id, "secret"), _place(agency_id, request_id, "email"), email.encode())
+    read, request_id = read_email(email), new_id()  # no more than the address: what stood around it would be mailed
+    tag = blind(agency_key(agency_id, "blind_email"), read.folded)
+    sealed = seal(agency_key(agency_id, "secret"), _place(agency_id, request_id, "email"), read.address.encode())
     with writing(agency_id) as tx:
         lately = select(func.count()).where(
             PrivacyRequest.agency_id == agency_id,
@@ -81,9 +81,9 @@ def erase_for_agency(agency_id: uuid.UUID, email: str, language: str, *, by: Act
 
 def _add_proved(tx: UnitOfWork, email: str, language: str) -> uuid.UUID:
     """An erasure asked for by somebody whose address needs no more proof."""
-    agency_id, request_id = tx.agency_id, new_id()
-    tag = blind(agency_key(agency_id, "blind_email"), read_email(email).folded)
-    sealed = seal(agency_key(agency_id, "secret"), _place(agency_id, request_id, "email"), email.encode())
+    agency_id, request_id, read = tx.agency_id, new_id(), read_email(email)
+    tag = blind(agency_key(agency_id, "blind_email"), read.folded)
+    sealed = seal(agency_key(agency_id, "secret"), _place(agency_id, request_id, "email"), read.address.encode())
     row = {"id": request_id, "agency_id": agency_id, "kind": "erasure", "language": language, "tag": tag}
     moments = {"created_at": tx.at, "proved_at": tx.at, "due_at": tx.at + TO_ANSWER}
     tx.connection.execute(insert(PrivacyRequest), {**row, "email_ct": sealed, **moments})

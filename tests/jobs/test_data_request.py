@@ -60,6 +60,24 @@ def offers_read() -> int:
     return len(db.session.scalars(select(OfferKey.offer_id)).all())
 
 
+@pytest.mark.parametrize(
+    "typed",
+    [
+        f"Aţi câştigat! http://alta.example <{EMAIL}>",
+        f"mailto:{EMAIL}?subject=Aţi+câştigat&body=http://alta.example",
+        f'"Aţi\r\nBcc: alta@alta.example" <{EMAIL}>',
+    ],
+)
+def test_a_mail_to_whoever_was_named_repeats_nothing_that_was_typed_around_the_address(
+    client: FlaskClient, smtp: Mailbox, owner: User, typed: str
+) -> None:
+    assert ask(client, owner, "access", typed) == 303
+    link = link_in(smtp)
+    [letter] = smtp.letters
+    assert letter.to == [EMAIL] and b"alta" not in letter.raw and "alta" not in letter.body()
+    assert "alta.example" not in client.get(link).get_data(as_text=True)
+
+
 def test_a_copy_is_there_once_the_link_is_proved_and_for_a_week(
     client: FlaskClient, smtp: Mailbox, owner: User, prop: Property
 ) -> None:
