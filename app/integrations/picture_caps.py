@@ -12,6 +12,7 @@ SCANS = 32  # encoders write ten or so
 SCANNED = 640_000_000  # pixels times scans
 _PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8"
 _SCAN = 0xDA
+_ALONE = frozenset({0x00, 0x01, *range(0xD0, 0xDA)})  # marks without a length, which no head of a photo has
 
 
 class TooMuch(ValueError):
@@ -73,19 +74,22 @@ def _check_webp(body: bytes, most: int) -> None:
 
 
 def _check_jpeg(body: bytes, most: int) -> None:
-    """Segments up to the first scan (ITU-T T.81, annex B); then the marks of scans, which data cannot contain."""
+    """Segments up to the first scan (ITU-T T.81, annex B); then the marks of scans, which data cannot contain.
+
+    Where no scan is found, the decoder is not asked: it passes over more than we do, and would find what we did not.
+    """
     at, pixels = 2, 0
     for _ in range(PARTS):
         while body[at : at + 2] == b"\xff\xff":  # fill bytes
             at += 1
         mark = body[at + 1] if body[at : at + 1] == b"\xff" and at + 1 < len(body) else None
-        if mark is None:
-            return  # broken, as the decoder will say
         if mark == _SCAN:
             break
+        if mark is None or mark in _ALONE:
+            raise TooMuch("no segments up to a scan")
         if 0xC0 <= mark <= 0xCF and mark not in {0xC4, 0xC8, 0xCC}:
             height, width = (int.from_bytes(body[at + n : at + n + 2], "big") for n in (5, 7))
-            pixels = _pixels(width, height, most)
+            pixels = max(pixels, _pixels(width, height, most))
         at += 2 + int.from_bytes(body[at + 2 : at + 4], "big")
     else:
         raise TooMuch("too many segments")

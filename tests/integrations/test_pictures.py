@@ -31,6 +31,12 @@ def scans(count: int, size: tuple[int, int] = (4000, 4000)) -> bytes:
     return body[:-2] + last * count + body[-2:]
 
 
+def hidden(mark: bytes) -> bytes:
+    """The same behind a mark that decoders pass over, and whoever takes it for a segment skips the scans by."""
+    body = scans(4004)
+    return body[:2] + mark + body[2:]
+
+
 def chunk(name: bytes, data: bytes) -> bytes:
     return len(data).to_bytes(4, "big") + name + data + zlib.crc32(name + data).to_bytes(4, "big")
 
@@ -60,6 +66,10 @@ def canvas() -> bytes:
 ZEROS = zlib.compress(bytes(50_000_000), 9)
 BOMBS: dict[str, Callable[[], bytes]] = {
     "scans": lambda: scans(4004),
+    "scans behind a mark of restart": lambda: hidden(b"\xff\xd0"),
+    "scans behind the last mark of restart": lambda: hidden(b"\xff\xff\xd7"),
+    "scans behind an escaped byte": lambda: hidden(b"\xff\x00"),
+    "scans behind a second beginning": lambda: hidden(b"\xff\xd8"),
     "scans of many pixels": lambda: scans(30, (6000, 6000)),
     "segments": lambda: saved("JPEG")[:2] + b"\xff\xfe\0\x02" * 2_000_000 + saved("JPEG")[2:],
     "chunks": lambda: png(*[chunk(b"tEXt", b"a\0")] * 600_000),
