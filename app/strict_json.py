@@ -8,6 +8,7 @@ from typing import Any
 from app.numbers import NotANumber, json_number
 
 DEPTH = 32  # of objects and lists in one another; ours have four
+NAMES, LONGEST = 500, 200  # of one object, and characters in one of them; ours have a tenth of that
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -34,7 +35,7 @@ def read_json(body: bytes, *, row_by_row: bool = False) -> Any:
     try:
         number = _number_or_text if row_by_row else _number
         found = json.loads(
-            text, object_pairs_hook=_object, parse_constant=_constant, parse_float=number, parse_int=number
+            text, object_pairs_hook=_object if row_by_row else _small, parse_constant=_constant, parse_float=number, parse_int=number
         )
     except json.JSONDecodeError as error:
         raise NotJson(f"The body is not JSON: see line {error.lineno}, column {error.colno}.") from None
@@ -57,6 +58,13 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         raise NotJson("The body names a key twice in one object.")
     return found
+
+
+def _small(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object that a model can be held against: each name that it does not know is a fault, told by its name."""
+    if len(pairs) > NAMES or any(len(name) > LONGEST for name, _ in pairs):
+        raise NotJson("An object in the body has too many names, or one that is too long.")
+    return _object(pairs)
 
 
 def _constant(name: str) -> Any:

@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from app.access import Guard
 from app.api_keys import is_key, new_key
-from app.blueprints.api import examples
+from app.blueprints.api import examples, faults
 from app.blueprints.api.schemas.offers import OfferNew
 from app.clock import now
 from app.extensions import db
@@ -224,6 +224,26 @@ def test_a_refusal_says_what_would_be_right(crm: Crm, path: str, body: Any, said
     refused = crm.call("POST", path, body).json
     assert refused["detail"].startswith(said)
     assert "^[" not in str(refused), "no regular expression is shown"
+
+
+@pytest.mark.parametrize("body", [{f"n{n}": 1 for n in range(501)}, {"x" * 201: 1}, {"data": [{"x" * 201: 1}]}])
+def test_an_object_with_names_without_end_is_not_held_against_a_model(crm: Crm, body: Any) -> None:
+    for path in ("/properties", "/properties/bulk", "/offers", "/webhooks"):
+        refused = crm.call("POST", path, body)
+        assert refused.status_code == 400 and "names" in refused.json["detail"]
+
+
+def test_of_very_many_faults_a_hundred_are_told_and_no_more_looked_into(
+    crm: Crm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[str] = []
+    monkeypatch.setattr(faults, "get_close_matches", lambda name, *_rest: looked.append(name) or [])
+    for refused in (
+        crm.call("POST", "/properties", {f"asking_{n}": 1 for n in range(500)}),
+        crm.get("/offers?" + "&".join(f"a{n}=1" for n in range(3000))),
+    ):
+        assert refused.status_code == 422 and len(refused.json["errors"]) == 100
+    assert len(looked) <= 200
 
 
 def test_a_misspelt_parameter_is_named_with_the_right_one(crm: Crm) -> None:

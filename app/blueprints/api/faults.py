@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+MOST = 100  # faults that are told: more help nobody, and to look for what was meant by each takes long
 _SAID = {
     "missing": "Required",
     "model_type": "Must be a JSON object",
@@ -16,9 +17,9 @@ _SAID = {
 
 
 def faults(error: ValidationError, model: type[BaseModel], mark: str = "/") -> dict[str, list[str]]:
-    """Every fault by its place: a JSON pointer, or with the mark `?` the name of a parameter."""
+    """The faults, `MOST` of them, by their place: a JSON pointer, or with the mark `?` the name of a parameter."""
     found: dict[str, list[str]] = {}
-    for fault in error.errors(include_url=False, include_context=False, include_input=False):
+    for fault in error.errors(include_url=False, include_context=False, include_input=False)[:MOST]:
         steps = [str(step).replace("~", "~0").replace("/", "~1") for step in fault["loc"]]
         where = mark + (steps[0] if mark == "?" and steps else "/".join(steps))
         found.setdefault(where if steps else "", []).append(_said(fault, model, mark))

@@ -133,7 +133,7 @@ class Problem(BaseModel):
     status: int
     detail: str
     request_id: str = Field(description="To quote to support.")
-    errors: list[Fault] | None = Field(None, description="Every fault of an invalid request.")
+    errors: list[Fault] | None = Field(None, description="The faults of an invalid request, a hundred at most.")
     legal: list[str] | None = Field(None, description="After an illegal transition: the statuses possible now.")
     despite: list[str] | None = Field(None, description="After `not-explicit`: what to name in `despite`.")
     epoch: str | None = Field(None, description="After `other-epoch`: the history that holds now.")
