@@ -16,6 +16,10 @@ from app.errors import Invalid
 
 MIN_PASSWORD, MAX_PASSWORD = 12, 256
 LOOKED_AT = 72  # characters; zxcvbn takes a time that grows with their square, and this many suffice
+SIGNS = frozenset(
+    "4@8({[<369!1|70$5+%2"
+)  # that zxcvbn tries as letters, in every way that they could be meant together
+FEW, OF_SIGNS = 6, 24  # with more signs than these few there are hundreds of ways, and fewer characters are looked at
 GUESSED_LATE = 3  # of zxcvbn's 0 to 4: more than 10**8 guesses
 OF_ITS_OWN = 8  # characters, beside what everybody knows of the person
 PRODUCT = ("bidflux", "bidflux.ro")
@@ -50,7 +54,12 @@ def _is_easy(password: str, known: list[str]) -> bool:
         rest = rest.replace(word, "") if len(word) > 3 else rest
     if rest != plain and len(rest) < OF_ITS_OWN:
         return True
-    return any(zxcvbn(text[:LOOKED_AT], known)["score"] < GUESSED_LATE for text in {password, plain})
+    return any(zxcvbn(_looked_at(text), known)["score"] < GUESSED_LATE for text in {password, plain})
+
+
+def _looked_at(text: str) -> str:
+    head = text[:LOOKED_AT]
+    return head if len(SIGNS.intersection(head)) <= FEW else head[:OF_SIGNS]
 
 
 def _words(about: Iterable[str]) -> Iterator[str]:

@@ -35,7 +35,11 @@ def read_json(body: bytes, *, row_by_row: bool = False) -> Any:
     try:
         number = _number_or_text if row_by_row else _number
         found = json.loads(
-            text, object_pairs_hook=_object if row_by_row else _small, parse_constant=_constant, parse_float=number, parse_int=number
+            text,
+            object_pairs_hook=_object if row_by_row else _small,
+            parse_constant=_constant,
+            parse_float=number,
+            parse_int=number,
         )
     except json.JSONDecodeError as error:
         raise NotJson(f"The body is not JSON: see line {error.lineno}, column {error.colno}.") from None

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import zxcvbn
+import zxcvbn.matching
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -15,7 +16,7 @@ from app.extensions import db
 from app.ledger import SYSTEM
 from app.links import account_token
 from app.models import User
-from app.passwords import EASY, TOO_LONG, TOO_SHORT, check_password
+from app.passwords import EASY, SIGNS, TOO_LONG, TOO_SHORT, check_password
 from app.services import accounts
 from app.services.accounts import authenticate
 from tests.factories import PASSWORD, csrf, login, make_agency, make_user
@@ -88,6 +89,20 @@ def test_of_a_hostile_password_little_is_looked_at(part: str, monkeypatch: pytes
     except Invalid as refused:
         assert refused.errors["password"] == [EASY]
     assert len(looked) <= 2 and max(looked, default=0) <= 72
+
+
+def test_of_signs_that_may_be_letters_fewer_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which of them stand for which letters is tried in every way: hundreds, over a text of any length."""
+    table = {sign for signs in zxcvbn.matching.L33T_TABLE.values() for sign in signs}
+    assert table == SIGNS
+    looked: list[str] = []
+    monkeypatch.setattr("zxcvbn.zxcvbn", lambda text, _known: looked.append(text) or {"score": 4})
+    for password in ("".join(sorted(SIGNS)) * 12, "4@8({[<369!1i7|0$5+%2z" * 11, "Ș1!|4@$5+7" * 20):
+        check_password(password, ABOUT)
+    assert looked
+    for text in looked:
+        subtable = zxcvbn.matching.relevant_l33t_subtable(text, zxcvbn.matching.L33T_TABLE)
+        assert len(zxcvbn.matching.enumerate_l33t_subs(subtable)) * len(text) ** 2 < 500_000
 
 
 def test_every_way_to_set_one_refuses_an_easy_one(app: Flask, client: FlaskClient, owner: User) -> None:

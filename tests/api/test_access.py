@@ -228,8 +228,8 @@ def test_a_refusal_says_what_would_be_right(crm: Crm, path: str, body: Any, said
 
 @pytest.mark.parametrize("body", [{f"n{n}": 1 for n in range(501)}, {"x" * 201: 1}, {"data": [{"x" * 201: 1}]}])
 def test_an_object_with_names_without_end_is_not_held_against_a_model(crm: Crm, body: Any) -> None:
-    for path in ("/properties", "/properties/bulk", "/offers", "/webhooks"):
-        refused = crm.call("POST", path, body)
+    for where in ("/properties", "/properties/bulk", "/offers", "/webhooks"):
+        refused = crm.call("POST", where, body)
         assert refused.status_code == 400 and "names" in refused.json["detail"]
 
 
