@@ -31,11 +31,16 @@ def own_address(agency_id: uuid.UUID, offer_id: uuid.UUID) -> str | None:
 def reachable(agency_id: uuid.UUID, offer_id: uuid.UUID) -> str | None:
     """The address of an offer's bidder, where it was not one of the agency's when the offer came in."""
     email = _address(agency_id, offer_id)
-    if not email:
-        return None
-    since = _ours_since(agency_id, email)
     came = db.session.scalars(select(Offer.submitted_at).where(Offer.id == offer_id)).one()
-    return email if since is None or since > came else None
+    return email if is_reachable(agency_id, email, came) else None
+
+
+def is_reachable(agency_id: uuid.UUID, email: str | None, came: datetime) -> bool:
+    """The same, for who has opened the offer already."""
+    if not email:
+        return False
+    since = _ours_since(agency_id, email)
+    return since is None or since > came
 
 
 def document_of(agency_id: uuid.UUID, offer_id: uuid.UUID) -> Document | None:

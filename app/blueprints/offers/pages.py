@@ -19,7 +19,7 @@ from app.money import Money
 from app.offer_document import Document
 from app.offer_sections import Section, sections
 from app.presentation import show_percent
-from app.queries.mailboxes import reachable
+from app.queries.mailboxes import is_reachable
 from app.queries.offers import OpenedOffer, confirmation_of, is_unconfirmed
 from app.queries.own_offer import parting_words
 from app.queries.receipts import state_of
@@ -71,10 +71,11 @@ def _to_better_offer(opened: OpenedOffer, prop: Property, here: ChainLink) -> Wa
     """The link of an open request, to be passed on: where no mail can bring it, or once somebody asked to see it."""
     if opened.document is None or here.request_id is None or here.asked_until is None:
         return None
-    by_mail = reachable(opened.offer.agency_id, opened.offer.id)
+    offer = opened.offer
+    by_mail = is_reachable(offer.agency_id, opened.document.bidder.email, offer.submitted_at)
     if by_mail and db.session.get_one(OfferRequest, here.request_id).shown_at is None:
         return None
-    return passing_on.better_offer(opened.offer, opened.document.bidder, prop, here.request_id, here.asked_until)
+    return passing_on.better_offer(offer, opened.document.bidder, prop, here.request_id, here.asked_until)
 
 
 def _sections(document: Document) -> list[Section]:

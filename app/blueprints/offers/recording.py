@@ -28,7 +28,7 @@ from app.models import CODE, Property
 from app.offer_document import Draft, Signature
 from app.offer_questions import answered
 from app.presentation import LABELS
-from app.queries.mailboxes import reachable
+from app.queries.mailboxes import is_reachable
 from app.queries.offers import confirmation_of, is_unconfirmed, open_offer
 from app.queries.property_list import recordable_properties
 from app.queries.timeline import mails_owed
@@ -190,7 +190,7 @@ def _confirmation(offer_id: uuid.UUID, status: int = 200, problem: str = "") -> 
         "waits": waits,
         "confirmed_at": said.at if said else None,
         "by_code": said is not None and said.proof == CODE,
-        "needs_code": reachable(by.agency_id, offer_id) is not None,
+        "needs_code": is_reachable(by.agency_id, document.bidder.email, offer.submitted_at),
         "signature_required": prop.signature_required,
         "mails": [mail for mail in mails_owed(offer) if mail.template == "offer_confirm"],
         "problem": problem,
