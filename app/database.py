@@ -20,7 +20,11 @@ WRITE = "bidflux_write"
 BUSY_MS = 10_000
 SCRUB_MS = 500
 # What stands on Romanian street signs, Hungarian and the older cedilla letters included.
-ACCENTED, UNACCENTED = "ăâîșțşţáéíóöőúüűĂÂÎȘȚŞŢÁÉÍÓÖŐÚÜŰ", "aaiststaeiooouuu" * 2
+ACCENTED = "ăâîșțşţáéíóöőúüűàèìòùãõêôëïýłđžčćšñçøåźżńśęąğřůě"
+ACCENTED, UNACCENTED = (
+    ACCENTED + ACCENTED.upper() + "–—‑",
+    "aaiststaeiooouuuaeiouaoeoeiyldzccsncoazznseagrue" * 2 + "---",
+)
 _PLAIN = str.maketrans(ACCENTED, UNACCENTED)
 # The Romanian alphabet, its capitals with marks too: a database may not know how to lower them.
 _LETTERS = "aăâbcdefghiîjklmnopqrsștțuvwxyz"

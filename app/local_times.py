@@ -5,16 +5,21 @@ Once a year a stretch of that clock comes twice, and once it is left out. What w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from zoneinfo import ZoneInfo
 
 from flask_babel import format_datetime
 from flask_babel import gettext as _
 
+from app.days import read_day
+from app.numbers import whole
 from app.offer_questions import Answer, Question
 
 LOCAL = "%Y-%m-%dT%H:%M"
+LONGEST = 60
+_WRITTEN = re.compile(r"(.*?[^\s,])(?:T|,?\s(?:ora |orele |at )?)(\d{1,2})[:.](\d{2})(?::(\d{2}))?", re.ASCII)
 
 
 class NotATime(ValueError):
@@ -39,14 +44,16 @@ def instead(local: datetime, zone: ZoneInfo) -> datetime:
 
 
 def naive(text: str) -> datetime:
-    """What a field holds, as a local time; raises `NotATime`."""
+    """What a field holds, or what was written in it, as a local time: a day without its hour is none. Raises
+    `NotATime`."""
+    found = _WRITTEN.fullmatch(text.strip()) if len(text) <= LONGEST else None
+    if not found:
+        raise NotATime(text)
     try:
-        local = datetime.fromisoformat(text.strip().replace(" ", "T"))
+        hour, minute, second = (whole(part or "0") for part in found.groups()[1:])
+        return datetime.combine(read_day(found[1]), time(hour, minute, second))
     except ValueError:
         raise NotATime(text) from None
-    if local.tzinfo:
-        raise NotATime(text)
-    return local
 
 
 def read(

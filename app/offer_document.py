@@ -137,13 +137,17 @@ def commitment(text: bytes) -> bytes:
 
 # Letters with a stroke, which no normalisation takes apart.
 _STROKES = str.maketrans({**dict(zip("łđøðħŧı", "ldodhti", strict=True)), "ß": "ss", "æ": "ae", "œ": "oe", "þ": "th"})
-_APOSTROPHES = str.maketrans(dict.fromkeys("'’‘ʼ`´′"))
+_APOSTROPHES = str.maketrans(dict.fromkeys("'’‘ʼʻ`´′"))
 
 
 def fold(text: str) -> str:
-    """For searching names: no case, no diacritics, no apostrophes, a space for a hyphen, single spaces."""
+    """For searching names: no case, no diacritics, no apostrophes, a space for any other mark, single spaces."""
     plain = unicodedata.normalize("NFKD", text.casefold().translate(_APOSTROPHES)).translate(_STROKES)
-    seen = (" " if unicodedata.category(c) == "Pd" else c for c in plain if unicodedata.category(c) not in _UNHEARD)
+    seen = (
+        " " if unicodedata.category(c)[0] == "P" or c == "·" else c
+        for c in plain
+        if unicodedata.category(c) not in _UNHEARD
+    )
     return " ".join("".join(seen).split())
 
 

@@ -26,7 +26,7 @@ KEPT = 120.0
 MOST = 250_000
 
 Names = dict[Any, bytes]
-_FOLDED = re.compile(rb"[a-z0-9 .]*")  # others may have been kept when folding left more in a name
+_FOLDED = re.compile(rb"[a-z0-9 ]*")  # others may have been kept when folding left more in a name
 
 
 class Held(NamedTuple):

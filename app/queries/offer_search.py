@@ -67,6 +67,8 @@ def read_search(agency_id: uuid.UUID, text: str | None) -> Search:
             names += fold(word).split()
         else:
             conditions.append(condition)
+    if not names and not conditions and text.strip():
+        return Search([false()])  # marks alone are nobody's name, and are not everybody's
     if names and len(ids := matching(agency_id, names)) <= FEW:
         named = and_(among(OfferState.offer_id, ids), OfferState.erased_at.is_(None))
         return Search([*conditions, named])

@@ -15,13 +15,18 @@ from app.queries.alphabetical import alphabetically
 from app.queries.offer_filter import OfferFilter
 from app.queries.offer_list import list_offers
 from app.queries.property_list import agent_choices, property_choices
+from app.queries.property_search import holding_words
 from tests.factories import make_agency, make_draft, make_offer, make_property, make_user, person_of
 
 ALIKE = [
     ("O'Brien", "O’Brien"), ("O'Brien", "obrien"), ("Ana-Maria Pop", "Ana Maria Pop"), ("Ana Maria", "ana‑maria"),
     ("Łukasz", "Lukasz"), ("Đorđević", "Dordevic"), ("Søren", "soren"), ("Großmann", "grossmann"),
     ("Ștefan Țurcanu", "stefan turcanu"), ("S\u0326tefan", "Ștefan"), ("Mc\u200bDonald", "McDonald"), ("Bo", "bo"),
-    ("李明", "李明"),
+    ("李明", "李明"), ("Popescu, Ana", "Popescu Ana"), ("Dr. Ana Pop", "dr ana pop"),
+    ("Ana (Maria) Pop", "ana maria pop"),
+    ("„Ana” Pop", "ana pop"), ("Ana/Ion Pop", "ana ion pop"), ("O‘Brien", "OʻBrien"), ("Žižek", "zizek"),
+    ("Işık", "isik"),
+    ("Иванов", "ИВАНОВ"), ("مُحَمَّد", "محمد"), ("Σίσυφος", "σισυφοσ"),
 ]  # fmt: skip
 ORDER = [
     "10 case", "Ala", "Azi", "Ăla", "Ângelus", "Inel", "Izvor", "Înalt", "Łódź", "Mare", "Stan", "Szabo", "Ștefan",
@@ -63,6 +68,20 @@ def test_names_kept_by_an_earlier_folding_are_found_too(by: Person, monkeypatch:
         earlier.setattr(Bidder, "folded_name", property(lambda self: "ana-maria o'brien"))
         make_offer(prop, make_draft(bidder=Bidder("Ana-Maria O'Brien", "x@client.example", "+40722000111")))
     assert len(found(by, "Ana Maria")) == len(found(by, "O’Brien")) == 1
+
+
+@pytest.mark.parametrize("text", [".", "-", "'", "„”", "?!", "\u200b."])
+def test_marks_alone_find_nobody(by: Person, text: str) -> None:
+    make_offer(make_property(by.agency_id, by.user.id))
+    assert found(by, text) == []
+
+
+def test_a_property_is_found_in_either_spelling_on_both_engines(either_app: Flask) -> None:
+    agency_id = make_agency()
+    title = "Vilă Pipera–Tunari, Łódź, Bd. Ştefan cel Mare"
+    prop = make_property(agency_id, make_user(agency_id).id, title=title, title_en=None)
+    for text in ("pipera-tunari", "PIPERA—TUNARI", "lodz", "ŁÓDŹ", "stefan vila", "Ștefan"):
+        assert db.session.scalars(select(Property.id).where(*holding_words(text))).all() == [prop.id], text
 
 
 def test_both_engines_sort_by_the_romanian_alphabet(either_app: Flask) -> None:

@@ -214,8 +214,20 @@ def test_every_minute_of_a_year_is_read_back_as_it_was_shown(zone: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "mâine", "2027-06-01T12:00Z", "2027-06-01T12:00+03:00", "0001-01-01T00:00", "24:00"]
-)
+    "text",
+    ["", "mâine", "2027-06-01T12:00Z", "2027-06-01T12:00+03:00", "0001-01-01T00:00", "24:00", "2027-06-01", "1.6.2027",
+     "2027-W22-2", "2027-06-01T24:00", "2027-06-01 12", "31.02.2027 12:00", "1.6.2027 12:60", "1.6.2027 1:2",
+     "9" * 999],
+)  # fmt: skip
 def test_what_is_no_local_time_is_refused(text: str) -> None:
     with pytest.raises(local_times.NotATime):
         local_times.read("x", text, BUCHAREST, ())
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2027-06-01T12:00", "2027-06-01 12:00", "2027-06-01T12:00:00", "1.6.2027 12:00", "01.06.2027, 12:00",
+     "1 iunie 2027, ora 12:00", "marți, 1 iun. 2027 ora 12.00", "June 1, 2027 at 12:00", " 1/6/2027 12:00 "],
+)  # fmt: skip
+def test_a_local_time_as_people_write_it(text: str) -> None:
+    assert local_times.naive(text) == datetime(2027, 6, 1, 12, 0)
