@@ -11,6 +11,7 @@ from app import keys
 from app.extensions import db
 from app.ledger import Fault, faults
 from app.models import Agency, LedgerEntry, Offer
+from app.queries.contents import content_faults, texts_kept
 from app.queries.spelled import raw
 from app.queries.standing import standing_faults
 from app.queries.submissions import compare, missing_offers, offers_and_entries
@@ -47,18 +48,19 @@ def offers_fault(agency: Agency) -> str | None:
 
 def offer_faults(agency: Agency) -> Iterator[str]:
     """Open every offer of an agency; say of each what differs between columns, sealed document and ledger."""
-    opened = keys.keyring().opener(agency.id, "offer_body", "body")
+    opened, texts = keys.keyring().opener(agency.id, "offer_body", "body"), texts_kept()
     query = offers_and_entries().where(Offer.agency_id == agency.id)
     for row in db.session.connection().execute(query, execution_options={"yield_per": BATCH}):
-        if found := compare(row, opened):
+        if found := compare(row, opened, texts):
             yield from (f"offer {row[1]}: {one}" for one in found)
     yield from missing_offers(agency.id)
     yield from standing_faults(agency.id)
+    yield from content_faults(agency.id, texts)
 
 
 def faults_of_offer(offer_id: uuid.UUID) -> list[str]:
     """What is wrong with one offer; empty when columns, sealed document and ledger say the same."""
     agency_id = db.session.scalars(select(Offer.agency_id).where(Offer.id == offer_id)).one()
-    opened = keys.keyring().opener(agency_id, "offer_body", "body")
+    opened, texts = keys.keyring().opener(agency_id, "offer_body", "body"), texts_kept()
     rows = db.session.execute(offers_and_entries().where(Offer.id == offer_id)).all()
-    return [found for row in rows for found in compare(row, opened)]
+    return [found for row in rows for found in compare(row, opened, texts)]

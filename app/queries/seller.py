@@ -14,14 +14,15 @@ from sqlalchemy.orm import joinedload
 
 from app import keys
 from app.extensions import db
-from app.models import HELD_LINK, LedgerEntry, Offer, OfferBody, OfferKey, OfferState, Property, SellerLink
+from app.models import CODE, HELD_LINK, LedgerEntry, Offer, OfferBody, OfferKey, OfferState, Property, SellerLink
 from app.money import Money, from_decimal_text
-from app.offer_document import decode
+from app.offer_document import Document, decode
 from app.queries.chain import replaced_by
 from app.queries.offer_list import proof_of
 from app.vault import Place, unpad, unseal
 
 PER_PAGE = 100
+BY_MAIL = ("mailed_link", "private_page")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class SellerLine:
     source: str
     unconfirmed: bool
     held_link: bool
+    shown_theirs: bool  # whether anything shows that the bidder reads the address they gave
     status: str
     latest: bool
     withdrawn_at: datetime | None
@@ -199,14 +201,10 @@ def _bidders(of_property: Sequence[Any]) -> dict[uuid.UUID, int]:
 
 def _line(row: Any, bidder: int, *, shows_names: bool) -> SellerLine:
     offer, state = row.Offer, row.OfferState
-    terms: dict[str, Any] = {}
-    name = None
-    if row.wrapped is not None and not state.erased_at:
-        key = keys.unwrap_offer_key(offer.agency_id, offer.id, row.kek_id, row.wrapped)
-        document = decode(unpad(unseal(key, Place(offer.agency_id, "offer_body", "body", offer.id), row.body_ct)))
-        terms = document.terms
-        if shows_names:
-            name = document.bidder.company_name or document.bidder.full_name
+    document = _document(row)
+    body: dict[str, Any] = document.body if document else {}
+    terms = body.get("offer", {})
+    bidder_shown = document.bidder if document and shows_names else None
     conditions = terms.get("conditions") or {"kinds": [], "text": None}
 
     def money(field: str) -> Money | None:
@@ -216,7 +214,7 @@ def _line(row: Any, bidder: int, *, shows_names: bool) -> SellerLine:
     return SellerLine(
         seq=row.seq,
         bidder=bidder,
-        name=name,
+        name=(bidder_shown.company_name or bidder_shown.full_name) if bidder_shown else None,
         amount=Money(offer.amount_minor, offer.currency),
         asking_minor=offer.asking_minor,
         financing=offer.financing,
@@ -226,6 +224,7 @@ def _line(row: Any, bidder: int, *, shows_names: bool) -> SellerLine:
         source=offer.source,
         unconfirmed=offer.source != "link" and bool(terms) and not (row.proof or state.withdrawn_at),
         held_link=row.proof == HELD_LINK,
+        shown_theirs=_shown_theirs(body, row.proof),
         status=state.status,
         latest=state.latest,
         withdrawn_at=state.withdrawn_at,
@@ -239,3 +238,17 @@ def _line(row: Any, bidder: int, *, shows_names: bool) -> SellerLine:
         more_conditions=bool(conditions["text"] or terms.get("payment_term_note")),
         dates={field: date.fromisoformat(day) for field, day in wished.items() if day},
     )
+
+
+def _document(row: Any) -> Document | None:
+    """None once the person has been forgotten."""
+    if row.wrapped is None or row.OfferState.erased_at:
+        return None
+    offer = row.Offer
+    key = keys.unwrap_offer_key(offer.agency_id, offer.id, row.kek_id, row.wrapped)
+    return decode(unpad(unseal(key, Place(offer.agency_id, "offer_body", "body", offer.id), row.body_ct)))
+
+
+def _shown_theirs(body: dict[str, Any], proof: str | None) -> bool:
+    """By a code, or since a bidder who was asked for a better offer answered through what went to their address."""
+    return proof == CODE or ("asked" in body and body.get("previous_proof") in BY_MAIL)

@@ -95,8 +95,25 @@ def _claims() -> dict[str, ColumnElement[bool]]:
         "forgotten and its list do not agree": and_(listed, OfferState.erased_at.is_not(None) != erased),
         "its key is gone, and nobody was forgotten": and_(~keyed, ~erased),
         "it was erased and its key is still there": and_(keyed, erased),
+        "when it was withdrawn, forgotten, opened or decided is not when that was done": and_(listed, or_(*_moments())),
         "its status is not what was decided last": and_(listed, _undecided()),
     }
+
+
+def _moments() -> Iterator[ColumnElement[bool]]:
+    """That a moment in the list is none of those at which that was done."""
+    at = OfferState
+    its = (Decision.agency_id == Offer.agency_id, Decision.offer_id == Offer.id)
+    answered = exists().where(*its, Decision.at == at.decided_at, Decision.to_status == at.status)
+    opened = exists().where(*its, Decision.at == at.viewed_at, Decision.to_status != "new")
+    for held, done in (
+        (at.withdrawn_at, exists().where(Withdrawal.offer_id == Offer.id, Withdrawal.at == at.withdrawn_at)),
+        (at.erased_at, exists().where(Tombstone.offer_id == Offer.id, Tombstone.at == at.erased_at)),
+        (at.viewed_at, opened),
+        (at.decided_at, answered),
+    ):
+        yield and_(held.is_not(None), ~done)
+    yield at.decided_at.is_not(None) != at.status.in_(("accepted", "rejected"))
 
 
 def _undecided() -> ColumnElement[bool]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Row, exists, func, select
 
 from app.extensions import db
 from app.ledger import id_text, moment_text
-from app.models import LedgerEntry, Offer, OfferBody, OfferFile, OfferKey
+from app.models import Confirmation, EmailCode, LedgerEntry, Offer, OfferBody, OfferFile, OfferKey
 from app.money import decimal_text
 from app.offer_document import commitment, decode
 from app.queries.spelled import hex_of, raw
@@ -33,7 +33,8 @@ def offers_and_entries() -> Any:
             Offer.source, Offer.language, Offer.link_version, Offer.amount_minor, Offer.currency, Offer.financing,
             Offer.term_days, raw(Offer.valid_until), Offer.signed, Offer.asking_minor, raw(Offer.previous_id),
             Offer.commitment, OfferBody.body_ct, OfferKey.kek_id, OfferKey.wrapped, entry.body, raw(entry.at),
-            OfferFile.sha256,
+            OfferFile.sha256, exists().where(EmailCode.offer_id == Offer.id),
+            exists().where(Confirmation.offer_id == Offer.id, Confirmation.at == Offer.submitted_at),
         )
         .join(OfferBody, OfferBody.offer_id == Offer.id, isouter=True)
         .join(OfferKey, OfferKey.offer_id == Offer.id, isouter=True)
@@ -46,20 +47,20 @@ def offers_and_entries() -> Any:
     )  # fmt: skip
 
 
-def compare(row: Sequence[Any], opened: Opener) -> list[str]:
-    """What is wrong with an offer; empty when all that is held of it says the same."""
+def compare(row: Sequence[Any], opened: Opener, texts: Collection[str]) -> list[str]:
+    """What is wrong with an offer; empty when all that is held of it says the same. `texts` that are as they were."""
     try:
-        return list(_differences(row, opened))
+        return list(_differences(row, opened, texts))
     except (TypeError, ValueError, KeyError, AttributeError) as fault:
         return [f"a column holds what it never can ({type(fault).__name__})"]
 
 
-def _differences(row: Sequence[Any], opened: Opener) -> Iterator[str]:
+def _differences(row: Sequence[Any], opened: Opener, texts: Collection[str]) -> Iterator[str]:
     # Taken apart at once: asking a row for each of its columns by name would take a tenth of the whole time.
     (
         offer_id, reference, agency, prop, submitted_at, source, language, link_version, amount_minor, currency,
         financing, term_days, valid_until, signed, asking_minor, previous, digest, body_ct, kek_id, wrapped, entry, at,
-        image,
+        image, coded, answered,
     ) = row  # fmt: skip
     prop, previous, moment = id_text(prop), id_text(previous) if previous else None, moment_text(submitted_at)
     body, why = _body(offer_id, digest, body_ct, kek_id, wrapped, opened)
@@ -89,6 +90,17 @@ def _differences(row: Sequence[Any], opened: Opener) -> Iterator[str]:
     if told != held:
         differ = (name for name, one, other in zip(_TOLD, told, held, strict=True) if one != other)
         yield f"{', '.join(differ)} differs from what was sent"
+    if source == "link" and not answered and _coded(body) not in {None, bool(coded)}:
+        yield "whether its signature takes a code is not what was sent"
+    if not all(version in texts for version in body["texts"].values()):
+        yield "a text that its bidder was shown is not kept as it was"
+
+
+def _coded(body: dict[str, Any]) -> bool | None:
+    """Whether a code went out for the signature: where one was given and its property asked for that. None in documents
+    of before they said so."""
+    asks: bool | None = body["property"].get("code_required")
+    return asks and body["offer"]["signature"] is not None
 
 
 _TOLD = (

@@ -24,6 +24,7 @@ from app.ledger import BIDDER
 from app.models import CODE, HELD_LINK, Confirmation, EmailCode, Event, Offer, OfferState
 from app.queries.mailboxes import own_address, reachable
 from app.services import receipts
+from app.services.codes_a_day import too_many
 from app.services.offer_events import announce
 from app.vault import Place, seal, unseal
 from app.writing import UnitOfWork, writing
@@ -45,7 +46,9 @@ class Standing:
 
 
 def issue(tx: UnitOfWork, offer_id: uuid.UUID, event_seq: int, key: bytes, n: int = 1) -> None:
-    """Make the `n`th code and owe its mail."""
+    """Make the `n`th code and owe its mail; one that their mailbox is spared is good for nothing, and stands for the
+    signature's not counting."""
+    spared = too_many(tx, offer_id)
     code = f"{secrets.randbelow(1_000_000):06d}"
     tx.add(
         EmailCode,
@@ -53,11 +56,12 @@ def issue(tx: UnitOfWork, offer_id: uuid.UUID, event_seq: int, key: bytes, n: in
         n=n,
         code_ct=seal(key, _place(tx.agency_id, offer_id, n), code.encode()),
         created_at=tx.at,
-        expires_at=tx.at + GOOD_FOR,
+        expires_at=tx.at if spared else tx.at + GOOD_FOR,
         tries=0,
         used_at=None,
     )
-    tx.owe_mail("offer_code", event_seq, offer_id=offer_id)
+    if not spared:
+        tx.owe_mail("offer_code", event_seq, offer_id=offer_id)
 
 
 def standing(offer: Offer) -> Standing | None:
@@ -144,7 +148,7 @@ def _is_confirmed(tx: UnitOfWork, offer_id: uuid.UUID) -> bool:
 
 
 def send_another(offer: Offer) -> bool:
-    """Send a new code, which ends the one before; False where none may be sent (any more, or so soon).
+    """Send a new code, which ends the one before; False where none may be sent (any more, or so soon, or to them).
 
     The first code of a signature went out with the offer; that of a recorded offer is sent when its bidder asks.
     Raises `IllegalTransition` where no code can say anything.
@@ -157,6 +161,8 @@ def send_another(offer: Offer) -> bool:
         if (last is None and not first) or key is None or _ended(tx, offer_id):
             raise IllegalTransition
         if _is_confirmed(tx, offer_id) or (last and (not _may_follow(last) or tx.at < last.created_at + APART)):
+            return False
+        if too_many(tx, offer_id):
             return False
         issue(tx, offer_id, tx.connection.scalar(seq) or 0, key, last.n + 1 if last else 1)
     return True

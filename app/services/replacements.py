@@ -36,6 +36,7 @@ from app.models import (
 from app.offer_document import Bidder
 from app.queries.mailboxes import document_of, own_address, reachable
 from app.representations import request_state
+from app.services.codes_a_day import too_many
 from app.services.offer_events import announce
 from app.writing import UnitOfWork, writing
 
@@ -209,7 +210,7 @@ def _target(tx: UnitOfWork, property_id: uuid.UUID, replaces: str | None, asked:
     sent = select(func.coalesce(func.sum(ReplaceCode.n), 0)).where(
         ReplaceCode.agency_id == tx.agency_id, ReplaceCode.offer_id == offer_id, ReplaceCode.sent_at > tx.at - DAY
     )
-    few = (tx.connection.scalar(sent) or 0) < CODES_A_DAY
+    few = (tx.connection.scalar(sent) or 0) < CODES_A_DAY and not too_many(tx, offer_id)
     return offer_id if reachable(tx.agency_id, offer_id) and stands and few else None
 
 

@@ -19,11 +19,21 @@ from app.extensions import db
 from app.links import receipt_token, seller_token
 from app.models import LedgerEntry, Offer, OfferState, Property, SellerLink, User
 from app.money import Money
-from app.offer_document import Bidder
+from app.offer_document import Bidder, Signature
 from app.queries.seller import open_seller_link, seller_page
-from app.services import seller_links, withdrawals
+from app.services import codes, seller_links, withdrawals
 from tests.core.test_routes import contents
-from tests.factories import csrf, login, make_agency, make_draft, make_offer, make_property, make_user, person_of
+from tests.factories import (
+    csrf,
+    login,
+    mailed_code,
+    make_agency,
+    make_draft,
+    make_offer,
+    make_property,
+    make_user,
+    person_of,
+)
 
 CONTACT = ("andrei.turcanu@client.example", "722000111", "722 000 111", "192.0.2.7")
 
@@ -212,3 +222,17 @@ def test_many_offers_come_in_pages_that_leave_none_out(either_app: Flask, monkey
     assert [len(page.lines) for page in pages] == [3, 3, 1] and pages[0].pages == 3
     assert len({line.seq for page in pages for line in page.lines}) == pages[0].registered == pages[0].total == 7
     assert seller_page(opened, 99).number == 3
+
+
+def test_a_signature_whose_address_nobody_confirmed_is_told_from_one_that_a_code_confirmed(
+    client: FlaskClient, owner: User, prop: Property
+) -> None:
+    """Whoever has the link can sign in an invented name, the agency too."""
+    signed = make_draft(signature=Signature("typed", text="Andrei Țurcanu"))
+    make_offer(prop, signed)
+    assert "semnată, adresă neconfirmată" in seen(client, link_to(prop, owner))
+    coded = make_property(owner.agency_id, owner.id, signature_required=True, code_required=True)
+    offer_id = make_offer(coded, signed)
+    codes.enter(db.session.get_one(Offer, offer_id), mailed_code(offer_id))
+    page = seen(client, link_to(coded, owner))
+    assert "semnată" in page and "adresă neconfirmată" not in page

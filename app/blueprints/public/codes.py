@@ -48,7 +48,8 @@ def send_code_again(token: str) -> Response | tuple[str, int]:
     opened = _opened(token)
     if codes.send_another(opened.offer.offer):
         return redirect(url_for("public.receipt", token=token), 303)
-    return shared_page(opened, code_problem=_("Wait a minute before you ask for another code.")), 422
+    problem = _("Wait a minute before you ask for another code. An address gets only so many in a day.")
+    return shared_page(opened, code_problem=problem), 422
 
 
 def _opened(token: str) -> Receipt:

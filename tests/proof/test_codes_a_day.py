@@ -1,0 +1,94 @@
+"""Who makes many offers in one person's name neither floods their mailbox with codes nor gets to guess at length."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, select, update
+
+from app.clock import now
+from app.extensions import db
+from app.models import Agency, Delivery, EmailCode, Offer, OfferState, Property, ReplaceCode, User
+from app.offer_document import Bidder, Signature
+from app.queries.ledger import offers_fault
+from app.services import codes, recorded_offers, replacements
+from app.services.codes_a_day import A_DAY
+from tests.factories import (
+    mailed_code,
+    make_agency,
+    make_draft,
+    make_offer,
+    make_property,
+    make_sending,
+    make_user,
+    person_of,
+)
+
+
+@pytest.fixture
+def owner(app: Flask) -> User:
+    return make_user(make_agency(), "owner")
+
+
+@pytest.fixture
+def prop(owner: User) -> Property:
+    return make_property(owner.agency_id, owner.id, signature_required=True, code_required=True)
+
+
+def asked_for(prop: Property, owner: User) -> list[bool]:
+    """One offer after the other is recorded for the same person, and a code sent for it."""
+    told = []
+    for _each in range(A_DAY + 2):
+        sending = make_sending(prop, source="agent", channel="phone")
+        offer_id = recorded_offers.record(prop, make_draft(), sending, by=person_of(owner).actor).offer_id
+        told.append(codes.send_another(db.session.get_one(Offer, offer_id)))
+        db.session.rollback()
+    return told
+
+
+def mails(template: str) -> int:
+    return db.session.scalar(select(func.count()).where(Delivery.template == template)) or 0
+
+
+def signed_offer(prop: Property) -> uuid.UUID:
+    draft = make_draft(signature=Signature("typed", text="Andrei Țurcanu"))
+    return make_offer(prop, draft)
+
+
+def test_one_mailbox_gets_only_so_many_codes_for_all_its_offers(prop: Property, owner: User) -> None:
+    assert asked_for(prop, owner) == [True] * A_DAY + [False] * 2
+    assert mails("offer_code") == A_DAY
+
+
+def test_what_is_signed_meanwhile_is_kept_and_takes_a_code_the_next_day(prop: Property, owner: User) -> None:
+    asked_for(prop, owner)
+    offer_id = signed_offer(prop)
+    offer = db.session.get_one(Offer, offer_id)
+    standing = codes.standing(offer)
+    assert standing and (standing.state, standing.more) == ("expired", True)
+    assert not db.session.get_one(OfferState, offer_id).signed
+    assert offers_fault(db.session.get_one(Agency, owner.agency_id)) is None
+    assert not codes.send_another(offer)
+    db.session.execute(update(EmailCode).values(created_at=now() - timedelta(days=1)))
+    db.session.commit()
+    assert codes.send_another(db.session.get_one(Offer, offer_id))
+    assert codes.enter(db.session.get_one(Offer, offer_id), mailed_code(offer_id)).state == "done"
+
+
+def test_codes_for_replacing_count_among_them(prop: Property, owner: User) -> None:
+    asked_for(prop, owner)
+    reference = db.session.get_one(Offer, signed_offer(prop)).reference
+    replacements.ask(prop, bytes(16), replaces=reference, asked=None)
+    db.session.rollback()
+    assert db.session.scalars(select(ReplaceCode)).one().offer_id is None
+    assert mails("replace_code") == 1  # owed to nobody: the rows are the same whatever exists
+
+
+def test_another_persons_codes_are_their_own(prop: Property, owner: User) -> None:
+    asked_for(prop, owner)
+    other = Bidder("Altcineva", "altcineva@client.example", "+40722000119")
+    offer_id = make_offer(prop, make_draft(bidder=other, signature=Signature("typed", text="Altcineva")))
+    assert codes.enter(db.session.get_one(Offer, offer_id), mailed_code(offer_id)).state == "done"
