@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 
+from app.limits import PHONE
+
 # Domains people mean, and what they type instead. Asked about, never corrected behind their back.
 MISTYPED = {
     "gmial.com": "gmail.com",
@@ -88,7 +90,7 @@ class Phone:
     doubtful: bool
 
 
-def _short(text: str, most: int = 254) -> str:
+def _short(text: str, most: int) -> str:
     """What the libraries may see: their patterns take long over what is long. Raises `NotAContact`."""
     if len(text := text.strip()) > most:
         raise NotAContact("too long")
@@ -141,7 +143,7 @@ def _plain(address: str) -> str:
 
 def read_phone(text: str, region: str = "RO") -> Phone:
     """`07…`, `+40…`, `0040…` and foreign numbers; raise `NotAContact` for what cannot be dialled at all."""
-    number = _parsed(_short(text, 40), region)
+    number = _parsed(_short(text, PHONE), region)
     if number is not None and number.extension:
         raise NotAContact(text, extension=True)
     if number is None or not phonenumbers.is_possible_number(number):

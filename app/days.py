@@ -6,6 +6,7 @@ import re
 import unicodedata
 from datetime import date
 
+from app.limits import DAY
 from app.numbers import whole
 
 MONTHS = (
@@ -26,7 +27,6 @@ _DAY_NAMED = re.compile(
     r"(?:the )?(\d{1,2})(?:st|nd|rd|th|-a)?[ ./-]*(?:of )?([a-z]{1,10})[ .,/-]*(\d{4}|(?<!\d)'?\d{2})", re.ASCII
 )
 _NAME_FIRST = re.compile(r"([a-z]{3,10})[ ./-]*(\d{1,2})(?:st|nd|rd|th)?[ ,/-]+(\d{4})", re.ASCII)
-LONGEST = 40
 
 
 class NotADay(ValueError):
@@ -42,7 +42,7 @@ def read_day(text: str) -> date:
 
     The day comes before the month, as here and in most of Europe; two figures of a year are of this century.
     """
-    if len(text) > LONGEST:
+    if len(text) > DAY:
         raise NotADay(text)
     apart = unicodedata.normalize("NFKD", text.casefold().translate(_DASHES))
     plain = "".join(letter for letter in apart if not unicodedata.combining(letter)).replace("’", "'").strip(" .,;")

@@ -17,7 +17,7 @@ from flask_babel import gettext, lazy_gettext, ngettext
 from flask_login import current_user
 from markupsafe import Markup, escape
 
-from app import feed_faults, money
+from app import feed_faults, limits, money
 from app.clock import now
 from app.contacts import show_phone
 from app.language import language
@@ -521,6 +521,7 @@ def register_presentation(app: Flask) -> None:
         show_percent=show_percent,
         percent_text=percent_text,
         number_text=number_text,
+        IN_ADDRESS=limits.IN_ADDRESS,
         Money=Money,
     )
     app.context_processor(lambda: {"lang": language()})

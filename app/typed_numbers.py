@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from app.limits import NUMBER
 from app.numbers import NotANumber, decimal, whole
 
-LONGEST = 60  # characters as typed, its spaces run together
 ASK, COMMA, POINT = "ask", "comma", "point"  # what is a decimal separator
 SEPARATORS = (ASK, COMMA, POINT)
 _ZEROS = "٠۰०০੦૦୦௦౦೦൦๐໐༠၀០０"
@@ -65,7 +65,7 @@ def parts_of(text: str) -> Parts:
     """The digits of a text and the words around them; raises `NotANumber`."""
     line = " ".join(_UNSEEN.sub("", text).translate(_SAME).split())
     places = [at for at, letter in enumerate(line) if letter in "0123456789"]
-    if len(line) > LONGEST or not places:
+    if len(line) > NUMBER or not places:
         raise NotANumber
     first, last = places[0], places[-1] + 1
     if first and line[first - 1] in ".,'":  # `.50` is not 50

@@ -18,6 +18,7 @@ from pydantic import (
 )
 from pydantic_core.core_schema import CoreSchema, no_info_after_validator_function
 
+from app import limits
 from app.numbers import LARGEST, NotANumber, whole
 
 RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
@@ -164,8 +165,8 @@ AmountLimit = Annotated[
     Shape(LIMIT, "Must be a decimal string, such as 0, 125000 or 125000.50"),
 ]
 Currency = Literal["EUR", "RON"]
-Email = Annotated[str, Field(min_length=3, max_length=254), OneLine]
-Phone = Annotated[str, Field(min_length=3, max_length=40), OneLine]
+Email = Annotated[str, Field(min_length=3, max_length=limits.OFFER["email"]), OneLine]
+Phone = Annotated[str, Field(min_length=3, max_length=limits.OFFER["phone"]), OneLine]
 ExternalId = Annotated[
     str, Field(min_length=1, max_length=100, description="The CRM's own id, unique in the agency."), Named
 ]
@@ -179,6 +180,7 @@ ReadOnly = Annotated[
 # Text on one line, by how much of it there may be; the second number is the least.
 Line20x1 = Annotated[str, Field(min_length=1, max_length=20), OneLine]
 Line30 = Annotated[str, Field(max_length=30), OneLine]
+Line60 = Annotated[str, Field(max_length=60), OneLine]
 Line120 = Annotated[str, Field(max_length=120), OneLine]
 Line200 = Annotated[str, Field(max_length=200), OneLine]
 Line200x1 = Annotated[str, Field(min_length=1, max_length=200), Seen]

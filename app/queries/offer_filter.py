@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, and_, not_, or_, select
 
 from app.contacts import NotAContact, read_email
 from app.keys import agency_key
+from app.limits import EMAIL, PROPERTY, REFERENCE, SEARCH
 from app.local_times import meanings
 from app.models import CODE, Confirmation, Offer, OfferState, OfferTag, Property, User
 from app.models.offer import FINANCING, SOURCES, STATUSES
@@ -26,7 +27,6 @@ from app.queries.planning import Aside
 from app.typed_numbers import read_days
 from app.vault import blind
 
-MAX_TEXT = 200
 MAIN_CURRENCY = "EUR"
 Errors = dict[str, list[Any]]
 Condition = ColumnElement[bool]
@@ -271,7 +271,9 @@ class _Reading:
     typed_in: set[str]
 
     def q(self, text: str) -> str:
-        return text[:MAX_TEXT].rstrip()
+        if len(text) > SEARCH:
+            raise Unreadable(_l("Use at most %(limit)d characters", limit=SEARCH))
+        return text
 
     def status(self, text: str) -> str:
         return _one_of(text, STATUSES)
@@ -295,11 +297,15 @@ class _Reading:
             raise Unreadable(_l("No property has this id")) from None
 
     def property_external_id(self, text: str) -> str:
-        return text[:MAX_TEXT].rstrip()
+        if len(text) > PROPERTY["external_id"]:
+            raise Unreadable(_l("No property has this id"))
+        return text
 
     def agent(self, text: str) -> str:
         """An id, or the e-mail with which they sign in."""
-        return text.lower()[:254]
+        if len(text) > EMAIL:
+            raise Unreadable(_l("Use at most %(limit)d characters", limit=EMAIL))
+        return text.lower()
 
     def min_amount(self, text: str) -> int:
         try:
@@ -370,11 +376,13 @@ class _Reading:
 
     def reference(self, text: str) -> str:
         plain = text.upper().replace(" ", "")
-        return (plain if plain.startswith("BF-") else f"BF-{plain}")[:20]
+        if len(plain) > REFERENCE:
+            raise Unreadable(_l("A reference looks like BF-7KQ4MXPA"))
+        return plain if plain.startswith("BF-") else f"BF-{plain}"
 
     def email(self, text: str) -> str:
         try:
-            return read_email(text[:254]).folded
+            return read_email(text).folded
         except NotAContact:
             raise Unreadable(_l("Write the whole e-mail address: parts of it are not searched")) from None
 

@@ -55,6 +55,9 @@ class PropertyPage:
     more: bool
 
 
+NOTHING = PropertyPage([], 1, more=False)
+
+
 @dataclass(frozen=True, slots=True)
 class PropertyFilter:
     """Which properties: words in title, place and the CRM's id; where the link stands; whose; present or archived."""

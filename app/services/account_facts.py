@@ -12,9 +12,9 @@ from flask_babel import lazy_gettext as _l
 from app.contacts import NotAContact, read_phone, read_staff_email
 from app.errors import Invalid
 from app.language import LANGUAGES
+from app.limits import COMPANY, KEY_NAME, NAME
 from app.models.agency import ROLES
 
-LONGEST_NAME, LONGEST_KEY_NAME, LONGEST_COMPANY = 200, 100, 300
 FILL_IN = _l("Fill this in")
 ONE_OF_THESE = _l("Choose one of the answers")
 BAD_ZONE = _l("Write the name of a time zone such as Europe/Bucharest")
@@ -73,22 +73,22 @@ def _if_any(rule: Callable[[str], str], text: str | None) -> str | None:
 
 
 _AGENCY: dict[str, Callable[[Any], Any]] = {
-    "name": partial(_line, most=LONGEST_NAME),
+    "name": partial(_line, most=NAME),
     "email": email,
     "zone": zone,
     "language": partial(_one_of, LANGUAGES),
     "phone": partial(_if_any, phone),
-    "company": partial(_if_any, partial(_line, most=LONGEST_COMPANY)),
+    "company": partial(_if_any, partial(_line, most=COMPANY)),
     "privacy_contact": partial(_if_any, email),
 }
 _USER: dict[str, Callable[[Any], Any]] = {
-    "full_name": partial(_line, most=LONGEST_NAME),
+    "full_name": partial(_line, most=NAME),
     "email": email,
     "role": partial(_one_of, ROLES),
     "language": partial(_one_of, LANGUAGES),
     "phone": partial(_if_any, phone),
 }
-_KEY: dict[str, Callable[[Any], Any]] = {"name": partial(_line, most=LONGEST_KEY_NAME)}
+_KEY: dict[str, Callable[[Any], Any]] = {"name": partial(_line, most=KEY_NAME)}
 
 
 def of_agency(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from flask_babel import gettext as _
 
+from app import limits
 from app.contacts import read_email, read_phone, show_phone
 from app.days import read_day
 from app.integrations.pictures import NotAPicture, is_a_dot, read_signature
@@ -27,8 +28,6 @@ from app.tax_ids import read_tax_id
 from app.typed_numbers import read_days, read_percent
 from app.values import CONTROL
 
-LINE, TEXT = 200, 4000
-MAX_CO_BUYERS = 10
 MAX_TERM_DAYS = 3650
 FAR_BELOW, FAR_ABOVE = Decimal("0.1"), Decimal(5)
 T = TypeVar("T")
@@ -79,7 +78,7 @@ class OfferReader:
 
     # --- text ---
 
-    def _raw(self, name: str, limit: int) -> str:
+    def _raw(self, name: str) -> str:
         if self.rules[name] == "hidden":
             return ""
         typed = self.values.get(name, "")
@@ -87,15 +86,16 @@ class OfferReader:
             self._wrong(name, _("Some characters could not be read; type them again"))
             return ""
         text = unseen_removed(typed).strip()
-        if len(text) > limit:
+        if len(text) > (limit := limits.OFFER.get(name, limits.LINE)):
             self._wrong(name, _("Use at most %(limit)d characters", limit=limit))
+            return ""
         return text
 
     def _text(self, name: str) -> str | None:
-        return self._needed(name, self._raw(name, TEXT))
+        return self._needed(name, self._raw(name))
 
-    def _line(self, name: str, limit: int = LINE) -> str | None:
-        return self._needed(name, " ".join(self._raw(name, limit).split()))
+    def _line(self, name: str) -> str | None:
+        return self._needed(name, " ".join(self._raw(name).split()))
 
     def _needed(self, name: str, text: str) -> str | None:
         if not text and self.rules[name] == "required" and name not in self.errors:
@@ -110,10 +110,8 @@ class OfferReader:
         if key not in self.confirmed:
             self.questions[name] = Question(text, confirm, key, suggestion)
 
-    def _parsed(
-        self, name: str, read: Callable[[str], T], message: str | Callable[[ValueError], str], limit: int = 100
-    ) -> T | None:
-        if not (text := self._line(name, limit)):
+    def _parsed(self, name: str, read: Callable[[str], T], message: str | Callable[[ValueError], str]) -> T | None:
+        if not (text := self._line(name)):
             return None
         try:
             return read(text)
@@ -148,7 +146,7 @@ class OfferReader:
 
     def _email(self) -> str | None:
         wrong = _("Write an e-mail address such as nume@exemplu.ro")
-        email = self._parsed("email", read_email, wrong, 254)
+        email = self._parsed("email", read_email, wrong)
         if email and email.suggestion:
             question = _("Did you mean %(address)s?", address=email.suggestion)
             keep = _("No, %(address)s is right", address=email.address)
@@ -180,8 +178,10 @@ class OfferReader:
     def _co_buyers(self) -> tuple[str, ...]:
         lines = [" ".join(line.split()) for line in (self._text("co_buyers") or "").splitlines()]
         names = tuple(line for line in lines if line)
-        if len(names) > MAX_CO_BUYERS or any(len(name) > LINE for name in names):
+        if len(names) > limits.CO_BUYERS:
             self._wrong("co_buyers", _("Name at most ten co-buyers, one a line"))
+        if any(len(name) > limits.LINE for name in names):
+            self._wrong("co_buyers", _("Use at most %(limit)d characters for each name", limit=limits.LINE))
         return names
 
     # --- money ---
@@ -285,7 +285,7 @@ class OfferReader:
         return tuple(sorted(set(self.conditions)))
 
     def _reference(self) -> str | None:
-        typed = (self._line("replaces", 30) or "").upper().replace(" ", "")
+        typed = (self._line("replaces") or "").upper().replace(" ", "")
         if not typed:
             return None
         reference = typed if typed.startswith("BF-") else f"BF-{typed.removeprefix('BF')}"

@@ -9,6 +9,7 @@ from datetime import datetime
 from flask_babel import lazy_gettext
 from sqlalchemy import delete, insert, select, update
 
+from app import limits
 from app.access import Person
 from app.clock import now
 from app.errors import Invalid
@@ -24,9 +25,8 @@ from app.vault import pad, seal
 from app.writing import housekeeping
 
 MOST = 50
-LONGEST = 80
 NAMELESS = lazy_gettext("Give the view a name")
-TOO_LONG = lazy_gettext("Use at most %(max)d characters", max=LONGEST)
+TOO_LONG = lazy_gettext("Use at most %(max)d characters", max=limits.VIEW_NAME)
 TOO_MANY = lazy_gettext("There are 50 saved views; delete one first")
 
 
@@ -93,7 +93,7 @@ def _checked(name: str) -> str:
     name = " ".join(name.replace("\0", " ").split())
     if not name:
         raise Invalid({"name": [NAMELESS]})
-    if len(name) > LONGEST:
+    if len(name) > limits.VIEW_NAME:
         raise Invalid({"name": [TOO_LONG]})
     return name
 

@@ -15,6 +15,7 @@ from app.blueprints.accounts.throttle import succeeded
 from app.errors import Invalid, Stale, TooMany
 from app.extensions import csrf
 from app.fragments import page
+from app.limits import EMAIL
 from app.ratelimits import hit, keyed
 from app.services import invitations
 
@@ -40,8 +41,8 @@ def forgot() -> AnyResponse:
     if request.method == "GET":
         return page("accounts/forgot.html", form=ForgotForm(), sent=request.args.get("sent") == "1")
     form = ForgotForm(request.form)
-    email = (form.email.data or "").strip()[:254]
-    if "@" not in email:
+    email = (form.email.data or "").strip()
+    if "@" not in email or len(email) > EMAIL:
         form.email.errors = [_("Write an e-mail address such as nume@exemplu.ro")]
         return page("accounts/forgot.html", status=422, form=form, sent=False)
     try:

@@ -45,7 +45,7 @@ def ask() -> AnyResponse:
     if deadline is None:
         return _page(form, chosen, 422)
     try:
-        requests.ask([one.id for one in chosen], deadline, (form.message.data or "").strip() or None, by=person())
+        requests.ask([one.id for one in chosen], deadline, form.message.data or None, by=person())
     except IllegalTransition:
         return _page(form, chosen, 409, problem=_("One of these offers was withdrawn or replaced: nobody was asked."))
     said = ngettext(

@@ -56,7 +56,7 @@ def move(property_id: uuid.UUID) -> AnyResponse:
     _offer, state = get_offer(by, form.offer_id(), write=True)
     if state.property_id != property_id:
         raise NotFound
-    ordering.move(state, form.place.data or 1, (form.reason.data or "").strip() or None, by=by)
+    ordering.move(state, form.place.data or 1, form.reason.data or None, by=by)
     return done(url_for("offers.order", property_id=property_id), _("The offer was moved"))
 
 

@@ -9,16 +9,20 @@ from wtforms import BooleanField, Form, IntegerField, RadioField, StringField, T
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import UUID, AnyOf, DataRequired, InputRequired, Length, NumberRange
 
+from app import limits
+from app.limits import plain_lines
 from app.models.offer import STATUSES
 from app.offer_questions import Question
 
-TOO_LONG = Length(max=1000, message=_l("Use at most %(max)d characters"))
+LONG = _l("Use at most %(max)d characters")
+TOO_LONG = Length(max=limits.MESSAGE, message=LONG)
 
 
 class NoteForm(Form):
     text = TextAreaField(
         _l("New note"),
-        validators=[DataRequired(_l("Fill this in")), Length(max=4000, message=_l("Use at most %(max)d characters"))],
+        filters=[plain_lines],
+        validators=[DataRequired(_l("Fill this in")), Length(max=limits.NOTE, message=LONG)],
         description=_l("Seen by your agency only."),
     )
 
@@ -26,10 +30,7 @@ class NoteForm(Form):
 class MoveForm(Form):
     offer = StringField(validators=[InputRequired(), UUID()])
     place = IntegerField(_l("Place"), validators=[InputRequired(), NumberRange(1, 10_000)])
-    reason = StringField(
-        _l("Why"),
-        validators=[Length(max=300, message=_l("Use at most %(max)d characters"))],
-    )
+    reason = StringField(_l("Why"), filters=[plain_lines], validators=[Length(max=limits.WHY, message=LONG)])
 
     def offer_id(self) -> uuid.UUID:
         return uuid.UUID(self.offer.data)
@@ -43,7 +44,10 @@ class BetterForm(Form):
         description=_l("After this the link takes nothing more. In the agency's time zone."),
     )
     message = TextAreaField(
-        _l("Message"), validators=[TOO_LONG], description=_l("Goes into the mail, as you write it.")
+        _l("Message"),
+        filters=[plain_lines],
+        validators=[TOO_LONG],
+        description=_l("Goes into the mail, as you write it."),
     )
 
 
@@ -51,12 +55,16 @@ class DecisionForm(Form):
     status = StringField(_l("Status"), validators=[InputRequired(_l("Choose one of the answers")), AnyOf(STATUSES)])
     reason = TextAreaField(
         _l("Reason"),
+        filters=[plain_lines],
         validators=[TOO_LONG],
         description=_l("For your agency only: it stays in the history and is never sent to the client."),
     )
     notify_bidder = BooleanField(_l("Tell the bidder by mail"))
     message = TextAreaField(
-        _l("Message"), validators=[TOO_LONG], description=_l("Goes into the mail, as you write it.")
+        _l("Message"),
+        filters=[plain_lines],
+        validators=[TOO_LONG],
+        description=_l("Goes into the mail, as you write it."),
     )
     others = RadioField(
         _l("The other offers"),
@@ -68,7 +76,10 @@ class DecisionForm(Form):
         validate_choice=False,
     )
     others_message = TextAreaField(
-        _l("Message to them"), validators=[TOO_LONG], description=_l("Goes into each of their mails, as you write it.")
+        _l("Message to them"),
+        filters=[plain_lines],
+        validators=[TOO_LONG],
+        description=_l("Goes into each of their mails, as you write it."),
     )
     close_link = BooleanField(_l("Turn the link off: no more offers come in"))
 
@@ -78,4 +89,4 @@ class DecisionForm(Form):
 
     def text(self, name: str) -> str | None:
         """What was typed into a text field, or None."""
-        return (self[name].data or "").strip() or None
+        return self[name].data or None

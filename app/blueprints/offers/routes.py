@@ -48,7 +48,7 @@ def write_note(offer_id: uuid.UUID) -> AnyResponse:
     form = NoteForm(request.form)
     if not form.validate():
         return _offer(offer, state, 422, form)
-    notes.write(offer, (form.text.data or "").strip(), by=person())
+    notes.write(offer, form.text.data, by=person())
     return redirect(list_page.offer_address(offer_id), 303)
 
 

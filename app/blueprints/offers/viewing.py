@@ -30,7 +30,7 @@ def views() -> Response:
 def save_view() -> AnyResponse:
     """Keep a filter of the list, given as the `query` of its address."""
     by = person()
-    chosen, _errors = read_address(by, dict(parse_qsl(request.form.get("query", "")[:4000])))
+    chosen, _errors = read_address(by, dict(parse_qsl(request.form.get("query", ""))))
     name = request.form.get("name", "")
     try:
         service.save(name, chosen.named(), by=by)
@@ -44,10 +44,11 @@ def save_view() -> AnyResponse:
 def rename_view(view_id: uuid.UUID) -> AnyResponse:
     """Another name for one's view."""
     by = person()
+    name = request.form.get("name", "")
     try:
-        service.rename(get_saved_view(by, view_id), request.form.get("name", ""))
+        service.rename(get_saved_view(by, view_id), name)
     except Invalid as invalid:
-        return _page(422, invalid, wrong=view_id)
+        return _page(422, invalid, wrong=view_id, new=name)
     return done(url_for("offers.views"), _("Saved"))
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from flask_babel import format_decimal
 from flask_babel import gettext as _
 
-from app import local_times
+from app import limits, local_times
 from app.blueprints.properties.forms import RULED, RULES
 from app.clock import now
 from app.models.property import AVAILABILITY, CURRENCIES, PRICE_VAT, PROPERTY_TYPES
@@ -26,10 +26,10 @@ from app.services.properties import BACKDATED
 from app.typed_numbers import read_quantity, tidy
 from app.values import NAMED, made_text
 
-LENGTHS = {
-    "title": 200, "title_en": 200, "description": 8000, "description_en": 8000, "external_id": 100, "address": 300,
-    "zone": 120, "city": 120, "county": 120, "buyer_commission": 120,
-}  # fmt: skip
+TEXTS = (
+    "title", "title_en", "description", "description_en", "external_id", "address", "zone", "city", "county",
+    "buyer_commission",
+)  # fmt: skip
 LONG = {"description", "description_en"}
 OFFERING = ("accepts_offers", "signature_required", "code_required")
 FLAGS = ("show_exact_address", *OFFERING)
@@ -49,8 +49,8 @@ class PropertyReader:
 
     def read(self) -> dict[str, Any] | None:
         """The columns, or None with `errors` and `questions` saying what stands in the way."""
-        columns: dict[str, Any] = {name: self._text(name) for name in LENGTHS}
-        if not columns["title"]:
+        columns: dict[str, Any] = {name: self._text(name) for name in TEXTS}
+        if not columns["title"] and "title" not in self.errors:
             self._wrong("title", _("Give the property a title"))
         if columns["external_id"] and not re.fullmatch(NAMED, columns["external_id"]):
             self._wrong("external_id", _(NOT_PATH))
@@ -85,12 +85,17 @@ class PropertyReader:
         text = self._typed(name)
         if name not in LONG:
             text = " ".join(text.split())
-        if len(text) > LENGTHS[name]:
-            self._wrong(name, _("Use at most %(limit)d characters", limit=LENGTHS[name]))
-        return text or None
+        return self._within(name, text) or None
+
+    def _within(self, name: str, text: str) -> str:
+        """The text, or nothing where it is too long."""
+        if len(text) <= (limit := limits.PROPERTY[name]):
+            return text
+        self._wrong(name, _("Use at most %(limit)d characters", limit=limit))
+        return ""
 
     def _size(self, name: str, property_type: str) -> float | None:
-        text = " ".join(self._typed(name).split())
+        text = self._within(name, " ".join(self._typed(name).split()))
         if not text:
             return None
         try:
@@ -123,7 +128,7 @@ class PropertyReader:
         return value
 
     def _price(self, currency: str) -> int | None:
-        typed = self._typed("asking_price")
+        typed = self._within("asking_price", " ".join(self._typed("asking_price").split()))
         if not typed:
             return None
         try:

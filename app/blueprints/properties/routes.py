@@ -17,6 +17,7 @@ from app.errors import IllegalTransition
 from app.fragments import done, page
 from app.htmx import wants_block
 from app.language import language
+from app.limits import SEARCH
 from app.models.property import GONE
 from app.numbers import between
 from app.queries import offer_list, property_list
@@ -41,12 +42,14 @@ def index() -> Response:
     """The list; `q` searches, `link` and `agent` filter, `archived=1` shows what was put away."""
     by, args = person(), request.args
     link, agent = args.get("link", ""), args.get("agent", type=uuid.UUID)
-    words = args.get("q", "")[:100].replace("\0", " ")
+    words = args.get("q", "").replace("\0", " ")
+    too_long = _("Use at most %(limit)d characters", limit=SEARCH) if len(words.strip()) > SEARCH else ""
     chosen = PropertyFilter(words, link if link in LINKS else "", agent, args.get("archived") == "1")
     number = args.get("page", 1, type=between(1, 10_000))
-    shown = property_list.list_properties(by, chosen, number=number)
+    shown = property_list.NOTHING if too_long else property_list.list_properties(by, chosen, number=number)
     agents = property_list.agent_choices(by) if by.is_owner or by.agency.colleagues_read else []
     context: dict[str, Any] = {"shown": shown, "chosen": chosen, "links": LINKS, "agents": agents}
+    context["too_long"] = too_long
     response = page("properties/index.html", "property_results", **context)
     if wants_block():
         response.headers["HX-Replace-Url"] = url_for("properties.index", **chosen.named())  # type: ignore[arg-type]

@@ -64,7 +64,7 @@ class PropertySaving:
         elif self.like:
             form = PropertyForm(data={**values_of(self.like, self.zone), **NOT_COPIED})
         else:
-            known_as = request.args.get("external_id", "")[:100]
+            known_as = request.args.get("external_id", "")
             form = PropertyForm(data={"agent_id": str(self.by.user.id), "external_id": known_as})
         form.agent_id.choices = [SelectChoice(str(agent_id), name) for agent_id, name in self.agents]
         return form

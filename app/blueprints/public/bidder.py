@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from wtforms import Form, TextAreaField
 from wtforms.validators import Length
 
+from app import limits
 from app.access import Cache, Guard, policy
 from app.blueprints.public import passes
 from app.blueprints.public.forms import OfferForm, typed_again
@@ -20,6 +21,7 @@ from app.blueprints.public.routes import Answer, Submission, form_page, link_pag
 from app.blueprints.public.showing import Showing, Way
 from app.errors import IllegalTransition, NotFound
 from app.language import language
+from app.limits import plain_lines
 from app.links import BIDDER, BadToken, read_bidder
 from app.logs import request_id
 from app.queries import own_offer
@@ -35,8 +37,8 @@ BASE = "/r/offer/<reference>"
 class WithdrawForm(Form):
     message = TextAreaField(
         _l("Message for the agent"),
-        filters=[lambda text: unseen_removed(text or "").strip()],
-        validators=[Length(max=1000, message=_l("Use at most %(max)d characters"))],
+        filters=[plain_lines, unseen_removed],
+        validators=[Length(max=limits.MESSAGE, message=_l("Use at most %(max)d characters"))],
     )
 
 

@@ -281,7 +281,7 @@ def _blank(link: OpenedLink, way: Way) -> tuple[str, Showing]:
     if link.request:
         data = typed_again(link.request.document, link.request.reference)
     else:
-        data = {"replaces": request.args.get("replaces", "")[:20], "type": "person"}
+        data = {"replaces": request.args.get("replaces", ""), "type": "person"}
     showing = Showing.of(link, None)
     return form_page(link, way, OfferForm(data=data).bind(link.property), showing), showing
 

@@ -40,7 +40,7 @@ def accesses() -> Response:
     form.agent.choices += [SelectChoice(str(id_), f"{_('API key')}: {name}") for id_, name in keys_of(agency_id)]
     if form.email.data:
         try:
-            found = offers_of_person(agency_id, read_email(form.email.data[:254]).folded)
+            found = offers_of_person(agency_id, read_email(form.email.data).folded)
         except NotAContact:
             form.email.errors = [_("Write a whole e-mail address")]
             found, status = [], 422

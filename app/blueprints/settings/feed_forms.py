@@ -11,6 +11,7 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import AnyOf, DataRequired, Length, ValidationError
 
 from app.blueprints.settings.forms import LONG
+from app.limits import CRM_KEY, FEED_MAPPING, FEED_NAME, URL, plain_lines
 from app.models import PropertyFeed
 from app.models.feed import KEY_PLACES, KINDS
 from app.numbers import whole
@@ -38,7 +39,9 @@ def _strip(text: str | None) -> str:
 
 
 class FeedForm(Form):
-    name = StringField(_l("Name"), filters=[_strip], validators=[DataRequired(FILL_IN), Length(max=100, message=LONG)])
+    name = StringField(
+        _l("Name"), filters=[_strip], validators=[DataRequired(FILL_IN), Length(max=FEED_NAME, message=LONG)]
+    )
     kind = SelectField(
         _l("Kind"),
         choices=[
@@ -53,13 +56,13 @@ class FeedForm(Form):
     url = StringField(
         _l("Address"),
         filters=[_strip],
-        validators=[Length(max=2000, message=LONG)],
+        validators=[Length(max=URL, message=LONG)],
         description=_l("For REBS and JSON: where the CRM lists its properties."),
     )
     key = PasswordField(
         _l("Key"),
         filters=[_strip],
-        validators=[Length(max=500, message=LONG)],
+        validators=[Length(max=CRM_KEY, message=LONG)],
         description=_l("The key that the CRM gave you. Left empty, the present one stays."),
     )
     no_key = BooleanField(_l("Remove the present key"))
@@ -78,7 +81,8 @@ class FeedForm(Form):
     )
     mapping = TextAreaField(
         _l("Fields"),
-        validators=[Length(max=5000, message=LONG)],
+        filters=[plain_lines],
+        validators=[Length(max=FEED_MAPPING, message=LONG)],
         description=_l("One line for each: our field = their field, as in “title = name” or “city = address.city”."),
     )
     separators = SelectField(

@@ -11,11 +11,12 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import AnyOf, DataRequired, InputRequired, Length, ValidationError
 
 from app.clock import now
+from app.limits import COMPANY, KEY_NAME, NAME
 from app.models.agency import ROLES
 from app.numbers import whole
 from app.presentation import LABELS
 from app.services import account_facts
-from app.services.account_facts import FILL_IN, LONGEST_COMPANY, LONGEST_KEY_NAME, LONGEST_NAME
+from app.services.account_facts import FILL_IN
 
 LONG = _l("Use at most %(max)d characters")
 LANGUAGES = (("ro", "Română"), ("en", "English"))
@@ -60,7 +61,7 @@ def _known_zone(_form: Form, field: StringField) -> None:
 
 
 class ProfileForm(Form):
-    full_name = StringField(_l("Full name"), filters=[_strip], validators=_line(LONGEST_NAME))
+    full_name = StringField(_l("Full name"), filters=[_strip], validators=_line(NAME))
     phone = StringField(_l("Phone"), validators=[_phone], description=_l("Shown to buyers beside your name."))
     language = SelectField(_l("Language"), choices=[SelectChoice(*pair) for pair in LANGUAGES])
 
@@ -85,13 +86,13 @@ class PasswordForm(Form):
 
 
 class AgencyForm(Form):
-    name = StringField(_l("Name of the agency"), filters=[_strip], validators=_line(LONGEST_NAME))
+    name = StringField(_l("Name of the agency"), filters=[_strip], validators=_line(NAME))
     email = StringField(_l("E-mail"), validators=[_email], description=_l("Shown to buyers."))
     phone = StringField(_l("Phone"), validators=[_phone])
     company = StringField(
         _l("Company"),
         filters=[_strip],
-        validators=[Length(max=LONGEST_COMPANY, message=LONG)],
+        validators=[Length(max=COMPANY, message=LONG)],
         description=_l("Registered name, number (CUI) and seat; the privacy notice names them."),
     )
     privacy_contact = StringField(
@@ -128,7 +129,7 @@ class AgencyForm(Form):
 
 
 class UserForm(Form):
-    full_name = StringField(_l("Full name"), filters=[_strip], validators=_line(LONGEST_NAME))
+    full_name = StringField(_l("Full name"), filters=[_strip], validators=_line(NAME))
     email = StringField(_l("E-mail"), validators=[_email], description=_l("They sign in with it."))
     phone = StringField(_l("Phone"), validators=[_phone])
     role = SelectField(
@@ -151,7 +152,7 @@ class ApiKeyForm(Form):
     name = StringField(
         _l("Name of the key"),
         filters=[_strip],
-        validators=_line(LONGEST_KEY_NAME),
+        validators=_line(KEY_NAME),
         description=_l("Which system uses it, so that you know which one to revoke."),
     )
     scope = SelectField(

@@ -12,16 +12,17 @@ from wtforms.validators import Length, Optional
 from app.access import Guard, person, policy
 from app.blueprints.settings.routes import settings
 from app.fragments import done, page
+from app.limits import NOTICE, plain_lines
 from app.services import texts
 
-LIMITS = Length(200, 20_000, _l("A notice has from 200 to 20,000 characters; leave it empty for the default text"))
+LIMITS = Length(*NOTICE, _l("A notice has from 200 to 20,000 characters; leave it empty for the default text"))
 
 
 class NoticeForm(Form):
     """One text for each language; an empty one is the default."""
 
-    ro = TextAreaField(_l("In Romanian"), validators=[Optional(), LIMITS])
-    en = TextAreaField(_l("In English"), validators=[Optional(), LIMITS])
+    ro = TextAreaField(_l("In Romanian"), filters=[plain_lines], validators=[Optional(), LIMITS])
+    en = TextAreaField(_l("In English"), filters=[plain_lines], validators=[Optional(), LIMITS])
 
 
 @settings.route("/app/settings/notice", methods=["GET", "POST"])

@@ -14,10 +14,9 @@ from app.blueprints.settings.routes import settings
 from app.clock import now
 from app.errors import Conflict, NotFound
 from app.fragments import done, page
+from app.limits import REASON, plain_lines
 from app.services import personal_data
 from app.services import privacy_requests as service
-
-REASON = 1000
 
 
 @settings.get("/app/settings/requests")
@@ -35,7 +34,9 @@ def answer_request(request_id: uuid.UUID) -> AnyResponse:
     held = service.by_id(request_id)
     if held is None or held.agency_id != by.agency_id:
         raise NotFound
-    reason = request.form.get("reason", "").strip()[:REASON]
+    reason = plain_lines(request.form.get("reason"))
+    if len(reason) > REASON:
+        return _page(422, request_id, _("Use at most %(limit)d characters", limit=REASON))
     if answer == "refuse" and not reason:
         return _page(422, request_id, _("Say why: the client has a right to know."))
     if answer not in {"erase", "refuse"}:
@@ -65,4 +66,11 @@ def _page(status: int = 200, wrong: uuid.UUID | None = None, problem: str = "") 
         }
         for held in waiting
     ]
-    return page("settings/requests.html", status=status, lines=lines, wrong=wrong, problem=problem)
+    return page(
+        "settings/requests.html",
+        status=status,
+        lines=lines,
+        wrong=wrong,
+        problem=problem,
+        typed=request.form.get("reason", ""),
+    )

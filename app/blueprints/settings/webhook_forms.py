@@ -12,6 +12,7 @@ from wtforms.validators import DataRequired, InputRequired, Length
 
 from app import local_times
 from app.blueprints.settings.forms import LONG
+from app.limits import URL
 from app.models.webhook import EVENTS, TEST
 from app.offer_questions import Question
 from app.presentation import LABELS
@@ -26,7 +27,7 @@ class EndpointForm(Form):
     url = StringField(
         _l("Address"),
         filters=[lambda text: (text or "").strip()],
-        validators=[DataRequired(FILL_IN), Length(max=2000, message=LONG)],
+        validators=[DataRequired(FILL_IN), Length(max=URL, message=LONG)],
         description=_l("An https:// address of your CRM; its maker names it."),
     )
     events = SelectMultipleField(

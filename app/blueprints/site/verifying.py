@@ -12,6 +12,7 @@ from flask_babel import gettext as _
 from app.access import Cache, Guard, policy
 from app.blueprints.site.routes import site
 from app.extensions import csrf
+from app.limits import REFERENCE
 from app.queries.verifying import ALTERED, Finding, find
 from app.receipt.authority import Authority
 from app.receipt.checking import TOOL, Busy, NotValid, check
@@ -31,11 +32,11 @@ def verify() -> str | tuple[str, int]:
     if not reference and not fingerprint:
         return _page()
     typed = {"reference": reference, "fingerprint": fingerprint}
-    if not FINGERPRINT.fullmatch(fingerprint.lower()) or not reference:
+    if not FINGERPRINT.fullmatch(fingerprint.lower()) or not 0 < len(reference) <= REFERENCE:
         return _page(
             unclear=_("The fingerprint has 64 letters and digits; the reference begins with BF-."), **typed
         ), 422
-    return _page(finding=find(reference.upper()[:20], fingerprint.lower()), **typed)
+    return _page(finding=find(reference.upper(), fingerprint.lower()), **typed)
 
 
 @site.post("/verify")
@@ -81,7 +82,7 @@ def _authority() -> Authority:
 
 
 def _printable(text: str) -> str:
-    return "".join(c for c in text if c.isprintable()).strip()[:80]
+    return "".join(c for c in text if c.isprintable()).strip()
 
 
 def _page(**context: object) -> str:

@@ -18,10 +18,12 @@ from app.blueprints.api.schemas.common import (
     Flag,
     Line20x1,
     Line30,
+    Line60,
     Line200,
     Line200x1,
     Line200x3,
     Line254x1,
+    Line300,
     Moment,
     Page,
     Paged,
@@ -54,7 +56,7 @@ class Bidder(Strict):
     phone: Phone = Field(description="As people write it; stored as E.164.")
     type: Literal["person", "company"] = "person"
     company_name: Line200 | None = Field(None, description="Only of a company, as is `tax_id`; it needs both.")
-    tax_id: Line30 | None = None
+    tax_id: Line60 | None = None
 
 
 class Conditions(Strict):
@@ -90,7 +92,7 @@ class OfferNew(Strict):
     credit_program: CreditProgram | None = None
     credit_preapproved: bool | None = None
     payment_term_days: Days
-    payment_term_note: Line200 | None = None
+    payment_term_note: Line300 | None = None
     valid_until: Day | None = None
     advance_amount: Amount | None = Field(None, description="This, or `advance_percent`, or neither.")
     advance_percent: Percent | None = None
