@@ -18,6 +18,7 @@ from app.clock import now
 from app.errors import Conflict
 from app.extensions import db
 from app.ledger import SYSTEM, Actor
+from app.limits import MESSAGE, REASON
 from app.models import Agency, Decision, Delivery, Offer, OfferState, Property, User
 from app.offer_document import Bidder
 from app.queries.ledger import verify_chain
@@ -194,8 +195,8 @@ def test_pressing_twice_decides_once(client: FlaskClient, offer: uuid.UUID) -> N
         ({"status": "lost"}, 404),
         ({"seen": "x"}, 404),
         ({"seen": []}, 404),
-        ({"reason": "x" * 1001}, 422),
-        ({"message": "x" * 1001}, 422),
+        ({"reason": "x" * (REASON + 1)}, 422),
+        ({"message": "x" * (MESSAGE + 1)}, 422),
     ],
 )
 def test_an_unreadable_answer_changes_nothing(

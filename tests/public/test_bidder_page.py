@@ -20,6 +20,7 @@ from app.clock import now
 from app.errors import IllegalTransition
 from app.extensions import db
 from app.ledger import SYSTEM, Actor
+from app.limits import MESSAGE
 from app.links import bidder_token, offer_link_token, receipt_token, request_token
 from app.models import (
     Agency,
@@ -171,7 +172,7 @@ def test_withdrawing_is_recorded_told_and_shown(client: FlaskClient, owner: User
 
 def test_a_message_too_long_is_kept_and_nothing_is_withdrawn(client: FlaskClient, offer: Offer) -> None:
     enter(client, offer)
-    answer = client.post(f"{page_of(offer)}/withdraw", data={"message": "ț" * 1001})
+    answer = client.post(f"{page_of(offer)}/withdraw", data={"message": "ț" * (MESSAGE + 1)})
     assert answer.status_code == 422 and "țțțț" in text(answer)
     assert state_of(offer).withdrawn_at is None
 
