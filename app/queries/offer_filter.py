@@ -14,6 +14,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import ColumnElement, and_, not_, or_, select
 
 from app.contacts import NotAContact, read_email
+from app.days import NotADay, read_day
 from app.keys import agency_key
 from app.limits import EMAIL, PROPERTY, REFERENCE, SEARCH
 from app.local_times import meanings
@@ -351,6 +352,7 @@ class _Reading:
 
     def _moment(self, text: str, after_day: timedelta) -> Moment:
         try:
+            text = text if self.decimals else _day_of(text)
             if len(text) == len("2026-11-23"):
                 day = date.fromisoformat(text) + after_day
                 return Moment(text, datetime.combine(day, time(), self.zone).astimezone(UTC))
@@ -388,6 +390,16 @@ class _Reading:
 
 
 _YES_NO = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+
+
+def _day_of(text: str) -> str:
+    """A day that a person wrote (`5.12.2026`, `5 dec. 2026`) in the spelling of RFC 3339; all else as it is."""
+    try:
+        return read_day(text).isoformat()
+    except NotADay as why:
+        if why.impossible:
+            raise ValueError(text) from None
+        return text
 
 
 def _one_of(text: str, allowed: tuple[str, ...]) -> str:

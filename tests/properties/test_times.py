@@ -175,7 +175,9 @@ def test_the_end_of_a_better_offer_is_asked_about(client: FlaskClient, owner: Us
 
 
 @pytest.mark.parametrize("name", ["submitted_after", "submitted_before", "updated_since"])
-@pytest.mark.parametrize("text", ["2027-10-31T03:30", "2027-10-31T03:30:00", "2027-03-28T03:30", "2027-03-28 03:30"])
+@pytest.mark.parametrize(
+    "text", ["2027-10-31T03:30", "2027-10-31T03:30:00", "2027-03-28T03:30", "2027-03-28 03:30", "31.02.2027", "mâine"]
+)
 def test_a_filter_says_what_it_cannot_know(name: str, text: str) -> None:
     chosen, errors = read_filter({name: text}, BUCHAREST)
     assert list(errors) == [name]
@@ -189,6 +191,8 @@ def test_a_filter_says_what_it_cannot_know(name: str, text: str) -> None:
         ("2027-10-31T03:30:00+03:00", TWICE_FIRST),
         ("2027-10-31T04:30", datetime(2027, 10, 31, 2, 30, tzinfo=UTC)),
         ("2027-10-31", datetime(2027, 10, 30, 21, 0, tzinfo=UTC)),
+        ("31.10.2027", datetime(2027, 10, 30, 21, 0, tzinfo=UTC)),
+        ("31 oct. 27", datetime(2027, 10, 30, 21, 0, tzinfo=UTC)),
         ("2027-03-29", datetime(2027, 3, 28, 21, 0, tzinfo=UTC)),
     ],
 )

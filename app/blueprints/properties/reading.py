@@ -117,7 +117,7 @@ class PropertyReader:
         if key in self.confirmed or size == self.present.get(name):
             return
         shown = format_decimal(size) + ("" if name == "rooms" else " m²")
-        text = _("This reads as %(amount)s. Is that what you mean?", amount=shown)
+        text = _("This reads as %(size)s. Is that what you mean?", size=shown)
         self.questions[name] = Question(text, _("Yes, %(amount)s", amount=shown), key)
 
     def _choice(self, name: str, allowed: Collection[str]) -> str | None:
