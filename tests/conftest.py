@@ -114,6 +114,10 @@ def postgres() -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="bfpg-"))
     server = get_server(folder / "data", cleanup_mode="delete")
     try:
+        # Tests kill the product, never this server: what it holds need not outlive the machine.
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            _sql(server.get_uri(), f"ALTER SYSTEM SET {setting} = off")
+        _sql(server.get_uri(), "SELECT pg_reload_conf()")
         yield server.get_uri()
     finally:
         server.cleanup()
