@@ -59,8 +59,8 @@ LOOKALIKES = str.maketrans(
 _AT = {ord("＠"): "@", ord("﹫"): "@"}
 # A second number behind the first, with what stands between them.
 _SWITCHBOARD = r"[ ,;]*(?:interior(?:ul)?|int|ext(?:ensi[ae]|ension)?|in|x|w|p|#)[ .:#]*"
-_BEHIND = re.compile(rf"(?P<number>.*[0-9)])(?:{_SWITCHBOARD}| *[-/] *)[0-9]{{1,5}}", re.ASCII | re.IGNORECASE)
-_LETTERS_WITHIN = re.compile(r"\d[^\d]*[^\W\d_][^\d]*\d")
+_WITH_ANOTHER = re.compile(rf"(?P<number>.*[0-9)])(?:{_SWITCHBOARD}| *[-/] *)[0-9]{{1,5}}", re.ASCII | re.IGNORECASE)
+_LETTERS_WITHIN = re.compile(r"\d[\W_]*[^\W\d_]\D*\d")
 
 
 class NotAContact(ValueError):
@@ -147,7 +147,7 @@ def read_phone(text: str, region: str = "RO") -> Phone:
     if number is not None and number.extension:
         raise NotAContact(text, extension=True)
     if number is None or not phonenumbers.is_possible_number(number):
-        behind = _BEHIND.fullmatch(text.strip())
+        behind = _WITH_ANOTHER.fullmatch(text.strip())
         main = _parsed(behind["number"], region) if behind else None
         raise NotAContact(text, extension=main is not None and phonenumbers.is_valid_number(main))
     if not _is_all_digits(text, number):

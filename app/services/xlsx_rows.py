@@ -25,7 +25,7 @@ OF_ROW = 8 * 500  # elements of one row
 SMALL = 200_000  # elements of any other part, which is read whole
 LINES = 200_000  # of the sheet, empty ones among them
 PIECE = 1024 * 1024
-_ADDED = re.compile(r'\[\$([^\]-]*)[^\]]*\]|"([^"]*)"|\\(.)|([^\W\d_]|[$£¥\u20a0-\u20cf])')
+_ADDED = re.compile(r'\[\$([^\[\]-]*)(?:-[^\[\]]*)?\]|"([^"]*)"|\\(.)|([^\W\d_]|[$£¥\u20a0-\u20cf])')
 
 
 def is_workbook(body: bytes) -> bool:
