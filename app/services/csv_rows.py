@@ -23,6 +23,7 @@ RECORD = 1_000_000  # characters of one row, its line breaks among them
 AGAIN = 40 * RECORD  # characters that are read a second time, all bad rows together
 COLUMNS = 500
 SEPARATORS = ";,\t|"
+LOOKED_AT = 5  # lines under the names: what separates stands in each as often as in the first
 BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32"}
 BOMS |= {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 csv.field_size_limit(RECORD)  # a row has a bound of its own
@@ -55,8 +56,8 @@ class _TooLong(Exception):
 
 
 def rows_of(body: bytes) -> Iterator[Row | BadRow]:
-    """Rows by the names in the first line that is not empty; separated by what stands most often in it, or by what
-    Excel's `sep=` says; in UTF-8, UTF-16 or Windows-1250 (for Romanian the same as ISO 8859-2).
+    """Rows by the names in the first line that is not empty; separated by what stands in it as often as in those below,
+    or by what Excel's `sep=` says; in UTF-8, UTF-16 or Windows-1250 (for Romanian the same as ISO 8859-2).
 
     Raises `NotCsv` when nothing of it can be read.
     """
@@ -176,6 +177,14 @@ class _Lines:
             self._ahead.append(line)
         return line
 
+    def look_on(self, some: int) -> list[str]:
+        """The lines at hand and so many more, to be read again; none after one whose end was not reached."""
+        while self._ahead and len(self._ahead) <= some and self._ahead[-1].endswith(("\n", "\r")):
+            if not (line := self._text.readline(RECORD + 1)):
+                break
+            self._ahead.append(line)
+        return list(self._ahead)
+
     def drop(self) -> None:
         """Pass over the line that was looked at."""
         self._ahead.popleft()
@@ -189,8 +198,13 @@ def _separator(lines: _Lines) -> str:
         if said[1] and said[1] not in "\r\n":
             return said[1].replace("\\t", "\t")
         first = lines.peek()
-    bare = re.sub(r'"[^"]*"', "", first)
-    return max(SEPARATORS, key=bare.count)
+    bare = [re.sub(r'"[^"]*"', "", line) for line in lines.look_on(LOOKED_AT)]
+
+    def parts(separator: str) -> tuple[int, int]:
+        counts = [line.count(separator) for line in bare]
+        return (counts.count(counts[0]) if counts[0] else 0), counts[0]
+
+    return max(SEPARATORS, key=parts) if bare else SEPARATORS[0]
 
 
 def _encoding(body: bytes) -> str:

@@ -85,6 +85,14 @@ def test_letters_of_two_bytes_need_no_latin_among_them() -> None:
         assert read(text.encode(encoding)) == [{"Идентификатор": "1", "Название": "Дом"}]
 
 
+@pytest.mark.parametrize("separator", ";,\t|")
+def test_marks_in_the_names_separate_nothing(separator: str) -> None:
+    other = "," if separator == ";" else ";"
+    name = f"preț{other} EUR{other} fără TVA{other} negociabil"
+    text = f"id{separator}{name}\n1{separator}125000\n2{separator}99\n"
+    assert read(text.encode()) == [{"id": "1", name: "125000"}, {"id": "2", name: "99"}]
+
+
 @pytest.mark.parametrize("encoding", ["cp1250", "iso-8859-2"])
 def test_the_encodings_of_eastern_europe_are_read(encoding: str) -> None:
     text = "id;titlu\n1;Căsuţă în Iaşi, lângă pădure\n"
