@@ -177,7 +177,7 @@ def uses(used: Used) -> Callable[[Any], object]:
     return (lambda text: used.pattern.sub(text[:0], text)) if used.anywhere else used.pattern.match
 
 
-def slow(try_all: Callable[[], object], seconds: float = SECONDS) -> bool:
+def slow(try_all: Callable[[], object], seconds: float = 5) -> bool:
     """Whether it works longer than is patient, whatever else the machine does; `re` looks at signals meanwhile."""
 
     def over(*_: object) -> None:
@@ -200,7 +200,7 @@ def too_slow() -> Iterator[str]:
         run = uses(used)
         for text in hostile(used.pattern):
             given = text.encode("utf-8", "replace") if isinstance(used.pattern.pattern, bytes) else text
-            if slow(partial(run, given)):
+            if slow(partial(run, given), SECONDS):
                 yield f"{used.where}: {used.pattern.pattern!r} on {text[:40]!r}…"
                 break
 

@@ -28,7 +28,7 @@ from app.services.exports import harmless
 from app.services.feed_sources import Broken, Source, pages
 from app.strict_json import read_json
 from app.typed_numbers import read_days, read_quantity
-from tests.patterns import ROOT, Used, hostile, slow, uses
+from tests.patterns import ROOT, SECONDS, Used, hostile, slow, uses
 
 LONG = 100_000
 READERS: dict[str, Callable[[str], Any]] = {
@@ -87,7 +87,7 @@ def test_every_pattern_comes_to_an_end_over_its_own_repeats() -> None:
 )
 def test_the_search_for_bad_patterns_finds_them(bad: str) -> None:
     used = Used("here", re.compile(bad), anywhere=True)
-    assert any(slow(partial(uses(used), text)) for text in hostile(used.pattern))
+    assert any(slow(partial(uses(used), text), SECONDS) for text in hostile(used.pattern))
 
 
 @pytest.mark.parametrize("name", READERS)
