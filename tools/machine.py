@@ -29,14 +29,14 @@ def write_private(path: Path, text: str) -> None:
     os.replace(temporary, path)
 
 
-def make_folder(path: Path) -> None:
-    """The data folder, or one line that names the setting."""
+def make_folder(path: Path, setting: str = "BIDFLUX_DATA") -> None:
+    """The folder, or one line that names the setting."""
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):
             pass
     except OSError as error:
-        raise StartupError(f"BIDFLUX_DATA: {path} cannot be used as a folder ({error.strerror})") from None
+        raise StartupError(f"{setting}: {path} cannot be used as a folder ({error.strerror})") from None
 
 
 def load_secrets(path: Path, given: Mapping[str, str]) -> dict[str, str]:
@@ -122,6 +122,13 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def check_number(name: str, given: Mapping[str, str]) -> None:
+    """What gunicorn itself reads before our own settings for it, and with a traceback."""
+    text = given.get(name) or "1"
+    if not text.isdecimal() or len(text) > 4 or int(text) < 1:
+        raise StartupError(f"{name} must be a whole number from 1 to 1000, not {text!r}")
 
 
 def port_number(text: str) -> int:

@@ -22,6 +22,7 @@ from typing import Any
 from machine import (
     StartupError,
     answers,
+    check_number,
     check_port,
     free_port,
     load_secrets,
@@ -70,6 +71,7 @@ class Product:
         make_folder(self.data)
         self.lock = lock_folder(self.data)
         check_port(self.host, self.port)
+        check_number("WEB_CONCURRENCY", self.env)
         defaults = {
             **load_secrets(self.data / "secrets.env", self.env),
             "BIDFLUX_ENV": "development",
@@ -131,6 +133,7 @@ class Product:
     def start_mail(self) -> None:
         port = free_port()
         outbox = Path(self.env.get("OUTBOX_DIR") or self.data / "outbox").resolve()
+        make_folder(outbox, "OUTBOX_DIR")
         self.env |= {"MAIL_SERVER": "127.0.0.1", "MAIL_PORT": str(port), "MAIL_USE_TLS": "0", "OUTBOX_DIR": str(outbox)}
         script = str(ROOT / "tools" / "smtp_outbox.py")
         self.start("smtp", sys.executable, script, "--port", str(port), "--folder", str(outbox))
@@ -185,6 +188,7 @@ class Product:
             before = json.loads(self.quickstart.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             before = {}
+        before = before if isinstance(before, dict) else {}
         known = {name: answer.get(name) or before.get(name) for name in REMEMBERED}
         path = known.pop("buyer_path")
         where = {

@@ -17,6 +17,7 @@ from flask import current_app
 from sqlalchemy import delete, insert, select, update
 
 from app.clock import now, rfc3339
+from app.config import ConfigurationError
 from app.database import scrub
 from app.extensions import db
 from app.keys import agency_key
@@ -111,7 +112,12 @@ def replay() -> int:
     Returns how many offers were forgotten again. A line that names no offer of this database is left alone.
     """
     folder = _folder()
-    listed = {uuid.UUID(line.split()[0]) for line in _lines(folder)}
+    try:
+        listed = {uuid.UUID(line.split()[0]) for line in _lines(folder)}
+    except ValueError:
+        raise ConfigurationError(
+            [f"{folder / FILE} is not the list of who was erased: put it back as it was"]
+        ) from None
     held = {row.offer_id: row.agency_id for row in db.session.execute(select(Tombstone.offer_id, Tombstone.agency_id))}
     missing = [f"{offer_id} {held[offer_id]} {rfc3339(now())}" for offer_id in held if offer_id not in listed]
     _append(folder, missing)  # a crash between commit and file
@@ -142,7 +148,7 @@ def has_list() -> bool:
 
 def _lines(folder: Path) -> list[str]:
     path = folder / FILE
-    return [line for line in path.read_text().splitlines() if line.strip()] if path.exists() else []
+    return [line for line in path.read_text("utf-8").splitlines() if line.strip()] if path.exists() else []
 
 
 def _append(folder: Path, lines: Sequence[str]) -> None:

@@ -16,14 +16,15 @@ from typing import Any
 
 from app.feed_faults import NO_RESULT, SHEET_ERROR, Priced, Unread
 from app.money import names_a_currency
-from app.services.csv_rows import BadRow, NotCsv, Row, names_of, row_of
+from app.services.csv_rows import COLUMNS, BadRow, NotCsv, Row, names_of, row_of
 
 OPENED = 100 * 1024 * 1024  # bytes of all parts together, once they are opened
 PARTS = 2000
 STRINGS = 1_500_000  # elements of the table of texts
 OF_ROW = 8 * 500  # elements of one row
 SMALL = 200_000  # elements of any other part, which is read whole
-LINES = 200_000  # of the sheet, empty ones among them
+LINES = 200_000  # of the sheets that are read, empty ones among them
+WIDE = 1000  # lines with more cells than COLUMNS: one cell far out makes thousands before it
 PIECE = 1024 * 1024
 _ADDED = re.compile(r'\[\$([^\[\]-]*)(?:-[^\[\]]*)?\]|"([^"]*)"|\\(.)|([^\W\d_]|[$£¥\u20a0-\u20cf])')
 
@@ -65,10 +66,12 @@ def _lines(body: bytes) -> Iterator[tuple[int, Sequence[Any]]]:
         # Formulas and their results are two readings of a workbook; the second is for those that have no result.
         for data_only in (True, False) if _measure(body) else (True,):
             books.append(_book(body, data_only=data_only))
+        lines = wide = 0
         for name in _shown(books[0]):
             empty = True
             for number, both in enumerate(zip(*(_rows(book, name) for book in books), strict=True), 1):
-                if number > LINES:
+                lines, wide = lines + 1, wide + (len(both[0]) > COLUMNS)
+                if lines > LINES or wide > WIDE:
                     raise NotCsv("file_large")
                 cells = [_value(*same) for same in zip(*both, strict=True)]
                 empty = empty and all(cell is None for cell in cells)

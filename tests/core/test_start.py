@@ -243,3 +243,17 @@ def test_readiness_follows_what_can_be_written(app: Flask, monkeypatch: pytest.M
 def test_a_bug_keeps_its_traceback() -> None:
     for bug in (KeyError("x"), ValueError("x"), AttributeError("x"), AssertionError(), BrokenPipeError(32, "x")):
         assert line_of(bug) is None
+
+
+@pytest.mark.parametrize("typed", ["abc", "0", "-1", "1.5", "99999"])
+def test_a_number_of_processes_that_is_none_is_named(machine: ModuleType, typed: str) -> None:
+    with pytest.raises(machine.StartupError, match="WEB_CONCURRENCY must be a whole number"):
+        machine.check_number("WEB_CONCURRENCY", {"WEB_CONCURRENCY": typed})
+
+
+@pytest.mark.parametrize("held", [b"\xff\xfe", b"nimic\n"])
+def test_a_list_of_the_forgotten_that_is_none_is_named(app: Flask, held: bytes) -> None:
+    path = app.extensions["bidflux_settings"].data_dir / erasure.FILE
+    path.write_bytes(held)
+    with pytest.raises(ConfigurationError, match="not the list of who was erased"):
+        erasure.replay()

@@ -477,3 +477,20 @@ def test_what_is_said_of_vat_and_not_understood_is_never_dropped(said: Any) -> N
     with pytest.raises(Invalid) as why:
         one(price_vat=said)
     assert why.value.errors == {"price_vat": [NOT_VAT]}
+
+
+def test_lines_that_reach_far_out_and_empty_sheets_without_end_are_given_up() -> None:
+    """A few kilobytes: one cell in the last column makes 16,384 of its line, one in a late line all those before."""
+    wide = openpyxl.Workbook()
+    wide.active.append(["id", "titlu"])
+    for line in range(2, 1200):
+        wide.active.cell(line, 16384, 1)
+    deep = openpyxl.Workbook()
+    for name in ("a", "b", "c"):
+        deep.create_sheet(name).cell(70_000, 1).number_format = "0.0"
+    for book in (wide, deep):
+        saved = io.BytesIO()
+        book.save(saved)
+        with pytest.raises(NotCsv) as refused:
+            list(rows_of(saved.getvalue()))
+        assert refused.value.code == "file_large"
