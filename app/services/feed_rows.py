@@ -300,7 +300,7 @@ def _currency(_name: str, value: Any) -> str | None:
 
 def _yes(_name: str, value: Any) -> bool | None:
     if isinstance(value, float) and value.is_integer():
-        value = int(value)
+        value = round(value)
     text = str(value).lower() if isinstance(value, bool) else _said(value).lower()
     if text not in YES | NO:
         raise _Wrong(NOT_YES_OR_NO)
