@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,14 +11,13 @@ from sqlalchemy import bindparam, select, update
 
 from app.api_keys import is_key, key_hash
 from app.clock import now
+from app.core.access import KeyHolder
 from app.errors import NoKey, NoScope, TooMany
 from app.extensions import db
-from app.ledger import Actor
 from app.models import Agency, ApiKey
 from app.ratelimits import Spent, hit, keyed, spend
 from app.writing import housekeeping
 
-SCOPES = ("read", "write")
 USED_EVERY = timedelta(minutes=15)
 WRONG_KEYS = (parse("60/minute"),)
 _FOUND = (
@@ -29,22 +26,6 @@ _FOUND = (
     .join(Agency, Agency.id == ApiKey.agency_id)
     .where(ApiKey.key_hash == bindparam("hash"), ApiKey.revoked_at.is_(None))
 )
-
-
-@dataclass(frozen=True, slots=True)
-class KeyHolder:
-    """A CRM, let in by a key: it reads, or changes, the whole of one agency."""
-
-    key_id: uuid.UUID
-    agency_id: uuid.UUID
-    zone: str
-    scopes: frozenset[str]
-    epoch: str
-    restores: int
-
-    @property
-    def actor(self) -> Actor:
-        return Actor("api_key", self.key_id)
 
 
 def key_holder() -> KeyHolder:

@@ -9,8 +9,9 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 
 from app.contacts import show_phone
+from app.core.labels import label
 from app.money import Money, from_decimal_text
-from app.presentation import label, percent_text, show_date, show_money, show_percent
+from app.presentation import percent_text, show_date, show_money, show_percent
 
 
 class Row(NamedTuple):

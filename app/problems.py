@@ -11,6 +11,7 @@ from flask import Response
 from flask_babel import lazy_gettext as _l
 from werkzeug.exceptions import HTTPException
 
+from app.core.urls import base_url
 from app.errors import (
     Conflict,
     DomainError,
@@ -31,7 +32,6 @@ from app.errors import (
     WrongMedia,
 )
 from app.logs import request_id
-from app.representations import base_url
 
 MIMETYPE = "application/problem+json"
 

@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import Any
 
 from app.clock import rfc3339
+from app.models.property import shown_address
 from app.money import Money
 
 MOST = 20_000  # bytes of a snapshot that a form may bring back
@@ -97,12 +98,6 @@ def shown_of(prop: Any, agency_name: str, agent: Any, language: str, *, windowed
         agency=agency_name,
         agent={"full_name": agent.full_name, "email": agent.email, "phone": agent.phone},
     )
-
-
-def shown_address(prop: Any) -> str:
-    """As much of the address as the agent lets a buyer see."""
-    street = prop.address if prop.show_exact_address else None
-    return ", ".join(dict.fromkeys(part for part in (street, prop.zone, prop.city, prop.county) if part))
 
 
 def snapshot(shown: Shown, texts: Mapping[str, str], asked: Mapping[str, str | None] | None = None) -> dict[str, Any]:

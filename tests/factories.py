@@ -12,7 +12,7 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from app import keys
-from app.access import Person
+from app.core.access import Person
 from app.extensions import db
 from app.ledger import BIDDER, SYSTEM
 from app.models import Agency, EmailCode, Offer, Property, User

@@ -12,11 +12,11 @@ from flask import Flask
 from flask.cli import AppGroup
 from sqlalchemy import select
 
-from app.api_access import SCOPES
 from app.api_keys import is_key, key_hash
 from app.cli.output import as_json, fail, read_secret, refuse_argument, say
 from app.clock import now, rfc3339
 from app.contacts import NotAContact, read_staff_email
+from app.core.access import SCOPES
 from app.demo.sandbox import test_agency_of
 from app.errors import Invalid
 from app.extensions import db

@@ -22,7 +22,6 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.models.agency import Agency, User
 from app.models.base import Base, Hundredths, Id, Kept, kept, own, tenant_unique
-from app.shown import shown_address
 
 CURRENCIES = ("EUR", "RON")
 PROPERTY_TYPES = ("apartment", "house", "land", "commercial", "office", "industrial", "other")
@@ -166,3 +165,9 @@ class PhotoCopy(Base):
     tries: Mapped[int] = mapped_column(default=0)
     fault: Mapped[str] = mapped_column(String(20), default="")
     updated_at: Mapped[datetime]
+
+
+def shown_address(prop: Any) -> str:
+    """As much of the address as the agent lets a buyer see."""
+    street = prop.address if prop.show_exact_address else None
+    return ", ".join(dict.fromkeys(part for part in (street, prop.zone, prop.city, prop.county) if part))

@@ -14,12 +14,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import aliased
 
 from app import keys
-from app.access import Person
+from app.core.access import Person
+from app.core.labels import label
 from app.extensions import db
 from app.models import HELD_LINK, Offer, OfferMove, OfferState, Property, User
 from app.money import Money
 from app.offer_sections import money_text
-from app.presentation import label, percent_text, show_date, show_money, show_percent, show_short
+from app.presentation import percent_text, show_date, show_money, show_percent, show_short
 from app.queries.chain import replaced_by
 from app.queries.offer_list import OfferLine, lines_of, lines_where
 from app.ranking import CERTAINTY, Contender, Move, certainty, conditions_count, ordered, reasons

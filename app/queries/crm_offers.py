@@ -9,19 +9,18 @@ from typing import Any
 from sqlalchemy import and_, bindparam, select
 from sqlalchemy.orm import aliased
 
-from app.access import offers_of
-from app.api_access import KeyHolder
+from app.core.access import KeyHolder, offers_of
 from app.errors import NotFound
 from app.extensions import db
 from app.keys import keyring, unwrap_offer_key
 from app.models import Confirmation, ConfirmationBody, Decision, Offer, OfferBody, OfferKey, OfferState, Property
 from app.offer_document import decode
+from app.offers.representation import confirmed_in, forgotten_offer_json, offer_json
 from app.queries.chain import replaced_by
 from app.queries.offer_filter import OfferFilter
 from app.queries.offer_order import Cursor, Order
 from app.queries.offer_search import Search, visible
 from app.queries.planning import Aside
-from app.representations import confirmed_in, forgotten_offer_json, offer_json
 from app.vault import Place, unpad, unseal
 
 Reason = tuple[str, uuid.UUID, bytes]  # the status that a decision set, the decision's id, and why, sealed

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Row, and_, select
 
-from app.access import Person, offers_of
+from app.core.access import Person, offers_of
 from app.errors import NotFound
 from app.extensions import db
 from app.keys import unwrap_offer_key

@@ -15,7 +15,8 @@ from app.keys import unwrap_offer_key
 from app.links import BadToken, read_offer_link, read_request
 from app.models import LinkActivity, Offer, OfferBody, OfferKey, OfferRequest, OfferState, Property
 from app.offer_document import Document, decode
-from app.representations import link_state, request_state
+from app.offers.representation import request_state
+from app.representations import link_state
 from app.vault import Place, unpad, unseal
 
 _PROPERTY = (

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import Select, select
 
-from app.access import Person
+from app.core.access import Person
 from app.extensions import db
 from app.keys import keyring
 from app.models import Offer, OfferBody, OfferKey, OfferState, Property

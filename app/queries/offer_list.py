@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, ScalarSelect, and_, func, literal, literal_column, select, union_all
 from sqlalchemy.orm import aliased
 
-from app.access import Person, offers_of
+from app.core.access import Person, offers_of
 from app.extensions import db
 from app.keys import unwrap_offer_key
 from app.models import HELD_LINK, Confirmation, Event, Offer, OfferBody, OfferKey, OfferState, Property

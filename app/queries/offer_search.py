@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, and_, false, literal, select
 
-from app.access import Asker, Person, offers_of
 from app.contacts import NotAContact, read_email, read_phone
+from app.core.access import Asker, Person, offers_of
 from app.extensions import db
 from app.ids import REFERENCE_ALPHABET, REFERENCE_LENGTH
 from app.models import Offer, OfferState

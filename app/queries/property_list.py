@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, and_, case, false, func, not_, or_, select, true
 from sqlalchemy.orm import joinedload
 
-from app.access import Asker, Person, offers_of, properties_of
 from app.clock import now
+from app.core.access import Asker, Person, offers_of, properties_of
 from app.errors import NotFound
 from app.extensions import db
 from app.models import OfferState, Property, User

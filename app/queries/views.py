@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import select
 
-from app.access import Person
+from app.core.access import Person
 from app.extensions import db
 from app.keys import agency_key
 from app.models import SavedView

@@ -8,9 +8,8 @@ from datetime import timedelta
 
 from sqlalchemy import insert, select
 
-from app.access import Person
-from app.api_access import KeyHolder
 from app.clock import now
+from app.core.access import KeyHolder, Person
 from app.extensions import db
 from app.ids import new_id
 from app.models import Access, KeyAccess

@@ -19,10 +19,9 @@ from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app import keys
-from app.access import Person
-from app.api_access import SCOPES
 from app.api_keys import SHOWN, key_hash, new_key
 from app.clock import now
+from app.core.access import SCOPES, Person
 from app.errors import Invalid, Stale
 from app.extensions import db
 from app.ids import new_id

@@ -30,7 +30,7 @@ csv.field_size_limit(RECORD)  # a row has a bound of its own
 
 
 class NotCsv(Exception):
-    """The file cannot be read. `code`: one of `app.feed_faults.FILE`."""
+    """The file cannot be read. `code`: one of `app.core.labels.FEED_FILE`."""
 
     def __init__(self, code: str = "file") -> None:
         self.code = code

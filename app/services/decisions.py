@@ -16,7 +16,7 @@ from sqlalchemy import exists, func, select, true, update
 from sqlalchemy.orm import aliased
 
 from app import keys
-from app.access import Person
+from app.core.access import Person
 from app.errors import Conflict, IllegalTransition, Unsaid
 from app.extensions import db
 from app.ids import new_id

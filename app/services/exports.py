@@ -21,11 +21,11 @@ from zoneinfo import ZoneInfo
 from flask_babel import gettext as _
 from sqlalchemy import insert
 
-from app.access import Person
 from app.clock import rfc3339
+from app.core.access import Person
+from app.core.labels import LABELS
 from app.ids import new_id
 from app.models import Access
-from app.presentation import LABELS
 from app.queries.offer_export import Exported
 from app.queries.offer_filter import OfferFilter
 from app.queries.offer_list import count_offers

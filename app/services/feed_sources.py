@@ -27,7 +27,7 @@ CSV_PAGE = 500
 
 class Broken(Exception):
     """The feed cannot be read on. `code`: what the door says, or status, large, rows, slow, not_json, shape, next,
-    short, encoding, or what a file is (`app.feed_faults.FILE`)."""
+    short, encoding, or what a file is (`app.core.labels.FEED_FILE`)."""
 
     def __init__(self, code: str) -> None:
         self.code = code

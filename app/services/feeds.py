@@ -15,9 +15,9 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import aliased
 
 from app.clock import now
+from app.core.labels import FEED_FILE
 from app.errors import Invalid, NotFound
 from app.extensions import db
-from app.feed_faults import FILE
 from app.ids import new_id
 from app.integrations.door import Refused, check_url
 from app.keys import agency_key
@@ -193,7 +193,7 @@ def _check(values: FeedValues, *, has_file: bool) -> None:
         if values.file is None and not has_file:
             faults["file"] = [NO_FILE]
         elif values.file is not None and (code := _wrong_file(values.file)):
-            faults["file"] = [FILE[code]]
+            faults["file"] = [FEED_FILE[code]]
     else:
         try:
             check_url(values.url, *current_app.extensions["bidflux_settings"].outbound)

@@ -13,6 +13,7 @@ from flask_babel import lazy_gettext
 from sqlalchemy import delete, insert, select, update
 
 from app.clock import now
+from app.core.urls import base_url
 from app.errors import Invalid, NotFound, Stale
 from app.extensions import db
 from app.ids import new_id
@@ -20,7 +21,6 @@ from app.ledger import SYSTEM, Actor
 from app.links import BadToken, account_token, invitation_token, is_marked, read_account, read_invitation
 from app.models import Invitation, LedgerEntry, ResetRequest, User
 from app.quotas import hold_rows
-from app.representations import base_url
 from app.services import account_facts, accounts
 from app.services.accounts import NewUser
 from app.services.letters import NoLongerOwed, Owed

@@ -7,7 +7,7 @@ import uuid
 from sqlalchemy import delete, select
 
 from app import keys
-from app.access import Person
+from app.core.access import Person
 from app.errors import Conflict, NotFound
 from app.ids import new_id
 from app.models import Note, Offer

@@ -12,9 +12,9 @@ from app import keys
 from app.ledger import Actor
 from app.models import Confirmation, ConfirmationBody, Offer, OfferBody, OfferKey, OfferState, Property
 from app.offer_document import decode
+from app.offers.representation import confirmed_in, offer_json
 from app.queries.chain import replaced_by
 from app.queries.crm_offers import open_reason, standing_reasons
-from app.representations import confirmed_in, offer_json
 from app.vault import Place, unpad, unseal
 from app.writing import UnitOfWork
 

@@ -16,6 +16,7 @@ from flask_babel import gettext as _
 
 from app import limits
 from app.contacts import read_email, read_phone, show_phone
+from app.core.labels import LABELS
 from app.days import read_day
 from app.integrations.pictures import NotAPicture, is_a_dot, read_signature
 from app.models import Property
@@ -23,7 +24,7 @@ from app.models.offer import FINANCING
 from app.money import CURRENCY_WORDS, Money, OtherCurrency, read_amount
 from app.offer_document import Bidder, Draft, Signature
 from app.offer_questions import Question
-from app.presentation import LABELS, days, show_money
+from app.presentation import days, show_money
 from app.tax_ids import read_tax_id
 from app.typed_numbers import read_days, read_percent
 from app.values import CONTROL

@@ -7,7 +7,7 @@ import uuid
 from sqlalchemy import delete
 
 from app import keys
-from app.access import Person
+from app.core.access import Person
 from app.errors import Conflict
 from app.models import OfferMove, OfferState
 from app.vault import Place, seal

@@ -14,6 +14,7 @@ from sqlalchemy import delete, select
 
 from app import keys
 from app.clock import now
+from app.core.urls import base_url
 from app.errors import Conflict
 from app.extensions import db
 from app.ledger import SYSTEM
@@ -26,7 +27,6 @@ from app.receipt.authority import Authority
 from app.receipt.drawing import Paper, draw
 from app.receipt.sealing import seal_pdf
 from app.receipt.sheet import Block
-from app.representations import base_url
 from app.vault import Place, seal
 from app.writing import UnitOfWork, writing
 

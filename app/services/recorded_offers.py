@@ -14,9 +14,9 @@ from typing import Any
 from sqlalchemy import exists, select, update
 
 from app import keys
-from app.access import Person
 from app.canonical import canonical
 from app.clock import rfc3339
+from app.core.access import Person
 from app.errors import Conflict, IllegalTransition
 from app.ledger import BIDDER, Actor
 from app.models import (

@@ -34,8 +34,8 @@ from app.models import (
     User,
 )
 from app.offer_document import Bidder
+from app.offers.representation import request_state
 from app.queries.mailboxes import document_of, own_address, reachable
-from app.representations import request_state
 from app.services.codes_a_day import too_many
 from app.services.offer_events import announce
 from app.writing import UnitOfWork, writing

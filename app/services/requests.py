@@ -9,8 +9,8 @@ from datetime import datetime
 from sqlalchemy import bindparam, select, update
 
 from app import keys
-from app.access import Person
 from app.clock import rfc3339
+from app.core.access import Person
 from app.errors import IllegalTransition
 from app.ids import new_id
 from app.models import OfferRequest, OfferState, Property

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from sqlalchemy import func, select, update
 
-from app.access import Person
+from app.core.access import Person
 from app.errors import Invalid, NotFound
 from app.ids import new_id
 from app.ledger import SYSTEM

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, exists, func, insert, select
 
-from app.access import Person, offers_of
+from app.core.access import Person, offers_of
 from app.extensions import db
 from app.ids import new_id
 from app.models import Delivery, OfferState, User

@@ -10,8 +10,8 @@ from flask_babel import lazy_gettext
 from sqlalchemy import delete, insert, select, update
 
 from app import limits
-from app.access import Person
 from app.clock import now
+from app.core.access import Person
 from app.errors import Invalid
 from app.extensions import db
 from app.ids import new_id

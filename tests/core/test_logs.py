@@ -14,7 +14,7 @@ from gunicorn.config import Config
 from werkzeug.routing import IntegerConverter, Rule, UUIDConverter
 
 from app import links
-from app.access import Person
+from app.core.access import Person
 from app.extensions import db
 from app.logs import configure_logs, redact
 from app.models import Agency

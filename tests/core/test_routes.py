@@ -12,7 +12,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, text
 from werkzeug.routing import Rule
 
-from app.access import Cache, Guard, Person, Policy
+from app.access import Cache, Guard, Policy
+from app.core.access import Person
 from app.extensions import db
 from app.ledger import SYSTEM
 from app.links import bidder_token, offer_link_token, receipt_token

@@ -11,8 +11,8 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import delete, insert, select
 
-from app.access import Person
 from app.clock import now
+from app.core.access import Person
 from app.extensions import db
 from app.ids import new_id
 from app.models import Access, OfferState, Property, User

@@ -20,8 +20,8 @@ import time_machine
 from flask import Flask
 from sqlalchemy import func, select, update
 
-from app.access import get_offer
 from app.clock import now
+from app.core.access import get_offer
 from app.errors import Conflict, Invalid
 from app.extensions import db
 from app.integrations.door import DEADLINE

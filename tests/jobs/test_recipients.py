@@ -8,8 +8,8 @@ from datetime import timedelta
 from flask import Flask
 from sqlalchemy import select, update
 
-from app.access import get_offer
 from app.clock import now
+from app.core.access import get_offer
 from app.extensions import db
 from app.ledger import SYSTEM
 from app.models import Agency, Delivery, Property

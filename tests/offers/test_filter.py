@@ -14,8 +14,8 @@ from hypothesis import given as given_by
 from hypothesis import strategies as st
 from sqlalchemy import update
 
-from app.access import Person
 from app.clock import now
+from app.core.access import Person
 from app.extensions import db
 from app.ledger import Actor
 from app.models import Offer, OfferState, Property

@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import literal, select, union_all
 
-from app.access import Person
+from app.core.access import Person
 from app.database import alphabetical
 from app.extensions import db
 from app.models import Offer, Property

@@ -15,13 +15,13 @@ from flask import Flask
 from sqlalchemy import select
 
 from app.clock import now
+from app.core.labels import LABELS
 from app.demo import seeding
 from app.extensions import db
 from app.ids import new_id
 from app.ledger import BIDDER, SYSTEM, Actor
 from app.models import Agency, LedgerEntry, Offer, OfferRequest, OfferState, Property, User
 from app.offer_document import Bidder, Signature
-from app.presentation import LABELS
 from app.queries.concerns import KINDS
 from app.queries.ledger import faults_of_offer, offer_faults
 from app.queries.offers import open_offer

@@ -14,8 +14,9 @@ import pytest
 from flask import Flask
 from flask_babel import force_locale
 
+from app.core.labels import FEED_FILE
 from app.errors import Invalid
-from app.feed_faults import FILE, LONG_ROW, LOST_LETTERS, MORE_CELLS, NO_RESULT, QUOTES, SHEET_ERROR, Unread
+from app.feed_faults import LONG_ROW, LOST_LETTERS, MORE_CELLS, NO_RESULT, QUOTES, SHEET_ERROR, Unread
 from app.ledger import SYSTEM
 from app.models import User
 from app.services import feeds
@@ -183,11 +184,11 @@ def test_what_is_no_file_of_rows_is_refused_with_its_reason(owner: User, body: b
     values = FeedValues("C", "csv", file=body, mapping={"external_id": "id", "title": "titlu"})
     with pytest.raises(Invalid) as refused:
         feeds.create(owner.agency_id, values, by=SYSTEM)
-    assert refused.value.errors["file"] == [FILE[code]]
+    assert refused.value.errors["file"] == [FEED_FILE[code]]
     with force_locale("en"):
-        english = str(FILE[code])
+        english = str(FEED_FILE[code])
     with force_locale("ro"):
-        assert str(FILE[code]) != english
+        assert str(FEED_FILE[code]) != english
 
 
 # --- Excel ------------------------------------------------------------------------------------------------------

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from sqlalchemy import event, select, update
 
 from app import tally
-from app.access import Person
 from app.charts import bars, columns
+from app.core.access import Person
 from app.extensions import db
 from app.models import Agency, OfferState, Property, User
 from app.money import Money

@@ -15,9 +15,9 @@ from app.access import Cache, Guard, policy
 from app.blueprints.api.blueprint import api
 from app.blueprints.api.openapi import describe
 from app.blueprints.api.preconditions import conditional
+from app.core.urls import base_url
 from app.errors import NotFound
 from app.problems import KINDS
-from app.representations import base_url
 
 api_docs = Blueprint("api_docs", __name__)
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from flask import Response
 
-from app.access import get_offer, get_property
 from app.api_access import key_holder
 from app.blueprints.api.blueprint import api
 from app.blueprints.api.calls import Answer, file_answer, operation
@@ -26,6 +25,7 @@ from app.blueprints.api.schemas.offers import (
     order_known,
 )
 from app.contacts import NotAContact, read_email
+from app.core.access import get_offer, get_property
 from app.errors import Conflict, IllegalTransition, Invalid, NotFound, NotReady, Stale, Unsaid
 from app.models import Property
 from app.money import from_decimal_text

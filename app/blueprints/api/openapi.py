@@ -17,9 +17,9 @@ from app.blueprints.api.calls import BYTES, JSON, Operation
 from app.blueprints.api.preconditions import TAGS as TAG_LIST
 from app.blueprints.api.schemas.common import NAMED, Problem
 from app.blueprints.api.schemas.events import CARRIED, carrier
+from app.core.urls import base_url
 from app.models.webhook import EVENTS, TEST
 from app.problems import KINDS, MIMETYPE
-from app.representations import base_url
 
 REF = "#/components/schemas/{model}"
 ALWAYS = (400, 401, 403, 422, 429)

@@ -9,7 +9,6 @@ from typing import Any
 
 from flask import g
 
-from app.access import get_property
 from app.api_access import key_holder
 from app.blueprints.api.blueprint import api
 from app.blueprints.api.calls import Answer, checked, operation
@@ -26,6 +25,7 @@ from app.blueprints.api.schemas.properties import (
     PropertyPut,
     PropertyQuery,
 )
+from app.core.access import get_property
 from app.errors import Conflict, DomainError, Invalid, Stale
 from app.problems import problem_body
 from app.queries.crm_properties import PropertyFilter, list_properties, shown

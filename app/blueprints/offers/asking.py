@@ -12,11 +12,12 @@ from flask_babel import ngettext
 from werkzeug.wrappers import Response as AnyResponse
 
 from app import local_times
-from app.access import Guard, get_offer, person, policy
+from app.access import Guard, person, policy
 from app.blueprints.offers.deciding import onward, read_offers
 from app.blueprints.offers.forms import BetterForm
 from app.blueprints.offers.routes import note_seen, offers
 from app.clock import now
+from app.core.access import get_offer
 from app.errors import IllegalTransition
 from app.fragments import done, page
 from app.offer_questions import Question, answered

@@ -8,9 +8,10 @@ from flask import Response, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.access import Guard, get_offer, get_property, person, policy
+from app.access import Guard, person, policy
 from app.blueprints.offers.forms import MoveForm
 from app.blueprints.offers.routes import note_seen, offers, today
+from app.core.access import get_offer, get_property
 from app.errors import NotFound
 from app.fragments import done, page
 from app.queries import comparing

@@ -9,8 +9,9 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.access import Guard, get_offer, person, policy
+from app.access import Guard, person, policy
 from app.blueprints.offers.routes import offers
+from app.core.access import get_offer
 from app.errors import Conflict
 from app.fragments import done, page
 from app.htmx import is_full_view

@@ -8,10 +8,10 @@ from urllib.parse import quote
 
 from flask_babel import gettext as _
 
-from app.access import Person
 from app.blueprints.offers import passing_on
 from app.blueprints.offers.forms import NoteForm
 from app.blueprints.offers.passing_on import Ways
+from app.core.access import Person
 from app.extensions import db
 from app.language import language
 from app.models import HELD_LINK, OfferRequest, Property

@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, Response, abort, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.access import Guard, get_offer, get_property, person, policy
+from app.access import Guard, person, policy
 from app.blueprints.offers import list_page
 from app.blueprints.offers.forms import NoteForm
 from app.blueprints.offers.pages import offer_page
 from app.clock import now
+from app.core.access import get_offer, get_property
 from app.fragments import page
 from app.htmx import is_full_view, is_seen
 from app.models import Offer, OfferState

@@ -9,9 +9,10 @@ from flask import Response, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.access import Guard, get_saved_view, person, policy
+from app.access import Guard, person, policy
 from app.blueprints.offers.list_page import address, read_address
 from app.blueprints.offers.routes import offers
+from app.core.access import get_saved_view
 from app.errors import Invalid
 from app.fragments import done, page
 from app.queries.views import views_of

@@ -8,12 +8,13 @@ from flask import Response, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.access import Guard, get_property, person, policy
+from app.access import Guard, person, policy
 from app.blueprints.properties.forms import PropertyForm, values_of
 from app.blueprints.properties.reading import PropertyReader
 from app.blueprints.properties.routes import properties
 from app.blueprints.properties.saving import zone_of_form
 from app.blueprints.properties.sharing import share
+from app.core.access import get_property
 from app.errors import Conflict, NotFound
 from app.fragments import done, page
 from app.language import language

@@ -9,10 +9,11 @@ from flask import Blueprint, Response, abort, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.access import Cache, Guard, get_property, person, policy
+from app.access import Cache, Guard, person, policy
 from app.blueprints.offers.routes import today
 from app.blueprints.properties.saving import PropertySaving
 from app.blueprints.properties.sharing import qr_file, share, shared_with_seller
+from app.core.access import get_property
 from app.errors import IllegalTransition
 from app.fragments import done, page
 from app.htmx import wants_block

@@ -11,9 +11,9 @@ from flask_babel import gettext as _
 from sqlalchemy.exc import IntegrityError
 from wtforms.fields.choices import SelectChoice
 
-from app.access import Person, get_property
 from app.blueprints.properties.forms import PropertyForm, values_of
 from app.blueprints.properties.reading import PropertyReader
+from app.core.access import Person, get_property
 from app.errors import Conflict, Invalid
 from app.fragments import page
 from app.integrations.pictures import PHOTO_BYTES, NotAPicture, Picture, read_photo

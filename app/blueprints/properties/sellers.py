@@ -8,8 +8,9 @@ from flask import request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.access import Guard, get_property, person, policy
+from app.access import Guard, person, policy
 from app.blueprints.properties.routes import properties
+from app.core.access import get_property
 from app.errors import Conflict, Invalid
 from app.fragments import done
 from app.numbers import between

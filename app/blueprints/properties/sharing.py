@@ -12,10 +12,11 @@ from flask_babel import force_locale
 from flask_babel import gettext as _
 
 from app.clock import now
+from app.core.urls import base_url
 from app.links import seller_token
 from app.models import Property
 from app.queries.seller import links_of
-from app.representations import base_url, link_state, offer_url
+from app.representations import link_state, offer_url
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ from flask_babel import ngettext
 from werkzeug.utils import redirect
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.access import Guard, get_property, person, policy
+from app.access import Guard, person, policy
 from app.blueprints.properties.routes import properties
+from app.core.access import get_property
 from app.errors import Conflict, IllegalTransition, NotFound
 from app.fragments import done
 from app.services import telling

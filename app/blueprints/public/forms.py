@@ -10,10 +10,10 @@ from flask_babel import lazy_gettext as _l
 from wtforms import BooleanField, Form, RadioField, SelectMultipleField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 
+from app.core.labels import LABELS
 from app.models import Property
 from app.offer_document import Document
 from app.offer_questions import Question
-from app.presentation import LABELS
 from app.services.offer_reading import unseen_removed
 
 REQUIRED = frozenset({"full_name", "email", "phone", "amount", "financing", "payment_term_days", "consent"})

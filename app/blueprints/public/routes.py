@@ -20,6 +20,7 @@ from app.blueprints.public.facts import Change, changes, facts, told
 from app.blueprints.public.forms import OfferForm, typed_again
 from app.blueprints.public.showing import Showing, Way, opened_at, posted
 from app.clock import now
+from app.core.urls import base_url
 from app.errors import CodeWanted, FactsChanged, Invalid, LinkClosed
 from app.extensions import csrf
 from app.language import language
@@ -31,7 +32,6 @@ from app.offer_questions import answered
 from app.offer_sections import Section, sections
 from app.queries.links import OpenedLink, open_link
 from app.queries.offers import link_photo
-from app.representations import base_url
 from app.services import replacements, texts
 from app.services.offer_reading import OfferReader
 from app.services.offers import Sending, content_mac, submit, was_sent

@@ -6,8 +6,8 @@ from flask import Response
 
 from app.access import Guard, policy
 from app.blueprints.settings.routes import settings
+from app.core.urls import base_url
 from app.fragments import page
-from app.representations import base_url
 
 
 @settings.get("/app/settings/crm")

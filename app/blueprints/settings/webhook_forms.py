@@ -12,10 +12,10 @@ from wtforms.validators import DataRequired, InputRequired, Length
 
 from app import local_times
 from app.blueprints.settings.forms import LONG
+from app.core.labels import LABELS
 from app.limits import URL
 from app.models.webhook import EVENTS, TEST
 from app.offer_questions import Question
-from app.presentation import LABELS
 from app.services.account_facts import FILL_IN
 
 

@@ -1,0 +1,113 @@
+"""Loading is authorising: rows are only ever loaded through the person or the key that asks for them."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+from flask_login import UserMixin
+from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy.orm import joinedload
+
+from app.errors import NotFound
+from app.extensions import db
+from app.ledger import Actor
+from app.models import Agency, Offer, OfferState, Property, SavedView, User
+
+SCOPES = ("read", "write")  # of a CRM's key
+
+
+@dataclass(frozen=True, slots=True)
+class Person(UserMixin):
+    """A signed-in person: the row, the agency, and the session that the cookie named."""
+
+    user: User
+    agency: Agency
+    session_id: uuid.UUID
+    token: str
+
+    @property
+    def agency_id(self) -> uuid.UUID:
+        return self.user.agency_id
+
+    @property
+    def actor(self) -> Actor:
+        return Actor("user", self.user.id)
+
+    @property
+    def is_owner(self) -> bool:
+        return self.user.is_owner
+
+    def get_id(self) -> str:
+        """What Flask-Login keeps in the cookie: the session's random token, not the user's id."""
+        return self.token
+
+
+@dataclass(frozen=True, slots=True)
+class KeyHolder:
+    """A CRM, let in by a key: it reads, or changes, the whole of one agency."""
+
+    key_id: uuid.UUID
+    agency_id: uuid.UUID
+    zone: str
+    scopes: frozenset[str]
+    epoch: str
+    restores: int
+
+    @property
+    def actor(self) -> Actor:
+        return Actor("api_key", self.key_id)
+
+
+Asker = Person | KeyHolder
+
+
+def _only_of(by: Asker, write: bool) -> uuid.UUID | None:
+    """The person to whose properties it is kept; None for the whole agency."""
+    if isinstance(by, KeyHolder) or by.is_owner or (by.agency.colleagues_read and not write):
+        return None
+    return by.user.id
+
+
+def properties_of(by: Asker, *, write: bool = False) -> Select[Property]:
+    """The properties that a person or a CRM may see, or, with `write`, change."""
+    query = select(Property).where(Property.agency_id == by.agency_id)
+    agent = _only_of(by, write)
+    return query if agent is None else query.where(Property.agent_id == agent)
+
+
+def offers_of(by: Asker, *, write: bool = False) -> ColumnElement[bool]:
+    """The condition on `OfferState` that keeps to the offers of those properties."""
+    in_agency = OfferState.agency_id == by.agency_id
+    agent = _only_of(by, write)
+    if agent is None:
+        return in_agency
+    own = select(Property.id).where(Property.agency_id == by.agency_id, Property.agent_id == agent)
+    return in_agency & OfferState.property_id.in_(own)
+
+
+def get_property(by: Asker, property_id: uuid.UUID, *, write: bool = False) -> Property:
+    """One property with its agent, or 404."""
+    query = properties_of(by, write=write).where(Property.id == property_id)
+    found = db.session.scalar(query.options(joinedload(Property.agent), joinedload(Property.agency)))
+    if found is None:
+        raise NotFound
+    return found
+
+
+def get_offer(by: Asker, offer_id: uuid.UUID, *, write: bool = False) -> tuple[Offer, OfferState]:
+    """One offer with its state, or 404."""
+    query = select(Offer, OfferState).join(OfferState, OfferState.offer_id == Offer.id)
+    found = db.session.execute(query.where(Offer.id == offer_id, offers_of(by, write=write))).one_or_none()
+    if found is None:
+        raise NotFound
+    return found[0], found[1]
+
+
+def get_saved_view(by: Person, view_id: uuid.UUID) -> SavedView:
+    """One's own saved view, or 404: a colleague's does not exist."""
+    query = select(SavedView).where(SavedView.agency_id == by.agency_id, SavedView.user_id == by.user.id)
+    found = db.session.scalar(query.where(SavedView.id == view_id))
+    if found is None:
+        raise NotFound
+    return found

@@ -1,0 +1,10 @@
+"""Where this installation is reached."""
+
+from __future__ import annotations
+
+from flask import current_app
+
+
+def base_url() -> str:
+    url: str = current_app.extensions["bidflux_settings"].base_url
+    return url
