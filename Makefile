@@ -31,7 +31,7 @@ check: dev-packages  ## format, lint, types, layers, templates, translations, ve
 bench: dev-packages  ## the benchmarks, as one table of ratios (SUITES="buyer mail" narrows it)
 	@exec $(BIN)/python -m benchmarks $(SUITES)
 
-mutants: dev-packages  ## change the proof's code and see whether a test notices (MUTANTS="app.vault*" narrows; all take about ten minutes)
+mutants: dev-packages  ## change the proof's code and see whether a test notices (MUTANTS="app.core.vault*" narrows; all take about ten minutes)
 	@$(BIN)/python -m mutmut run $(MUTANTS)
 
 faults: dev-packages  ## kill the product fifty times while a thousand offers come in, then check that nothing is lost

@@ -40,7 +40,7 @@ worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 
 def _without_tokens(record):
     """What the server says of a request it could not read quotes the path, and links carry their token there."""
-    from app.logs import without_tokens
+    from app.core.logs import without_tokens
 
     record.msg, record.args = without_tokens(record.getMessage()), ()
     return True

@@ -12,25 +12,25 @@ from app.access import enforce
 from app.blueprints import register_blueprints
 from app.cli import register_commands
 from app.config import ConfigurationError, Settings, load_settings
-from app.database import configure_engine
-from app.epochs import Witness
+from app.core.database import configure_engine
+from app.core.epochs import Witness
+from app.core.formats import register_presentation
+from app.core.language import Catalogs, LanguagePrefix, choose_language
+from app.core.logs import configure_logs, request_id
+from app.core.vault import Keyring
+from app.core.wake import Bell
 from app.error_pages import register_errors
 from app.extensions import babel, csrf, db, login_manager, mail, migrate
 from app.faults import configure_faults
 from app.headers import register_headers
 from app.held_forms import register_held_forms
 from app.incoming import Request
-from app.language import Catalogs, LanguagePrefix, choose_language
-from app.logs import configure_logs, request_id
-from app.presentation import register_presentation
 from app.queries.offer_names import NameBook
 from app.ratelimits import Counter
 from app.receipt.authority import Authority
 from app.receipt.heads import Heads
 from app.seen import register_seen
 from app.services.accounts import find_session
-from app.vault import Keyring
-from app.wake import Bell
 
 TEXT_BYTES = 2 * 1024 * 1024
 

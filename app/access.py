@@ -21,7 +21,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from app.addresses import limited_by
 from app.api_access import let_in
 from app.core.access import Person
-from app.errors import NotFound
+from app.core.errors import NotFound
 from app.held_forms import page_of_form, typed
 from app.ratelimits import hit, keyed
 

@@ -10,13 +10,13 @@ from limits import RateLimitItem, parse
 from sqlalchemy import bindparam, select, update
 
 from app.api_keys import is_key, key_hash
-from app.clock import now
 from app.core.access import KeyHolder
-from app.errors import NoKey, NoScope, TooMany
+from app.core.clock import now
+from app.core.errors import NoKey, NoScope, TooMany
+from app.core.unit_of_work import housekeeping
 from app.extensions import db
 from app.models import Agency, ApiKey
 from app.ratelimits import Spent, hit, keyed, spend
-from app.writing import housekeeping
 
 USED_EVERY = timedelta(minutes=15)
 WRONG_KEYS = (parse("60/minute"),)

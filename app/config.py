@@ -17,7 +17,7 @@ from redis.connection import parse_url
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from app.numbers import NotANumber, whole
+from app.core.numbers import NotANumber, whole
 
 KEY_BYTES = 32
 MIN_SECRET_LENGTH = 32

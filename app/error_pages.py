@@ -15,10 +15,10 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.access import to_sign_in
-from app.errors import DomainError, QuotaOfDay, QuotaReached, TooMany
+from app.core.errors import DomainError, QuotaOfDay, QuotaReached, TooMany
+from app.core.logs import request_id
 from app.faults import report
 from app.held_forms import refill, typed
-from app.logs import request_id
 from app.problems import problem
 
 log = structlog.get_logger(__name__)

@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 from app.config import Settings
-from app.logs import redact
+from app.core.logs import redact
 
 
 def configure_faults(settings: Settings) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from app.language import msgid
+from app.core.language import msgid
 
 # Of one line.
 QUOTES = msgid("A quotation mark is not closed, or stands in the middle of a quoted cell: double it")

@@ -6,8 +6,8 @@ from flask import Flask, Request, Response, current_app, g, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 
 from app.access import Cache, Guard, current_policy
-from app.links import SIGNED_PATHS
-from app.logs import request_id
+from app.core.logs import request_id
+from app.core.signed_links import SIGNED_PATHS
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "

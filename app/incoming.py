@@ -9,7 +9,7 @@ import flask
 from werkzeug.datastructures import ImmutableMultiDict
 from werkzeug.utils import cached_property
 
-from app.values import typed_text
+from app.core.values import typed_text
 
 AS_TYPED = frozenset({"password", "present"})  # compared, and never shown or kept as text
 

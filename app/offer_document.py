@@ -14,8 +14,8 @@ from typing import Any
 
 import msgspec
 
-from app.canonical import canonical
-from app.money import Money
+from app.core.canonical_json import canonical
+from app.core.money import Money
 
 SCHEMA_NO = 1
 SCHEMA = "bidflux.offer/1"

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
-from app.contacts import show_phone
+from app.core.contacts import show_phone
+from app.core.formats import percent_text, show_date, show_money, show_percent
 from app.core.labels import label
-from app.money import Money, from_decimal_text
-from app.presentation import percent_text, show_date, show_money, show_percent
+from app.core.money import Money, from_decimal_text
 
 
 class Row(NamedTuple):

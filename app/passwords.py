@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 
 from flask_babel import lazy_gettext
 
-from app.errors import Invalid
+from app.core.errors import Invalid
 
 MIN_PASSWORD, MAX_PASSWORD = 12, 256
 LOOKED_AT = 72  # characters; zxcvbn takes a time that grows with their square, and this many suffice

@@ -11,8 +11,7 @@ from flask import Response
 from flask_babel import lazy_gettext as _l
 from werkzeug.exceptions import HTTPException
 
-from app.core.urls import base_url
-from app.errors import (
+from app.core.errors import (
     Conflict,
     DomainError,
     IllegalTransition,
@@ -31,7 +30,8 @@ from app.errors import (
     Unsaid,
     WrongMedia,
 )
-from app.logs import request_id
+from app.core.logs import request_id
+from app.core.urls import base_url
 
 MIMETYPE = "application/problem+json"
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from app.money import Money
+from app.core.money import Money
 
 # How certain the money is, from least to most.
 CERTAINTY = ("credit", "mixed", "credit_preapproved", "mixed_preapproved", "cash")

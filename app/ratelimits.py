@@ -16,7 +16,7 @@ from limits.storage import MemoryStorage, storage_from_string
 from limits.strategies import FixedWindowRateLimiter
 from redis import RedisError
 
-from app.errors import TooMany
+from app.core.errors import TooMany
 
 QUIET_SECONDS = 5.0
 log = structlog.get_logger(__name__)

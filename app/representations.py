@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from app.clock import now, rfc3339
+from app.core.clock import now, rfc3339
+from app.core.money import Money
+from app.core.signed_links import offer_link_token, photo_token
 from app.core.urls import base_url
-from app.links import offer_link_token, photo_token
 from app.models import Property
 from app.models.property import GONE
-from app.money import Money
 
 
 def property_json(prop: Property, *, offers_count: int = 0) -> dict[str, Any]:

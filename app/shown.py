@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from app.clock import rfc3339
+from app.core.clock import rfc3339
+from app.core.money import Money
 from app.models.property import shown_address
-from app.money import Money
 
 MOST = 20_000  # bytes of a snapshot that a form may bring back
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from app.limits import OFFER
+from app.core.limits import OFFER
 
 # What these numbers are called where they come from. A word among them is no part of the number.
 _LABELS = (

@@ -59,7 +59,7 @@ def made(env: dict[str, str]) -> list[str]:
         "from flask_migrate import upgrade\n"
         "from wsgi import app\n"
         "from app.demo import seeding\n"
-        "from app.ledger import SYSTEM\n"
+        "from app.core.ledger import SYSTEM\n"
         "from app.services import accounts\n"
         "with app.app_context():\n"
         "    upgrade(directory='migrations')\n"

@@ -46,7 +46,7 @@ def links(env: dict[str, str], count: int) -> list[str]:
         "from wsgi import app\n"
         "from app.demo import seeding\n"
         "from app.extensions import db\n"
-        "from app.links import offer_link_token\n"
+        "from app.core.signed_links import offer_link_token\n"
         "from app.models import Property\n"
         "with app.app_context():\n"
         "    upgrade(directory='migrations')\n"

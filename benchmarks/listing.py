@@ -168,8 +168,8 @@ def _decide() -> None:
 
 def _signed_in(app: Any, user_id: Any) -> Callable[[str], Any]:
     """A browser of this user: what it fetches is good, or the run stops."""
+    from app.core.ledger import SYSTEM
     from app.extensions import db
-    from app.ledger import SYSTEM
     from app.models import User
     from app.services import accounts
 

@@ -21,9 +21,9 @@ def rows(folder: Path) -> list[Row]:
 
     from app import create_app
     from app.cli.keys import rotate
+    from app.core.ledger import SYSTEM
     from app.demo.seeding import seed_offers, stress_agency
     from app.extensions import db
-    from app.ledger import SYSTEM
     from app.models import OfferKey
     from app.services import erasure, properties
 

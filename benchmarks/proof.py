@@ -23,9 +23,9 @@ def rows(folder: Path) -> list[Row]:
     from flask_migrate import upgrade
 
     from app import create_app
+    from app.core.ledger import SYSTEM
     from app.demo.seeding import seed_offers, stress_agency
     from app.extensions import db
-    from app.ledger import SYSTEM
     from app.models import Agency, Offer
     from app.queries.ledger import offers_fault, verify_chain
     from app.services import properties, receipts

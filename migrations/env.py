@@ -4,7 +4,7 @@ from alembic import context
 from flask import current_app
 from sqlalchemy import MetaData
 
-from app.database import WRITE
+from app.core.database import WRITE
 from app.models.base import UtcDateTime
 
 

@@ -7,10 +7,10 @@ from typing import Any
 from flask import current_app
 from sqlalchemy import select
 
+from app.core.ledger import SYSTEM
 from app.extensions import db
 from app.jobs.feeds import read_due_feeds
 from app.jobs.hooks import close_hooks, hooks
-from app.ledger import SYSTEM
 from app.models import Delivery, Offer, User
 from app.offer_document import Signature
 from app.queries.offer_filter import OfferFilter

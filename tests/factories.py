@@ -11,12 +11,12 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from app import keys
+from app.core import keys
 from app.core.access import Person
+from app.core.ledger import BIDDER, SYSTEM
+from app.core.money import Money
 from app.extensions import db
-from app.ledger import BIDDER, SYSTEM
 from app.models import Agency, EmailCode, Offer, Property, User
-from app.money import Money
 from app.offer_document import Bidder, Draft
 from app.queries.mailboxes import reachable
 from app.services import accounts, codes, properties, recorded_offers

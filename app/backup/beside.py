@@ -22,8 +22,8 @@ from app.backup import BackupFailed
 from app.backup.archive import sync_folder
 from app.backup.engines import TOOLS, need_tools, run_tool
 from app.config import Settings
-from app.database import configure_engine, is_sqlite
-from app.epochs import Witness
+from app.core.database import configure_engine, is_sqlite
+from app.core.epochs import Witness
 from app.extensions import db, migrate
 from app.queries.offer_names import NameBook
 

@@ -9,7 +9,7 @@ from cryptography.x509 import Certificate
 from sqlalchemy import Connection, column, func, inspect, select, table
 
 from app.backup.archive import Manifest
-from app.ledger import Row, first_fault
+from app.core.ledger import Row, first_fault
 from app.models import Agency, LedgerEntry, OfferKey, OfferState
 from app.queries.checking import checkpoint_faults
 

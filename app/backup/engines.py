@@ -18,8 +18,8 @@ from app.backup import BackupFailed
 from app.backup.archive import COPY, Manifest, fingerprint
 from app.backup.checking import counts_of, erased_of, heads_of, revision_of
 from app.backup.places import need_room
-from app.clock import now, rfc3339
-from app.database import is_sqlite
+from app.core.clock import now, rfc3339
+from app.core.database import is_sqlite
 
 TOOLS = ("pg_dump", "pg_restore", "psql")
 

@@ -21,13 +21,13 @@ from app.backup.archive import Manifest, unpack
 from app.backup.beside import beside
 from app.backup.checking import faults, record_faults
 from app.backup.places import need_room
-from app.epochs import FOLDER as NUMBERS
+from app.core.epochs import FOLDER as NUMBERS
+from app.core.keys import keyring, lost_keys
+from app.core.unit_of_work import housekeeping
+from app.core.vault import CannotOpen, agency_key_place, offer_key_place
 from app.extensions import db
-from app.keys import keyring, lost_keys
 from app.models import AgencyKey, OfferKey, UserSession
 from app.services import epochs, erasure
-from app.vault import CannotOpen, agency_key_place, offer_key_place
-from app.writing import housekeeping
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from app.backup import BackupFailed
-from app.canonical import canonical
+from app.core.canonical_json import canonical
 from app.receipt.authority import Identity, issued
 
 FILE = "manifest.sig"

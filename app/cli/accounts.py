@@ -14,14 +14,14 @@ from sqlalchemy import select
 
 from app.api_keys import is_key, key_hash
 from app.cli.output import as_json, fail, read_secret, refuse_argument, say
-from app.clock import now, rfc3339
-from app.contacts import NotAContact, read_staff_email
 from app.core.access import SCOPES
+from app.core.clock import now, rfc3339
+from app.core.contacts import NotAContact, read_staff_email
+from app.core.errors import Invalid
+from app.core.language import LANGUAGES
+from app.core.ledger import SYSTEM
 from app.demo.sandbox import test_agency_of
-from app.errors import Invalid
 from app.extensions import db
-from app.language import LANGUAGES
-from app.ledger import SYSTEM
 from app.models import Agency, ApiKey, User
 from app.services import accounts, staff
 

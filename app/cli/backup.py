@@ -19,11 +19,11 @@ from app.backup.engines import copy_out
 from app.backup.places import target_of
 from app.backup.restoring import Backup, bring_lists, examined, make_ready
 from app.cli.output import as_json, say
-from app.clock import now
 from app.config import Settings
-from app.database import is_sqlite, scrub
+from app.core.clock import now
+from app.core.database import is_sqlite, scrub
+from app.core.killpoints import AFTER_SWAP, BEFORE_SWAP, passing
 from app.extensions import db
-from app.killpoints import AFTER_SWAP, BEFORE_SWAP, passing
 from app.models import Agency
 from app.receipt.authority import Authority
 from app.services import checkpoints, epochs, erasure

@@ -12,9 +12,9 @@ from flask.cli import AppGroup
 from sqlalchemy import select
 
 from app.cli.output import as_json, say
+from app.core.signed_links import offer_link_token
 from app.demo import content, seeding
 from app.extensions import db
-from app.links import offer_link_token
 from app.models import Agency, Property, User
 from app.models.agency import OWNER
 

@@ -6,8 +6,8 @@ from flask import Flask
 from flask.cli import AppGroup
 
 from app.cli.output import as_json, say
-from app.keys import rewrap_batch
-from app.writing import housekeeping
+from app.core.keys import rewrap_batch
+from app.core.unit_of_work import housekeeping
 
 keys = AppGroup("keys", help="Data-encryption keys.")
 

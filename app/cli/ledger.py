@@ -15,8 +15,8 @@ from flask.cli import AppGroup
 
 from app.cli.accounts import find_agency
 from app.cli.output import as_json, say
+from app.core.ledger import SYSTEM
 from app.extensions import db
-from app.ledger import SYSTEM
 from app.models import Agency
 from app.queries.checking import checkpoint_faults, head_fault
 from app.queries.ledger import chain_faults, offer_faults

@@ -23,8 +23,8 @@ from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, Operationa
 
 from app.backup import BackupFailed
 from app.config import ConfigurationError
-from app.errors import DomainError
-from app.vault import CannotOpen
+from app.core.errors import DomainError
+from app.core.vault import CannotOpen
 
 T = TypeVar("T")
 UNPREPARED = ("no such table", "no such column")

@@ -13,12 +13,12 @@ from flask.cli import AppGroup
 
 from app.cli.accounts import find_agency
 from app.cli.output import as_json, fail, say
-from app.contacts import NotAContact, read_email
+from app.core.contacts import NotAContact, read_email
+from app.core.ledger import SYSTEM
+from app.core.unit_of_work import writing
 from app.extensions import db
-from app.ledger import SYSTEM
 from app.models import Agency
 from app.services import data_copy, erasure, personal_data, retention
-from app.writing import writing
 
 privacy = AppGroup("privacy", help="People's data: show it, forget it.")
 

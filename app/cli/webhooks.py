@@ -16,12 +16,12 @@ from flask.cli import AppGroup
 
 from app.cli.accounts import find_agency
 from app.cli.output import as_json, fail, read_secret, refuse_argument, say
-from app.clock import now, rfc3339
+from app.core.clock import now, rfc3339
+from app.core.numbers import NotANumber, whole
+from app.core.strict_json import NotJson, read_json
 from app.jobs.hook_call import signed
-from app.numbers import NotANumber, whole
 from app.services import webhooks as service
 from app.services.webhooks import PREFIX
-from app.strict_json import NotJson, read_json
 
 TOLERANCE = 300  # seconds between the call's time and ours, as the libraries have it
 LONGEST = 1024 * 1024

@@ -9,9 +9,9 @@ from flask_login import UserMixin
 from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import joinedload
 
-from app.errors import NotFound
+from app.core.errors import NotFound
+from app.core.ledger import Actor
 from app.extensions import db
-from app.ledger import Actor
 from app.models import Agency, Offer, OfferState, Property, SavedView, User
 
 SCOPES = ("read", "write")  # of a CRM's key

@@ -9,11 +9,11 @@ import uuid
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from app.clock import now
+from app.core.clock import now
+from app.core.ledger import SYSTEM
 from app.demo import content
 from app.demo.seeding import seed_offers
 from app.extensions import db
-from app.ledger import SYSTEM
 from app.models import Agency
 from app.services import accounts, properties
 

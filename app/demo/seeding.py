@@ -12,20 +12,20 @@ from typing import Any
 
 from sqlalchemy import select
 
-from app.clock import now
+from app.core.clock import now
+from app.core.errors import Unsaid
+from app.core.ids import new_id, new_reference
+from app.core.ledger import BIDDER, SYSTEM, Actor
+from app.core.money import Money
+from app.core.unit_of_work import writing
 from app.demo import content
 from app.demo.pictures import draw
-from app.errors import Unsaid
 from app.extensions import db
-from app.ids import new_id, new_reference
-from app.ledger import BIDDER, SYSTEM, Actor
 from app.models import Offer, Property
-from app.money import Money
 from app.offer_document import Bidder, Draft, Signature
 from app.services import accounts, decisions, properties, receipts, texts
 from app.services.offers import FACTS, Prepared, Sending, prepare, store
 from app.services.replacements import PRIVATE_PAGE, Grounds
-from app.writing import writing
 
 BATCH = 2000
 SPAN = timedelta(days=21)

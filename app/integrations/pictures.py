@@ -14,7 +14,7 @@ from typing import Any
 
 from PIL import Image, ImageCms, ImageMath, ImageOps, UnidentifiedImageError
 
-from app.errors import TooMany
+from app.core.errors import TooMany
 from app.integrations.picture_caps import check
 
 MAX_PIXELS = 40_000_000

@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 import structlog
 from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, exists, func, insert, or_, select, update
 
-from app.clock import now
+from app.core.clock import now
+from app.core.keys import agency_key, unwrap_offer_key
+from app.core.vault import Place, unseal
 from app.extensions import db
 from app.jobs.turns import interleaved
-from app.keys import agency_key, unwrap_offer_key
 from app.models import Attempt, Delivery, Event, OfferKey, WebhookEndpoint
 from app.services import webhooks
-from app.vault import Place, unseal
 
 LEASE = timedelta(seconds=28)  # with the relay's patience and sweep a crashed call is taken up within 45 s
 

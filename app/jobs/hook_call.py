@@ -14,11 +14,11 @@ from typing import Any
 
 import structlog
 
-from app.clock import now
+from app.core.clock import now
+from app.core.numbers import whole
+from app.core.vault import Place, seal
 from app.integrations.door import Answer, Door, Refused, Unreachable
 from app.jobs.hook_book import Call, Outcome
-from app.numbers import whole
-from app.vault import Place, seal
 
 # Seconds from each failure to the next try, then no more; each is spread by a fifth.
 STEPS = (5, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600, 14 * 3600, 20 * 3600, 24 * 3600)

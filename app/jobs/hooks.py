@@ -18,15 +18,15 @@ from datetime import timedelta
 import structlog
 from flask import Flask, current_app
 
-from app.clock import now
+from app.core.clock import now
+from app.core.killpoints import AFTER_CALL, AFTER_CLAIM, passing
+from app.core.unit_of_work import housekeeping
 from app.extensions import db
 from app.integrations.door import Door
 from app.jobs.hook_book import Call, Outcome, anything_due, claim, give_back, record, release_lapsed
 from app.jobs.hook_call import GONE, make
 from app.jobs.turns import interleaved
-from app.killpoints import AFTER_CALL, AFTER_CLAIM, passing
 from app.services import webhooks
-from app.writing import housekeeping
 
 THREADS = 100
 FOR_SLOW = 60  # of them, those that endpoints share whose last call took long

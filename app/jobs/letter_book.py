@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import aliased
 
-from app.clock import now
+from app.core.clock import now
 from app.extensions import db
 from app.jobs import hook_book as calls
 from app.jobs.post import Leased, Outcome

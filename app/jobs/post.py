@@ -13,7 +13,8 @@ from traceback import walk_tb
 import structlog
 from flask import Flask, current_app
 
-from app.clock import now
+from app.core.clock import now
+from app.core.vault import Place, seal
 from app.extensions import db
 from app.integrations.mail import Broken, CannotConnect, Connection, open_connection
 from app.jobs.retries import next_try, next_try_away
@@ -21,7 +22,6 @@ from app.queries.receipts import RECEIPT_KEPT, RECEIPT_MAIL
 from app.services import receipts
 from app.services.letters import NoLongerOwed, Owed
 from app.services.mails import answer_key, compose
-from app.vault import Place, seal
 
 THREADS = 4
 AWAY_SECONDS = 3.0  # after a failed connection nobody else dials for this long

@@ -9,7 +9,8 @@ from datetime import timedelta
 import structlog
 from flask import Flask
 
-from app.clock import now
+from app.core.clock import now
+from app.core.wake import bell
 from app.jobs import drain as drains
 from app.jobs import letter_book
 from app.jobs.feeds import THREADS, TRIES_EVERY, read_due_feeds, try_due_feeds, watch
@@ -19,7 +20,6 @@ from app.jobs.post import close_post
 from app.jobs.signals import on_stop, pause
 from app.jobs.tidy import EVERY_SECONDS, searches, tidy
 from app.services import checkpoints, invitations
-from app.wake import bell
 
 SWEEP_SECONDS = 5.0
 HEADS_SECONDS = 30.0  # how often it notes beside the seal how far each register has come

@@ -12,8 +12,8 @@ import structlog
 from flask import current_app
 
 from app.backup.archive import sweep
-from app.clock import now
-from app.database import is_sqlite, scrub
+from app.core.clock import now
+from app.core.database import is_sqlite, scrub
 from app.extensions import db
 from app.services import privacy_requests, recipients, retention, views, webhooks
 

@@ -11,11 +11,11 @@ from rq.exceptions import StopRequested
 from rq.serializers import JSONSerializer
 from rq.worker import WorkerStatus
 
+from app.core.wake import QUEUE, bell
 from app.jobs.drain import drain, stopping
 from app.jobs.hooks import close_hooks
 from app.jobs.post import close_post
 from app.jobs.signals import on_stop, pause
-from app.wake import QUEUE, bell
 
 TTL_SECONDS = 30  # a connection that silently died is noticed after this long
 LISTEN_SECONDS = 1

@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.epochs import new_epoch
+from app.core.epochs import new_epoch
 from app.models.base import Base, Id, Kept, kept, own, tenant_unique
 
 OWNER, AGENT = "owner", "agent"
@@ -45,7 +45,7 @@ class Agency(Base):
     head_seq: Mapped[int] = mapped_column(default=0)
     head_hash: Mapped[bytes] = mapped_column(LargeBinary(32), default=bytes(32))
     event_seq: Mapped[int] = mapped_column(default=0)
-    # Which history `event_seq` and every version belong to, and how many ended before it (app/epochs.py).
+    # Which history `event_seq` and every version belong to, and how many ended before it (app/core/epochs.py).
     epoch: Mapped[str] = mapped_column(String(16), default=new_epoch, server_default="")
     restores: Mapped[int] = mapped_column(default=0, server_default="0")
     # The agency whose test agency this is, for trying the API out. No foreign key: SQLite cannot add one in place.

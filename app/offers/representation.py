@@ -6,11 +6,11 @@ import uuid
 from datetime import datetime
 from typing import Any, Protocol
 
-from app.clock import rfc3339
+from app.core.clock import rfc3339
+from app.core.money import Money
 from app.core.urls import base_url
 from app.models import CODE, HELD_LINK
 from app.models.property import GONE
-from app.money import Money
 from app.offer_document import Document
 
 

@@ -11,12 +11,12 @@ from typing import Any
 
 from sqlalchemy import Subquery, and_, func, or_, select, union_all
 
+from app.core.collation import alphabetically
+from app.core.keys import agency_key
+from app.core.vault import blind
 from app.extensions import db
-from app.keys import agency_key
 from app.models import Access, ApiKey, KeyAccess, LedgerEntry, Offer, OfferTag, Property, User
 from app.models.key_access import NOTED_ONCE_IN
-from app.queries.alphabetical import alphabetically
-from app.vault import blind
 
 PAGE = 100
 LINE = ("id", "at", "who", "kind", "offer_id", "reference", "title")

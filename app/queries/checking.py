@@ -12,7 +12,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import Connection, func, inspect, select
 
-from app.clock import rfc3339
+from app.core.clock import rfc3339
 from app.models import Checkpoint, LedgerEntry
 from app.receipt.authority import issued
 from app.receipt.heads import Head

@@ -13,18 +13,18 @@ from flask_babel import ngettext
 from sqlalchemy import select
 from sqlalchemy.orm import aliased
 
-from app import keys
+from app.core import keys
 from app.core.access import Person
+from app.core.formats import percent_text, show_date, show_money, show_percent, show_short
 from app.core.labels import label
+from app.core.money import Money
+from app.core.vault import Place, unseal
 from app.extensions import db
 from app.models import HELD_LINK, Offer, OfferMove, OfferState, Property, User
-from app.money import Money
 from app.offer_sections import money_text
-from app.presentation import percent_text, show_date, show_money, show_percent, show_short
 from app.queries.chain import replaced_by
 from app.queries.offer_list import OfferLine, lines_of, lines_where
 from app.ranking import CERTAINTY, Contender, Move, certainty, conditions_count, ordered, reasons
-from app.vault import Place, unseal
 
 FEWEST, MOST = 2, 6
 

@@ -12,10 +12,10 @@ from typing import Any
 
 from sqlalchemy import and_, exists, select
 
-from app import keys
+from app.core import keys
+from app.core.vault import CannotOpen, KeyMissing, unpad
 from app.extensions import db
 from app.models import ConfirmationBody, LedgerEntry, OfferFile, OfferKey, OfferRequest, OfferState, TextVersion
-from app.vault import CannotOpen, KeyMissing, unpad
 
 FEW = 100  # receipts are large
 

@@ -10,9 +10,11 @@ from sqlalchemy import and_, bindparam, select
 from sqlalchemy.orm import aliased
 
 from app.core.access import KeyHolder, offers_of
-from app.errors import NotFound
+from app.core.errors import NotFound
+from app.core.keys import keyring, unwrap_offer_key
+from app.core.planner_hints import Aside
+from app.core.vault import Place, unpad, unseal
 from app.extensions import db
-from app.keys import keyring, unwrap_offer_key
 from app.models import Confirmation, ConfirmationBody, Decision, Offer, OfferBody, OfferKey, OfferState, Property
 from app.offer_document import decode
 from app.offers.representation import confirmed_in, forgotten_offer_json, offer_json
@@ -20,8 +22,6 @@ from app.queries.chain import replaced_by
 from app.queries.offer_filter import OfferFilter
 from app.queries.offer_order import Cursor, Order
 from app.queries.offer_search import Search, visible
-from app.queries.planning import Aside
-from app.vault import Place, unpad, unseal
 
 Reason = tuple[str, uuid.UUID, bytes]  # the status that a decision set, the decision's id, and why, sealed
 Opener = Callable[[str, str, bytes, bytes], bytes]

@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, tuple_
 from sqlalchemy.orm import joinedload
 
-from app.clock import from_rfc3339, rfc3339
 from app.core.access import KeyHolder, properties_of
+from app.core.clock import from_rfc3339, rfc3339
 from app.extensions import db
 from app.models import Property
 from app.queries.property_list import Counts, count_offers

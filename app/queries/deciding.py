@@ -11,15 +11,15 @@ from typing import Any
 from sqlalchemy import Row, and_, select
 
 from app.core.access import Person, offers_of
-from app.errors import NotFound
+from app.core.errors import NotFound
+from app.core.keys import unwrap_offer_key
+from app.core.money import Money
+from app.core.planner_hints import Aside
+from app.core.vault import Place, unpad, unseal
 from app.extensions import db
-from app.keys import unwrap_offer_key
 from app.models import Decision, Offer, OfferBody, OfferKey, OfferState, Property, User
 from app.models.property import GONE
-from app.money import Money
 from app.offer_document import decode
-from app.queries.planning import Aside
-from app.vault import Place, unpad, unseal
 
 UNDECIDED = ("new", "viewed")
 MOST = 50  # answered at once

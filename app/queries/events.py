@@ -8,12 +8,12 @@ from typing import Any
 
 from sqlalchemy import select
 
-from app.clock import rfc3339
-from app.errors import OtherEpoch
+from app.core.clock import rfc3339
+from app.core.errors import OtherEpoch
+from app.core.keys import agency_key, unwrap_offer_key
+from app.core.vault import Place, unseal
 from app.extensions import db
-from app.keys import agency_key, unwrap_offer_key
 from app.models import Agency, Event, OfferKey, PastEpoch
-from app.vault import Place, unseal
 
 
 def events_after(agency_id: uuid.UUID, after: int, limit: int) -> tuple[list[dict[str, Any]], bool]:

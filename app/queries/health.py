@@ -17,16 +17,16 @@ from redis import RedisError
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.clock import now
 from app.config import Settings
-from app.database import is_sqlite
+from app.core.clock import now
+from app.core.database import is_sqlite
+from app.core.keys import lost_keys
+from app.core.wake import bell
 from app.extensions import db
-from app.keys import lost_keys
 from app.models import Agency, Delivery, PrivacyRequest
 from app.queries.checking import head_fault
 from app.receipt.authority import Authority
 from app.receipt.heads import Heads, Unreadable
-from app.wake import bell
 
 OK = "ok"
 PATIENCE = 120  # seconds that something due may wait: a sweep is five, a lapsed lease forty-five

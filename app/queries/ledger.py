@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 from sqlalchemy import select
 
-from app import keys
+from app.core import keys
+from app.core.ledger import Fault, faults
+from app.core.raw_rows import raw
 from app.extensions import db
-from app.ledger import Fault, faults
 from app.models import Agency, LedgerEntry, Offer
 from app.queries.contents import content_faults, texts_kept
-from app.queries.spelled import raw
 from app.queries.standing import standing_faults
 from app.queries.submissions import compare, missing_offers, offers_and_entries
 

@@ -9,15 +9,15 @@ from datetime import datetime
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import joinedload
 
-from app.clock import now, rfc3339
+from app.core.clock import now, rfc3339
+from app.core.keys import unwrap_offer_key
+from app.core.signed_links import BadToken, read_offer_link, read_request
+from app.core.vault import Place, unpad, unseal
 from app.extensions import db
-from app.keys import unwrap_offer_key
-from app.links import BadToken, read_offer_link, read_request
 from app.models import LinkActivity, Offer, OfferBody, OfferKey, OfferRequest, OfferState, Property
 from app.offer_document import Document, decode
 from app.offers.representation import request_state
 from app.representations import link_state
-from app.vault import Place, unpad, unseal
 
 _PROPERTY = (
     select(Property)

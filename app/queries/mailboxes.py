@@ -12,11 +12,11 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from app import keys
+from app.core import keys
+from app.core.vault import Place, unpad, unseal
 from app.extensions import db
 from app.models import Offer, OfferBody, StaffAddress
 from app.offer_document import Document, decode
-from app.vault import Place, unpad, unseal
 
 # Where dots before the @ say nothing, under whichever of their names.
 DOTLESS = {"gmail.com": "gmail.com", "googlemail.com": "gmail.com"}

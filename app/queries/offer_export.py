@@ -16,16 +16,16 @@ import msgspec
 from sqlalchemy import Select, select
 
 from app.core.access import Person
+from app.core.keys import keyring
+from app.core.raw_rows import hex_of, raw_id
+from app.core.vault import unpad
 from app.extensions import db
-from app.keys import keyring
 from app.models import Offer, OfferBody, OfferKey, OfferState, Property
 from app.offer_document import fold
 from app.queries.offer_filter import OfferFilter
 from app.queries.offer_list import ids_in_order, proof_of
 from app.queries.offer_order import Cursor, Order
 from app.queries.offer_search import read_search
-from app.queries.spelled import hex_of, raw_id
-from app.vault import unpad
 
 BATCHES = (250, 500, 1000, 2000)  # rows read at once: few for the first of them to leave soon, then more
 

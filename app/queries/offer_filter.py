@@ -13,20 +13,20 @@ from zoneinfo import ZoneInfo
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import ColumnElement, and_, not_, or_, select
 
-from app.contacts import NotAContact, read_email
-from app.days import NotADay, read_day
-from app.keys import agency_key
-from app.limits import EMAIL, PROPERTY, REFERENCE, SEARCH
-from app.local_times import meanings
+from app.core.contacts import NotAContact, read_email
+from app.core.days import NotADay, read_day
+from app.core.keys import agency_key
+from app.core.limits import EMAIL, PROPERTY, REFERENCE, SEARCH
+from app.core.local_times import meanings
+from app.core.money import Money, NotMoney, OtherCurrency, from_decimal_text, read_amount
+from app.core.numbers import NotANumber, whole
+from app.core.planner_hints import Aside
+from app.core.typed_numbers import read_days
+from app.core.vault import blind
 from app.models import CODE, Confirmation, Offer, OfferState, OfferTag, Property, User
 from app.models.offer import FINANCING, SOURCES, STATUSES
 from app.models.property import CURRENCIES
-from app.money import Money, NotMoney, OtherCurrency, from_decimal_text, read_amount
-from app.numbers import NotANumber, whole
 from app.queries.offer_order import DEFAULT_SORT, SORTS, WITHIN_ONE_CURRENCY
-from app.queries.planning import Aside
-from app.typed_numbers import read_days
-from app.vault import blind
 
 MAIN_CURRENCY = "EUR"
 Errors = dict[str, list[Any]]

@@ -13,18 +13,18 @@ from sqlalchemy import ColumnElement, Row, ScalarSelect, and_, func, literal, li
 from sqlalchemy.orm import aliased
 
 from app.core.access import Person, offers_of
+from app.core.formats import COUNTED
+from app.core.keys import unwrap_offer_key
+from app.core.money import Money
+from app.core.planner_hints import Aside
+from app.core.vault import Place, unpad, unseal
 from app.extensions import db
-from app.keys import unwrap_offer_key
 from app.models import HELD_LINK, Confirmation, Event, Offer, OfferBody, OfferKey, OfferState, Property
 from app.models.offer import STATUSES
-from app.money import Money
 from app.offer_document import Document, decode
-from app.presentation import COUNTED
 from app.queries.offer_filter import OfferFilter
 from app.queries.offer_order import DEFAULT_SORT, Cursor, Order
 from app.queries.offer_search import Found, Search, read_search, scan, totals, visible
-from app.queries.planning import Aside
-from app.vault import Place, unpad, unseal
 
 __all__ = ["Cursor", "OfferFilter", "OfferLine", "OfferPage"]
 

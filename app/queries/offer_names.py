@@ -16,11 +16,11 @@ from typing import Any, NamedTuple
 from flask import current_app
 from sqlalchemy import ColumnElement, select
 
+from app.core.keys import keyring
+from app.core.raw_rows import hex_of, raw_id
 from app.extensions import db
-from app.keys import keyring
 from app.models import Agency, Event, OfferKey
 from app.offer_document import fold
-from app.queries.spelled import hex_of, raw_id
 
 KEPT = 120.0
 MOST = 250_000

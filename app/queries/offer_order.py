@@ -12,9 +12,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, literal, or_, tuple_
 
+from app.core.planner_hints import InOrder
 from app.models import Offer, OfferState, Property
 from app.models.offer import STATUSES
-from app.queries.planning import InOrder
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,18 +14,18 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, and_, false, literal, select
 
-from app.contacts import NotAContact, read_email, read_phone
 from app.core.access import Asker, Person, offers_of
+from app.core.contacts import NotAContact, read_email, read_phone
+from app.core.ids import REFERENCE_ALPHABET, REFERENCE_LENGTH
+from app.core.planner_hints import Aside
+from app.core.raw_rows import among, hex_of, raw_id
 from app.extensions import db
-from app.ids import REFERENCE_ALPHABET, REFERENCE_LENGTH
 from app.models import Offer, OfferState
 from app.models.offer import STATUSES
 from app.offer_document import fold
 from app.queries.offer_filter import Condition, OfferFilter, referenced, tagged
 from app.queries.offer_names import matching, names_of
 from app.queries.offer_order import Cursor, Order
-from app.queries.planning import Aside
-from app.queries.spelled import among, hex_of, raw_id
 
 MAX_WORDS = 8
 FEW = 30_000

@@ -11,7 +11,9 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
-from app import keys
+from app.core import keys
+from app.core.money import Money
+from app.core.vault import Place, unpad, unseal
 from app.extensions import db
 from app.models import (
     CODE,
@@ -26,9 +28,7 @@ from app.models import (
     Property,
     Upload,
 )
-from app.money import Money
 from app.offer_document import Document, decode
-from app.vault import Place, unpad, unseal
 
 
 @dataclass(frozen=True, slots=True)

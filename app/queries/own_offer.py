@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from app.clock import rfc3339
+from app.core.clock import rfc3339
 from app.extensions import db
 from app.models import Delivery, LedgerEntry, OfferOrigin, TextVersion, Withdrawal
 from app.queries.offers import OpenedOffer, Receipt

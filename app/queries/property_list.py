@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, and_, case, false, func, not_, or_, select, true
 from sqlalchemy.orm import joinedload
 
-from app.clock import now
 from app.core.access import Asker, Person, offers_of, properties_of
-from app.errors import NotFound
+from app.core.clock import now
+from app.core.collation import alphabetically
+from app.core.errors import NotFound
+from app.core.raw_rows import id_text, raw_id
 from app.extensions import db
 from app.models import OfferState, Property, User
 from app.models.property import GONE
-from app.queries.alphabetical import alphabetically
 from app.queries.property_search import holding_words
-from app.queries.spelled import id_text, raw_id
 from app.representations import link_state
 
 PAGE = 25

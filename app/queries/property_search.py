@@ -10,7 +10,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from app.database import ACCENTED, UNACCENTED, plain
+from app.core.database import ACCENTED, UNACCENTED, plain
 from app.models import Property
 
 MOST = 6
@@ -21,7 +21,7 @@ _COLUMNS = (
 
 
 class Plain(FunctionElement[str]):
-    """Text as `app.database.plain` spells it."""
+    """Text as `app.core.database.plain` spells it."""
 
     name = "plain"
     type = String()

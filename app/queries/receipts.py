@@ -10,9 +10,10 @@ from typing import Any
 
 from sqlalchemy import case, exists, select
 
-from app import keys
+from app.core import keys
+from app.core.ledger import GENESIS
+from app.core.vault import Place, unpad, unseal
 from app.extensions import db
-from app.ledger import GENESIS
 from app.models import (
     CODE,
     HELD_LINK,
@@ -27,7 +28,6 @@ from app.models import (
 )
 from app.offer_document import Document
 from app.queries.offers import Receipt, open_receipt, signature_image
-from app.vault import Place, unpad, unseal
 
 RECEIPT_MAIL, RECEIPT_KEPT = "receipt_bidder", "receipt_kept"  # made and mailed; only made
 CONFIRMS = ("offer_bidder", "offer_confirm")

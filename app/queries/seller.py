@@ -12,14 +12,14 @@ from typing import Any
 from sqlalchemy import and_, case, func, select
 from sqlalchemy.orm import joinedload
 
-from app import keys
+from app.core import keys
+from app.core.money import Money, from_decimal_text
+from app.core.vault import Place, unpad, unseal
 from app.extensions import db
 from app.models import CODE, HELD_LINK, LedgerEntry, Offer, OfferBody, OfferKey, OfferState, Property, SellerLink
-from app.money import Money, from_decimal_text
 from app.offer_document import Document, decode
 from app.queries.chain import replaced_by
 from app.queries.offer_list import proof_of
-from app.vault import Place, unpad, unseal
 
 PER_PAGE = 100
 BY_MAIL = ("mailed_link", "private_page")

@@ -17,8 +17,8 @@ from zoneinfo import ZoneInfo
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 
-from app.clock import now
 from app.core.access import Asker, offers_of
+from app.core.clock import now
 from app.extensions import db
 from app.models import Offer, OfferState, Property, User
 from app.queries.offer_filter import Errors, Moment, OfferFilter, read_filter

@@ -8,14 +8,14 @@ from typing import Any
 
 from sqlalchemy import Row, exists, func, select
 
+from app.core.ledger import id_text, moment_text
+from app.core.money import decimal_text
+from app.core.raw_rows import hex_of, raw
+from app.core.vault import CannotOpen, KeyMissing, unpad
 from app.extensions import db
-from app.ledger import id_text, moment_text
 from app.models import Confirmation, EmailCode, LedgerEntry, Offer, OfferBody, OfferFile, OfferKey
-from app.money import decimal_text
 from app.offer_document import commitment, decode
-from app.queries.spelled import hex_of, raw
 from app.submission import Submitted, submitted
-from app.vault import CannotOpen, KeyMissing, unpad
 
 Opener = Callable[[str, str, bytes, bytes], bytes]
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import Select, and_, or_, select
 
-from app.clock import now
+from app.core.clock import now
 from app.extensions import db
 from app.models import (
     ApiKey,

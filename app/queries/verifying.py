@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import Row, select
 
+from app.core.ledger import GENESIS, chain
 from app.extensions import db
-from app.ledger import GENESIS, chain
 from app.models import Agency, LedgerEntry, Offer, OfferKey
 from app.queries.ledger import faults_of_offer
 from app.queries.submissions import LOCKED

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from sqlalchemy import select
 
 from app.core.access import Person
+from app.core.keys import agency_key
+from app.core.vault import Place, unpad, unseal
 from app.extensions import db
-from app.keys import agency_key
 from app.models import SavedView
-from app.vault import Place, unpad, unseal
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,12 @@ from typing import Any
 
 from sqlalchemy import and_, func, or_, select
 
-from app.clock import from_rfc3339, rfc3339
-from app.errors import NotFound
+from app.core.clock import from_rfc3339, rfc3339
+from app.core.errors import NotFound
+from app.core.keys import agency_key, unwrap_offer_key
+from app.core.vault import Place, unseal
 from app.extensions import db
-from app.keys import agency_key, unwrap_offer_key
 from app.models import Attempt, Delivery, Event, OfferKey, WebhookEndpoint
-from app.vault import Place, unseal
 
 
 @dataclass(frozen=True, slots=True)

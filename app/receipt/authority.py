@@ -29,8 +29,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import NameOID
 
-from app.clock import now
 from app.config import ConfigurationError, Settings
+from app.core.clock import now
 
 ROOT_LIFE = timedelta(days=365 * 40)
 ROOT_RENEWED = timedelta(days=365 * 10)

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.numbers import whole
+from app.core.numbers import whole
 from app.receipt.authority import replace_file
 
 FOLDER = "heads"

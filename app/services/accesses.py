@@ -8,13 +8,13 @@ from datetime import timedelta
 
 from sqlalchemy import insert, select
 
-from app.clock import now
 from app.core.access import KeyHolder, Person
+from app.core.clock import now
+from app.core.ids import new_id
+from app.core.unit_of_work import housekeeping
 from app.extensions import db
-from app.ids import new_id
 from app.models import Access, KeyAccess
 from app.models.key_access import NOTED_ONCE_IN
-from app.writing import housekeeping
 
 ONCE_IN = timedelta(minutes=10)  # a search repeated, or typed on, is one search
 

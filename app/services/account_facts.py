@@ -9,10 +9,10 @@ from zoneinfo import available_timezones
 
 from flask_babel import lazy_gettext as _l
 
-from app.contacts import NotAContact, read_phone, read_staff_email
-from app.errors import Invalid
-from app.language import LANGUAGES
-from app.limits import COMPANY, KEY_NAME, NAME
+from app.core.contacts import NotAContact, read_phone, read_staff_email
+from app.core.errors import Invalid
+from app.core.language import LANGUAGES
+from app.core.limits import COMPANY, KEY_NAME, NAME
 from app.models.agency import ROLES
 
 FILL_IN = _l("Fill this in")

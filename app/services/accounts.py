@@ -18,20 +18,20 @@ from flask_babel import lazy_gettext
 from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from app import keys
 from app.api_keys import SHOWN, key_hash, new_key
-from app.clock import now
+from app.core import keys
 from app.core.access import SCOPES, Person
-from app.errors import Invalid, Stale
+from app.core.clock import now
+from app.core.errors import Invalid, Stale
+from app.core.ids import new_id
+from app.core.ledger import SYSTEM, Actor
+from app.core.quotas import hold_rows
+from app.core.unit_of_work import UnitOfWork, housekeeping, writing
 from app.extensions import db
-from app.ids import new_id
-from app.ledger import SYSTEM, Actor
 from app.models import Agency, ApiKey, StaffAddress, User, UserSession
 from app.models.agency import AGENT
 from app.passwords import MAX_PASSWORD, check_password
-from app.quotas import hold_rows
 from app.services import account_facts
-from app.writing import UnitOfWork, housekeeping, writing
 
 SESSION_LIFE = timedelta(days=14)
 SEEN_EVERY = timedelta(minutes=5)

@@ -9,7 +9,7 @@ from flask import current_app, g
 from flask_babel import force_locale
 from sqlalchemy import select
 
-from app.clock import now
+from app.core.clock import now
 from app.core.urls import base_url
 from app.extensions import db
 from app.integrations.mail import Letter, Party, paragraphs, sender

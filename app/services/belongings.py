@@ -16,8 +16,8 @@ from flask import current_app
 from sqlalchemy import inspect, select
 
 from app.config import ConfigurationError, Settings
+from app.core.keys import lost_keys
 from app.extensions import db
-from app.keys import lost_keys
 from app.models import Checkpoint, OfferFile, Tombstone
 from app.services import erasure
 

@@ -12,9 +12,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flask import current_app
 from sqlalchemy import Connection, func, insert, select
 
-from app.canonical import canonical
-from app.clock import now, rfc3339
-from app.errors import Conflict
+from app.core.canonical_json import canonical
+from app.core.clock import now, rfc3339
+from app.core.errors import Conflict
+from app.core.unit_of_work import housekeeping, writing
 from app.extensions import db
 from app.integrations.timestamps import NoTimestamp, timestamp
 from app.models import Agency, Checkpoint, Timestamping
@@ -22,7 +23,6 @@ from app.queries.checking import KIND, head_fault
 from app.queries.ledger import verify_chain
 from app.receipt.authority import Authority
 from app.receipt.heads import Heads, Unreadable
-from app.writing import housekeeping, writing
 
 END = "bidflux.ledger.end"
 HEAD = "bidflux.head"  # what is kept beside the seal between checkpoints

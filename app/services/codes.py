@@ -16,18 +16,18 @@ from typing import Any
 
 from sqlalchemy import exists, func, select, update
 
-from app import keys
-from app.clock import now
-from app.errors import IllegalTransition
+from app.core import keys
+from app.core.clock import now
+from app.core.errors import IllegalTransition
+from app.core.ledger import BIDDER
+from app.core.unit_of_work import UnitOfWork, writing
+from app.core.vault import Place, seal, unseal
 from app.extensions import db
-from app.ledger import BIDDER
 from app.models import CODE, HELD_LINK, Confirmation, EmailCode, Event, Offer, OfferState
 from app.queries.mailboxes import own_address, reachable
 from app.services import receipts
 from app.services.codes_a_day import too_many
 from app.services.offer_events import announce
-from app.vault import Place, seal, unseal
-from app.writing import UnitOfWork, writing
 
 TRIES, CODES, MOST = 5, 5, 20
 GOOD_FOR, APART, LATER = timedelta(hours=1), timedelta(minutes=1), timedelta(days=1)

@@ -11,8 +11,8 @@ from datetime import timedelta
 
 from sqlalchemy import func, select
 
+from app.core.unit_of_work import UnitOfWork
 from app.models import EmailCode, OfferTag, ReplaceCode
-from app.writing import UnitOfWork
 
 A_DAY, DAY = 20, timedelta(days=1)
 

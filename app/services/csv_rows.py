@@ -15,8 +15,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from app.core.values import typed_text
 from app.feed_faults import LONG_ROW, LOST_LETTERS, MORE_CELLS, QUOTES
-from app.values import typed_text
 
 PART = 65536  # bytes looked at together
 RECORD = 1_000_000  # characters of one row, its line breaks among them

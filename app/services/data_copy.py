@@ -11,11 +11,11 @@ from flask import g
 from flask_babel import force_locale, ngettext
 from flask_babel import gettext as _
 
-from app.clock import from_rfc3339
+from app.core.clock import from_rfc3339
+from app.core.formats import show_datetime
 from app.core.labels import STEPS, label
 from app.offer_document import Document
 from app.offer_sections import money_text, sections, signature_row
-from app.presentation import show_datetime
 from app.receipt.sheet import MARGIN, SIZE, SMALL, WIDTH, Block, Sheet
 from app.services.receipts import lacking_letters
 

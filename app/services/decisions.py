@@ -15,21 +15,21 @@ from typing import Any
 from sqlalchemy import exists, func, select, true, update
 from sqlalchemy.orm import aliased
 
-from app import keys
+from app.core import keys
 from app.core.access import Person
-from app.errors import Conflict, IllegalTransition, Unsaid
+from app.core.errors import Conflict, IllegalTransition, Unsaid
+from app.core.ids import new_id
+from app.core.ledger import Actor
+from app.core.quotas import hold_bytes
+from app.core.unit_of_work import UnitOfWork, writing
+from app.core.vault import Place, seal, unseal
 from app.extensions import db
-from app.ids import new_id
-from app.ledger import Actor
 from app.models import Decision, Delivery, LedgerEntry, Offer, OfferState
 from app.models.offer import STATUSES
 from app.queries.concerns import concerns_of
-from app.quotas import hold_bytes
 from app.services.offer_events import announce
 from app.services.properties import switch_link
 from app.services.recipients import write_to_bidder
-from app.vault import Place, seal, unseal
-from app.writing import UnitOfWork, writing
 
 UNDO = timedelta(seconds=10)
 DECIDED = ("accepted", "rejected")

@@ -1,13 +1,13 @@
-"""After a restore every agency begins a new epoch, so that whoever follows its events is told (app/epochs.py)."""
+"""After a restore every agency begins a new epoch, so that whoever follows its events is told (app/core/epochs.py)."""
 
 from __future__ import annotations
 
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.core.unit_of_work import witness_of_numbers, writing
 from app.extensions import db
 from app.models import Agency
-from app.writing import witness_of_numbers, writing
 
 
 def remember_numbers() -> None:

@@ -16,12 +16,13 @@ import structlog
 from flask import current_app
 from sqlalchemy import delete, insert, select, update
 
-from app.clock import now, rfc3339
 from app.config import ConfigurationError
-from app.database import scrub
+from app.core.clock import now, rfc3339
+from app.core.database import scrub
+from app.core.keys import agency_key
+from app.core.ledger import SYSTEM, Actor
+from app.core.unit_of_work import UnitOfWork, writing
 from app.extensions import db
-from app.keys import agency_key
-from app.ledger import SYSTEM, Actor
 from app.models import (
     Delivery,
     EmailCode,
@@ -38,7 +39,6 @@ from app.models import (
     Submission,
     Tombstone,
 )
-from app.writing import UnitOfWork, writing
 
 FILE = "erased.txt"
 BATCH = 500  # offers in one transaction

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 from flask_babel import lazy_gettext as _l
 
-from app.money import decimal_text
+from app.core.money import decimal_text
+from app.core.raw_rows import id_text
 from app.queries.offer_export import Exported, SentBidder, SentTerms
-from app.queries.spelled import id_text
 
 
 class Kind(enum.Enum):

@@ -21,17 +21,17 @@ from zoneinfo import ZoneInfo
 from flask_babel import gettext as _
 from sqlalchemy import insert
 
-from app.clock import rfc3339
 from app.core.access import Person
+from app.core.clock import rfc3339
+from app.core.ids import new_id
 from app.core.labels import LABELS
-from app.ids import new_id
+from app.core.unit_of_work import writing
 from app.models import Access
 from app.queries.offer_export import Exported
 from app.queries.offer_filter import OfferFilter
 from app.queries.offer_list import count_offers
 from app.services.export_columns import COLUMNS, Kind, values
 from app.services.workbook import Cell, Moment, Number, workbook
-from app.writing import writing
 
 PURPOSES = ("seller", "agency", "accounting", "person", "other")
 BOM = "\ufeff"

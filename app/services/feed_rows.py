@@ -11,19 +11,19 @@ from urllib.parse import quote
 
 from pydantic import ValidationError
 
-from app.contacts import NotAContact, read_email
-from app.errors import Invalid
+from app.core.contacts import NotAContact, read_email
+from app.core.errors import Invalid
+from app.core.language import msgid
+from app.core.money import CURRENCY_WORDS, NotMoney, OtherCurrency, decimal_text, read_amount
+from app.core.numbers import NotANumber, decimal, whole
+from app.core.typed_numbers import ASK, POINT, Typed, read_quantity, tidy
+from app.core.values import HIDDEN, is_text, made_text
 from app.feed_faults import SHEET_ERROR, Priced, Unread
-from app.language import msgid
 from app.models.property import PROPERTY_TYPES
-from app.money import CURRENCY_WORDS, NotMoney, OtherCurrency, decimal_text, read_amount
-from app.numbers import NotANumber, decimal, whole
 from app.plain_text import plain_text
 from app.plausible import SIZES, UNITS
 from app.services.property_fields import PropertyBulkItem, sent_property
 from app.services.property_sync import Sent
-from app.typed_numbers import ASK, POINT, Typed, read_quantity, tidy
-from app.values import HIDDEN, is_text, made_text
 
 # What can be mapped. `active` only decides whether a row counts at all.
 FIELDS = (

@@ -12,22 +12,22 @@ from typing import Any
 from flask import current_app
 from sqlalchemy import delete, insert, select, update
 
-from app.errors import Invalid, QuotaReached
+from app.core.collation import alphabetically
+from app.core.errors import Invalid, QuotaReached
+from app.core.ids import new_id
+from app.core.language import msgid
+from app.core.ledger import SYSTEM
+from app.core.typed_numbers import ASK
+from app.core.unit_of_work import UnitOfWork, writing
 from app.extensions import db
-from app.ids import new_id
 from app.integrations.door import Door
-from app.language import msgid
-from app.ledger import SYSTEM
 from app.models import FeedItem, FeedRun, Property, PropertyFeed
 from app.models.agency import User
-from app.queries.alphabetical import alphabetically
 from app.services.csv_rows import BadRow
 from app.services.feed_rows import NotForSale, named_by, read_row
 from app.services.feed_sources import Broken, Source, pages
 from app.services.feeds import mapping_of, renew, source_of
 from app.services.property_sync import UNUSUAL, Sent, upsert
-from app.typed_numbers import ASK
-from app.writing import UnitOfWork, writing
 
 BATCH = 100
 MOST_ERRORS = 100

@@ -9,12 +9,12 @@ from itertools import islice
 from typing import Any
 from urllib.parse import SplitResult, urlencode, urljoin, urlsplit, urlunsplit
 
+from app.core.strict_json import NotJson, read_json
+from app.core.values import is_text
 from app.inflating import GZIP, NotCompressed, TooLarge, gunzip, inflate
 from app.integrations.door import Answer, Door, Refused, Unreachable
 from app.services.csv_rows import NotCsv
 from app.services.feed_files import rows_of
-from app.strict_json import NotJson, read_json
-from app.values import is_text
 
 PAGE_BYTES = 8 * 1024 * 1024
 PAGE_PARTS = 300_000  # values of a page: each takes a hundred bytes or more once it is read

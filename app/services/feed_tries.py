@@ -16,19 +16,19 @@ from typing import Any
 from flask import current_app
 from sqlalchemy import func, or_, select, update
 
-from app.clock import now
-from app.errors import Invalid
+from app.core.clock import now
+from app.core.errors import Invalid
+from app.core.keys import agency_key
+from app.core.ledger import Actor
+from app.core.unit_of_work import writing
+from app.core.vault import Place, seal, unseal
 from app.extensions import db
 from app.integrations.door import Door
-from app.keys import agency_key
-from app.ledger import Actor
 from app.models import PropertyFeed
 from app.services.csv_rows import BadRow
 from app.services.feed_rows import NotForSale, named_by, read_row
 from app.services.feed_sources import Bounds, Broken, Source, pages
 from app.services.feeds import get_feed, mapping_of, source_of
-from app.vault import Place, seal, unseal
-from app.writing import writing
 
 SHOWN = 10
 PAGES, SECONDS = 2, 15.0

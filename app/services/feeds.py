@@ -14,23 +14,23 @@ from flask_babel import lazy_gettext
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import aliased
 
-from app.clock import now
+from app.core.clock import now
+from app.core.errors import Invalid, NotFound
+from app.core.ids import new_id
+from app.core.keys import agency_key
 from app.core.labels import FEED_FILE
-from app.errors import Invalid, NotFound
+from app.core.ledger import Actor
+from app.core.quotas import hold_bytes
+from app.core.typed_numbers import ASK
+from app.core.unit_of_work import UnitOfWork, writing
+from app.core.vault import Place, seal, unseal
 from app.extensions import db
-from app.ids import new_id
 from app.integrations.door import Refused, check_url
-from app.keys import agency_key
-from app.ledger import Actor
 from app.models import FeedRun, PropertyFeed
-from app.quotas import hold_bytes
 from app.services.csv_rows import NotCsv
 from app.services.feed_files import looks_like_rows
 from app.services.feed_rows import FIELDS, NEEDED, REBS
 from app.services.feed_sources import Source
-from app.typed_numbers import ASK
-from app.vault import Place, seal, unseal
-from app.writing import UnitOfWork, writing
 
 SHOWN = 10
 MOST = 20

@@ -8,11 +8,11 @@ from datetime import datetime
 
 from sqlalchemy import and_, func, select, update
 
+from app.core.collation import alphabetically
+from app.core.ledger import Actor
+from app.core.unit_of_work import UnitOfWork
 from app.extensions import db
-from app.ledger import Actor
 from app.models import Delivery, LedgerEntry, OfferState, Property
-from app.queries.alphabetical import alphabetically
-from app.writing import UnitOfWork
 
 CHANGED = "property.agent_changed"
 NOTICES = ("offer_agent", "offer_confirmed", "withdrawn_agent")

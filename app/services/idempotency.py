@@ -16,11 +16,11 @@ from datetime import timedelta
 
 from sqlalchemy import delete, insert, select
 
-from app import keys
-from app.errors import Conflict, KeyReused
+from app.core import keys
+from app.core.errors import Conflict, KeyReused
+from app.core.unit_of_work import UnitOfWork, writing
+from app.core.vault import Place, seal, unseal
 from app.models import Idempotency
-from app.vault import Place, seal, unseal
-from app.writing import UnitOfWork, writing
 
 KEPT_FOR = timedelta(days=7)
 

@@ -12,20 +12,20 @@ from flask import current_app
 from flask_babel import lazy_gettext
 from sqlalchemy import delete, insert, select, update
 
-from app.clock import now
+from app.core.clock import now
+from app.core.errors import Invalid, NotFound, Stale
+from app.core.ids import new_id
+from app.core.ledger import SYSTEM, Actor
+from app.core.quotas import hold_rows
+from app.core.signed_links import BadToken, account_token, invitation_token, is_marked, read_account, read_invitation
+from app.core.unit_of_work import UnitOfWork, housekeeping, writing
 from app.core.urls import base_url
-from app.errors import Invalid, NotFound, Stale
+from app.core.wake import wake
 from app.extensions import db
-from app.ids import new_id
-from app.ledger import SYSTEM, Actor
-from app.links import BadToken, account_token, invitation_token, is_marked, read_account, read_invitation
 from app.models import Invitation, LedgerEntry, ResetRequest, User
-from app.quotas import hold_rows
 from app.services import account_facts, accounts
 from app.services.accounts import NewUser
 from app.services.letters import NoLongerOwed, Owed
-from app.wake import wake
-from app.writing import UnitOfWork, housekeeping, writing
 
 INVITED = timedelta(days=7)
 OWN = lazy_gettext("This person is among yours already")

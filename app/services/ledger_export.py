@@ -8,10 +8,10 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
-from app.ledger import Actor
+from app.core.ledger import Actor
+from app.core.unit_of_work import writing
 from app.queries.checkpoints import entries
 from app.services.checkpoints import END, signed
-from app.writing import writing
 
 FORMAT = "bidflux.ledger/1"
 

@@ -8,8 +8,8 @@ from datetime import date
 from sqlalchemy import insert, update
 from sqlalchemy.exc import IntegrityError
 
+from app.core.unit_of_work import housekeeping
 from app.models import LinkActivity
-from app.writing import housekeeping
 
 COUNTED = ("opened", "begun")
 

@@ -13,12 +13,15 @@ from flask_babel import force_locale
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import aliased
 
-from app import keys
-from app.clock import now
+from app.core import keys
+from app.core.clock import now
+from app.core.formats import show_money, signature_worth
+from app.core.money import Money
+from app.core.signed_links import bidder_token, receipt_token, request_token
 from app.core.urls import base_url
+from app.core.vault import Place, unpad, unseal
 from app.extensions import db
 from app.integrations.mail import Letter, Party, one_line, paragraphs, sender
-from app.links import bidder_token, receipt_token, request_token
 from app.models import (
     CODE,
     Agency,
@@ -35,16 +38,13 @@ from app.models import (
     User,
 )
 from app.models.withdrawal import Withdrawal
-from app.money import Money
 from app.offer_document import Document, decode
 from app.offer_sections import sections, signature_row
 from app.offers.representation import request_state
-from app.presentation import show_money, signature_worth
 from app.queries.receipts import RECEIPT_MAIL, stored
 from app.representations import gone_as
 from app.services import agency_mails, codes, privacy_mails, replacements, telling, undelivered
 from app.services.letters import NoLongerOwed, Owed, render
-from app.vault import Place, unpad, unseal
 
 
 def compose(owed: Owed) -> Letter:

@@ -6,14 +6,14 @@ import uuid
 
 from sqlalchemy import delete, select
 
-from app import keys
+from app.core import keys
 from app.core.access import Person
-from app.errors import Conflict, NotFound
-from app.ids import new_id
+from app.core.errors import Conflict, NotFound
+from app.core.ids import new_id
+from app.core.quotas import hold_bytes, hold_rows
+from app.core.unit_of_work import writing
+from app.core.vault import Place, seal
 from app.models import Note, Offer
-from app.quotas import hold_bytes, hold_rows
-from app.vault import Place, seal
-from app.writing import writing
 
 
 def write(offer: Offer, text: str, *, by: Person) -> uuid.UUID:

@@ -8,15 +8,15 @@ from typing import Any
 
 from sqlalchemy import select
 
-from app import keys
-from app.ledger import Actor
+from app.core import keys
+from app.core.ledger import Actor
+from app.core.unit_of_work import UnitOfWork
+from app.core.vault import Place, unpad, unseal
 from app.models import Confirmation, ConfirmationBody, Offer, OfferBody, OfferKey, OfferState, Property
 from app.offer_document import decode
 from app.offers.representation import confirmed_in, offer_json
 from app.queries.chain import replaced_by
 from app.queries.crm_offers import open_reason, standing_reasons
-from app.vault import Place, unpad, unseal
-from app.writing import UnitOfWork
 
 
 def announce(

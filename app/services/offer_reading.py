@@ -14,20 +14,20 @@ from zoneinfo import ZoneInfo
 
 from flask_babel import gettext as _
 
-from app import limits
-from app.contacts import read_email, read_phone, show_phone
+from app.core import limits
+from app.core.contacts import read_email, read_phone, show_phone
+from app.core.days import read_day
+from app.core.formats import days, show_money
 from app.core.labels import LABELS
-from app.days import read_day
+from app.core.money import CURRENCY_WORDS, Money, OtherCurrency, read_amount
+from app.core.questions import Question
+from app.core.typed_numbers import read_days, read_percent
+from app.core.values import CONTROL
 from app.integrations.pictures import NotAPicture, is_a_dot, read_signature
 from app.models import Property
 from app.models.offer import FINANCING
-from app.money import CURRENCY_WORDS, Money, OtherCurrency, read_amount
 from app.offer_document import Bidder, Draft, Signature
-from app.offer_questions import Question
-from app.presentation import days, show_money
 from app.tax_ids import read_tax_id
-from app.typed_numbers import read_days, read_percent
-from app.values import CONTROL
 
 MAX_TERM_DAYS = 3650
 FAR_BELOW, FAR_ABOVE = Decimal("0.1"), Decimal(5)

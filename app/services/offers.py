@@ -13,12 +13,15 @@ from typing import Any
 
 from sqlalchemy import bindparam, exists, select, update
 
-from app import keys, offer_document
-from app.clock import rfc3339
-from app.errors import FactsChanged, LinkClosed
+from app import offer_document
+from app.core import keys
+from app.core.clock import rfc3339
+from app.core.errors import FactsChanged, LinkClosed
+from app.core.ids import new_id, new_reference
+from app.core.ledger import Actor
+from app.core.unit_of_work import UnitOfWork, writing
+from app.core.vault import Place, Wrapped, blind, offer_key_place, pad, seal
 from app.extensions import db
-from app.ids import new_id, new_reference
-from app.ledger import Actor
 from app.models import (
     CODE,
     Agency,
@@ -43,8 +46,6 @@ from app.services import codes, receipts
 from app.services.replacements import Grounds, bidder_of_request, settle, supersede
 from app.shown import Shown, digest_of, shown_of, snapshot
 from app.submission import Submitted
-from app.vault import Place, Wrapped, blind, offer_key_place, pad, seal
-from app.writing import UnitOfWork, writing
 
 
 @dataclass(frozen=True, slots=True)

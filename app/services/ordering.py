@@ -6,12 +6,12 @@ import uuid
 
 from sqlalchemy import delete
 
-from app import keys
+from app.core import keys
 from app.core.access import Person
-from app.errors import Conflict
+from app.core.errors import Conflict
+from app.core.unit_of_work import writing
+from app.core.vault import Place, seal
 from app.models import OfferMove, OfferState
-from app.vault import Place, seal
-from app.writing import writing
 
 
 def move(state: OfferState, place: int, reason: str | None, *, by: Person) -> None:

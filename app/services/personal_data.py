@@ -10,10 +10,11 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from app.clock import now, rfc3339
-from app.contacts import read_email
+from app.core.clock import now, rfc3339
+from app.core.contacts import read_email
+from app.core.keys import agency_key
+from app.core.vault import blind
 from app.extensions import db
-from app.keys import agency_key
 from app.models import Agency, Offer, OfferOrigin, OfferState, OfferTag, Property
 from app.offer_document import Document
 from app.offers.representation import offer_json
@@ -21,11 +22,10 @@ from app.queries.dealings import given_to, own_confirmation, words_about
 from app.queries.offers import OpenedOffer, open_offer, signature_image
 from app.queries.timeline import mails_owed, notes_of, offer_steps
 from app.services import texts
-from app.vault import blind
 
 
 def offers_of(agency_id: uuid.UUID, folded: str) -> list[uuid.UUID]:
-    """The offers of an agency that were sent with this address (folded, as `app.contacts` does), oldest first."""
+    """The offers of an agency that were sent with this address (folded, as `app.core.contacts` does), oldest first."""
     tag = blind(agency_key(agency_id, "blind_email"), folded)
     query = select(OfferTag.offer_id).where(
         OfferTag.agency_id == agency_id, OfferTag.field == "email", OfferTag.tag == tag

@@ -11,16 +11,16 @@ from datetime import timedelta
 
 from sqlalchemy import delete, func, insert, select, update
 
-from app.clock import now
+from app.core.clock import now
+from app.core.keys import agency_key
+from app.core.ledger import SYSTEM
+from app.core.unit_of_work import UnitOfWork, writing
+from app.core.vault import Place, seal, unseal
 from app.extensions import db
 from app.integrations.door import Door, Refused, Unreachable
 from app.integrations.pictures import PHOTO_BYTES, NotAPicture, Picture, read_photo
-from app.keys import agency_key
-from app.ledger import SYSTEM
 from app.models import PhotoCopy, Property, Upload
 from app.services.properties import put_photo
-from app.vault import Place, seal, unseal
-from app.writing import UnitOfWork, writing
 
 SECONDS = 30.0
 LEASE = timedelta(minutes=5)

@@ -8,10 +8,10 @@ from flask import current_app, g
 from flask_babel import force_locale
 from sqlalchemy import select
 
+from app.core.signed_links import privacy_token
 from app.core.urls import base_url
 from app.extensions import db
 from app.integrations.mail import Letter, Party, paragraphs, sender
-from app.links import privacy_token
 from app.models import Agency, LedgerEntry
 from app.services import privacy_requests
 from app.services.letters import NoLongerOwed, Owed, render

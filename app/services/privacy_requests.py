@@ -8,19 +8,19 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, delete, exists, func, insert, or_, select, update
 
-from app.clock import now
-from app.contacts import read_email
-from app.database import scrub
-from app.errors import Conflict
+from app.core.clock import now
+from app.core.contacts import read_email
+from app.core.database import scrub
+from app.core.errors import Conflict
+from app.core.ids import new_id
+from app.core.keys import agency_key
+from app.core.ledger import BIDDER, SYSTEM, Actor
+from app.core.unit_of_work import UnitOfWork, housekeeping, writing
+from app.core.vault import Place, blind, seal, unseal
 from app.extensions import db
-from app.ids import new_id
-from app.keys import agency_key
-from app.ledger import BIDDER, SYSTEM, Actor
 from app.models import Agency, Delivery, LedgerEntry, PrivacyRequest, User
 from app.models.agency import OWNER
 from app.services import erasure, personal_data
-from app.vault import Place, blind, seal, unseal
-from app.writing import UnitOfWork, housekeeping, writing
 
 TO_ANSWER = timedelta(days=30)  # Art. 12(3) GDPR: one month
 REMIND = timedelta(days=7)

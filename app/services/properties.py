@@ -10,18 +10,18 @@ from typing import Any
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import joinedload
 
-from app import keys
-from app.errors import Conflict, Invalid, Stale
+from app.core import keys
+from app.core.errors import Conflict, Invalid, Stale
+from app.core.ids import new_id
+from app.core.language import msgid
+from app.core.ledger import Actor
+from app.core.quotas import hold_bytes, hold_rows
+from app.core.unit_of_work import UnitOfWork, writing
 from app.extensions import db
-from app.ids import new_id
 from app.integrations.pictures import Picture
-from app.language import msgid
-from app.ledger import Actor
 from app.models import OfferState, Property, Upload
-from app.quotas import hold_bytes, hold_rows
 from app.representations import property_json
 from app.services.handover import CHANGED, hand_over
-from app.writing import UnitOfWork, writing
 
 CHANGEABLE = frozenset(
     {

@@ -7,12 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from app.errors import Invalid
-from app.models.property import AVAILABILITY, PRICE_VAT, PROPERTY_TYPES
-from app.money import NotMoney, from_decimal_text
-from app.plausible import MOST
-from app.services.property_sync import Sent
-from app.values import (
+from app.core.errors import Invalid
+from app.core.money import NotMoney, from_decimal_text
+from app.core.values import (
     COUNTRY,
     Amount,
     Currency,
@@ -30,6 +27,9 @@ from app.values import (
     Strict,
     Text20000,
 )
+from app.models.property import AVAILABILITY, PRICE_VAT, PROPERTY_TYPES
+from app.plausible import MOST
+from app.services.property_sync import Sent
 
 PropertyType = Literal["apartment", "house", "land", "commercial", "office", "industrial", "other"]
 Availability = Literal["available", "reserved", "sold", "rented", "withdrawn", "unavailable"]

@@ -10,18 +10,19 @@ from typing import Any
 from sqlalchemy import Select, bindparam, func, select
 from sqlalchemy.orm import attributes
 
-from app import keys
-from app.clock import now
-from app.errors import Conflict, DomainError, Invalid, QuotaReached, Stale
+from app.core import keys
+from app.core.clock import now
+from app.core.errors import Conflict, DomainError, Invalid, QuotaReached, Stale
+from app.core.ids import new_id
+from app.core.language import msgid
+from app.core.ledger import Actor
+from app.core.quotas import hold_bytes, left, quotas
+from app.core.unit_of_work import UnitOfWork, writing
 from app.extensions import db
-from app.ids import new_id
-from app.language import msgid
-from app.ledger import Actor
 from app.models import OfferState, Property, User
 from app.models.agency import OWNER
 from app.models.property import GONE
 from app.plausible import unusual
-from app.quotas import hold_bytes, left, quotas
 from app.representations import is_our_photo, property_json
 from app.services import photo_copies
 from app.services.handover import hand_over
@@ -35,7 +36,6 @@ from app.services.properties import (
     record_change,
     record_creation,
 )
-from app.writing import UnitOfWork, writing
 
 UNKNOWN_AGENT = "Nobody in the agency signs in with this address; the administrator is responsible instead"
 UNUSUAL = msgid("Hardly any property of its type has such a size: look whether a separator was meant otherwise")

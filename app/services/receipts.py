@@ -12,23 +12,23 @@ from flask_babel import force_locale
 from flask_babel import gettext as _
 from sqlalchemy import delete, select
 
-from app import keys
-from app.clock import now
+from app.core import keys
+from app.core.clock import now
+from app.core.errors import Conflict
+from app.core.formats import show_datetime, signature_worth
+from app.core.ledger import SYSTEM
+from app.core.unit_of_work import UnitOfWork, writing
 from app.core.urls import base_url
-from app.errors import Conflict
+from app.core.vault import Place, seal
 from app.extensions import db
-from app.ledger import SYSTEM
 from app.models import Event, Offer, OfferFile, OfferKey
 from app.offer_sections import money_text, sections, signature_row
-from app.presentation import show_datetime, signature_worth
 from app.queries import receipts as reading
 from app.queries.receipts import RECEIPT_KEPT, RECEIPT_MAIL, Facts
 from app.receipt.authority import Authority
 from app.receipt.drawing import Paper, draw
 from app.receipt.sealing import seal_pdf
 from app.receipt.sheet import Block
-from app.vault import Place, seal
-from app.writing import UnitOfWork, writing
 
 LATER = timedelta(seconds=10)  # the mails that somebody waits for go first
 

@@ -11,9 +11,9 @@ from datetime import timedelta
 
 from sqlalchemy import bindparam, func, select, update
 
-from app.clock import now
+from app.core.clock import now
+from app.core.unit_of_work import UnitOfWork, housekeeping
 from app.models import Delivery, OfferTag
-from app.writing import UnitOfWork, housekeeping
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 AN_HOUR, A_DAY = 10, 30

@@ -13,12 +13,15 @@ from typing import Any
 
 from sqlalchemy import exists, select, update
 
-from app import keys
-from app.canonical import canonical
-from app.clock import rfc3339
+from app.core import keys
 from app.core.access import Person
-from app.errors import Conflict, IllegalTransition
-from app.ledger import BIDDER, Actor
+from app.core.canonical_json import canonical
+from app.core.clock import rfc3339
+from app.core.errors import Conflict, IllegalTransition
+from app.core.ledger import BIDDER, Actor
+from app.core.quotas import hold_recorded
+from app.core.unit_of_work import UnitOfWork, writing
+from app.core.vault import Place, pad, seal
 from app.models import (
     CODE,
     HELD_LINK,
@@ -34,15 +37,12 @@ from app.models import (
 from app.models.property import GONE
 from app.offer_document import Draft, Signature
 from app.queries.mailboxes import own_address, reachable
-from app.quotas import hold_recorded
 from app.services import codes, offers, receipts
 from app.services.codes import Standing
 from app.services.offer_events import announce
 from app.services.offers import Sending, Sent
 from app.services.recipients import write_to_bidder
 from app.services.replacements import carry_out, previous_of
-from app.vault import Place, pad, seal
-from app.writing import UnitOfWork, writing
 
 NOT_TAKING = "The property is archived, gone or not for sale: it takes no offers."
 CONFIRMATION_SCHEMA = "bidflux.confirmation/1"

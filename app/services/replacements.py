@@ -14,12 +14,13 @@ from typing import Any, Protocol
 from flask_babel import lazy_gettext
 from sqlalchemy import delete, func, select, update
 
-from app import keys
-from app.clock import rfc3339
-from app.errors import CodeWanted, Invalid, LinkClosed
+from app.core import keys
+from app.core.clock import rfc3339
+from app.core.errors import CodeWanted, Invalid, LinkClosed
+from app.core.ids import new_id
+from app.core.ledger import Actor
+from app.core.unit_of_work import UnitOfWork, writing
 from app.extensions import db
-from app.ids import new_id
-from app.ledger import Actor
 from app.models import (
     CODE,
     HELD_LINK,
@@ -38,7 +39,6 @@ from app.offers.representation import request_state
 from app.queries.mailboxes import document_of, own_address, reachable
 from app.services.codes_a_day import too_many
 from app.services.offer_events import announce
-from app.writing import UnitOfWork, writing
 
 REPLACES_UNKNOWN = lazy_gettext("We know no offer with this reference from you for this property")
 REPLACES_TAKEN = lazy_gettext("That offer was already replaced or withdrawn; give the reference of the latest one")

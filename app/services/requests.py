@@ -8,17 +8,17 @@ from datetime import datetime
 
 from sqlalchemy import bindparam, select, update
 
-from app import keys
-from app.clock import rfc3339
+from app.core import keys
 from app.core.access import Person
-from app.errors import IllegalTransition
-from app.ids import new_id
+from app.core.clock import rfc3339
+from app.core.errors import IllegalTransition
+from app.core.ids import new_id
+from app.core.unit_of_work import UnitOfWork, writing
+from app.core.vault import Place, seal
 from app.models import OfferRequest, OfferState, Property
 from app.models.property import GONE
 from app.services.offer_events import announce
 from app.services.recipients import write_to_bidder
-from app.vault import Place, seal
-from app.writing import UnitOfWork, writing
 
 
 def ask(offers: Sequence[uuid.UUID], deadline: datetime, message: str | None, *, by: Person) -> None:

@@ -10,15 +10,15 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, update
 
-from app.clock import now
+from app.core.clock import now
+from app.core.collation import alphabetically
+from app.core.ids import new_id
+from app.core.ledger import SYSTEM, Actor
+from app.core.unit_of_work import UnitOfWork, housekeeping, writing
 from app.extensions import db
-from app.ids import new_id
-from app.ledger import SYSTEM, Actor
 from app.models import Agency, OfferOrigin, OfferState, Property, Retention, User
 from app.models.agency import OWNER
-from app.queries.alphabetical import alphabetically
 from app.services.erasure import erase_all
-from app.writing import UnitOfWork, housekeeping, writing
 
 # In days. Claims out of an accepted offer lapse after three years (Romanian Civil Code, article 2517).
 DEFAULTS = {"origin_days": 90, "undecided_days": 365, "rejected_days": 365, "accepted_days": 1095}

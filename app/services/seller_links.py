@@ -8,11 +8,11 @@ from datetime import timedelta
 from sqlalchemy import func, select, update
 
 from app.core.access import Person
-from app.errors import Invalid, NotFound
-from app.ids import new_id
-from app.ledger import SYSTEM
+from app.core.errors import Invalid, NotFound
+from app.core.ids import new_id
+from app.core.ledger import SYSTEM
+from app.core.unit_of_work import writing
 from app.models import Offer, Property, SellerLink
-from app.writing import writing
 
 DAYS = (7, 30, 90)
 MOST = 10

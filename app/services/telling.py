@@ -6,14 +6,14 @@ import uuid
 
 from sqlalchemy import Select, select, update
 
-from app.errors import Conflict, IllegalTransition
+from app.core.errors import Conflict, IllegalTransition
+from app.core.ledger import Actor
+from app.core.unit_of_work import UnitOfWork, writing
 from app.extensions import db
-from app.ledger import Actor
 from app.models import Delivery, LedgerEntry, OfferState, Property
 from app.services.decisions import UNDO
 from app.services.properties import announce_change, load_property
 from app.services.recipients import write_to_bidder
-from app.writing import UnitOfWork, writing
 
 TEMPLATE = "property_gone"
 TOLD = "property.bidders_told"

@@ -14,13 +14,13 @@ from flask_babel import force_locale, ngettext
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from app.clock import now
-from app.contacts import show_phone
+from app.core.clock import now
+from app.core.contacts import show_phone
+from app.core.ledger import Actor
+from app.core.unit_of_work import housekeeping, writing
 from app.extensions import db
-from app.ledger import Actor
 from app.models import Agency, AgencyNotice, Property, TextVersion
 from app.services import retention
-from app.writing import housekeeping, writing
 
 LANGUAGES = ("ro", "en")
 SHOWN = ("notice", "rules")

@@ -9,8 +9,8 @@ from datetime import datetime
 from sqlalchemy import Connection, exists, func, insert, select
 
 from app.core.access import Person, offers_of
+from app.core.ids import new_id
 from app.extensions import db
-from app.ids import new_id
 from app.models import Delivery, OfferState, User
 from app.models.agency import OWNER
 from app.services.handover import NOTICES

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from sqlalchemy import case, func, select, update
 
-from app.clock import now
+from app.core.clock import now
+from app.core.unit_of_work import housekeeping
 from app.extensions import db
 from app.models import (
     Agency,
@@ -23,7 +24,6 @@ from app.models import (
     Upload,
     User,
 )
-from app.writing import housekeeping
 
 HEAVY = (
     Event.body_ct, LedgerEntry.body, OfferBody.body_ct, OfferFile.body_ct, Upload.body, PropertyFeed.file_ct,

@@ -9,20 +9,20 @@ from datetime import datetime
 from flask_babel import lazy_gettext
 from sqlalchemy import delete, insert, select, update
 
-from app import limits
-from app.clock import now
+from app.core import limits
 from app.core.access import Person
-from app.errors import Invalid
+from app.core.clock import now
+from app.core.errors import Invalid
+from app.core.ids import new_id
+from app.core.keys import agency_key
+from app.core.unit_of_work import housekeeping
+from app.core.vault import pad, seal
 from app.extensions import db
-from app.ids import new_id
-from app.keys import agency_key
 from app.models import Agency, SavedView, Tombstone, User
 from app.models.agency import OWNER
 from app.queries.offer_filter import OfferFilter
 from app.queries.offer_list import count_offers
 from app.queries.views import open_view, place_of, views_of
-from app.vault import pad, seal
-from app.writing import housekeeping
 
 MOST = 50
 NAMELESS = lazy_gettext("Give the view a name")

@@ -15,20 +15,20 @@ from flask import current_app
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, update
 
-from app.clock import rfc3339
-from app.errors import Conflict, Invalid, NotFound
+from app.core.clock import rfc3339
+from app.core.errors import Conflict, Invalid, NotFound
+from app.core.ids import new_id
+from app.core.keys import agency_key
+from app.core.ledger import SYSTEM, Actor
+from app.core.unit_of_work import UnitOfWork, housekeeping, writing
+from app.core.vault import Place, seal, unseal
 from app.extensions import db
-from app.ids import new_id
 from app.integrations.door import Refused, check_url
-from app.keys import agency_key
-from app.ledger import SYSTEM, Actor
 from app.models import Agency, Attempt, Delivery, EarlierSecret, Event, User, WebhookEndpoint
 from app.models.agency import OWNER
 from app.models.webhook import EVENTS, TEST
 from app.queries.webhooks import opened_url
 from app.samples import sample
-from app.vault import Place, seal, unseal
-from app.writing import UnitOfWork, housekeeping, writing
 
 SECRET_BYTES = 32
 PREFIX = "whsec_"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from sqlalchemy import select, update
 
-from app import keys
-from app.errors import IllegalTransition
-from app.ledger import BIDDER
+from app.core import keys
+from app.core.errors import IllegalTransition
+from app.core.ledger import BIDDER
+from app.core.unit_of_work import writing
+from app.core.vault import Place, seal
 from app.models import Offer, OfferState, Property, Withdrawal
 from app.services.offer_events import announce
 from app.services.requests import end_request
-from app.vault import Place, seal
-from app.writing import writing
 
 
 def withdraw(offer: Offer, message: str | None = None) -> bool:

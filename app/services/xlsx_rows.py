@@ -14,8 +14,8 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time
 from typing import Any
 
+from app.core.money import names_a_currency
 from app.feed_faults import NO_RESULT, SHEET_ERROR, Priced, Unread
-from app.money import names_a_currency
 from app.services.csv_rows import COLUMNS, BadRow, NotCsv, Row, names_of, row_of
 
 OPENED = 100 * 1024 * 1024  # bytes of all parts together, once they are opened

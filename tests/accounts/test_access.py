@@ -10,8 +10,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import event, select
 
+from app.core.ledger import SYSTEM
 from app.extensions import db
-from app.ledger import SYSTEM
 from app.models import Access, ApiKey, KeyAccess, Offer, OfferState, Property, User
 from app.offer_document import Bidder
 from app.services import accounts, receipts

@@ -9,9 +9,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import event, select
 
+from app.core.unit_of_work import OPEN
 from app.extensions import db
 from app.models import UserSession
-from app.writing import OPEN
 from tests.factories import login, make_agency, make_user
 
 AT = datetime(2030, 3, 1, 9, 0, tzinfo=UTC)

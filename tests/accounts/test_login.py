@@ -142,6 +142,6 @@ def test_a_browser_is_named_without_its_fingerprint() -> None:
 
 
 def _system():  # type: ignore[no-untyped-def]
-    from app.ledger import SYSTEM
+    from app.core.ledger import SYSTEM
 
     return SYSTEM

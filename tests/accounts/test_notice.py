@@ -14,10 +14,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
-from app.clock import now
+from app.core.clock import now
+from app.core.ledger import SYSTEM
+from app.core.signed_links import offer_link_token
 from app.extensions import db
-from app.ledger import SYSTEM
-from app.links import offer_link_token
 from app.models import Agency, AgencyNotice, LedgerEntry, Offer, Property, TextVersion, User
 from app.services import retention, texts
 from tests.factories import csrf, login, make_agency, make_property, make_user

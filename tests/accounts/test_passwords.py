@@ -11,10 +11,10 @@ import zxcvbn.matching
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app.errors import Invalid
+from app.core.errors import Invalid
+from app.core.ledger import SYSTEM
+from app.core.signed_links import account_token
 from app.extensions import db
-from app.ledger import SYSTEM
-from app.links import account_token
 from app.models import User
 from app.passwords import EASY, SIGNS, TOO_LONG, TOO_SHORT, check_password
 from app.services import accounts

@@ -9,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.blueprints.accounts import throttle
-from app.links import BadToken, account_token, device_token, read_device
+from app.core.signed_links import BadToken, account_token, device_token, read_device
 from app.models import User
 from app.services import accounts
 from tests.conftest import make_app, settings_for
@@ -129,6 +129,6 @@ def test_on_ones_own_machine_cookies_work_without_tls(client: FlaskClient, owner
 
 
 def _system():  # type: ignore[no-untyped-def]
-    from app.ledger import SYSTEM
+    from app.core.ledger import SYSTEM
 
     return SYSTEM

@@ -15,11 +15,11 @@ from flask.testing import FlaskClient
 from sqlalchemy import delete, select, update
 from werkzeug.test import TestResponse
 
-from app.clock import now
+from app.core.clock import now
+from app.core.unit_of_work import housekeeping
 from app.extensions import db
 from app.jobs.hooks import close_hooks, hooks
 from app.models import Access, Delivery, OfferKey, User, WebhookEndpoint
-from app.writing import housekeeping
 from tests.factories import csrf, login, make_agency, make_draft, make_offer, make_property, make_user
 from tests.integrations.servers import Receiver, receiving, reply
 

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from app.ledger import SYSTEM
+from app.core.ledger import SYSTEM
 from app.models import User
 from app.services import accounts
 from tests.factories import make_agency, make_user

@@ -16,9 +16,9 @@ from app.access import Guard
 from app.api_keys import is_key, new_key
 from app.blueprints.api import examples, faults
 from app.blueprints.api.schemas.offers import OfferNew
-from app.clock import now
+from app.core.clock import now
+from app.core.ledger import SYSTEM
 from app.extensions import db
-from app.ledger import SYSTEM
 from app.models import ApiKey
 from app.problems import KINDS
 from app.services import accounts, staff, webhooks

@@ -11,13 +11,13 @@ import jsonschema_rs
 import pytest
 from sqlalchemy import select, update
 
-from app.clock import now
+from app.core.clock import now
+from app.core.ledger import Actor
+from app.core.unit_of_work import housekeeping
 from app.extensions import db
-from app.ledger import Actor
 from app.models import Delivery, Offer, Property
 from app.models.webhook import EVENTS, TEST
 from app.services import decisions, erasure, properties, recorded_offers, requests, withdrawals
-from app.writing import housekeeping
 from tests.api.conftest import ROOT, Crm
 from tests.factories import confirm, make_draft, make_offer, make_property, person_of
 

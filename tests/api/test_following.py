@@ -13,9 +13,9 @@ from flask import Flask
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from app.errors import DomainError
+from app.core.errors import DomainError
+from app.core.ledger import SYSTEM, Actor
 from app.extensions import db
-from app.ledger import SYSTEM, Actor
 from app.models import Offer, Property
 from app.services import decisions, erasure, properties, withdrawals
 from tests.api.conftest import Crm, make_crm

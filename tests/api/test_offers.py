@@ -12,15 +12,15 @@ import pytest
 import time_machine
 from sqlalchemy import select
 
-from app.clock import now, rfc3339
+from app.core.clock import now, rfc3339
+from app.core.ledger import SYSTEM
+from app.core.money import Money
+from app.core.unit_of_work import housekeeping
 from app.extensions import db
-from app.ledger import SYSTEM
 from app.models import Decision, Delivery, LedgerEntry, Offer, OfferKey, Property
-from app.money import Money
 from app.offer_document import Bidder, Signature
 from app.services import accounts, decisions, withdrawals
 from app.services.recorded_offers import Said
-from app.writing import housekeeping
 from tests.api.conftest import Crm
 from tests.factories import confirm, mailed_code, make_draft, make_offer, make_property, make_user
 from tests.public.test_offer_form import hidden
@@ -203,7 +203,7 @@ def test_an_offer_taken_elsewhere_is_unconfirmed_until_its_bidder_confirms(crm: 
     assert offer["bidder"]["phone"] == "+40722000111" and made.headers["Location"].endswith(offer["id"])
     owed = set(db.session.scalars(select(Delivery.template)))
     assert owed == {"offer_agent", "offer_confirm", "receipt_kept"}
-    from app.links import receipt_token
+    from app.core.signed_links import receipt_token
 
     with crm.app.app_context():
         token = receipt_token(db.session.scalars(select(OfferKey.offer_id)).one())
@@ -364,8 +364,8 @@ def test_a_forgotten_bidder_is_gone_from_offers_and_events(crm: Crm, prop: Prope
 
 
 def test_a_test_key_reaches_a_test_agency_that_writes_to_nobody(crm: Crm, prop: Property) -> None:
+    from app.core.ledger import SYSTEM
     from app.demo.sandbox import test_agency_of
-    from app.ledger import SYSTEM
     from app.services import accounts
 
     held = test_agency_of(crm.owner.agency_id)

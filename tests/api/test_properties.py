@@ -9,7 +9,7 @@ from urllib.parse import quote
 from flask import Flask
 from sqlalchemy import select
 
-from app.clock import now
+from app.core.clock import now
 from app.extensions import db
 from app.models import Property
 from tests.api.conftest import Crm

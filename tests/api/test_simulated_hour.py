@@ -22,7 +22,7 @@ from flask import Flask
 from standardwebhooks import Webhook
 from werkzeug.serving import make_server
 
-from app.errors import DomainError
+from app.core.errors import DomainError
 from app.extensions import db
 from app.jobs.hooks import close_hooks, hooks
 from tests.api.conftest import ROOT, Crm, make_crm

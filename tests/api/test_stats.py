@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from app.blueprints.api.schemas.stats import StatsOut
-from app.clock import now
-from app.money import Money
+from app.core.clock import now
+from app.core.money import Money
 from tests.api.conftest import Crm, make_crm
 from tests.factories import make_draft, make_offer, make_property
 

@@ -14,12 +14,12 @@ import standardwebhooks
 from flask import Flask
 
 from app.blueprints.api.openapi import describe
-from app.clock import now, rfc3339
+from app.core.clock import now, rfc3339
+from app.core.unit_of_work import housekeeping
 from app.extensions import db
 from app.jobs.hooks import close_hooks, hooks
 from app.models.webhook import EVENTS
 from app.services import webhooks
-from app.writing import housekeeping
 from tests.api.conftest import Crm, make_crm
 from tests.factories import make_draft, make_offer, make_property
 from tests.integrations.servers import Receiver, receiving, reply
@@ -89,7 +89,7 @@ def test_a_delivery_is_sent_again_with_its_id_and_a_new_schedule(crm: Crm, recei
     assert waits.failing_since
     from datetime import timedelta
 
-    from app.clock import from_rfc3339
+    from app.core.clock import from_rfc3339
 
     assert from_rfc3339(failed["due_at"]) - now() < timedelta(seconds=7), "the schedule begins anew"
     one, two = receiver.requests
@@ -121,7 +121,7 @@ def test_off_and_on_again_replays_what_was_missed(crm: Crm, receiver: Receiver) 
 
 
 def test_an_undone_decision_is_never_replayed(app: Flask, crm: Crm, receiver: Receiver) -> None:
-    from app.ledger import Actor
+    from app.core.ledger import Actor
     from app.services import decisions
 
     began = rfc3339(now())

@@ -21,8 +21,8 @@ from flask import Flask
 from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import DBAPIError
 
-from app.canonical import canonical
-from app.database import is_sqlite
+from app.core.canonical_json import canonical
+from app.core.database import is_sqlite
 from app.extensions import db
 from app.models import Agency, Checkpoint, Offer, Property, UserSession
 from app.queries.ledger import offers_fault, verify_chain

@@ -15,15 +15,15 @@ from flask import Flask
 from sqlalchemy import select
 
 from app.backup import archive, engines
-from app.database import is_sqlite
+from app.core.database import is_sqlite
+from app.core.keys import keyring
+from app.core.vault import Keyring
 from app.extensions import db
 from app.jobs import tidy
-from app.keys import keyring
 from app.models import Agency, OfferKey, OfferState, Property, Tombstone
 from app.offer_document import Bidder
 from app.queries.ledger import offers_fault, verify_chain
 from app.services import erasure
-from app.vault import Keyring
 from tests.backup.test_backup import away, back_up, destroy, kept, refused, run, tools  # noqa: F401
 from tests.conftest import ROOT, make_app, migrate, settings_for
 from tests.core.test_canaries import at_rest

@@ -22,9 +22,9 @@ from flask import Flask
 from sqlalchemy import func, select, text
 
 from app.backup import archive, places
-from app.database import is_sqlite
+from app.core.database import is_sqlite
+from app.core.killpoints import AFTER_SWAP, BEFORE_SWAP
 from app.extensions import db
-from app.killpoints import AFTER_SWAP, BEFORE_SWAP
 from app.models import Agency, Offer, OfferKey, Property
 from app.services import erasure
 from tests.backup.test_backup import away, back_up, destroy, kept, refused, run, tools  # noqa: F401

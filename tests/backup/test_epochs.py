@@ -14,9 +14,9 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DBAPIError
 
 from app.backup.engines import copy_out, run_tool
-from app.clock import now
-from app.database import is_sqlite
-from app.epochs import LARGEST, LEAP, Witness, leap
+from app.core.clock import now
+from app.core.database import is_sqlite
+from app.core.epochs import LARGEST, LEAP, Witness, leap
 from app.extensions import db
 from app.models import Agency, Event, LedgerEntry, PastEpoch
 from app.queries.ledger import verify_chain

@@ -19,7 +19,7 @@ from sqlalchemy import select
 
 from app.backup import signing
 from app.backup.archive import read_recipient
-from app.canonical import canonical
+from app.core.canonical_json import canonical
 from app.extensions import db
 from app.models import Agency, Property
 from app.receipt.authority import Authority

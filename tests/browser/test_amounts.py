@@ -7,7 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser
 
-from app.presentation import STATIC
+from app.core.formats import STATIC
 from tests.patterns import ROOT
 
 CASES = json.loads((Path(ROOT) / "tests/core/amounts.json").read_text(encoding="utf-8"))

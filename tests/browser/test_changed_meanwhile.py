@@ -8,9 +8,9 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Browser, expect
 
+from app.core.ledger import SYSTEM
+from app.core.signed_links import read_offer_link
 from app.extensions import db
-from app.ledger import SYSTEM
-from app.links import read_offer_link
 from app.models import Property
 from app.services import properties
 from tests.browser.conftest import open_page

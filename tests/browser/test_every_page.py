@@ -18,11 +18,18 @@ from sqlalchemy import select
 from werkzeug.routing import Rule
 
 from app.access import Guard
+from app.core.ledger import SYSTEM
+from app.core.money import Money
+from app.core.signed_links import (
+    account_token,
+    bidder_token,
+    offer_link_token,
+    privacy_token,
+    receipt_token,
+    seller_token,
+)
 from app.extensions import db
-from app.ledger import SYSTEM
-from app.links import account_token, bidder_token, offer_link_token, privacy_token, receipt_token, seller_token
 from app.models import Offer, PrivacyRequest
-from app.money import Money
 from app.offer_document import Bidder
 from app.services import feeds, notes, privacy_requests, seller_links, views, webhooks
 from app.services.feeds import FeedValues

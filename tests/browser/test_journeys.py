@@ -8,8 +8,8 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Browser, Page, expect
 
-from app.links import offer_link_token
-from app.money import Money
+from app.core.money import Money
+from app.core.signed_links import offer_link_token
 from app.offer_document import Bidder
 from tests.browser.conftest import open_page
 from tests.conftest import ROOT

@@ -9,13 +9,13 @@ from flask import Flask
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import delete, func, select
 
-from app.clock import now
+from app.core.clock import now
+from app.core.ledger import SYSTEM
+from app.core.signed_links import bidder_token, offer_link_token
+from app.core.unit_of_work import housekeeping
 from app.extensions import db
-from app.ledger import SYSTEM
-from app.links import bidder_token, offer_link_token
 from app.models import Note, Offer, OfferState, Property, UserSession
 from app.services import properties
-from app.writing import housekeeping
 from tests.browser.conftest import Watched, open_page
 from tests.factories import PASSWORD, make_agency, make_offer, make_property, make_user
 

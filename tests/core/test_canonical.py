@@ -7,7 +7,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.canonical import EXACT, canonical
+from app.core.canonical_json import EXACT, canonical
 
 names = st.text(st.characters(codec="ascii"), max_size=12)
 texts = st.text(st.characters(exclude_categories=["Cs"]))

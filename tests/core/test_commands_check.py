@@ -10,9 +10,9 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
-from app.errors import Invalid
+from app.core.errors import Invalid
+from app.core.ledger import SYSTEM
 from app.extensions import db
-from app.ledger import SYSTEM
 from app.models import Agency, ApiKey, LedgerEntry, User
 from app.services import account_facts, accounts
 from tests.factories import make_agency, make_user

@@ -10,12 +10,12 @@ import psycopg
 import pytest
 from flask import Flask
 
+from app.core.ledger import SYSTEM
 from app.extensions import db
 from app.jobs.drain import drain
 from app.jobs.hooks import close_hooks, hooks
 from app.jobs.post import close_post
 from app.jobs.relay import sweep
-from app.ledger import SYSTEM
 from app.services import webhooks
 from tests.api.conftest import Crm, make_crm
 from tests.conftest import make_app, settings_for

@@ -14,10 +14,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
-from app.database import BUSY_MS
+from app.core.database import BUSY_MS
+from app.core.ledger import SYSTEM
 from app.extensions import db
 from app.jobs import tidy
-from app.ledger import SYSTEM
 from app.models import (
     Agency,
     Delivery,

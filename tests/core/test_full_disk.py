@@ -14,7 +14,7 @@ from flask import Flask
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import OperationalError
 
-from app.database import scrub
+from app.core.database import scrub
 from app.extensions import db
 from app.models import Offer
 from app.queries import health

@@ -14,16 +14,16 @@ import time_machine
 from flask import Flask
 from sqlalchemy import text, update
 
-from app.clock import now
+from app.core.clock import now
+from app.core.keys import keyring
+from app.core.unit_of_work import housekeeping
+from app.core.vault import Keyring
+from app.core.wake import bell
 from app.extensions import db
 from app.jobs.drain import drain
-from app.keys import keyring
 from app.models import Delivery
 from app.queries import health
 from app.services import privacy_requests
-from app.vault import Keyring
-from app.wake import bell
-from app.writing import housekeeping
 from tests.factories import make_agency, make_offer, make_property, make_user
 
 

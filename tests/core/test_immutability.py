@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 
-from app.database import is_sqlite
+from app.core.database import is_sqlite
 from app.extensions import db
 from app.models import Base
 from app.models.base import Kept

@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import func, select, text
 
-from app.database import is_sqlite
+from app.core.database import is_sqlite
+from app.core.ledger import BIDDER, GENESIS, SYSTEM, Actor, Row, chain, entry_body, first_fault
 from app.extensions import db
-from app.ledger import BIDDER, GENESIS, SYSTEM, Actor, Row, chain, entry_body, first_fault
 from app.models import Agency, Delivery, Event, LedgerEntry, Offer, OfferBody, OfferKey, OfferState
 from app.queries.ledger import offers_fault, verify_chain
 from tests.factories import make_agency, make_draft, make_offer, make_property, make_user

@@ -22,10 +22,9 @@ from app.blueprints.offers.forms import NoteForm
 from app.blueprints.properties.forms import PropertyForm
 from app.blueprints.public.forms import OfferForm
 from app.blueprints.settings.feed_forms import FeedForm
-from app.clock import now
-from app.contacts import read_phone
-from app.extensions import db
-from app.limits import (
+from app.core.clock import now
+from app.core.contacts import read_phone
+from app.core.limits import (  # fmt: skip
     EMAIL,
     IN_ADDRESS,
     LINE,
@@ -39,7 +38,8 @@ from app.limits import (
     VIEW_NAME,
     WHY,
     plain_lines,
-)  # fmt: skip
+)
+from app.extensions import db
 from app.models import Note, PrivacyRequest, User
 from app.queries.offer_filter import read_filter
 from app.services.property_fields import PropertyBulkItem

@@ -9,7 +9,7 @@ from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.links import BadToken, offer_link_token, read_offer_link, read_receipt, receipt_token
+from app.core.signed_links import BadToken, offer_link_token, read_offer_link, read_receipt, receipt_token
 
 PROPERTY = uuid.UUID("0192a4be-0000-7000-8000-000000000001")
 

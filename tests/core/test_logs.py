@@ -13,10 +13,10 @@ from flask.testing import FlaskClient
 from gunicorn.config import Config
 from werkzeug.routing import IntegerConverter, Rule, UUIDConverter
 
-from app import links
+from app.core import signed_links
 from app.core.access import Person
+from app.core.logs import configure_logs, redact
 from app.extensions import db
-from app.logs import configure_logs, redact
 from app.models import Agency
 from app.services import seller_links
 from tests.conftest import ROOT
@@ -39,12 +39,12 @@ def tokens(app: Flask) -> dict[str, str]:
     prop = make_property(agent.agency_id, agent.id)
     by = Person(agent, db.session.get_one(Agency, agent.agency_id), uuid.uuid4(), "")
     return {
-        "/o/": links.offer_link_token(prop.id, prop.link_version),
-        "/r/": links.bidder_token(make_offer(prop)),
-        "/s/": links.seller_token(seller_links.create(prop, 7, shows_names=True, by=by)),
-        "/gdpr/request/": links.privacy_token(uuid.uuid4()),
-        "/account/": links.account_token(agent.id, agent.password_hash, 2e9),
-        "/photos/": links.photo_token(uuid.uuid4()),
+        "/o/": signed_links.offer_link_token(prop.id, prop.link_version),
+        "/r/": signed_links.bidder_token(make_offer(prop)),
+        "/s/": signed_links.seller_token(seller_links.create(prop, 7, shows_names=True, by=by)),
+        "/gdpr/request/": signed_links.privacy_token(uuid.uuid4()),
+        "/account/": signed_links.account_token(agent.id, agent.password_hash, 2e9),
+        "/photos/": signed_links.photo_token(uuid.uuid4()),
     }
 
 

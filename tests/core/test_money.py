@@ -14,7 +14,7 @@ from babel.numbers import format_decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.money import MAX_MINOR, Money, NotMoney, OtherCurrency, from_decimal_text, read_amount, show
+from app.core.money import MAX_MINOR, Money, NotMoney, OtherCurrency, from_decimal_text, read_amount, show
 
 
 @pytest.mark.parametrize(

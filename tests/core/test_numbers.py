@@ -6,8 +6,8 @@ import ast
 
 import pytest
 
-from app.numbers import NotANumber, between, decimal, json_number, whole
-from app.strict_json import DEPTH, NotJson, read_json
+from app.core.numbers import NotANumber, between, decimal, json_number, whole
+from app.core.strict_json import DEPTH, NotJson, read_json
 from tests.patterns import ROOT, modules, slow
 
 # What is converted elsewhere is a number already, or was counted by ourselves.
@@ -15,23 +15,23 @@ NUMBERS = {"total_seconds", "timestamp", "execute", "scalar", "send", "getsockna
 OURS = {
     ("tools/verify_receipt.py", "terms['amount'].replace('.', '')"),  # of a receipt whose seal holds
     ("app/receipt/heads.py", "said['seq']"),  # of a file of ours
-    ("app/money.py", "typed.other * 100"),
-    ("app/typed_numbers.py", "scaled"),
-    ("app/typed_numbers.py", "typed.value"),
+    ("app/core/money.py", "typed.other * 100"),
+    ("app/core/typed_numbers.py", "scaled"),
+    ("app/core/typed_numbers.py", "typed.value"),
     ("app/services/export_columns.py", "terms.advance_percent"),
     ("app/config.py", "read.number('FORM_MIN_SECONDS', 2, 0, 60)"),
     ("app/demo/pictures.py", "c * 0.84"),
     ("app/services/offer_reading.py", "'0.1'"),
     ("app/services/offer_reading.py", "5"),
     ("app/services/offer_reading.py", "amount.minor"),
-    ("app/money.py", "self.minor"),
+    ("app/core/money.py", "self.minor"),
     ("app/addresses.py", "address"),  # an address of ipaddress
     ("app/queries/links.py", "row[0] or 0"),
     ("app/queries/links.py", "row[1] or 0"),
     ("app/queries/property_list.py", "row[2]"),
     ("tools/supervise.py", "signal.SIGTERM"),
     ("app/queries/health.py", "version"),  # as the database counts it
-    ("app/epochs.py", "text"),  # twenty bytes of a file of ours
+    ("app/core/epochs.py", "text"),  # twenty bytes of a file of ours
     ("app/backup/engines.py", "found[1]"),  # of the version that a tool of PostgreSQL tells
     ("app/services/feed_rows.py", "value"),  # a float that is whole, looked at in the line above
     ("app/services/xlsx_rows.py", "value"),  # a float of at most fifteen digits, looked at in the same line
@@ -46,7 +46,7 @@ def test_text_becomes_a_number_in_one_place() -> None:
     for path, _name in modules():
         where = str(path.relative_to(ROOT))
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if where == "app/numbers.py" or not isinstance(node, ast.Call):
+            if where == "app/core/numbers.py" or not isinstance(node, ast.Call):
                 continue
             if (
                 isinstance(node.func, ast.Name)
@@ -66,7 +66,7 @@ def test_text_becomes_a_number_in_one_place() -> None:
                 if word.arg == "type" and isinstance(word.value, ast.Name) and word.value.id in {"int", "float"}
                 if where != "tools/smtp_outbox.py"  # started by ourselves, with a port of our own
             ]
-    assert not found, "read it with app.numbers, or say in OURS that it is a number already"
+    assert not found, "read it with app.core.numbers, or say in OURS that it is a number already"
 
 
 @pytest.mark.parametrize(

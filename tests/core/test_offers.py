@@ -10,9 +10,9 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
-from app.errors import CodeWanted, Conflict, IllegalTransition, Invalid, LinkClosed
+from app.core.errors import CodeWanted, Conflict, IllegalTransition, Invalid, LinkClosed
+from app.core.ledger import BIDDER, SYSTEM, Actor
 from app.extensions import db
-from app.ledger import BIDDER, SYSTEM, Actor
 from app.models import Decision, Delivery, Event, LedgerEntry, Offer, OfferBody, OfferState, Property
 from app.offer_document import Bidder
 from app.queries.offers import offer_by_id

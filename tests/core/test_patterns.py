@@ -12,22 +12,22 @@ from typing import Any
 import pytest
 
 from app.blueprints.api.schemas.common import Clean, Named, OneLine, Seen
-from app.clock import now
-from app.contacts import read_email, read_phone, show_phone
-from app.days import read_day
+from app.core.clock import now
+from app.core.contacts import read_email, read_phone, show_phone
+from app.core.days import read_day
+from app.core.logs import without_tokens
+from app.core.money import from_decimal_text, read_amount
+from app.core.numbers import decimal, json_number, whole
+from app.core.strict_json import read_json
+from app.core.typed_numbers import read_days, read_quantity
 from app.integrations.door import Door
 from app.jobs.hook_call import next_try
-from app.logs import without_tokens
-from app.money import from_decimal_text, read_amount
-from app.numbers import decimal, json_number, whole
 from app.offer_document import fold
 from app.queries import offer_search
 from app.queries.offer_order import Cursor
 from app.services import offer_reading
 from app.services.exports import harmless
 from app.services.feed_sources import Broken, Source, pages
-from app.strict_json import read_json
-from app.typed_numbers import read_days, read_quantity
 from tests.patterns import ROOT, SECONDS, Used, hostile, slow, uses
 
 LONG = 100_000

@@ -54,7 +54,7 @@ def test_a_database_that_is_locked(app: Flask, monkeypatch: pytest.MonkeyPatch) 
     make_agency()
     db.session.remove()
     db.engine.dispose()
-    monkeypatch.setattr("app.database.BUSY_MS", 50)
+    monkeypatch.setattr("app.core.database.BUSY_MS", 50)
     with closing(connect(str(db.engine.url.database), isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         assert "locked" in one_line(app, ["keys", "rotate"])

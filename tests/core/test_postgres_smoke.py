@@ -10,8 +10,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import event
 from werkzeug.routing import BuildError
 
+from app.core.signed_links import bidder_token, offer_link_token, receipt_token, seller_token
 from app.extensions import db
-from app.links import bidder_token, offer_link_token, receipt_token, seller_token
 from app.models import User
 from tests.busy import fill
 from tests.factories import login, make_agency, make_user

@@ -17,18 +17,18 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select, update
 
-from app.clock import now
-from app.errors import QuotaOfDay, QuotaReached
+from app.core.clock import now
+from app.core.errors import QuotaOfDay, QuotaReached
+from app.core.ledger import SYSTEM, Actor
+from app.core.quotas import GB, MB
+from app.core.unit_of_work import housekeeping
 from app.extensions import db
-from app.ledger import SYSTEM, Actor
 from app.models import Agency, Offer, Property, User
-from app.quotas import GB, MB
 from app.services import accounts, decisions, feed_runs, notes, properties, property_sync, usages
 from app.services.feed_sources import Broken
 from app.services.offers import Sending
 from app.services.property_sync import Sent
 from app.services.recorded_offers import record
-from app.writing import housekeeping
 from tests import factories
 
 API = Actor("api_key", uuid.uuid4())

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.money import Money
+from app.core.money import Money
 from app.ranking import CERTAINTY, STEPS, Contender, Move, ordered, reason, reasons
 
 MORNING = datetime(2026, 11, 23, 8, tzinfo=UTC)

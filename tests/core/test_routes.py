@@ -14,9 +14,9 @@ from werkzeug.routing import Rule
 
 from app.access import Cache, Guard, Policy
 from app.core.access import Person
+from app.core.ledger import SYSTEM
+from app.core.signed_links import bidder_token, offer_link_token, receipt_token
 from app.extensions import db
-from app.ledger import SYSTEM
-from app.links import bidder_token, offer_link_token, receipt_token
 from app.models import Agency, ApiKey, Base, Offer, Property, User, UserSession
 from app.services import (
     accounts,
@@ -205,7 +205,7 @@ def test_each_state_of_a_link_has_its_page(
 ) -> None:
     from datetime import timedelta
 
-    from app.clock import now
+    from app.core.clock import now
 
     agency = make_agency()
     prop = make_property(agency, make_user(agency).id)

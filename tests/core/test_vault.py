@@ -11,11 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from app import keys
-from app.extensions import db
-from app.models import AgencyKey, OfferKey, OfferTag
-from app.queries.offers import offer_by_id, open_offer
-from app.vault import (
+from app.core import keys
+from app.core.unit_of_work import housekeeping
+from app.core.vault import (
     CannotOpen,
     KeyMissing,
     Keyring,
@@ -28,7 +26,9 @@ from app.vault import (
     unpad,
     unseal,
 )
-from app.writing import housekeeping
+from app.extensions import db
+from app.models import AgencyKey, OfferKey, OfferTag
+from app.queries.offers import offer_by_id, open_offer
 from tests.factories import make_agency, make_offer, make_property, make_user
 
 KEY = bytes(range(32))

@@ -11,10 +11,11 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import delete, insert, select
 
-from app.clock import now
 from app.core.access import Person
+from app.core.clock import now
+from app.core.ids import new_id
+from app.core.unit_of_work import housekeeping
 from app.extensions import db
-from app.ids import new_id
 from app.models import Access, OfferState, Property, User
 from app.offer_document import Bidder
 from app.queries import accesses, offer_list, property_list
@@ -22,7 +23,6 @@ from app.queries.offer_filter import OfferFilter
 from app.queries.property_list import PropertyFilter
 from app.services import decisions
 from app.services.decisions import Answer, Chosen
-from app.writing import housekeeping
 from tests.factories import login, make_agency, make_draft, make_offer, make_property, make_user, person_of
 
 

@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app.ids import new_id
+from app.core.ids import new_id
 from app.models import Property, User
 from tests.factories import login, make_agency, make_draft, make_offer, make_property, make_user
 

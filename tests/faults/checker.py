@@ -11,8 +11,8 @@ import time_machine
 from sqlalchemy import func, select
 from standardwebhooks.webhooks import Webhook
 
+from app.core.signed_links import receipt_token
 from app.extensions import db
-from app.links import receipt_token
 from app.models import Agency, Decision, Delivery, Event, LedgerEntry, Offer, OfferBody, OfferKey, OfferState
 from app.queries.ledger import verify_chain
 from app.queries.receipts import RECEIPT_KEPT, RECEIPT_MAIL

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from sqlalchemy import update
 
-from app.clock import now
-from app.killpoints import POINTS
+from app.core.clock import now
+from app.core.killpoints import POINTS
+from app.core.unit_of_work import housekeeping
+from app.core.wake import wake
 from app.models import Delivery
-from app.wake import wake
-from app.writing import housekeeping
 from tests.faults.checker import RECEIPTS, Figures, check, unsettled
 from tests.faults.rig import Rig, set_stage, wait_for
 from tests.faults.senders import Senders

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from flask import Flask
 
-from app.links import read_receipt
+from app.core.signed_links import read_receipt
 from tests.faults.rig import NOBODY, Rig, Stage
 from tests.public.test_offer_form import GOOD, hidden
 

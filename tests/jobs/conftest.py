@@ -22,13 +22,13 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from flask import Flask
 from sqlalchemy import select, update
 
-from app.clock import now
+from app.core.clock import now
+from app.core.unit_of_work import housekeeping
 from app.extensions import db
 from app.jobs import drain as drains
 from app.jobs import retries
 from app.jobs.post import close_post
 from app.models import Attempt, Delivery, Property
-from app.writing import housekeeping
 from tests import factories
 
 

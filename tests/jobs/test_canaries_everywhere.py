@@ -16,17 +16,17 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
-from app.clock import now
-from app.database import is_sqlite
+from app.core.clock import now
+from app.core.database import is_sqlite
+from app.core.ledger import SYSTEM
+from app.core.logs import configure_logs
+from app.core.unit_of_work import housekeeping
 from app.extensions import db
 from app.jobs import tidy
 from app.jobs.drain import RECEIPTS, drain
 from app.jobs.hooks import close_hooks, hooks
-from app.ledger import SYSTEM
-from app.logs import configure_logs
 from app.models import Delivery, Offer, OfferKey, Property
 from app.services import decisions, erasure, notes, webhooks
-from app.writing import housekeeping
 from tests.backup.test_backup import tools  # noqa: F401
 from tests.core.test_canaries import CANARIES, STRINGS, at_rest, found_in, send_canaries, valkey  # noqa: F401
 from tests.factories import csrf, login, make_agency, make_property, make_user, person_of

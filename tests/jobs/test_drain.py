@@ -12,8 +12,11 @@ import pytest
 from flask import Flask
 from sqlalchemy import update
 
-from app import keys
-from app.clock import now
+from app.core import keys
+from app.core.clock import now
+from app.core.ledger import SYSTEM
+from app.core.unit_of_work import housekeeping
+from app.core.vault import Place, unseal
 from app.extensions import db
 from app.jobs import drain as drains
 from app.jobs import letter_book, retries
@@ -22,11 +25,8 @@ from app.jobs.drain import claim, drain
 from app.jobs.letter_book import oldest_due
 from app.jobs.post import close_post
 from app.jobs.retries import next_try, next_try_away
-from app.ledger import SYSTEM
 from app.models import Delivery, Property
 from app.services import decisions, mails
-from app.vault import Place, unseal
-from app.writing import housekeeping
 from tests import factories
 from tests.jobs.conftest import Mailbox, attempts, change, deliveries
 

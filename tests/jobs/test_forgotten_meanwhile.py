@@ -12,16 +12,16 @@ import pytest
 from flask import Flask
 from sqlalchemy import select, update
 
-from app.clock import now
+from app.core.clock import now
+from app.core.ledger import SYSTEM
+from app.core.unit_of_work import housekeeping
 from app.extensions import db
 from app.jobs.drain import RECEIPTS, drain
 from app.jobs.hooks import close_hooks, hooks
-from app.ledger import SYSTEM
 from app.models import Agency, Attempt, Delivery, OfferFile, OfferKey, Property
 from app.offer_document import Bidder
 from app.queries.ledger import offers_fault, verify_chain
 from app.services import erasure, receipts, webhooks
-from app.writing import housekeeping
 from tests import factories
 from tests.core.test_canaries import CANARIES, at_rest, found_in
 from tests.integrations.servers import Request, receiving, reply

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select
 
+from app.core.ledger import SYSTEM
 from app.extensions import db
 from app.jobs.drain import drain
-from app.ledger import SYSTEM
 from app.models import Delivery, Property, User
 from app.services import properties, property_sync
 from app.services.property_sync import Sent

@@ -12,14 +12,14 @@ from flask import Flask
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import OperationalError
 
-from app.clock import now
+from app.core.clock import now
+from app.core.ledger import SYSTEM
+from app.core.unit_of_work import housekeeping
 from app.extensions import db
 from app.jobs import hook_call
 from app.jobs import hooks as jobs
-from app.ledger import SYSTEM
 from app.models import Attempt, Delivery, Property
 from app.services import webhooks
-from app.writing import housekeeping
 from tests import factories
 from tests.integrations.servers import Receiver, Request, receiving, reply
 from tests.jobs.test_hooks import LOOPBACK

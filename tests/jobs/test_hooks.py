@@ -20,18 +20,18 @@ import time_machine
 from flask import Flask
 from sqlalchemy import func, select, update
 
-from app.clock import now
 from app.core.access import get_offer
-from app.errors import Conflict, Invalid
+from app.core.clock import now
+from app.core.errors import Conflict, Invalid
+from app.core.ledger import SYSTEM
+from app.core.unit_of_work import housekeeping
 from app.extensions import db
 from app.integrations.door import DEADLINE
 from app.jobs.hook_book import claim
 from app.jobs.hook_call import next_try
 from app.jobs.hooks import close_hooks, hooks
-from app.ledger import SYSTEM
 from app.models import Attempt, Delivery, Property, User, WebhookEndpoint
 from app.services import decisions, properties, webhooks
-from app.writing import housekeeping
 from tests import factories
 from tests.integrations.servers import Receiver, Request, receiving, reply
 

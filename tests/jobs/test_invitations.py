@@ -16,16 +16,16 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import event, select
 
-from app.clock import now
+from app.core.clock import now
+from app.core.ledger import SYSTEM
+from app.core.signed_links import invitation_token
+from app.core.unit_of_work import OPEN
 from app.extensions import db
 from app.jobs.drain import drain
 from app.jobs.relay import sweep
-from app.ledger import SYSTEM
-from app.links import invitation_token
 from app.models import Invitation, LedgerEntry, ResetRequest, User, UserSession
 from app.services import accounts, invitations, staff
 from app.services.accounts import authenticate
-from app.writing import OPEN
 from tests.factories import PASSWORD, csrf, login, make_agency, make_user
 from tests.jobs.conftest import Mailbox
 

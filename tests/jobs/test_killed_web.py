@@ -19,8 +19,8 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
+from app.core.signed_links import offer_link_token
 from app.extensions import db
-from app.links import offer_link_token
 from app.models import Agency, Delivery, Event, LedgerEntry, Offer, OfferBody, OfferKey, OfferState
 from app.queries.ledger import verify_chain
 from tests.conftest import KEYS, ROOT, SECRET, free_port

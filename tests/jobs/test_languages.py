@@ -9,9 +9,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
+from app.core.ledger import SYSTEM
 from app.extensions import db
 from app.jobs.drain import drain
-from app.ledger import SYSTEM
 from app.models import Agency, Invitation, User
 from app.services import accounts
 from tests.factories import csrf, login, make_user

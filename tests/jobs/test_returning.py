@@ -11,10 +11,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from app.errors import Invalid
+from app.core.errors import Invalid
+from app.core.ledger import SYSTEM
 from app.extensions import db
 from app.jobs.drain import drain
-from app.ledger import SYSTEM
 from app.models import LedgerEntry, Property, User, UserSession
 from app.services import accounts, invitations, staff
 from app.services.accounts import authenticate

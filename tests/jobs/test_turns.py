@@ -10,20 +10,20 @@ import pytest
 from flask import Flask
 from sqlalchemy import insert, select
 
-from app.clock import now
+from app.core.clock import now
+from app.core.ids import new_id
+from app.core.ledger import SYSTEM
+from app.core.unit_of_work import housekeeping
 from app.extensions import db
-from app.ids import new_id
 from app.integrations.door import Door
 from app.jobs import hook_book, letter_book
 from app.jobs.drain import BATCH
 from app.jobs.hooks import MOST, SLOW_EACH, Hooks
 from app.jobs.photos import copy_due_photos
 from app.jobs.turns import Turns, interleaved
-from app.ledger import SYSTEM
 from app.models import Delivery, PhotoCopy
 from app.queries.receipts import RECEIPT_MAIL
 from app.services import photo_copies, webhooks
-from app.writing import housekeeping
 from tests import factories
 
 CROWD = 5000

@@ -10,9 +10,9 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import event
 
+from app.core.money import Money
 from app.extensions import db
 from app.models import Property, User
-from app.money import Money
 from app.offer_document import Bidder
 from app.services import decisions
 from tests.factories import login, make_agency, make_draft, make_offer, make_property, make_user, person_of

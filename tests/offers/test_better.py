@@ -13,10 +13,10 @@ import time_machine
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
+from app.core.money import Money
+from app.core.signed_links import request_token
 from app.extensions import db
-from app.links import request_token
 from app.models import Delivery, Offer, OfferRequest, OfferState, Property, User
-from app.money import Money
 from app.offer_document import Bidder
 from app.services.letters import Owed
 from app.services.mails import compose

@@ -14,18 +14,18 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
-from app.clock import now
-from app.errors import Conflict
+from app.core.clock import now
+from app.core.errors import Conflict
+from app.core.ledger import SYSTEM, Actor
+from app.core.limits import MESSAGE, REASON
+from app.core.unit_of_work import housekeeping
 from app.extensions import db
-from app.ledger import SYSTEM, Actor
-from app.limits import MESSAGE, REASON
 from app.models import Agency, Decision, Delivery, Offer, OfferState, Property, User
 from app.offer_document import Bidder
 from app.queries.ledger import verify_chain
 from app.services import decisions, webhooks, withdrawals
 from app.services.letters import Owed
 from app.services.mails import compose
-from app.writing import housekeeping
 from tests.factories import csrf, login, make_agency, make_draft, make_offer, make_property, make_user
 
 HTMX = {"HX-Request": "true", "HX-Request-Type": "partial"}

@@ -16,10 +16,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from app.clock import now
-from app.errors import Conflict, Unsaid
+from app.core.clock import now
+from app.core.errors import Conflict, Unsaid
+from app.core.ledger import BIDDER, SYSTEM, Actor
+from app.core.unit_of_work import writing
 from app.extensions import db
-from app.ledger import BIDDER, SYSTEM, Actor
 from app.models import Agency, LedgerEntry, Offer, OfferState, Property, User
 from app.queries.concerns import KINDS
 from app.queries.ledger import offer_faults
@@ -27,7 +28,6 @@ from app.services import decisions, properties
 from app.services.decisions import Answer, Chosen
 from app.services.offers import FACTS, prepare, store
 from app.services.replacements import Grounds
-from app.writing import writing
 from tests.factories import login, make_agency, make_draft, make_offer, make_property, make_sending, make_user
 
 LATER = timedelta(days=9)

@@ -14,12 +14,12 @@ from hypothesis import given as given_by
 from hypothesis import strategies as st
 from sqlalchemy import update
 
-from app.clock import now
 from app.core.access import Person
+from app.core.clock import now
+from app.core.ledger import Actor
+from app.core.money import Money
 from app.extensions import db
-from app.ledger import Actor
 from app.models import Offer, OfferState, Property
-from app.money import Money
 from app.offer_document import Bidder, Signature
 from app.queries.offer_export import all_offers
 from app.queries.offer_filter import OfferFilter, read_filter

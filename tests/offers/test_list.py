@@ -12,9 +12,9 @@ from hypothesis import given as given_by
 from hypothesis import strategies as st
 from sqlalchemy import event
 
+from app.core.money import Money
 from app.extensions import db
 from app.models import Offer, Property, User
-from app.money import Money
 from app.queries.offer_order import SORTS
 from app.services import decisions
 from tests.factories import login, make_agency, make_draft, make_offer, make_property, make_user
@@ -137,7 +137,7 @@ def links_reference(client: FlaskClient, owner: User) -> str:
 
 
 def _actor(user: User):  # type: ignore[no-untyped-def]
-    from app.ledger import Actor
+    from app.core.ledger import Actor
 
     return Actor("user", user.id)
 

@@ -15,10 +15,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
-from app.clock import now
+from app.core.clock import now
+from app.core.ledger import SYSTEM
+from app.core.signed_links import seller_token
 from app.extensions import db
-from app.ledger import SYSTEM
-from app.links import seller_token
 from app.models import Confirmation, ConfirmationBody, Delivery, LedgerEntry, Offer, Property, User
 from app.services import properties, seller_links
 from tests.factories import csrf, login, mailed_code, make_agency, make_offer, make_property, make_user, person_of

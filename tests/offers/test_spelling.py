@@ -7,11 +7,11 @@ from flask import Flask
 from sqlalchemy import literal, select, union_all
 
 from app.core.access import Person
-from app.database import alphabetical
+from app.core.collation import alphabetically
+from app.core.database import alphabetical
 from app.extensions import db
 from app.models import Offer, Property
 from app.offer_document import Bidder, fold
-from app.queries.alphabetical import alphabetically
 from app.queries.offer_filter import OfferFilter
 from app.queries.offer_list import list_offers
 from app.queries.property_list import agent_choices, property_choices

@@ -11,9 +11,9 @@ from flask.testing import FlaskClient
 from PIL import Image
 from sqlalchemy import func, select
 
+from app.core.money import Money
 from app.extensions import db
 from app.models import Access, Offer, OfferState, Property, User
-from app.money import Money
 from app.offer_document import Signature
 from tests.factories import login, make_agency, make_draft, make_offer, make_property, make_user
 
@@ -184,6 +184,6 @@ def test_of_many_a_colleagues_are_left_out_and_a_strangers_spoil_all(
 
 
 def _system():  # type: ignore[no-untyped-def]
-    from app.ledger import SYSTEM
+    from app.core.ledger import SYSTEM
 
     return SYSTEM

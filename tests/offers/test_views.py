@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from app.errors import Invalid
+from app.core.errors import Invalid
 from app.extensions import db
 from app.jobs import tidy
 from app.models import SavedView, User

@@ -25,9 +25,9 @@ from flask import Flask
 from PIL import Image, ImageDraw
 from pyhanko.sign.timestamps import DummyTimeStamper
 
-from app.clock import now
+from app.core.clock import now
+from app.core.ledger import SYSTEM
 from app.extensions import db
-from app.ledger import SYSTEM
 from app.models import LedgerEntry, Offer, Property
 from app.offer_document import Signature
 from app.receipt.authority import Authority, _certificate, _name

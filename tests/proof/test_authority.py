@@ -15,8 +15,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, rsa
 
-from app.clock import now
 from app.config import ConfigurationError
+from app.core.clock import now
 from app.receipt import authority as authorities
 from app.receipt.authority import Authority, Identity
 from app.receipt.sealing import seal_pdf

@@ -11,14 +11,14 @@ import pytest
 from flask import Flask
 from sqlalchemy import select, text
 
-from app.clock import now
+from app.core.clock import now
+from app.core.ledger import Actor
+from app.core.vault import Keyring
 from app.extensions import db
-from app.ledger import Actor
 from app.models import Offer, Property
 from app.offer_document import Signature
 from app.services import decisions, erasure, receipts, recorded_offers, requests, withdrawals
 from app.services.decisions import Answer, Chosen
-from app.vault import Keyring
 from tests.factories import (
     confirm,
     make_agency,
@@ -127,8 +127,8 @@ def test_what_was_bent_is_named(register: Flask, statement: str, words: str) -> 
 
 def test_a_submission_that_is_told_twice_shows(register: Flask) -> None:
     """Appended by somebody who knows how the chain is made."""
+    from app.core.unit_of_work import writing
     from app.models import Agency, LedgerEntry
-    from app.writing import writing
 
     agency = db.session.scalars(select(Agency)).one()
     first = db.session.scalars(select(LedgerEntry).where(LedgerEntry.kind == "offer.submitted")).first()

@@ -11,8 +11,9 @@ import pytest
 from flask import Flask
 from sqlalchemy import select, text
 
-from app import keys
-from app.clock import now
+from app.core import keys
+from app.core.clock import now
+from app.core.vault import Place, pad, seal, unpad, unseal
 from app.extensions import db
 from app.models import Agency, ConfirmationBody, Offer, OfferFile
 from app.offer_document import Bidder
@@ -20,7 +21,6 @@ from app.queries.ledger import offer_faults
 from app.queries.verifying import find
 from app.services import codes, decisions, receipts, recorded_offers, requests, withdrawals
 from app.services.recorded_offers import Said
-from app.vault import Place, pad, seal, unpad, unseal
 from tests.factories import (
     mailed_code,
     make_agency,

@@ -18,9 +18,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sqlalchemy import select, text, update
 
-from app.clock import now
+from app.core.clock import now
+from app.core.ledger import SYSTEM
 from app.extensions import db
-from app.ledger import SYSTEM
 from app.models import Checkpoint, LedgerEntry, Property, Timestamping
 from app.queries.checkpoints import checkpoints_of
 from app.receipt.authority import Authority

@@ -17,11 +17,12 @@ from flask.testing import FlaskClient
 from pypdf import PdfReader
 from sqlalchemy import delete, select, update
 
-from app.clock import now
+from app.core.clock import now
+from app.core.ledger import SYSTEM
+from app.core.signed_links import receipt_token
+from app.core.unit_of_work import housekeeping
 from app.extensions import db
 from app.jobs.drain import drain
-from app.ledger import SYSTEM
-from app.links import receipt_token
 from app.models import (
     Agency,
     Confirmation,
@@ -40,7 +41,6 @@ from app.queries.ledger import offers_fault
 from app.queries.seller import OpenedSellerLink, seller_page
 from app.services import accounts, codes, properties, receipts, recorded_offers
 from app.services.recorded_offers import Said
-from app.writing import housekeeping
 from tests.factories import confirm, login, make_draft, make_offer, make_property, make_sending, make_user
 from tests.jobs.conftest import Mailbox
 

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select, update
 
-from app.clock import now
+from app.core.clock import now
 from app.extensions import db
 from app.models import Agency, Delivery, EmailCode, Offer, OfferState, Property, ReplaceCode, User
 from app.offer_document import Bidder, Signature

@@ -12,10 +12,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from pypdf import PdfReader
 
-from app.clock import now
+from app.core.clock import now
+from app.core.ledger import Actor
+from app.core.logs import redact
 from app.extensions import db
-from app.ledger import Actor
-from app.logs import redact
 from app.models import Offer, OfferState, Property, SellerLink, User
 from app.offer_document import Signature
 from app.services import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from hashlib import sha256
 
-from app.money import Money
+from app.core.money import Money
 from app.offer_document import Bidder, Document, Draft, Signature, commitment, decode, encode, fold
 
 PICTURE = b"a picture"

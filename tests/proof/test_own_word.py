@@ -16,11 +16,12 @@ from pypdf import PdfReader
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
-from app.clock import now
-from app.errors import IllegalTransition
+from app.core.clock import now
+from app.core.errors import IllegalTransition
+from app.core.ledger import SYSTEM
+from app.core.signed_links import receipt_token
+from app.core.unit_of_work import writing
 from app.extensions import db
-from app.ledger import SYSTEM
-from app.links import receipt_token
 from app.models import (
     Agency,
     Confirmation,
@@ -38,7 +39,6 @@ from app.queries.ledger import offers_fault
 from app.queries.seller import OpenedSellerLink, seller_page
 from app.services import accounts, codes, erasure, personal_data, receipts, recorded_offers, withdrawals
 from app.services.recorded_offers import Said
-from app.writing import writing
 from tests.factories import (
     login,
     mailed_code,

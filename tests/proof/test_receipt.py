@@ -16,16 +16,16 @@ from flask.testing import FlaskClient
 from pypdf import PdfReader
 from sqlalchemy import delete, select, update
 
-from app.clock import now
+from app.core.clock import now
+from app.core.signed_links import receipt_token
+from app.core.unit_of_work import housekeeping
 from app.extensions import db
 from app.jobs import drain as drains
 from app.jobs.drain import drain
-from app.links import receipt_token
 from app.models import Delivery, LedgerEntry, Offer, OfferFile, OfferKey, Property
 from app.queries.receipts import stored
 from app.services import receipts, recorded_offers
 from app.services.recorded_offers import Said
-from app.writing import housekeeping
 from tests.factories import confirm, csrf, login, make_draft, make_offer, make_sending, make_user
 from tests.jobs.conftest import Mailbox
 from tests.proof.conftest import full_offer
@@ -127,7 +127,7 @@ def test_who_was_forgotten_gets_none_and_leaves_none(app: Flask, smtp: Mailbox, 
 
 
 def test_one_recorded_for_a_bidder_is_made_anew_when_they_confirm(app: Flask, prop: Property) -> None:
-    from app.ledger import Actor
+    from app.core.ledger import Actor
 
     sent = recorded_offers.record(prop, make_draft(), make_sending(prop, source="api"), by=Actor("system"))
     before = receipts.make(prop.agency_id, sent.offer_id)
@@ -143,7 +143,7 @@ def test_one_recorded_for_a_bidder_is_made_anew_when_they_confirm(app: Flask, pr
 def test_it_is_downloaded_from_the_bidders_page_the_dashboard_and_the_api(
     app: Flask, client: FlaskClient, prop: Property
 ) -> None:
-    from app.ledger import SYSTEM
+    from app.core.ledger import SYSTEM
     from app.services import accounts
 
     owner, offer_id = make_user(prop.agency_id, "owner"), make_offer(prop)

@@ -17,12 +17,12 @@ from flask.testing import FlaskClient
 from pypdf import PdfReader
 from sqlalchemy import event, select
 
-from app.clock import now
-from app.errors import CodeWanted, Invalid
+from app.core.clock import now
+from app.core.errors import CodeWanted, Invalid
+from app.core.ledger import SYSTEM
+from app.core.signed_links import offer_link_token, read_stamp, request_token
 from app.extensions import db
 from app.jobs.drain import drain
-from app.ledger import SYSTEM
-from app.links import offer_link_token, read_stamp, request_token
 from app.models import (
     Agency,
     Confirmation,

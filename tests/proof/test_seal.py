@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from pypdf import PdfReader
 
-from app.clock import now
+from app.core.clock import now
 from app.receipt.sealing import seal_pdf
 from tests.proof.conftest import Kept, unsealed
 from tests.proof.test_verify import why

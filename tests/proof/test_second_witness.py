@@ -14,16 +14,16 @@ import time_machine
 from flask import Flask
 from sqlalchemy import select, text
 
-from app.clock import now
-from app.database import is_sqlite
+from app.core.clock import now
+from app.core.database import is_sqlite
+from app.core.ledger import SYSTEM, entry_body
+from app.core.ledger import chain as chained
+from app.core.unit_of_work import writing
 from app.extensions import db
-from app.ledger import SYSTEM, entry_body
-from app.ledger import chain as chained
 from app.models import Agency, Checkpoint, LedgerEntry, Property
 from app.queries import health
 from app.receipt.heads import Heads, Unreadable
 from app.services import checkpoints
-from app.writing import writing
 from tests.backup.test_backup import away, back_up, run, tools  # noqa: F401
 from tests.factories import make_agency, make_offer, make_property, make_user
 

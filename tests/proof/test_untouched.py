@@ -14,12 +14,14 @@ import time_machine
 from flask import Flask
 from sqlalchemy import select
 
-from app.clock import now
+from app.core.clock import now
+from app.core.ids import new_id
 from app.core.labels import LABELS
+from app.core.ledger import BIDDER, SYSTEM, Actor
+from app.core.unit_of_work import writing
+from app.core.vault import Keyring
 from app.demo import seeding
 from app.extensions import db
-from app.ids import new_id
-from app.ledger import BIDDER, SYSTEM, Actor
 from app.models import Agency, LedgerEntry, Offer, OfferRequest, OfferState, Property, User
 from app.offer_document import Bidder, Signature
 from app.queries.concerns import KINDS
@@ -43,8 +45,6 @@ from app.services.decisions import Answer, Chosen
 from app.services.offers import FACTS, prepare, store, submit
 from app.services.replacements import Grounds
 from app.submission import Submitted, submitted
-from app.vault import Keyring
-from app.writing import writing
 from tests.factories import confirm, make_agency, make_draft, make_property, make_sending, make_user, person_of
 from tools.verify_receipt import named, verify_ledger, verify_receipt
 

@@ -14,7 +14,7 @@ import pytest
 import time_machine
 from pypdf import PdfReader, PdfWriter
 
-from app.clock import now
+from app.core.clock import now
 from app.receipt.authority import Authority
 from app.receipt.sealing import seal_pdf
 from tests.conftest import ROOT, settings_for

@@ -10,12 +10,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 from flask_babel import force_locale
 
-from app.clock import now
-from app.errors import CodeWanted
+from app.core.clock import now
+from app.core.errors import CodeWanted
+from app.core.money import Money
+from app.core.signed_links import receipt_token
 from app.extensions import db
-from app.links import receipt_token
 from app.models import Agency, Confirmation, Offer, OfferRequest, OfferState, Property, User
-from app.money import Money
 from app.offer_document import Bidder, Signature
 from app.queries.ledger import offers_fault
 from app.queries.mailboxes import own_address, reachable

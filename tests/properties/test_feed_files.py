@@ -14,10 +14,10 @@ import pytest
 from flask import Flask
 from flask_babel import force_locale
 
+from app.core.errors import Invalid
 from app.core.labels import FEED_FILE
-from app.errors import Invalid
+from app.core.ledger import SYSTEM
 from app.feed_faults import LONG_ROW, LOST_LETTERS, MORE_CELLS, NO_RESULT, QUOTES, SHEET_ERROR, Unread
-from app.ledger import SYSTEM
 from app.models import User
 from app.services import feeds
 from app.services.csv_rows import COLUMNS, RECORD, BadRow, NotCsv

@@ -11,11 +11,11 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select, update
 
-from app.clock import now
+from app.core.clock import now
+from app.core.ledger import SYSTEM
 from app.extensions import db
 from app.integrations.door import Door
 from app.jobs.feeds import read_due_feeds, try_due_feeds
-from app.ledger import SYSTEM
 from app.models import FeedRun, Property, PropertyFeed, User
 from app.services import feed_tries, feeds
 from app.services.feed_sources import Bounds, Broken, Source, pages

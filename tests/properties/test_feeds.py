@@ -17,12 +17,12 @@ from flask.testing import FlaskClient
 from flask_babel import force_locale, gettext
 from sqlalchemy import select
 
-from app.clock import now
-from app.errors import Invalid
+from app.core.clock import now
+from app.core.errors import Invalid
+from app.core.ledger import SYSTEM
+from app.core.signed_links import offer_link_token
 from app.extensions import db
 from app.jobs.feeds import read_due_feeds
-from app.ledger import SYSTEM
-from app.links import offer_link_token
 from app.models import Delivery, FeedRun, LedgerEntry, Property, PropertyFeed, User
 from app.services import feeds
 from app.services.feeds import FeedValues

@@ -11,7 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from app.clock import now
+from app.core.clock import now
 from app.extensions import db
 from app.models import Property, User
 from tests.factories import csrf, login, make_agency, make_property, make_user

@@ -14,11 +14,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from app.clock import now
-from app.errors import Conflict, IllegalTransition, LinkClosed
+from app.core.clock import now
+from app.core.errors import Conflict, IllegalTransition, LinkClosed
+from app.core.ledger import BIDDER, SYSTEM
+from app.core.signed_links import offer_link_token, receipt_token, request_token
 from app.extensions import db
-from app.ledger import BIDDER, SYSTEM
-from app.links import offer_link_token, receipt_token, request_token
 from app.models import Delivery, LedgerEntry, OfferRequest, Property, User
 from app.models.property import GONE
 from app.representations import link_state, offer_url

@@ -102,7 +102,7 @@ def test_the_code_comes_as_svg_and_png_and_card(client: FlaskClient, prop: Prope
 
 
 def test_who_only_reads_changes_nothing(client: FlaskClient, app: Flask, owner: User, prop: Property) -> None:
-    from app.ledger import SYSTEM
+    from app.core.ledger import SYSTEM
     from app.models import Agency
     from app.services import accounts
 

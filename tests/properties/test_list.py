@@ -10,10 +10,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app.clock import now
-from app.ledger import SYSTEM
+from app.core.clock import now
+from app.core.ledger import SYSTEM
+from app.core.money import Money
 from app.models import User
-from app.money import Money
 from app.services import decisions, properties
 from tests.factories import login, make_agency, make_draft, make_offer, make_property, make_user, person_of
 

@@ -13,9 +13,9 @@ from flask_migrate import downgrade, upgrade
 from openpyxl import Workbook
 from sqlalchemy import select
 
+from app.core.ledger import SYSTEM
 from app.extensions import db
 from app.jobs.feeds import read_due_feeds, try_due_feeds
-from app.ledger import SYSTEM
 from app.models import Property, User
 from app.models.feed import FeedRun
 from app.models.property import PROPERTY_TYPES

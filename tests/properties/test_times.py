@@ -14,9 +14,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import update
 from werkzeug.test import TestResponse
 
-from app import local_times
+from app.core import local_times
+from app.core.ledger import SYSTEM
 from app.extensions import db
-from app.ledger import SYSTEM
 from app.models import Agency, OfferRequest, Property, User
 from app.queries.offer_filter import read_filter
 from app.services import properties as service

@@ -16,12 +16,12 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
-from app.clock import now
-from app.errors import IllegalTransition
+from app.core.clock import now
+from app.core.errors import IllegalTransition
+from app.core.ledger import SYSTEM, Actor
+from app.core.limits import MESSAGE
+from app.core.signed_links import bidder_token, offer_link_token, receipt_token, request_token
 from app.extensions import db
-from app.ledger import SYSTEM, Actor
-from app.limits import MESSAGE
-from app.links import bidder_token, offer_link_token, receipt_token, request_token
 from app.models import (
     Agency,
     Delivery,

@@ -7,8 +7,8 @@ from http.cookies import SimpleCookie
 from flask import Flask
 from flask.testing import FlaskClient
 
+from app.core.signed_links import bidder_token, offer_link_token, seller_token
 from app.extensions import db
-from app.links import bidder_token, offer_link_token, seller_token
 from app.models import Offer
 from app.services import seller_links
 from tests.factories import make_agency, make_offer, make_property, make_user, person_of

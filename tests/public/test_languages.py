@@ -11,10 +11,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
-from app.clock import now
+from app.core.clock import now
+from app.core.ledger import SYSTEM
+from app.core.signed_links import bidder_token, request_token
 from app.extensions import db
-from app.ledger import SYSTEM
-from app.links import bidder_token, request_token
 from app.models import Offer, OfferRequest, OfferState, Property, User
 from app.services import properties, requests
 from tests.factories import make_agency, make_offer, make_property, make_user, person_of

@@ -17,10 +17,10 @@ from PIL import Image
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
-from app.clock import now
+from app.core.clock import now
+from app.core.ledger import SYSTEM
+from app.core.signed_links import offer_link_token
 from app.extensions import db
-from app.ledger import SYSTEM
-from app.links import offer_link_token
 from app.models import Delivery, LedgerEntry, Offer, Property
 from app.offer_sections import sections
 from app.queries.offers import offer_by_id, open_offer
@@ -188,7 +188,7 @@ def test_a_required_signature_is_enforced_by_the_server(client: FlaskClient, pro
 
 
 def test_a_form_left_open_past_the_close_keeps_what_was_typed_to_copy(client: FlaskClient, prop: Property) -> None:
-    from app.ledger import SYSTEM
+    from app.core.ledger import SYSTEM
 
     _, review = fill(client, path_of(prop), message="de păstrat")
     properties.change(prop, {"accepts_offers": False}, by=SYSTEM)
@@ -230,7 +230,7 @@ def test_the_page_speaks_the_language_of_its_address(client: FlaskClient, prop: 
 
 
 def test_a_changed_property_or_agent_shows_at_once(client: FlaskClient, prop: Property) -> None:
-    from app.ledger import SYSTEM
+    from app.core.ledger import SYSTEM
 
     path = path_of(prop)
     assert "Mănăștur" in client.get(path).get_data(as_text=True)

@@ -9,10 +9,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from app.clock import now
+from app.core.clock import now
+from app.core.ledger import SYSTEM
+from app.core.signed_links import offer_link_token
 from app.extensions import db
-from app.ledger import SYSTEM
-from app.links import offer_link_token
 from app.models import LinkActivity, Property, User
 from app.services import link_activity, properties
 from tests.factories import login, make_agency, make_offer, make_property, make_user

@@ -13,12 +13,12 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
-from app.clock import now
-from app.errors import Invalid
+from app.core.clock import now
+from app.core.errors import Invalid
+from app.core.money import Money
+from app.core.signed_links import receipt_token, seller_token
 from app.extensions import db
-from app.links import receipt_token, seller_token
 from app.models import LedgerEntry, Offer, OfferState, Property, SellerLink, User
-from app.money import Money
 from app.offer_document import Bidder, Signature
 from app.queries.seller import open_seller_link, seller_page
 from app.services import codes, seller_links, withdrawals

@@ -18,9 +18,9 @@ from sqlalchemy import event, select, update
 from app import tally
 from app.charts import bars, columns
 from app.core.access import Person
+from app.core.money import Money
 from app.extensions import db
 from app.models import Agency, OfferState, Property, User
-from app.money import Money
 from app.queries.offer_filter import OfferFilter, read_filter
 from app.queries.offer_list import count_offers, list_offers
 from app.queries.stats import Stats, count_up, read_stats_filter, within

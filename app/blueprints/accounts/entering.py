@@ -12,10 +12,10 @@ from wtforms.validators import InputRequired
 from app.access import Guard, policy, rates
 from app.blueprints.accounts.routes import accounts
 from app.blueprints.accounts.throttle import succeeded
-from app.errors import Invalid, Stale, TooMany
+from app.core.errors import Invalid, Stale, TooMany
+from app.core.limits import EMAIL
 from app.extensions import csrf
 from app.fragments import page
-from app.limits import EMAIL
 from app.ratelimits import hit, keyed
 from app.services import invitations
 

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from app.access import Guard, person, policy
 from app.blueprints.accounts.forms import LoginForm, browser_name
 from app.blueprints.accounts.throttle import count_try, succeeded
-from app.errors import TooMany
+from app.core.errors import TooMany
 from app.fragments import local_path, page
 from app.models import User
 from app.services.accounts import authenticate, end_session, find_session, start_session

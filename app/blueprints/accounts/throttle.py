@@ -13,7 +13,7 @@ from flask import current_app, request
 from werkzeug.wrappers import Response
 
 from app.access import caller_line, rates
-from app.links import BadToken, device_token, read_device
+from app.core.signed_links import BadToken, device_token, read_device
 from app.ratelimits import forget, hit, keyed
 from app.services import accounts
 

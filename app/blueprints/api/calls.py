@@ -23,9 +23,9 @@ from app.api_access import key_holder, spent_now
 from app.blueprints.api.faults import faults
 from app.blueprints.api.preconditions import check_readable, conditional
 from app.blueprints.api.schemas.common import Query
-from app.errors import Invalid, Unreadable, WrongMedia
+from app.core.errors import Invalid, Unreadable, WrongMedia
+from app.core.strict_json import NotJson, read_json
 from app.services.idempotency import Kept, Request, answered_once
-from app.strict_json import NotJson, read_json
 
 READS, WRITES = "1200/minute", "600/minute"
 JSON = "application/json"

@@ -15,8 +15,8 @@ from app.access import Cache, Guard, policy
 from app.blueprints.api.blueprint import api
 from app.blueprints.api.openapi import describe
 from app.blueprints.api.preconditions import conditional
+from app.core.errors import NotFound
 from app.core.urls import base_url
-from app.errors import NotFound
 from app.problems import KINDS
 
 api_docs = Blueprint("api_docs", __name__)

@@ -7,13 +7,13 @@ from datetime import date
 from typing import Any
 
 from app.blueprints.api.schemas.offers import OfferNew
-from app.clock import now
-from app.errors import Invalid
+from app.core.clock import now
+from app.core.errors import Invalid
+from app.core.values import HIDDEN
 from app.models import Property
 from app.offer_document import Draft, Signature
 from app.services.offer_reading import OfferReader
 from app.services.offers import Sending
-from app.values import HIDDEN
 
 NEEDED = frozenset({"full_name", "email", "phone", "amount", "financing", "payment_term_days"})
 SAME = (

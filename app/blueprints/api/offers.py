@@ -24,11 +24,11 @@ from app.blueprints.api.schemas.offers import (
     StatusChange,
     order_known,
 )
-from app.contacts import NotAContact, read_email
 from app.core.access import get_offer, get_property
-from app.errors import Conflict, IllegalTransition, Invalid, NotFound, NotReady, Stale, Unsaid
+from app.core.contacts import NotAContact, read_email
+from app.core.errors import Conflict, IllegalTransition, Invalid, NotFound, NotReady, Stale, Unsaid
+from app.core.money import from_decimal_text
 from app.models import Property
-from app.money import from_decimal_text
 from app.queries.crm_offers import list_offers, show_offer
 from app.queries.offer_filter import Moment, OfferFilter
 from app.queries.offer_order import DEFAULT_SORT, WITHIN_ONE_CURRENCY

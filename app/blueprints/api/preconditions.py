@@ -17,7 +17,7 @@ import msgspec
 from flask import Response, request
 
 from app.api_access import key_holder
-from app.errors import Stale, Unreadable
+from app.core.errors import Stale, Unreadable
 
 ANY = 0  # `*`: whatever version it is, as long as there is one
 NEVER = -1  # nothing that this object ever was

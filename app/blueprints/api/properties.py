@@ -26,7 +26,7 @@ from app.blueprints.api.schemas.properties import (
     PropertyQuery,
 )
 from app.core.access import get_property
-from app.errors import Conflict, DomainError, Invalid, Stale
+from app.core.errors import Conflict, DomainError, Invalid, Stale
 from app.problems import problem_body
 from app.queries.crm_properties import PropertyFilter, list_properties, shown
 from app.queries.property_list import property_by_external_id, version_of

@@ -26,7 +26,7 @@ from app.blueprints.api.schemas.webhooks import (
     WebhookReplay,
     WebhookTest,
 )
-from app.clock import now, rfc3339
+from app.core.clock import now, rfc3339
 from app.models import WebhookEndpoint
 from app.queries import webhooks as log
 from app.queries.webhooks import CallLine, Try

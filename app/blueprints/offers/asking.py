@@ -11,16 +11,16 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 from werkzeug.wrappers import Response as AnyResponse
 
-from app import local_times
 from app.access import Guard, person, policy
 from app.blueprints.offers.deciding import onward, read_offers
 from app.blueprints.offers.forms import BetterForm
 from app.blueprints.offers.routes import note_seen, offers
-from app.clock import now
+from app.core import local_times
 from app.core.access import get_offer
-from app.errors import IllegalTransition
+from app.core.clock import now
+from app.core.errors import IllegalTransition
+from app.core.questions import Question, answered
 from app.fragments import done, page
-from app.offer_questions import Question, answered
 from app.queries.deciding import Candidate, answerable, candidates
 from app.services import requests
 

@@ -12,7 +12,7 @@ from app.access import Guard, person, policy
 from app.blueprints.offers.forms import MoveForm
 from app.blueprints.offers.routes import note_seen, offers, today
 from app.core.access import get_offer, get_property
-from app.errors import NotFound
+from app.core.errors import NotFound
 from app.fragments import done, page
 from app.queries import comparing
 from app.services import ordering

@@ -14,13 +14,13 @@ from werkzeug.wrappers import Response as AnyResponse
 from app.access import Guard, person, policy
 from app.blueprints.offers.forms import DecisionForm
 from app.blueprints.offers.routes import note_seen, offers, today
-from app.clock import now
 from app.core.access import Person
+from app.core.clock import now
+from app.core.errors import Conflict, IllegalTransition, NotFound, Unsaid
 from app.core.labels import label
-from app.errors import Conflict, IllegalTransition, NotFound, Unsaid
+from app.core.numbers import whole
 from app.extensions import db
 from app.fragments import done, local_path, page
-from app.numbers import whole
 from app.queries.concerns import SECOND, Concern, concerns_of
 from app.queries.deciding import MOST, Candidate, answerable, candidates, last_to_change, others_of
 from app.queries.webhooks import listens

@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from app.access import Guard, person, policy
 from app.blueprints.offers.routes import offers
 from app.core.access import get_offer
-from app.errors import Conflict
+from app.core.errors import Conflict
 from app.fragments import done, page
 from app.htmx import is_full_view
 from app.offer_document import Bidder

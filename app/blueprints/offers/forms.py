@@ -9,10 +9,10 @@ from wtforms import BooleanField, Form, IntegerField, RadioField, StringField, T
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import UUID, AnyOf, DataRequired, InputRequired, Length, NumberRange
 
-from app import limits
-from app.limits import plain_lines
+from app.core import limits
+from app.core.limits import plain_lines
+from app.core.questions import Question
 from app.models.offer import STATUSES
-from app.offer_questions import Question
 
 LONG = _l("Use at most %(max)d characters")
 TOO_LONG = Length(max=limits.MESSAGE, message=LONG)

@@ -15,12 +15,12 @@ from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 
 from app.core.access import Person
+from app.core.formats import COUNTED, days, show_date, show_money
 from app.core.labels import filter_label, label
+from app.core.money import Money
 from app.models import Offer
 from app.models.offer import FINANCING, SOURCES, STATUSES
 from app.models.property import CURRENCIES
-from app.money import Money
-from app.presentation import COUNTED, days, show_date, show_money
 from app.queries.deciding import MOST
 from app.queries.offer_filter import MAIN_CURRENCY, Errors, Moment, OfferFilter, read_filter
 from app.queries.offer_list import OfferPage, standing

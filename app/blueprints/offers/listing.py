@@ -12,10 +12,10 @@ from werkzeug.wrappers import Response as AnyResponse
 from app.access import Guard, person, policy
 from app.blueprints.offers import list_page
 from app.blueprints.offers.routes import offers, today
-from app.errors import Invalid
+from app.core.errors import Invalid
+from app.core.numbers import NotANumber, whole
 from app.fragments import page
 from app.htmx import is_full_view, is_seen, wants_block
-from app.numbers import NotANumber, whole
 from app.queries import offer_export, offer_list
 from app.services import accesses, exports, undelivered
 

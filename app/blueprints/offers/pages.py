@@ -12,13 +12,13 @@ from app.blueprints.offers import passing_on
 from app.blueprints.offers.forms import NoteForm
 from app.blueprints.offers.passing_on import Ways
 from app.core.access import Person
+from app.core.formats import show_percent
+from app.core.language import language
+from app.core.money import Money
 from app.extensions import db
-from app.language import language
 from app.models import HELD_LINK, OfferRequest, Property
-from app.money import Money
 from app.offer_document import Document
 from app.offer_sections import Section, sections
-from app.presentation import show_percent
 from app.queries.mailboxes import is_reachable
 from app.queries.offers import OpenedOffer, confirmation_of, is_unconfirmed
 from app.queries.own_offer import parting_words

@@ -10,12 +10,12 @@ from urllib.parse import quote
 from flask_babel import force_locale
 from flask_babel import gettext as _
 
+from app.core.formats import show_datetime
+from app.core.money import Money, show
+from app.core.signed_links import receipt_token, request_token
 from app.core.urls import base_url
-from app.links import receipt_token, request_token
 from app.models import Offer, Property
-from app.money import Money, show
 from app.offer_document import Bidder
-from app.presentation import show_datetime
 
 
 @dataclass(frozen=True, slots=True)

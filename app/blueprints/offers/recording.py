@@ -19,16 +19,16 @@ from app.access import Guard, person, policy
 from app.blueprints.offers import passing_on
 from app.blueprints.offers.routes import note_seen, offers
 from app.blueprints.public.forms import SIGNATURE_FIELDS, OfferForm, Rules
-from app.clock import now
 from app.core.access import get_offer, get_property
+from app.core.clock import now
+from app.core.errors import Conflict, FactsChanged, IllegalTransition, Invalid
 from app.core.labels import LABELS
-from app.errors import Conflict, FactsChanged, IllegalTransition, Invalid
+from app.core.language import language
+from app.core.questions import answered
+from app.core.signed_links import BadToken, Stamp, form_stamp, read_stamp
 from app.fragments import done, page
-from app.language import language
-from app.links import BadToken, Stamp, form_stamp, read_stamp
 from app.models import CODE, Property
 from app.offer_document import Draft, Signature
-from app.offer_questions import answered
 from app.queries.mailboxes import is_reachable
 from app.queries.offers import confirmation_of, is_unconfirmed, open_offer
 from app.queries.property_list import recordable_properties

@@ -14,8 +14,8 @@ from app.access import Guard, person, policy
 from app.blueprints.offers import list_page
 from app.blueprints.offers.forms import NoteForm
 from app.blueprints.offers.pages import offer_page
-from app.clock import now
 from app.core.access import get_offer, get_property
+from app.core.clock import now
 from app.fragments import page
 from app.htmx import is_full_view, is_seen
 from app.models import Offer, OfferState

@@ -13,7 +13,7 @@ from app.access import Guard, person, policy
 from app.blueprints.offers.list_page import address, read_address
 from app.blueprints.offers.routes import offers
 from app.core.access import get_saved_view
-from app.errors import Invalid
+from app.core.errors import Invalid
 from app.fragments import done, page
 from app.queries.views import views_of
 from app.services import views as service

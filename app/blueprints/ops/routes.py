@@ -7,7 +7,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, gen
 from sqlalchemy import func, select
 
 from app.access import Cache, Guard, policy
-from app.clock import now
+from app.core.clock import now
 from app.extensions import db
 from app.models import Delivery
 from app.queries import health

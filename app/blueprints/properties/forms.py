@@ -9,12 +9,12 @@ from flask_babel import lazy_gettext as _l
 from wtforms import BooleanField, FileField, Form, SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 
+from app.core.formats import number_text
 from app.core.labels import LABELS
-from app.language import language
-from app.local_times import shown_in
+from app.core.language import language
+from app.core.local_times import shown_in
+from app.core.money import NBSP, Money, show
 from app.models import Property
-from app.money import NBSP, Money, show
-from app.presentation import number_text
 
 # What each rule of a property speaks of, as the buyer reads it.
 RULED = {

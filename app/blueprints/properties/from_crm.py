@@ -15,12 +15,12 @@ from app.blueprints.properties.routes import properties
 from app.blueprints.properties.saving import zone_of_form
 from app.blueprints.properties.sharing import share
 from app.core.access import get_property
-from app.errors import Conflict, NotFound
+from app.core.errors import Conflict, NotFound
+from app.core.language import language
+from app.core.numbers import whole
+from app.core.questions import answered
 from app.fragments import done, page
-from app.language import language
 from app.models import Property
-from app.numbers import whole
-from app.offer_questions import answered
 from app.queries.property_list import property_by_external_id
 from app.services import properties as service
 

@@ -12,19 +12,19 @@ from typing import Any
 from flask_babel import format_decimal
 from flask_babel import gettext as _
 
-from app import limits, local_times
 from app.blueprints.properties.forms import RULED, RULES
-from app.clock import now
+from app.core import limits, local_times
+from app.core.clock import now
+from app.core.formats import show_money
+from app.core.money import CURRENCY_WORDS, Money, NotMoney, OtherCurrency, read_amount
+from app.core.numbers import NotANumber
+from app.core.questions import Question
+from app.core.typed_numbers import read_quantity, tidy
+from app.core.values import NAMED, made_text
 from app.models.property import AVAILABILITY, CURRENCIES, PRICE_VAT, PROPERTY_TYPES
-from app.money import CURRENCY_WORDS, Money, NotMoney, OtherCurrency, read_amount
-from app.numbers import NotANumber
-from app.offer_questions import Question
 from app.plausible import MOST, SIZES, UNITS, is_usual
-from app.presentation import show_money
 from app.services.feed_rows import NOT_PATH
 from app.services.properties import BACKDATED
-from app.typed_numbers import read_quantity, tidy
-from app.values import NAMED, made_text
 
 TEXTS = (
     "title", "title_en", "description", "description_en", "external_id", "address", "zone", "city", "county",

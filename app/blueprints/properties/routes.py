@@ -14,13 +14,13 @@ from app.blueprints.offers.routes import today
 from app.blueprints.properties.saving import PropertySaving
 from app.blueprints.properties.sharing import qr_file, share, shared_with_seller
 from app.core.access import get_property
-from app.errors import IllegalTransition
+from app.core.errors import IllegalTransition
+from app.core.language import language
+from app.core.limits import SEARCH
+from app.core.numbers import between
 from app.fragments import done, page
 from app.htmx import wants_block
-from app.language import language
-from app.limits import SEARCH
 from app.models.property import GONE
-from app.numbers import between
 from app.queries import offer_list, property_list
 from app.queries.deciding import MOST, others_of
 from app.queries.links import activity_of

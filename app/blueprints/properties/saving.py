@@ -14,12 +14,12 @@ from wtforms.fields.choices import SelectChoice
 from app.blueprints.properties.forms import PropertyForm, values_of
 from app.blueprints.properties.reading import PropertyReader
 from app.core.access import Person, get_property
-from app.errors import Conflict, Invalid
+from app.core.errors import Conflict, Invalid
+from app.core.numbers import whole
+from app.core.questions import Question, answered
 from app.fragments import page
 from app.integrations.pictures import PHOTO_BYTES, NotAPicture, Picture, read_photo
 from app.models import Property
-from app.numbers import whole
-from app.offer_questions import Question, answered
 from app.queries.property_list import agent_choices
 from app.services import properties as service
 

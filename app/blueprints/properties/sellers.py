@@ -11,9 +11,9 @@ from werkzeug.wrappers import Response as AnyResponse
 from app.access import Guard, person, policy
 from app.blueprints.properties.routes import properties
 from app.core.access import get_property
-from app.errors import Conflict, Invalid
+from app.core.errors import Conflict, Invalid
+from app.core.numbers import between
 from app.fragments import done
-from app.numbers import between
 from app.services import seller_links
 
 

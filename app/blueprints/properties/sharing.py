@@ -11,9 +11,9 @@ import segno
 from flask_babel import force_locale
 from flask_babel import gettext as _
 
-from app.clock import now
+from app.core.clock import now
+from app.core.signed_links import seller_token
 from app.core.urls import base_url
-from app.links import seller_token
 from app.models import Property
 from app.queries.seller import links_of
 from app.representations import link_state, offer_url

@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from app.access import Guard, person, policy
 from app.blueprints.properties.routes import properties
 from app.core.access import get_property
-from app.errors import Conflict, IllegalTransition, NotFound
+from app.core.errors import Conflict, IllegalTransition, NotFound
 from app.fragments import done
 from app.services import telling
 from app.services.decisions import UNDO

@@ -12,18 +12,18 @@ from werkzeug.wrappers import Response as AnyResponse
 from wtforms import Form, TextAreaField
 from wtforms.validators import Length
 
-from app import limits
 from app.access import Cache, Guard, policy
 from app.blueprints.public import passes
 from app.blueprints.public.forms import OfferForm, typed_again
 from app.blueprints.public.receipts import pdf_answer, receipt_page
 from app.blueprints.public.routes import Answer, Submission, form_page, link_page, public
 from app.blueprints.public.showing import Showing, Way
-from app.errors import IllegalTransition, NotFound
-from app.language import language
-from app.limits import plain_lines
-from app.links import BIDDER, BadToken, read_bidder
-from app.logs import request_id
+from app.core import limits
+from app.core.errors import IllegalTransition, NotFound
+from app.core.language import language
+from app.core.limits import plain_lines
+from app.core.logs import request_id
+from app.core.signed_links import BIDDER, BadToken, read_bidder
 from app.queries import own_offer
 from app.queries.links import open_request_of
 from app.queries.offers import Receipt, offer_by_id, offer_by_reference, open_receipt

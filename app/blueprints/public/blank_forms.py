@@ -17,8 +17,8 @@ from typing import Any
 from flask import request
 
 from app.blueprints.public.showing import Showing
-from app.clock import now
-from app.language import language
+from app.core.clock import now
+from app.core.language import language
 from app.models import Property
 
 MOST = 128

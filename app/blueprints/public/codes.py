@@ -10,8 +10,8 @@ from werkzeug.wrappers import Response
 from app.access import Guard, policy
 from app.blueprints.public.receipts import shared_page
 from app.blueprints.public.routes import public
-from app.errors import NotFound
-from app.links import BadToken, read_receipt
+from app.core.errors import NotFound
+from app.core.signed_links import BadToken, read_receipt
 from app.queries.offers import Receipt, open_receipt
 from app.services import codes
 from app.services.codes import Standing

@@ -15,10 +15,10 @@ from app.blueprints.public.forms import ConfirmForm, Rules
 from app.blueprints.public.receipts import shared_page
 from app.blueprints.public.routes import public
 from app.blueprints.public.showing import Showing, opened_at, posted
-from app.clock import now
-from app.errors import FactsChanged, NotFound
-from app.language import language
-from app.links import BadToken, read_receipt
+from app.core.clock import now
+from app.core.errors import FactsChanged, NotFound
+from app.core.language import language
+from app.core.signed_links import BadToken, read_receipt
 from app.offer_document import Signature
 from app.queries.offers import Receipt, open_receipt
 from app.services import recorded_offers, texts

@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 from flask_babel import gettext as _
 
-from app.contacts import show_phone
+from app.core.contacts import show_phone
+from app.core.formats import number_text, show_datetime, show_money
 from app.core.labels import label
-from app.language import language
+from app.core.language import language
+from app.core.money import Money, from_decimal_text
 from app.models import Property
-from app.money import Money, from_decimal_text
-from app.presentation import number_text, show_datetime, show_money
 from app.shown import Shown, shown_of
 
 

@@ -11,9 +11,9 @@ from wtforms import BooleanField, Form, RadioField, SelectMultipleField, StringF
 from wtforms.fields.choices import SelectChoice
 
 from app.core.labels import LABELS
+from app.core.questions import Question
 from app.models import Property
 from app.offer_document import Document
-from app.offer_questions import Question
 from app.services.offer_reading import unseen_removed
 
 REQUIRED = frozenset({"full_name", "email", "phone", "amount", "financing", "payment_term_days", "consent"})

@@ -13,8 +13,8 @@ import uuid
 from flask import current_app, request
 from werkzeug.wrappers import Response
 
-from app.language import LANGUAGES
-from app.links import BadToken, pass_token, read_pass
+from app.core.language import LANGUAGES
+from app.core.signed_links import BadToken, pass_token, read_pass
 
 SECONDS = 24 * 3600
 

@@ -6,8 +6,8 @@ from flask import Response
 
 from app.access import Cache, Guard, policy
 from app.blueprints.public.routes import public
-from app.errors import NotFound
-from app.links import BadToken, read_photo_token
+from app.core.errors import NotFound
+from app.core.signed_links import BadToken, read_photo_token
 from app.queries.offers import photo_by_id
 
 

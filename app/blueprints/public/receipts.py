@@ -13,9 +13,9 @@ from app.blueprints.public.facts import facts
 from app.blueprints.public.forms import ConfirmForm
 from app.blueprints.public.routes import data_url, link_page, public
 from app.blueprints.public.showing import Showing
-from app.errors import NotFound
-from app.language import language
-from app.links import BadToken, read_bidder, read_receipt, receipt_token
+from app.core.errors import NotFound
+from app.core.language import language
+from app.core.signed_links import BadToken, read_bidder, read_receipt, receipt_token
 from app.models import Offer, Property
 from app.offer_sections import sections
 from app.queries.mailboxes import reachable

@@ -15,13 +15,13 @@ from wtforms.fields.choices import SelectChoice
 
 from app.access import Guard, policy
 from app.blueprints.public.routes import public
-from app.contacts import NotAContact
-from app.errors import NotFound
+from app.core.contacts import NotAContact
+from app.core.errors import NotFound
+from app.core.language import language
+from app.core.numbers import NotANumber, whole
+from app.core.signed_links import BadToken, read_privacy
 from app.extensions import db
-from app.language import language
-from app.links import BadToken, read_privacy
 from app.models import Agency, PrivacyRequest
-from app.numbers import NotANumber, whole
 from app.offer_document import Document
 from app.offer_sections import sections
 from app.services import data_copy

@@ -19,16 +19,16 @@ from app.blueprints.public.blank_forms import BlankForms
 from app.blueprints.public.facts import Change, changes, facts, told
 from app.blueprints.public.forms import OfferForm, typed_again
 from app.blueprints.public.showing import Showing, Way, opened_at, posted
-from app.clock import now
+from app.core.clock import now
+from app.core.errors import CodeWanted, FactsChanged, Invalid, LinkClosed
+from app.core.language import language
+from app.core.ledger import BIDDER
+from app.core.questions import answered
+from app.core.signed_links import NOTHING, BadToken, Stamp, receipt_token
 from app.core.urls import base_url
-from app.errors import CodeWanted, FactsChanged, Invalid, LinkClosed
 from app.extensions import csrf
-from app.language import language
-from app.ledger import BIDDER
-from app.links import NOTHING, BadToken, Stamp, receipt_token
 from app.models.property import GONE
 from app.offer_document import Draft, Signature
-from app.offer_questions import answered
 from app.offer_sections import Section, sections
 from app.queries.links import OpenedLink, open_link
 from app.queries.offers import link_photo

@@ -9,8 +9,8 @@ from flask import Response, request
 
 from app.access import Guard, policy
 from app.blueprints.public.routes import public
-from app.clock import now
-from app.links import BadToken
+from app.core.clock import now
+from app.core.signed_links import BadToken
 from app.queries.links import open_link
 from app.services import link_activity
 

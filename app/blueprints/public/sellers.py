@@ -15,10 +15,10 @@ from app.access import Guard, policy
 from app.blueprints.public import passes
 from app.blueprints.public.facts import facts
 from app.blueprints.public.routes import public
-from app.clock import now
+from app.core.clock import now
+from app.core.numbers import between
+from app.core.signed_links import SELLER, BadToken, read_seller
 from app.fragments import page
-from app.links import SELLER, BadToken, read_seller
-from app.numbers import between
 from app.queries.seller import OpenedSellerLink, open_seller_link, seller_page
 from app.services import seller_links
 

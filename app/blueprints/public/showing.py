@@ -12,9 +12,9 @@ from typing import Any
 
 from flask import request, url_for
 
-from app.clock import now
-from app.language import LANGUAGES, language
-from app.links import NOTHING, BadToken, Stamp, form_stamp, photo_token, read_stamp, request_token
+from app.core.clock import now
+from app.core.language import LANGUAGES, language
+from app.core.signed_links import NOTHING, BadToken, Stamp, form_stamp, photo_token, read_stamp, request_token
 from app.models import Offer, Property
 from app.queries.links import OpenedLink, open_link, open_property
 from app.services import texts

@@ -13,7 +13,7 @@ from wtforms.fields.choices import SelectChoice
 
 from app.access import Guard, person, policy
 from app.blueprints.settings.routes import settings
-from app.contacts import NotAContact, read_email
+from app.core.contacts import NotAContact, read_email
 from app.fragments import page
 from app.htmx import is_full_view
 from app.queries.accesses import accesses as lines_of

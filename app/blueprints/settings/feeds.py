@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from app.access import Guard, person, policy
 from app.blueprints.settings.feed_forms import FIELD_NAMES, FeedForm
 from app.blueprints.settings.routes import settings
-from app.errors import Invalid
+from app.core.errors import Invalid
 from app.fragments import done, page
 from app.services import feed_tries, feeds, photo_copies
 

@@ -10,11 +10,11 @@ from wtforms import BooleanField, Form, PasswordField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import AnyOf, DataRequired, InputRequired, Length, ValidationError
 
-from app.clock import now
+from app.core.clock import now
 from app.core.labels import LABELS
-from app.limits import COMPANY, KEY_NAME, NAME
+from app.core.limits import COMPANY, KEY_NAME, NAME
+from app.core.numbers import whole
 from app.models.agency import ROLES
-from app.numbers import whole
 from app.services import account_facts
 from app.services.account_facts import FILL_IN
 

@@ -11,8 +11,8 @@ from wtforms.validators import Length, Optional
 
 from app.access import Guard, person, policy
 from app.blueprints.settings.routes import settings
+from app.core.limits import NOTICE, plain_lines
 from app.fragments import done, page
-from app.limits import NOTICE, plain_lines
 from app.services import texts
 
 LIMITS = Length(*NOTICE, _l("A notice has from 200 to 20,000 characters; leave it empty for the default text"))

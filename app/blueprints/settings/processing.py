@@ -6,7 +6,7 @@ from flask import Response
 
 from app.access import Guard, person, policy
 from app.blueprints.settings.routes import settings
-from app.clock import now
+from app.core.clock import now
 from app.data_map import personal
 from app.fragments import page
 from app.services import retention, texts

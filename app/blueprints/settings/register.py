@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from app.access import Guard, person, policy
 from app.blueprints.settings.routes import settings
-from app.clock import now
+from app.core.clock import now
 from app.fragments import done, page
 from app.queries.checkpoints import checkpoints_of
 from app.services import checkpoints, ledger_export

@@ -11,10 +11,10 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from app.access import Guard, person, policy
 from app.blueprints.settings.routes import settings
-from app.clock import now
-from app.errors import Conflict, NotFound
+from app.core.clock import now
+from app.core.errors import Conflict, NotFound
+from app.core.limits import REASON, plain_lines
 from app.fragments import done, page
-from app.limits import REASON, plain_lines
 from app.services import personal_data
 from app.services import privacy_requests as service
 

@@ -15,8 +15,8 @@ from wtforms.validators import InputRequired, NumberRange, Optional
 
 from app.access import Guard, person, policy
 from app.blueprints.settings.routes import settings
-from app.clock import now
 from app.core.access import get_property
+from app.core.clock import now
 from app.fragments import done, page
 from app.queries.property_list import property_choices
 from app.services import retention as service

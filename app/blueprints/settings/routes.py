@@ -15,11 +15,11 @@ from wtforms import Form
 from app.access import Guard, person, policy, rates
 from app.blueprints.accounts.throttle import count_try_within
 from app.blueprints.settings.forms import ZONES, AgencyForm, ApiKeyForm, PasswordForm, ProfileForm, UserForm, phone_of
-from app.clock import now
-from app.contacts import show_phone
+from app.core.clock import now
+from app.core.contacts import show_phone
+from app.core.errors import Invalid, NotFound, TooMany
 from app.core.urls import base_url
 from app.demo.sandbox import test_agency_of
-from app.errors import Invalid, NotFound, TooMany
 from app.fragments import done, page
 from app.models.agency import ROLES
 from app.ratelimits import hit, keyed

@@ -10,12 +10,12 @@ from wtforms import Form, SelectField, SelectMultipleField, StringField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length
 
-from app import local_times
 from app.blueprints.settings.forms import LONG
+from app.core import local_times
 from app.core.labels import LABELS
-from app.limits import URL
+from app.core.limits import URL
+from app.core.questions import Question
 from app.models.webhook import EVENTS, TEST
-from app.offer_questions import Question
 from app.services.account_facts import FILL_IN
 
 

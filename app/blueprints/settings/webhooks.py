@@ -16,14 +16,14 @@ from wtforms import Form
 from app.access import Guard, person, policy
 from app.blueprints.settings.routes import settings
 from app.blueprints.settings.webhook_forms import EndpointForm, ReplayForm, TestForm
-from app.clock import now
-from app.errors import Conflict, Invalid
+from app.core.clock import now
+from app.core.errors import Conflict, Invalid
+from app.core.questions import answered
 from app.fragments import done, page
 from app.htmx import is_seen, wants_block
 from app.models import WebhookEndpoint
 from app.models.record import DELIVERY_STATES
 from app.models.webhook import TEST
-from app.offer_questions import answered
 from app.queries import webhooks as log
 from app.services import webhooks as service
 from app.services.accesses import note_opening

@@ -11,8 +11,8 @@ from flask_babel import gettext as _
 
 from app.access import Cache, Guard, policy
 from app.blueprints.site.routes import site
+from app.core.limits import REFERENCE
 from app.extensions import csrf
-from app.limits import REFERENCE
 from app.queries.verifying import ALTERED, Finding, find
 from app.receipt.authority import Authority
 from app.receipt.checking import TOOL, Busy, NotValid, check

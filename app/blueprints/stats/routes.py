@@ -13,8 +13,8 @@ from flask_babel import ngettext
 from app import charts
 from app.access import Guard, person, policy
 from app.blueprints.stats.words import band_name, duration, period_name
-from app.clock import now
 from app.core.access import Person
+from app.core.clock import now
 from app.core.labels import label
 from app.fragments import page
 from app.queries.offer_filter import OfferFilter

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.values import (
+from app.core.values import (
     AMOUNT,
     COUNTRY,
     NAMED,

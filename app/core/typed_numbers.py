@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from app.limits import NUMBER
-from app.numbers import NotANumber, decimal, whole
+from app.core.limits import NUMBER
+from app.core.numbers import NotANumber, decimal, whole
 
 ASK, COMMA, POINT = "ask", "comma", "point"  # what is a decimal separator
 SEPARATORS = (ASK, COMMA, POINT)

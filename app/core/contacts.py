@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 
-from app.limits import PHONE
+from app.core.limits import PHONE
 
 # Domains people mean, and what they type instead. Asked about, never corrected behind their back.
 MISTYPED = {

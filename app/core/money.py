@@ -14,8 +14,8 @@ from decimal import Decimal
 
 from babel.core import get_global
 
-from app.numbers import NotANumber, whole
-from app.typed_numbers import ASK, Typed, hundredths, parts_of, read_digits
+from app.core.numbers import NotANumber, whole
+from app.core.typed_numbers import ASK, Typed, hundredths, parts_of, read_digits
 
 MAX_MINOR = 10**13  # a hundred billion: beyond any property, far below 2^53
 NBSP = "\u00a0"

@@ -17,15 +17,15 @@ from flask_babel import gettext, lazy_gettext, ngettext
 from flask_login import current_user
 from markupsafe import Markup, escape
 
-from app import limits, money
-from app.clock import now
-from app.contacts import show_phone
+from app.core import limits, money
+from app.core.clock import now
+from app.core.contacts import show_phone
 from app.core.labels import ACTORS, GONE_TEXTS, LINK_STATES, STEP_CONFIRMED, STEP_ICONS, STEPS, filter_label, label
-from app.language import language
-from app.money import Money
+from app.core.language import language
+from app.core.money import Money
 
 DEFAULT_ZONE = "Europe/Bucharest"
-STATIC = Path(__file__).parent / "static"
+STATIC = Path(__file__).parents[1] / "static"
 COUNTED = 1000  # counters of lists are exact up to here
 
 

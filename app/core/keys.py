@@ -9,10 +9,10 @@ from flask import current_app
 from sqlalchemy import ColumnElement, Connection, bindparam, insert, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
+from app.core.vault import Keyring, Place, agency_key_place, offer_key_place
 from app.extensions import db
 from app.models import AgencyKey, OfferKey
 from app.models.agency import PURPOSES
-from app.vault import Keyring, Place, agency_key_place, offer_key_place
 
 
 def keyring() -> Keyring:

@@ -1,6 +1,6 @@
 """Ids and moments as the database's driver gives them: for walking very many rows.
 
-On SQLite that is text; making UUIDs and datetimes of it would cost more than reading. `app.ledger` spells either.
+On SQLite that is text; making UUIDs and datetimes of it would cost more than reading. `app.core.ledger` spells either.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ARRAY, ColumnElement, String, Uuid, any_, func, literal, select, type_coerce
 from sqlalchemy.orm import InstrumentedAttribute
 
-from app.database import is_sqlite
+from app.core.database import is_sqlite
 from app.extensions import db
 
 

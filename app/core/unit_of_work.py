@@ -17,17 +17,17 @@ from typing import Any
 from flask import current_app
 from sqlalchemy import Connection, Insert, Row, bindparam, insert, select, update
 
-from app import ledger
-from app.clock import now, rfc3339
-from app.database import WRITE, WriterQueue
-from app.epochs import Witness, leap, new_epoch
+from app.core import ledger
+from app.core.clock import now, rfc3339
+from app.core.database import WRITE, WriterQueue
+from app.core.epochs import Witness, leap, new_epoch
+from app.core.ids import new_id
+from app.core.killpoints import AFTER_COMMIT, BEFORE_COMMIT, passing
+from app.core.ledger import Actor
+from app.core.vault import Place, seal
+from app.core.wake import wake
 from app.extensions import db
-from app.ids import new_id
-from app.killpoints import AFTER_COMMIT, BEFORE_COMMIT, passing
-from app.ledger import Actor
 from app.models import Agency, Base, Delivery, Event, LedgerEntry, PastEpoch, WebhookEndpoint
-from app.vault import Place, seal
-from app.wake import wake
 
 OPEN = "bidflux_unit"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from app.numbers import NotANumber, json_number
+from app.core.numbers import NotANumber, json_number
 
 DEPTH = 32  # of objects and lists in one another; ours have four
 NAMES, LONGEST = 500, 200  # of one object, and characters in one of them; ours have a tenth of that

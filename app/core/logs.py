@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 from flask import Flask, Response, g, request
 
-from app.links import SIGNED_PATHS
+from app.core.signed_links import SIGNED_PATHS
 
 # However it was typed: letters of another case, a slash doubled by a mail program.
 TOKEN = re.compile(rf"((?:{'|'.join(path.rstrip('/') for path in (*SIGNED_PATHS, '/photos/'))})/+)[^/?\s]+", re.I)

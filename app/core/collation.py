@@ -13,7 +13,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from app.database import ALPHABET_PLACES, ALPHABET_WRITTEN
+from app.core.database import ALPHABET_PLACES, ALPHABET_WRITTEN
 
 
 class Alphabetical(FunctionElement[str]):

@@ -13,10 +13,10 @@ from flask import current_app
 from sqlalchemy import Select, func, select
 
 from app.config import Quotas
-from app.errors import QuotaOfDay, QuotaReached
+from app.core.errors import QuotaOfDay, QuotaReached
 
 if TYPE_CHECKING:
-    from app.writing import UnitOfWork
+    from app.core.unit_of_work import UnitOfWork
 
 MB, GB = 1_000_000, 1_000_000_000
 

@@ -13,8 +13,8 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from app.canonical import canonical
-from app.clock import rfc3339
+from app.core.canonical_json import canonical
+from app.core.clock import rfc3339
 
 GENESIS = bytes(32)
 

@@ -18,8 +18,8 @@ from pydantic import (
 )
 from pydantic_core.core_schema import CoreSchema, no_info_after_validator_function
 
-from app import limits
-from app.numbers import LARGEST, NotANumber, whole
+from app.core import limits
+from app.core.numbers import LARGEST, NotANumber, whole
 
 RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
 # Never text: controls, what separates lines outside ASCII, what turns a text around (UAX 9), the byte order mark.

@@ -6,8 +6,8 @@ import re
 import unicodedata
 from datetime import date
 
-from app.limits import DAY
-from app.numbers import whole
+from app.core.limits import DAY
+from app.core.numbers import whole
 
 MONTHS = (
     ("ianuarie", "january"), ("februarie", "february"), ("martie", "march"), ("aprilie", "april"), ("mai", "may"),

@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo
 from flask_babel import format_datetime
 from flask_babel import gettext as _
 
-from app.days import read_day
-from app.numbers import whole
-from app.offer_questions import Answer, Question
+from app.core.days import read_day
+from app.core.numbers import whole
+from app.core.questions import Answer, Question
 
 LOCAL = "%Y-%m-%dT%H:%M"
 LONGEST = 60

@@ -81,7 +81,7 @@ def plain(text: str) -> str:
 
 
 def alphabetical(text: str | None) -> str | None:
-    """Compares by code points as Romanians sort; see `app.queries.alphabetical`."""
+    """Compares by code points as Romanians sort; see `app.core.collation`."""
     return None if text is None else text.lower().translate(_ALPHABET)
 
 
