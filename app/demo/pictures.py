@@ -7,7 +7,7 @@ import random
 
 from PIL import Image, ImageDraw, ImageFilter
 
-from app.integrations.pictures import Picture
+from app.outbound.images import Picture
 
 WIDTH, HEIGHT = 1280, 853
 SKIES = (((143, 190, 222), (244, 232, 214)), ((236, 178, 140), (250, 232, 205)), ((120, 160, 196), (222, 234, 240)))

@@ -17,8 +17,8 @@ import structlog
 from app.core.clock import now
 from app.core.numbers import whole
 from app.core.vault import Place, seal
-from app.integrations.door import Answer, Door, Refused, Unreachable
 from app.jobs.hook_book import Call, Outcome
+from app.outbound.http_client import Answer, Door, Refused, Unreachable
 
 # Seconds from each failure to the next try, then no more; each is spread by a fifth.
 STEPS = (5, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600, 14 * 3600, 20 * 3600, 24 * 3600)

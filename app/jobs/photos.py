@@ -6,8 +6,8 @@ import threading
 
 from flask import current_app
 
-from app.integrations.door import Door
 from app.jobs.turns import Turns
+from app.outbound.http_client import Door
 from app.services import photo_copies
 
 _turns = Turns()

@@ -16,8 +16,8 @@ from flask import Flask, current_app
 from app.core.clock import now
 from app.core.vault import Place, seal
 from app.extensions import db
-from app.integrations.mail import Broken, CannotConnect, Connection, open_connection
 from app.jobs.retries import next_try, next_try_away
+from app.outbound.smtp import Broken, CannotConnect, Connection, open_connection
 from app.queries.receipts import RECEIPT_KEPT, RECEIPT_MAIL
 from app.services import receipts
 from app.services.letters import NoLongerOwed, Owed

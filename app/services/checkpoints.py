@@ -17,8 +17,8 @@ from app.core.clock import now, rfc3339
 from app.core.errors import Conflict
 from app.core.unit_of_work import housekeeping, writing
 from app.extensions import db
-from app.integrations.timestamps import NoTimestamp, timestamp
 from app.models import Agency, Checkpoint, Timestamping
+from app.outbound.timestamps import NoTimestamp, timestamp
 from app.queries.checking import KIND, head_fault
 from app.queries.ledger import verify_chain
 from app.receipt.authority import Authority

@@ -20,9 +20,9 @@ from app.core.ledger import SYSTEM
 from app.core.typed_numbers import ASK
 from app.core.unit_of_work import UnitOfWork, writing
 from app.extensions import db
-from app.integrations.door import Door
 from app.models import FeedItem, FeedRun, Property, PropertyFeed
 from app.models.agency import User
+from app.outbound.http_client import Door
 from app.services.csv_rows import BadRow
 from app.services.feed_rows import NotForSale, named_by, read_row
 from app.services.feed_sources import Broken, Source, pages

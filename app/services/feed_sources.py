@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, urlencode, urljoin, urlsplit, urlunsplit
 from app.core.strict_json import NotJson, read_json
 from app.core.values import is_text
 from app.inflating import GZIP, NotCompressed, TooLarge, gunzip, inflate
-from app.integrations.door import Answer, Door, Refused, Unreachable
+from app.outbound.http_client import Answer, Door, Refused, Unreachable
 from app.services.csv_rows import NotCsv
 from app.services.feed_files import rows_of
 

@@ -23,8 +23,8 @@ from app.core.ledger import Actor
 from app.core.unit_of_work import writing
 from app.core.vault import Place, seal, unseal
 from app.extensions import db
-from app.integrations.door import Door
 from app.models import PropertyFeed
+from app.outbound.http_client import Door
 from app.services.csv_rows import BadRow
 from app.services.feed_rows import NotForSale, named_by, read_row
 from app.services.feed_sources import Bounds, Broken, Source, pages

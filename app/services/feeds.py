@@ -25,8 +25,8 @@ from app.core.typed_numbers import ASK
 from app.core.unit_of_work import UnitOfWork, writing
 from app.core.vault import Place, seal, unseal
 from app.extensions import db
-from app.integrations.door import Refused, check_url
 from app.models import FeedRun, PropertyFeed
+from app.outbound.http_client import Refused, check_url
 from app.services.csv_rows import NotCsv
 from app.services.feed_files import looks_like_rows
 from app.services.feed_rows import FIELDS, NEEDED, REBS

@@ -10,8 +10,8 @@ from sqlalchemy import select
 
 from app.core.urls import base_url
 from app.extensions import db
-from app.integrations.mail import Letter, Party, paragraphs, sender
 from app.models import Agency, User
+from app.outbound.smtp import Letter, Party, paragraphs, sender
 from app.services import invitations
 from app.services.letters import Owed, render
 

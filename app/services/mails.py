@@ -21,7 +21,6 @@ from app.core.signed_links import bidder_token, receipt_token, request_token
 from app.core.urls import base_url
 from app.core.vault import Place, unpad, unseal
 from app.extensions import db
-from app.integrations.mail import Letter, Party, one_line, paragraphs, sender
 from app.models import (
     CODE,
     Agency,
@@ -41,6 +40,7 @@ from app.models.withdrawal import Withdrawal
 from app.offer_document import Document, decode
 from app.offer_sections import sections, signature_row
 from app.offers.representation import request_state
+from app.outbound.smtp import Letter, Party, one_line, paragraphs, sender
 from app.queries.receipts import RECEIPT_MAIL, stored
 from app.representations import gone_as
 from app.services import agency_mails, codes, privacy_mails, replacements, telling, undelivered

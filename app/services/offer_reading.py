@@ -23,10 +23,10 @@ from app.core.money import CURRENCY_WORDS, Money, OtherCurrency, read_amount
 from app.core.questions import Question
 from app.core.typed_numbers import read_days, read_percent
 from app.core.values import CONTROL
-from app.integrations.pictures import NotAPicture, is_a_dot, read_signature
 from app.models import Property
 from app.models.offer import FINANCING
 from app.offer_document import Bidder, Draft, Signature
+from app.outbound.images import NotAPicture, is_a_dot, read_signature
 from app.tax_ids import read_tax_id
 
 MAX_TERM_DAYS = 3650

@@ -17,9 +17,9 @@ from app.core.ledger import SYSTEM
 from app.core.unit_of_work import UnitOfWork, writing
 from app.core.vault import Place, seal, unseal
 from app.extensions import db
-from app.integrations.door import Door, Refused, Unreachable
-from app.integrations.pictures import PHOTO_BYTES, NotAPicture, Picture, read_photo
 from app.models import PhotoCopy, Property, Upload
+from app.outbound.http_client import Door, Refused, Unreachable
+from app.outbound.images import PHOTO_BYTES, NotAPicture, Picture, read_photo
 from app.services.properties import put_photo
 
 SECONDS = 30.0

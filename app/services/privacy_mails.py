@@ -11,8 +11,8 @@ from sqlalchemy import select
 from app.core.signed_links import privacy_token
 from app.core.urls import base_url
 from app.extensions import db
-from app.integrations.mail import Letter, Party, paragraphs, sender
 from app.models import Agency, LedgerEntry
+from app.outbound.smtp import Letter, Party, paragraphs, sender
 from app.services import privacy_requests
 from app.services.letters import NoLongerOwed, Owed, render
 

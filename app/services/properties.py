@@ -18,8 +18,8 @@ from app.core.ledger import Actor
 from app.core.quotas import hold_bytes, hold_rows
 from app.core.unit_of_work import UnitOfWork, writing
 from app.extensions import db
-from app.integrations.pictures import Picture
 from app.models import OfferState, Property, Upload
+from app.outbound.images import Picture
 from app.representations import property_json
 from app.services.handover import CHANGED, hand_over
 

@@ -23,10 +23,10 @@ from app.core.ledger import SYSTEM, Actor
 from app.core.unit_of_work import UnitOfWork, housekeeping, writing
 from app.core.vault import Place, seal, unseal
 from app.extensions import db
-from app.integrations.door import Refused, check_url
 from app.models import Agency, Attempt, Delivery, EarlierSecret, Event, User, WebhookEndpoint
 from app.models.agency import OWNER
 from app.models.webhook import EVENTS, TEST
+from app.outbound.http_client import Refused, check_url
 from app.queries.webhooks import opened_url
 from app.samples import sample
 

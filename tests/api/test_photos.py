@@ -17,10 +17,10 @@ from sqlalchemy import select, update
 from app.core.clock import now
 from app.core.ledger import SYSTEM
 from app.extensions import db
-from app.integrations.pictures import read_photo
 from app.jobs.feeds import read_due_feeds
 from app.jobs.photos import copy_due_photos
 from app.models import Event, PhotoCopy, Property, Upload
+from app.outbound.images import read_photo
 from app.services import feeds, photo_copies
 from app.services.feeds import FeedValues
 from tests.api.conftest import Crm

@@ -20,9 +20,9 @@ from app.core.money import from_decimal_text, read_amount
 from app.core.numbers import decimal, json_number, whole
 from app.core.strict_json import read_json
 from app.core.typed_numbers import read_days, read_quantity
-from app.integrations.door import Door
 from app.jobs.hook_call import next_try
 from app.offer_document import fold
+from app.outbound.http_client import Door
 from app.queries import offer_search
 from app.queries.offer_order import Cursor
 from app.services import offer_reading

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from app.integrations import door as door_module
-from app.integrations.door import Door, Refused, Unreachable, check_url, is_allowed
+from app.outbound import http_client as door_module
+from app.outbound.http_client import Door, Refused, Unreachable, check_url, is_allowed
 from tests.integrations.servers import Request, receiving, reply
 
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
@@ -67,7 +67,7 @@ def test_only_the_webs_ports_are_called_and_those_that_the_operator_names(
     port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("socket.getaddrinfo", lambda *_asked, **_kind: [PUBLIC])
-    monkeypatch.setattr("app.integrations.door._dial", lambda *_found: (_ for _ in ()).throw(Unreachable("dialled")))
+    monkeypatch.setattr("app.outbound.http_client._dial", lambda *_found: (_ for _ in ()).throw(Unreachable("dialled")))
     url = f"http://named.example:{port}/"
     for check in (lambda: check_url(url), lambda: get(Door(), url), lambda: get(Door(LOOPBACK), url)):
         with pytest.raises(Refused, match="port"):

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from app.integrations.door import Door, Unreachable
+from app.outbound.http_client import Door, Unreachable
 from tests.integrations.servers import Request, receiving, reply
 
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)

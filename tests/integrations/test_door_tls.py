@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from app.integrations.door import Door, Unreachable
+from app.outbound.http_client import Door, Unreachable
 from tests.integrations.servers import reply
 
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import pytest
 from PIL import Image, ImageCms
 
-from app.integrations.pictures import MAX_PIXELS, NotAPicture, is_a_dot, read_photo, read_signature
+from app.outbound.images import MAX_PIXELS, NotAPicture, is_a_dot, read_photo, read_signature
 from tests.patterns import ROOT, slow
 
 MEGABYTES = 600  # at most of a process that decoded the largest pictures there may be, several at once
@@ -136,8 +136,8 @@ def test_a_photo_on_its_side_is_set_upright() -> None:
 MEMORY = """
 import io, resource, sys, threading
 from PIL import Image
-from app.integrations.picture_caps import WEBP_PIXELS
-from app.integrations.pictures import read_photo
+from app.outbound.image_caps import WEBP_PIXELS
+from app.outbound.images import read_photo
 bodies = []
 for kind, mode, how in (("PNG", "RGBA", {}), ("JPEG", "RGB", {"progressive": True}), ("WEBP", "RGB", {})):
     size = (4000, 4000) if kind == "WEBP" else (8000, 5000)
@@ -148,8 +148,8 @@ open(sys.argv[1], "wb").write(b"".join(len(body).to_bytes(4, "big") + body for b
 """
 DECODING = """
 import sys, threading
-from app.integrations.picture_caps import WEBP_PIXELS
-from app.integrations.pictures import read_photo
+from app.outbound.image_caps import WEBP_PIXELS
+from app.outbound.images import read_photo
 held, bodies, at = open(sys.argv[1], "rb").read(), [], 0
 while at < len(held):
     size = int.from_bytes(held[at : at + 4], "big")

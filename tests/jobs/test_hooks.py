@@ -26,11 +26,11 @@ from app.core.errors import Conflict, Invalid
 from app.core.ledger import SYSTEM
 from app.core.unit_of_work import housekeeping
 from app.extensions import db
-from app.integrations.door import DEADLINE
 from app.jobs.hook_book import claim
 from app.jobs.hook_call import next_try
 from app.jobs.hooks import close_hooks, hooks
 from app.models import Attempt, Delivery, Property, User, WebhookEndpoint
+from app.outbound.http_client import DEADLINE
 from app.services import decisions, properties, webhooks
 from tests import factories
 from tests.integrations.servers import Receiver, Request, receiving, reply

@@ -17,11 +17,11 @@ from sqlalchemy import select
 
 from app.core.contacts import read_email
 from app.extensions import db
-from app.integrations import mail_headers
-from app.integrations.mail import Letter, Party, one_line
 from app.jobs.drain import drain
 from app.models import Delivery, Property, User
 from app.offer_document import Bidder
+from app.outbound import mail_headers
+from app.outbound.smtp import Letter, Party, one_line
 from tests import factories
 from tests.jobs.conftest import Mailbox
 from tests.public.test_offer_form import hidden

@@ -14,10 +14,10 @@ from app.core.ledger import SYSTEM, Actor
 from app.core.money import Money
 from app.core.unit_of_work import housekeeping
 from app.extensions import db
-from app.integrations.mail import Letter, Party, one_line, paragraphs
 from app.jobs.drain import drain
 from app.models import Delivery, OfferKey, Property, User
 from app.offer_document import Bidder, Signature
+from app.outbound.smtp import Letter, Party, one_line, paragraphs
 from app.services import decisions
 from app.services.letters import Owed
 from app.services.mails import compose
@@ -239,7 +239,7 @@ def letter_to(address: str) -> Letter:
     ],
 )
 def test_international_addresses(smtp: Mailbox, address: str, wire: str) -> None:
-    from app.integrations.mail import open_connection
+    from app.outbound.smtp import open_connection
 
     connection = open_connection()
     assert connection.carry(letter_to(address)).code == 250
@@ -250,7 +250,7 @@ def test_international_addresses(smtp: Mailbox, address: str, wire: str) -> None
 
 
 def test_server_without_international_addresses_is_a_final_no(smtp: Mailbox) -> None:
-    from app.integrations.mail import open_connection
+    from app.outbound.smtp import open_connection
 
     smtp.utf8 = False
     connection = open_connection()
@@ -260,7 +260,7 @@ def test_server_without_international_addresses_is_a_final_no(smtp: Mailbox) -> 
 
 
 def test_certificates_are_checked(smtp: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    from app.integrations.mail import CannotConnect, open_connection
+    from app.outbound.smtp import CannotConnect, open_connection
 
     connection = open_connection()
     monkeypatch.setattr(connection.mail, "use_tls", True)

@@ -15,13 +15,13 @@ from app.core.ids import new_id
 from app.core.ledger import SYSTEM
 from app.core.unit_of_work import housekeeping
 from app.extensions import db
-from app.integrations.door import Door
 from app.jobs import hook_book, letter_book
 from app.jobs.drain import BATCH
 from app.jobs.hooks import MOST, SLOW_EACH, Hooks
 from app.jobs.photos import copy_due_photos
 from app.jobs.turns import Turns, interleaved
 from app.models import Delivery, PhotoCopy
+from app.outbound.http_client import Door
 from app.queries.receipts import RECEIPT_MAIL
 from app.services import photo_copies, webhooks
 from tests import factories

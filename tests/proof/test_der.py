@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from app.der import is_small
+from app.outbound.der import is_small
 from tests.proof.conftest import Kept
 from tests.proof.test_verify_page import hostile_seals
 

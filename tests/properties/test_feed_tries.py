@@ -14,9 +14,9 @@ from sqlalchemy import func, select, update
 from app.core.clock import now
 from app.core.ledger import SYSTEM
 from app.extensions import db
-from app.integrations.door import Door
 from app.jobs.feeds import read_due_feeds, try_due_feeds
 from app.models import FeedRun, Property, PropertyFeed, User
+from app.outbound.http_client import Door
 from app.services import feed_tries, feeds
 from app.services.feed_sources import Bounds, Broken, Source, pages
 from app.services.feeds import FeedValues

@@ -18,8 +18,8 @@ from app.core.errors import Conflict, Invalid
 from app.core.numbers import whole
 from app.core.questions import Question, answered
 from app.fragments import page
-from app.integrations.pictures import PHOTO_BYTES, NotAPicture, Picture, read_photo
 from app.models import Property
+from app.outbound.images import PHOTO_BYTES, NotAPicture, Picture, read_photo
 from app.queries.property_list import agent_choices
 from app.services import properties as service
 

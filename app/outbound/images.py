@@ -15,7 +15,7 @@ from typing import Any
 from PIL import Image, ImageCms, ImageMath, ImageOps, UnidentifiedImageError
 
 from app.core.errors import TooMany
-from app.integrations.picture_caps import check
+from app.outbound.image_caps import check
 
 MAX_PIXELS = 40_000_000
 PHOTO_BYTES = 10 * 1024 * 1024

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 from asn1crypto import cms, tsp
 from asn1crypto.parser import parse
 
-from app.der import is_small
-from app.integrations.door import Door, Network, Refused, Unreachable
+from app.outbound.der import is_small
+from app.outbound.http_client import Door, Network, Refused, Unreachable
 
 TOKEN_BYTES = 64 * 1024
 DEADLINE = 15.0

@@ -24,8 +24,8 @@ from flask import current_app
 
 from app.core.killpoints import AFTER_DATA, passing
 from app.core.values import TURNING
-from app.integrations import mail_headers
-from app.integrations.mail_headers import WIRE
+from app.outbound import mail_headers
+from app.outbound.mail_headers import WIRE
 
 TIMEOUT = 15.0  # seconds without an answer
 PATIENCE = 25.0  # seconds for one letter, all its commands together

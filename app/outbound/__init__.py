@@ -1,0 +1,1 @@
+"""The outside: HTTP calls, SMTP, pictures, timestamps. Nothing here knows what is above it."""
