@@ -23,7 +23,7 @@ def _host():
 
 bind = f"{_host()}:{_number('PORT', 8000, 65535)}"
 # Requests are read whole, and answers kept, outside the threads: slow callers hold none (decision 0020).
-worker_class = "app.serving.BufferingWorker"
+worker_class = "app.web.server.BufferingWorker"
 workers = _number("WEB_CONCURRENCY", 2, 1000)
 threads = _number("WEB_THREADS", 4, 1000)
 

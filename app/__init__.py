@@ -8,7 +8,6 @@ from flask import Flask, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import models  # noqa: F401  the tables must be known before the engine is
-from app.access import enforce
 from app.blueprints import register_blueprints
 from app.cli import register_commands
 from app.config import ConfigurationError, Settings, load_settings
@@ -19,18 +18,19 @@ from app.core.language import Catalogs, LanguagePrefix, choose_language
 from app.core.logs import configure_logs, request_id
 from app.core.vault import Keyring
 from app.core.wake import Bell
-from app.error_pages import register_errors
 from app.extensions import babel, csrf, db, login_manager, mail, migrate
-from app.faults import configure_faults
-from app.headers import register_headers
-from app.held_forms import register_held_forms
-from app.incoming import Request
 from app.queries.offer_names import NameBook
-from app.ratelimits import Counter
 from app.receipt.authority import Authority
 from app.receipt.heads import Heads
-from app.seen import register_seen
 from app.services.accounts import find_session
+from app.web.error_pages import register_errors
+from app.web.guards import enforce
+from app.web.headers import register_headers
+from app.web.held_forms import register_held_forms
+from app.web.last_seen import register_seen
+from app.web.rate_limits import Counter
+from app.web.request import Request
+from app.web.sentry import configure_faults
 
 TEXT_BYTES = 2 * 1024 * 1024
 

@@ -2,8 +2,8 @@
 
 from flask import Flask
 
-from app.access import Cache, Guard, policy
 from app.extensions import csrf
+from app.web.guards import Cache, Guard, policy
 
 
 def register_blueprints(app: Flask) -> None:

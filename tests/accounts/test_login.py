@@ -10,9 +10,9 @@ from werkzeug.test import TestResponse
 
 from app.blueprints.accounts.forms import browser_name
 from app.extensions import db
-from app.fragments import local_path
 from app.models import User, UserSession
 from app.services import accounts, staff
+from app.web.fragments import local_path
 from tests.conftest import REAL_HASHER
 from tests.factories import PASSWORD, csrf, login, make_agency, make_user
 

@@ -12,7 +12,6 @@ import time_machine
 from flask import Flask
 from sqlalchemy import select
 
-from app.access import Guard
 from app.api_keys import is_key, new_key
 from app.blueprints.api import examples, faults
 from app.blueprints.api.schemas.offers import OfferNew
@@ -20,8 +19,9 @@ from app.core.clock import now
 from app.core.ledger import SYSTEM
 from app.extensions import db
 from app.models import ApiKey
-from app.problems import KINDS
 from app.services import accounts, staff, webhooks
+from app.web.guards import Guard
+from app.web.problems import KINDS
 from tests.api.conftest import ROOT, Crm, make_crm
 from tests.core.test_routes import contents, path
 from tests.factories import make_offer, make_property
@@ -97,7 +97,7 @@ def test_when_a_key_was_last_used_is_noted_but_not_with_each_call(crm: Crm) -> N
 
 
 def test_limits_are_told_and_kept(crm: Crm, monkeypatch: pytest.MonkeyPatch) -> None:
-    from app.access import rates
+    from app.web.guards import rates
 
     answer = crm.get("/offers")
     assert answer.headers["RateLimit-Policy"] == '"default";q=1200;w=60'

@@ -14,8 +14,8 @@ from flask import Flask
 from limits import parse
 from werkzeug.serving import make_server
 
-from app import api_access
-from app.ratelimits import Spent
+from app.web import api_keys
+from app.web.rate_limits import Spent
 from tests.api.conftest import Crm
 from tests.conftest import ROOT
 from tests.factories import make_offer, make_property
@@ -43,8 +43,8 @@ PHASES = os.environ.get("SCHEMA_PHASES", "examples,fuzzing,stateful")
 def served(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The application on a port of the loopback, with limits that never end."""
     unspent = Spent(parse("1200/minute"), False, 1200, 60)
-    monkeypatch.setattr(api_access, "spend", lambda *_: unspent)
-    monkeypatch.setattr(api_access, "hit", lambda *_: None)
+    monkeypatch.setattr(api_keys, "spend", lambda *_: unspent)
+    monkeypatch.setattr(api_keys, "hit", lambda *_: None)
     app.config["TESTING"] = False
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)

@@ -17,7 +17,6 @@ from playwright.sync_api import Browser, Page
 from sqlalchemy import select
 from werkzeug.routing import Rule
 
-from app.access import Guard
 from app.core.ledger import SYSTEM
 from app.core.money import Money
 from app.core.signed_links import (
@@ -33,6 +32,7 @@ from app.models import Offer, PrivacyRequest
 from app.offer_document import Bidder
 from app.services import feeds, notes, privacy_requests, seller_links, views, webhooks
 from app.services.feeds import FeedValues
+from app.web.guards import Guard
 from tests.browser.conftest import Watched, open_page
 from tests.browser.measures import faults_of_layout
 from tests.factories import PASSWORD, make_agency, make_draft, make_offer, make_property, make_user, person_of

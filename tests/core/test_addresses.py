@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from flask.testing import FlaskClient
 
-from app.addresses import limited_by
+from app.web.addresses import limited_by
 from tests.factories import csrf
 
 

@@ -13,7 +13,7 @@ from flask import Flask, abort
 from flask.testing import FlaskClient
 from structlog.testing import capture_logs
 
-from app.access import Guard, policy
+from app.web.guards import Guard, policy
 from tests.factories import login, make_agency, make_user
 from tests.jobs.test_killed_web import Web
 

@@ -15,8 +15,8 @@ from werkzeug.test import TestResponse
 
 from app.core.unit_of_work import housekeeping
 from app.extensions import db
-from app.form_filling import fill
 from app.models import Note, Property, User, UserSession
+from app.web.form_filling import fill
 from tests.factories import PASSWORD, login, make_agency, make_offer, make_property, make_user
 from tests.fields import Page
 

@@ -25,7 +25,7 @@ OURS = {
     ("app/services/offer_reading.py", "5"),
     ("app/services/offer_reading.py", "amount.minor"),
     ("app/core/money.py", "self.minor"),
-    ("app/addresses.py", "address"),  # an address of ipaddress
+    ("app/web/addresses.py", "address"),  # an address of ipaddress
     ("app/queries/links.py", "row[0] or 0"),
     ("app/queries/links.py", "row[1] or 0"),
     ("app/queries/property_list.py", "row[2]"),

@@ -12,7 +12,6 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, text
 from werkzeug.routing import Rule
 
-from app.access import Cache, Guard, Policy
 from app.core.access import Person
 from app.core.ledger import SYSTEM
 from app.core.signed_links import bidder_token, offer_link_token, receipt_token
@@ -30,6 +29,7 @@ from app.services import (
     webhooks,
 )
 from app.services.feeds import FeedValues
+from app.web.guards import Cache, Guard, Policy
 from tests.factories import csrf, login, make_agency, make_offer, make_property, make_user
 
 HIDDEN = {404, 405}

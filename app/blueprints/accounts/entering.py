@@ -9,15 +9,15 @@ from werkzeug.wrappers import Response as AnyResponse
 from wtforms import Form, PasswordField, StringField
 from wtforms.validators import InputRequired
 
-from app.access import Guard, policy, rates
 from app.blueprints.accounts.routes import accounts
 from app.blueprints.accounts.throttle import succeeded
 from app.core.errors import Invalid, Stale, TooMany
 from app.core.limits import EMAIL
 from app.extensions import csrf
-from app.fragments import page
-from app.ratelimits import hit, keyed
 from app.services import invitations
+from app.web.fragments import page
+from app.web.guards import Guard, policy, rates
+from app.web.rate_limits import hit, keyed
 
 # For one address: whoever types somebody else's does not fill their mailbox. Links live as long as this lasts, so that
 # whoever uses it up for somebody else has a good link mailed to them.

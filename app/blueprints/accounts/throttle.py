@@ -12,10 +12,10 @@ import uuid
 from flask import current_app, request
 from werkzeug.wrappers import Response
 
-from app.access import caller_line, rates
 from app.core.signed_links import BadToken, device_token, read_device
-from app.ratelimits import forget, hit, keyed
 from app.services import accounts
+from app.web.guards import caller_line, rates
+from app.web.rate_limits import forget, hit, keyed
 
 PER_DEVICE = rates("30/15 minute; 200/day")
 PER_LINE = rates("100/15 minute; 1000/day")

@@ -11,13 +11,13 @@ from flask import Blueprint, Response, current_app, render_template
 from markdown_it import MarkdownIt
 from markupsafe import Markup, escape
 
-from app.access import Cache, Guard, policy
 from app.blueprints.api.blueprint import api
 from app.blueprints.api.openapi import describe
 from app.blueprints.api.preconditions import conditional
 from app.core.errors import NotFound
 from app.core.urls import base_url
-from app.problems import KINDS
+from app.web.guards import Cache, Guard, policy
+from app.web.problems import KINDS
 
 api_docs = Blueprint("api_docs", __name__)
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from flask import Response
 
-from app.api_access import key_holder
 from app.blueprints.api.blueprint import api
 from app.blueprints.api.calls import Answer, file_answer, operation
 from app.blueprints.api.offer_bodies import read_offer, sending_of
@@ -37,6 +36,7 @@ from app.queries.receipts import stored
 from app.services import decisions
 from app.services.accesses import note_key
 from app.services.recorded_offers import record
+from app.web.api_keys import key_holder
 
 TAG = "Offers"
 

@@ -19,7 +19,7 @@ from app.blueprints.api.schemas.common import NAMED, Problem
 from app.blueprints.api.schemas.events import CARRIED, carrier
 from app.core.urls import base_url
 from app.models.webhook import EVENTS, TEST
-from app.problems import KINDS, MIMETYPE
+from app.web.problems import KINDS, MIMETYPE
 
 REF = "#/components/schemas/{model}"
 ALWAYS = (400, 401, 403, 422, 429)

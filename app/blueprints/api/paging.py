@@ -10,10 +10,10 @@ from urllib.parse import urlencode
 
 from flask import request
 
-from app.api_access import key_holder
 from app.core.errors import Invalid, OtherEpoch
 from app.core.signed_links import BadToken, cursor_token, read_cursor_token
 from app.core.urls import base_url
+from app.web.api_keys import key_holder
 
 NO_CURSOR = "Not a cursor of this list with this filter; begin without one"
 

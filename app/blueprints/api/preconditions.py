@@ -16,8 +16,8 @@ from typing import Any
 import msgspec
 from flask import Response, request
 
-from app.api_access import key_holder
 from app.core.errors import Stale, Unreadable
+from app.web.api_keys import key_holder
 
 ANY = 0  # `*`: whatever version it is, as long as there is one
 NEVER = -1  # nothing that this object ever was

@@ -9,7 +9,6 @@ from typing import Any
 
 from flask import g
 
-from app.api_access import key_holder
 from app.blueprints.api.blueprint import api
 from app.blueprints.api.calls import Answer, checked, operation
 from app.blueprints.api.paging import link_next, next_cursor, page_body, place_of
@@ -27,13 +26,14 @@ from app.blueprints.api.schemas.properties import (
 )
 from app.core.access import get_property
 from app.core.errors import Conflict, DomainError, Invalid, Stale
-from app.problems import problem_body
 from app.queries.crm_properties import PropertyFilter, list_properties, shown
 from app.queries.property_list import property_by_external_id, version_of
 from app.services import properties as service
 from app.services import property_sync as sync
 from app.services.property_fields import PropertyBulkItem, sent_property
 from app.services.property_sync import Sent, Synced
+from app.web.api_keys import key_holder
+from app.web.problems import problem_body
 
 TAG = "Properties"
 

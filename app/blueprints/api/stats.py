@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.api_access import key_holder
 from app.blueprints.api.blueprint import api
 from app.blueprints.api.calls import Answer, operation
 from app.blueprints.api.schemas.stats import FinancingCounts, StatsOut, StatsQuery, StatusCounts
 from app.core.errors import Invalid
 from app.core.money import Money
 from app.queries.stats import Amounts, OfProperty, Summary, count_up, stats_filter
+from app.web.api_keys import key_holder
 
 STATUSES, FINANCING = tuple(StatusCounts.model_fields), tuple(FinancingCounts.model_fields)
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from app.api_access import key_holder
 from app.blueprints.api.blueprint import api
 from app.blueprints.api.calls import Answer, operation
 from app.blueprints.api.paging import link_next, next_cursor, page_body, place_of
@@ -31,6 +30,7 @@ from app.models import WebhookEndpoint
 from app.queries import webhooks as log
 from app.queries.webhooks import CallLine, Try
 from app.services import webhooks as service
+from app.web.api_keys import key_holder
 
 TAG = "Webhooks"
 

@@ -11,7 +11,6 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.access import Guard, person, policy
 from app.blueprints.offers.deciding import onward, read_offers
 from app.blueprints.offers.forms import BetterForm
 from app.blueprints.offers.routes import note_seen, offers
@@ -20,9 +19,10 @@ from app.core.access import get_offer
 from app.core.clock import now
 from app.core.errors import IllegalTransition
 from app.core.questions import Question, answered
-from app.fragments import done, page
 from app.queries.deciding import Candidate, answerable, candidates
 from app.services import requests
+from app.web.fragments import done, page
+from app.web.guards import Guard, person, policy
 
 LONGEST = timedelta(days=90)
 USUAL = timedelta(days=3)

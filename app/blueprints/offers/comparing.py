@@ -8,14 +8,14 @@ from flask import Response, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.access import Guard, person, policy
 from app.blueprints.offers.forms import MoveForm
 from app.blueprints.offers.routes import note_seen, offers, today
 from app.core.access import get_offer, get_property
 from app.core.errors import NotFound
-from app.fragments import done, page
 from app.queries import comparing
 from app.services import ordering
+from app.web.fragments import done, page
+from app.web.guards import Guard, person, policy
 
 
 @offers.get("/app/compare")

@@ -11,7 +11,6 @@ from flask_babel import ngettext
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.access import Guard, person, policy
 from app.blueprints.offers.forms import DecisionForm
 from app.blueprints.offers.routes import note_seen, offers, today
 from app.core.access import Person
@@ -20,12 +19,13 @@ from app.core.errors import Conflict, IllegalTransition, NotFound, Unsaid
 from app.core.labels import label
 from app.core.numbers import whole
 from app.extensions import db
-from app.fragments import done, local_path, page
 from app.queries.concerns import SECOND, Concern, concerns_of
 from app.queries.deciding import MOST, Candidate, answerable, candidates, last_to_change, others_of
 from app.queries.webhooks import listens
 from app.services import decisions
 from app.services.decisions import Answer, Chosen, Outcome
+from app.web.fragments import done, local_path, page
+from app.web.guards import Guard, person, policy
 
 
 @offers.get("/app/offers/decision")

@@ -9,17 +9,17 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.access import Guard, person, policy
 from app.blueprints.offers.routes import offers
 from app.core.access import get_offer
 from app.core.errors import Conflict
-from app.fragments import done, page
-from app.htmx import is_full_view
 from app.offer_document import Bidder
 from app.queries.offers import OpenedOffer, open_offer
 from app.services import erasure, personal_data
 from app.services.accesses import note_search
 from app.services.privacy_requests import erase_for_agency
+from app.web.fragments import done, page
+from app.web.guards import Guard, person, policy
+from app.web.htmx import is_full_view
 
 
 @offers.get("/app/offers/<uuid:offer_id>/erase")

@@ -9,15 +9,15 @@ from flask import Response, redirect, request, stream_with_context, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.access import Guard, person, policy
 from app.blueprints.offers import list_page
 from app.blueprints.offers.routes import offers, today
 from app.core.errors import Invalid
 from app.core.numbers import NotANumber, whole
-from app.fragments import page
-from app.htmx import is_full_view, is_seen, wants_block
 from app.queries import offer_export, offer_list
 from app.services import accesses, exports, undelivered
+from app.web.fragments import page
+from app.web.guards import Guard, person, policy
+from app.web.htmx import is_full_view, is_seen, wants_block
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 

@@ -15,7 +15,6 @@ from werkzeug.wrappers import Response as AnyResponse
 from wtforms import RadioField
 from wtforms.fields.choices import SelectChoice
 
-from app.access import Guard, person, policy
 from app.blueprints.offers import passing_on
 from app.blueprints.offers.routes import note_seen, offers
 from app.blueprints.public.forms import SIGNATURE_FIELDS, OfferForm, Rules
@@ -26,7 +25,6 @@ from app.core.labels import LABELS
 from app.core.language import language
 from app.core.questions import answered
 from app.core.signed_links import BadToken, Stamp, form_stamp, read_stamp
-from app.fragments import done, page
 from app.models import CODE, Property
 from app.offer_document import Draft, Signature
 from app.queries.mailboxes import is_reachable
@@ -36,6 +34,8 @@ from app.queries.timeline import mails_owed
 from app.services import recorded_offers
 from app.services.offer_reading import OfferReader
 from app.services.offers import Sending
+from app.web.fragments import done, page
+from app.web.guards import Guard, person, policy
 
 CHANNELS = tuple(LABELS["channel"])
 LANGUAGES = {"ro": _l("Romanian"), "en": _l("English")}

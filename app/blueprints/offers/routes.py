@@ -10,18 +10,18 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, Response, abort, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.access import Guard, person, policy
 from app.blueprints.offers import list_page
 from app.blueprints.offers.forms import NoteForm
 from app.blueprints.offers.pages import offer_page
 from app.core.access import get_offer, get_property
 from app.core.clock import now
-from app.fragments import page
-from app.htmx import is_full_view, is_seen
 from app.models import Offer, OfferState
 from app.queries.offers import open_offer, signature_image
 from app.queries.receipts import stored
 from app.services import accesses, decisions, notes, receipts
+from app.web.fragments import page
+from app.web.guards import Guard, person, policy
+from app.web.htmx import is_full_view, is_seen
 
 offers = Blueprint("offers", __name__)
 

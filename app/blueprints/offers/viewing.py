@@ -9,14 +9,14 @@ from flask import Response, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.access import Guard, person, policy
 from app.blueprints.offers.list_page import address, read_address
 from app.blueprints.offers.routes import offers
 from app.core.access import get_saved_view
 from app.core.errors import Invalid
-from app.fragments import done, page
 from app.queries.views import views_of
 from app.services import views as service
+from app.web.fragments import done, page
+from app.web.guards import Guard, person, policy
 
 
 @offers.get("/app/offers/views")

@@ -6,11 +6,11 @@ from flask import Blueprint, Response, jsonify
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 from sqlalchemy import func, select
 
-from app.access import Cache, Guard, policy
 from app.core.clock import now
 from app.extensions import db
 from app.models import Delivery
 from app.queries import health
+from app.web.guards import Cache, Guard, policy
 
 ops = Blueprint("ops", __name__)
 

@@ -8,7 +8,6 @@ from flask import Response, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.access import Guard, person, policy
 from app.blueprints.properties.forms import PropertyForm, values_of
 from app.blueprints.properties.reading import PropertyReader
 from app.blueprints.properties.routes import properties
@@ -19,10 +18,11 @@ from app.core.errors import Conflict, NotFound
 from app.core.language import language
 from app.core.numbers import whole
 from app.core.questions import answered
-from app.fragments import done, page
 from app.models import Property
 from app.queries.property_list import property_by_external_id
 from app.services import properties as service
+from app.web.fragments import done, page
+from app.web.guards import Guard, person, policy
 
 
 @properties.route("/app/properties/external/<path:external_id>", methods=["GET", "POST"], merge_slashes=False)

@@ -9,7 +9,6 @@ from flask import Blueprint, Response, abort, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.access import Cache, Guard, person, policy
 from app.blueprints.offers.routes import today
 from app.blueprints.properties.saving import PropertySaving
 from app.blueprints.properties.sharing import qr_file, share, shared_with_seller
@@ -18,8 +17,6 @@ from app.core.errors import IllegalTransition
 from app.core.language import language
 from app.core.limits import SEARCH
 from app.core.numbers import between
-from app.fragments import done, page
-from app.htmx import wants_block
 from app.models.property import GONE
 from app.queries import offer_list, property_list
 from app.queries.deciding import MOST, others_of
@@ -31,6 +28,9 @@ from app.queries.timeline import property_steps
 from app.representations import offer_url
 from app.services import properties as service
 from app.services import seller_links, telling
+from app.web.fragments import done, page
+from app.web.guards import Cache, Guard, person, policy
+from app.web.htmx import wants_block
 
 properties = Blueprint("properties", __name__)
 SHOWN_OFFERS = 10

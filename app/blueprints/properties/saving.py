@@ -17,11 +17,11 @@ from app.core.access import Person, get_property
 from app.core.errors import Conflict, Invalid
 from app.core.numbers import whole
 from app.core.questions import Question, answered
-from app.fragments import page
 from app.models import Property
 from app.outbound.images import PHOTO_BYTES, NotAPicture, Picture, read_photo
 from app.queries.property_list import agent_choices
 from app.services import properties as service
+from app.web.fragments import page
 
 # A copy is another property: no CRM knows it, and its link is turned on when it is ready.
 NOT_COPIED = {

@@ -8,13 +8,13 @@ from flask import request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.access import Guard, person, policy
 from app.blueprints.properties.routes import properties
 from app.core.access import get_property
 from app.core.errors import Conflict, Invalid
 from app.core.numbers import between
-from app.fragments import done
 from app.services import seller_links
+from app.web.fragments import done
+from app.web.guards import Guard, person, policy
 
 
 @properties.post("/app/properties/<uuid:property_id>/seller-links")

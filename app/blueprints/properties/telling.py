@@ -10,13 +10,13 @@ from flask_babel import ngettext
 from werkzeug.utils import redirect
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.access import Guard, person, policy
 from app.blueprints.properties.routes import properties
 from app.core.access import get_property
 from app.core.errors import Conflict, IllegalTransition, NotFound
-from app.fragments import done
 from app.services import telling
 from app.services.decisions import UNDO
+from app.web.fragments import done
+from app.web.guards import Guard, person, policy
 
 
 @properties.post("/app/properties/<uuid:property_id>/tell")

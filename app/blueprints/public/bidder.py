@@ -12,7 +12,6 @@ from werkzeug.wrappers import Response as AnyResponse
 from wtforms import Form, TextAreaField
 from wtforms.validators import Length
 
-from app.access import Cache, Guard, policy
 from app.blueprints.public import passes
 from app.blueprints.public.forms import OfferForm, typed_again
 from app.blueprints.public.receipts import pdf_answer, receipt_page
@@ -30,6 +29,7 @@ from app.queries.offers import Receipt, offer_by_id, offer_by_reference, open_re
 from app.queries.receipts import stored
 from app.services import privacy_requests, receipts, withdrawals
 from app.services.offer_reading import unseen_removed
+from app.web.guards import Cache, Guard, policy
 
 BASE = "/r/offer/<reference>"
 

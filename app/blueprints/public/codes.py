@@ -7,7 +7,6 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 from werkzeug.wrappers import Response
 
-from app.access import Guard, policy
 from app.blueprints.public.receipts import shared_page
 from app.blueprints.public.routes import public
 from app.core.errors import NotFound
@@ -15,6 +14,7 @@ from app.core.signed_links import BadToken, read_receipt
 from app.queries.offers import Receipt, open_receipt
 from app.services import codes
 from app.services.codes import Standing
+from app.web.guards import Guard, policy
 
 
 @public.post("/r/<token>/code")

@@ -8,7 +8,6 @@ from flask import g, redirect, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.access import Guard, caller_address, policy
 from app.blueprints.public.codes import wrong_code
 from app.blueprints.public.facts import changes
 from app.blueprints.public.forms import ConfirmForm, Rules
@@ -24,6 +23,7 @@ from app.queries.offers import Receipt, open_receipt
 from app.services import recorded_offers, texts
 from app.services.offer_reading import OfferReader
 from app.services.recorded_offers import Said
+from app.web.guards import Guard, caller_address, policy
 
 
 @public.post("/r/<token>/confirm")

@@ -10,10 +10,10 @@ import time
 
 from limits import RateLimitItem
 
-from app.access import caller_line, rates
 from app.models import Property
 from app.offer_document import Bidder
-from app.ratelimits import has_room, keyed, note
+from app.web.guards import caller_line, rates
+from app.web.rate_limits import has_room, keyed, note
 
 PER_PERSON = rates("30/hour")  # of one address: nobody uses up the count of a person whose mail address they know
 PER_ADDRESS = rates("100/hour")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from flask import Response
 
-from app.access import Cache, Guard, policy
 from app.blueprints.public.routes import public
 from app.core.errors import NotFound
 from app.core.signed_links import BadToken, read_photo_token
 from app.queries.offers import photo_by_id
+from app.web.guards import Cache, Guard, policy
 
 
 @public.get("/photos/<token>")

@@ -8,7 +8,6 @@ from typing import Any
 from flask import Response, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.access import Guard, policy
 from app.blueprints.public.facts import facts
 from app.blueprints.public.forms import ConfirmForm
 from app.blueprints.public.routes import data_url, link_page, public
@@ -24,6 +23,7 @@ from app.queries.receipts import state_of, stored
 from app.representations import gone_as, offer_url
 from app.services import codes, receipts, texts
 from app.shown import packed
+from app.web.guards import Guard, policy
 
 
 @public.get("/r/<token>")

@@ -13,7 +13,6 @@ from werkzeug.wrappers import Response as AnyResponse
 from wtforms import Form, HiddenField, RadioField, StringField
 from wtforms.fields.choices import SelectChoice
 
-from app.access import Guard, policy
 from app.blueprints.public.routes import public
 from app.core.contacts import NotAContact
 from app.core.errors import NotFound
@@ -26,6 +25,7 @@ from app.offer_document import Document
 from app.offer_sections import sections
 from app.services import data_copy
 from app.services import privacy_requests as service
+from app.web.guards import Guard, policy
 
 KINDS = {
     "access": _l("Send me a copy of everything held about me"),

@@ -13,7 +13,6 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.access import Cache, Guard, caller_address, policy
 from app.blueprints.public import pace
 from app.blueprints.public.blank_forms import BlankForms
 from app.blueprints.public.facts import Change, changes, facts, told
@@ -36,6 +35,7 @@ from app.services import replacements, texts
 from app.services.offer_reading import OfferReader
 from app.services.offers import Sending, content_mac, submit, was_sent
 from app.shown import digest_of, packed
+from app.web.guards import Cache, Guard, caller_address, policy
 
 public = Blueprint("public", __name__)
 csrf.exempt(public)  # no cookie speaks for the buyer; the form's signed stamp ties it to its link

@@ -7,12 +7,12 @@ from zoneinfo import ZoneInfo
 
 from flask import Response, request
 
-from app.access import Guard, policy
 from app.blueprints.public.routes import public
 from app.core.clock import now
 from app.core.signed_links import BadToken
 from app.queries.links import open_link
 from app.services import link_activity
+from app.web.guards import Guard, policy
 
 
 @public.post("/o/<token>/seen")

@@ -11,16 +11,16 @@ from zoneinfo import ZoneInfo
 from flask import Response, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.access import Guard, policy
 from app.blueprints.public import passes
 from app.blueprints.public.facts import facts
 from app.blueprints.public.routes import public
 from app.core.clock import now
 from app.core.numbers import between
 from app.core.signed_links import SELLER, BadToken, read_seller
-from app.fragments import page
 from app.queries.seller import OpenedSellerLink, open_seller_link, seller_page
 from app.services import seller_links
+from app.web.fragments import page
+from app.web.guards import Guard, policy
 
 STATUS = {"invalid": 404, "expired": 410, "revoked": 410, "away": 403}
 

@@ -11,14 +11,14 @@ from flask_babel import lazy_gettext as _l
 from wtforms import Form, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 
-from app.access import Guard, person, policy
 from app.blueprints.settings.routes import settings
 from app.core.contacts import NotAContact, read_email
-from app.fragments import page
-from app.htmx import is_full_view
 from app.queries.accesses import accesses as lines_of
 from app.queries.accesses import keys_of, offers_of_person, people_of
 from app.services.accesses import note_search
+from app.web.fragments import page
+from app.web.guards import Guard, person, policy
+from app.web.htmx import is_full_view
 
 
 class AccessForm(Form):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from flask import Response
 
-from app.access import Guard, policy
 from app.blueprints.settings.routes import settings
 from app.core.urls import base_url
-from app.fragments import page
+from app.web.fragments import page
+from app.web.guards import Guard, policy
 
 
 @settings.get("/app/settings/crm")

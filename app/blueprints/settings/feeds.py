@@ -10,12 +10,12 @@ from flask import Response, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.access import Guard, person, policy
 from app.blueprints.settings.feed_forms import FIELD_NAMES, FeedForm
 from app.blueprints.settings.routes import settings
 from app.core.errors import Invalid
-from app.fragments import done, page
 from app.services import feed_tries, feeds, photo_copies
+from app.web.fragments import done, page
+from app.web.guards import Guard, person, policy
 
 
 @settings.route("/app/settings/feeds", methods=["GET", "POST"])

@@ -9,11 +9,11 @@ from werkzeug.wrappers import Response as AnyResponse
 from wtforms import Form, TextAreaField
 from wtforms.validators import Length, Optional
 
-from app.access import Guard, person, policy
 from app.blueprints.settings.routes import settings
 from app.core.limits import NOTICE, plain_lines
-from app.fragments import done, page
 from app.services import texts
+from app.web.fragments import done, page
+from app.web.guards import Guard, person, policy
 
 LIMITS = Length(*NOTICE, _l("A notice has from 200 to 20,000 characters; leave it empty for the default text"))
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from flask import Response
 
-from app.access import Guard, person, policy
 from app.blueprints.settings.routes import settings
 from app.core.clock import now
 from app.data_map import personal
-from app.fragments import page
 from app.services import retention, texts
+from app.web.fragments import page
+from app.web.guards import Guard, person, policy
 
 
 @settings.get("/app/settings/processing")

@@ -8,12 +8,12 @@ from flask import Response, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.access import Guard, person, policy
 from app.blueprints.settings.routes import settings
 from app.core.clock import now
-from app.fragments import done, page
 from app.queries.checkpoints import checkpoints_of
 from app.services import checkpoints, ledger_export
+from app.web.fragments import done, page
+from app.web.guards import Guard, person, policy
 
 SHOWN = 60
 LINES = "application/jsonl"

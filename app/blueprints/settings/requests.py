@@ -9,14 +9,14 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.access import Guard, person, policy
 from app.blueprints.settings.routes import settings
 from app.core.clock import now
 from app.core.errors import Conflict, NotFound
 from app.core.limits import REASON, plain_lines
-from app.fragments import done, page
 from app.services import personal_data
 from app.services import privacy_requests as service
+from app.web.fragments import done, page
+from app.web.guards import Guard, person, policy
 
 
 @settings.get("/app/settings/requests")

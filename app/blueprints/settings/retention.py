@@ -13,13 +13,13 @@ from wtforms import Form, IntegerField, SelectField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, NumberRange, Optional
 
-from app.access import Guard, person, policy
 from app.blueprints.settings.routes import settings
 from app.core.access import get_property
 from app.core.clock import now
-from app.fragments import done, page
 from app.queries.property_list import property_choices
 from app.services import retention as service
+from app.web.fragments import done, page
+from app.web.guards import Guard, person, policy
 
 SPAN = NumberRange(1, 3650, _l("Write a number of days from 1 to 3650"))
 

@@ -12,7 +12,6 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 from wtforms import Form
 
-from app.access import Guard, person, policy, rates
 from app.blueprints.accounts.throttle import count_try_within
 from app.blueprints.settings.forms import ZONES, AgencyForm, ApiKeyForm, PasswordForm, ProfileForm, UserForm, phone_of
 from app.core.clock import now
@@ -20,10 +19,11 @@ from app.core.contacts import show_phone
 from app.core.errors import Invalid, NotFound, TooMany
 from app.core.urls import base_url
 from app.demo.sandbox import test_agency_of
-from app.fragments import done, page
 from app.models.agency import ROLES
-from app.ratelimits import hit, keyed
 from app.services import accounts, invitations, staff
+from app.web.fragments import done, page
+from app.web.guards import Guard, person, policy, rates
+from app.web.rate_limits import hit, keyed
 
 settings = Blueprint("settings", __name__)
 

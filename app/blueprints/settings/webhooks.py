@@ -13,20 +13,20 @@ from flask_babel import ngettext
 from werkzeug.wrappers import Response as AnyResponse
 from wtforms import Form
 
-from app.access import Guard, person, policy
 from app.blueprints.settings.routes import settings
 from app.blueprints.settings.webhook_forms import EndpointForm, ReplayForm, TestForm
 from app.core.clock import now
 from app.core.errors import Conflict, Invalid
 from app.core.questions import answered
-from app.fragments import done, page
-from app.htmx import is_seen, wants_block
 from app.models import WebhookEndpoint
 from app.models.record import DELIVERY_STATES
 from app.models.webhook import TEST
 from app.queries import webhooks as log
 from app.services import webhooks as service
 from app.services.accesses import note_opening
+from app.web.fragments import done, page
+from app.web.guards import Guard, person, policy
+from app.web.htmx import is_seen, wants_block
 
 SHOWN = 30
 SOON = timedelta(seconds=20)  # what is due by then is waited for on the page

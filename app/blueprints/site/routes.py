@@ -9,8 +9,8 @@ from pathlib import Path
 
 from flask import Blueprint, Response, abort, current_app, render_template
 
-from app.access import Cache, Guard, policy
 from app.data_map import BIDDERS, IN_CLEAR, personal
+from app.web.guards import Cache, Guard, policy
 
 site = Blueprint("site", __name__)
 

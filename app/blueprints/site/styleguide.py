@@ -7,9 +7,9 @@ from werkzeug.datastructures import MultiDict
 from wtforms import BooleanField, FileField, Form, RadioField, SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 
-from app.access import Guard, policy
 from app.blueprints.site.routes import site
 from app.charts import bars, columns
+from app.web.guards import Guard, policy
 
 ANSWERS = [SelectChoice(value, f"Answer {value}") for value in ("one", "two")]
 

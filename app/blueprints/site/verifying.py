@@ -9,13 +9,13 @@ import structlog
 from flask import Response, current_app, render_template, request
 from flask_babel import gettext as _
 
-from app.access import Cache, Guard, policy
 from app.blueprints.site.routes import site
 from app.core.limits import REFERENCE
 from app.extensions import csrf
 from app.queries.verifying import ALTERED, Finding, find
 from app.receipt.authority import Authority
 from app.receipt.checking import TOOL, Busy, NotValid, check
+from app.web.guards import Cache, Guard, policy
 
 RECEIPT_BYTES = 4 * 1024 * 1024
 REFUSALS = {"not a receipt": "no_receipt", "not sealed by": "stranger"}  # of what the tool says; all else is altered

@@ -14,12 +14,12 @@ from markupsafe import escape
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.access import to_sign_in
 from app.core.errors import DomainError, QuotaOfDay, QuotaReached, TooMany
 from app.core.logs import request_id
-from app.faults import report
-from app.held_forms import refill, typed
-from app.problems import problem
+from app.web.guards import to_sign_in
+from app.web.held_forms import refill, typed
+from app.web.problems import problem
+from app.web.sentry import report
 
 log = structlog.get_logger(__name__)
 

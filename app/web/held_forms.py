@@ -18,8 +18,8 @@ from werkzeug.wrappers import Response as AnyResponse
 from app.core.language import LANGUAGES
 from app.core.language import other_language_url as this_page_in
 from app.core.logs import request_id
-from app.form_filling import fill
-from app.fragments import local_path
+from app.web.form_filling import fill
+from app.web.fragments import local_path
 
 REFILL, PAGE = "refill", "held_page"
 SAID = "bidflux.said"  # in the environment of the request that makes the page

@@ -1,6 +1,6 @@
 """The one way pages leave the dashboard: whole, or one named block of the same template for htmx.
 
-`Vary: HX-Request` is set for every page in `app/headers.py`.
+`Vary: HX-Request` is set for every page in `app/web/headers.py`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from flask import Response, flash, redirect, render_template
 from jinja2_fragments.flask import render_block
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.htmx import wants_block
+from app.web.htmx import wants_block
 
 
 def page(template: str, block: str = "", status: int = 200, *, toast: str = "", **context: Any) -> Response:

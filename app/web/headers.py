@@ -5,9 +5,9 @@ from __future__ import annotations
 from flask import Flask, Request, Response, current_app, g, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 
-from app.access import Cache, Guard, current_policy
 from app.core.logs import request_id
 from app.core.signed_links import SIGNED_PATHS
+from app.web.guards import Cache, Guard, current_policy
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "

@@ -18,12 +18,12 @@ from flask_login import current_user
 from limits import RateLimitItem, parse_many
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.addresses import limited_by
-from app.api_access import let_in
 from app.core.access import Person
 from app.core.errors import NotFound
-from app.held_forms import page_of_form, typed
-from app.ratelimits import hit, keyed
+from app.web.addresses import limited_by
+from app.web.api_keys import let_in
+from app.web.held_forms import page_of_form, typed
+from app.web.rate_limits import hit, keyed
 
 View = TypeVar("View", bound=Callable[..., Any])
 LOOPBACK = frozenset({"127.0.0.1", "::1"})

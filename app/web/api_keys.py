@@ -16,7 +16,7 @@ from app.core.errors import NoKey, NoScope, TooMany
 from app.core.unit_of_work import housekeeping
 from app.extensions import db
 from app.models import Agency, ApiKey
-from app.ratelimits import Spent, hit, keyed, spend
+from app.web.rate_limits import Spent, hit, keyed, spend
 
 USED_EVERY = timedelta(minutes=15)
 WRONG_KEYS = (parse("60/minute"),)

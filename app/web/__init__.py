@@ -1,0 +1,1 @@
+"""What serves blueprints only: guards, fragments, errors, headers, rate limits, the web process."""
