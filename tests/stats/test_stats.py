@@ -15,16 +15,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import event, select, update
 
-from app import tally
-from app.charts import bars, columns
 from app.core.access import Person
 from app.core.money import Money
 from app.extensions import db
 from app.models import Agency, OfferState, Property, User
 from app.queries.offer_filter import OfferFilter, read_filter
 from app.queries.offer_list import count_offers, list_offers
-from app.queries.stats import Stats, count_up, read_stats_filter, within
 from app.services import erasure
+from app.stats import tally
+from app.stats.charts import bars, columns
+from app.stats.figures import Stats, count_up, read_stats_filter, within
 from tests.factories import login, make_agency, make_draft, make_offer, make_property, make_user
 
 MORNING = datetime(2026, 3, 28, 20, 30, tzinfo=UTC)  # 22:30 in Bucharest, the day before clocks go forward

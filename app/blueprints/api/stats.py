@@ -9,7 +9,7 @@ from app.blueprints.api.calls import Answer, operation
 from app.blueprints.api.schemas.stats import FinancingCounts, StatsOut, StatsQuery, StatusCounts
 from app.core.errors import Invalid
 from app.core.money import Money
-from app.queries.stats import Amounts, OfProperty, Summary, count_up, stats_filter
+from app.stats.figures import Amounts, OfProperty, Summary, count_up, stats_filter
 from app.web.api_keys import key_holder
 
 STATUSES, FINANCING = tuple(StatusCounts.model_fields), tuple(FinancingCounts.model_fields)

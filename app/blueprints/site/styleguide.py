@@ -8,7 +8,7 @@ from wtforms import BooleanField, FileField, Form, RadioField, SelectField, Stri
 from wtforms.fields.choices import SelectChoice
 
 from app.blueprints.site.routes import site
-from app.charts import bars, columns
+from app.stats.charts import bars, columns
 from app.web.guards import Guard, policy
 
 ANSWERS = [SelectChoice(value, f"Answer {value}") for value in ("one", "two")]

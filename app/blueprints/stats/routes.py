@@ -10,15 +10,15 @@ from flask import Blueprint, Response, request, url_for
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
-from app import charts
 from app.blueprints.stats.words import band_name, duration, period_name
 from app.core.access import Person
 from app.core.clock import now
 from app.core.labels import label
 from app.queries.offer_filter import OfferFilter
 from app.queries.property_list import agent_choices, property_choices
-from app.queries.stats import Stats, count_up, read_stats_filter, within
-from app.tally import BANDS
+from app.stats import charts
+from app.stats.figures import Stats, count_up, read_stats_filter, within
+from app.stats.tally import BANDS
 from app.web.fragments import page
 from app.web.guards import Guard, person, policy
 

@@ -7,8 +7,8 @@ from datetime import date
 from flask_babel import format_date, ngettext
 from flask_babel import gettext as _
 
-from app.queries.stats import Period
-from app.tally import Unit
+from app.stats.figures import Period
+from app.stats.tally import Unit
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 

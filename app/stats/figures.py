@@ -22,7 +22,7 @@ from app.core.clock import now
 from app.extensions import db
 from app.models import Offer, OfferState, Property, User
 from app.queries.offer_filter import Errors, Moment, OfferFilter, read_filter
-from app.tally import BANDS, Unit, band, median, periods, unit_for
+from app.stats.tally import BANDS, Unit, band, median, periods, unit_for
 
 FIELDS = {"from": "submitted_after", "to": "submitted_before", "property_id": "property_id", "agent": "agent"}
 EARLIEST = date(2000, 1, 1)
@@ -61,7 +61,7 @@ class Summary:
 class Amounts:
     """Amounts in one currency, minor units; `ratio` is the median share of the asking price, in ten-thousandths.
 
-    `bands` counts by `app.tally.BANDS`, leaving out the `unpriced` ones, whose property asked no price.
+    `bands` counts by `app.stats.tally.BANDS`, leaving out the `unpriced` ones, whose property asked no price.
     """
 
     currency: str

@@ -1,0 +1,1 @@
+"""Figures over offers, and how they are drawn."""
