@@ -71,8 +71,8 @@ def on_starting(_server):
     """Before anything is served: a restored database forgets again who was forgotten since its backup."""
     from app.cli.plainly import line_of
     from app.extensions import db
+    from app.ops.belongings import require_belongings
     from app.services import erasure
-    from app.services.belongings import require_belongings
     from wsgi import app
 
     try:

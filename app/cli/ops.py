@@ -16,9 +16,8 @@ from sqlalchemy import select
 from app.cli.output import as_json, say
 from app.extensions import db
 from app.models import Agency
-from app.queries import health
-from app.services import usages
-from app.services.belongings import require_belongings
+from app.ops import health, usages
+from app.ops.belongings import require_belongings
 
 json_lines = click.option("--json", is_flag=True, expose_value=False, help="Changes nothing: it logs lines of JSON.")
 

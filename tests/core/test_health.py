@@ -22,7 +22,7 @@ from app.core.wake import bell
 from app.extensions import db
 from app.jobs.drain import drain
 from app.models import Delivery
-from app.queries import health
+from app.ops import health
 from app.services import privacy_requests
 from tests.factories import make_agency, make_offer, make_property, make_user
 

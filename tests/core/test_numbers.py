@@ -30,7 +30,7 @@ OURS = {
     ("app/queries/links.py", "row[1] or 0"),
     ("app/queries/property_list.py", "row[2]"),
     ("tools/supervise.py", "signal.SIGTERM"),
-    ("app/queries/health.py", "version"),  # as the database counts it
+    ("app/ops/health.py", "version"),  # as the database counts it
     ("app/core/epochs.py", "text"),  # twenty bytes of a file of ours
     ("app/backup/engines.py", "found[1]"),  # of the version that a tool of PostgreSQL tells
     ("app/services/feed_rows.py", "value"),  # a float that is whole, looked at in the line above

@@ -24,7 +24,8 @@ from app.core.quotas import GB, MB
 from app.core.unit_of_work import housekeeping
 from app.extensions import db
 from app.models import Agency, Offer, Property, User
-from app.services import accounts, decisions, feed_runs, notes, properties, property_sync, usages
+from app.ops import usages
+from app.services import accounts, decisions, feed_runs, notes, properties, property_sync
 from app.services.feed_sources import Broken
 from app.services.offers import Sending
 from app.services.property_sync import Sent

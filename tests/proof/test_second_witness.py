@@ -21,7 +21,7 @@ from app.core.ledger import chain as chained
 from app.core.unit_of_work import writing
 from app.extensions import db
 from app.models import Agency, Checkpoint, LedgerEntry, Property
-from app.queries import health
+from app.ops import health
 from app.receipt.heads import Heads, Unreadable
 from app.services import checkpoints
 from tests.backup.test_backup import away, back_up, run, tools  # noqa: F401

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from app.core.clock import now
 from app.extensions import db
 from app.models import Delivery
-from app.queries import health
+from app.ops import health
 from app.web.guards import Cache, Guard, policy
 
 ops = Blueprint("ops", __name__)
