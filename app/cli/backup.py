@@ -12,12 +12,12 @@ from sqlalchemy import inspect, select
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.backup import BackupFailed
-from app.backup.archive import Manifest, new_identity, pack, read_identity, read_recipient, workshop
-from app.backup.beside import alone, swap
-from app.backup.engines import copy_out
-from app.backup.places import target_of
-from app.backup.restoring import Backup, bring_lists, examined, make_ready
+from app.backups import BackupFailed, epochs
+from app.backups.archive import Manifest, new_identity, pack, read_identity, read_recipient, workshop
+from app.backups.beside import alone, swap
+from app.backups.engines import copy_out
+from app.backups.places import target_of
+from app.backups.restoring import Backup, bring_lists, examined, make_ready
 from app.cli.output import as_json, say
 from app.config import Settings
 from app.core.clock import now
@@ -26,7 +26,7 @@ from app.core.killpoints import AFTER_SWAP, BEFORE_SWAP, passing
 from app.extensions import db
 from app.models import Agency
 from app.receipt.authority import Authority
-from app.services import checkpoints, epochs, erasure
+from app.services import checkpoints, erasure
 
 _UNPROVEN = "\nwho made it was not asked: whoever has the public half of the key can make one"
 

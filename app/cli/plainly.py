@@ -21,7 +21,7 @@ from flask_babel import force_locale
 from redis import RedisError
 from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError, ProgrammingError
 
-from app.backup import BackupFailed
+from app.backups import BackupFailed
 from app.config import ConfigurationError
 from app.core.errors import DomainError
 from app.core.vault import CannotOpen

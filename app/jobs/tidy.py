@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 from flask import current_app
 
-from app.backup.archive import sweep
+from app.backups.archive import sweep
 from app.core.clock import now
 from app.core.database import is_sqlite, scrub
 from app.extensions import db

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from app.backups import epochs
 from app.blueprints.api.examples import BODIES
 from app.blueprints.api.schemas.offers import OfferNew
 from app.extensions import db
 from app.models import Property
-from app.services import epochs
 from tests.api.conftest import Crm, make_crm
 from tests.factories import make_offer, make_property
 

@@ -14,7 +14,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from app.backup import archive, engines
+from app.backups import archive, engines
 from app.core.database import is_sqlite
 from app.core.keys import keyring
 from app.core.vault import Keyring
@@ -115,7 +115,7 @@ def test_the_database_is_for_its_user_alone_made_or_restored(tmp_path: Path, awa
 KILLED = """
 import sys, time
 from pathlib import Path
-from app.backup.archive import workshop
+from app.backups.archive import workshop
 with workshop(Path(sys.argv[1])) as folder:
     (folder / "bidflux.db").write_bytes(b"canarcopie-x7")
     print("there", flush=True)

@@ -21,7 +21,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select, text
 
-from app.backup import archive, places
+from app.backups import archive, places
 from app.core.database import is_sqlite
 from app.core.killpoints import AFTER_SWAP, BEFORE_SWAP
 from app.extensions import db

@@ -13,7 +13,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DBAPIError
 
-from app.backup.engines import copy_out, run_tool
+from app.backups.engines import copy_out, run_tool
 from app.core.clock import now
 from app.core.database import is_sqlite
 from app.core.epochs import LARGEST, LEAP, Witness, leap

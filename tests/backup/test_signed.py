@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from flask import Flask
 from sqlalchemy import select
 
-from app.backup import signing
-from app.backup.archive import read_recipient
+from app.backups import signing
+from app.backups.archive import read_recipient
 from app.core.canonical_json import canonical
 from app.extensions import db
 from app.models import Agency, Property

@@ -32,7 +32,7 @@ OURS = {
     ("tools/supervise.py", "signal.SIGTERM"),
     ("app/ops/health.py", "version"),  # as the database counts it
     ("app/core/epochs.py", "text"),  # twenty bytes of a file of ours
-    ("app/backup/engines.py", "found[1]"),  # of the version that a tool of PostgreSQL tells
+    ("app/backups/engines.py", "found[1]"),  # of the version that a tool of PostgreSQL tells
     ("app/services/feed_rows.py", "value"),  # a float that is whole, looked at in the line above
     ("app/services/xlsx_rows.py", "value"),  # a float of at most fifteen digits, looked at in the same line
     ("tools/api_linters.py", "found[1]"),  # of Node's version, four digits at most

@@ -7,7 +7,7 @@ import shutil
 from datetime import datetime
 from pathlib import Path
 
-from app.backup import BackupFailed
+from app.backups import BackupFailed
 
 MEGABYTE = 1024 * 1024
 

@@ -24,8 +24,8 @@ from typing import IO, Any
 import pyrage
 from cryptography.x509 import Certificate
 
-from app.backup import BackupFailed, signing
-from app.backup.places import need_room
+from app.backups import BackupFailed, signing
+from app.backups.places import need_room
 from app.receipt.authority import Identity
 
 FORMAT = 1

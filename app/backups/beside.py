@@ -18,9 +18,9 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-from app.backup import BackupFailed
-from app.backup.archive import sync_folder
-from app.backup.engines import TOOLS, need_tools, run_tool
+from app.backups import BackupFailed
+from app.backups.archive import sync_folder
+from app.backups.engines import TOOLS, need_tools, run_tool
 from app.config import Settings
 from app.core.database import configure_engine, is_sqlite
 from app.core.epochs import Witness

@@ -16,7 +16,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from app.backup import BackupFailed
+from app.backups import BackupFailed
 from app.core.canonical_json import canonical
 from app.receipt.authority import Identity, issued
 

@@ -8,7 +8,7 @@ from typing import Any
 from cryptography.x509 import Certificate
 from sqlalchemy import Connection, column, func, inspect, select, table
 
-from app.backup.archive import Manifest
+from app.backups.archive import Manifest
 from app.core.ledger import Row, first_fault
 from app.models import Agency, LedgerEntry, OfferKey, OfferState
 from app.queries.checking import checkpoint_faults

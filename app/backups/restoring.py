@@ -16,18 +16,18 @@ from flask_migrate import upgrade
 from sqlalchemy import Connection, delete, select
 from sqlalchemy.engine import Engine
 
-from app.backup import BackupFailed
-from app.backup.archive import Manifest, unpack
-from app.backup.beside import beside
-from app.backup.checking import faults, record_faults
-from app.backup.places import need_room
+from app.backups import BackupFailed, epochs
+from app.backups.archive import Manifest, unpack
+from app.backups.beside import beside
+from app.backups.checking import faults, record_faults
+from app.backups.places import need_room
 from app.core.epochs import FOLDER as NUMBERS
 from app.core.keys import keyring, lost_keys
 from app.core.unit_of_work import housekeeping
 from app.core.vault import CannotOpen, agency_key_place, offer_key_place
 from app.extensions import db
 from app.models import AgencyKey, OfferKey, UserSession
-from app.services import epochs, erasure
+from app.services import erasure
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,10 @@ from pathlib import Path
 from sqlalchemy import URL, Connection, create_engine, text
 from sqlalchemy.engine import Engine
 
-from app.backup import BackupFailed
-from app.backup.archive import COPY, Manifest, fingerprint
-from app.backup.checking import counts_of, erased_of, heads_of, revision_of
-from app.backup.places import need_room
+from app.backups import BackupFailed
+from app.backups.archive import COPY, Manifest, fingerprint
+from app.backups.checking import counts_of, erased_of, heads_of, revision_of
+from app.backups.places import need_room
 from app.core.clock import now, rfc3339
 from app.core.database import is_sqlite
 
