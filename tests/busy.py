@@ -9,14 +9,15 @@ from sqlalchemy import select
 
 from app.core.ledger import SYSTEM
 from app.extensions import db
+from app.feeds import editing as feeds
+from app.feeds.editing import FeedValues
 from app.jobs.feeds import read_due_feeds
 from app.jobs.hooks import close_hooks, hooks
 from app.models import Delivery, Offer, User
 from app.offer_document import Signature
 from app.queries.offer_filter import OfferFilter
-from app.services import accesses, accounts, decisions, exports, feeds, notes, seller_links, views, webhooks
+from app.services import accesses, accounts, decisions, exports, notes, seller_links, views, webhooks
 from app.services import privacy_requests as requests
-from app.services.feeds import FeedValues
 from tests.factories import make_draft, make_offer, make_property, make_user, person_of
 
 MANY = 10

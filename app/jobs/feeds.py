@@ -9,11 +9,12 @@ from collections.abc import Callable, Sequence
 import structlog
 from flask import Flask
 
+from app.feeds import editing as feeds
+from app.feeds import tries
+from app.feeds.runs import run
 from app.jobs.signals import pause
 from app.jobs.turns import Turns
 from app.models import PropertyFeed
-from app.services import feed_tries, feeds
-from app.services.feed_runs import run
 
 EVERY_SECONDS = 15.0
 TRIES_EVERY = 1.0  # somebody looks at the page
@@ -30,7 +31,7 @@ def read_due_feeds(stop: threading.Event | None = None) -> int:
 
 def try_due_feeds(stop: threading.Event | None = None) -> int:
     """Try out what was asked for, one feed after the other, agencies taking turns; how many were."""
-    return _in_turn(feed_tries.waiting, feed_tries.take, feed_tries.run, _trying, stop)
+    return _in_turn(tries.waiting, tries.take, tries.run, _trying, stop)
 
 
 def _in_turn(

@@ -12,10 +12,10 @@ from sqlalchemy import select
 from app.core.clock import now
 from app.core.urls import base_url
 from app.extensions import db
+from app.feeds.runs import vanished_of
 from app.models import Agency, User, WebhookEndpoint
 from app.outbound.smtp import Letter, Party, paragraphs, sender
 from app.services import invitation_mails, invitations, privacy_mails, privacy_requests, retention, webhooks
-from app.services.feed_runs import vanished_of
 from app.services.handover import handed_at
 from app.services.letters import NoLongerOwed, Owed, render
 

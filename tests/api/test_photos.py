@@ -17,12 +17,13 @@ from sqlalchemy import select, update
 from app.core.clock import now
 from app.core.ledger import SYSTEM
 from app.extensions import db
+from app.feeds import editing as feeds
+from app.feeds.editing import FeedValues
 from app.jobs.feeds import read_due_feeds
 from app.jobs.photos import copy_due_photos
 from app.models import Event, PhotoCopy, Property, Upload
 from app.outbound.images import read_photo
-from app.services import feeds, photo_copies
-from app.services.feeds import FeedValues
+from app.services import photo_copies
 from tests.api.conftest import Crm
 from tests.integrations.servers import Receiver, Request, receiving, reply
 

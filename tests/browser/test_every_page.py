@@ -28,10 +28,11 @@ from app.core.signed_links import (
     seller_token,
 )
 from app.extensions import db
+from app.feeds import editing as feeds
+from app.feeds.editing import FeedValues
 from app.models import Offer, PrivacyRequest
 from app.offer_document import Bidder
-from app.services import feeds, notes, privacy_requests, seller_links, views, webhooks
-from app.services.feeds import FeedValues
+from app.services import notes, privacy_requests, seller_links, views, webhooks
 from app.web.guards import Guard
 from tests.browser.conftest import Watched, open_page
 from tests.browser.measures import faults_of_layout

@@ -33,8 +33,8 @@ OURS = {
     ("app/ops/health.py", "version"),  # as the database counts it
     ("app/core/epochs.py", "text"),  # twenty bytes of a file of ours
     ("app/backups/engines.py", "found[1]"),  # of the version that a tool of PostgreSQL tells
-    ("app/services/feed_rows.py", "value"),  # a float that is whole, looked at in the line above
-    ("app/services/xlsx_rows.py", "value"),  # a float of at most fifteen digits, looked at in the same line
+    ("app/feeds/rows.py", "value"),  # a float that is whole, looked at in the line above
+    ("app/feeds/xlsx_rows.py", "value"),  # a float of at most fifteen digits, looked at in the same line
     ("tools/api_linters.py", "found[1]"),  # of Node's version, four digits at most
     ("tools/api_linters.py", "found[2]"),
     ("tools/machine.py", "text"),  # five digits at most, looked at in the line above

@@ -20,6 +20,7 @@ from app.core.money import from_decimal_text, read_amount
 from app.core.numbers import decimal, json_number, whole
 from app.core.strict_json import read_json
 from app.core.typed_numbers import read_days, read_quantity
+from app.feeds.sources import Broken, Source, pages
 from app.jobs.hook_call import next_try
 from app.offer_document import fold
 from app.outbound.http_client import Door
@@ -27,7 +28,6 @@ from app.queries import offer_search
 from app.queries.offer_order import Cursor
 from app.services import offer_reading
 from app.services.exports import harmless
-from app.services.feed_sources import Broken, Source, pages
 from tests.patterns import ROOT, SECONDS, Used, hostile, slow, uses
 
 LONG = 100_000

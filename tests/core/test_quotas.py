@@ -23,10 +23,11 @@ from app.core.ledger import SYSTEM, Actor
 from app.core.quotas import GB, MB
 from app.core.unit_of_work import housekeeping
 from app.extensions import db
+from app.feeds import runs
+from app.feeds.sources import Broken
 from app.models import Agency, Offer, Property, User
 from app.ops import usages
-from app.services import accounts, decisions, feed_runs, notes, properties, property_sync
-from app.services.feed_sources import Broken
+from app.services import accounts, decisions, notes, properties, property_sync
 from app.services.offers import Sending
 from app.services.property_sync import Sent
 from app.services.recorded_offers import record
@@ -186,9 +187,9 @@ def test_every_other_door_is_held_as_well(app: Flask, owner: User, limit: Limit)
 
 def test_a_feed_that_meets_the_quota_says_so(app: Flask, owner: User, limit: Limit) -> None:
     full_day(owner)
-    doing = feed_runs._Run(uuid.uuid4(), owner.agency_id, now(), None)
+    doing = runs._Run(uuid.uuid4(), owner.agency_id, now(), None)
     with pytest.raises(Broken, match="quota"):
-        feed_runs._take(doing, [(1, sent(1))])
+        runs._take(doing, [(1, sent(1))])
 
 
 def test_the_api_says_which_quota_and_how_long(client: FlaskClient, owner: User, limit: Limit) -> None:

@@ -16,19 +16,10 @@ from app.core.access import Person
 from app.core.ledger import SYSTEM
 from app.core.signed_links import bidder_token, offer_link_token, receipt_token
 from app.extensions import db
+from app.feeds import editing as feeds
+from app.feeds.editing import FeedValues
 from app.models import Agency, ApiKey, Base, Offer, Property, User, UserSession
-from app.services import (
-    accounts,
-    feeds,
-    invitations,
-    notes,
-    privacy_requests,
-    properties,
-    seller_links,
-    views,
-    webhooks,
-)
-from app.services.feeds import FeedValues
+from app.services import accounts, invitations, notes, privacy_requests, properties, seller_links, views, webhooks
 from app.web.guards import Cache, Guard, Policy
 from tests.factories import csrf, login, make_agency, make_offer, make_property, make_user
 

@@ -17,13 +17,13 @@ from flask_babel import force_locale
 from app.core.errors import Invalid
 from app.core.labels import FEED_FILE
 from app.core.ledger import SYSTEM
-from app.feed_faults import LONG_ROW, LOST_LETTERS, MORE_CELLS, NO_RESULT, QUOTES, SHEET_ERROR, Unread
+from app.feeds import editing as feeds
+from app.feeds.csv_rows import COLUMNS, RECORD, BadRow, NotCsv
+from app.feeds.editing import FeedValues
+from app.feeds.errors import LONG_ROW, LOST_LETTERS, MORE_CELLS, NO_RESULT, QUOTES, SHEET_ERROR, Unread
+from app.feeds.files import OPENED, rows_of
+from app.feeds.rows import NOT_CURRENCY, NOT_VAT, read_row
 from app.models import User
-from app.services import feeds
-from app.services.csv_rows import COLUMNS, RECORD, BadRow, NotCsv
-from app.services.feed_files import OPENED, rows_of
-from app.services.feed_rows import NOT_CURRENCY, NOT_VAT, read_row
-from app.services.feeds import FeedValues
 from tests.factories import make_agency, make_user
 from tests.patterns import slow
 from tests.properties.test_feeds import properties, read_again

@@ -10,13 +10,13 @@ import zlib
 
 import pytest
 
+from app.feeds.sources import PAGE_BYTES, PAGE_PARTS, Bounds, Broken, Source, _following, _get
 from app.outbound.http_client import Answer
-from app.services.feed_sources import PAGE_BYTES, PAGE_PARTS, Bounds, Broken, Source, _following, _get
 
 MEMORY = """
 import sys
 from app.outbound.http_client import Door
-from app.services.feed_sources import Broken, Source, pages
+from app.feeds.sources import Broken, Source, pages
 kind, size = sys.argv[1], int(sys.argv[2])
 line = b"A%d;Apartament cu 2 camere;" + b"text " * 80 + b";85000\\n"
 if kind == "rows":

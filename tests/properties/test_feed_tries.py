@@ -14,12 +14,13 @@ from sqlalchemy import func, select, update
 from app.core.clock import now
 from app.core.ledger import SYSTEM
 from app.extensions import db
+from app.feeds import editing as feeds
+from app.feeds import tries
+from app.feeds.editing import FeedValues
+from app.feeds.sources import Bounds, Broken, Source, pages
 from app.jobs.feeds import read_due_feeds, try_due_feeds
 from app.models import FeedRun, Property, PropertyFeed, User
 from app.outbound.http_client import Door
-from app.services import feed_tries, feeds
-from app.services.feed_sources import Bounds, Broken, Source, pages
-from app.services.feeds import FeedValues
 from tests.factories import make_agency, make_user
 from tests.integrations.servers import Receiver, Request, receiving, reply
 
@@ -50,15 +51,15 @@ def feed_of(owner: User, server: Receiver, **more: object) -> PropertyFeed:
     return feeds.get_feed(owner.agency_id, feeds.create(owner.agency_id, values, by=SYSTEM))
 
 
-def tried(feed: PropertyFeed) -> feed_tries.Outcome | None:
+def tried(feed: PropertyFeed) -> tries.Outcome | None:
     db.session.rollback()
-    return feed_tries.outcome_of(feed)
+    return tries.outcome_of(feed)
 
 
 def test_a_try_reads_two_pages_of_an_endless_feed(owner: User, server: Receiver) -> None:
     feed = feed_of(owner, server)
     for _click in range(5):
-        feed_tries.ask(feed, by=SYSTEM)
+        tries.ask(feed, by=SYSTEM)
     assert not server.requests, "a click calls nobody"
     assert try_due_feeds() == 1 and len(server.requests) == 2
     found = tried(feed)
@@ -69,14 +70,14 @@ def test_a_try_reads_two_pages_of_an_endless_feed(owner: User, server: Receiver)
 def test_what_breaks_a_try_is_kept_and_said(owner: User, server: Receiver) -> None:
     server.answer = lambda _request: reply(500)
     feed = feed_of(owner, server)
-    feed_tries.ask(feed, by=SYSTEM)
+    tries.ask(feed, by=SYSTEM)
     try_due_feeds()
-    assert tried(feed) == feed_tries.Outcome([], "status")
+    assert tried(feed) == tries.Outcome([], "status")
 
 
 def test_what_a_try_showed_goes_with_a_change(owner: User, server: Receiver) -> None:
     feed = feed_of(owner, server)
-    feed_tries.ask(feed, by=SYSTEM)
+    tries.ask(feed, by=SYSTEM)
     try_due_feeds()
     assert tried(feed)
     feeds.change(feed, FeedValues("REBS", "rebs", url=f"{server.url}/other"), by=SYSTEM)
@@ -85,8 +86,8 @@ def test_what_a_try_showed_goes_with_a_change(owner: User, server: Receiver) -> 
 
 def test_a_try_that_died_is_taken_up_again(owner: User, server: Receiver) -> None:
     feed = feed_of(owner, server)
-    feed_tries.ask(feed, by=SYSTEM)
-    assert feed_tries.take(owner.agency_id) is not None
+    tries.ask(feed, by=SYSTEM)
+    assert tries.take(owner.agency_id) is not None
     assert try_due_feeds() == 0
     db.session.execute(update(PropertyFeed).values(try_until=now()))
     db.session.commit()
@@ -119,7 +120,7 @@ def test_who_has_one_feed_does_not_wait_for_who_has_twenty(owner: User, server: 
     other = make_user(make_agency(), "owner")
     one = feed_of(other, server, kind="csv", url="", file=b"cod;nume\nA1;x\n", mapping=MAPPED)
     for feed in [*crowd, one]:
-        (feeds.ask if kind == "read" else feed_tries.ask)(feed, by=SYSTEM)
+        (feeds.ask if kind == "read" else tries.ask)(feed, by=SYSTEM)
     assert (read_due_feeds() if kind == "read" else try_due_feeds()) == 21
     db.session.rollback()
     if kind == "read":

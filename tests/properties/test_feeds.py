@@ -22,10 +22,10 @@ from app.core.errors import Invalid
 from app.core.ledger import SYSTEM
 from app.core.signed_links import offer_link_token
 from app.extensions import db
+from app.feeds import editing as feeds
+from app.feeds.editing import FeedValues
 from app.jobs.feeds import read_due_feeds
 from app.models import Delivery, FeedRun, LedgerEntry, Property, PropertyFeed, User
-from app.services import feeds
-from app.services.feeds import FeedValues
 from tests.factories import make_agency, make_user
 from tests.integrations.servers import Receiver, Request, receiving, reply
 from tests.patterns import slow

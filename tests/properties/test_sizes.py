@@ -15,13 +15,14 @@ from sqlalchemy import select
 
 from app.core.ledger import SYSTEM
 from app.extensions import db
+from app.feeds import editing as feeds
+from app.feeds import tries
+from app.feeds.editing import FeedValues
 from app.jobs.feeds import read_due_feeds, try_due_feeds
 from app.models import Property, User
 from app.models.feed import FeedRun
 from app.models.property import PROPERTY_TYPES
 from app.plausible import SIZES, is_usual
-from app.services import feed_tries, feeds
-from app.services.feeds import FeedValues
 from tests.core.test_migrations import FOLDER
 from tests.factories import login, make_agency, make_property, make_user
 from tests.properties.test_form import send
@@ -161,7 +162,7 @@ def test_a_try_shows_the_values_as_they_were_read(client: FlaskClient, owner: Us
     file = b'id;title;price;area\n1;Teren;125.000;"72,40"\n'
     names = {"external_id": "id", "title": "title", "asking_price": "price", "land_area_sqm": "area"}
     feed_id = feeds.create(owner.agency_id, FeedValues("C", "csv", file=file, mapping=names), by=SYSTEM)
-    feed_tries.ask(feeds.get_feed(owner.agency_id, feed_id), by=SYSTEM)
+    tries.ask(feeds.get_feed(owner.agency_id, feed_id), by=SYSTEM)
     assert try_due_feeds() == 1
     page = client.get(f"/app/settings/feeds/{feed_id}").get_data(as_text=True)
     assert "72,4" in page and "125.000" in page and 'name="separators"' in page

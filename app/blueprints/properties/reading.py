@@ -21,9 +21,9 @@ from app.core.numbers import NotANumber
 from app.core.questions import Question
 from app.core.typed_numbers import read_quantity, tidy
 from app.core.values import NAMED, made_text
+from app.feeds.rows import NOT_PATH
 from app.models.property import AVAILABILITY, CURRENCIES, PRICE_VAT, PROPERTY_TYPES
 from app.plausible import MOST, SIZES, UNITS, is_usual
-from app.services.feed_rows import NOT_PATH
 from app.services.properties import BACKDATED
 
 TEXTS = (

@@ -13,7 +13,9 @@ from werkzeug.wrappers import Response as AnyResponse
 from app.blueprints.settings.feed_forms import FIELD_NAMES, FeedForm
 from app.blueprints.settings.routes import settings
 from app.core.errors import Invalid
-from app.services import feed_tries, feeds, photo_copies
+from app.feeds import editing as feeds
+from app.feeds import tries
+from app.services import photo_copies
 from app.web.fragments import done, page
 from app.web.guards import Guard, person, policy
 
@@ -56,7 +58,7 @@ def feed(feed_id: uuid.UUID) -> AnyResponse:
 @policy(Guard.OWNER, limit="10/minute", scope="settings-feed-try")
 def feed_try(feed_id: uuid.UUID) -> AnyResponse:
     """Have the first ten rows shown as they would come in: by a job, whose progress the page shows."""
-    feed_tries.ask(feeds.get_feed(person().agency_id, feed_id), by=person().actor)
+    tries.ask(feeds.get_feed(person().agency_id, feed_id), by=person().actor)
     return done(url_for("settings.feed", feed_id=feed_id))
 
 
@@ -86,7 +88,7 @@ def _show(feed_id: uuid.UUID, status: int = 200, **context: Any) -> Response:
     runs = [(one, json.loads(one.errors)) for one in feeds.runs_of(held)]
     context = {
         "form": FeedForm.of(held, feeds.source_of(held).url),
-        "tried": feed_tries.outcome_of(held),
+        "tried": tries.outcome_of(held),
         "names": FIELD_NAMES,
         "photos": photo_copies.failed(held.agency_id),
         **context,

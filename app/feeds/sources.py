@@ -11,10 +11,10 @@ from urllib.parse import SplitResult, urlencode, urljoin, urlsplit, urlunsplit
 
 from app.core.strict_json import NotJson, read_json
 from app.core.values import is_text
-from app.inflating import GZIP, NotCompressed, TooLarge, gunzip, inflate
+from app.feeds.csv_rows import NotCsv
+from app.feeds.files import rows_of
+from app.feeds.inflating import GZIP, NotCompressed, TooLarge, gunzip, inflate
 from app.outbound.http_client import Answer, Door, Refused, Unreachable
-from app.services.csv_rows import NotCsv
-from app.services.feed_files import rows_of
 
 PAGE_BYTES = 8 * 1024 * 1024
 PAGE_PARTS = 300_000  # values of a page: each takes a hundred bytes or more once it is read

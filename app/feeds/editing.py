@@ -25,12 +25,12 @@ from app.core.typed_numbers import ASK
 from app.core.unit_of_work import UnitOfWork, writing
 from app.core.vault import Place, seal, unseal
 from app.extensions import db
+from app.feeds.csv_rows import NotCsv
+from app.feeds.files import looks_like_rows
+from app.feeds.rows import FIELDS, NEEDED, REBS
+from app.feeds.sources import Source
 from app.models import FeedRun, PropertyFeed
 from app.outbound.http_client import Refused, check_url
-from app.services.csv_rows import NotCsv
-from app.services.feed_files import looks_like_rows
-from app.services.feed_rows import FIELDS, NEEDED, REBS
-from app.services.feed_sources import Source
 
 SHOWN = 10
 MOST = 20

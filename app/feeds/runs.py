@@ -20,13 +20,13 @@ from app.core.ledger import SYSTEM
 from app.core.typed_numbers import ASK
 from app.core.unit_of_work import UnitOfWork, writing
 from app.extensions import db
+from app.feeds.csv_rows import BadRow
+from app.feeds.editing import mapping_of, renew, source_of
+from app.feeds.rows import NotForSale, named_by, read_row
+from app.feeds.sources import Broken, Source, pages
 from app.models import FeedItem, FeedRun, Property, PropertyFeed
 from app.models.agency import User
 from app.outbound.http_client import Door
-from app.services.csv_rows import BadRow
-from app.services.feed_rows import NotForSale, named_by, read_row
-from app.services.feed_sources import Broken, Source, pages
-from app.services.feeds import mapping_of, renew, source_of
 from app.services.property_sync import UNUSUAL, Sent, upsert
 
 BATCH = 100

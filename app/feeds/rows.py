@@ -18,9 +18,9 @@ from app.core.money import CURRENCY_WORDS, NotMoney, OtherCurrency, decimal_text
 from app.core.numbers import NotANumber, decimal, whole
 from app.core.typed_numbers import ASK, POINT, Typed, read_quantity, tidy
 from app.core.values import HIDDEN, is_text, made_text
-from app.feed_faults import SHEET_ERROR, Priced, Unread
+from app.feeds.errors import SHEET_ERROR, Priced, Unread
+from app.feeds.plain_text import plain_text
 from app.models.property import PROPERTY_TYPES
-from app.plain_text import plain_text
 from app.plausible import SIZES, UNITS
 from app.services.property_fields import PropertyBulkItem, sent_property
 from app.services.property_sync import Sent

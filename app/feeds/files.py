@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from app.inflating import GZIP, NotCompressed, TooLarge, gunzip
-from app.services import csv_rows, xlsx_rows
-from app.services.csv_rows import BadRow, NotCsv, Row
+from app.feeds import csv_rows, xlsx_rows
+from app.feeds.csv_rows import BadRow, NotCsv, Row
+from app.feeds.inflating import GZIP, NotCompressed, TooLarge, gunzip
 
 OPENED = 32 * 1024 * 1024  # bytes of a packed CSV once it is opened
 ZIP, OLD_OFFICE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"

@@ -23,12 +23,12 @@ from app.core.ledger import Actor
 from app.core.unit_of_work import writing
 from app.core.vault import Place, seal, unseal
 from app.extensions import db
+from app.feeds.csv_rows import BadRow
+from app.feeds.editing import get_feed, mapping_of, source_of
+from app.feeds.rows import NotForSale, named_by, read_row
+from app.feeds.sources import Bounds, Broken, Source, pages
 from app.models import PropertyFeed
 from app.outbound.http_client import Door
-from app.services.csv_rows import BadRow
-from app.services.feed_rows import NotForSale, named_by, read_row
-from app.services.feed_sources import Bounds, Broken, Source, pages
-from app.services.feeds import get_feed, mapping_of, source_of
 
 SHOWN = 10
 PAGES, SECONDS = 2, 15.0
