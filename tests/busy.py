@@ -16,8 +16,9 @@ from app.jobs.hooks import close_hooks, hooks
 from app.models import Delivery, Offer, User
 from app.offer_document import Signature
 from app.queries.offer_filter import OfferFilter
-from app.services import accesses, accounts, decisions, exports, notes, seller_links, views, webhooks
+from app.services import accesses, accounts, decisions, exports, notes, seller_links, views
 from app.services import privacy_requests as requests
+from app.webhooks import editing as webhooks
 from tests.factories import make_draft, make_offer, make_property, make_user, person_of
 
 MANY = 10

@@ -20,8 +20,8 @@ from app.core.clock import now, rfc3339
 from app.core.numbers import NotANumber, whole
 from app.core.strict_json import NotJson, read_json
 from app.jobs.hook_call import signed
-from app.services import webhooks as service
-from app.services.webhooks import PREFIX
+from app.webhooks import editing as service
+from app.webhooks.editing import PREFIX
 
 TOLERANCE = 300  # seconds between the call's time and ours, as the libraries have it
 LONGEST = 1024 * 1024

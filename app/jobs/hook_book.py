@@ -18,7 +18,7 @@ from app.core.vault import Place, unseal
 from app.extensions import db
 from app.jobs.turns import interleaved
 from app.models import Attempt, Delivery, Event, OfferKey, WebhookEndpoint
-from app.services import webhooks
+from app.webhooks import editing as webhooks
 
 LEASE = timedelta(seconds=28)  # with the relay's patience and sweep a crashed call is taken up within 45 s
 

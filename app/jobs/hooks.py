@@ -26,7 +26,7 @@ from app.jobs.hook_book import Call, Outcome, anything_due, claim, give_back, re
 from app.jobs.hook_call import GONE, make
 from app.jobs.turns import interleaved
 from app.outbound.http_client import Door
-from app.services import webhooks
+from app.webhooks import editing as webhooks
 
 THREADS = 100
 FOR_SLOW = 60  # of them, those that endpoints share whose last call took long

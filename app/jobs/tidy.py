@@ -15,7 +15,8 @@ from app.backups.archive import sweep
 from app.core.clock import now
 from app.core.database import is_sqlite, scrub
 from app.extensions import db
-from app.services import privacy_requests, recipients, retention, views, webhooks
+from app.services import privacy_requests, recipients, retention, views
+from app.webhooks import editing as webhooks
 
 EVERY_SECONDS = 3600.0
 AFTER_START = timedelta(days=1)  # how old an erasure may be that was not looked at before the relay stopped

@@ -31,7 +31,7 @@ from app.models import (
 )  # fmt: skip
 from app.queries.offers import OpenedOffer
 from app.queries.receipts import RECEIPT_KEPT
-from app.queries.webhooks import OfferCall, opened_url
+from app.webhooks.log import OfferCall, opened_url
 
 LIMIT = 100
 

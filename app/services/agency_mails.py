@@ -15,9 +15,10 @@ from app.extensions import db
 from app.feeds.runs import vanished_of
 from app.models import Agency, User, WebhookEndpoint
 from app.outbound.smtp import Letter, Party, paragraphs, sender
-from app.services import invitation_mails, invitations, privacy_mails, privacy_requests, retention, webhooks
+from app.services import invitation_mails, invitations, privacy_mails, privacy_requests, retention
 from app.services.handover import handed_at
 from app.services.letters import NoLongerOwed, Owed, render
+from app.webhooks import editing as webhooks
 
 
 def compose(owed: Owed) -> Letter:

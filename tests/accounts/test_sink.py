@@ -14,7 +14,7 @@ from click.testing import Result
 from flask import Flask
 
 from app.jobs.hook_call import signed
-from app.services.webhooks import shown
+from app.webhooks.editing import shown
 from tests.conftest import free_port
 
 SECRET = bytes(range(32))

@@ -19,9 +19,10 @@ from app.core.clock import now
 from app.core.ledger import SYSTEM
 from app.extensions import db
 from app.models import ApiKey
-from app.services import accounts, staff, webhooks
+from app.services import accounts, staff
 from app.web.guards import Guard
 from app.web.problems import KINDS
+from app.webhooks import editing as webhooks
 from tests.api.conftest import ROOT, Crm, make_crm
 from tests.core.test_routes import contents, path
 from tests.factories import make_offer, make_property

@@ -19,7 +19,7 @@ from app.core.unit_of_work import housekeeping
 from app.extensions import db
 from app.jobs.hooks import close_hooks, hooks
 from app.models.webhook import EVENTS
-from app.services import webhooks
+from app.webhooks import editing as webhooks
 from tests.api.conftest import Crm, make_crm
 from tests.factories import make_draft, make_offer, make_property
 from tests.integrations.servers import Receiver, receiving, reply

@@ -32,8 +32,9 @@ from app.feeds import editing as feeds
 from app.feeds.editing import FeedValues
 from app.models import Offer, PrivacyRequest
 from app.offer_document import Bidder
-from app.services import notes, privacy_requests, seller_links, views, webhooks
+from app.services import notes, privacy_requests, seller_links, views
 from app.web.guards import Guard
+from app.webhooks import editing as webhooks
 from tests.browser.conftest import Watched, open_page
 from tests.browser.measures import faults_of_layout
 from tests.factories import PASSWORD, make_agency, make_draft, make_offer, make_property, make_user, person_of

@@ -16,7 +16,7 @@ from app.jobs.drain import drain
 from app.jobs.hooks import close_hooks, hooks
 from app.jobs.post import close_post
 from app.jobs.relay import sweep
-from app.services import webhooks
+from app.webhooks import editing as webhooks
 from tests.api.conftest import Crm, make_crm
 from tests.conftest import make_app, settings_for
 from tests.factories import login

@@ -19,8 +19,9 @@ from app.extensions import db
 from app.feeds import editing as feeds
 from app.feeds.editing import FeedValues
 from app.models import Agency, ApiKey, Base, Offer, Property, User, UserSession
-from app.services import accounts, invitations, notes, privacy_requests, properties, seller_links, views, webhooks
+from app.services import accounts, invitations, notes, privacy_requests, properties, seller_links, views
 from app.web.guards import Cache, Guard, Policy
+from app.webhooks import editing as webhooks
 from tests.factories import csrf, login, make_agency, make_offer, make_property, make_user
 
 HIDDEN = {404, 405}

@@ -17,7 +17,7 @@ from standardwebhooks import WebhookVerificationError
 
 from app.jobs.hook_call import STEPS, signed
 from app.models.webhook import EVENTS
-from app.services import webhooks
+from app.webhooks import editing as webhooks
 from tests.conftest import ROOT
 
 TEXT = (ROOT / "docs" / "webhooks.md").read_text()

@@ -19,7 +19,7 @@ from app.extensions import db
 from app.jobs import hook_call
 from app.jobs import hooks as jobs
 from app.models import Attempt, Delivery, Property
-from app.services import webhooks
+from app.webhooks import editing as webhooks
 from tests import factories
 from tests.integrations.servers import Receiver, Request, receiving, reply
 from tests.jobs.test_hooks import LOOPBACK

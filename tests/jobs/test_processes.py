@@ -24,7 +24,7 @@ from app.jobs.drain import stopping
 from app.jobs.relay import run_relay, sweep
 from app.jobs.relay import run_relay as relay_loop
 from app.models import Property
-from app.services import webhooks
+from app.webhooks import editing as webhooks
 from tests import factories
 from tests.conftest import KEYS, ROOT, SECRET
 from tests.integrations.servers import Request, receiving, reply

@@ -23,7 +23,8 @@ from app.jobs.turns import Turns, interleaved
 from app.models import Delivery, PhotoCopy
 from app.outbound.http_client import Door
 from app.queries.receipts import RECEIPT_MAIL
-from app.services import photo_copies, webhooks
+from app.services import photo_copies
+from app.webhooks import editing as webhooks
 from tests import factories
 
 CROWD = 5000

@@ -23,9 +23,10 @@ from app.extensions import db
 from app.models import Agency, Decision, Delivery, Offer, OfferState, Property, User
 from app.offer_document import Bidder
 from app.queries.ledger import verify_chain
-from app.services import decisions, webhooks, withdrawals
+from app.services import decisions, withdrawals
 from app.services.letters import Owed
 from app.services.mails import compose
+from app.webhooks import editing as webhooks
 from tests.factories import csrf, login, make_agency, make_draft, make_offer, make_property, make_user
 
 HTMX = {"HX-Request": "true", "HX-Request-Type": "partial"}

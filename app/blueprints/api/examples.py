@@ -11,8 +11,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from app.blueprints.api.schemas import events, offers, properties, stats, webhooks
-from app.samples import OFFER, PROPERTY, sample
 from app.web.problems import Kind
+from app.webhooks.samples import OFFER, PROPERTY, sample
 
 EXTERNAL_ID = "CRM-1042"
 AT = "2026-11-23T10:15:00.000000Z"

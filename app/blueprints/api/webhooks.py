@@ -27,10 +27,10 @@ from app.blueprints.api.schemas.webhooks import (
 )
 from app.core.clock import now, rfc3339
 from app.models import WebhookEndpoint
-from app.queries import webhooks as log
-from app.queries.webhooks import CallLine, Try
-from app.services import webhooks as service
 from app.web.api_keys import key_holder
+from app.webhooks import editing as service
+from app.webhooks import log
+from app.webhooks.log import CallLine, Try
 
 TAG = "Webhooks"
 

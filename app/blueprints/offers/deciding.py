@@ -21,11 +21,11 @@ from app.core.numbers import whole
 from app.extensions import db
 from app.queries.concerns import SECOND, Concern, concerns_of
 from app.queries.deciding import MOST, Candidate, answerable, candidates, last_to_change, others_of
-from app.queries.webhooks import listens
 from app.services import decisions
 from app.services.decisions import Answer, Chosen, Outcome
 from app.web.fragments import done, local_path, page
 from app.web.guards import Guard, person, policy
+from app.webhooks.log import listens
 
 
 @offers.get("/app/offers/decision")

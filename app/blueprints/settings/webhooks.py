@@ -21,12 +21,12 @@ from app.core.questions import answered
 from app.models import WebhookEndpoint
 from app.models.record import DELIVERY_STATES
 from app.models.webhook import TEST
-from app.queries import webhooks as log
-from app.services import webhooks as service
 from app.services.accesses import note_opening
 from app.web.fragments import done, page
 from app.web.guards import Guard, person, policy
 from app.web.htmx import is_seen, wants_block
+from app.webhooks import editing as service
+from app.webhooks import log
 
 SHOWN = 30
 SOON = timedelta(seconds=20)  # what is due by then is waited for on the page

@@ -27,8 +27,8 @@ from app.models import Agency, Attempt, Delivery, EarlierSecret, Event, User, We
 from app.models.agency import OWNER
 from app.models.webhook import EVENTS, TEST
 from app.outbound.http_client import Refused, check_url
-from app.queries.webhooks import opened_url
-from app.samples import sample
+from app.webhooks.log import opened_url
+from app.webhooks.samples import sample
 
 SECRET_BYTES = 32
 PREFIX = "whsec_"

@@ -1,0 +1,1 @@
+"""Endpoints of CRMs, the events they follow, and the log of calls."""
