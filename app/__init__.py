@@ -8,6 +8,7 @@ from flask import Flask, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import models  # noqa: F401  the tables must be known before the engine is
+from app.accounts.editing import find_session
 from app.blueprints import register_blueprints
 from app.cli import register_commands
 from app.config import ConfigurationError, Settings, load_settings
@@ -22,7 +23,6 @@ from app.extensions import babel, csrf, db, login_manager, mail, migrate
 from app.queries.offer_names import NameBook
 from app.receipt.authority import Authority
 from app.receipt.heads import Heads
-from app.services.accounts import find_session
 from app.web.error_pages import register_errors
 from app.web.guards import enforce
 from app.web.headers import register_headers

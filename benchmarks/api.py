@@ -60,7 +60,7 @@ def made(env: dict[str, str]) -> list[str]:
         "from wsgi import app\n"
         "from app.demo import seeding\n"
         "from app.core.ledger import SYSTEM\n"
-        "from app.services import accounts\n"
+        "from app.accounts import editing as accounts\n"
         "with app.app_context():\n"
         "    upgrade(directory='migrations')\n"
         "    agency, owner = seeding.stress_agency('Bench')\n"

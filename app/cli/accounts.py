@@ -12,7 +12,9 @@ from flask import Flask
 from flask.cli import AppGroup
 from sqlalchemy import select
 
-from app.api_keys import is_key, key_hash
+from app.accounts import editing as accounts
+from app.accounts import staff
+from app.accounts.api_keys import is_key, key_hash
 from app.cli.output import as_json, fail, read_secret, refuse_argument, say
 from app.core.access import SCOPES
 from app.core.clock import now, rfc3339
@@ -23,7 +25,6 @@ from app.core.ledger import SYSTEM
 from app.demo.sandbox import test_agency_of
 from app.extensions import db
 from app.models import Agency, ApiKey, User
-from app.services import accounts, staff
 
 agency = AppGroup("agency", help="Agencies.")
 user = AppGroup("user", help="People who sign in.")

@@ -9,13 +9,14 @@ import uuid
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
+from app.accounts import editing as accounts
 from app.core.clock import now
 from app.core.ledger import SYSTEM
 from app.demo import content
 from app.demo.seeding import seed_offers
 from app.extensions import db
 from app.models import Agency
-from app.services import accounts, properties
+from app.services import properties
 
 PROPERTIES, OFFERS = 6, 20
 

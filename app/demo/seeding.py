@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from app.accounts import editing as accounts
 from app.core.clock import now
 from app.core.errors import Unsaid
 from app.core.ids import new_id, new_reference
@@ -23,7 +24,7 @@ from app.demo.pictures import draw
 from app.extensions import db
 from app.models import Offer, Property
 from app.offer_document import Bidder, Draft, Signature
-from app.services import accounts, decisions, properties, receipts, texts
+from app.services import decisions, properties, receipts, texts
 from app.services.offers import FACTS, Prepared, Sending, prepare, store
 from app.services.replacements import PRIVATE_PAGE, Grounds
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 import structlog
 from flask import Flask
 
+from app.accounts import invitations
 from app.core.clock import now
 from app.core.wake import bell
 from app.jobs import drain as drains
@@ -19,7 +20,7 @@ from app.jobs.photos import copy_due_photos
 from app.jobs.post import close_post
 from app.jobs.signals import on_stop, pause
 from app.jobs.tidy import EVERY_SECONDS, searches, tidy
-from app.services import checkpoints, invitations
+from app.services import checkpoints
 
 SWEEP_SECONDS = 5.0
 HEADS_SECONDS = 30.0  # how often it notes beside the seal how far each register has come

@@ -13,6 +13,7 @@ from flask_babel import force_locale
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import aliased
 
+from app.accounts import mails
 from app.core import keys
 from app.core.clock import now
 from app.core.formats import show_money, signature_worth
@@ -43,7 +44,7 @@ from app.offers.representation import request_state
 from app.outbound.smtp import Letter, Party, one_line, paragraphs, sender
 from app.queries.receipts import RECEIPT_MAIL, stored
 from app.representations import gone_as
-from app.services import agency_mails, codes, privacy_mails, replacements, telling, undelivered
+from app.services import codes, privacy_mails, replacements, telling, undelivered
 from app.services.letters import NoLongerOwed, Owed, render
 
 
@@ -52,7 +53,7 @@ def compose(owed: Owed) -> Letter:
     if owed.template == "replace_code" and owed.offer_id is None:
         raise NoLongerOwed("nobody")  # owed all the same, so that asking for it costs the same
     if owed.offer_id is None:
-        return agency_mails.compose(owed)
+        return mails.compose(owed)
     row = _load(owed)
     key = keys.unwrap_offer_key(owed.agency_id, row.id, row.kek_id, row.wrapped)
     place = Place(owed.agency_id, "offer_body", "body", row.id)

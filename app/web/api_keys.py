@@ -9,7 +9,7 @@ from flask import g, request
 from limits import RateLimitItem, parse
 from sqlalchemy import bindparam, select, update
 
-from app.api_keys import is_key, key_hash
+from app.accounts.api_keys import is_key, key_hash
 from app.core.access import KeyHolder
 from app.core.clock import now
 from app.core.errors import NoKey, NoScope, TooMany

@@ -8,8 +8,8 @@ from functools import partial
 from flask import Flask, Response, current_app, g
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.accounts.editing import note_seen
 from app.extensions import db
-from app.services.accounts import note_seen
 
 
 def register_seen(app: Flask) -> None:

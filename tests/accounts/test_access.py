@@ -10,11 +10,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import event, select
 
+from app.accounts import editing as accounts
 from app.core.ledger import SYSTEM
 from app.extensions import db
 from app.models import Access, ApiKey, KeyAccess, Offer, OfferState, Property, User
 from app.offer_document import Bidder
-from app.services import accounts, receipts
+from app.services import receipts
 from tests.factories import login, make_agency, make_draft, make_offer, make_property, make_user
 from tests.proof.conftest import drawn
 

@@ -8,10 +8,11 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
+from app.accounts import editing as accounts
+from app.accounts import staff
 from app.blueprints.accounts.forms import browser_name
 from app.extensions import db
 from app.models import User, UserSession
-from app.services import accounts, staff
 from app.web.fragments import local_path
 from tests.conftest import REAL_HASHER
 from tests.factories import PASSWORD, csrf, login, make_agency, make_user

@@ -11,14 +11,14 @@ import zxcvbn.matching
 from flask import Flask
 from flask.testing import FlaskClient
 
+from app.accounts import editing as accounts
+from app.accounts.editing import authenticate
+from app.accounts.passwords import EASY, SIGNS, TOO_LONG, TOO_SHORT, check_password
 from app.core.errors import Invalid
 from app.core.ledger import SYSTEM
 from app.core.signed_links import account_token
 from app.extensions import db
 from app.models import User
-from app.passwords import EASY, SIGNS, TOO_LONG, TOO_SHORT, check_password
-from app.services import accounts
-from app.services.accounts import authenticate
 from tests.factories import PASSWORD, csrf, login, make_agency, make_user
 
 ABOUT = (
@@ -61,7 +61,7 @@ def test_no_capitals_or_signs_are_asked_for(password: str) -> None:
 
 
 def test_length_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.passwords._is_easy", lambda *_: pytest.fail("looked at"))
+    monkeypatch.setattr("app.accounts.passwords._is_easy", lambda *_: pytest.fail("looked at"))
     for password, why in (
         ("", TOO_SHORT),
         ("password123", TOO_SHORT),

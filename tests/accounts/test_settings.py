@@ -11,9 +11,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
+from app.accounts.editing import authenticate
 from app.extensions import db
 from app.models import Agency, ApiKey, Invitation, LedgerEntry, Property, User, UserSession
-from app.services.accounts import authenticate
 from tests.factories import PASSWORD, csrf, login, make_agency, make_property, make_user
 
 

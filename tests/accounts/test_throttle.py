@@ -8,10 +8,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from app.accounts import editing as accounts
 from app.blueprints.accounts import throttle
 from app.core.signed_links import BadToken, account_token, device_token, read_device
 from app.models import User
-from app.services import accounts
 from tests.conftest import make_app, settings_for
 from tests.factories import PASSWORD, csrf, login, make_agency, make_user
 

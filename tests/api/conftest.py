@@ -10,9 +10,9 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from app.accounts import editing as accounts
 from app.core.ledger import SYSTEM
 from app.models import User
-from app.services import accounts
 from tests.factories import make_agency, make_user
 
 ROOT = "/api/crm"

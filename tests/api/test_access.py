@@ -12,14 +12,15 @@ import time_machine
 from flask import Flask
 from sqlalchemy import select
 
-from app.api_keys import is_key, new_key
+from app.accounts import editing as accounts
+from app.accounts import staff
+from app.accounts.api_keys import is_key, new_key
 from app.blueprints.api import examples, faults
 from app.blueprints.api.schemas.offers import OfferNew
 from app.core.clock import now
 from app.core.ledger import SYSTEM
 from app.extensions import db
 from app.models import ApiKey
-from app.services import accounts, staff
 from app.web.guards import Guard
 from app.web.problems import KINDS
 from app.webhooks import editing as webhooks

@@ -12,6 +12,7 @@ import pytest
 import time_machine
 from sqlalchemy import select
 
+from app.accounts import editing as accounts
 from app.core.clock import now, rfc3339
 from app.core.ledger import SYSTEM
 from app.core.money import Money
@@ -19,7 +20,7 @@ from app.core.unit_of_work import housekeeping
 from app.extensions import db
 from app.models import Decision, Delivery, LedgerEntry, Offer, OfferKey, Property
 from app.offer_document import Bidder, Signature
-from app.services import accounts, decisions, withdrawals
+from app.services import decisions, withdrawals
 from app.services.recorded_offers import Said
 from tests.api.conftest import Crm
 from tests.factories import confirm, mailed_code, make_draft, make_offer, make_property, make_user
@@ -364,9 +365,9 @@ def test_a_forgotten_bidder_is_gone_from_offers_and_events(crm: Crm, prop: Prope
 
 
 def test_a_test_key_reaches_a_test_agency_that_writes_to_nobody(crm: Crm, prop: Property) -> None:
+    from app.accounts import editing as accounts
     from app.core.ledger import SYSTEM
     from app.demo.sandbox import test_agency_of
-    from app.services import accounts
 
     held = test_agency_of(crm.owner.agency_id)
     assert test_agency_of(crm.owner.agency_id) == held

@@ -10,11 +10,12 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
+from app.accounts import editing as accounts
+from app.accounts import facts
 from app.core.errors import Invalid
 from app.core.ledger import SYSTEM
 from app.extensions import db
 from app.models import Agency, ApiKey, LedgerEntry, User
-from app.services import account_facts, accounts
 from tests.factories import make_agency, make_user
 
 LONG = "x" * 201
@@ -112,17 +113,17 @@ def test_what_is_typed_is_kept_as_the_pages_keep_it(held: Flask) -> None:
 @pytest.mark.parametrize(
     ("rule", "values"),
     [
-        (account_facts.of_agency, {"zone": "Mars/X"}),
-        (account_facts.of_agency, {"language": "xx"}),
-        (account_facts.of_agency, {"name": ""}),
-        (account_facts.of_agency, {"company": "x" * 301}),
-        (account_facts.of_agency, {"privacy_contact": "nobody"}),
-        (account_facts.of_agency, {"phone": "12"}),
-        (account_facts.of_user, {"role": "king"}),
-        (account_facts.of_user, {"language": "hu"}),
-        (account_facts.of_user, {"full_name": "\u2028"}),
-        (account_facts.of_user, {"email": "a@b"}),
-        (account_facts.of_key, {"name": "x" * 101}),
+        (facts.of_agency, {"zone": "Mars/X"}),
+        (facts.of_agency, {"language": "xx"}),
+        (facts.of_agency, {"name": ""}),
+        (facts.of_agency, {"company": "x" * 301}),
+        (facts.of_agency, {"privacy_contact": "nobody"}),
+        (facts.of_agency, {"phone": "12"}),
+        (facts.of_user, {"role": "king"}),
+        (facts.of_user, {"language": "hu"}),
+        (facts.of_user, {"full_name": "\u2028"}),
+        (facts.of_user, {"email": "a@b"}),
+        (facts.of_key, {"name": "x" * 101}),
     ],
 )
 def test_the_services_refuse_it_whoever_calls(rule: Any, values: dict[str, Any]) -> None:

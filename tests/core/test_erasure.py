@@ -14,6 +14,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
+from app.accounts import editing as accounts
 from app.core.database import BUSY_MS
 from app.core.ledger import SYSTEM
 from app.extensions import db
@@ -34,7 +35,7 @@ from app.models.base import Base
 from app.offer_document import Bidder, Signature
 from app.queries.accesses import accesses
 from app.queries.ledger import offers_fault, verify_chain
-from app.services import accounts, data_copy, decisions, erasure, notes, personal_data, retention
+from app.services import data_copy, decisions, erasure, notes, personal_data, retention
 from app.webhooks.events import events_after
 from tests.core.test_canaries import at_rest
 from tests.factories import login, make_agency, make_draft, make_offer, make_property, make_user, person_of

@@ -17,6 +17,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select, update
 
+from app.accounts import editing as accounts
 from app.core.clock import now
 from app.core.errors import QuotaOfDay, QuotaReached
 from app.core.ledger import SYSTEM, Actor
@@ -27,7 +28,7 @@ from app.feeds import runs
 from app.feeds.sources import Broken
 from app.models import Agency, Offer, Property, User
 from app.ops import usages
-from app.services import accounts, decisions, notes, properties, property_sync
+from app.services import decisions, notes, properties, property_sync
 from app.services.offers import Sending
 from app.services.property_sync import Sent
 from app.services.recorded_offers import record

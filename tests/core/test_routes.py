@@ -12,6 +12,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, text
 from werkzeug.routing import Rule
 
+from app.accounts import editing as accounts
+from app.accounts import invitations
 from app.core.access import Person
 from app.core.ledger import SYSTEM
 from app.core.signed_links import bidder_token, offer_link_token, receipt_token
@@ -19,7 +21,7 @@ from app.extensions import db
 from app.feeds import editing as feeds
 from app.feeds.editing import FeedValues
 from app.models import Agency, ApiKey, Base, Offer, Property, User, UserSession
-from app.services import accounts, invitations, notes, privacy_requests, properties, seller_links, views
+from app.services import notes, privacy_requests, properties, seller_links, views
 from app.web.guards import Cache, Guard, Policy
 from app.webhooks import editing as webhooks
 from tests.factories import csrf, login, make_agency, make_offer, make_property, make_user

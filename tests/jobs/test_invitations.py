@@ -16,6 +16,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import event, select
 
+from app.accounts import editing as accounts
+from app.accounts import invitations, staff
+from app.accounts.editing import authenticate
 from app.core.clock import now
 from app.core.ledger import SYSTEM
 from app.core.signed_links import invitation_token
@@ -24,8 +27,6 @@ from app.extensions import db
 from app.jobs.drain import drain
 from app.jobs.relay import sweep
 from app.models import Invitation, LedgerEntry, ResetRequest, User, UserSession
-from app.services import accounts, invitations, staff
-from app.services.accounts import authenticate
 from tests.factories import PASSWORD, csrf, login, make_agency, make_user
 from tests.jobs.conftest import Mailbox
 
@@ -248,7 +249,7 @@ def test_to_ask_for_a_link_is_the_same_work_for_every_address(
     left = make_user(person.agency_id)
     staff.deactivate(left, heir=person.id, by=SYSTEM)
     rung: list[int] = []
-    monkeypatch.setattr("app.services.invitations.wake", lambda: rung.append(1))
+    monkeypatch.setattr("app.accounts.invitations.wake", lambda: rung.append(1))
     emails = (person.email, "nimeni@agentie.example", left.email, f" {person.email.upper()} ")
     known, *others = [statements(partial(invitations.ask_reset, email)) for email in emails]
     assert known and all(other == known for other in others) and len(rung) == 4

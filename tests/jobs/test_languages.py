@@ -9,11 +9,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
+from app.accounts import editing as accounts
 from app.core.ledger import SYSTEM
 from app.extensions import db
 from app.jobs.drain import drain
 from app.models import Agency, Invitation, User
-from app.services import accounts
 from tests.factories import csrf, login, make_user
 from tests.jobs.conftest import Mailbox
 

@@ -11,13 +11,14 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
+from app.accounts import editing as accounts
+from app.accounts import invitations, staff
+from app.accounts.editing import authenticate
 from app.core.errors import Invalid
 from app.core.ledger import SYSTEM
 from app.extensions import db
 from app.jobs.drain import drain
 from app.models import LedgerEntry, Property, User, UserSession
-from app.services import accounts, invitations, staff
-from app.services.accounts import authenticate
 from tests.factories import PASSWORD, csrf, login, make_agency, make_property, make_user
 from tests.jobs.conftest import Mailbox
 

@@ -150,8 +150,8 @@ def test_mails_owed_are_named_with_their_state(client: FlaskClient, owner: User,
 
 
 def test_a_colleague_who_may_read_may_not_answer(client: FlaskClient, owner: User, prop: Property) -> None:
+    from app.accounts import editing as accounts
     from app.models import Agency
-    from app.services import accounts
 
     accounts.change_agency(db.session.get_one(Agency, owner.agency_id), {"colleagues_read": True}, by=_system())
     offer = make_offer(prop)
@@ -168,8 +168,8 @@ def test_a_colleague_who_may_read_may_not_answer(client: FlaskClient, owner: Use
 def test_of_many_a_colleagues_are_left_out_and_a_strangers_spoil_all(
     client: FlaskClient, owner: User, prop: Property
 ) -> None:
+    from app.accounts import editing as accounts
     from app.models import Agency
-    from app.services import accounts
 
     accounts.change_agency(db.session.get_one(Agency, owner.agency_id), {"colleagues_read": True}, by=_system())
     agent, stranger = make_user(owner.agency_id), make_user(make_agency("Alta"), "owner")

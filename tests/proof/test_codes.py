@@ -17,6 +17,7 @@ from flask.testing import FlaskClient
 from pypdf import PdfReader
 from sqlalchemy import delete, select, update
 
+from app.accounts import editing as accounts
 from app.core.clock import now
 from app.core.ledger import SYSTEM
 from app.core.signed_links import receipt_token
@@ -39,7 +40,7 @@ from app.models import (
 from app.offer_document import Signature
 from app.queries.ledger import offers_fault
 from app.queries.seller import OpenedSellerLink, seller_page
-from app.services import accounts, codes, properties, receipts, recorded_offers
+from app.services import codes, properties, receipts, recorded_offers
 from app.services.recorded_offers import Said
 from tests.factories import confirm, login, make_draft, make_offer, make_property, make_sending, make_user
 from tests.jobs.conftest import Mailbox

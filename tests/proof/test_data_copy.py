@@ -12,6 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from pypdf import PdfReader
 
+from app.accounts import editing as accounts
 from app.core.clock import now
 from app.core.ledger import Actor
 from app.core.logs import redact
@@ -19,7 +20,6 @@ from app.extensions import db
 from app.models import Offer, OfferState, Property, SellerLink, User
 from app.offer_document import Signature
 from app.services import (
-    accounts,
     data_copy,
     decisions,
     notes,

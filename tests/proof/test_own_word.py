@@ -16,6 +16,7 @@ from pypdf import PdfReader
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
+from app.accounts import editing as accounts
 from app.core.clock import now
 from app.core.errors import IllegalTransition
 from app.core.ledger import SYSTEM
@@ -37,7 +38,7 @@ from app.models import (
 from app.offer_document import Bidder
 from app.queries.ledger import offers_fault
 from app.queries.seller import OpenedSellerLink, seller_page
-from app.services import accounts, codes, erasure, personal_data, receipts, recorded_offers, withdrawals
+from app.services import codes, erasure, personal_data, receipts, recorded_offers, withdrawals
 from app.services.recorded_offers import Said
 from tests.factories import (
     login,

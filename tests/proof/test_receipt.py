@@ -143,8 +143,8 @@ def test_one_recorded_for_a_bidder_is_made_anew_when_they_confirm(app: Flask, pr
 def test_it_is_downloaded_from_the_bidders_page_the_dashboard_and_the_api(
     app: Flask, client: FlaskClient, prop: Property
 ) -> None:
+    from app.accounts import editing as accounts
     from app.core.ledger import SYSTEM
-    from app.services import accounts
 
     owner, offer_id = make_user(prop.agency_id, "owner"), make_offer(prop)
     headers = {"Authorization": f"Bearer {accounts.create_api_key(prop.agency_id, 'CRM', by=SYSTEM)}"}

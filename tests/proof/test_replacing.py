@@ -17,6 +17,7 @@ from flask.testing import FlaskClient
 from pypdf import PdfReader
 from sqlalchemy import event, select
 
+from app.accounts import editing as accounts
 from app.core.clock import now
 from app.core.errors import CodeWanted, Invalid
 from app.core.ledger import SYSTEM
@@ -41,7 +42,7 @@ from app.queries.offers import offer_by_id, open_offer
 from app.queries.seller import OpenedSellerLink, seller_page
 from app.queries.timeline import chain_of
 from app.representations import rfc3339
-from app.services import accounts, erasure, receipts, recorded_offers, replacements, requests, withdrawals
+from app.services import erasure, receipts, recorded_offers, replacements, requests, withdrawals
 from app.services.recorded_offers import Said
 from tests.factories import (
     confirm,

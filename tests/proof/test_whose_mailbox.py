@@ -10,6 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from flask_babel import force_locale
 
+from app.accounts import editing as accounts
 from app.core.clock import now
 from app.core.errors import CodeWanted
 from app.core.money import Money
@@ -20,7 +21,7 @@ from app.offer_document import Bidder, Signature
 from app.queries.ledger import offers_fault
 from app.queries.mailboxes import own_address, reachable
 from app.queries.receipts import facts_of
-from app.services import accounts, codes, receipts, recorded_offers, requests
+from app.services import codes, receipts, recorded_offers, requests
 from app.services.recorded_offers import Said
 from tests.factories import (
     confirm,

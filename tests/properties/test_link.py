@@ -102,9 +102,9 @@ def test_the_code_comes_as_svg_and_png_and_card(client: FlaskClient, prop: Prope
 
 
 def test_who_only_reads_changes_nothing(client: FlaskClient, app: Flask, owner: User, prop: Property) -> None:
+    from app.accounts import editing as accounts
     from app.core.ledger import SYSTEM
     from app.models import Agency
-    from app.services import accounts
 
     accounts.change_agency(db.session.get_one(Agency, owner.agency_id), {"colleagues_read": True}, by=SYSTEM)
     browser = app.test_client()

@@ -9,12 +9,12 @@ from werkzeug.wrappers import Response as AnyResponse
 from wtforms import Form, PasswordField, StringField
 from wtforms.validators import InputRequired
 
+from app.accounts import invitations
 from app.blueprints.accounts.routes import accounts
 from app.blueprints.accounts.throttle import succeeded
 from app.core.errors import Invalid, Stale, TooMany
 from app.core.limits import EMAIL
 from app.extensions import csrf
-from app.services import invitations
 from app.web.fragments import page
 from app.web.guards import Guard, policy, rates
 from app.web.rate_limits import hit, keyed

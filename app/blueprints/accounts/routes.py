@@ -8,11 +8,11 @@ from flask_babel import ngettext
 from flask_login import current_user, login_user, logout_user
 from werkzeug.wrappers import Response as AnyResponse
 
+from app.accounts.editing import authenticate, end_session, find_session, start_session
 from app.blueprints.accounts.forms import LoginForm, browser_name
 from app.blueprints.accounts.throttle import count_try, succeeded
 from app.core.errors import TooMany
 from app.models import User
-from app.services.accounts import authenticate, end_session, find_session, start_session
 from app.web.fragments import local_path, page
 from app.web.guards import Guard, person, policy
 

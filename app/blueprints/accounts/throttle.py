@@ -12,8 +12,8 @@ import uuid
 from flask import current_app, request
 from werkzeug.wrappers import Response
 
+from app.accounts import editing as accounts
 from app.core.signed_links import BadToken, device_token, read_device
-from app.services import accounts
 from app.web.guards import caller_line, rates
 from app.web.rate_limits import forget, hit, keyed
 

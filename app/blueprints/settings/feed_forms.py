@@ -10,6 +10,7 @@ from wtforms import BooleanField, FileField, Form, PasswordField, SelectField, S
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import AnyOf, DataRequired, Length, ValidationError
 
+from app.accounts.facts import FILL_IN
 from app.blueprints.settings.forms import LONG
 from app.core.limits import CRM_KEY, FEED_MAPPING, FEED_NAME, URL, plain_lines
 from app.core.numbers import whole
@@ -17,7 +18,6 @@ from app.core.typed_numbers import ASK, COMMA, POINT, SEPARATORS
 from app.feeds.editing import HOURS, FeedValues
 from app.models import PropertyFeed
 from app.models.feed import KEY_PLACES, KINDS
-from app.services.account_facts import FILL_IN
 
 # What can be mapped, as a page calls it.
 FIELD_NAMES = {

@@ -10,13 +10,13 @@ from wtforms import BooleanField, Form, PasswordField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import AnyOf, DataRequired, InputRequired, Length, ValidationError
 
+from app.accounts import facts
+from app.accounts.facts import FILL_IN
 from app.core.clock import now
 from app.core.labels import LABELS
 from app.core.limits import COMPANY, KEY_NAME, NAME
 from app.core.numbers import whole
 from app.models.agency import ROLES
-from app.services import account_facts
-from app.services.account_facts import FILL_IN
 
 LONG = _l("Use at most %(max)d characters")
 LANGUAGES = (("ro", "Română"), ("en", "English"))
@@ -36,14 +36,14 @@ def _phone(_form: Form, field: StringField) -> None:
     if not field.data:
         return
     try:
-        field.e164 = account_facts.phone(field.data)
+        field.e164 = facts.phone(field.data)
     except ValueError as error:
         raise ValidationError(error.args[0]) from None
 
 
 def _email(_form: Form, field: StringField) -> None:
     try:
-        field.data = account_facts.email(field.data or "")
+        field.data = facts.email(field.data or "")
     except ValueError as error:
         raise ValidationError(error.args[0]) from None
 
@@ -55,7 +55,7 @@ def _email_if_any(form: Form, field: StringField) -> None:
 
 def _known_zone(_form: Form, field: StringField) -> None:
     try:
-        account_facts.zone(field.data or "")
+        facts.zone(field.data or "")
     except ValueError as error:
         raise ValidationError(error.args[0]) from None
 

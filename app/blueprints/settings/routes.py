@@ -12,6 +12,8 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 from wtforms import Form
 
+from app.accounts import editing as accounts
+from app.accounts import invitations, staff
 from app.blueprints.accounts.throttle import count_try_within
 from app.blueprints.settings.forms import ZONES, AgencyForm, ApiKeyForm, PasswordForm, ProfileForm, UserForm, phone_of
 from app.core.clock import now
@@ -20,7 +22,6 @@ from app.core.errors import Invalid, NotFound, TooMany
 from app.core.urls import base_url
 from app.demo.sandbox import test_agency_of
 from app.models.agency import ROLES
-from app.services import accounts, invitations, staff
 from app.web.fragments import done, page
 from app.web.guards import Guard, person, policy, rates
 from app.web.rate_limits import hit, keyed

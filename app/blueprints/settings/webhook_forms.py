@@ -10,13 +10,13 @@ from wtforms import Form, SelectField, SelectMultipleField, StringField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length
 
+from app.accounts.facts import FILL_IN
 from app.blueprints.settings.forms import LONG
 from app.core import local_times
 from app.core.labels import LABELS
 from app.core.limits import URL
 from app.core.questions import Question
 from app.models.webhook import EVENTS, TEST
-from app.services.account_facts import FILL_IN
 
 
 def _events(*kinds: str) -> list[SelectChoice]:

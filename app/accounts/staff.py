@@ -9,6 +9,7 @@ from flask_babel import lazy_gettext
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 
+from app.accounts import editing as accounts
 from app.core.collation import alphabetically
 from app.core.errors import Invalid, NotFound
 from app.core.ledger import Actor
@@ -16,7 +17,7 @@ from app.core.unit_of_work import writing
 from app.extensions import db
 from app.models import Agency, ApiKey, Property, User, UserSession
 from app.models.agency import OWNER
-from app.services import accounts, properties
+from app.services import properties
 
 LAST_OWNER = lazy_gettext("An agency needs at least one administrator")
 ACTIVE = lazy_gettext("This person can sign in already")

@@ -8,11 +8,11 @@ from flask import current_app, g
 from flask_babel import force_locale
 from sqlalchemy import select
 
+from app.accounts import invitations
 from app.core.urls import base_url
 from app.extensions import db
 from app.models import Agency, User
 from app.outbound.smtp import Letter, Party, paragraphs, sender
-from app.services import invitations
 from app.services.letters import Owed, render
 
 

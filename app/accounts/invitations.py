@@ -12,6 +12,9 @@ from flask import current_app
 from flask_babel import lazy_gettext
 from sqlalchemy import delete, insert, select, update
 
+from app.accounts import editing as accounts
+from app.accounts import facts as account_facts
+from app.accounts.editing import NewUser
 from app.core.clock import now
 from app.core.errors import Invalid, NotFound, Stale
 from app.core.ids import new_id
@@ -23,8 +26,6 @@ from app.core.urls import base_url
 from app.core.wake import wake
 from app.extensions import db
 from app.models import Invitation, LedgerEntry, ResetRequest, User
-from app.services import account_facts, accounts
-from app.services.accounts import NewUser
 from app.services.letters import NoLongerOwed, Owed
 
 INVITED = timedelta(days=7)

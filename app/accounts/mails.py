@@ -9,13 +9,14 @@ from flask import current_app, g
 from flask_babel import force_locale
 from sqlalchemy import select
 
+from app.accounts import invitation_mails, invitations
 from app.core.clock import now
 from app.core.urls import base_url
 from app.extensions import db
 from app.feeds.runs import vanished_of
 from app.models import Agency, User, WebhookEndpoint
 from app.outbound.smtp import Letter, Party, paragraphs, sender
-from app.services import invitation_mails, invitations, privacy_mails, privacy_requests, retention
+from app.services import privacy_mails, privacy_requests, retention
 from app.services.handover import handed_at
 from app.services.letters import NoLongerOwed, Owed, render
 from app.webhooks import editing as webhooks

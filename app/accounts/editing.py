@@ -18,7 +18,9 @@ from flask_babel import lazy_gettext
 from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from app.api_keys import SHOWN, key_hash, new_key
+from app.accounts import facts as account_facts
+from app.accounts.api_keys import SHOWN, key_hash, new_key
+from app.accounts.passwords import MAX_PASSWORD, check_password
 from app.core import keys
 from app.core.access import SCOPES, Person
 from app.core.clock import now
@@ -30,8 +32,6 @@ from app.core.unit_of_work import UnitOfWork, housekeeping, writing
 from app.extensions import db
 from app.models import Agency, ApiKey, StaffAddress, User, UserSession
 from app.models.agency import AGENT
-from app.passwords import MAX_PASSWORD, check_password
-from app.services import account_facts
 
 SESSION_LIFE = timedelta(days=14)
 SEEN_EVERY = timedelta(minutes=5)

@@ -1,0 +1,1 @@
+"""Agencies, the people in them, their sessions, invitations and keys."""
