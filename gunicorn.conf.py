@@ -72,7 +72,7 @@ def on_starting(_server):
     from app.cli.plainly import line_of
     from app.extensions import db
     from app.ops.belongings import require_belongings
-    from app.services import erasure
+    from app.privacy import erasure
     from wsgi import app
 
     try:

@@ -25,7 +25,8 @@ def rows(folder: Path) -> list[Row]:
     from app.demo.seeding import seed_offers, stress_agency
     from app.extensions import db
     from app.models import OfferKey
-    from app.services import erasure, properties
+    from app.privacy import erasure
+    from app.services import properties
 
     app = create_app()
     with app.app_context():

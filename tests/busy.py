@@ -16,9 +16,9 @@ from app.jobs.feeds import read_due_feeds
 from app.jobs.hooks import close_hooks, hooks
 from app.models import Delivery, Offer, User
 from app.offer_document import Signature
+from app.privacy import access_log, requests
 from app.queries.offer_filter import OfferFilter
-from app.services import accesses, decisions, exports, notes, seller_links, views
-from app.services import privacy_requests as requests
+from app.services import decisions, exports, notes, seller_links, views
 from app.webhooks import editing as webhooks
 from tests.factories import make_draft, make_offer, make_property, make_user, person_of
 
@@ -49,7 +49,7 @@ def fill(owner: User) -> dict[str, Any]:
         notes.write(earlier, f"Nota {n}", by=by)
         decisions.decide(earlier.id, agency, ("accepted", "rejected")[n % 2], by=by.actor, reason=f"Motivul {n}")
     make_offer(prop, make_draft(replaces=earlier.reference))
-    accesses.note_view(offers, by=by)
+    access_log.note_view(offers, by=by)
     hooks().run()
     close_hooks(current_app)
     call = db.session.scalars(select(Delivery.id).where(Delivery.endpoint_id == endpoint, Delivery.attempts > 0))

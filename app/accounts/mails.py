@@ -16,7 +16,7 @@ from app.extensions import db
 from app.feeds.runs import vanished_of
 from app.models import Agency, User, WebhookEndpoint
 from app.outbound.smtp import Letter, Party, paragraphs, sender
-from app.services import privacy_mails, privacy_requests, retention
+from app.privacy import mails, requests, retention
 from app.services.handover import handed_at
 from app.services.letters import NoLongerOwed, Owed, render
 from app.webhooks import editing as webhooks
@@ -24,8 +24,8 @@ from app.webhooks import editing as webhooks
 
 def compose(owed: Owed) -> Letter:
     """The letter to the user whom the delivery names. Raises `NoLongerOwed` when there is nothing to tell any more."""
-    if owed.template in privacy_mails.TEMPLATES:
-        return privacy_mails.compose(owed)
+    if owed.template in mails.TEMPLATES:
+        return mails.compose(owed)
     if owed.template == "invitation":
         return invitation_mails.compose(owed)
     row = db.session.execute(
@@ -90,7 +90,7 @@ def _due(owed: Owed) -> dict[str, Any]:
 
 def _asked(owed: Owed) -> dict[str, Any]:
     """How many people wait for the agency's answer about their data; none any more, nothing to say."""
-    open_ones = [one for one in privacy_requests.waiting(owed.agency_id) if one.ended_at is None]
+    open_ones = [one for one in requests.waiting(owed.agency_id) if one.ended_at is None]
     if not open_ones:
         raise NoLongerOwed("answered")
     return {"count": len(open_ones), "due_at": open_ones[0].due_at, "url": f"{base_url()}/app/settings/requests"}

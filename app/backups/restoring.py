@@ -27,7 +27,7 @@ from app.core.unit_of_work import housekeeping
 from app.core.vault import CannotOpen, agency_key_place, offer_key_place
 from app.extensions import db
 from app.models import AgencyKey, OfferKey, UserSession
-from app.services import erasure
+from app.privacy import erasure
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,9 @@ from app.core.database import is_sqlite, scrub
 from app.core.killpoints import AFTER_SWAP, BEFORE_SWAP, passing
 from app.extensions import db
 from app.models import Agency
+from app.privacy import erasure
 from app.receipt.authority import Authority
-from app.services import checkpoints, erasure
+from app.services import checkpoints
 
 _UNPROVEN = "\nwho made it was not asked: whoever has the public half of the key can make one"
 

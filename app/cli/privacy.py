@@ -18,7 +18,7 @@ from app.core.ledger import SYSTEM
 from app.core.unit_of_work import writing
 from app.extensions import db
 from app.models import Agency
-from app.services import data_copy, erasure, personal_data, retention
+from app.privacy import data_copy, erasure, personal_data, retention
 
 privacy = AppGroup("privacy", help="People's data: show it, forget it.")
 

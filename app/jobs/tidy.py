@@ -15,7 +15,8 @@ from app.backups.archive import sweep
 from app.core.clock import now
 from app.core.database import is_sqlite, scrub
 from app.extensions import db
-from app.services import privacy_requests, recipients, retention, views
+from app.privacy import requests, retention
+from app.services import recipients, views
 from app.webhooks import editing as webhooks
 
 EVERY_SECONDS = 3600.0
@@ -73,8 +74,8 @@ def searches() -> Callable[[threading.Event], int]:
 # Each drops one batch and says how many rows that was.
 CHORES: dict[str, Callable[[], int]] = {
     "retention": lambda: retention.purge().rows,
-    "privacy reminders": privacy_requests.remind,
-    "privacy requests": privacy_requests.forget,
+    "privacy reminders": requests.remind,
+    "privacy requests": requests.forget,
     "webhook log": lambda: webhooks.forget_log(now() - webhooks.LOG_KEPT),
     "recipients": recipients.forget,
     "killed backups": sweep_backups,

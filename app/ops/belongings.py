@@ -19,7 +19,7 @@ from app.config import ConfigurationError, Settings
 from app.core.keys import lost_keys
 from app.extensions import db
 from app.models import Checkpoint, OfferFile, Tombstone
-from app.services import erasure
+from app.privacy import erasure
 
 CHECK = "links.check"
 

@@ -20,7 +20,7 @@ from app.core.ledger import Actor
 from app.core.unit_of_work import housekeeping, writing
 from app.extensions import db
 from app.models import Agency, AgencyNotice, Property, TextVersion
-from app.services import retention
+from app.privacy import retention
 
 LANGUAGES = ("ro", "en")
 SHOWN = ("notice", "rules")

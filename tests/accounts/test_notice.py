@@ -19,7 +19,8 @@ from app.core.ledger import SYSTEM
 from app.core.signed_links import offer_link_token
 from app.extensions import db
 from app.models import Agency, AgencyNotice, LedgerEntry, Offer, Property, TextVersion, User
-from app.services import retention, texts
+from app.privacy import retention
+from app.services import texts
 from tests.factories import csrf, login, make_agency, make_property, make_user
 from tests.public.test_offer_form import GOOD, fill, hidden
 

@@ -6,7 +6,7 @@ from html import unescape
 
 from flask.testing import FlaskClient
 
-from app.data_map import BIDDERS, IN_CLEAR, personal
+from app.privacy.data_map import BIDDERS, IN_CLEAR, personal
 from tests.factories import login, make_agency, make_user
 
 

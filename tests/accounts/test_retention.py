@@ -6,7 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from app.models import Property, User
-from app.services import retention
+from app.privacy import retention
 from tests.factories import csrf, login, make_agency, make_property, make_user
 
 DAYS = {"undecided_days": "200", "rejected_days": "100", "accepted_days": "900", "origin_days": "30"}

@@ -17,7 +17,8 @@ from app.core.errors import DomainError
 from app.core.ledger import SYSTEM, Actor
 from app.extensions import db
 from app.models import Offer, Property
-from app.services import decisions, erasure, properties, withdrawals
+from app.privacy import erasure
+from app.services import decisions, properties, withdrawals
 from tests.api.conftest import Crm, make_crm
 from tests.factories import make_agency, make_draft, make_offer, make_property, make_user
 

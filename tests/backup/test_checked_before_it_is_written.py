@@ -26,7 +26,7 @@ from app.core.database import is_sqlite
 from app.core.killpoints import AFTER_SWAP, BEFORE_SWAP
 from app.extensions import db
 from app.models import Agency, Offer, OfferKey, Property
-from app.services import erasure
+from app.privacy import erasure
 from tests.backup.test_backup import away, back_up, destroy, kept, refused, run, tools  # noqa: F401
 from tests.conftest import KEYS, ROOT, SECRET
 from tests.factories import make_agency, make_offer

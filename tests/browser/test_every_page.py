@@ -32,7 +32,8 @@ from app.feeds import editing as feeds
 from app.feeds.editing import FeedValues
 from app.models import Offer, PrivacyRequest
 from app.offer_document import Bidder
-from app.services import notes, privacy_requests, seller_links, views
+from app.privacy import requests
+from app.services import notes, seller_links, views
 from app.web.guards import Guard
 from app.webhooks import editing as webhooks
 from tests.browser.conftest import Watched, open_page
@@ -86,11 +87,9 @@ class Made:
         )
         held = webhooks.get_endpoint(agency, endpoint)
         seller = seller_links.create(prop, 7, shows_names=True, by=by)
-        privacy_requests.ask(
-            agency, "access", "o.adresa.foarte.lunga.0@un-domeniu-foarte-lung-al-unei-firme.example", "ro"
-        )
+        requests.ask(agency, "access", "o.adresa.foarte.lunga.0@un-domeniu-foarte-lung-al-unei-firme.example", "ro")
         request = db.session.scalars(select(PrivacyRequest)).one()
-        privacy_requests.prove(request.id)
+        requests.prove(request.id)
         mail = EmailMessage()
         mail["Subject"], mail["To"], mail["Date"] = (
             "Ofertă nouă",

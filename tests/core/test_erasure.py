@@ -33,9 +33,10 @@ from app.models import (
 )
 from app.models.base import Base
 from app.offer_document import Bidder, Signature
-from app.queries.accesses import accesses
+from app.privacy import data_copy, erasure, personal_data, retention
+from app.privacy.access_list import accesses
 from app.queries.ledger import offers_fault, verify_chain
-from app.services import data_copy, decisions, erasure, notes, personal_data, retention
+from app.services import decisions, notes
 from app.webhooks.events import events_after
 from tests.core.test_canaries import at_rest
 from tests.factories import login, make_agency, make_draft, make_offer, make_property, make_user, person_of

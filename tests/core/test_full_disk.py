@@ -18,7 +18,7 @@ from app.core.database import scrub
 from app.extensions import db
 from app.models import Offer
 from app.ops import health
-from app.services import erasure
+from app.privacy import erasure
 from tests.conftest import make_app, migrate, settings_for
 from tests.factories import make_agency, make_offer, make_property, make_user
 

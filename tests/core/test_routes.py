@@ -21,7 +21,8 @@ from app.extensions import db
 from app.feeds import editing as feeds
 from app.feeds.editing import FeedValues
 from app.models import Agency, ApiKey, Base, Offer, Property, User, UserSession
-from app.services import notes, privacy_requests, properties, seller_links, views
+from app.privacy import requests
+from app.services import notes, properties, seller_links, views
 from app.web.guards import Cache, Guard, Policy
 from app.webhooks import editing as webhooks
 from tests.factories import csrf, login, make_agency, make_offer, make_property, make_user
@@ -49,8 +50,8 @@ def theirs(app: Flask) -> dict[str, Any]:
     note = notes.write(db.session.get_one(Offer, offer), "Țurcanu: de sunat", by=by)
     endpoint, _secret = webhooks.create(owner.agency_id, "https://crm.example/bidflux", by=SYSTEM)
     call = webhooks.send_test(webhooks.get_endpoint(owner.agency_id, endpoint), "offer.created", by=SYSTEM)
-    privacy_requests.ask_as_bidder(owner.agency_id, "ana@client.example", "ro")
-    asked = privacy_requests.erasure_of(owner.agency_id, "ana@client.example")
+    requests.ask_as_bidder(owner.agency_id, "ana@client.example", "ro")
+    asked = requests.erasure_of(owner.agency_id, "ana@client.example")
     assert asked
     invitations.invite(owner.agency_id, accounts.NewUser("dan@alta.example", "Dan Țurcanu"), by=SYSTEM)
     return {

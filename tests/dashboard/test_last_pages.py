@@ -18,7 +18,8 @@ from app.core.unit_of_work import housekeeping
 from app.extensions import db
 from app.models import Access, OfferState, Property, User
 from app.offer_document import Bidder
-from app.queries import accesses, offer_list, property_list
+from app.privacy import access_list
+from app.queries import offer_list, property_list
 from app.queries.offer_filter import OfferFilter
 from app.queries.property_list import PropertyFilter
 from app.services import decisions
@@ -116,9 +117,9 @@ def test_accesses(owner: User) -> None:
             row = {"id": new_id(), "agency_id": agency, "user_id": owner.id, "kind": "exported", "at": now()}
             connection.execute(insert(Access), {**row, "at": now() - timedelta(hours=3 - n)})
     oldest = db.session.scalars(select(Access.id).order_by(Access.id)).first()
-    shown, older = accesses.accesses(agency, before=oldest)
+    shown, older = access_list.accesses(agency, before=oldest)
     assert len(shown) == 3 and older is None
-    assert accesses.accesses(agency, before=oldest)[0] == accesses.accesses(agency)[0]
+    assert access_list.accesses(agency, before=oldest)[0] == access_list.accesses(agency)[0]
     with housekeeping() as connection:
         connection.execute(delete(Access))
-    assert accesses.accesses(agency, before=uuid.UUID(int=1)) == ([], None)
+    assert access_list.accesses(agency, before=uuid.UUID(int=1)) == ([], None)

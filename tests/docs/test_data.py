@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from app import data_map
 from app.models import Base
+from app.privacy import data_map
 from tests.conftest import ROOT
 
 
@@ -17,7 +17,7 @@ def test_every_table_is_described_as_it_is() -> None:
 
 def test_every_column_has_one_class() -> None:
     columns = [(table.name, column.name) for table in Base.metadata.sorted_tables for column in table.columns]
-    assert sorted(data_map.classified()) == sorted(columns), "give each column its class in app/data_map.py"
+    assert sorted(data_map.classified()) == sorted(columns), "give each column its class in app/privacy/data_map.py"
 
 
 def test_what_is_sealed_speaks_of_people_or_is_a_secret() -> None:
@@ -42,7 +42,7 @@ def test_what_stays_in_clear_is_named() -> None:
         one for one in data_map.classified() if data_map.class_of(*one).personal and not one[1].endswith("_ct")
     ]
     named = [tuple(one.split(".")) for columns in data_map.IN_CLEAR.values() for one in columns.split()]
-    assert sorted(named) == sorted(open_ones), "seal the column, or name it in IN_CLEAR of app/data_map.py"
+    assert sorted(named) == sorted(open_ones), "seal the column, or name it in IN_CLEAR of app/privacy/data_map.py"
     sealed = {column.type.__class__.__name__ for table in Base.metadata.sorted_tables for column in table.columns
               if column.name.endswith("_ct")}  # fmt: skip
     assert sealed == {"LargeBinary"}
@@ -50,4 +50,4 @@ def test_what_stays_in_clear_is_named() -> None:
 
 def test_the_page_about_personal_data_is_what_the_map_says() -> None:
     page = (ROOT / "docs" / "personal-data.md").read_text()
-    assert page == data_map.markdown(), "python -m app.data_map > docs/personal-data.md"
+    assert page == data_map.markdown(), "python -m app.privacy.data_map > docs/personal-data.md"

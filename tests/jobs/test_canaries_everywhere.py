@@ -26,7 +26,8 @@ from app.jobs import tidy
 from app.jobs.drain import RECEIPTS, drain
 from app.jobs.hooks import close_hooks, hooks
 from app.models import Delivery, Offer, OfferKey, Property
-from app.services import decisions, erasure, notes
+from app.privacy import erasure
+from app.services import decisions, notes
 from app.webhooks import editing as webhooks
 from tests.backup.test_backup import tools  # noqa: F401
 from tests.core.test_canaries import CANARIES, STRINGS, at_rest, found_in, send_canaries, valkey  # noqa: F401

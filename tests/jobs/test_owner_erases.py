@@ -12,7 +12,7 @@ from app.extensions import db
 from app.jobs.drain import drain
 from app.models import Access, LedgerEntry, OfferKey, PrivacyRequest, Property, User
 from app.offer_document import Bidder
-from app.services import privacy_requests
+from app.privacy import requests
 from tests.factories import csrf, login, make_agency, make_draft, make_offer, make_property, make_user
 from tests.jobs.conftest import Mailbox
 
@@ -72,7 +72,7 @@ def erase_again(client: FlaskClient, where: str) -> int:
 
 def test_what_the_client_asked_here_is_answered_by_it(client: FlaskClient, smtp: Mailbox, prop: Property) -> None:
     offer = make_offer(prop)
-    privacy_requests.ask_as_bidder(prop.agency_id, EMAIL, "ro")
+    requests.ask_as_bidder(prop.agency_id, EMAIL, "ro")
     assert erase(client, f"/app/offers/{offer}/erase") == 303
     (held,) = db.session.scalars(select(PrivacyRequest)).all()
     assert (held.outcome, held.offers) == ("done", 1)

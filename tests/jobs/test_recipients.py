@@ -16,8 +16,9 @@ from app.extensions import db
 from app.models import Agency, Delivery, Property
 from app.models.privacy import REASONS
 from app.offer_document import Bidder
+from app.privacy import erasure
 from app.queries.timeline import mails_owed
-from app.services import decisions, erasure, recipients
+from app.services import decisions, recipients
 from app.services.offers import Sending, Sent
 from app.services.recorded_offers import record
 from tests import factories

@@ -16,8 +16,9 @@ from app.extensions import db
 from app.jobs import tidy
 from app.models import SavedView, User
 from app.offer_document import Bidder
+from app.privacy import erasure
 from app.queries.views import views_of
-from app.services import erasure, views
+from app.services import views
 from tests.factories import csrf, login, make_agency, make_draft, make_offer, make_property, make_user, person_of
 
 

@@ -17,7 +17,8 @@ from app.core.vault import Keyring
 from app.extensions import db
 from app.models import Offer, Property
 from app.offer_document import Signature
-from app.services import decisions, erasure, receipts, recorded_offers, requests, withdrawals
+from app.privacy import erasure
+from app.services import decisions, receipts, recorded_offers, requests, withdrawals
 from app.services.decisions import Answer, Chosen
 from tests.factories import (
     confirm,

@@ -24,6 +24,7 @@ from app.demo import seeding
 from app.extensions import db
 from app.models import Agency, LedgerEntry, Offer, OfferRequest, OfferState, Property, User
 from app.offer_document import Bidder, Signature
+from app.privacy import erasure
 from app.queries.concerns import KINDS
 from app.queries.ledger import faults_of_offer, offer_faults
 from app.queries.offers import open_offer
@@ -31,7 +32,6 @@ from app.queries.verifying import ERASED, VALID, find
 from app.services import (
     codes,
     decisions,
-    erasure,
     ledger_export,
     notes,
     ordering,

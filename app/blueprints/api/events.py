@@ -6,7 +6,7 @@ from app.blueprints.api.blueprint import api
 from app.blueprints.api.calls import Answer, operation
 from app.blueprints.api.paging import link_next
 from app.blueprints.api.schemas.events import EventPage, EventQuery
-from app.services.accesses import note_key
+from app.privacy.access_log import note_key
 from app.web.api_keys import key_holder
 from app.webhooks.events import check_place, events_after
 

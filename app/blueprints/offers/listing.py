@@ -13,8 +13,9 @@ from app.blueprints.offers import list_page
 from app.blueprints.offers.routes import offers, today
 from app.core.errors import Invalid
 from app.core.numbers import NotANumber, whole
+from app.privacy import access_log
 from app.queries import offer_export, offer_list
-from app.services import accesses, exports, undelivered
+from app.services import exports, undelivered
 from app.web.fragments import page
 from app.web.guards import Guard, person, policy
 from app.web.htmx import is_full_view, is_seen, wants_block
@@ -40,7 +41,7 @@ def index() -> AnyResponse:
         context["undelivered"] = undelivered.count(by)
     response = page("offers/index.html", "offer_results" if rows_only else "offer_list", **context)
     if (chosen.q or chosen.email) and is_seen():  # last: after a unit of work all that was read is read again
-        accesses.note_search([line.id for line in shown.lines if line.document], by=by)
+        access_log.note_search([line.id for line in shown.lines if line.document], by=by)
     if live:
         kind = "HX-Replace-Url" if rows_only and list_page.replaces_history(by, chosen) else "HX-Push-Url"
         response.headers[kind] = (

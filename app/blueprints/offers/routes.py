@@ -16,9 +16,10 @@ from app.blueprints.offers.pages import offer_page
 from app.core.access import get_offer, get_property
 from app.core.clock import now
 from app.models import Offer, OfferState
+from app.privacy import access_log
 from app.queries.offers import open_offer, signature_image
 from app.queries.receipts import stored
-from app.services import accesses, decisions, notes, receipts
+from app.services import decisions, notes, receipts
 from app.web.fragments import page
 from app.web.guards import Guard, person, policy
 from app.web.htmx import is_full_view, is_seen
@@ -37,7 +38,7 @@ def show(offer_id: uuid.UUID) -> Response:
         found = get_offer(by, offer_id)
     shown = _offer(*found)
     if is_full_view():
-        accesses.note_opening(offer_id, by=by)
+        access_log.note_opening(offer_id, by=by)
     return shown
 
 
@@ -106,7 +107,7 @@ def _offer(offer: Offer, state: OfferState, status: int = 200, note_form: NoteFo
 def note_seen(offer_ids: Sequence[uuid.UUID]) -> None:
     """Write down that these offers' people are shown, unless a browser only asks beforehand."""
     if is_seen():
-        accesses.note_view(offer_ids, by=person())
+        access_log.note_view(offer_ids, by=person())
 
 
 def today() -> date:

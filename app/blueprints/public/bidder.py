@@ -23,11 +23,11 @@ from app.core.language import language
 from app.core.limits import plain_lines
 from app.core.logs import request_id
 from app.core.signed_links import BIDDER, BadToken, read_bidder
-from app.queries import own_offer
+from app.privacy import own_offer, requests
 from app.queries.links import open_request_of
 from app.queries.offers import Receipt, offer_by_id, offer_by_reference, open_receipt
 from app.queries.receipts import stored
-from app.services import privacy_requests, receipts, withdrawals
+from app.services import receipts, withdrawals
 from app.services.offer_reading import unseen_removed
 from app.web.guards import Cache, Guard, policy
 
@@ -174,9 +174,9 @@ def ask_to_be_forgotten(reference: str) -> AnyResponse | str:
         raise NotFound
     agency = opened.prop.agency
     if request.method == "POST":
-        privacy_requests.ask_as_bidder(agency.id, opened.email, language())
+        requests.ask_as_bidder(agency.id, opened.email, language())
         return redirect(url_for("public.ask_to_be_forgotten", reference=reference), 303)
-    held = privacy_requests.erasure_of(agency.id, opened.email)
+    held = requests.erasure_of(agency.id, opened.email)
     return render_template("public/erase.html", offer=opened, agency=agency, held=held)
 
 

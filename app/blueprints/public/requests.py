@@ -23,8 +23,8 @@ from app.extensions import db
 from app.models import Agency, PrivacyRequest
 from app.offer_document import Document
 from app.offer_sections import sections
-from app.services import data_copy
-from app.services import privacy_requests as service
+from app.privacy import data_copy
+from app.privacy import requests as service
 from app.web.guards import Guard, policy
 
 KINDS = {

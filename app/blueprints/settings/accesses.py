@@ -13,9 +13,9 @@ from wtforms.fields.choices import SelectChoice
 
 from app.blueprints.settings.routes import settings
 from app.core.contacts import NotAContact, read_email
-from app.queries.accesses import accesses as lines_of
-from app.queries.accesses import keys_of, offers_of_person, people_of
-from app.services.accesses import note_search
+from app.privacy.access_list import accesses as lines_of
+from app.privacy.access_list import keys_of, offers_of_person, people_of
+from app.privacy.access_log import note_search
 from app.web.fragments import page
 from app.web.guards import Guard, person, policy
 from app.web.htmx import is_full_view

@@ -13,8 +13,8 @@ from app.blueprints.settings.routes import settings
 from app.core.clock import now
 from app.core.errors import Conflict, NotFound
 from app.core.limits import REASON, plain_lines
-from app.services import personal_data
-from app.services import privacy_requests as service
+from app.privacy import personal_data
+from app.privacy import requests as service
 from app.web.fragments import done, page
 from app.web.guards import Guard, person, policy
 

@@ -16,8 +16,8 @@ from wtforms.validators import InputRequired, NumberRange, Optional
 from app.blueprints.settings.routes import settings
 from app.core.access import get_property
 from app.core.clock import now
+from app.privacy import retention as service
 from app.queries.property_list import property_choices
-from app.services import retention as service
 from app.web.fragments import done, page
 from app.web.guards import Guard, person, policy
 

@@ -21,7 +21,7 @@ from app.core.questions import answered
 from app.models import WebhookEndpoint
 from app.models.record import DELIVERY_STATES
 from app.models.webhook import TEST
-from app.services.accesses import note_opening
+from app.privacy.access_log import note_opening
 from app.web.fragments import done, page
 from app.web.guards import Guard, person, policy
 from app.web.htmx import is_seen, wants_block

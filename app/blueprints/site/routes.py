@@ -9,7 +9,7 @@ from pathlib import Path
 
 from flask import Blueprint, Response, abort, current_app, render_template
 
-from app.data_map import BIDDERS, IN_CLEAR, personal
+from app.privacy.data_map import BIDDERS, IN_CLEAR, personal
 from app.web.guards import Cache, Guard, policy
 
 site = Blueprint("site", __name__)

@@ -13,7 +13,7 @@ from app.core.urls import base_url
 from app.extensions import db
 from app.models import Agency, LedgerEntry
 from app.outbound.smtp import Letter, Party, paragraphs, sender
-from app.services import privacy_requests
+from app.privacy import requests
 from app.services.letters import NoLongerOwed, Owed, render
 
 TEMPLATES = ("privacy_proof", "privacy_ended")
@@ -23,8 +23,8 @@ def compose(owed: Owed) -> Letter:
     """Raises `NoLongerOwed` once the request, or its address, is gone."""
     entry = (LedgerEntry.agency_id == owed.agency_id, LedgerEntry.seq == -owed.event_seq)
     request_id = db.session.scalar(select(LedgerEntry.object_id).where(*entry))
-    held = privacy_requests.by_id(request_id) if request_id else None
-    address = privacy_requests.address_of(held) if held else None
+    held = requests.by_id(request_id) if request_id else None
+    address = requests.address_of(held) if held else None
     if held is None or address is None:
         raise NoLongerOwed("gone")
     agency = db.session.get_one(Agency, owed.agency_id)
@@ -37,7 +37,7 @@ def compose(owed: Owed) -> Letter:
             "kind": held.kind,
             "outcome": held.outcome,
             "offers": held.offers,
-            "reason": privacy_requests.reason_of(held),
+            "reason": requests.reason_of(held),
             "url": f"{base_url()}/{held.language}/gdpr/request/{privacy_token(held.id)}",
         }
         return Letter(

@@ -20,7 +20,7 @@ from app.core.vault import Place, blind, seal, unseal
 from app.extensions import db
 from app.models import Agency, Delivery, LedgerEntry, PrivacyRequest, User
 from app.models.agency import OWNER
-from app.services import erasure, personal_data
+from app.privacy import erasure, personal_data
 
 TO_ANSWER = timedelta(days=30)  # Art. 12(3) GDPR: one month
 REMIND = timedelta(days=7)

@@ -18,7 +18,7 @@ from app.core.unit_of_work import UnitOfWork, housekeeping, writing
 from app.extensions import db
 from app.models import Agency, OfferOrigin, OfferState, Property, Retention, User
 from app.models.agency import OWNER
-from app.services.erasure import erase_all
+from app.privacy.erasure import erase_all
 
 # In days. Claims out of an accepted offer lapse after three years (Romanian Civil Code, article 2517).
 DEFAULTS = {"origin_days": 90, "undecided_days": 365, "rejected_days": 365, "accepted_days": 1095}

@@ -1,7 +1,7 @@
 """The class of every column of every table: whose data it is, what for, how long, and what an erasure does to it.
 
 From here come the record of processing in settings, the table on the page about privacy, and docs/personal-data.md
-(`python -m app.data_map > docs/personal-data.md`). A test fails for a column that has no class.
+(`python -m app.privacy.data_map > docs/personal-data.md`). A test fails for a column that has no class.
 """
 
 from __future__ import annotations
@@ -336,7 +336,7 @@ def markdown() -> str:
     """docs/personal-data.md."""
     lines = [
         "# Whose data is what\n",
-        "The class of every column, from `app/data_map.py`. Made by `python -m app.data_map > docs/personal-data.md`;",
+        "The class of every column, from `app/privacy/data_map.py`. Made by `python -m app.privacy.data_map`;",
         "a test fails for a column without a class, and when this page is not what the map says.\n",
     ]
     for one in CLASSES:

@@ -18,7 +18,7 @@ from app.extensions import db
 from app.models import Agency, Offer, OfferOrigin, OfferState, OfferTag, Property
 from app.offer_document import Document
 from app.offers.representation import offer_json
-from app.queries.dealings import given_to, own_confirmation, words_about
+from app.privacy.dealings import given_to, own_confirmation, words_about
 from app.queries.offers import OpenedOffer, open_offer, signature_image
 from app.queries.timeline import mails_owed, notes_of, offer_steps
 from app.services import texts
