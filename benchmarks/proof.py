@@ -27,8 +27,9 @@ def rows(folder: Path) -> list[Row]:
     from app.demo.seeding import seed_offers, stress_agency
     from app.extensions import db
     from app.models import Agency, Offer
-    from app.queries.ledger import offers_fault, verify_chain
-    from app.services import properties, receipts
+    from app.proof import receipts
+    from app.proof.register import offers_fault, verify_chain
+    from app.services import properties
     from tools.verify_receipt import verify_receipt
 
     app = create_app()

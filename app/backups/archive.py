@@ -26,7 +26,7 @@ from cryptography.x509 import Certificate
 
 from app.backups import BackupFailed, signing
 from app.backups.places import need_room
-from app.receipt.authority import Identity
+from app.proof.authority import Identity
 
 FORMAT = 1
 MANIFEST = "manifest.json"

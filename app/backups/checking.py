@@ -11,7 +11,7 @@ from sqlalchemy import Connection, column, func, inspect, select, table
 from app.backups.archive import Manifest
 from app.core.ledger import Row, first_fault
 from app.models import Agency, LedgerEntry, OfferKey, OfferState
-from app.queries.checking import checkpoint_faults
+from app.proof.checkpoint_check import checkpoint_faults
 
 BATCH = 2_000
 VERSION_TABLE = "alembic_version"

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from app.backups import BackupFailed
 from app.core.canonical_json import canonical
-from app.receipt.authority import Identity, issued
+from app.proof.authority import Identity, issued
 
 FILE = "manifest.sig"
 KIND = "bidflux.backup"  # what is signed says what it is: no signed head of a ledger passes for a backup

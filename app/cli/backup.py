@@ -26,8 +26,8 @@ from app.core.killpoints import AFTER_SWAP, BEFORE_SWAP, passing
 from app.extensions import db
 from app.models import Agency
 from app.privacy import erasure
-from app.receipt.authority import Authority
-from app.services import checkpoints
+from app.proof import checkpoints
+from app.proof.authority import Authority
 
 _UNPROVEN = "\nwho made it was not asked: whoever has the public half of the key can make one"
 

@@ -18,10 +18,11 @@ from app.cli.output import as_json, say
 from app.core.ledger import SYSTEM
 from app.extensions import db
 from app.models import Agency
-from app.queries.checking import checkpoint_faults, head_fault
-from app.queries.ledger import chain_faults, offer_faults
-from app.receipt.heads import Head, Unreadable
-from app.services import checkpoints, ledger_export, receipts
+from app.proof import checkpoints, receipts
+from app.proof import export as ledger_export
+from app.proof.checkpoint_check import checkpoint_faults, head_fault
+from app.proof.heads import Head, Unreadable
+from app.proof.register import chain_faults, offer_faults
 
 KEPT, PRINTED = 10_000, 25  # faults of an agency in JSON, and in print
 

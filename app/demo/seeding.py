@@ -24,7 +24,8 @@ from app.demo.pictures import draw
 from app.extensions import db
 from app.models import Offer, Property
 from app.offer_document import Bidder, Draft, Signature
-from app.services import decisions, properties, receipts, texts
+from app.proof import receipts, texts
+from app.services import decisions, properties
 from app.services.offers import FACTS, Prepared, Sending, prepare, store
 from app.services.replacements import PRIVATE_PAGE, Grounds
 

@@ -34,7 +34,7 @@ from app.jobs import hook_book as calls
 from app.jobs.post import Leased, Outcome
 from app.jobs.turns import Turns
 from app.models import Agency, Attempt, Delivery
-from app.queries.receipts import CONFIRMS, RECEIPT_KEPT, RECEIPT_MAIL
+from app.proof.receipt_reading import CONFIRMS, RECEIPT_KEPT, RECEIPT_MAIL
 from app.services import undelivered
 from app.services.letters import Owed
 

@@ -18,8 +18,8 @@ from app.core.vault import Place, seal
 from app.extensions import db
 from app.jobs.retries import next_try, next_try_away
 from app.outbound.smtp import Broken, CannotConnect, Connection, open_connection
-from app.queries.receipts import RECEIPT_KEPT, RECEIPT_MAIL
-from app.services import receipts
+from app.proof import receipts
+from app.proof.receipt_reading import RECEIPT_KEPT, RECEIPT_MAIL
 from app.services.letters import NoLongerOwed, Owed
 from app.services.mails import answer_key, compose
 

@@ -20,7 +20,7 @@ from app.jobs.photos import copy_due_photos
 from app.jobs.post import close_post
 from app.jobs.signals import on_stop, pause
 from app.jobs.tidy import EVERY_SECONDS, searches, tidy
-from app.services import checkpoints
+from app.proof import checkpoints
 
 SWEEP_SECONDS = 5.0
 HEADS_SECONDS = 30.0  # how often it notes beside the seal how far each register has come

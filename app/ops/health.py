@@ -24,9 +24,9 @@ from app.core.keys import lost_keys
 from app.core.wake import bell
 from app.extensions import db
 from app.models import Agency, Delivery, PrivacyRequest
-from app.queries.checking import head_fault
-from app.receipt.authority import Authority
-from app.receipt.heads import Heads, Unreadable
+from app.proof.authority import Authority
+from app.proof.checkpoint_check import head_fault
+from app.proof.heads import Heads, Unreadable
 
 OK = "ok"
 PATIENCE = 120  # seconds that something due may wait: a sweep is five, a lapsed lease forty-five

@@ -16,8 +16,8 @@ from app.core.formats import show_datetime
 from app.core.labels import STEPS, label
 from app.offer_document import Document
 from app.offer_sections import money_text, sections, signature_row
-from app.receipt.sheet import MARGIN, SIZE, SMALL, WIDTH, Block, Sheet
-from app.services.receipts import lacking_letters
+from app.proof.pdf.sheet import MARGIN, SIZE, SMALL, WIDTH, Block, Sheet
+from app.proof.receipts import lacking_letters
 
 OFFERS = 20  # in one file: about a second's work
 

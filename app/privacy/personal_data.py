@@ -19,9 +19,9 @@ from app.models import Agency, Offer, OfferOrigin, OfferState, OfferTag, Propert
 from app.offer_document import Document
 from app.offers.representation import offer_json
 from app.privacy.dealings import given_to, own_confirmation, words_about
+from app.proof import texts
 from app.queries.offers import OpenedOffer, open_offer, signature_image
 from app.queries.timeline import mails_owed, notes_of, offer_steps
-from app.services import texts
 
 
 def offers_of(agency_id: uuid.UUID, folded: str) -> list[uuid.UUID]:

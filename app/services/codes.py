@@ -24,8 +24,8 @@ from app.core.unit_of_work import UnitOfWork, writing
 from app.core.vault import Place, seal, unseal
 from app.extensions import db
 from app.models import CODE, HELD_LINK, Confirmation, EmailCode, Event, Offer, OfferState
+from app.proof import receipts
 from app.queries.mailboxes import own_address, reachable
-from app.services import receipts
 from app.services.codes_a_day import too_many
 from app.services.offer_events import announce
 

@@ -43,7 +43,7 @@ from app.offer_sections import sections, signature_row
 from app.offers.representation import request_state
 from app.outbound.smtp import Letter, Party, one_line, paragraphs, sender
 from app.privacy import mails as privacy_mails
-from app.queries.receipts import RECEIPT_MAIL, stored
+from app.proof.receipt_reading import RECEIPT_MAIL, stored
 from app.representations import gone_as
 from app.services import codes, replacements, telling, undelivered
 from app.services.letters import NoLongerOwed, Owed, render

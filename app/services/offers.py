@@ -41,8 +41,9 @@ from app.models import (
 from app.models.offer import COPIED
 from app.offer_document import Document, Draft
 from app.offers.representation import offer_json
+from app.proof import receipts
 from app.representations import link_state
-from app.services import codes, receipts
+from app.services import codes
 from app.services.replacements import Grounds, bidder_of_request, settle, supersede
 from app.shown import Shown, digest_of, shown_of, snapshot
 from app.submission import Submitted

@@ -36,8 +36,9 @@ from app.models import (
 )
 from app.models.property import GONE
 from app.offer_document import Draft, Signature
+from app.proof import receipts
 from app.queries.mailboxes import own_address, reachable
-from app.services import codes, offers, receipts
+from app.services import codes, offers
 from app.services.codes import Standing
 from app.services.offer_events import announce
 from app.services.offers import Sending, Sent

@@ -20,7 +20,7 @@ from app.core.signed_links import offer_link_token
 from app.extensions import db
 from app.models import Agency, AgencyNotice, LedgerEntry, Offer, Property, TextVersion, User
 from app.privacy import retention
-from app.services import texts
+from app.proof import texts
 from tests.factories import csrf, login, make_agency, make_property, make_user
 from tests.public.test_offer_form import GOOD, fill, hidden
 

@@ -20,7 +20,7 @@ from flask import Flask
 from app.blueprints.api.openapi import describe
 from app.extensions import db
 from app.models import Property
-from app.services import receipts
+from app.proof import receipts
 from tests.api.conftest import Crm
 from tests.api.test_description import served  # noqa: F401  a fixture
 from tests.factories import make_offer, make_property

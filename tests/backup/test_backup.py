@@ -25,9 +25,9 @@ from app.core.canonical_json import canonical
 from app.core.database import is_sqlite
 from app.extensions import db
 from app.models import Agency, Checkpoint, Offer, Property, UserSession
-from app.queries.ledger import offers_fault, verify_chain
-from app.receipt.authority import Authority
-from app.services import checkpoints
+from app.proof import checkpoints
+from app.proof.authority import Authority
+from app.proof.register import offers_fault, verify_chain
 from tests.conftest import KEYS, ROOT, SECRET, settings_for
 from tests.factories import login, make_agency, make_draft, make_offer, make_property, make_user
 

@@ -23,7 +23,7 @@ from app.jobs import tidy
 from app.models import Agency, OfferKey, OfferState, Property, Tombstone
 from app.offer_document import Bidder
 from app.privacy import erasure
-from app.queries.ledger import offers_fault, verify_chain
+from app.proof.register import offers_fault, verify_chain
 from tests.backup.test_backup import away, back_up, destroy, kept, refused, run, tools  # noqa: F401
 from tests.conftest import ROOT, make_app, migrate, settings_for
 from tests.core.test_canaries import at_rest

@@ -19,7 +19,7 @@ from app.core.database import is_sqlite
 from app.core.epochs import LARGEST, LEAP, Witness, leap
 from app.extensions import db
 from app.models import Agency, Event, LedgerEntry, PastEpoch
-from app.queries.ledger import verify_chain
+from app.proof.register import verify_chain
 from tests.api.conftest import Crm, make_crm
 from tests.backup.test_backup import away, destroy, run, tools  # noqa: F401  fixtures
 

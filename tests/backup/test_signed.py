@@ -22,8 +22,8 @@ from app.backups.archive import read_recipient
 from app.core.canonical_json import canonical
 from app.extensions import db
 from app.models import Agency, Property
-from app.receipt.authority import Authority
-from app.services import checkpoints
+from app.proof import checkpoints
+from app.proof.authority import Authority
 from tests.backup.test_backup import away, back_up, destroy, kept, refused, run, tools  # noqa: F401
 from tests.conftest import settings_for
 from tests.factories import make_agency, make_offer

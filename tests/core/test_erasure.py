@@ -35,7 +35,7 @@ from app.models.base import Base
 from app.offer_document import Bidder, Signature
 from app.privacy import data_copy, erasure, personal_data, retention
 from app.privacy.access_list import accesses
-from app.queries.ledger import offers_fault, verify_chain
+from app.proof.register import offers_fault, verify_chain
 from app.services import decisions, notes
 from app.webhooks.events import events_after
 from tests.core.test_canaries import at_rest

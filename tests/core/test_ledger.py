@@ -19,7 +19,7 @@ from app.core.database import is_sqlite
 from app.core.ledger import BIDDER, GENESIS, SYSTEM, Actor, Row, chain, entry_body, first_fault
 from app.extensions import db
 from app.models import Agency, Delivery, Event, LedgerEntry, Offer, OfferBody, OfferKey, OfferState
-from app.queries.ledger import offers_fault, verify_chain
+from app.proof.register import offers_fault, verify_chain
 from tests.factories import make_agency, make_draft, make_offer, make_property, make_user
 
 AGENCY = UUID(int=5)

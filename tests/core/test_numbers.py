@@ -14,7 +14,7 @@ from tests.patterns import ROOT, modules, slow
 NUMBERS = {"total_seconds", "timestamp", "execute", "scalar", "send", "getsockname"}
 OURS = {
     ("tools/verify_receipt.py", "terms['amount'].replace('.', '')"),  # of a receipt whose seal holds
-    ("app/receipt/heads.py", "said['seq']"),  # of a file of ours
+    ("app/proof/heads.py", "said['seq']"),  # of a file of ours
     ("app/core/money.py", "typed.other * 100"),
     ("app/core/typed_numbers.py", "scaled"),
     ("app/core/typed_numbers.py", "typed.value"),

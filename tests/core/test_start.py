@@ -22,7 +22,7 @@ from app.core.vault import Keyring
 from app.extensions import db
 from app.ops import belongings, health
 from app.privacy import erasure
-from app.services import checkpoints
+from app.proof import checkpoints
 from tests.conftest import ROOT, make_app, migrate, settings_for
 from tests.core.test_settings import SOUND, refused
 from tests.factories import make_agency, make_offer, make_property, make_user

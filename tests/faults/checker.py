@@ -14,8 +14,8 @@ from standardwebhooks.webhooks import Webhook
 from app.core.signed_links import receipt_token
 from app.extensions import db
 from app.models import Agency, Decision, Delivery, Event, LedgerEntry, Offer, OfferBody, OfferKey, OfferState
-from app.queries.ledger import verify_chain
-from app.queries.receipts import RECEIPT_KEPT, RECEIPT_MAIL
+from app.proof.receipt_reading import RECEIPT_KEPT, RECEIPT_MAIL
+from app.proof.register import verify_chain
 from tests.faults.rig import Rig, Stage
 from tests.faults.senders import Senders
 

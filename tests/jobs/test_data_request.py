@@ -23,7 +23,7 @@ from app.jobs.drain import drain
 from app.models import Agency, Attempt, Delivery, OfferKey, PrivacyRequest, Property, User
 from app.offer_document import Bidder
 from app.privacy import requests as service
-from app.services import texts
+from app.proof import texts
 from tests.core.test_canaries import CANARIES, at_rest, found_in
 from tests.factories import csrf, login, make_agency, make_draft, make_offer, make_property, make_user
 from tests.jobs.conftest import Mailbox

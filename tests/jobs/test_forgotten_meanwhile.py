@@ -21,8 +21,8 @@ from app.jobs.hooks import close_hooks, hooks
 from app.models import Agency, Attempt, Delivery, OfferFile, OfferKey, Property
 from app.offer_document import Bidder
 from app.privacy import erasure
-from app.queries.ledger import offers_fault, verify_chain
-from app.services import receipts
+from app.proof import receipts
+from app.proof.register import offers_fault, verify_chain
 from app.webhooks import editing as webhooks
 from tests import factories
 from tests.core.test_canaries import CANARIES, at_rest, found_in

@@ -22,7 +22,7 @@ from sqlalchemy import func, select
 from app.core.signed_links import offer_link_token
 from app.extensions import db
 from app.models import Agency, Delivery, Event, LedgerEntry, Offer, OfferBody, OfferKey, OfferState
-from app.queries.ledger import verify_chain
+from app.proof.register import verify_chain
 from tests.conftest import KEYS, ROOT, SECRET, free_port
 from tests.factories import make_agency, make_property, make_user
 from tests.public.test_offer_form import GOOD, hidden

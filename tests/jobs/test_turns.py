@@ -22,7 +22,7 @@ from app.jobs.photos import copy_due_photos
 from app.jobs.turns import Turns, interleaved
 from app.models import Delivery, PhotoCopy
 from app.outbound.http_client import Door
-from app.queries.receipts import RECEIPT_MAIL
+from app.proof.receipt_reading import RECEIPT_MAIL
 from app.services import photo_copies
 from app.webhooks import editing as webhooks
 from tests import factories

@@ -22,7 +22,7 @@ from app.core.unit_of_work import housekeeping
 from app.extensions import db
 from app.models import Agency, Decision, Delivery, Offer, OfferState, Property, User
 from app.offer_document import Bidder
-from app.queries.ledger import verify_chain
+from app.proof.register import verify_chain
 from app.services import decisions, withdrawals
 from app.services.letters import Owed
 from app.services.mails import compose

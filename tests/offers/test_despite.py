@@ -22,8 +22,8 @@ from app.core.ledger import BIDDER, SYSTEM, Actor
 from app.core.unit_of_work import writing
 from app.extensions import db
 from app.models import Agency, LedgerEntry, Offer, OfferState, Property, User
+from app.proof.register import offer_faults
 from app.queries.concerns import KINDS
-from app.queries.ledger import offer_faults
 from app.services import decisions, properties
 from app.services.decisions import Answer, Chosen
 from app.services.offers import FACTS, prepare, store

@@ -30,9 +30,10 @@ from app.core.ledger import SYSTEM
 from app.extensions import db
 from app.models import LedgerEntry, Offer, Property
 from app.offer_document import Signature
-from app.receipt.authority import Authority, _certificate, _name
-from app.receipt.drawing import Paper, draw
-from app.services import checkpoints, ledger_export, receipts, texts
+from app.proof import checkpoints, receipts, texts
+from app.proof import export as ledger_export
+from app.proof.authority import Authority, _certificate, _name
+from app.proof.pdf.receipt import Paper, draw
 from tests.conftest import make_app, settings_for
 from tests.factories import make_agency, make_draft, make_offer, make_property, make_user
 from tests.jobs.conftest import mailbox, smtp  # noqa: F401  the mail server

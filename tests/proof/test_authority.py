@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, rsa
 
 from app.config import ConfigurationError
 from app.core.clock import now
-from app.receipt import authority as authorities
-from app.receipt.authority import Authority, Identity
-from app.receipt.sealing import seal_pdf
+from app.proof import authority as authorities
+from app.proof.authority import Authority, Identity
+from app.proof.sealing import seal_pdf
 from tests.conftest import settings_for
 from tests.proof.conftest import unsealed
 from tools.verify_receipt import verify_receipt

@@ -18,7 +18,8 @@ from app.extensions import db
 from app.models import Offer, Property
 from app.offer_document import Signature
 from app.privacy import erasure
-from app.services import decisions, receipts, recorded_offers, requests, withdrawals
+from app.proof import receipts
+from app.services import decisions, recorded_offers, requests, withdrawals
 from app.services.decisions import Answer, Chosen
 from tests.factories import (
     confirm,

@@ -17,9 +17,10 @@ from app.core.vault import Place, pad, seal, unpad, unseal
 from app.extensions import db
 from app.models import Agency, ConfirmationBody, Offer, OfferFile
 from app.offer_document import Bidder
-from app.queries.ledger import offer_faults
-from app.queries.verifying import find
-from app.services import codes, decisions, receipts, recorded_offers, requests, withdrawals
+from app.proof import receipts
+from app.proof.register import offer_faults
+from app.proof.verifying import find
+from app.services import codes, decisions, recorded_offers, requests, withdrawals
 from app.services.recorded_offers import Said
 from tests.factories import (
     mailed_code,

@@ -22,9 +22,10 @@ from app.core.clock import now
 from app.core.ledger import SYSTEM
 from app.extensions import db
 from app.models import Checkpoint, LedgerEntry, Property, Timestamping
-from app.queries.checkpoints import checkpoints_of
-from app.receipt.authority import Authority
-from app.services import checkpoints, ledger_export, receipts
+from app.proof import checkpoints, receipts
+from app.proof import export as ledger_export
+from app.proof.authority import Authority
+from app.proof.checkpoint_reading import checkpoints_of
 from tests.conftest import ROOT, settings_for
 from tests.factories import csrf, login, make_offer, make_user
 from tests.proof.conftest import Kept, Tsa

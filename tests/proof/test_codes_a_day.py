@@ -13,7 +13,7 @@ from app.core.clock import now
 from app.extensions import db
 from app.models import Agency, Delivery, EmailCode, Offer, OfferState, Property, ReplaceCode, User
 from app.offer_document import Bidder, Signature
-from app.queries.ledger import offers_fault
+from app.proof.register import offers_fault
 from app.services import codes, recorded_offers, replacements
 from app.services.codes_a_day import A_DAY
 from tests.factories import (

@@ -15,9 +15,9 @@ from pypdf.generic import DictionaryObject
 
 from app.models import Property
 from app.offer_document import Bidder, Signature
-from app.receipt import lettering
-from app.receipt.sheet import Block, Sheet
-from app.services import receipts
+from app.proof import receipts
+from app.proof.pdf import lettering
+from app.proof.pdf.sheet import Block, Sheet
 from tests.factories import make_draft, make_offer
 
 NAMES = {

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from app.services import checkpoints
+from app.proof import checkpoints
 from tests.conftest import ROOT
 from tests.factories import login, make_agency, make_user
 from tests.proof.conftest import Tsa

@@ -23,8 +23,9 @@ from app.extensions import db
 from app.jobs import drain as drains
 from app.jobs.drain import drain
 from app.models import Delivery, LedgerEntry, Offer, OfferFile, OfferKey, Property
-from app.queries.receipts import stored
-from app.services import receipts, recorded_offers
+from app.proof import receipts
+from app.proof.receipt_reading import stored
+from app.services import recorded_offers
 from app.services.recorded_offers import Said
 from tests.factories import confirm, csrf, login, make_draft, make_offer, make_sending, make_user
 from tests.jobs.conftest import Mailbox

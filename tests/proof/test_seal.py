@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from pypdf import PdfReader
 
 from app.core.clock import now
-from app.receipt.sealing import seal_pdf
+from app.proof.sealing import seal_pdf
 from tests.proof.conftest import Kept, unsealed
 from tests.proof.test_verify import why
 from tools.verify_receipt import RANGE, verify_ledger, verify_receipt

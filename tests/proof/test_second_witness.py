@@ -22,8 +22,8 @@ from app.core.unit_of_work import writing
 from app.extensions import db
 from app.models import Agency, Checkpoint, LedgerEntry, Property
 from app.ops import health
-from app.receipt.heads import Heads, Unreadable
-from app.services import checkpoints
+from app.proof import checkpoints
+from app.proof.heads import Heads, Unreadable
 from tests.backup.test_backup import away, back_up, run, tools  # noqa: F401
 from tests.factories import make_agency, make_offer, make_property, make_user
 

@@ -25,22 +25,13 @@ from app.extensions import db
 from app.models import Agency, LedgerEntry, Offer, OfferRequest, OfferState, Property, User
 from app.offer_document import Bidder, Signature
 from app.privacy import erasure
+from app.proof import export as ledger_export
+from app.proof import receipts
+from app.proof.register import faults_of_offer, offer_faults
+from app.proof.verifying import ERASED, VALID, find
 from app.queries.concerns import KINDS
-from app.queries.ledger import faults_of_offer, offer_faults
 from app.queries.offers import open_offer
-from app.queries.verifying import ERASED, VALID, find
-from app.services import (
-    codes,
-    decisions,
-    ledger_export,
-    notes,
-    ordering,
-    properties,
-    receipts,
-    recorded_offers,
-    requests,
-    withdrawals,
-)
+from app.services import codes, decisions, notes, ordering, properties, recorded_offers, requests, withdrawals
 from app.services.decisions import Answer, Chosen
 from app.services.offers import FACTS, prepare, store, submit
 from app.services.replacements import Grounds

@@ -15,8 +15,8 @@ import time_machine
 from pypdf import PdfReader, PdfWriter
 
 from app.core.clock import now
-from app.receipt.authority import Authority
-from app.receipt.sealing import seal_pdf
+from app.proof.authority import Authority
+from app.proof.sealing import seal_pdf
 from tests.conftest import ROOT, settings_for
 from tests.proof.conftest import Kept, unsealed
 from tools.verify_receipt import RANGE, verify_receipt

@@ -18,8 +18,7 @@ from app.core.clock import now
 from app.core.unit_of_work import housekeeping
 from app.extensions import db
 from app.models import Offer, OfferKey, OfferState, Property
-from app.receipt import checking
-from app.services import receipts
+from app.proof import checking, receipts
 from tests.core.test_routes import contents
 from tests.factories import make_offer
 from tests.proof.conftest import Kept, full_offer, unsealed

@@ -18,10 +18,11 @@ from app.core.signed_links import receipt_token
 from app.extensions import db
 from app.models import Agency, Confirmation, Offer, OfferRequest, OfferState, Property, User
 from app.offer_document import Bidder, Signature
-from app.queries.ledger import offers_fault
+from app.proof import receipts
+from app.proof.receipt_reading import facts_of
+from app.proof.register import offers_fault
 from app.queries.mailboxes import own_address, reachable
-from app.queries.receipts import facts_of
-from app.services import codes, receipts, recorded_offers, requests
+from app.services import codes, recorded_offers, requests
 from app.services.recorded_offers import Said
 from tests.factories import (
     confirm,

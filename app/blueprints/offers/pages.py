@@ -20,9 +20,9 @@ from app.models import HELD_LINK, OfferRequest, Property
 from app.offer_document import Document
 from app.offer_sections import Section, sections
 from app.privacy.own_offer import parting_words
+from app.proof.receipt_reading import state_of
 from app.queries.mailboxes import is_reachable
 from app.queries.offers import OpenedOffer, confirmation_of, is_unconfirmed
-from app.queries.receipts import state_of
 from app.queries.timeline import ChainLink, chain_of, mails_and_calls, notes_of, offer_steps
 from app.services import codes
 

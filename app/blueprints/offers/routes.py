@@ -17,9 +17,10 @@ from app.core.access import get_offer, get_property
 from app.core.clock import now
 from app.models import Offer, OfferState
 from app.privacy import access_log
+from app.proof import receipts
+from app.proof.receipt_reading import stored
 from app.queries.offers import open_offer, signature_image
-from app.queries.receipts import stored
-from app.services import decisions, notes, receipts
+from app.services import decisions, notes
 from app.web.fragments import page
 from app.web.guards import Guard, person, policy
 from app.web.htmx import is_full_view, is_seen

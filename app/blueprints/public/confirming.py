@@ -19,8 +19,9 @@ from app.core.errors import FactsChanged, NotFound
 from app.core.language import language
 from app.core.signed_links import BadToken, read_receipt
 from app.offer_document import Signature
+from app.proof import texts
 from app.queries.offers import Receipt, open_receipt
-from app.services import recorded_offers, texts
+from app.services import recorded_offers
 from app.services.offer_reading import OfferReader
 from app.services.recorded_offers import Said
 from app.web.guards import Guard, caller_address, policy

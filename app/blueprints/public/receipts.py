@@ -17,11 +17,12 @@ from app.core.language import language
 from app.core.signed_links import BadToken, read_bidder, read_receipt, receipt_token
 from app.models import Offer, Property
 from app.offer_sections import sections
+from app.proof import receipts, texts
+from app.proof.receipt_reading import state_of, stored
 from app.queries.mailboxes import reachable
 from app.queries.offers import Receipt, confirmation_of, offer_by_id, open_receipt, signature_image
-from app.queries.receipts import state_of, stored
 from app.representations import gone_as, offer_url
-from app.services import codes, receipts, texts
+from app.services import codes
 from app.shown import packed
 from app.web.guards import Guard, policy
 

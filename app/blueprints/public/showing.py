@@ -16,8 +16,8 @@ from app.core.clock import now
 from app.core.language import LANGUAGES, language
 from app.core.signed_links import NOTHING, BadToken, Stamp, form_stamp, photo_token, read_stamp, request_token
 from app.models import Offer, Property
+from app.proof import texts
 from app.queries.links import OpenedLink, open_link, open_property
-from app.services import texts
 from app.shown import digest_of, shown_of, snapshot, unpacked
 
 

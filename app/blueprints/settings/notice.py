@@ -11,7 +11,7 @@ from wtforms.validators import Length, Optional
 
 from app.blueprints.settings.routes import settings
 from app.core.limits import NOTICE, plain_lines
-from app.services import texts
+from app.proof import texts
 from app.web.fragments import done, page
 from app.web.guards import Guard, person, policy
 

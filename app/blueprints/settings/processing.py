@@ -8,7 +8,7 @@ from app.blueprints.settings.routes import settings
 from app.core.clock import now
 from app.privacy import retention
 from app.privacy.data_map import personal
-from app.services import texts
+from app.proof import texts
 from app.web.fragments import page
 from app.web.guards import Guard, person, policy
 

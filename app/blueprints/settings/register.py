@@ -10,8 +10,9 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from app.blueprints.settings.routes import settings
 from app.core.clock import now
-from app.queries.checkpoints import checkpoints_of
-from app.services import checkpoints, ledger_export
+from app.proof import checkpoints
+from app.proof import export as ledger_export
+from app.proof.checkpoint_reading import checkpoints_of
 from app.web.fragments import done, page
 from app.web.guards import Guard, person, policy
 

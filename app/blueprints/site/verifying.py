@@ -12,9 +12,9 @@ from flask_babel import gettext as _
 from app.blueprints.site.routes import site
 from app.core.limits import REFERENCE
 from app.extensions import csrf
-from app.queries.verifying import ALTERED, Finding, find
-from app.receipt.authority import Authority
-from app.receipt.checking import TOOL, Busy, NotValid, check
+from app.proof.authority import Authority
+from app.proof.checking import TOOL, Busy, NotValid, check
+from app.proof.verifying import ALTERED, Finding, find
 from app.web.guards import Cache, Guard, policy
 
 RECEIPT_BYTES = 4 * 1024 * 1024

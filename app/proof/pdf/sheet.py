@@ -13,8 +13,8 @@ from datetime import datetime
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-from app.receipt import lettering
-from app.receipt.lettering import FONTS, Line
+from app.proof.pdf import lettering
+from app.proof.pdf.lettering import FONTS, Line
 
 if TYPE_CHECKING:
     from fpdf import FPDF

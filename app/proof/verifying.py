@@ -12,8 +12,8 @@ from sqlalchemy import Row, select
 from app.core.ledger import GENESIS, chain
 from app.extensions import db
 from app.models import Agency, LedgerEntry, Offer, OfferKey
-from app.queries.ledger import faults_of_offer
-from app.queries.submissions import LOCKED
+from app.proof.register import faults_of_offer
+from app.proof.submissions import LOCKED
 
 VALID, ALTERED, UNKNOWN, ERASED = "valid", "altered", "unknown", "erased"
 

@@ -23,12 +23,12 @@ from app.core.vault import Place, seal
 from app.extensions import db
 from app.models import Event, Offer, OfferFile, OfferKey
 from app.offer_sections import money_text, sections, signature_row
-from app.queries import receipts as reading
-from app.queries.receipts import RECEIPT_KEPT, RECEIPT_MAIL, Facts
-from app.receipt.authority import Authority
-from app.receipt.drawing import Paper, draw
-from app.receipt.sealing import seal_pdf
-from app.receipt.sheet import Block
+from app.proof import receipt_reading as reading
+from app.proof.authority import Authority
+from app.proof.pdf.receipt import Paper, draw
+from app.proof.pdf.sheet import Block
+from app.proof.receipt_reading import RECEIPT_KEPT, RECEIPT_MAIL, Facts
+from app.proof.sealing import seal_pdf
 
 LATER = timedelta(seconds=10)  # the mails that somebody waits for go first
 

@@ -19,10 +19,10 @@ from app.core.unit_of_work import housekeeping, writing
 from app.extensions import db
 from app.models import Agency, Checkpoint, Timestamping
 from app.outbound.timestamps import NoTimestamp, timestamp
-from app.queries.checking import KIND, head_fault
-from app.queries.ledger import verify_chain
-from app.receipt.authority import Authority
-from app.receipt.heads import Heads, Unreadable
+from app.proof.authority import Authority
+from app.proof.checkpoint_check import KIND, head_fault
+from app.proof.heads import Heads, Unreadable
+from app.proof.register import verify_chain
 
 END = "bidflux.ledger.end"
 HEAD = "bidflux.head"  # what is kept beside the seal between checkpoints

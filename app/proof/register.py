@@ -12,9 +12,9 @@ from app.core.ledger import Fault, faults
 from app.core.raw_rows import raw
 from app.extensions import db
 from app.models import Agency, LedgerEntry, Offer
-from app.queries.contents import content_faults, texts_kept
-from app.queries.standing import standing_faults
-from app.queries.submissions import compare, missing_offers, offers_and_entries
+from app.proof.contents import content_faults, texts_kept
+from app.proof.standing import standing_faults
+from app.proof.submissions import compare, missing_offers, offers_and_entries
 
 BATCH = 2_000
 

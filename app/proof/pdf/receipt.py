@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.receipt.sheet import COLUMN, GUTTER, INK, MARGIN, SIZE, SMALL, WIDTH, Block, Sheet
+from app.proof.pdf.sheet import COLUMN, GUTTER, INK, MARGIN, SIZE, SMALL, WIDTH, Block, Sheet
 
 MARK = 26.0  # the QR code's edge, in millimetres
 

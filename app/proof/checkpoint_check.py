@@ -14,8 +14,8 @@ from sqlalchemy import Connection, func, inspect, select
 
 from app.core.clock import rfc3339
 from app.models import Checkpoint, LedgerEntry
-from app.receipt.authority import issued
-from app.receipt.heads import Head
+from app.proof.authority import issued
+from app.proof.heads import Head
 
 KIND = "bidflux.checkpoint"
 

@@ -12,7 +12,7 @@ from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from app.receipt.authority import Identity
+from app.proof.authority import Identity
 
 FIELD = "BidFlux"
 

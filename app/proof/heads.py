@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.core.numbers import whole
-from app.receipt.authority import replace_file
+from app.proof.authority import replace_file
 
 FOLDER = "heads"
 _NAME = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")

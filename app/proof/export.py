@@ -10,8 +10,8 @@ from typing import Any
 
 from app.core.ledger import Actor
 from app.core.unit_of_work import writing
-from app.queries.checkpoints import entries
-from app.services.checkpoints import END, signed
+from app.proof.checkpoint_reading import entries
+from app.proof.checkpoints import END, signed
 
 FORMAT = "bidflux.ledger/1"
 

@@ -1,0 +1,1 @@
+"""Pages of receipts and of persons' copies, drawn in the fonts beside."""

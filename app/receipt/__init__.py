@@ -1,1 +1,0 @@
-"""The bidder's receipt: drawn (`drawing`), sealed (`sealing`) by the installation's certificate (`authority`)."""
