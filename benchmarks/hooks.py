@@ -94,7 +94,7 @@ def owe(env: dict[str, str], calls: int) -> None:
         "from app.extensions import db\n"
         "from app.core.ledger import SYSTEM\n"
         "from app.models import Property\n"
-        "from app.services import properties\n"
+        "from app.properties import editing as properties\n"
         "with app.app_context():\n"
         f"    for number in range({calls // ENDPOINTS}):\n"
         "        prop = db.session.scalars(select(Property)).one()\n"

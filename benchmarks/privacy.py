@@ -26,7 +26,7 @@ def rows(folder: Path) -> list[Row]:
     from app.extensions import db
     from app.models import OfferKey
     from app.privacy import erasure
-    from app.services import properties
+    from app.properties import editing as properties
 
     app = create_app()
     with app.app_context():

@@ -29,7 +29,7 @@ def rows(folder: Path) -> list[Row]:
     from app.models import Agency, Offer
     from app.proof import receipts
     from app.proof.register import offers_fault, verify_chain
-    from app.services import properties
+    from app.properties import editing as properties
     from tools.verify_receipt import verify_receipt
 
     app = create_app()

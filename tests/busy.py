@@ -17,8 +17,9 @@ from app.jobs.hooks import close_hooks, hooks
 from app.models import Delivery, Offer, User
 from app.offer_document import Signature
 from app.privacy import access_log, requests
+from app.properties import seller_links
 from app.queries.offer_filter import OfferFilter
-from app.services import decisions, exports, notes, seller_links, views
+from app.services import decisions, exports, notes, views
 from app.webhooks import editing as webhooks
 from tests.factories import make_draft, make_offer, make_property, make_user, person_of
 

@@ -19,8 +19,9 @@ from app.core.money import Money
 from app.extensions import db
 from app.models import Agency, EmailCode, Offer, Property, User
 from app.offer_document import Bidder, Draft
+from app.properties import editing as properties
 from app.queries.mailboxes import reachable
-from app.services import codes, properties, recorded_offers
+from app.services import codes, recorded_offers
 from app.services.offers import Sending, submit
 from app.services.recorded_offers import Said
 

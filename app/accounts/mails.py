@@ -17,7 +17,7 @@ from app.feeds.runs import vanished_of
 from app.models import Agency, User, WebhookEndpoint
 from app.outbound.smtp import Letter, Party, paragraphs, sender
 from app.privacy import mails, requests, retention
-from app.services.handover import handed_at
+from app.properties.handover import handed_at
 from app.services.letters import NoLongerOwed, Owed, render
 from app.webhooks import editing as webhooks
 

@@ -17,7 +17,7 @@ from app.core.unit_of_work import writing
 from app.extensions import db
 from app.models import Agency, ApiKey, Property, User, UserSession
 from app.models.agency import OWNER
-from app.services import properties
+from app.properties import editing as properties
 
 LAST_OWNER = lazy_gettext("An agency needs at least one administrator")
 ACTIVE = lazy_gettext("This person can sign in already")

@@ -16,7 +16,7 @@ from app.demo import content
 from app.demo.seeding import seed_offers
 from app.extensions import db
 from app.models import Agency
-from app.services import properties
+from app.properties import editing as properties
 
 PROPERTIES, OFFERS = 6, 20
 

@@ -25,7 +25,8 @@ from app.extensions import db
 from app.models import Offer, Property
 from app.offer_document import Bidder, Draft, Signature
 from app.proof import receipts, texts
-from app.services import decisions, properties
+from app.properties import editing as properties
+from app.services import decisions
 from app.services.offers import FACTS, Prepared, Sending, prepare, store
 from app.services.replacements import PRIVATE_PAGE, Grounds
 

@@ -21,9 +21,9 @@ from app.core.values import HIDDEN, is_text, made_text
 from app.feeds.errors import SHEET_ERROR, Priced, Unread
 from app.feeds.plain_text import plain_text
 from app.models.property import PROPERTY_TYPES
-from app.plausible import SIZES, UNITS
-from app.services.property_fields import PropertyBulkItem, sent_property
-from app.services.property_sync import Sent
+from app.properties.fields import PropertyBulkItem, sent_property
+from app.properties.plausible import SIZES, UNITS
+from app.properties.syncing import Sent
 
 # What can be mapped. `active` only decides whether a row counts at all.
 FIELDS = (

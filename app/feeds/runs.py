@@ -27,7 +27,7 @@ from app.feeds.sources import Broken, Source, pages
 from app.models import FeedItem, FeedRun, Property, PropertyFeed
 from app.models.agency import User
 from app.outbound.http_client import Door
-from app.services.property_sync import UNUSUAL, Sent, upsert
+from app.properties.syncing import UNUSUAL, Sent, upsert
 
 BATCH = 100
 MOST_ERRORS = 100

@@ -8,7 +8,7 @@ from flask import current_app
 
 from app.jobs.turns import Turns
 from app.outbound.http_client import Door
-from app.services import photo_copies
+from app.properties import photos
 
 _turns = Turns()
 
@@ -18,9 +18,9 @@ def copy_due_photos(stop: threading.Event | None = None) -> int:
     done = 0
     door = Door(*current_app.extensions["bidflux_settings"].outbound)
     try:
-        while not (stop and stop.is_set()) and (agency_id := _turns.begin(photo_copies.waiting())):
+        while not (stop and stop.is_set()) and (agency_id := _turns.begin(photos.waiting())):
             try:
-                done += photo_copies.copy_next(agency_id, door)
+                done += photos.copy_next(agency_id, door)
             finally:
                 _turns.end(agency_id)
     finally:

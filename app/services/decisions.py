@@ -26,9 +26,9 @@ from app.core.vault import Place, seal, unseal
 from app.extensions import db
 from app.models import Decision, Delivery, LedgerEntry, Offer, OfferState
 from app.models.offer import STATUSES
+from app.properties.editing import switch_link
 from app.queries.concerns import concerns_of
 from app.services.offer_events import announce
-from app.services.properties import switch_link
 from app.services.recipients import write_to_bidder
 
 UNDO = timedelta(seconds=10)

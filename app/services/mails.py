@@ -44,8 +44,9 @@ from app.offers.representation import request_state
 from app.outbound.smtp import Letter, Party, one_line, paragraphs, sender
 from app.privacy import mails as privacy_mails
 from app.proof.receipt_reading import RECEIPT_MAIL, stored
-from app.representations import gone_as
-from app.services import codes, replacements, telling, undelivered
+from app.properties import telling
+from app.properties.representation import gone_as
+from app.services import codes, replacements, undelivered
 from app.services.letters import NoLongerOwed, Owed, render
 
 

@@ -42,10 +42,10 @@ from app.models.offer import COPIED
 from app.offer_document import Document, Draft
 from app.offers.representation import offer_json
 from app.proof import receipts
-from app.representations import link_state
+from app.properties.representation import link_state
+from app.properties.shown import Shown, digest_of, shown_of, snapshot
 from app.services import codes
 from app.services.replacements import Grounds, bidder_of_request, settle, supersede
-from app.shown import Shown, digest_of, shown_of, snapshot
 from app.submission import Submitted
 
 
@@ -55,7 +55,7 @@ class Sending:
 
     `channel` is how an offer reached the agent who recorded it. `request_id` names the request for a better offer
     that it answers: its deadline then counts, not the link's window; `asked` says what its bidder was shown of it.
-    `shown` is the digest of all that the sender was shown (`app.shown`), where they were shown something.
+    `shown` is the digest of all that the sender was shown (`app.properties.shown`), where they were shown something.
     `own_page` is the offer from whose private page it comes; `grounds` is filled in under the lock.
     """
 

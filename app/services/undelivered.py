@@ -13,7 +13,7 @@ from app.core.ids import new_id
 from app.extensions import db
 from app.models import Delivery, OfferState, User
 from app.models.agency import OWNER
-from app.services.handover import NOTICES
+from app.properties.handover import NOTICES
 
 TEMPLATE = "notice_undelivered"
 

@@ -18,7 +18,8 @@ from app.extensions import db
 from app.models import Delivery, Offer, Property
 from app.models.webhook import EVENTS, TEST
 from app.privacy import erasure
-from app.services import decisions, properties, recorded_offers, requests, withdrawals
+from app.properties import editing as properties
+from app.services import decisions, recorded_offers, requests, withdrawals
 from tests.api.conftest import ROOT, Crm
 from tests.factories import confirm, make_draft, make_offer, make_property, person_of
 

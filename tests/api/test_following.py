@@ -18,7 +18,8 @@ from app.core.ledger import SYSTEM, Actor
 from app.extensions import db
 from app.models import Offer, Property
 from app.privacy import erasure
-from app.services import decisions, properties, withdrawals
+from app.properties import editing as properties
+from app.services import decisions, withdrawals
 from tests.api.conftest import Crm, make_crm
 from tests.factories import make_agency, make_draft, make_offer, make_property, make_user
 

@@ -23,7 +23,7 @@ from app.jobs.feeds import read_due_feeds
 from app.jobs.photos import copy_due_photos
 from app.models import Event, PhotoCopy, Property, Upload
 from app.outbound.images import read_photo
-from app.services import photo_copies
+from app.properties import photos
 from tests.api.conftest import Crm
 from tests.integrations.servers import Receiver, Request, receiving, reply
 
@@ -141,7 +141,7 @@ def test_what_cannot_be_copied_is_told_and_tried_again_only_when_that_may_help(
     put(crm, f"{album.url}/a.png")
     assert copy_due_photos() == 1
     assert copy().fault == fault and (copy().due_at is not None) == again
-    assert photo_copies.failed(crm.owner.agency_id)[0][1] == fault
+    assert photos.failed(crm.owner.agency_id)[0][1] == fault
     for _ in range(9):
         db.session.execute(update(PhotoCopy).where(PhotoCopy.due_at.is_not(None)).values(due_at=now()))
         db.session.commit()
@@ -150,7 +150,7 @@ def test_what_cannot_be_copied_is_told_and_tried_again_only_when_that_may_help(
     album.shown["/b.png"] = reply(body=picture())
     put(crm, f"{album.url}/b.png")
     copy_due_photos()
-    assert not photo_copies.failed(crm.owner.agency_id)
+    assert not photos.failed(crm.owner.agency_id)
 
 
 def test_no_photo_is_fetched_from_inside(crm: Crm) -> None:
@@ -162,10 +162,10 @@ def test_no_photo_is_fetched_from_inside(crm: Crm) -> None:
 def test_a_photo_named_while_another_is_fetched_wins(crm: Crm, album: Album, app: Flask) -> None:
     album.shown = {"/a.png": reply(body=picture()), "/b.png": reply(body=picture("blue"))}
     put(crm, f"{album.url}/a.png")
-    taken = photo_copies._take(crm.owner.agency_id)
-    assert taken and photo_copies._take(crm.owner.agency_id) is None, "two at once"
+    taken = photos._take(crm.owner.agency_id)
+    assert taken and photos._take(crm.owner.agency_id) is None, "two at once"
     put(crm, f"{album.url}/b.png")
-    photo_copies._keep(taken, read_photo(picture()))
+    photos._keep(taken, read_photo(picture()))
     assert not db.session.scalars(select(Upload)).all() and copy().due_at is not None
     assert copy_due_photos() == 1 and asked(album) == ["/b.png"]
 

@@ -12,7 +12,7 @@ from app.core.ledger import SYSTEM
 from app.core.signed_links import read_offer_link
 from app.extensions import db
 from app.models import Property
-from app.services import properties
+from app.properties import editing as properties
 from tests.browser.conftest import open_page
 from tests.browser.test_journeys import Live, fill, link
 

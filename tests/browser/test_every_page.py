@@ -33,7 +33,8 @@ from app.feeds.editing import FeedValues
 from app.models import Offer, PrivacyRequest
 from app.offer_document import Bidder
 from app.privacy import requests
-from app.services import notes, seller_links, views
+from app.properties import seller_links
+from app.services import notes, views
 from app.web.guards import Guard
 from app.webhooks import editing as webhooks
 from tests.browser.conftest import Watched, open_page

@@ -15,7 +15,7 @@ from app.core.signed_links import bidder_token, offer_link_token
 from app.core.unit_of_work import housekeeping
 from app.extensions import db
 from app.models import Note, Offer, OfferState, Property, UserSession
-from app.services import properties
+from app.properties import editing as properties
 from tests.browser.conftest import Watched, open_page
 from tests.factories import PASSWORD, make_agency, make_offer, make_property, make_user
 

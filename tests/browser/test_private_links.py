@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, expect
 from app.core.money import Money
 from app.core.signed_links import bidder_token, seller_token
 from app.extensions import db
-from app.services import seller_links
+from app.properties import seller_links
 from tests.browser.conftest import open_page
 from tests.factories import make_agency, make_draft, make_offer, make_property, make_user, person_of
 

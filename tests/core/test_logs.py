@@ -18,7 +18,7 @@ from app.core.access import Person
 from app.core.logs import configure_logs, redact
 from app.extensions import db
 from app.models import Agency
-from app.services import seller_links
+from app.properties import seller_links
 from tests.conftest import ROOT
 from tests.core.test_canaries import at_rest
 from tests.factories import make_agency, make_offer, make_property, make_user

@@ -26,9 +26,9 @@ OURS = {
     ("app/services/offer_reading.py", "amount.minor"),
     ("app/core/money.py", "self.minor"),
     ("app/web/addresses.py", "address"),  # an address of ipaddress
-    ("app/queries/links.py", "row[0] or 0"),
-    ("app/queries/links.py", "row[1] or 0"),
-    ("app/queries/property_list.py", "row[2]"),
+    ("app/properties/links.py", "row[0] or 0"),
+    ("app/properties/links.py", "row[1] or 0"),
+    ("app/properties/listing.py", "row[2]"),
     ("tools/supervise.py", "signal.SIGTERM"),
     ("app/ops/health.py", "version"),  # as the database counts it
     ("app/core/epochs.py", "text"),  # twenty bytes of a file of ours

@@ -15,8 +15,9 @@ from app.core.ledger import BIDDER, SYSTEM, Actor
 from app.extensions import db
 from app.models import Decision, Delivery, Event, LedgerEntry, Offer, OfferBody, OfferState, Property
 from app.offer_document import Bidder
+from app.properties import editing as properties
 from app.queries.offers import offer_by_id
-from app.services import decisions, properties
+from app.services import decisions
 from app.services.offers import submit
 from tests.factories import make_agency, make_draft, make_offer, make_property, make_sending, make_user
 

@@ -28,9 +28,11 @@ from app.feeds import runs
 from app.feeds.sources import Broken
 from app.models import Agency, Offer, Property, User
 from app.ops import usages
-from app.services import decisions, notes, properties, property_sync
+from app.properties import editing as properties
+from app.properties import syncing
+from app.properties.syncing import Sent
+from app.services import decisions, notes
 from app.services.offers import Sending
-from app.services.property_sync import Sent
 from app.services.recorded_offers import record
 from tests import factories
 
@@ -81,10 +83,10 @@ def count(table: Any) -> int:
 
 def test_a_bulk_takes_what_there_is_room_for_and_refuses_the_rest(either_app: Flask, owner: User, limit: Limit) -> None:
     limit(properties=3)
-    done = property_sync.upsert(owner.agency_id, [sent(number) for number in range(5)], by=API)
+    done = syncing.upsert(owner.agency_id, [sent(number) for number in range(5)], by=API)
     assert [one.status for one in done] == ["created"] * 3 + ["error"] * 2
     assert isinstance(done[4].error, QuotaReached) and done[4].error.most == 3
-    again = property_sync.upsert(owner.agency_id, [Sent({"external_id": "E1", "title": "Alta"})], by=API)
+    again = syncing.upsert(owner.agency_id, [Sent({"external_id": "E1", "title": "Alta"})], by=API)
     assert again[0].status == "updated", "what is there is still changed"
     with pytest.raises(QuotaReached):
         properties.create(owner.agency_id, {"agent_id": owner.id, "title": "x"}, by=SYSTEM)
@@ -96,7 +98,7 @@ def test_two_at_once_do_not_share_the_last_place(either_app: Flask, owner: User,
 
     def write(start: int) -> None:
         with either_app.app_context():
-            done = property_sync.upsert(agency_id, [sent(start + n) for n in range(4)], by=API)
+            done = syncing.upsert(agency_id, [sent(start + n) for n in range(4)], by=API)
             told.extend(one.status for one in done)
 
     threads = [threading.Thread(target=write, args=(start,)) for start in (0, 100)]
@@ -110,22 +112,22 @@ def test_two_at_once_do_not_share_the_last_place(either_app: Flask, owner: User,
 def test_bytes_of_a_day_end_at_midnight(either_app: Flask, owner: User, limit: Limit) -> None:
     full_day(owner)
     with pytest.raises(QuotaOfDay) as refused:
-        property_sync.upsert(owner.agency_id, [sent(1)], by=API)
+        syncing.upsert(owner.agency_id, [sent(1)], by=API)
     assert 0 < refused.value.retry_after <= 86_401
     used(owner, used_on=now().date().replace(year=2020))
-    assert property_sync.upsert(owner.agency_id, [sent(1)], by=API)[0].status == "created"
+    assert syncing.upsert(owner.agency_id, [sent(1)], by=API)[0].status == "created"
 
 
 def test_what_is_written_is_counted_and_what_is_undone_is_not(either_app: Flask, owner: User, limit: Limit) -> None:
     before = usages.by_agency()[0].bytes
     text = "descriere " * 1000
-    property_sync.upsert(owner.agency_id, [replace(sent(1), columns={**sent(1).columns, "description": text})], by=API)
+    syncing.upsert(owner.agency_id, [replace(sent(1), columns={**sent(1).columns, "description": text})], by=API)
     db.session.rollback()
     after = usages.by_agency()[0].bytes
     assert after - before >= 2 * len(text), "the row, and the event that tells of it"
     used(owner, all_bytes=50 * GB)
     with pytest.raises(QuotaReached):
-        property_sync.upsert(owner.agency_id, [sent(2)], by=API)
+        syncing.upsert(owner.agency_id, [sent(2)], by=API)
     db.session.rollback()
     assert usages.by_agency()[0].bytes == 50 * GB
     usages.measure()

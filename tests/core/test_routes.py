@@ -22,7 +22,9 @@ from app.feeds import editing as feeds
 from app.feeds.editing import FeedValues
 from app.models import Agency, ApiKey, Base, Offer, Property, User, UserSession
 from app.privacy import requests
-from app.services import notes, properties, seller_links, views
+from app.properties import editing as properties
+from app.properties import seller_links
+from app.services import notes, views
 from app.web.guards import Cache, Guard, Policy
 from app.webhooks import editing as webhooks
 from tests.factories import csrf, login, make_agency, make_offer, make_property, make_user

@@ -19,9 +19,10 @@ from app.extensions import db
 from app.models import Access, OfferState, Property, User
 from app.offer_document import Bidder
 from app.privacy import access_list
-from app.queries import offer_list, property_list
+from app.properties import listing
+from app.properties.listing import PropertyFilter
+from app.queries import offer_list
 from app.queries.offer_filter import OfferFilter
-from app.queries.property_list import PropertyFilter
 from app.services import decisions
 from app.services.decisions import Answer, Chosen
 from tests.factories import login, make_agency, make_draft, make_offer, make_property, make_user, person_of
@@ -102,11 +103,11 @@ def test_properties(either_app: object, number: int) -> None:
     owner = make_user(make_agency(), "owner")
     for n in range(30):
         make_property(owner.agency_id, owner.id, title=f"Casa {n}")
-    found = property_list.list_properties(person_of(owner), PropertyFilter(), number=number)
+    found = listing.list_properties(person_of(owner), PropertyFilter(), number=number)
     assert (found.number, len(found.lines), found.more) == (2, 5, False)
-    few = property_list.list_properties(person_of(owner), PropertyFilter(q="29"), number=number)
+    few = listing.list_properties(person_of(owner), PropertyFilter(q="29"), number=number)
     assert (few.number, len(few.lines)) == (1, 1)
-    none = property_list.list_properties(person_of(owner), PropertyFilter(q="nimic"), number=number)
+    none = listing.list_properties(person_of(owner), PropertyFilter(q="nimic"), number=number)
     assert (none.number, none.lines) == (1, [])
 
 

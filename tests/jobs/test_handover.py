@@ -9,8 +9,9 @@ from app.core.ledger import SYSTEM
 from app.extensions import db
 from app.jobs.drain import drain
 from app.models import Delivery, Property, User
-from app.services import properties, property_sync
-from app.services.property_sync import Sent
+from app.properties import editing as properties
+from app.properties import syncing
+from app.properties.syncing import Sent
 from tests.factories import make_offer, make_property, make_user, person_of
 from tests.jobs.conftest import Mailbox
 
@@ -62,7 +63,7 @@ def test_many_at_once_are_one_mail(smtp: Mailbox, prop: Property, two: Two) -> N
     for n in range(3):
         make_property(agency_id, two[0].id, external_id=f"X-{n}", title=f"Casa {n}")
     sent = [Sent({"external_id": f"X-{n}", "title": f"Casa {n}"}, two[1].email) for n in range(3)]
-    property_sync.upsert(agency_id, sent, by=SYSTEM)
+    syncing.upsert(agency_id, sent, by=SYSTEM)
     drain()
     (letter,) = smtp.letters
     assert letter.to == [two[1].email] and "3 proprietăți" in letter.message["Subject"]

@@ -31,7 +31,8 @@ from app.jobs.hook_call import next_try
 from app.jobs.hooks import close_hooks, hooks
 from app.models import Attempt, Delivery, Property, User, WebhookEndpoint
 from app.outbound.http_client import DEADLINE
-from app.services import decisions, properties
+from app.properties import editing as properties
+from app.services import decisions
 from app.webhooks import editing as webhooks
 from tests import factories
 from tests.integrations.servers import Receiver, Request, receiving, reply

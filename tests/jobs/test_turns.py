@@ -23,7 +23,7 @@ from app.jobs.turns import Turns, interleaved
 from app.models import Delivery, PhotoCopy
 from app.outbound.http_client import Door
 from app.proof.receipt_reading import RECEIPT_MAIL
-from app.services import photo_copies
+from app.properties import photos
 from app.webhooks import editing as webhooks
 from tests import factories
 
@@ -147,21 +147,21 @@ def test_slow_endpoints_of_one_agency_leave_threads_to_the_others(app: Flask) ->
 def test_photos_of_one_do_not_wait_for_all_of_another(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[uuid.UUID] = []
 
-    def refuse(taken: PhotoCopy, fault: photo_copies._NoPhoto) -> None:
+    def refuse(taken: PhotoCopy, fault: photos._NoPhoto) -> None:
         order.append(taken.agency_id)
 
     def nothing(_door: Door, _url: str) -> None:
-        raise photo_copies._NoPhoto("status")
+        raise photos._NoPhoto("status")
 
-    monkeypatch.setattr(photo_copies, "_fetch", nothing)
-    monkeypatch.setattr(photo_copies, "_give_up", refuse)
+    monkeypatch.setattr(photos, "_fetch", nothing)
+    monkeypatch.setattr(photos, "_give_up", refuse)
     crowd, single = pair()
     for agency_id, count in ((crowd, 20), (single, 1)):
         user = factories.make_user(agency_id, "owner")
         for _n in range(count):
             prop = factories.make_property(agency_id, user.id)
-            place = photo_copies._place(agency_id, prop.id)
-            sealed = photo_copies.seal(photo_copies.agency_key(agency_id, "secret"), place, b"https://x.example/a.jpg")
+            place = photos._place(agency_id, prop.id)
+            sealed = photos.seal(photos.agency_key(agency_id, "secret"), place, b"https://x.example/a.jpg")
             row = {"property_id": prop.id, "agency_id": agency_id, "url_ct": sealed, "tries": 0, "fault": ""}
             with housekeeping() as connection:
                 connection.execute(insert(PhotoCopy), {**row, "due_at": now(), "updated_at": now()})

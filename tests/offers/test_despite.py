@@ -23,8 +23,9 @@ from app.core.unit_of_work import writing
 from app.extensions import db
 from app.models import Agency, LedgerEntry, Offer, OfferState, Property, User
 from app.proof.register import offer_faults
+from app.properties import editing as properties
 from app.queries.concerns import KINDS
-from app.services import decisions, properties
+from app.services import decisions
 from app.services.decisions import Answer, Chosen
 from app.services.offers import FACTS, prepare, store
 from app.services.replacements import Grounds

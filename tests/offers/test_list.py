@@ -160,7 +160,7 @@ def test_the_heads_sort_and_say_so(client: FlaskClient, owner: User, prop: Prope
 def test_what_is_chosen_can_be_chosen_and_so_outlives_the_next_filter(
     client: FlaskClient, owner: User, prop: Property, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.queries.property_list.CHOICES", 1)
+    monkeypatch.setattr("app.properties.listing.CHOICES", 1)
     left = make_user(owner.agency_id, full_name="Plecat Demult")
     make_property(owner.agency_id, left.id, title="Aaa")
     left.active = False

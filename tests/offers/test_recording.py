@@ -20,7 +20,8 @@ from app.core.ledger import SYSTEM
 from app.core.signed_links import seller_token
 from app.extensions import db
 from app.models import Confirmation, ConfirmationBody, Delivery, LedgerEntry, Offer, Property, User
-from app.services import properties, seller_links
+from app.properties import editing as properties
+from app.properties import seller_links
 from tests.factories import csrf, login, mailed_code, make_agency, make_offer, make_property, make_user, person_of
 from tests.public.test_offer_form import hidden
 

@@ -12,10 +12,10 @@ from app.core.database import alphabetical
 from app.extensions import db
 from app.models import Offer, Property
 from app.offer_document import Bidder, fold
+from app.properties.listing import agent_choices, property_choices
+from app.properties.search import holding_words
 from app.queries.offer_filter import OfferFilter
 from app.queries.offer_list import list_offers
-from app.queries.property_list import agent_choices, property_choices
-from app.queries.property_search import holding_words
 from tests.factories import make_agency, make_draft, make_offer, make_property, make_user, person_of
 
 ALIKE = [

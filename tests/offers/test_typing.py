@@ -16,7 +16,7 @@ from app.core.days import MONTHS, NotADay, read_day
 from app.core.numbers import NotANumber
 from app.core.typed_numbers import Typed, read_quantity
 from app.models import Property
-from app.plausible import UNITS
+from app.properties.plausible import UNITS
 from app.services.exports import harmless
 from app.tax_ids import NotATaxId, read_tax_id
 from app.web.request import _cleaned

@@ -40,8 +40,9 @@ from app.models import (
 from app.offer_document import Signature
 from app.proof import receipts
 from app.proof.register import offers_fault
-from app.queries.seller import OpenedSellerLink, seller_page
-from app.services import codes, properties, recorded_offers
+from app.properties import editing as properties
+from app.properties.seller_page import OpenedSellerLink, seller_page
+from app.services import codes, recorded_offers
 from app.services.recorded_offers import Said
 from tests.factories import confirm, login, make_draft, make_offer, make_property, make_sending, make_user
 from tests.jobs.conftest import Mailbox

@@ -20,7 +20,8 @@ from app.extensions import db
 from app.models import Offer, OfferState, Property, SellerLink, User
 from app.offer_document import Signature
 from app.privacy import data_copy, personal_data
-from app.services import decisions, notes, ordering, recorded_offers, requests, seller_links, withdrawals
+from app.properties import seller_links
+from app.services import decisions, notes, ordering, recorded_offers, requests, withdrawals
 from app.services.decisions import Answer, Chosen
 from app.services.recorded_offers import Said
 from tests.factories import confirm, make_draft, make_offer, make_sending, person_of

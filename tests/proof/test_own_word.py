@@ -39,7 +39,7 @@ from app.offer_document import Bidder
 from app.privacy import erasure, personal_data
 from app.proof import receipts
 from app.proof.register import offers_fault
-from app.queries.seller import OpenedSellerLink, seller_page
+from app.properties.seller_page import OpenedSellerLink, seller_page
 from app.services import codes, recorded_offers, withdrawals
 from app.services.recorded_offers import Said
 from tests.factories import (

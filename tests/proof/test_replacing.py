@@ -40,10 +40,10 @@ from app.offer_document import Bidder
 from app.privacy import erasure
 from app.proof import receipts
 from app.proof.register import offers_fault
+from app.properties.representation import rfc3339
+from app.properties.seller_page import OpenedSellerLink, seller_page
 from app.queries.offers import offer_by_id, open_offer
-from app.queries.seller import OpenedSellerLink, seller_page
 from app.queries.timeline import chain_of
-from app.representations import rfc3339
 from app.services import recorded_offers, replacements, requests, withdrawals
 from app.services.recorded_offers import Said
 from tests.factories import (

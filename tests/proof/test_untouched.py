@@ -29,9 +29,10 @@ from app.proof import export as ledger_export
 from app.proof import receipts
 from app.proof.register import faults_of_offer, offer_faults
 from app.proof.verifying import ERASED, VALID, find
+from app.properties import editing as properties
 from app.queries.concerns import KINDS
 from app.queries.offers import open_offer
-from app.services import codes, decisions, notes, ordering, properties, recorded_offers, requests, withdrawals
+from app.services import codes, decisions, notes, ordering, recorded_offers, requests, withdrawals
 from app.services.decisions import Answer, Chosen
 from app.services.offers import FACTS, prepare, store, submit
 from app.services.replacements import Grounds

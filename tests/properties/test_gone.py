@@ -21,8 +21,10 @@ from app.core.signed_links import offer_link_token, receipt_token, request_token
 from app.extensions import db
 from app.models import Delivery, LedgerEntry, OfferRequest, Property, User
 from app.models.property import GONE
-from app.representations import link_state, offer_url
-from app.services import decisions, properties, recorded_offers, telling
+from app.properties import editing as properties
+from app.properties import telling
+from app.properties.representation import link_state, offer_url
+from app.services import decisions, recorded_offers
 from app.services import requests as asking
 from app.services.decisions import Answer, Chosen, Outcome
 from app.services.letters import NoLongerOwed, Owed

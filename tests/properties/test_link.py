@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 
 from app.extensions import db
 from app.models import Property, User
-from app.representations import offer_url
+from app.properties.representation import offer_url
 from tests.factories import csrf, login, make_agency, make_property, make_user
 
 

@@ -14,7 +14,8 @@ from app.core.clock import now
 from app.core.ledger import SYSTEM
 from app.core.money import Money
 from app.models import User
-from app.services import decisions, properties
+from app.properties import editing as properties
+from app.services import decisions
 from tests.factories import login, make_agency, make_draft, make_offer, make_property, make_user, person_of
 
 HTMX = {"HX-Request": "true", "HX-Request-Type": "partial"}

@@ -22,7 +22,7 @@ from app.jobs.feeds import read_due_feeds, try_due_feeds
 from app.models import Property, User
 from app.models.feed import FeedRun
 from app.models.property import PROPERTY_TYPES
-from app.plausible import SIZES, is_usual
+from app.properties.plausible import SIZES, is_usual
 from tests.core.test_migrations import FOLDER
 from tests.factories import login, make_agency, make_property, make_user
 from tests.properties.test_form import send

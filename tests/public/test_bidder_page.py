@@ -36,8 +36,9 @@ from app.models import (
     Withdrawal,
 )
 from app.privacy import requests as privacy_requests
+from app.properties import editing as properties
 from app.queries.offers import offer_by_id, open_offer
-from app.services import decisions, properties, requests, withdrawals
+from app.services import decisions, requests, withdrawals
 from app.services.letters import NoLongerOwed, Owed
 from app.services.mails import compose
 from tests.core.test_routes import contents

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from app.core.signed_links import bidder_token, offer_link_token, seller_token
 from app.extensions import db
 from app.models import Offer
-from app.services import seller_links
+from app.properties import seller_links
 from tests.factories import make_agency, make_offer, make_property, make_user, person_of
 
 FORM = {"ro": "formularul nu folosește cookie-uri", "en": "the form uses no cookies"}

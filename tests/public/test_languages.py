@@ -16,7 +16,8 @@ from app.core.ledger import SYSTEM
 from app.core.signed_links import bidder_token, request_token
 from app.extensions import db
 from app.models import Offer, OfferRequest, OfferState, Property, User
-from app.services import properties, requests
+from app.properties import editing as properties
+from app.services import requests
 from tests.factories import make_agency, make_offer, make_property, make_user, person_of
 from tests.fields import Page
 from tests.public.test_offer_form import path_of

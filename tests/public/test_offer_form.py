@@ -24,8 +24,8 @@ from app.extensions import db
 from app.models import Delivery, LedgerEntry, Offer, Property
 from app.offer_sections import sections
 from app.proof import texts
+from app.properties import editing as properties
 from app.queries.offers import offer_by_id, open_offer
-from app.services import properties
 from tests.factories import make_agency, make_property, make_user
 
 GOOD = {

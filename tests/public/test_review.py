@@ -14,8 +14,8 @@ from sqlalchemy import select, update
 from app.core.ledger import SYSTEM
 from app.extensions import db
 from app.models import Agency, Offer, Property, User
+from app.properties import editing as properties
 from app.queries.offers import offer_by_id, open_offer
-from app.services import properties
 from tests.factories import make_agency, make_property, make_user
 from tests.public.test_offer_form import GOOD, fill, hidden, offers, path_of
 

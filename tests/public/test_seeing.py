@@ -14,7 +14,8 @@ from app.core.ledger import SYSTEM
 from app.core.signed_links import offer_link_token
 from app.extensions import db
 from app.models import LinkActivity, Property, User
-from app.services import link_activity, properties
+from app.properties import editing as properties
+from app.properties import link_activity
 from tests.factories import login, make_agency, make_offer, make_property, make_user
 
 

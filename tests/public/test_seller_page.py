@@ -20,8 +20,9 @@ from app.core.signed_links import receipt_token, seller_token
 from app.extensions import db
 from app.models import LedgerEntry, Offer, OfferState, Property, SellerLink, User
 from app.offer_document import Bidder, Signature
-from app.queries.seller import open_seller_link, seller_page
-from app.services import codes, seller_links, withdrawals
+from app.properties import seller_links
+from app.properties.seller_page import open_seller_link, seller_page
+from app.services import codes, withdrawals
 from tests.core.test_routes import contents
 from tests.factories import (
     csrf,
@@ -211,7 +212,7 @@ def test_ten_links_are_enough(owner: User, prop: Property) -> None:
 
 
 def test_many_offers_come_in_pages_that_leave_none_out(either_app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.queries.seller.PER_PAGE", 3)
+    monkeypatch.setattr("app.properties.seller_page.PER_PAGE", 3)
     owner = make_user(make_agency(), "owner")
     prop = make_property(owner.agency_id, owner.id)
     for step in range(7):

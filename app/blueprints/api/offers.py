@@ -30,10 +30,10 @@ from app.core.money import from_decimal_text
 from app.models import Property
 from app.privacy.access_log import note_key
 from app.proof.receipt_reading import stored
+from app.properties.listing import property_by_external_id
 from app.queries.crm_offers import list_offers, show_offer
 from app.queries.offer_filter import Moment, OfferFilter
 from app.queries.offer_order import DEFAULT_SORT, WITHIN_ONE_CURRENCY
-from app.queries.property_list import property_by_external_id
 from app.services import decisions
 from app.services.recorded_offers import record
 from app.web.api_keys import key_holder

@@ -26,12 +26,12 @@ from app.blueprints.api.schemas.properties import (
 )
 from app.core.access import get_property
 from app.core.errors import Conflict, DomainError, Invalid, Stale
-from app.queries.crm_properties import PropertyFilter, list_properties, shown
-from app.queries.property_list import property_by_external_id, version_of
-from app.services import properties as service
-from app.services import property_sync as sync
-from app.services.property_fields import PropertyBulkItem, sent_property
-from app.services.property_sync import Sent, Synced
+from app.properties import editing as service
+from app.properties import syncing as sync
+from app.properties.api_pages import PropertyFilter, list_properties, shown
+from app.properties.fields import PropertyBulkItem, sent_property
+from app.properties.listing import property_by_external_id, version_of
+from app.properties.syncing import Sent, Synced
 from app.web.api_keys import key_holder
 from app.web.problems import problem_body
 

@@ -21,11 +21,11 @@ from app.core.money import Money
 from app.models import Offer
 from app.models.offer import FINANCING, SOURCES, STATUSES
 from app.models.property import CURRENCIES
+from app.properties.listing import agent_choices, property_choices, property_title
 from app.queries.deciding import MOST
 from app.queries.offer_filter import MAIN_CURRENCY, Errors, Moment, OfferFilter, read_filter
 from app.queries.offer_list import OfferPage, standing
 from app.queries.offer_order import DEFAULT_SORT, WITHIN_ONE_CURRENCY
-from app.queries.property_list import agent_choices, property_choices, property_title
 from app.queries.views import views_of
 from app.services.exports import PURPOSES
 

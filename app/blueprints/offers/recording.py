@@ -27,9 +27,9 @@ from app.core.questions import answered
 from app.core.signed_links import BadToken, Stamp, form_stamp, read_stamp
 from app.models import CODE, Property
 from app.offer_document import Draft, Signature
+from app.properties.listing import recordable_properties
 from app.queries.mailboxes import is_reachable
 from app.queries.offers import confirmation_of, is_unconfirmed, open_offer
-from app.queries.property_list import recordable_properties
 from app.queries.timeline import mails_owed
 from app.services import recorded_offers
 from app.services.offer_reading import OfferReader

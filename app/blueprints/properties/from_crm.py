@@ -19,8 +19,8 @@ from app.core.language import language
 from app.core.numbers import whole
 from app.core.questions import answered
 from app.models import Property
-from app.queries.property_list import property_by_external_id
-from app.services import properties as service
+from app.properties import editing as service
+from app.properties.listing import property_by_external_id
 from app.web.fragments import done, page
 from app.web.guards import Guard, person, policy
 

@@ -23,8 +23,8 @@ from app.core.typed_numbers import read_quantity, tidy
 from app.core.values import NAMED, made_text
 from app.feeds.rows import NOT_PATH
 from app.models.property import AVAILABILITY, CURRENCIES, PRICE_VAT, PROPERTY_TYPES
-from app.plausible import MOST, SIZES, UNITS, is_usual
-from app.services.properties import BACKDATED
+from app.properties.editing import BACKDATED
+from app.properties.plausible import MOST, SIZES, UNITS, is_usual
 
 TEXTS = (
     "title", "title_en", "description", "description_en", "external_id", "address", "zone", "city", "county",

@@ -18,16 +18,16 @@ from app.core.language import language
 from app.core.limits import SEARCH
 from app.core.numbers import between
 from app.models.property import GONE
-from app.queries import offer_list, property_list
+from app.properties import editing as service
+from app.properties import listing, seller_links, telling
+from app.properties.links import activity_of
+from app.properties.listing import PropertyFilter
+from app.properties.representation import offer_url
+from app.queries import offer_list
 from app.queries.deciding import MOST, others_of
-from app.queries.links import activity_of
 from app.queries.offer_filter import OfferFilter
 from app.queries.offers import link_photo
-from app.queries.property_list import PropertyFilter
 from app.queries.timeline import property_steps
-from app.representations import offer_url
-from app.services import properties as service
-from app.services import seller_links, telling
 from app.web.fragments import done, page
 from app.web.guards import Cache, Guard, person, policy
 from app.web.htmx import wants_block
@@ -47,8 +47,8 @@ def index() -> Response:
     too_long = _("Use at most %(limit)d characters", limit=SEARCH) if len(words.strip()) > SEARCH else ""
     chosen = PropertyFilter(words, link if link in LINKS else "", agent, args.get("archived") == "1")
     number = args.get("page", 1, type=between(1, 10_000))
-    shown = property_list.NOTHING if too_long else property_list.list_properties(by, chosen, number=number)
-    agents = property_list.agent_choices(by) if by.is_owner or by.agency.colleagues_read else []
+    shown = listing.NOTHING if too_long else listing.list_properties(by, chosen, number=number)
+    agents = listing.agent_choices(by) if by.is_owner or by.agency.colleagues_read else []
     context: dict[str, Any] = {"shown": shown, "chosen": chosen, "links": LINKS, "agents": agents}
     context["too_long"] = too_long
     response = page("properties/index.html", "property_results", **context)
@@ -179,7 +179,7 @@ def _property(property_id: uuid.UUID, *, toast: str = "") -> Response:
         "may_change": may_change,
         "seller_links": shared_with_seller(prop, prop.local_title(language())) if may_change else [],
         "seller_days": seller_links.DAYS,
-        "line": property_list.line_of(by, prop),
+        "line": listing.line_of(by, prop),
         "share": share(prop, language()),
         "activity": activity_of(prop),
         "shown": offer_list.list_offers(by, OfferFilter(property_id=prop.id), limit=SHOWN_OFFERS),

@@ -19,8 +19,8 @@ from app.core.numbers import whole
 from app.core.questions import Question, answered
 from app.models import Property
 from app.outbound.images import PHOTO_BYTES, NotAPicture, Picture, read_photo
-from app.queries.property_list import agent_choices
-from app.services import properties as service
+from app.properties import editing as service
+from app.properties.listing import agent_choices
 from app.web.fragments import page
 
 # A copy is another property: no CRM knows it, and its link is turned on when it is ready.

@@ -12,7 +12,7 @@ from app.blueprints.properties.routes import properties
 from app.core.access import get_property
 from app.core.errors import Conflict, Invalid
 from app.core.numbers import between
-from app.services import seller_links
+from app.properties import seller_links
 from app.web.fragments import done
 from app.web.guards import Guard, person, policy
 

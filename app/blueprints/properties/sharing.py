@@ -15,8 +15,8 @@ from app.core.clock import now
 from app.core.signed_links import seller_token
 from app.core.urls import base_url
 from app.models import Property
-from app.queries.seller import links_of
-from app.representations import link_state, offer_url
+from app.properties.representation import link_state, offer_url
+from app.properties.seller_page import links_of
 
 
 @dataclass(frozen=True, slots=True)

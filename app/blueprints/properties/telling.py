@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from app.blueprints.properties.routes import properties
 from app.core.access import get_property
 from app.core.errors import Conflict, IllegalTransition, NotFound
-from app.services import telling
+from app.properties import telling
 from app.services.decisions import UNDO
 from app.web.fragments import done
 from app.web.guards import Guard, person, policy

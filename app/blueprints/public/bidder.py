@@ -26,7 +26,7 @@ from app.core.signed_links import BIDDER, BadToken, read_bidder
 from app.privacy import own_offer, requests
 from app.proof import receipts
 from app.proof.receipt_reading import stored
-from app.queries.links import open_request_of
+from app.properties.links import open_request_of
 from app.queries.offers import Receipt, offer_by_id, offer_by_reference, open_receipt
 from app.services import withdrawals
 from app.services.offer_reading import unseen_removed

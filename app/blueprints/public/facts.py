@@ -15,7 +15,7 @@ from app.core.labels import label
 from app.core.language import language
 from app.core.money import Money, from_decimal_text
 from app.models import Property
-from app.shown import Shown, shown_of
+from app.properties.shown import Shown, shown_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,11 +19,11 @@ from app.models import Offer, Property
 from app.offer_sections import sections
 from app.proof import receipts, texts
 from app.proof.receipt_reading import state_of, stored
+from app.properties.representation import gone_as, offer_url
+from app.properties.shown import packed
 from app.queries.mailboxes import reachable
 from app.queries.offers import Receipt, confirmation_of, offer_by_id, open_receipt, signature_image
-from app.representations import gone_as, offer_url
 from app.services import codes
-from app.shown import packed
 from app.web.guards import Guard, policy
 
 

@@ -30,12 +30,12 @@ from app.models.property import GONE
 from app.offer_document import Draft, Signature
 from app.offer_sections import Section, sections
 from app.proof import texts
-from app.queries.links import OpenedLink, open_link
+from app.properties.links import OpenedLink, open_link
+from app.properties.shown import digest_of, packed
 from app.queries.offers import link_photo
 from app.services import replacements
 from app.services.offer_reading import OfferReader
 from app.services.offers import Sending, content_mac, submit, was_sent
-from app.shown import digest_of, packed
 from app.web.guards import Cache, Guard, caller_address, policy
 
 public = Blueprint("public", __name__)

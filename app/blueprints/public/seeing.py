@@ -10,8 +10,8 @@ from flask import Response, request
 from app.blueprints.public.routes import public
 from app.core.clock import now
 from app.core.signed_links import BadToken
-from app.queries.links import open_link
-from app.services import link_activity
+from app.properties import link_activity
+from app.properties.links import open_link
 from app.web.guards import Guard, policy
 
 

@@ -17,8 +17,8 @@ from app.blueprints.public.routes import public
 from app.core.clock import now
 from app.core.numbers import between
 from app.core.signed_links import SELLER, BadToken, read_seller
-from app.queries.seller import OpenedSellerLink, open_seller_link, seller_page
-from app.services import seller_links
+from app.properties import seller_links
+from app.properties.seller_page import OpenedSellerLink, open_seller_link, seller_page
 from app.web.fragments import page
 from app.web.guards import Guard, policy
 

@@ -17,8 +17,8 @@ from app.core.language import LANGUAGES, language
 from app.core.signed_links import NOTHING, BadToken, Stamp, form_stamp, photo_token, read_stamp, request_token
 from app.models import Offer, Property
 from app.proof import texts
-from app.queries.links import OpenedLink, open_link, open_property
-from app.shown import digest_of, shown_of, snapshot, unpacked
+from app.properties.links import OpenedLink, open_link, open_property
+from app.properties.shown import digest_of, shown_of, snapshot, unpacked
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from app.blueprints.settings.routes import settings
 from app.core.errors import Invalid
 from app.feeds import editing as feeds
 from app.feeds import tries
-from app.services import photo_copies
+from app.properties import photos
 from app.web.fragments import done, page
 from app.web.guards import Guard, person, policy
 
@@ -90,7 +90,7 @@ def _show(feed_id: uuid.UUID, status: int = 200, **context: Any) -> Response:
         "form": FeedForm.of(held, feeds.source_of(held).url),
         "tried": tries.outcome_of(held),
         "names": FIELD_NAMES,
-        "photos": photo_copies.failed(held.agency_id),
+        "photos": photos.failed(held.agency_id),
         **context,
     }
     return page("settings/feed.html", "trial", status, feed=held, runs=runs, **context)

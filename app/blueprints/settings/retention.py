@@ -17,7 +17,7 @@ from app.blueprints.settings.routes import settings
 from app.core.access import get_property
 from app.core.clock import now
 from app.privacy import retention as service
-from app.queries.property_list import property_choices
+from app.properties.listing import property_choices
 from app.web.fragments import done, page
 from app.web.guards import Guard, person, policy
 

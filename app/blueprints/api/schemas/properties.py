@@ -19,7 +19,7 @@ from app.blueprints.api.schemas.common import (
     Strict,
     Warning,
 )
-from app.services.property_fields import OFFERING, PriceVat, PropertyBulkItem, PropertyFields, PropertyType, stays
+from app.properties.fields import OFFERING, PriceVat, PropertyBulkItem, PropertyFields, PropertyType, stays
 
 
 class PropertyNew(PropertyFields):

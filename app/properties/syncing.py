@@ -22,11 +22,8 @@ from app.extensions import db
 from app.models import OfferState, Property, User
 from app.models.agency import OWNER
 from app.models.property import GONE
-from app.plausible import unusual
-from app.representations import is_our_photo, property_json
-from app.services import photo_copies
-from app.services.handover import hand_over
-from app.services.properties import (
+from app.properties import photos
+from app.properties.editing import (
     BACKDATED,
     CHANGEABLE,
     CURRENCY_STANDS,
@@ -36,6 +33,9 @@ from app.services.properties import (
     record_change,
     record_creation,
 )
+from app.properties.handover import hand_over
+from app.properties.plausible import unusual
+from app.properties.representation import is_our_photo, property_json
 
 UNKNOWN_AGENT = "Nobody in the agency signs in with this address; the administrator is responsible instead"
 UNUSUAL = msgid("Hardly any property of its type has such a size: look whether a separator was meant otherwise")
@@ -205,7 +205,7 @@ class _Unit:
             if sent.photo == "" and current.photo_id:
                 changed["photo_id"] = None
                 drop_pictures(self.tx, current.id)
-                photo_copies.forget(self.tx, current.id)
+                photos.forget(self.tx, current.id)
             self._change(current, changed, outcome)
         if sent.photo and not is_our_photo(sent.photo):
             self.photos[current.id] = sent.photo
@@ -220,7 +220,7 @@ class _Unit:
         """Write all, record and announce each, and show them as they now are."""
         db.session.flush()
         self.tx.flush()
-        photo_copies.wish(self.tx, self.photos)
+        photos.wish(self.tx, self.photos)
         counts = self._counts()
         key, seq = keys.agency_key(self.tx.agency_id, "secret"), 0
         for outcome, prop, record in self.to_record:

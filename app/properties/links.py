@@ -17,7 +17,7 @@ from app.extensions import db
 from app.models import LinkActivity, Offer, OfferBody, OfferKey, OfferRequest, OfferState, Property
 from app.offer_document import Document, decode
 from app.offers.representation import request_state
-from app.representations import link_state
+from app.properties.representation import link_state
 
 _PROPERTY = (
     select(Property)

@@ -20,8 +20,8 @@ from app.core.unit_of_work import UnitOfWork, writing
 from app.extensions import db
 from app.models import OfferState, Property, Upload
 from app.outbound.images import Picture
-from app.representations import property_json
-from app.services.handover import CHANGED, hand_over
+from app.properties.handover import CHANGED, hand_over
+from app.properties.representation import property_json
 
 CHANGEABLE = frozenset(
     {

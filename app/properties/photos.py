@@ -20,7 +20,7 @@ from app.extensions import db
 from app.models import PhotoCopy, Property, Upload
 from app.outbound.http_client import Door, Refused, Unreachable
 from app.outbound.images import PHOTO_BYTES, NotAPicture, Picture, read_photo
-from app.services.properties import put_photo
+from app.properties.editing import put_photo
 
 SECONDS = 30.0
 LEASE = timedelta(minutes=5)

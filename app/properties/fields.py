@@ -28,8 +28,8 @@ from app.core.values import (
     Text20000,
 )
 from app.models.property import AVAILABILITY, PRICE_VAT, PROPERTY_TYPES
-from app.plausible import MOST
-from app.services.property_sync import Sent
+from app.properties.plausible import MOST
+from app.properties.syncing import Sent
 
 PropertyType = Literal["apartment", "house", "land", "commercial", "office", "industrial", "other"]
 Availability = Literal["available", "reserved", "sold", "rented", "withdrawn", "unavailable"]

@@ -15,9 +15,9 @@ from app.core.access import KeyHolder, properties_of
 from app.core.clock import from_rfc3339, rfc3339
 from app.extensions import db
 from app.models import Property
-from app.queries.property_list import Counts, count_offers
-from app.queries.property_search import holding_words
-from app.representations import property_json
+from app.properties.listing import Counts, count_offers
+from app.properties.representation import property_json
+from app.properties.search import holding_words
 
 
 @dataclass(frozen=True, slots=True)

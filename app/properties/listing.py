@@ -16,8 +16,8 @@ from app.core.raw_rows import id_text, raw_id
 from app.extensions import db
 from app.models import OfferState, Property, User
 from app.models.property import GONE
-from app.queries.property_search import holding_words
-from app.representations import link_state
+from app.properties.representation import link_state
+from app.properties.search import holding_words
 
 PAGE = 25
 CHOICES = 500

@@ -1,0 +1,1 @@
+"""Properties, their links, and what their owners and buyers are shown."""
