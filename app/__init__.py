@@ -20,9 +20,9 @@ from app.core.logs import configure_logs, request_id
 from app.core.vault import Keyring
 from app.core.wake import Bell
 from app.extensions import babel, csrf, db, login_manager, mail, migrate
+from app.offers.list.names import NameBook
 from app.proof.authority import Authority
 from app.proof.heads import Heads
-from app.queries.offer_names import NameBook
 from app.web.error_pages import register_errors
 from app.web.guards import enforce
 from app.web.headers import register_headers

@@ -15,11 +15,12 @@ from app.feeds.editing import FeedValues
 from app.jobs.feeds import read_due_feeds
 from app.jobs.hooks import close_hooks, hooks
 from app.models import Delivery, Offer, User
-from app.offer_document import Signature
+from app.offers import deciding, notes, saved_views
+from app.offers.document import Signature
+from app.offers.exports import writing
+from app.offers.list.filter import OfferFilter
 from app.privacy import access_log, requests
 from app.properties import seller_links
-from app.queries.offer_filter import OfferFilter
-from app.services import decisions, exports, notes, views
 from app.webhooks import editing as webhooks
 from tests.factories import make_draft, make_offer, make_property, make_user, person_of
 
@@ -37,9 +38,9 @@ def fill(owner: User) -> dict[str, Any]:
         webhooks.create(agency, f"https://crm.example/{n}", ["link.rotated"], by=SYSTEM)
         make_property(agency, make_user(agency, full_name=f"Agent {n}").id, title=f"Casa {n}")
         accounts.create_api_key(agency, f"CRM {n}", by=SYSTEM)
-        views.save(f"Vedere {n}", {"status": "new"}, by=by)
+        saved_views.save(f"Vedere {n}", {"status": "new"}, by=by)
         requests.ask_as_bidder(agency, f"client{n}@client.example", "ro")
-        exports.record_export(OfferFilter(), by=by)
+        writing.record_export(OfferFilter(), by=by)
         feed = feeds.create(agency, _feed(n), by=SYSTEM)
         feeds.ask(feeds.get_feed(agency, feed), by=SYSTEM)
     read_due_feeds()
@@ -48,7 +49,7 @@ def fill(owner: User) -> dict[str, Any]:
     earlier = db.session.get_one(Offer, offers[-1])
     for n in each:
         notes.write(earlier, f"Nota {n}", by=by)
-        decisions.decide(earlier.id, agency, ("accepted", "rejected")[n % 2], by=by.actor, reason=f"Motivul {n}")
+        deciding.decide(earlier.id, agency, ("accepted", "rejected")[n % 2], by=by.actor, reason=f"Motivul {n}")
     make_offer(prop, make_draft(replaces=earlier.reference))
     access_log.note_view(offers, by=by)
     hooks().run()

@@ -18,12 +18,12 @@ from app.core.ledger import BIDDER, SYSTEM
 from app.core.money import Money
 from app.extensions import db
 from app.models import Agency, EmailCode, Offer, Property, User
-from app.offer_document import Bidder, Draft
+from app.offers import codes, recording
+from app.offers.document import Bidder, Draft
+from app.offers.mailboxes import reachable
+from app.offers.recording import Said
+from app.offers.submitting import Sending, submit
 from app.properties import editing as properties
-from app.queries.mailboxes import reachable
-from app.services import codes, recorded_offers
-from app.services.offers import Sending, submit
-from app.services.recorded_offers import Said
 
 PASSWORD = "o parolă destul de lungă"
 
@@ -115,7 +115,7 @@ def confirm(offer_id: uuid.UUID, said: Said) -> None:
     if reachable(offer.agency_id, offer_id):
         assert codes.send_another(offer)
         digits = mailed_code(offer_id)
-    assert recorded_offers.confirm(db.session.get_one(Offer, offer_id), said, digits).state == "done"
+    assert recording.confirm(db.session.get_one(Offer, offer_id), said, digits).state == "done"
 
 
 def login(client: FlaskClient, user: User) -> TestResponse:

@@ -268,7 +268,7 @@ def change_agency(agency: Agency, values: Mapping[str, Any], *, by: Actor) -> No
 
 
 def _note_address(connection: Connection, agency_id: uuid.UUID, email: str, at: datetime) -> None:
-    """That it is one of ours is remembered: see `app.queries.mailboxes`."""
+    """That it is one of ours is remembered: see `app.offers.mailboxes`."""
     row = {"agency_id": agency_id, "email": email.lower()}
     if connection.scalar(select(StaffAddress.since).filter_by(**row)) is None:
         connection.execute(insert(StaffAddress), {**row, "since": at})

@@ -25,7 +25,7 @@ from app.config import Settings
 from app.core.database import configure_engine, is_sqlite
 from app.core.epochs import Witness
 from app.extensions import db, migrate
-from app.queries.offer_names import NameBook
+from app.offers.list.names import NameBook
 
 STOP = "stop web, worker and relay first"
 # A session that was closed a moment ago is still listed: looked at again for two seconds.

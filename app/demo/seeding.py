@@ -23,12 +23,12 @@ from app.demo import content
 from app.demo.pictures import draw
 from app.extensions import db
 from app.models import Offer, Property
-from app.offer_document import Bidder, Draft, Signature
+from app.offers import deciding
+from app.offers.document import Bidder, Draft, Signature
+from app.offers.replacing import PRIVATE_PAGE, Grounds
+from app.offers.submitting import FACTS, Prepared, Sending, prepare, store
 from app.proof import receipts, texts
 from app.properties import editing as properties
-from app.services import decisions
-from app.services.offers import FACTS, Prepared, Sending, prepare, store
-from app.services.replacements import PRIVATE_PAGE, Grounds
 
 BATCH = 2000
 SPAN = timedelta(days=21)
@@ -175,9 +175,9 @@ def _decide(agency_id: uuid.UUID, offers: list[uuid.UUID], pick: random.Random) 
         by = Actor("user", agents[offer_id])
         status = pick.choice(("viewed", "viewed", "rejected", "rejected", "accepted"))
         try:
-            decisions.decide(offer_id, agency_id, status, by=by, reason=content.REASONS.get(status))
+            deciding.decide(offer_id, agency_id, status, by=by, reason=content.REASONS.get(status))
         except Unsaid:  # it was replaced, or another one is accepted: nobody would here
-            decisions.decide(offer_id, agency_id, "viewed", by=by)
+            deciding.decide(offer_id, agency_id, "viewed", by=by)
 
 
 def stress_agency(name: str) -> tuple[uuid.UUID, uuid.UUID]:

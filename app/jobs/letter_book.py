@@ -34,8 +34,8 @@ from app.jobs import hook_book as calls
 from app.jobs.post import Leased, Outcome
 from app.jobs.turns import Turns
 from app.models import Agency, Attempt, Delivery
+from app.offers import undelivered
 from app.proof.receipt_reading import CONFIRMS, RECEIPT_KEPT, RECEIPT_MAIL
-from app.services import undelivered
 from app.services.letters import Owed
 
 LEASE = timedelta(seconds=30)  # with the relay's patience and sweep a crashed letter is taken up within 45 s

@@ -15,8 +15,8 @@ from app.backups.archive import sweep
 from app.core.clock import now
 from app.core.database import is_sqlite, scrub
 from app.extensions import db
+from app.offers import recipient_limits, saved_views
 from app.privacy import requests, retention
-from app.services import recipients, views
 from app.webhooks import editing as webhooks
 
 EVERY_SECONDS = 3600.0
@@ -62,7 +62,7 @@ def searches() -> Callable[[threading.Event], int]:
     def forget(_stop: threading.Event) -> int:
         nonlocal since
         at = now()
-        dropped = views.forget_searches(since)
+        dropped = saved_views.forget_searches(since)
         since = at - OVERLAP
         if dropped:
             log.info("tidied", chore="saved searches", dropped=dropped)
@@ -77,7 +77,7 @@ CHORES: dict[str, Callable[[], int]] = {
     "privacy reminders": requests.remind,
     "privacy requests": requests.forget,
     "webhook log": lambda: webhooks.forget_log(now() - webhooks.LOG_KEPT),
-    "recipients": recipients.forget,
+    "recipients": recipient_limits.forget,
     "killed backups": sweep_backups,
     "deleted pages": wipe,
 }

@@ -209,7 +209,7 @@ class OfferState(Base):
     financing: Mapped[str] = mapped_column(String(10))
     term_days: Mapped[int]
     source: Mapped[str] = mapped_column(String(10))
-    signed: Mapped[bool]  # whether the signature counts: see app/queries/signed.py
+    signed: Mapped[bool]  # whether the signature counts: see app/offers/signed.py
     latest: Mapped[bool] = mapped_column(default=True)
     submitted_at: Mapped[datetime]
     viewed_at: Mapped[datetime | None]

@@ -11,7 +11,7 @@ from app.core.money import Money
 from app.core.urls import base_url
 from app.models import CODE, HELD_LINK
 from app.models.property import GONE
-from app.offer_document import Document
+from app.offers.document import Document
 
 
 class OfferRow(Protocol):

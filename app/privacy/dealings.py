@@ -22,7 +22,7 @@ from app.models import (
     Withdrawal,
 )
 from app.models.key_access import NOTED_ONCE_IN
-from app.queries.offers import OpenedOffer, confirmation_of
+from app.offers.details import OpenedOffer, confirmation_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from app.core.clock import rfc3339
 from app.extensions import db
 from app.models import Delivery, LedgerEntry, OfferOrigin, TextVersion, Withdrawal
-from app.queries.offers import OpenedOffer, Receipt
+from app.offers.details import OpenedOffer, Receipt
 
 # What the agency did with the offer is its own business; what happened between it and the bidder is not.
 SHARED = (

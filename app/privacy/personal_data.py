@@ -16,12 +16,12 @@ from app.core.keys import agency_key
 from app.core.vault import blind
 from app.extensions import db
 from app.models import Agency, Offer, OfferOrigin, OfferState, OfferTag, Property
-from app.offer_document import Document
+from app.offers.details import OpenedOffer, open_offer, signature_image
+from app.offers.document import Document
 from app.offers.representation import offer_json
+from app.offers.timeline import mails_owed, notes_of, offer_steps
 from app.privacy.dealings import given_to, own_confirmation, words_about
 from app.proof import texts
-from app.queries.offers import OpenedOffer, open_offer, signature_image
-from app.queries.timeline import mails_owed, notes_of, offer_steps
 
 
 def offers_of(agency_id: uuid.UUID, folded: str) -> list[uuid.UUID]:

@@ -26,8 +26,8 @@ from app.models import (
     OfferState,
     TextVersion,
 )
-from app.offer_document import Document
-from app.queries.offers import Receipt, open_receipt, signature_image
+from app.offers.details import Receipt, open_receipt, signature_image
+from app.offers.document import Document
 
 RECEIPT_MAIL, RECEIPT_KEPT = "receipt_bidder", "receipt_kept"  # made and mailed; only made
 CONFIRMS = ("offer_bidder", "offer_confirm")

@@ -22,7 +22,7 @@ from app.core.urls import base_url
 from app.core.vault import Place, seal
 from app.extensions import db
 from app.models import Event, Offer, OfferFile, OfferKey
-from app.offer_sections import money_text, sections, signature_row
+from app.offers.sections import money_text, sections, signature_row
 from app.proof import receipt_reading as reading
 from app.proof.authority import Authority
 from app.proof.pdf.receipt import Paper, draw

@@ -26,8 +26,8 @@ from app.models import (
 )
 from app.models.followup import HELD_LINK
 from app.models.offer import COPIED
-from app.queries.chain import replaced_by
-from app.queries.signed import counts_as_signed
+from app.offers.chain import replaced_by
+from app.offers.signed import counts_as_signed
 
 BATCH = 2_000
 DECIDED = ("offer.viewed", "offer.decided")

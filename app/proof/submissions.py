@@ -14,8 +14,8 @@ from app.core.raw_rows import hex_of, raw
 from app.core.vault import CannotOpen, KeyMissing, unpad
 from app.extensions import db
 from app.models import Confirmation, EmailCode, LedgerEntry, Offer, OfferBody, OfferFile, OfferKey
-from app.offer_document import commitment, decode
-from app.submission import Submitted, submitted
+from app.offers.document import commitment, decode
+from app.offers.entry import Submitted, submitted
 
 Opener = Callable[[str, str, bytes, bytes], bytes]
 

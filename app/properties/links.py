@@ -15,7 +15,7 @@ from app.core.signed_links import BadToken, read_offer_link, read_request
 from app.core.vault import Place, unpad, unseal
 from app.extensions import db
 from app.models import LinkActivity, Offer, OfferBody, OfferKey, OfferRequest, OfferState, Property
-from app.offer_document import Document, decode
+from app.offers.document import Document, decode
 from app.offers.representation import request_state
 from app.properties.representation import link_state
 

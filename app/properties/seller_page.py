@@ -17,9 +17,9 @@ from app.core.money import Money, from_decimal_text
 from app.core.vault import Place, unpad, unseal
 from app.extensions import db
 from app.models import CODE, HELD_LINK, LedgerEntry, Offer, OfferBody, OfferKey, OfferState, Property, SellerLink
-from app.offer_document import Document, decode
-from app.queries.chain import replaced_by
-from app.queries.offer_list import proof_of
+from app.offers.chain import replaced_by
+from app.offers.document import Document, decode
+from app.offers.list.pages import proof_of
 
 PER_PAGE = 100
 BY_MAIL = ("mailed_link", "private_page")

@@ -11,9 +11,9 @@ from app.core.ledger import Actor
 from app.core.unit_of_work import UnitOfWork, writing
 from app.extensions import db
 from app.models import Delivery, LedgerEntry, OfferState, Property
+from app.offers.deciding import UNDO
+from app.offers.recipient_limits import write_to_bidder
 from app.properties.editing import announce_change, load_property
-from app.services.decisions import UNDO
-from app.services.recipients import write_to_bidder
 
 TEMPLATE = "property_gone"
 TOLD = "property.bidders_told"

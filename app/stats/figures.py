@@ -21,7 +21,7 @@ from app.core.access import Asker, offers_of
 from app.core.clock import now
 from app.extensions import db
 from app.models import Offer, OfferState, Property, User
-from app.queries.offer_filter import Errors, Moment, OfferFilter, read_filter
+from app.offers.list.filter import Errors, Moment, OfferFilter, read_filter
 from app.stats.tally import BANDS, Unit, band, median, periods, unit_for
 
 FIELDS = {"from": "submitted_after", "to": "submitted_before", "property_id": "property_id", "agent": "agent"}

@@ -14,7 +14,7 @@ from app.accounts import editing as accounts
 from app.core.ledger import SYSTEM
 from app.extensions import db
 from app.models import Access, ApiKey, KeyAccess, Offer, OfferState, Property, User
-from app.offer_document import Bidder
+from app.offers.document import Bidder
 from app.proof import receipts
 from tests.factories import login, make_agency, make_draft, make_offer, make_property, make_user
 from tests.proof.conftest import drawn

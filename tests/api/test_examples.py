@@ -17,9 +17,9 @@ from app.core.unit_of_work import housekeeping
 from app.extensions import db
 from app.models import Delivery, Offer, Property
 from app.models.webhook import EVENTS, TEST
+from app.offers import better_offers, deciding, recording, withdrawing
 from app.privacy import erasure
 from app.properties import editing as properties
-from app.services import decisions, recorded_offers, requests, withdrawals
 from tests.api.conftest import ROOT, Crm
 from tests.factories import confirm, make_draft, make_offer, make_property, person_of
 
@@ -113,17 +113,17 @@ def everything_happens(crm: Crm, prop: Property) -> None:
     agency, by = crm.owner.agency_id, Actor("user", crm.owner.id)
     person = person_of(crm.owner)
     first = db.session.get_one(Offer, make_offer(prop))
-    decisions.view(first, by=person)
-    decisions.decide_all(agency, [decisions.Chosen(first.id)], decisions.Answer("rejected"), by=by)
-    requests.ask([first.id], now() + timedelta(days=1), None, by=person)
+    deciding.view(first, by=person)
+    deciding.decide_all(agency, [deciding.Chosen(first.id)], deciding.Answer("rejected"), by=by)
+    better_offers.ask([first.id], now() + timedelta(days=1), None, by=person)
     second = make_offer(prop, make_draft(replaces=first.reference))
     crm.call("POST", "/offers", {
         "property_id": str(prop.id), "amount": "1.00", "financing": "cash", "payment_term_days": 1,
         "bidder": {"full_name": "Ana Pop", "email": "ana@client.example", "phone": "0722000111"},
     })  # fmt: skip
     recorded = db.session.scalars(select(Offer).where(Offer.source == "api")).one()
-    confirm(recorded.id, recorded_offers.Said("ro", {}))
-    withdrawals.withdraw(recorded)
+    confirm(recorded.id, recording.Said("ro", {}))
+    withdrawing.withdraw(recorded)
     erasure.erase_all(agency, [second], "person", by=by)
     properties.rotate_link(prop, by=by)
     crm.put("CRM-1", title="Altfel")

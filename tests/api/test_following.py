@@ -17,9 +17,9 @@ from app.core.errors import DomainError
 from app.core.ledger import SYSTEM, Actor
 from app.extensions import db
 from app.models import Offer, Property
+from app.offers import deciding, withdrawing
 from app.privacy import erasure
 from app.properties import editing as properties
-from app.services import decisions, withdrawals
 from tests.api.conftest import Crm, make_crm
 from tests.factories import make_agency, make_draft, make_offer, make_property, make_user
 
@@ -125,14 +125,14 @@ class World:
     def decide(self, number: int) -> None:
         """From the dashboard, and at once taken back."""
         if offer := self._one(Offer, number):
-            answer = decisions.Answer(("accepted", "rejected")[number % 2])
-            made = decisions.decide_all(self.agency, [decisions.Chosen(offer.id)], answer, by=self.by)
+            answer = deciding.Answer(("accepted", "rejected")[number % 2])
+            made = deciding.decide_all(self.agency, [deciding.Chosen(offer.id)], answer, by=self.by)
             if made and number % 3 == 0:
-                decisions.undo(made, self.agency, by=self.by)
+                deciding.undo(made, self.agency, by=self.by)
 
     def withdraw(self, number: int) -> None:
         if offer := self._one(Offer, number):
-            withdrawals.withdraw(offer)
+            withdrawing.withdraw(offer)
 
     def erase(self, number: int) -> None:
         if offer := self._one(Offer, number):

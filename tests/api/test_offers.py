@@ -19,9 +19,9 @@ from app.core.money import Money
 from app.core.unit_of_work import housekeeping
 from app.extensions import db
 from app.models import Decision, Delivery, LedgerEntry, Offer, OfferKey, Property
-from app.offer_document import Bidder, Signature
-from app.services import decisions, withdrawals
-from app.services.recorded_offers import Said
+from app.offers import deciding, withdrawing
+from app.offers.document import Bidder, Signature
+from app.offers.recording import Said
 from tests.api.conftest import Crm
 from tests.factories import confirm, mailed_code, make_draft, make_offer, make_property, make_user
 from tests.public.test_offer_form import hidden
@@ -176,7 +176,7 @@ def test_a_status_is_set_with_its_reason_and_illegal_ones_say_what_is_legal(crm:
     event = crm.get("/events").json["data"][-1]
     assert event["type"] == "offer.status_changed" and event["previous_status"] == "accepted"
     assert event["actor"]["type"] == "api_key" and event["data"] == fresh.json
-    withdrawals.withdraw(db.session.get_one(Offer, offer))
+    withdrawing.withdraw(db.session.get_one(Offer, offer))
     refused = crm.call("PATCH", f"/offers/{offer}/status", {"status": "accepted"})
     assert refused.status_code == 409 and refused.json["legal"] == [], "withdrawn"
 
@@ -335,7 +335,7 @@ def test_a_reason_for_what_is_withdrawn_is_refused_and_not_dropped(crm: Crm, pro
     offer = make_offer(prop)
     where = f"/offers/{offer}/status"
     crm.call("PATCH", where, {"status": "accepted"})
-    withdrawals.withdraw(db.session.get_one(Offer, offer))
+    withdrawing.withdraw(db.session.get_one(Offer, offer))
     assert crm.call("PATCH", where, {"status": "accepted"}).status_code == 200
     assert crm.call("PATCH", where, {"status": "accepted", "reason": "Prima"}).status_code == 409
 
@@ -343,11 +343,11 @@ def test_a_reason_for_what_is_withdrawn_is_refused_and_not_dropped(crm: Crm, pro
 def test_after_undo_the_earlier_reason_stands_again(crm: Crm, prop: Property) -> None:
     offer = make_offer(prop)
     crm.call("PATCH", f"/offers/{offer}/status", {"status": "accepted", "reason": "Prima"})
-    answer = decisions.Answer("rejected", reason="A doua")
-    by = decisions.Actor("user", crm.owner.id)
-    made = decisions.decide_all(crm.owner.agency_id, [decisions.Chosen(offer)], answer, by=by)
+    answer = deciding.Answer("rejected", reason="A doua")
+    by = deciding.Actor("user", crm.owner.id)
+    made = deciding.decide_all(crm.owner.agency_id, [deciding.Chosen(offer)], answer, by=by)
     assert made and crm.get(f"/offers/{offer}").json["decision_reason"] == "A doua"
-    decisions.undo(made, crm.owner.agency_id, by=by)
+    deciding.undo(made, crm.owner.agency_id, by=by)
     read = crm.get(f"/offers/{offer}").json
     assert read["decision_reason"] == "Prima" and crm.get("/events").json["data"][-1]["data"] == read
 

@@ -10,8 +10,8 @@ from flask import Flask
 from sqlalchemy import event
 
 from app.extensions import db
-from app.queries.comparing import chosen_lines
-from app.queries.deciding import candidates
+from app.offers.choosing import candidates
+from app.offers.comparing import chosen_lines
 from tests.api.conftest import Crm
 from tests.factories import make_offer, make_property, person_of
 

@@ -122,15 +122,15 @@ def test_off_and_on_again_replays_what_was_missed(crm: Crm, receiver: Receiver) 
 
 def test_an_undone_decision_is_never_replayed(app: Flask, crm: Crm, receiver: Receiver) -> None:
     from app.core.ledger import Actor
-    from app.services import decisions
+    from app.offers import deciding
 
     began = rfc3339(now())
     made = make_webhook(crm, receiver, "offer.status_changed")
     offer = make_offer(make_property(crm.owner.agency_id, crm.owner.id))
     by = Actor("user", crm.owner.id)
-    decided = decisions.decide_all(crm.owner.agency_id, [decisions.Chosen(offer)], decisions.Answer("accepted"), by=by)
+    decided = deciding.decide_all(crm.owner.agency_id, [deciding.Chosen(offer)], deciding.Answer("accepted"), by=by)
     assert decided
-    decisions.undo(decided, crm.owner.agency_id, by=by)
+    deciding.undo(decided, crm.owner.agency_id, by=by)
     crm.call("POST", f"/webhooks/{made['id']}/replay", {"since": began})
     run()
     assert [json.loads(r.body)["data"]["status"] for r in receiver.requests] == ["new"], (

@@ -21,7 +21,7 @@ from app.core.vault import Keyring
 from app.extensions import db
 from app.jobs import tidy
 from app.models import Agency, OfferKey, OfferState, Property, Tombstone
-from app.offer_document import Bidder
+from app.offers.document import Bidder
 from app.privacy import erasure
 from app.proof.register import offers_fault, verify_chain
 from tests.backup.test_backup import away, back_up, destroy, kept, refused, run, tools  # noqa: F401

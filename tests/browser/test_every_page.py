@@ -31,10 +31,10 @@ from app.extensions import db
 from app.feeds import editing as feeds
 from app.feeds.editing import FeedValues
 from app.models import Offer, PrivacyRequest
-from app.offer_document import Bidder
+from app.offers import notes, saved_views
+from app.offers.document import Bidder
 from app.privacy import requests
 from app.properties import seller_links
-from app.services import notes, views
 from app.web.guards import Guard
 from app.webhooks import editing as webhooks
 from tests.browser.conftest import Watched, open_page
@@ -82,7 +82,7 @@ class Made:
             )
         first = db.session.get_one(Offer, offers[0])
         notes.write(first, "De sunat mâine după ora 10.", by=by)
-        views.save("Numerar, peste 100.000 €, fără răspuns încă", {"financing": "cash"}, by=by)
+        saved_views.save("Numerar, peste 100.000 €, fără răspuns încă", {"financing": "cash"}, by=by)
         endpoint, _secret = webhooks.create(
             agency, "https://crm.o-agentie-cu-nume-lung.example/hooks/bidflux", by=SYSTEM
         )

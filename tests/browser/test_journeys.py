@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from app.core.money import Money
 from app.core.signed_links import offer_link_token
-from app.offer_document import Bidder
+from app.offers.document import Bidder
 from tests.browser.conftest import open_page
 from tests.conftest import ROOT
 from tests.factories import PASSWORD, make_agency, make_draft, make_offer, make_property, make_user

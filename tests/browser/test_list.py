@@ -12,7 +12,7 @@ from sqlalchemy import delete
 
 from app.extensions import db
 from app.models import Property, User, UserSession
-from app.offer_document import Bidder
+from app.offers.document import Bidder
 from tests.browser.conftest import Watched, open_page
 from tests.factories import PASSWORD, make_agency, make_draft, make_offer, make_property, make_user
 

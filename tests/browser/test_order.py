@@ -10,7 +10,7 @@ from flask import Flask
 from playwright.sync_api import Browser, Page, expect
 
 from app.core.money import Money
-from app.offer_document import Bidder
+from app.offers.document import Bidder
 from tests.browser.test_list import signed_in
 from tests.factories import make_agency, make_draft, make_offer, make_property, make_user
 

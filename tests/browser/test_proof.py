@@ -13,8 +13,8 @@ from sqlalchemy import select
 from app.core import keys
 from app.extensions import db
 from app.models import EmailCode, Offer
+from app.offers.codes import sent_at
 from app.proof import receipts
-from app.services.codes import sent_at
 from tests.browser.conftest import open_page
 from tests.browser.test_journeys import fill, link
 

@@ -32,11 +32,11 @@ from app.models import (
     User,
 )
 from app.models.base import Base
-from app.offer_document import Bidder, Signature
+from app.offers import deciding, notes
+from app.offers.document import Bidder, Signature
 from app.privacy import data_copy, erasure, personal_data, retention
 from app.privacy.access_list import accesses
 from app.proof.register import offers_fault, verify_chain
-from app.services import decisions, notes
 from app.webhooks.events import events_after
 from tests.core.test_canaries import at_rest
 from tests.factories import login, make_agency, make_draft, make_offer, make_property, make_user, person_of
@@ -79,7 +79,7 @@ def test_nothing_that_opens_is_left_and_the_register_holds(either_app: Flask, ow
     kept = make_offer(prop)
     offer = db.session.get_one(Offer, offer_id)
     notes.write(offer, "canarnota-x7", by=by)
-    decisions.decide(offer_id, owner.agency_id, "rejected", by=by.actor, reason="canarmotiv-x7", notify_bidder=True)
+    deciding.decide(offer_id, owner.agency_id, "rejected", by=by.actor, reason="canarmotiv-x7", notify_bidder=True)
     wrapped = key_bytes(offer_id)
     assert wrapped in at_rest()
     assert erasure.erase_all(owner.agency_id, [offer_id], "person") == 1
@@ -220,8 +220,8 @@ def test_each_kind_has_its_own_time_and_owners_are_told_a_week_before(
     with time_machine.travel(datetime(2026, 1, 1, 12, tzinfo=UTC), tick=False) as clock:
         undecided, rejected, accepted = (make_offer(prop) for _ in range(3))
         by = person_of(owner).actor
-        decisions.decide(rejected, owner.agency_id, "rejected", by=by)
-        decisions.decide(accepted, owner.agency_id, "accepted", by=by)
+        deciding.decide(rejected, owner.agency_id, "rejected", by=by)
+        deciding.decide(accepted, owner.agency_id, "accepted", by=by)
         retention.set_days(owner.agency_id, days, by=by)
         told_on, gone_on, dropped_on = [], {}, None
         for day in range(1, 230):

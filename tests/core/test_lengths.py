@@ -41,8 +41,8 @@ from app.core.limits import (  # fmt: skip
 )
 from app.extensions import db
 from app.models import Note, PrivacyRequest, User
+from app.offers.list.filter import read_filter
 from app.properties.fields import PropertyBulkItem
-from app.queries.offer_filter import read_filter
 from tests.conftest import ROOT
 from tests.factories import login, make_agency, make_offer, make_property, make_user
 from tests.public.test_offer_form import fill, hidden, path_of

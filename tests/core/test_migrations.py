@@ -15,7 +15,7 @@ from app.core.ledger import SYSTEM
 from app.core.unit_of_work import writing
 from app.extensions import db
 from app.models import ApiKey, Base, Idempotency, Offer, OfferState, Property, SavedView, User, UserSession
-from app.offer_document import Signature
+from app.offers.document import Signature
 from app.services.idempotency import Kept, Request, answered_once
 from tests.conftest import ROOT
 from tests.factories import make_agency, make_draft, make_offer, make_property, make_user

@@ -14,11 +14,11 @@ from app.core.errors import CodeWanted, Conflict, IllegalTransition, Invalid, Li
 from app.core.ledger import BIDDER, SYSTEM, Actor
 from app.extensions import db
 from app.models import Decision, Delivery, Event, LedgerEntry, Offer, OfferBody, OfferState, Property
-from app.offer_document import Bidder
+from app.offers import deciding
+from app.offers.details import offer_by_id
+from app.offers.document import Bidder
+from app.offers.submitting import submit
 from app.properties import editing as properties
-from app.queries.offers import offer_by_id
-from app.services import decisions
-from app.services.offers import submit
 from tests.factories import make_agency, make_draft, make_offer, make_property, make_sending, make_user
 
 
@@ -124,7 +124,7 @@ def test_of_two_decisions_at_once_one_wins(either_app: Flask, prop: Property) ->
     offer, agency, by = make_offer(prop), prop.agency_id, Actor("user", prop.agent_id)
 
     def decide(status: str) -> Any:
-        return lambda: decisions.decide(offer, agency, status, by=by, version=1)
+        return lambda: deciding.decide(offer, agency, status, by=by, version=1)
 
     answers = at_once(either_app, [decide("accepted"), decide("rejected")])
     assert sum(isinstance(a, Conflict) for a in answers) == 1 and answers.count(True) == 1
@@ -135,7 +135,7 @@ def test_an_answer_repeated_is_none_by_somebody_else_nor_later(prop: Property) -
     offer, by = make_offer(prop), Actor("user", prop.agent_id)
 
     def to(status: str, version: int, who: Actor = by) -> bool:
-        return decisions.decide(offer, prop.agency_id, status, by=who, version=version)
+        return deciding.decide(offer, prop.agency_id, status, by=who, version=version)
 
     assert to("accepted", 1) and not to("accepted", 1) and not to("accepted", 2)
     with pytest.raises(Conflict):
@@ -151,7 +151,7 @@ def test_statuses_move_as_the_rules_say(prop: Property) -> None:
     offer, agency, by = make_offer(prop), prop.agency_id, Actor("user", prop.agent_id)
 
     def to(status: str, who: Actor = by, **more: Any) -> bool:
-        return decisions.decide(offer, agency, status, by=who, **more)
+        return deciding.decide(offer, agency, status, by=who, **more)
 
     assert to("viewed") and to("new") and to("viewed")
     assert not to("viewed")
@@ -167,6 +167,6 @@ def test_statuses_move_as_the_rules_say(prop: Property) -> None:
 def test_a_reference_drawn_twice_is_drawn_again(prop: Property, monkeypatch: pytest.MonkeyPatch) -> None:
     first = db.session.get_one(Offer, make_offer(prop)).reference
     drawn = iter([first, first, "BF-22222222"])
-    monkeypatch.setattr("app.services.offers.new_reference", lambda: next(drawn))
+    monkeypatch.setattr("app.offers.submitting.new_reference", lambda: next(drawn))
     assert db.session.get_one(Offer, make_offer(prop)).reference == "BF-22222222"
     books_balance()

@@ -22,12 +22,12 @@ from app.core.strict_json import read_json
 from app.core.typed_numbers import read_days, read_quantity
 from app.feeds.sources import Broken, Source, pages
 from app.jobs.hook_call import next_try
-from app.offer_document import fold
+from app.offers import reading
+from app.offers.document import fold
+from app.offers.exports.writing import harmless
+from app.offers.list import search
+from app.offers.list.order import Cursor
 from app.outbound.http_client import Door
-from app.queries import offer_search
-from app.queries.offer_order import Cursor
-from app.services import offer_reading
-from app.services.exports import harmless
 from tests.patterns import ROOT, SECONDS, Used, hostile, slow, uses
 
 LONG = 100_000
@@ -43,8 +43,8 @@ READERS: dict[str, Callable[[str], Any]] = {
     "days": lambda text: read_days(text, 3650),
     "quantity": lambda text: read_quantity(text, {"mp": 1}),
     "date": read_day,
-    "percent": offer_reading._percent,
-    "unseen": offer_reading.unseen_removed,
+    "percent": reading._percent,
+    "unseen": reading.unseen_removed,
     "name": fold,
     "clean": Clean._check,
     "line": OneLine._check,
@@ -53,7 +53,7 @@ READERS: dict[str, Callable[[str], Any]] = {
     "log": without_tokens,
     "cell": harmless,
     "cursor": lambda text: Cursor.read(text, "amount"),
-    "search": lambda text: offer_search._NUMBER.sub("", text),
+    "search": lambda text: search._NUMBER.sub("", text),
     "retry-after": lambda text: next_try(now(), 1, text),
     "json": lambda text: read_json(text.encode()),
     "csv": lambda text: list(pages(Source("csv", file=text.encode()), Door())),

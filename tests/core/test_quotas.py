@@ -27,13 +27,13 @@ from app.extensions import db
 from app.feeds import runs
 from app.feeds.sources import Broken
 from app.models import Agency, Offer, Property, User
+from app.offers import deciding, notes
+from app.offers.recording import record
+from app.offers.submitting import Sending
 from app.ops import usages
 from app.properties import editing as properties
 from app.properties import syncing
 from app.properties.syncing import Sent
-from app.services import decisions, notes
-from app.services.offers import Sending
-from app.services.recorded_offers import record
 from tests import factories
 
 API = Actor("api_key", uuid.uuid4())
@@ -142,7 +142,7 @@ def test_a_buyers_offer_is_never_refused(either_app: Flask, owner: User, limit: 
     used(owner, all_bytes=60 * GB, recorded_offers=10)
     offer_id = factories.make_offer(prop)
     assert count(Offer) == 1
-    assert decisions.decide(offer_id, owner.agency_id, "accepted", by=factories.person_of(owner).actor)
+    assert deciding.decide(offer_id, owner.agency_id, "accepted", by=factories.person_of(owner).actor)
 
 
 def test_recorded_offers_have_a_day_and_an_end(either_app: Flask, owner: User, limit: Limit) -> None:
@@ -180,7 +180,7 @@ def test_every_other_door_is_held_as_well(app: Flask, owner: User, limit: Limit)
     prop = db.session.get_one(Property, prop.id)
     heavy: list[Callable[[], Any]] = [
         lambda: properties.change(prop, {"title": "Altul"}, by=SYSTEM),
-        lambda: decisions.decide(offer_id, owner.agency_id, "rejected", by=API),
+        lambda: deciding.decide(offer_id, owner.agency_id, "rejected", by=API),
         lambda: recorded(db.session.get_one(Property, prop.id), 9),
     ]
     for door in heavy:

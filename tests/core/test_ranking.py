@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.money import Money
-from app.ranking import CERTAINTY, STEPS, Contender, Move, ordered, reason, reasons
+from app.offers.ranking import CERTAINTY, STEPS, Contender, Move, ordered, reason, reasons
 
 MORNING = datetime(2026, 11, 23, 8, tzinfo=UTC)
 contenders = st.builds(

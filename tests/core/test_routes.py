@@ -21,10 +21,10 @@ from app.extensions import db
 from app.feeds import editing as feeds
 from app.feeds.editing import FeedValues
 from app.models import Agency, ApiKey, Base, Offer, Property, User, UserSession
+from app.offers import notes, saved_views
 from app.privacy import requests
 from app.properties import editing as properties
 from app.properties import seller_links
-from app.services import notes, views
 from app.web.guards import Cache, Guard, Policy
 from app.webhooks import editing as webhooks
 from tests.factories import csrf, login, make_agency, make_offer, make_property, make_user
@@ -69,7 +69,7 @@ def theirs(app: Flask) -> dict[str, Any]:
         "key_id": db.session.scalars(select(ApiKey.id)).one(),
         "session_id": db.session.scalars(select(UserSession.id)).one(),
         "link_id": seller_links.create(prop, 7, shows_names=False, by=by),
-        "view_id": views.save("A lor", {"q": "popescu"}, by=by),
+        "view_id": saved_views.save("A lor", {"q": "popescu"}, by=by),
         "kind": "svg",
         "request_id": asked.id,
         "name": "x.eml",

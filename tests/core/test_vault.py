@@ -28,7 +28,7 @@ from app.core.vault import (
 )
 from app.extensions import db
 from app.models import AgencyKey, OfferKey, OfferTag
-from app.queries.offers import offer_by_id, open_offer
+from app.offers.details import offer_by_id, open_offer
 from tests.factories import make_agency, make_offer, make_property, make_user
 
 KEY = bytes(range(32))

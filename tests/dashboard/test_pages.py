@@ -32,7 +32,7 @@ def test_every_page_shows_when_there_is_nothing(client: FlaskClient, owner: User
 def test_every_page_shows_an_offer_and_its_property(client: FlaskClient, owner: User) -> None:
     prop = make_property(owner.agency_id, owner.id)
     first = make_offer(prop)
-    from app.queries.offers import offer_by_id
+    from app.offers.details import offer_by_id
 
     row = offer_by_id(first)
     assert row

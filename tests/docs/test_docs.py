@@ -10,7 +10,7 @@ import click
 import pytest
 from flask import Flask
 
-from app.offer_document import Bidder
+from app.offers.document import Bidder
 from tests.conftest import ROOT
 from tests.factories import make_agency, make_draft, make_offer, make_property, make_user
 

@@ -26,8 +26,8 @@ from app.jobs import tidy
 from app.jobs.drain import RECEIPTS, drain
 from app.jobs.hooks import close_hooks, hooks
 from app.models import Delivery, Offer, OfferKey, Property
+from app.offers import deciding, notes
 from app.privacy import erasure
-from app.services import decisions, notes
 from app.webhooks import editing as webhooks
 from tests.backup.test_backup import tools  # noqa: F401
 from tests.core.test_canaries import CANARIES, STRINGS, at_rest, found_in, send_canaries, valkey  # noqa: F401
@@ -67,8 +67,8 @@ def work(app: Flask, prop: Property, away: Path) -> bytes:
     offer = db.session.scalars(select(Offer)).one()
     offer_id, agency_id = offer.id, offer.agency_id
     notes.write(offer, f"{CANARIES['full_name']} sună mâine", by=by)
-    answer = decisions.Answer("rejected", CANARIES["message"], message=CANARIES["message"], notify_bidder=True)
-    decisions.decide_all(agency_id, [decisions.Chosen(offer_id)], answer, by=by.actor)
+    answer = deciding.Answer("rejected", CANARIES["message"], message=CANARIES["message"], notify_bidder=True)
+    deciding.decide_all(agency_id, [deciding.Chosen(offer_id)], answer, by=by.actor)
     with housekeeping() as connection:
         connection.execute(update(Delivery).values(due_at=now() - timedelta(seconds=1)))
     drain()

@@ -21,7 +21,7 @@ from app.core.unit_of_work import housekeeping
 from app.extensions import db
 from app.jobs.drain import drain
 from app.models import Agency, Attempt, Delivery, OfferKey, PrivacyRequest, Property, User
-from app.offer_document import Bidder
+from app.offers.document import Bidder
 from app.privacy import requests as service
 from app.proof import texts
 from tests.core.test_canaries import CANARIES, at_rest, found_in

@@ -26,7 +26,7 @@ from app.jobs.letter_book import oldest_due
 from app.jobs.post import close_post
 from app.jobs.retries import next_try, next_try_away
 from app.models import Delivery, Property
-from app.services import decisions, mails
+from app.offers import deciding, mails
 from tests import factories
 from tests.jobs.conftest import Mailbox, attempts, change, deliveries
 
@@ -208,7 +208,7 @@ def test_cancelled_is_never_sent(app: Flask, smtp: Mailbox, prop: Property) -> N
 def test_time_to_undo_is_respected(either_app: Flask, either_smtp: Mailbox, prop: Property) -> None:
     offer_id = factories.make_offer(prop)
     drain()
-    decisions.decide(offer_id, prop.agency_id, "accepted", by=SYSTEM, notify_bidder=True)
+    deciding.decide(offer_id, prop.agency_id, "accepted", by=SYSTEM, notify_bidder=True)
     assert drain() == 0
     with housekeeping() as connection:
         connection.execute(update(Delivery).where(Delivery.template == "decision_bidder").values(due_at=now()))

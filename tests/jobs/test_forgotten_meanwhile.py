@@ -19,7 +19,7 @@ from app.extensions import db
 from app.jobs.drain import RECEIPTS, drain
 from app.jobs.hooks import close_hooks, hooks
 from app.models import Agency, Attempt, Delivery, OfferFile, OfferKey, Property
-from app.offer_document import Bidder
+from app.offers.document import Bidder
 from app.privacy import erasure
 from app.proof import receipts
 from app.proof.register import offers_fault, verify_chain

@@ -30,9 +30,9 @@ from app.jobs.hook_book import claim
 from app.jobs.hook_call import next_try
 from app.jobs.hooks import close_hooks, hooks
 from app.models import Attempt, Delivery, Property, User, WebhookEndpoint
+from app.offers import deciding
 from app.outbound.http_client import DEADLINE
 from app.properties import editing as properties
-from app.services import decisions
 from app.webhooks import editing as webhooks
 from tests import factories
 from tests.integrations.servers import Receiver, Request, receiving, reply
@@ -131,7 +131,7 @@ def test_only_what_was_asked_for_is_sent(owner: User, prop: Property, receiver: 
     make_endpoint(owner, f"{receiver.url}/offers", ("offer.created", "offer.viewed"))
     make_endpoint(owner, f"{receiver.url}/all", ())
     offer, _state = get_offer(factories.person_of(owner), factories.make_offer(prop))
-    decisions.view(offer, by=factories.person_of(owner))
+    deciding.view(offer, by=factories.person_of(owner))
     properties.archive(prop, by=SYSTEM)
     run()
     told = sorted((request.path, json.loads(request.body)["type"]) for request in receiver.requests)
@@ -235,12 +235,12 @@ def test_a_decision_is_told_after_ten_seconds_and_an_undone_one_never(
     kept, undone = factories.make_offer(prop), factories.make_offer(prop)
     with time_machine.travel(datetime.now(UTC), tick=False) as clock:
         for offer in (kept, undone):
-            assert decisions.decide(offer, owner.agency_id, "rejected", by=by)
+            assert deciding.decide(offer, owner.agency_id, "rejected", by=by)
             clock.shift(timedelta(seconds=1))
         run()
         assert receiver.requests == []
-        made = db.session.scalars(select(decisions.Decision.id).where(decisions.Decision.offer_id == undone)).one()
-        decisions.undo(made, owner.agency_id, by=by)
+        made = db.session.scalars(select(deciding.Decision.id).where(deciding.Decision.offer_id == undone)).one()
+        deciding.undo(made, owner.agency_id, by=by)
         clock.shift(timedelta(seconds=60))
         run()
     [request] = receiver.requests
@@ -407,7 +407,7 @@ def test_what_waits_is_tried_at_once_when_asked(either_app: Flask, owner: User, 
         with pytest.raises(Conflict):
             webhooks.resend(owner.agency_id, calls()[0].id)
         run()
-        assert decisions.decide(offers[0], owner.agency_id, "rejected", by=factories.person_of(owner).actor)
+        assert deciding.decide(offers[0], owner.agency_id, "rejected", by=factories.person_of(owner).actor)
         left.clear()
         assert webhooks.replay(webhooks.get_endpoint(owner.agency_id, endpoint.id), began, by=SYSTEM) == 2
         assert run() == 2, "but not what may still be undone"

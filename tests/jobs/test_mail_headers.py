@@ -19,7 +19,7 @@ from app.core.contacts import read_email
 from app.extensions import db
 from app.jobs.drain import drain
 from app.models import Delivery, Property, User
-from app.offer_document import Bidder
+from app.offers.document import Bidder
 from app.outbound import mail_headers
 from app.outbound.smtp import Letter, Party, one_line
 from tests import factories

@@ -16,11 +16,11 @@ from app.core.unit_of_work import housekeeping
 from app.extensions import db
 from app.jobs.drain import drain
 from app.models import Delivery, OfferKey, Property, User
-from app.offer_document import Bidder, Signature
+from app.offers import deciding
+from app.offers.document import Bidder, Signature
+from app.offers.mails import compose
 from app.outbound.smtp import Letter, Party, one_line, paragraphs
-from app.services import decisions
 from app.services.letters import Owed
-from app.services.mails import compose
 from tests import factories
 from tests.jobs.conftest import Mailbox, Received, change, deliveries
 
@@ -172,7 +172,7 @@ def test_html_is_valid_and_fetches_nothing(smtp: Mailbox, prop: Property) -> Non
 
 def _decide(offer_id: uuid.UUID, prop: Property, status: str, reason: str | None = None) -> None:
     actor: Actor = SYSTEM
-    decisions.decide(offer_id, prop.agency_id, status, by=actor, reason=reason, notify_bidder=True)
+    deciding.decide(offer_id, prop.agency_id, status, by=actor, reason=reason, notify_bidder=True)
     change(due_at=datetime(2020, 1, 1, tzinfo=UTC))
 
 
@@ -195,7 +195,7 @@ def test_decision_taken_back_meanwhile_is_not_told(smtp: Mailbox, prop: Property
     drain()
     smtp.letters.clear()
     _decide(offer_id, prop, "accepted")
-    decisions.decide(offer_id, prop.agency_id, "viewed", by=SYSTEM)
+    deciding.decide(offer_id, prop.agency_id, "viewed", by=SYSTEM)
     assert drain() == 0
     assert {row.state for row in deliveries() if row.template == "decision_bidder"} == {"cancelled"}
 

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from app.extensions import db
 from app.jobs.drain import drain
 from app.models import Access, LedgerEntry, OfferKey, PrivacyRequest, Property, User
-from app.offer_document import Bidder
+from app.offers.document import Bidder
 from app.privacy import requests
 from tests.factories import csrf, login, make_agency, make_draft, make_offer, make_property, make_user
 from tests.jobs.conftest import Mailbox

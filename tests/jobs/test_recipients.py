@@ -15,12 +15,12 @@ from app.core.unit_of_work import housekeeping
 from app.extensions import db
 from app.models import Agency, Delivery, Property
 from app.models.privacy import REASONS
-from app.offer_document import Bidder
+from app.offers import deciding, recipient_limits
+from app.offers.document import Bidder
+from app.offers.recording import record
+from app.offers.submitting import Sending, Sent
+from app.offers.timeline import mails_owed
 from app.privacy import erasure
-from app.queries.timeline import mails_owed
-from app.services import decisions, recipients
-from app.services.offers import Sending, Sent
-from app.services.recorded_offers import record
 from tests import factories
 from tests.jobs.conftest import prop as prop
 
@@ -39,10 +39,10 @@ def asked(template: str = "offer_confirm") -> list[Delivery]:
 
 def test_four_hundred_offers_send_one_stranger_thirty_mails_at_most(either_app: Flask, prop: Property) -> None:
     told = [recorded(prop, number).mail for number in range(60)]
-    assert told == [None] * 10 + [recipients.LATER] * 20 + [recipients.NOT_SENT] * 30
+    assert told == [None] * 10 + [recipient_limits.LATER] * 20 + [recipient_limits.NOT_SENT] * 30
     mails = asked()
     assert Counter(mail.state for mail in mails) == {"pending": 30, "cancelled": 30}
-    assert {mail.reason for mail in mails if mail.state == "cancelled"} == {recipients.TOO_MANY}
+    assert {mail.reason for mail in mails if mail.state == "cancelled"} == {recipient_limits.TOO_MANY}
     at = now()
     assert sum(mail.due_at <= at for mail in mails if mail.state == "pending") == 10
     assert max(mail.due_at for mail in mails) < at + timedelta(hours=3)
@@ -63,8 +63,8 @@ def test_another_address_and_another_agency_have_shares_of_their_own(app: Flask,
 def test_answers_toggled_a_hundred_times_count_as_well(app: Flask, prop: Property) -> None:
     offer_id = factories.make_offer(prop)
     for number in range(100):
-        answer = decisions.Answer(("accepted", "rejected")[number % 2], notify_bidder=True)
-        decisions.decide_all(prop.agency_id, [decisions.Chosen(offer_id, None)], answer, by=SYSTEM)
+        answer = deciding.Answer(("accepted", "rejected")[number % 2], notify_bidder=True)
+        deciding.decide_all(prop.agency_id, [deciding.Chosen(offer_id, None)], answer, by=SYSTEM)
     states = Counter(mail.state for mail in asked("decision_bidder"))
     assert states["cancelled"] == 70
 
@@ -84,7 +84,7 @@ def test_a_day_later_it_may_be_written_to_again_and_nothing_is_known(app: Flask,
         sent = {"created_at": long_ago, "due_at": long_ago, "ended_at": long_ago, "state": "delivered"}
         connection.execute(update(Delivery).where(Delivery.reason.is_(None)).values(**sent))
     assert recorded(prop, 200).mail is None
-    assert recipients.forget() == 30
+    assert recipient_limits.forget() == 30
     assert sum(mail.recipient is not None for mail in asked()) == 1
 
 

@@ -13,8 +13,8 @@ from sqlalchemy import event
 from app.core.money import Money
 from app.extensions import db
 from app.models import Property, User
-from app.offer_document import Bidder
-from app.services import decisions
+from app.offers import deciding
+from app.offers.document import Bidder
 from tests.factories import login, make_agency, make_draft, make_offer, make_property, make_user, person_of
 
 
@@ -42,7 +42,7 @@ def beside(page: str) -> dict[str, str]:
 
 
 def accept(offer_id: uuid.UUID, owner: User) -> None:
-    decisions.decide(offer_id, owner.agency_id, "accepted", by=person_of(owner).actor)
+    deciding.decide(offer_id, owner.agency_id, "accepted", by=person_of(owner).actor)
 
 
 @pytest.mark.parametrize(

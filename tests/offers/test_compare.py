@@ -13,7 +13,7 @@ from sqlalchemy import select
 from app.core.money import Money
 from app.extensions import db
 from app.models import Offer, OfferMove, Property, User
-from app.offer_document import Bidder
+from app.offers.document import Bidder
 from tests.factories import csrf, login, make_agency, make_draft, make_offer, make_property, make_user
 
 

@@ -21,11 +21,11 @@ from app.core.limits import MESSAGE, REASON
 from app.core.unit_of_work import housekeeping
 from app.extensions import db
 from app.models import Agency, Decision, Delivery, Offer, OfferState, Property, User
-from app.offer_document import Bidder
+from app.offers import deciding, withdrawing
+from app.offers.document import Bidder
+from app.offers.mails import compose
 from app.proof.register import verify_chain
-from app.services import decisions, withdrawals
 from app.services.letters import Owed
-from app.services.mails import compose
 from app.webhooks import editing as webhooks
 from tests.factories import csrf, login, make_agency, make_draft, make_offer, make_property, make_user
 
@@ -100,7 +100,7 @@ def test_the_page_says_whom_it_tells_and_whom_no_mail_reaches(client: FlaskClien
 def test_a_withdrawn_offer_has_nothing_to_press_and_its_answer_is_409(
     client: FlaskClient, owner: User, offer: uuid.UUID
 ) -> None:
-    withdrawals.withdraw(db.session.get_one(Offer, offer))
+    withdrawing.withdraw(db.session.get_one(Offer, offer))
     for status in ("accepted", "rejected"):
         asked = f"/app/offers/decision?offer={offer}&status={status}"
         page = client.get(asked).get_data(as_text=True)
@@ -165,7 +165,7 @@ def test_marked_as_new_it_is_unread_again(client: FlaskClient, offer: uuid.UUID)
 
 def test_many_are_marked_as_new_where_all_were_viewed(client: FlaskClient, owner: User, offer: uuid.UUID) -> None:
     other = make_offer(db.session.get_one(Property, state(offer).property_id))
-    decisions.decide(other, owner.agency_id, "accepted", by=Actor("user", owner.id))
+    deciding.decide(other, owner.agency_id, "accepted", by=Actor("user", owner.id))
     refused = answer(client, offer, other, status="new")
     assert refused.status_code == 409 and state(offer).status == "viewed"
     assert "Numai o ofertă marcată ca vizualizată" in refused.get_data(as_text=True)
@@ -279,9 +279,9 @@ def test_undo_is_not_for_somebody_elses_decision_or_one_overtaken(
     assert state(offer).status == "rejected"
     last = db.session.scalars(select(Decision.id).where(Decision.to_status == "rejected")).one()
     with pytest.raises(Conflict):
-        decisions.undo(last, owner.agency_id, by=SYSTEM)
+        deciding.undo(last, owner.agency_id, by=SYSTEM)
     with pytest.raises(Conflict):
-        decisions.undo(last, make_agency(), by=Actor("user", owner.id))
+        deciding.undo(last, make_agency(), by=Actor("user", owner.id))
     assert client.post("/app/offers/undo", data={**form, "decision": "x"}).status_code == 404
 
 

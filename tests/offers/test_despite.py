@@ -22,13 +22,13 @@ from app.core.ledger import BIDDER, SYSTEM, Actor
 from app.core.unit_of_work import writing
 from app.extensions import db
 from app.models import Agency, LedgerEntry, Offer, OfferState, Property, User
+from app.offers import deciding
+from app.offers.concerns import KINDS
+from app.offers.deciding import Answer, Chosen
+from app.offers.replacing import Grounds
+from app.offers.submitting import FACTS, prepare, store
 from app.proof.register import offer_faults
 from app.properties import editing as properties
-from app.queries.concerns import KINDS
-from app.services import decisions
-from app.services.decisions import Answer, Chosen
-from app.services.offers import FACTS, prepare, store
-from app.services.replacements import Grounds
 from tests.factories import login, make_agency, make_draft, make_offer, make_property, make_sending, make_user
 
 LATER = timedelta(days=9)
@@ -55,7 +55,7 @@ def doubtful(owner: User, *kinds: str) -> uuid.UUID:
     valid = now().date() + timedelta(days=3) if "expired" in kinds else None
     offer = make_offer(prop, make_draft(valid_until=valid))
     if "second" in kinds:
-        decisions.decide(make_offer(prop), owner.agency_id, "accepted", by=SYSTEM)
+        deciding.decide(make_offer(prop), owner.agency_id, "accepted", by=SYSTEM)
     if "replaced" in kinds:
         replacing(offer)
     if "gone" in kinds:
@@ -84,9 +84,9 @@ def test_each_has_to_be_named_and_what_was_is_kept(owner: User, kinds: tuple[str
     with time_machine.travel(now() + LATER, tick=False):
         for said in ((), kinds[1:], set(KINDS) - {kinds[0]}):
             with pytest.raises(Unsaid) as unsaid:
-                decisions.decide(offer, agency, "accepted", by=by, despite=said)
+                deciding.decide(offer, agency, "accepted", by=by, despite=said)
             assert set(unsaid.value.despite) == set(kinds) and status(offer) == "new"
-        assert decisions.decide(offer, agency, "accepted", by=by, despite=kinds)
+        assert deciding.decide(offer, agency, "accepted", by=by, despite=kinds)
     assert status(offer) == "accepted" and recorded(offer)["despite"] == sorted(kinds)
     assert [*offer_faults(db.session.get_one(Agency, agency))] == []
 
@@ -96,58 +96,58 @@ def test_only_accepting_is_asked_about_and_what_was_not_needed_is_not_kept(owner
     offer = doubtful(owner, *KINDS)
     with time_machine.travel(now() + LATER, tick=False):
         for to in ("viewed", "rejected"):
-            assert decisions.decide(offer, owner.agency_id, to, by=by)
+            assert deciding.decide(offer, owner.agency_id, to, by=by)
         assert "despite" not in recorded(offer)
         sound = make_offer(make_property(owner.agency_id, owner.id))
-        assert decisions.decide(sound, owner.agency_id, "accepted", by=by, despite=KINDS)
+        assert deciding.decide(sound, owner.agency_id, "accepted", by=by, despite=KINDS)
         assert "despite" not in recorded(sound)
 
 
 def test_an_offer_stands_on_its_last_day_at_the_agency(owner: User) -> None:
     offer = make_offer(make_property(owner.agency_id, owner.id), make_draft(valid_until=now().date()))
-    assert decisions.decide(offer, owner.agency_id, "accepted", by=SYSTEM)
+    assert deciding.decide(offer, owner.agency_id, "accepted", by=SYSTEM)
 
 
 def test_of_two_accepted_at_once_the_second_is_asked_about(owner: User) -> None:
     prop, by = make_property(owner.agency_id, owner.id), Actor("user", owner.id)
     first, second = (Chosen(make_offer(prop)) for _ in range(2))
     with pytest.raises(Unsaid):
-        decisions.decide_all(owner.agency_id, [first, second], Answer("accepted"), by=by)
+        deciding.decide_all(owner.agency_id, [first, second], Answer("accepted"), by=by)
     assert status(first.offer_id) == status(second.offer_id) == "new", "all or none"
     both = [replace(one, despite=frozenset({"second"})) for one in (first, second)]
-    assert decisions.decide_all(owner.agency_id, both, Answer("accepted"), by=by)
+    assert deciding.decide_all(owner.agency_id, both, Answer("accepted"), by=by)
     assert "despite" not in recorded(first.offer_id) and recorded(second.offer_id)["despite"] == ["second"]
 
 
 def test_one_that_was_withdrawn_after_it_was_accepted_stands_in_nobodys_way(owner: User) -> None:
-    from app.services import withdrawals
+    from app.offers import withdrawing
 
     prop = make_property(owner.agency_id, owner.id)
     first = make_offer(prop)
-    decisions.decide(first, owner.agency_id, "accepted", by=SYSTEM)
-    withdrawals.withdraw(db.session.get_one(Offer, first))
-    assert decisions.decide(make_offer(prop), owner.agency_id, "accepted", by=SYSTEM)
+    deciding.decide(first, owner.agency_id, "accepted", by=SYSTEM)
+    withdrawing.withdraw(db.session.get_one(Offer, first))
+    assert deciding.decide(make_offer(prop), owner.agency_id, "accepted", by=SYSTEM)
 
 
 def test_undo_takes_it_back_and_accepting_again_is_asked_again(owner: User) -> None:
     offer, by = doubtful(owner, "second", "archived"), Actor("user", owner.id)
     chosen = Chosen(offer, despite=frozenset({"second", "archived"}))
-    made = decisions.decide_all(owner.agency_id, [chosen], Answer("accepted"), by=by)
-    assert made and decisions.undo(made, owner.agency_id, by=by) == [offer]
+    made = deciding.decide_all(owner.agency_id, [chosen], Answer("accepted"), by=by)
+    assert made and deciding.undo(made, owner.agency_id, by=by) == [offer]
     assert status(offer) == "new" and "despite" not in recorded(offer)
     with pytest.raises(Unsaid):
-        decisions.decide(offer, owner.agency_id, "accepted", by=by)
+        deciding.decide(offer, owner.agency_id, "accepted", by=by)
 
 
 def test_undo_makes_no_second_one_that_nobody_was_asked_about(owner: User) -> None:
     prop, by = make_property(owner.agency_id, owner.id), Actor("user", owner.id)
     first, second = make_offer(prop), make_offer(prop)
-    decisions.decide(first, owner.agency_id, "accepted", by=by)
-    made = decisions.decide_all(owner.agency_id, [Chosen(first)], Answer("rejected"), by=by)
-    decisions.decide(second, owner.agency_id, "accepted", by=SYSTEM)
+    deciding.decide(first, owner.agency_id, "accepted", by=by)
+    made = deciding.decide_all(owner.agency_id, [Chosen(first)], Answer("rejected"), by=by)
+    deciding.decide(second, owner.agency_id, "accepted", by=SYSTEM)
     assert made
     with pytest.raises(Conflict):
-        decisions.undo(made, owner.agency_id, by=by)
+        deciding.undo(made, owner.agency_id, by=by)
     assert (status(first), status(second)) == ("rejected", "accepted")
 
 
@@ -214,7 +214,7 @@ def test_of_two_people_who_accept_one_each_the_later_is_asked(app: Flask, client
     login(client, owner)
     page = asked(client, second)
     assert 'id="despite"' not in page
-    decisions.decide(first, owner.agency_id, "accepted", by=SYSTEM)
+    deciding.decide(first, owner.agency_id, "accepted", by=SYSTEM)
     answer = client.post("/en/app/offers/decision", data=form_of(page))
     assert answer.status_code == 422 and 'value="second"' in answer.get_data(as_text=True)
     assert status(second) == "new"

@@ -17,8 +17,8 @@ from sqlalchemy import select
 
 from app.extensions import db
 from app.models import Access, LedgerEntry, Offer, Property, User
-from app.offer_document import Bidder
-from app.services.exports import harmless
+from app.offers.document import Bidder
+from app.offers.exports.writing import harmless
 from tests.factories import login, make_agency, make_draft, make_offer, make_property, make_user
 
 
@@ -89,7 +89,7 @@ def test_filters_hold_and_the_export_is_written_down(client: FlaskClient, owner:
 def test_more_than_one_batch_comes_whole(
     client: FlaskClient, owner: User, prop: Property, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.queries.offer_export.BATCHES", (2, 3))
+    monkeypatch.setattr("app.offers.exports.reading.BATCHES", (2, 3))
     for _ in range(7):
         make_offer(prop)
     login(client, owner)

@@ -20,13 +20,13 @@ from app.core.ledger import Actor
 from app.core.money import Money
 from app.extensions import db
 from app.models import Offer, OfferState, Property
-from app.offer_document import Bidder, Signature
-from app.queries.offer_export import all_offers
-from app.queries.offer_filter import OfferFilter, read_filter
-from app.queries.offer_list import COUNTED, count_by_status, count_offers, ids_in_order, list_offers
-from app.queries.offer_order import SORTS, Cursor, Order
-from app.queries.offer_search import read_search
-from app.services import decisions
+from app.offers import deciding
+from app.offers.document import Bidder, Signature
+from app.offers.exports.reading import all_offers
+from app.offers.list.filter import OfferFilter, read_filter
+from app.offers.list.order import SORTS, Cursor, Order
+from app.offers.list.pages import COUNTED, count_by_status, count_offers, ids_in_order, list_offers
+from app.offers.list.search import read_search
 from tests.factories import make_agency, make_draft, make_offer, make_property, make_user, person_of
 
 ZONE = "Europe/Bucharest"
@@ -81,7 +81,7 @@ def test_each_field_keeps_what_it_says(by: Person, flat: Property) -> None:
     credit = make_offer(flat, make_draft(bidder=ana, financing="credit", payment_term_days=90))
     lei = make_offer(other, make_draft(amount=Money(600_000_00, "RON"), signature=Signature("typed", text="A")))
     api = make_offer(other, make_draft(amount=Money(1_000_00, "RON")), source="api")
-    decisions.decide(plain, by.agency_id, "accepted", by=Actor("user", by.user.id))
+    deciding.decide(plain, by.agency_id, "accepted", by=Actor("user", by.user.id))
     every = {plain, credit, lei, api}
     reference = db.session.get_one(Offer, credit).reference
     tomorrow = (now() + timedelta(days=1)).isoformat()
@@ -131,8 +131,8 @@ def test_each_field_keeps_what_it_says(by: Person, flat: Property) -> None:
 
 def test_a_list_is_in_its_order_with_the_empty_last(by: Person, flat: Property) -> None:
     made = [make_offer(flat, make_draft(payment_term_days=days)) for days in (30, 10, 30, 20)]
-    decisions.decide(made[1], by.agency_id, "rejected", by=Actor("user", by.user.id))
-    decisions.decide(made[3], by.agency_id, "accepted", by=Actor("user", by.user.id))
+    deciding.decide(made[1], by.agency_id, "rejected", by=Actor("user", by.user.id))
+    deciding.decide(made[3], by.agency_id, "accepted", by=Actor("user", by.user.id))
     for sort in ORDERS:
         filter_ = chosen(sort=sort)
         lines = [page for found in walk(by, filter_, 1) for page in found]
@@ -181,7 +181,7 @@ def test_pages_lead_back_the_way_they_came(by: Person, flat: Property) -> None:
     for n in range(7):
         offer = make_offer(flat)
         if n % 2:
-            decisions.view(db.session.get_one(Offer, offer), by=by)
+            deciding.view(db.session.get_one(Offer, offer), by=by)
     for sort in ("-submitted_at", "viewed_at", "-viewed_at", "amount", "property"):
         for typed in ({}, {"q": "andrei"}):
             filter_ = chosen(sort=sort, **typed)
@@ -195,7 +195,7 @@ def test_pages_lead_back_the_way_they_came(by: Person, flat: Property) -> None:
 
 
 def test_counters_stop_past_a_thousand(by: Person, flat: Property, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.queries.offer_list.COUNTED", 2)
+    monkeypatch.setattr("app.offers.list.pages.COUNTED", 2)
     for _ in range(4):
         make_offer(flat)
     assert count_by_status(by, OfferFilter())["new"] == 3 and COUNTED == 1000

@@ -15,8 +15,8 @@ from sqlalchemy import event
 from app.core.money import Money
 from app.extensions import db
 from app.models import Offer, Property, User
-from app.queries.offer_order import SORTS
-from app.services import decisions
+from app.offers import deciding
+from app.offers.list.order import SORTS
 from tests.factories import login, make_agency, make_draft, make_offer, make_property, make_user
 
 HTMX = {"HX-Request": "true", "HX-Request-Type": "partial"}
@@ -54,7 +54,7 @@ def test_the_newest_offer_stands_first_and_a_new_one_is_marked(
 
 def test_status_filter_and_counters_agree(client: FlaskClient, owner: User, prop: Property) -> None:
     offers = [make_offer(prop) for _ in range(3)]
-    decisions.decide(offers[0], owner.agency_id, "accepted", by=_actor(owner))
+    deciding.decide(offers[0], owner.agency_id, "accepted", by=_actor(owner))
     login(client, owner)
     page = client.get("/app/offers?status=accepted").get_data(as_text=True)
     assert links(page) == [str(offers[0])]

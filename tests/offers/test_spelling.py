@@ -11,11 +11,11 @@ from app.core.collation import alphabetically
 from app.core.database import alphabetical
 from app.extensions import db
 from app.models import Offer, Property
-from app.offer_document import Bidder, fold
+from app.offers.document import Bidder, fold
+from app.offers.list.filter import OfferFilter
+from app.offers.list.pages import list_offers
 from app.properties.listing import agent_choices, property_choices
 from app.properties.search import holding_words
-from app.queries.offer_filter import OfferFilter
-from app.queries.offer_list import list_offers
 from tests.factories import make_agency, make_draft, make_offer, make_property, make_user, person_of
 
 ALIKE = [

@@ -16,9 +16,9 @@ from app.core.days import MONTHS, NotADay, read_day
 from app.core.numbers import NotANumber
 from app.core.typed_numbers import Typed, read_quantity
 from app.models import Property
+from app.offers.exports.writing import harmless
+from app.offers.tax_ids import NotATaxId, read_tax_id
 from app.properties.plausible import UNITS
-from app.services.exports import harmless
-from app.tax_ids import NotATaxId, read_tax_id
 from app.web.request import _cleaned
 from tests.factories import login, make_agency, make_offer, make_property, make_user
 from tests.public.test_offer_form import GOOD, fill, path_of

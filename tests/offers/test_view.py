@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from app.core.money import Money
 from app.extensions import db
 from app.models import Access, Offer, OfferState, Property, User
-from app.offer_document import Signature
+from app.offers.document import Signature
 from tests.factories import login, make_agency, make_draft, make_offer, make_property, make_user
 
 PREFETCH = ({"Sec-Purpose": "prefetch"}, {"Sec-Purpose": "prefetch;prerender"}, {"Purpose": "prefetch"})

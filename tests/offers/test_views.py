@@ -15,10 +15,10 @@ from app.core.errors import Invalid
 from app.extensions import db
 from app.jobs import tidy
 from app.models import SavedView, User
-from app.offer_document import Bidder
+from app.offers import saved_views
+from app.offers.document import Bidder
+from app.offers.view_reading import views_of
 from app.privacy import erasure
-from app.queries.views import views_of
-from app.services import views
 from tests.factories import csrf, login, make_agency, make_draft, make_offer, make_property, make_user, person_of
 
 
@@ -65,18 +65,18 @@ def test_a_view_without_a_name_is_asked_for_one_with_the_filter_kept(client: Fla
 
 def test_the_same_name_replaces_and_fifty_are_enough(owner: User) -> None:
     by = person_of(owner)
-    for number in range(views.MOST):
-        views.save(f"Vedere {number}", {"status": "new"}, by=by)
-    views.save("VEDERE 3", {"status": "viewed"}, by=by)
+    for number in range(saved_views.MOST):
+        saved_views.save(f"Vedere {number}", {"status": "new"}, by=by)
+    saved_views.save("VEDERE 3", {"status": "viewed"}, by=by)
     held = {view.name: view.query for view in views_of(by)}
-    assert len(held) == views.MOST and held["VEDERE 3"] == {"status": "viewed"}
+    assert len(held) == saved_views.MOST and held["VEDERE 3"] == {"status": "viewed"}
     with pytest.raises(Invalid):
-        views.save("Încă una", {}, by=by)
+        saved_views.save("Încă una", {}, by=by)
 
 
 def test_nobody_else_sees_or_touches_a_view(client: FlaskClient, owner: User) -> None:
     colleague = make_user(owner.agency_id)
-    view_id = views.save("Secretă", {"q": "popescu"}, by=person_of(colleague))
+    view_id = saved_views.save("Secretă", {"q": "popescu"}, by=person_of(colleague))
     login(client, owner)
     data = {"csrf_token": token(client), "name": "x"}
     for where in (f"/app/offers/views/{view_id}", f"/app/offers/views/{view_id}/delete"):
@@ -86,7 +86,7 @@ def test_nobody_else_sees_or_touches_a_view(client: FlaskClient, owner: User) ->
 
 
 def test_neither_name_nor_filter_lies_on_the_disk(app: Flask, owner: User, tmp_path: Path) -> None:
-    views.save("Vederea lui Xulescu", {"q": "xulescu", "email": "xulescu@client.example"}, by=person_of(owner))
+    saved_views.save("Vederea lui Xulescu", {"q": "xulescu", "email": "xulescu@client.example"}, by=person_of(owner))
     db.session.remove()
     for file in tmp_path.glob("bidflux.db*"):
         assert b"ulescu" not in file.read_bytes(), file
@@ -101,9 +101,9 @@ def test_a_view_that_looks_for_somebody_forgotten_goes_with_them(app: Flask, own
         "Nume": {"q": "țurcanu"}, "Adresă": {"email": "andrei.turcanu@client.example"}, "Telefon": {"q": "0722000111"},
         "Alt nume": {"q": "popescu"}, "Numerar": {"financing": "credit"},
     }.items():  # fmt: skip
-        views.save(name, query, by=by)
+        saved_views.save(name, query, by=by)
     agent = person_of(make_user(owner.agency_id))
-    views.save("Al unei colege", {"q": "popescu"}, by=agent)  # of whom this agent may see nothing any more
+    saved_views.save("Al unei colege", {"q": "popescu"}, by=agent)  # of whom this agent may see nothing any more
     forget, stop = tidy.searches(), threading.Event()
     assert forget(stop) == 0
     assert len(views_of(by)) == 5

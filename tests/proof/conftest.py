@@ -29,7 +29,7 @@ from app.core.clock import now
 from app.core.ledger import SYSTEM
 from app.extensions import db
 from app.models import LedgerEntry, Offer, Property
-from app.offer_document import Signature
+from app.offers.document import Signature
 from app.proof import checkpoints, receipts, texts
 from app.proof import export as ledger_export
 from app.proof.authority import Authority, _certificate, _name

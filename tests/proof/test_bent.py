@@ -16,11 +16,11 @@ from app.core.ledger import Actor
 from app.core.vault import Keyring
 from app.extensions import db
 from app.models import Offer, Property
-from app.offer_document import Signature
+from app.offers import better_offers, deciding, recording, withdrawing
+from app.offers.deciding import Answer, Chosen
+from app.offers.document import Signature
 from app.privacy import erasure
 from app.proof import receipts
-from app.services import decisions, recorded_offers, requests, withdrawals
-from app.services.decisions import Answer, Chosen
 from tests.factories import (
     confirm,
     make_agency,
@@ -42,18 +42,18 @@ def register(app: Flask) -> Iterator[Flask]:
     owner = make_user(agency, "owner")
     prop, by = make_property(agency, owner.id), Actor("user", owner.id)
     make_offer(prop, make_draft(signature=drawn()))
-    withdrawals.withdraw(db.session.get_one(Offer, make_offer(prop)))
+    withdrawing.withdraw(db.session.get_one(Offer, make_offer(prop)))
     decided = make_offer(prop)
-    decisions.decide_all(agency, [Chosen(decided)], Answer("rejected", reason="mic"), by=by)
+    deciding.decide_all(agency, [Chosen(decided)], Answer("rejected", reason="mic"), by=by)
     erasure.erase_all(agency, [make_offer(prop)], "person")
     replacing(make_offer(prop))
     asked = make_offer(prop)
-    requests.ask([asked], now() + timedelta(days=1), None, by=person_of(owner))
-    taken = recorded_offers.record(
+    better_offers.ask([asked], now() + timedelta(days=1), None, by=person_of(owner))
+    taken = recording.record(
         prop, make_draft(), make_sending(prop, source="agent", channel="phone", address=None, browser=None), by=by
     )
     offer = db.session.get_one(Offer, taken.offer_id)
-    confirm(offer.id, recorded_offers.Said("ro", {}, Signature("typed", "Andrei Țurcanu")))
+    confirm(offer.id, recording.Said("ro", {}, Signature("typed", "Andrei Țurcanu")))
     receipts.make(agency, offer.id)
     for name in db.session.scalars(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).all():
         db.session.execute(text(f"DROP TRIGGER {name}"))

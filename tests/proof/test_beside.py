@@ -16,12 +16,12 @@ from app.core.clock import now
 from app.core.vault import Place, pad, seal, unpad, unseal
 from app.extensions import db
 from app.models import Agency, ConfirmationBody, Offer, OfferFile
-from app.offer_document import Bidder
+from app.offers import better_offers, codes, deciding, recording, withdrawing
+from app.offers.document import Bidder
+from app.offers.recording import Said
 from app.proof import receipts
 from app.proof.register import offer_faults
 from app.proof.verifying import find
-from app.services import codes, decisions, recorded_offers, requests, withdrawals
-from app.services.recorded_offers import Said
 from tests.factories import (
     mailed_code,
     make_agency,
@@ -65,13 +65,13 @@ def everything(app: Flask) -> uuid.UUID:
     codes.enter(db.session.get_one(Offer, coded), mailed_code(coded))
     sending = make_sending(prop, source="agent", channel="phone")
     nobody = make_draft(bidder=Bidder("Fără Poștă", None, "+40722000113"))
-    taken = recorded_offers.record(prop, nobody, sending, by=by.actor).offer_id
-    recorded_offers.confirm(db.session.get_one(Offer, taken), Said("ro", {}, drawn()))
-    requests.ask([coded], now() + timedelta(days=2), "Puteți mai mult?", by=by)
-    requests.show_link(coded, by=by)
-    decisions.decide(waiting, agency, "rejected", by=by.actor)
+    taken = recording.record(prop, nobody, sending, by=by.actor).offer_id
+    recording.confirm(db.session.get_one(Offer, taken), Said("ro", {}, drawn()))
+    better_offers.ask([coded], now() + timedelta(days=2), "Puteți mai mult?", by=by)
+    better_offers.show_link(coded, by=by)
+    deciding.decide(waiting, agency, "rejected", by=by.actor)
     gone = make_offer(prop, make_draft(bidder=Bidder("Altcineva", "altul@client.example", "+40722000114")))
-    withdrawals.withdraw(db.session.get_one(Offer, gone))
+    withdrawing.withdraw(db.session.get_one(Offer, gone))
     receipts.make(agency, coded)
     return agency
 

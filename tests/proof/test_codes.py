@@ -37,13 +37,13 @@ from app.models import (
     Property,
     SellerLink,
 )
-from app.offer_document import Signature
+from app.offers import codes, recording
+from app.offers.document import Signature
+from app.offers.recording import Said
 from app.proof import receipts
 from app.proof.register import offers_fault
 from app.properties import editing as properties
 from app.properties.seller_page import OpenedSellerLink, seller_page
-from app.services import codes, recorded_offers
-from app.services.recorded_offers import Said
 from tests.factories import confirm, login, make_draft, make_offer, make_property, make_sending, make_user
 from tests.jobs.conftest import Mailbox
 
@@ -261,7 +261,7 @@ def test_a_recorded_offer_is_signed_once_its_bidder_confirms_it_with_a_signature
     app: Flask, client: FlaskClient, prop: Property
 ) -> None:
     key = accounts.create_api_key(prop.agency_id, "CRM", by=SYSTEM)
-    sent = recorded_offers.record(prop, make_draft(), make_sending(prop, source="api"), by=SYSTEM)
+    sent = recording.record(prop, make_draft(), make_sending(prop, source="api"), by=SYSTEM)
     assert listed(client, key)[0]["signature"] is None and listed(client, key, signed="true") == []
     confirm(sent.offer_id, Said("ro", {}, SIGNED))
     [shown] = listed(client, key, signed="true")

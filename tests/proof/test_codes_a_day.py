@@ -12,10 +12,10 @@ from sqlalchemy import func, select, update
 from app.core.clock import now
 from app.extensions import db
 from app.models import Agency, Delivery, EmailCode, Offer, OfferState, Property, ReplaceCode, User
-from app.offer_document import Bidder, Signature
+from app.offers import codes, recording, replacing
+from app.offers.codes_a_day import A_DAY
+from app.offers.document import Bidder, Signature
 from app.proof.register import offers_fault
-from app.services import codes, recorded_offers, replacements
-from app.services.codes_a_day import A_DAY
 from tests.factories import (
     mailed_code,
     make_agency,
@@ -43,7 +43,7 @@ def asked_for(prop: Property, owner: User) -> list[bool]:
     told = []
     for _each in range(A_DAY + 2):
         sending = make_sending(prop, source="agent", channel="phone")
-        offer_id = recorded_offers.record(prop, make_draft(), sending, by=person_of(owner).actor).offer_id
+        offer_id = recording.record(prop, make_draft(), sending, by=person_of(owner).actor).offer_id
         told.append(codes.send_another(db.session.get_one(Offer, offer_id)))
         db.session.rollback()
     return told
@@ -81,7 +81,7 @@ def test_what_is_signed_meanwhile_is_kept_and_takes_a_code_the_next_day(prop: Pr
 def test_codes_for_replacing_count_among_them(prop: Property, owner: User) -> None:
     asked_for(prop, owner)
     reference = db.session.get_one(Offer, signed_offer(prop)).reference
-    replacements.ask(prop, bytes(16), replaces=reference, asked=None)
+    replacing.ask(prop, bytes(16), replaces=reference, asked=None)
     db.session.rollback()
     assert db.session.scalars(select(ReplaceCode)).one().offer_id is None
     assert mails("replace_code") == 1  # owed to nobody: the rows are the same whatever exists

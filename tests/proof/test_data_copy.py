@@ -18,12 +18,12 @@ from app.core.ledger import Actor
 from app.core.logs import redact
 from app.extensions import db
 from app.models import Offer, OfferState, Property, SellerLink, User
-from app.offer_document import Signature
+from app.offers import better_offers, deciding, notes, ordering, recording, withdrawing
+from app.offers.deciding import Answer, Chosen
+from app.offers.document import Signature
+from app.offers.recording import Said
 from app.privacy import data_copy, personal_data
 from app.properties import seller_links
-from app.services import decisions, notes, ordering, recorded_offers, requests, withdrawals
-from app.services.decisions import Answer, Chosen
-from app.services.recorded_offers import Said
 from tests.factories import confirm, make_draft, make_offer, make_sending, person_of
 from tests.jobs.conftest import Mailbox
 from tests.jobs.test_data_request import ask, link_in
@@ -48,12 +48,12 @@ def dealt_with(app: Flask, prop: Property, owner: User) -> None:
     by, offer_id = person_of(owner), full_offer(app, prop)
     offer = db.session.get_one(Offer, offer_id)
     notes.write(offer, "De sunat după ora 18: țâfnos.", by=by)
-    requests.ask([offer_id], now() + timedelta(days=2), "Mai puteți urca?", by=by)
+    better_offers.ask([offer_id], now() + timedelta(days=2), "Mai puteți urca?", by=by)
     ordering.move(db.session.get_one(OfferState, offer_id), 1, "Plătește repede", by=by)
     answer = Answer("rejected", "Prea puțin", "Ne pare rău, altul a dat mai mult.", notify_bidder=True)
-    decisions.decide_all(prop.agency_id, [Chosen(offer_id)], answer, by=by.actor)
-    withdrawals.withdraw(db.session.get_one(Offer, offer_id), "Am găsit altceva")
-    sent = recorded_offers.record(prop, make_draft(), make_sending(prop, source="api"), by=Actor("system"))
+    deciding.decide_all(prop.agency_id, [Chosen(offer_id)], answer, by=by.actor)
+    withdrawing.withdraw(db.session.get_one(Offer, offer_id), "Am găsit altceva")
+    sent = recording.record(prop, make_draft(), make_sending(prop, source="api"), by=Actor("system"))
     confirm(sent.offer_id, Said("ro", {}, Signature("typed", "A. Țurcanu")))
     link = seller_links.create(prop, 7, shows_names=True, by=by)
     seller_links.opened(db.session.get_one(SellerLink, link))

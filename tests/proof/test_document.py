@@ -6,7 +6,7 @@ from datetime import date
 from hashlib import sha256
 
 from app.core.money import Money
-from app.offer_document import Bidder, Document, Draft, Signature, commitment, decode, encode, fold
+from app.offers.document import Bidder, Document, Draft, Signature, commitment, decode, encode, fold
 
 PICTURE = b"a picture"
 WHOLE = Draft(

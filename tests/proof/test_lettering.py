@@ -14,7 +14,7 @@ from pypdf import PdfReader
 from pypdf.generic import DictionaryObject
 
 from app.models import Property
-from app.offer_document import Bidder, Signature
+from app.offers.document import Bidder, Signature
 from app.proof import receipts
 from app.proof.pdf import lettering
 from app.proof.pdf.sheet import Block, Sheet

@@ -35,13 +35,13 @@ from app.models import (
     Property,
     SellerLink,
 )
-from app.offer_document import Bidder
+from app.offers import codes, recording, withdrawing
+from app.offers.document import Bidder
+from app.offers.recording import Said
 from app.privacy import erasure, personal_data
 from app.proof import receipts
 from app.proof.register import offers_fault
 from app.properties.seller_page import OpenedSellerLink, seller_page
-from app.services import codes, recorded_offers, withdrawals
-from app.services.recorded_offers import Said
 from tests.factories import (
     login,
     mailed_code,
@@ -62,7 +62,7 @@ def recorded(prop: Property, bidder: Bidder = NOBODY, source: str = "agent") -> 
     sending = make_sending(
         prop, source=source, channel="phone" if source == "agent" else None, address=None, browser=None
     )
-    sent = recorded_offers.record(prop, make_draft(bidder=bidder), sending, by=SYSTEM)
+    sent = recording.record(prop, make_draft(bidder=bidder), sending, by=SYSTEM)
     return db.session.get_one(Offer, sent.offer_id)
 
 
@@ -223,7 +223,7 @@ def test_ended_meanwhile_there_is_nothing_to_confirm(
     client.post(f"/r/{receipt_token(offer.id)}/code/again")
     code = mailed_code(offer.id)
     if ended == "withdrawn":
-        withdrawals.withdraw(offer)
+        withdrawing.withdraw(offer)
     else:
         erasure.erase_all(prop.agency_id, [offer.id], "person", by=SYSTEM)
     assert press(client, offer, code=code) == 409 and proof(offer) is None
@@ -238,7 +238,7 @@ def test_pressed_at_once_it_is_said_once(either_app: Flask) -> None:
 
     def confirm(_n: int) -> str:
         with either_app.app_context():
-            return recorded_offers.confirm(db.session.get_one(Offer, offer_id), Said("ro", {}), code).state
+            return recording.confirm(db.session.get_one(Offer, offer_id), Said("ro", {}), code).state
 
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(confirm, range(4))) == ["done"] * 4
@@ -259,6 +259,6 @@ def test_the_database_takes_no_other_proof(either_app: Flask) -> None:
 def test_what_its_bidder_sent_is_confirmed_by_no_button(app: Flask, client: FlaskClient, prop: Property) -> None:
     offer = db.session.get_one(Offer, make_offer(prop))
     with pytest.raises(IllegalTransition):
-        recorded_offers.confirm(offer, Said("ro", {}))
+        recording.confirm(offer, Said("ro", {}))
     assert client.post(f"/r/{receipt_token(offer.id)}/code/again").status_code == 409
     assert db.session.scalar(select(EmailCode.n)) is None

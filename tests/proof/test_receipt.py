@@ -23,10 +23,10 @@ from app.extensions import db
 from app.jobs import drain as drains
 from app.jobs.drain import drain
 from app.models import Delivery, LedgerEntry, Offer, OfferFile, OfferKey, Property
+from app.offers import recording
+from app.offers.recording import Said
 from app.proof import receipts
 from app.proof.receipt_reading import stored
-from app.services import recorded_offers
-from app.services.recorded_offers import Said
 from tests.factories import confirm, csrf, login, make_draft, make_offer, make_sending, make_user
 from tests.jobs.conftest import Mailbox
 from tests.proof.conftest import full_offer
@@ -130,7 +130,7 @@ def test_who_was_forgotten_gets_none_and_leaves_none(app: Flask, smtp: Mailbox, 
 def test_one_recorded_for_a_bidder_is_made_anew_when_they_confirm(app: Flask, prop: Property) -> None:
     from app.core.ledger import Actor
 
-    sent = recorded_offers.record(prop, make_draft(), make_sending(prop, source="api"), by=Actor("system"))
+    sent = recording.record(prop, make_draft(), make_sending(prop, source="api"), by=Actor("system"))
     before = receipts.make(prop.agency_id, sent.offer_id)
     assert "Clientul nu a confirmat-o" in words(before)
     confirm(sent.offer_id, Said("ro", {}))

@@ -36,16 +36,16 @@ from app.models import (
     ReplaceCode,
     Supersession,
 )
-from app.offer_document import Bidder
+from app.offers import better_offers, recording, replacing, withdrawing
+from app.offers.details import offer_by_id, open_offer
+from app.offers.document import Bidder
+from app.offers.recording import Said
+from app.offers.timeline import chain_of
 from app.privacy import erasure
 from app.proof import receipts
 from app.proof.register import offers_fault
 from app.properties.representation import rfc3339
 from app.properties.seller_page import OpenedSellerLink, seller_page
-from app.queries.offers import offer_by_id, open_offer
-from app.queries.timeline import chain_of
-from app.services import recorded_offers, replacements, requests, withdrawals
-from app.services.recorded_offers import Said
 from tests.factories import (
     confirm,
     csrf,
@@ -103,7 +103,7 @@ class Form:
     def code(self) -> str:
         db.session.rollback()
         row = db.session.scalars(select(ReplaceCode).where(ReplaceCode.nonce == self.nonce)).one()
-        return replacements.digits_of(row.agency_id, row.nonce, row.n)
+        return replacing.digits_of(row.agency_id, row.nonce, row.n)
 
 
 def stands(offer: Offer) -> bool:
@@ -169,10 +169,10 @@ def test_with_the_code_it_takes_the_place_and_the_address_is_told(
 
 def test_nobody_is_told_which_references_exist(app: Flask, client: FlaskClient, prop: Property, victim: Offer) -> None:
     gone = db.session.get_one(Offer, make_offer(prop))
-    withdrawals.withdraw(gone)
+    withdrawing.withdraw(gone)
     unreachable = db.session.get_one(
         Offer,
-        recorded_offers.record(
+        recording.record(
             prop, make_draft(bidder=Bidder("Fără", None, "+40722000111")), make_sending(prop, source="agent"), by=SYSTEM
         ).offer_id,
     )
@@ -229,7 +229,7 @@ def test_a_code_is_good_for_its_form_and_its_offer_alone(
     assert form.press("send_code", code=form.code()) == 200
     form.press(code=form.code() + "x")
     with time_machine.travel(now() + timedelta(minutes=2)):
-        assert replacements.enter(prop, form.nonce, form.code()), "the address of one's own offer is shown"
+        assert replacing.enter(prop, form.nonce, form.code()), "the address of one's own offer is shown"
         draft = make_draft(replaces=victim.reference)
         with pytest.raises(CodeWanted):
             make_offer(prop, draft, nonce=form.nonce, own_page=None)
@@ -253,7 +253,7 @@ def test_what_ended_meanwhile_is_not_replaced(
     form.press()
     code = form.code()
     if meanwhile == "withdrawn":
-        withdrawals.withdraw(victim)
+        withdrawing.withdraw(victim)
     elif meanwhile == "replaced":
         make_offer(prop, make_draft(replaces=victim.reference))
     else:
@@ -268,8 +268,8 @@ def test_two_forms_at_once_replace_once(either_app: Flask) -> None:
     reference, property_id = db.session.get_one(Offer, make_offer(prop)).reference, prop.id
     nonces = [bytes([n]) * 16 for n in (1, 2)]
     for nonce in nonces:
-        replacements.ask(prop, nonce, replaces=reference, asked=None)
-        assert replacements.enter(prop, nonce, replacements.digits_of(agency, nonce, 1))
+        replacing.ask(prop, nonce, replaces=reference, asked=None)
+        assert replacing.enter(prop, nonce, replacing.digits_of(agency, nonce, 1))
 
     def send(nonce: bytes) -> str:
         with either_app.app_context():
@@ -291,7 +291,7 @@ def asked(client: FlaskClient, prop: Property, offer: Offer) -> tuple[str, Flask
     """Ask for a better offer; the link, and the agent who asked, signed in."""
     owner = make_user(prop.agency_id, "owner")
     login(client, owner)
-    requests.ask([offer.id], now() + timedelta(days=2), None, by=person_of(owner))
+    better_offers.ask([offer.id], now() + timedelta(days=2), None, by=person_of(owner))
     request_id = db.session.scalars(select(OfferRequest.id).where(OfferRequest.offer_id == offer.id)).one()
     return f"/en/o/{request_token(request_id)}", client
 
@@ -355,7 +355,7 @@ def test_a_link_that_an_agent_saw_wants_a_code(
     wrong = agent.post(where, data={**hidden(page), "step": "send", "code": "1"})
     assert wrong.status_code == 422 and stands(victim)
     assert agent.post(where, data={**hidden(page), "step": "send_new"}).status_code in {200, 422} and stands(victim)
-    code = replacements.digits_of(prop.agency_id, nonce, 1)
+    code = replacing.digits_of(prop.agency_id, nonce, 1)
     drain()
     assert any(code in letter.body("plain") for letter in smtp.to(VICTIM))
     assert agent.post(where, data={**hidden(page), "step": "send", "code": code}).status_code == 303
@@ -379,7 +379,7 @@ def test_an_answer_for_who_cannot_be_written_to_says_that_the_agency_held_the_li
     app: Flask, client: FlaskClient, prop: Property
 ) -> None:
     draft = make_draft(bidder=Bidder("Ileana Fără", None, "+40722000113"))
-    sent = recorded_offers.record(prop, draft, make_sending(prop, source="agent"), by=SYSTEM)
+    sent = recording.record(prop, draft, make_sending(prop, source="agent"), by=SYSTEM)
     first = db.session.get_one(Offer, sent.offer_id)
     where, agent = asked(client, prop, first)
     assert 'id="pass-on-url"' in agent.get(f"/app/offers/{first.id}").get_data(as_text=True)
@@ -410,7 +410,7 @@ def record(
 ) -> Offer:
     draft = make_draft(bidder=Bidder("Andrei", email, phone), replaces=reference)
     sending = make_sending(prop, source=source, address=None, browser=None)
-    return db.session.get_one(Offer, recorded_offers.record(prop, draft, sending, by=SYSTEM).offer_id)
+    return db.session.get_one(Offer, recording.record(prop, draft, sending, by=SYSTEM).offer_id)
 
 
 @pytest.mark.parametrize("source", ["agent", "api"])
@@ -436,7 +436,7 @@ def test_another_mailbox_confirms_for_nobody_else(app: Flask, prop: Property, vi
 
 
 def test_a_recording_without_a_mailbox_gives_way_to_the_next(app: Flask, prop: Property) -> None:
-    first = recorded_offers.record(
+    first = recording.record(
         prop, make_draft(bidder=Bidder("Ana", None, "+40722000111")), make_sending(prop, source="agent"), by=SYSTEM
     ).offer_id
     old = db.session.get_one(Offer, first)

@@ -23,20 +23,20 @@ from app.core.vault import Keyring
 from app.demo import seeding
 from app.extensions import db
 from app.models import Agency, LedgerEntry, Offer, OfferRequest, OfferState, Property, User
-from app.offer_document import Bidder, Signature
+from app.offers import better_offers, codes, deciding, notes, ordering, recording, withdrawing
+from app.offers.concerns import KINDS
+from app.offers.deciding import Answer, Chosen
+from app.offers.details import open_offer
+from app.offers.document import Bidder, Signature
+from app.offers.entry import Submitted, submitted
+from app.offers.replacing import Grounds
+from app.offers.submitting import FACTS, prepare, store, submit
 from app.privacy import erasure
 from app.proof import export as ledger_export
 from app.proof import receipts
 from app.proof.register import faults_of_offer, offer_faults
 from app.proof.verifying import ERASED, VALID, find
 from app.properties import editing as properties
-from app.queries.concerns import KINDS
-from app.queries.offers import open_offer
-from app.services import codes, decisions, notes, ordering, recorded_offers, requests, withdrawals
-from app.services.decisions import Answer, Chosen
-from app.services.offers import FACTS, prepare, store, submit
-from app.services.replacements import Grounds
-from app.submission import Submitted, submitted
 from tests.factories import confirm, make_agency, make_draft, make_property, make_sending, make_user, person_of
 from tools.verify_receipt import named, verify_ledger, verify_receipt
 
@@ -52,16 +52,16 @@ def send(prop: Property, source: str, channel: str | None, **draft: object) -> u
         return submit(prop, make_draft(**draft), sending, by=BIDDER).offer_id
     sending = replace(sending, address=None, browser=None)  # they are the caller's, not the bidder's
     by = Actor("user", prop.agent_id) if source == "agent" else Actor("api_key", new_id())
-    return recorded_offers.record(prop, make_draft(**draft), sending, by=by).offer_id
+    return recording.record(prop, make_draft(**draft), sending, by=by).offer_id
 
 
 def viewed(offer: Offer, owner: User) -> None:
-    decisions.view(offer, by=person_of(owner))
+    deciding.view(offer, by=person_of(owner))
 
 
 def decided(offer: Offer, owner: User, status: str = "rejected") -> uuid.UUID | None:
     answer = Answer(status, reason="prea puțin", message="Mulțumim.", notify_bidder=True)
-    return decisions.decide_all(
+    return deciding.decide_all(
         offer.agency_id, [Chosen(offer.id, despite=frozenset(KINDS))], answer, by=Actor("user", owner.id)
     )
 
@@ -73,11 +73,11 @@ def accepted(offer: Offer, owner: User) -> None:
 def undone(offer: Offer, owner: User) -> None:
     decision = decided(offer, owner)
     assert decision
-    decisions.undo(decision, offer.agency_id, by=Actor("user", owner.id))
+    deciding.undo(decision, offer.agency_id, by=Actor("user", owner.id))
 
 
 def decided_by_the_crm(offer: Offer, owner: User) -> None:
-    decisions.decide(offer.id, offer.agency_id, "rejected", by=Actor("api_key", new_id()))
+    deciding.decide(offer.id, offer.agency_id, "rejected", by=Actor("api_key", new_id()))
 
 
 def decided_then_withdrawn(offer: Offer, owner: User) -> None:
@@ -86,16 +86,16 @@ def decided_then_withdrawn(offer: Offer, owner: User) -> None:
 
 
 def withdrawn(offer: Offer, owner: User) -> None:
-    assert withdrawals.withdraw(offer, "Am găsit altceva.")
+    assert withdrawing.withdraw(offer, "Am găsit altceva.")
 
 
 def asked(offer: Offer, owner: User) -> None:
-    requests.ask([offer.id], now() + timedelta(days=2), "Puteți mai mult?", by=person_of(owner))
+    better_offers.ask([offer.id], now() + timedelta(days=2), "Puteți mai mult?", by=person_of(owner))
 
 
 def taken_back(offer: Offer, owner: User) -> None:
     asked(offer, owner)
-    assert requests.take_back(offer.id, by=person_of(owner))
+    assert better_offers.take_back(offer.id, by=person_of(owner))
 
 
 def superseded(offer: Offer, owner: User) -> None:
@@ -118,13 +118,13 @@ def answered(offer: Offer, owner: User) -> None:
 
 def confirmed(offer: Offer, owner: User) -> None:
     if offer.source != "link":
-        confirm(offer.id, recorded_offers.Said("ro", {}, SIGNED, "192.0.2.1", "Testing"))
+        confirm(offer.id, recording.Said("ro", {}, SIGNED, "192.0.2.1", "Testing"))
 
 
 def asked_to_confirm(offer: Offer, owner: User) -> None:
     if offer.source != "link":
         with time_machine.travel(now() + timedelta(minutes=5), tick=False):
-            recorded_offers.ask_again(offer, by=person_of(owner))
+            recording.ask_again(offer, by=person_of(owner))
 
 
 def annotated(offer: Offer, owner: User) -> None:
@@ -224,7 +224,7 @@ def test_what_was_confirmed_through_a_link_the_agency_held_is_valid(either_app: 
     prop = make_property(agency, make_user(agency).id)
     bidder = Bidder("Andrei Țurcanu", None, "+40722000111")
     offer = db.session.get_one(Offer, send(prop, source, "phone" if source == "agent" else None, bidder=bidder))
-    assert recorded_offers.confirm(offer, recorded_offers.Said("ro", {}, SIGNED)).state == "done"
+    assert recording.confirm(offer, recording.Said("ro", {}, SIGNED)).state == "done"
     whole(either_app)
 
 

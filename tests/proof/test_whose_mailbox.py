@@ -17,13 +17,13 @@ from app.core.money import Money
 from app.core.signed_links import receipt_token
 from app.extensions import db
 from app.models import Agency, Confirmation, Offer, OfferRequest, OfferState, Property, User
-from app.offer_document import Bidder, Signature
+from app.offers import better_offers, codes, recording
+from app.offers.document import Bidder, Signature
+from app.offers.mailboxes import own_address, reachable
+from app.offers.recording import Said
 from app.proof import receipts
 from app.proof.receipt_reading import facts_of
 from app.proof.register import offers_fault
-from app.queries.mailboxes import own_address, reachable
-from app.services import codes, recorded_offers, requests
-from app.services.recorded_offers import Said
 from tests.factories import (
     confirm,
     login,
@@ -62,7 +62,7 @@ def by(email: str | None) -> Bidder:
 def recorded(prop: Property, owner: User, bidder: Bidder, **values: object) -> uuid.UUID:
     sending = make_sending(prop, source="agent", channel="phone")
     draft = make_draft(bidder=bidder, **values)
-    return recorded_offers.record(prop, draft, sending, by=person_of(owner).actor).offer_id
+    return recording.record(prop, draft, sending, by=person_of(owner).actor).offer_id
 
 
 def test_a_code_in_the_agents_own_mailbox_signs_nothing_on_the_public_form(
@@ -116,7 +116,7 @@ def test_what_was_the_agencys_address_once_shows_no_bidder_later(prop: Property,
     becomes_the_agencys(owner, "vechi@agentie.example", name)
     becomes_the_agencys(owner, "nou@agentie.example", name)
     offer_id = recorded(prop, owner, by("vechi@agentie.example"))
-    assert recorded_offers.confirm(db.session.get_one(Offer, offer_id), Said("ro", {}, SIGNED)).state == "done"
+    assert recording.confirm(db.session.get_one(Offer, offer_id), Said("ro", {}, SIGNED)).state == "done"
     assert db.session.get_one(Confirmation, offer_id).proof == "held_link"
     assert not db.session.get_one(OfferState, offer_id).signed
 
@@ -124,7 +124,7 @@ def test_what_was_the_agencys_address_once_shows_no_bidder_later(prop: Property,
 def test_an_owner_who_takes_a_bidders_address_cannot_confirm_without_their_code(prop: Property, owner: User) -> None:
     offer_id = recorded(prop, owner, VICTIM)
     becomes_the_agencys(owner, str(VICTIM.email))
-    assert recorded_offers.confirm(db.session.get_one(Offer, offer_id), Said("ro", {})).state == "none"
+    assert recording.confirm(db.session.get_one(Offer, offer_id), Said("ro", {})).state == "none"
     assert db.session.get(Confirmation, offer_id) is None
     assert reachable(prop.agency_id, offer_id)
 
@@ -135,20 +135,20 @@ def test_nor_have_a_recording_take_the_place_of_one_that_was_confirmed(prop: Pro
     becomes_the_agencys(owner, str(VICTIM.email))
     reference = db.session.get_one(Offer, first).reference
     low = recorded(prop, owner, VICTIM, amount=Money(50_000_00, "EUR"), replaces=reference)
-    recorded_offers.confirm(db.session.get_one(Offer, low), Said("ro", {}))
+    recording.confirm(db.session.get_one(Offer, low), Said("ro", {}))
     db.session.rollback()
     assert db.session.get_one(OfferState, first).latest
 
 
 def asked(prop: Property, owner: User) -> tuple[uuid.UUID, uuid.UUID]:
     offer_id = make_offer(prop, make_draft(signature=SIGNED))
-    requests.ask([offer_id], now() + timedelta(days=2), None, by=person_of(owner))
+    better_offers.ask([offer_id], now() + timedelta(days=2), None, by=person_of(owner))
     return offer_id, db.session.query(OfferRequest.id).scalar()
 
 
 def test_nor_answer_for_them_through_a_link_that_was_shown(prop: Property, owner: User) -> None:
     offer_id, request_id = asked(prop, owner)
-    requests.show_link(offer_id, by=person_of(owner))
+    better_offers.show_link(offer_id, by=person_of(owner))
     becomes_the_agencys(owner, str(VICTIM.email))
     with pytest.raises(CodeWanted):
         make_offer(prop, make_draft(amount=Money(50_000_00, "EUR")), request_id=request_id)

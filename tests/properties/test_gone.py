@@ -21,15 +21,15 @@ from app.core.signed_links import offer_link_token, receipt_token, request_token
 from app.extensions import db
 from app.models import Delivery, LedgerEntry, OfferRequest, Property, User
 from app.models.property import GONE
+from app.offers import better_offers as asking
+from app.offers import deciding, recording
+from app.offers.deciding import Answer, Chosen, Outcome
+from app.offers.mails import compose
+from app.offers.submitting import submit
 from app.properties import editing as properties
 from app.properties import telling
 from app.properties.representation import link_state, offer_url
-from app.services import decisions, recorded_offers
-from app.services import requests as asking
-from app.services.decisions import Answer, Chosen, Outcome
 from app.services.letters import NoLongerOwed, Owed
-from app.services.mails import compose
-from app.services.offers import submit
 from tests.factories import (
     csrf,
     login,
@@ -120,7 +120,7 @@ def test_no_offer_passes_that_was_begun_before(either_app: Flask, state: str) ->
         submit(fresh(prop), draft, sending, by=BIDDER)
     assert refused.value.state == state
     with pytest.raises(Conflict):
-        recorded_offers.record(fresh(prop), draft, make_sending(prop, source="agent"), by=SYSTEM)
+        recording.record(fresh(prop), draft, make_sending(prop, source="agent"), by=SYSTEM)
 
 
 def test_sold_while_offers_are_being_sent(either_app: Flask) -> None:
@@ -212,8 +212,8 @@ def test_bidders_are_told_once_in_their_language_and_only_those_who_wait(
 ) -> None:
     waiting = make_offer(prop, language="en")
     accepted, rejected = make_offer(prop), make_offer(prop)
-    decisions.decide(accepted, owner.agency_id, "accepted", by=person_of(owner).actor)
-    decisions.decide(rejected, owner.agency_id, "rejected", by=person_of(owner).actor)
+    deciding.decide(accepted, owner.agency_id, "accepted", by=person_of(owner).actor)
+    deciding.decide(rejected, owner.agency_id, "rejected", by=person_of(owner).actor)
     where = f"/app/properties/{prop.id}"
     assert "/tell" not in client.get(where).get_data(as_text=True)
     assert post(client, f"{where}/tell", tell="mail").status_code == 409, "it is still to be had"
@@ -222,7 +222,7 @@ def test_bidders_are_told_once_in_their_language_and_only_those_who_wait(
     assert post(client, f"{where}/tell", tell="shout").status_code == 404
     assert post(client, f"{where}/tell", tell="mail").status_code == 303
     (mail,) = told()
-    assert mail.offer_id == waiting and mail.due_at - mail.created_at >= decisions.UNDO
+    assert mail.offer_id == waiting and mail.due_at - mail.created_at >= deciding.UNDO
     letter = compose(owed(mail))
     assert "The property has been sold" in str(letter.body) and str(letter.body) == str(compose(owed(mail)).body)
     post(client, f"{where}/tell", tell="mail")
@@ -271,10 +271,10 @@ def test_an_archived_link_does_not_come_back_by_an_undo(either_app: Flask) -> No
     owner = make_user(agency, "owner")
     prop = make_property(agency, owner.id)
     offer_id, by = make_offer(prop), person_of(owner).actor
-    made = decisions.decide_all(
+    made = deciding.decide_all(
         agency, [Chosen(offer_id)], Answer("accepted"), by=by, outcome=Outcome(prop.id, close_link=True)
     )
     properties.archive(fresh(prop), by=by)
     assert isinstance(made, uuid.UUID)
-    decisions.undo(made, agency, by=by)
+    deciding.undo(made, agency, by=by)
     assert not fresh(prop).accepts_offers

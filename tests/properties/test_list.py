@@ -14,8 +14,8 @@ from app.core.clock import now
 from app.core.ledger import SYSTEM
 from app.core.money import Money
 from app.models import User
+from app.offers import deciding
 from app.properties import editing as properties
-from app.services import decisions
 from tests.factories import login, make_agency, make_draft, make_offer, make_property, make_user, person_of
 
 HTMX = {"HX-Request": "true", "HX-Request-Type": "partial"}
@@ -102,7 +102,7 @@ def test_the_best_offer_that_stands_leads_to_the_order_it_tops(client: FlaskClie
     prop = make_property(owner.agency_id, owner.id)
     made = [make_offer(prop, make_draft(amount=Money(euro * 100, "EUR"))) for euro in (90_000, 99_000, 120_000)]
     client.get(f"/app/offers/{made[2]}")
-    decisions.decide(made[2], owner.agency_id, "rejected", by=person_of(owner).actor)
+    deciding.decide(made[2], owner.agency_id, "rejected", by=person_of(owner).actor)
     page = unescape(client.get("/app/properties").get_data(as_text=True)).replace("\N{NO-BREAK SPACE}", " ")
     where, shown = re.findall(r'<a [^>]*href="(/app/properties/[^"]+/order)">([^<]+)</a>', page)[0]
     assert shown == "99.000 EUR" and "79,2%" in page

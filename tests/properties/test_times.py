@@ -18,8 +18,8 @@ from app.core import local_times
 from app.core.ledger import SYSTEM
 from app.extensions import db
 from app.models import Agency, OfferRequest, Property, User
+from app.offers.list.filter import read_filter
 from app.properties import editing as service
-from app.queries.offer_filter import read_filter
 from tests.factories import csrf, login, make_agency, make_offer, make_property, make_user
 
 BUCHAREST = "Europe/Bucharest"

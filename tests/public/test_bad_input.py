@@ -16,7 +16,7 @@ from sqlalchemy import func, select
 
 from app.extensions import db
 from app.models import Base, Offer, Property
-from app.queries.offers import offer_by_id, open_offer
+from app.offers.details import offer_by_id, open_offer
 from tests.factories import login, make_agency, make_property, make_user
 from tests.public.test_offer_form import GOOD, hidden, path_of
 

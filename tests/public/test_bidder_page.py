@@ -35,12 +35,12 @@ from app.models import (
     User,
     Withdrawal,
 )
+from app.offers import better_offers, deciding, withdrawing
+from app.offers.details import offer_by_id, open_offer
+from app.offers.mails import compose
 from app.privacy import requests as privacy_requests
 from app.properties import editing as properties
-from app.queries.offers import offer_by_id, open_offer
-from app.services import decisions, requests, withdrawals
 from app.services.letters import NoLongerOwed, Owed
-from app.services.mails import compose
 from tests.core.test_routes import contents
 from tests.factories import login, make_agency, make_draft, make_offer, make_property, make_user, person_of
 from tests.public.test_offer_form import hidden
@@ -184,14 +184,14 @@ def test_a_decided_offer_can_still_be_withdrawn_and_keeps_its_status(
     client: FlaskClient, owner: User, offer: Offer, status: str
 ) -> None:
     by = Actor("user", owner.id)
-    decisions.decide(offer.id, offer.agency_id, status, by=by, notify_bidder=True)
-    assert withdrawals.withdraw(offer)
+    deciding.decide(offer.id, offer.agency_id, status, by=by, notify_bidder=True)
+    assert withdrawing.withdraw(offer)
     assert (state_of(offer).status, state_of(offer).withdrawn_at is not None) == (status, True)
     with pytest.raises(NoLongerOwed):
         letter("decision_bidder")
     with pytest.raises(IllegalTransition):
-        decisions.decide(offer.id, offer.agency_id, "viewed", by=by)
-    assert not withdrawals.withdraw(offer), "twice is once"
+        deciding.decide(offer.id, offer.agency_id, "viewed", by=by)
+    assert not withdrawing.withdraw(offer), "twice is once"
     assert len(db.session.scalars(select(LedgerEntry).where(LedgerEntry.kind == "offer.withdrawn")).all()) == 1
 
 
@@ -202,11 +202,11 @@ def test_a_replaced_offer_cannot_be_withdrawn(client: FlaskClient, prop: Propert
     assert "Ați trimis o ofertă mai nouă" in page and "/withdraw" not in page
     assert client.post(f"{page_of(offer)}/withdraw").status_code == 409
     with pytest.raises(IllegalTransition):
-        withdrawals.withdraw(db.session.get_one(Offer, offer.id))
+        withdrawing.withdraw(db.session.get_one(Offer, offer.id))
 
 
 def test_withdrawing_ends_a_request_for_a_better_offer(client: FlaskClient, owner: User, offer: Offer) -> None:
-    requests.ask([offer.id], now() + timedelta(days=1), None, by=person_of(owner))
+    better_offers.ask([offer.id], now() + timedelta(days=1), None, by=person_of(owner))
     enter(client, offer)
     page = text(client.get(page_of(offer)))
     assert "Vi se cere o ofertă mai bună" in page
@@ -266,7 +266,7 @@ def test_who_never_had_a_link_is_given_none(client: FlaskClient, prop: Property)
 
 
 def test_after_withdrawing_a_new_offer_stands_by_itself(client: FlaskClient, offer: Offer) -> None:
-    withdrawals.withdraw(offer)
+    withdrawing.withdraw(offer)
     enter(client, offer)
     assert "Trimiteți o ofertă nouă" in text(client.get(page_of(offer)))
     assert sent_again(client, offer).status_code == 303
@@ -283,7 +283,7 @@ def test_a_closed_link_takes_no_corrected_offer_and_says_so(client: FlaskClient,
 
 
 def test_the_status_is_shown_only_where_the_agency_wants_it(client: FlaskClient, owner: User, offer: Offer) -> None:
-    decisions.decide(offer.id, offer.agency_id, "accepted", by=Actor("user", owner.id), reason="canarmotiv")
+    deciding.decide(offer.id, offer.agency_id, "accepted", by=Actor("user", owner.id), reason="canarmotiv")
     enter(client, offer)
     assert "Stadiul" not in text(client.get(page_of(offer))) and "Acceptată" not in text(client.get(page_of(offer)))
     db.session.execute(update(Agency).values(bidders_see_status=True))
@@ -294,8 +294,8 @@ def test_the_status_is_shown_only_where_the_agency_wants_it(client: FlaskClient,
 
 
 def test_everything_held_can_be_taken_along(client: FlaskClient, owner: User, offer: Offer) -> None:
-    decisions.decide(offer.id, offer.agency_id, "rejected", by=Actor("user", owner.id), reason="canarmotiv")
-    withdrawals.withdraw(offer, "Am găsit altceva.")
+    deciding.decide(offer.id, offer.agency_id, "rejected", by=Actor("user", owner.id), reason="canarmotiv")
+    withdrawing.withdraw(offer, "Am găsit altceva.")
     enter(client, offer)
     answer = client.get(f"{page_of(offer)}/data.json")
     assert answer.headers["Content-Disposition"] == f'attachment; filename="{offer.reference}.json"'
@@ -328,8 +328,8 @@ def test_withdrawal_and_acceptance_at_once_leave_one_order(either_app: Flask) ->
                     db.session.remove()
 
         acts = (
-            lambda offer_id=offer_id: withdrawals.withdraw(db.session.get_one(Offer, offer_id)),
-            lambda offer_id=offer_id: decisions.decide(offer_id, agency, "accepted", by=actor),
+            lambda offer_id=offer_id: withdrawing.withdraw(db.session.get_one(Offer, offer_id)),
+            lambda offer_id=offer_id: deciding.decide(offer_id, agency, "accepted", by=actor),
         )
         threads = [threading.Thread(target=run, args=(act,)) for act in acts]
         for thread in threads:

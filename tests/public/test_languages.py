@@ -16,8 +16,8 @@ from app.core.ledger import SYSTEM
 from app.core.signed_links import bidder_token, request_token
 from app.extensions import db
 from app.models import Offer, OfferRequest, OfferState, Property, User
+from app.offers import better_offers
 from app.properties import editing as properties
-from app.services import requests
 from tests.factories import make_agency, make_offer, make_property, make_user, person_of
 from tests.fields import Page
 from tests.public.test_offer_form import path_of
@@ -81,7 +81,7 @@ def test_a_better_or_corrected_offer_replaces_the_earlier_one_in_any_language(
     client: FlaskClient, owner: User, offer: Offer, asked: bool, when: str
 ) -> None:
     if asked:
-        requests.ask([offer.id], now() + timedelta(days=1), None, by=person_of(owner))
+        better_offers.ask([offer.id], now() + timedelta(days=1), None, by=person_of(owner))
     page = client.get(enter(client, offer), headers={"Accept-Language": "ro"})
     typed: dict[str, Any] = {**GOOD, "amount": "130.000"}
     if when == "form":
@@ -102,7 +102,7 @@ def test_a_better_or_corrected_offer_replaces_the_earlier_one_in_any_language(
 
 
 def test_the_link_of_a_request_keeps_what_it_answers(client: FlaskClient, owner: User, offer: Offer) -> None:
-    requests.ask([offer.id], now() + timedelta(days=1), None, by=person_of(owner))
+    better_offers.ask([offer.id], now() + timedelta(days=1), None, by=person_of(owner))
     asked = db.session.scalars(select(OfferRequest)).one()
     page = client.get(f"/ro/o/{request_token(asked.id)}")
     page = press(client, press(client, press(client, page), **{**GOOD, "amount": "1"}), **GOOD)

@@ -22,10 +22,10 @@ from app.core.ledger import SYSTEM
 from app.core.signed_links import offer_link_token
 from app.extensions import db
 from app.models import Delivery, LedgerEntry, Offer, Property
-from app.offer_sections import sections
+from app.offers.details import offer_by_id, open_offer
+from app.offers.sections import sections
 from app.proof import texts
 from app.properties import editing as properties
-from app.queries.offers import offer_by_id, open_offer
 from tests.factories import make_agency, make_property, make_user
 
 GOOD = {

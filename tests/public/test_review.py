@@ -14,8 +14,8 @@ from sqlalchemy import select, update
 from app.core.ledger import SYSTEM
 from app.extensions import db
 from app.models import Agency, Offer, Property, User
+from app.offers.details import offer_by_id, open_offer
 from app.properties import editing as properties
-from app.queries.offers import offer_by_id, open_offer
 from tests.factories import make_agency, make_property, make_user
 from tests.public.test_offer_form import GOOD, fill, hidden, offers, path_of
 
@@ -155,7 +155,7 @@ def test_who_sent_it_already_is_led_to_the_receipt_whatever_changed_since(client
 def test_a_change_while_the_offer_is_being_written_is_seen(either_app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     """The property changes after the page was checked and before the lock."""
     from app.blueprints.public import routes
-    from app.services.offers import submit
+    from app.offers.submitting import submit
 
     agency = make_agency()
     here, client = make_property(agency, make_user(agency).id), either_app.test_client()

@@ -19,10 +19,10 @@ from app.core.money import Money
 from app.core.signed_links import receipt_token, seller_token
 from app.extensions import db
 from app.models import LedgerEntry, Offer, OfferState, Property, SellerLink, User
-from app.offer_document import Bidder, Signature
+from app.offers import codes, withdrawing
+from app.offers.document import Bidder, Signature
 from app.properties import seller_links
 from app.properties.seller_page import open_seller_link, seller_page
-from app.services import codes, withdrawals
 from tests.core.test_routes import contents
 from tests.factories import (
     csrf,
@@ -107,7 +107,7 @@ def test_all_offers_stand_there_whatever_became_of_them(client: FlaskClient, own
     gone = make_offer(
         prop, make_draft(amount=Money(99_000_00, "EUR"), bidder=Bidder("Ion", "i@x.example", "+40722000222"))
     )
-    withdrawals.withdraw(db.session.get_one(Offer, gone))
+    withdrawing.withdraw(db.session.get_one(Offer, gone))
     make_offer(
         prop, make_draft(amount=Money(110_000_00, "EUR"), conditions=("bank_approval",), conditions_text="fără TVA")
     )

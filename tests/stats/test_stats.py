@@ -19,9 +19,9 @@ from app.core.access import Person
 from app.core.money import Money
 from app.extensions import db
 from app.models import Agency, OfferState, Property, User
+from app.offers.list.filter import OfferFilter, read_filter
+from app.offers.list.pages import count_offers, list_offers
 from app.privacy import erasure
-from app.queries.offer_filter import OfferFilter, read_filter
-from app.queries.offer_list import count_offers, list_offers
 from app.stats import tally
 from app.stats.charts import bars, columns
 from app.stats.figures import Stats, count_up, read_stats_filter, within

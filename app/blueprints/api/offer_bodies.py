@@ -11,9 +11,9 @@ from app.core.clock import now
 from app.core.errors import Invalid
 from app.core.values import HIDDEN
 from app.models import Property
-from app.offer_document import Draft, Signature
-from app.services.offer_reading import OfferReader
-from app.services.offers import Sending
+from app.offers.document import Draft, Signature
+from app.offers.reading import OfferReader
+from app.offers.submitting import Sending
 
 NEEDED = frozenset({"full_name", "email", "phone", "amount", "financing", "payment_term_days"})
 SAME = (

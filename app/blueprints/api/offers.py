@@ -28,14 +28,14 @@ from app.core.contacts import NotAContact, read_email
 from app.core.errors import Conflict, IllegalTransition, Invalid, NotFound, NotReady, Stale, Unsaid
 from app.core.money import from_decimal_text
 from app.models import Property
+from app.offers import deciding
+from app.offers.api_pages import list_offers, show_offer
+from app.offers.list.filter import Moment, OfferFilter
+from app.offers.list.order import DEFAULT_SORT, WITHIN_ONE_CURRENCY
+from app.offers.recording import record
 from app.privacy.access_log import note_key
 from app.proof.receipt_reading import stored
 from app.properties.listing import property_by_external_id
-from app.queries.crm_offers import list_offers, show_offer
-from app.queries.offer_filter import Moment, OfferFilter
-from app.queries.offer_order import DEFAULT_SORT, WITHIN_ONE_CURRENCY
-from app.services import decisions
-from app.services.recorded_offers import record
 from app.web.api_keys import key_holder
 
 TAG = "Offers"
@@ -130,10 +130,10 @@ def offers_status(offer_id: uuid.UUID, body: StatusChange) -> Answer:
     by = key_holder()
     _offer, state = get_offer(by, offer_id, write=True)
     version = expected_version(state.version) or None
-    answer = decisions.Answer(body.status, body.reason, body.message, notify_bidder=body.notify_bidder)
-    chosen = decisions.Chosen(offer_id, version, frozenset(body.despite))
+    answer = deciding.Answer(body.status, body.reason, body.message, notify_bidder=body.notify_bidder)
+    chosen = deciding.Chosen(offer_id, version, frozenset(body.despite))
     try:
-        decisions.decide_all(by.agency_id, [chosen], answer, by=by.actor)
+        deciding.decide_all(by.agency_id, [chosen], answer, by=by.actor)
     except (IllegalTransition, Unsaid):
         raise
     except Conflict:

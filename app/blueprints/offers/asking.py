@@ -19,8 +19,8 @@ from app.core.access import get_offer
 from app.core.clock import now
 from app.core.errors import IllegalTransition
 from app.core.questions import Question, answered
-from app.queries.deciding import Candidate, answerable, candidates
-from app.services import requests
+from app.offers import better_offers
+from app.offers.choosing import Candidate, answerable, candidates
 from app.web.fragments import done, page
 from app.web.guards import Guard, person, policy
 
@@ -46,7 +46,7 @@ def ask() -> AnyResponse:
     if deadline is None:
         return _page(form, chosen, 422)
     try:
-        requests.ask([one.id for one in chosen], deadline, form.message.data or None, by=person())
+        better_offers.ask([one.id for one in chosen], deadline, form.message.data or None, by=person())
     except IllegalTransition:
         return _page(form, chosen, 409, problem=_("One of these offers was withdrawn or replaced: nobody was asked."))
     said = ngettext(
@@ -60,7 +60,7 @@ def ask() -> AnyResponse:
 def cancel_better(offer_id: uuid.UUID) -> AnyResponse:
     """Take the open request of an offer back."""
     get_offer(person(), offer_id, write=True)
-    requests.take_back(offer_id, by=person())
+    better_offers.take_back(offer_id, by=person())
     return redirect(url_for("offers.show", offer_id=offer_id), 303)
 
 
@@ -69,7 +69,7 @@ def cancel_better(offer_id: uuid.UUID) -> AnyResponse:
 def show_better_link(offer_id: uuid.UUID) -> AnyResponse:
     """Show the link of the open request, to pass it on; the register says to whom it was shown."""
     get_offer(person(), offer_id, write=True)
-    requests.show_link(offer_id, by=person())
+    better_offers.show_link(offer_id, by=person())
     return redirect(url_for("offers.show", offer_id=offer_id), 303)
 
 

@@ -12,8 +12,7 @@ from app.blueprints.offers.forms import MoveForm
 from app.blueprints.offers.routes import note_seen, offers, today
 from app.core.access import get_offer, get_property
 from app.core.errors import NotFound
-from app.queries import comparing
-from app.services import ordering
+from app.offers import comparing, ordering
 from app.web.fragments import done, page
 from app.web.guards import Guard, person, policy
 

@@ -19,10 +19,10 @@ from app.core.errors import Conflict, IllegalTransition, NotFound, Unsaid
 from app.core.labels import label
 from app.core.numbers import whole
 from app.extensions import db
-from app.queries.concerns import SECOND, Concern, concerns_of
-from app.queries.deciding import MOST, Candidate, answerable, candidates, last_to_change, others_of
-from app.services import decisions
-from app.services.decisions import Answer, Chosen, Outcome
+from app.offers import deciding
+from app.offers.choosing import MOST, Candidate, answerable, candidates, last_to_change, others_of
+from app.offers.concerns import SECOND, Concern, concerns_of
+from app.offers.deciding import Answer, Chosen, Outcome
 from app.web.fragments import done, local_path, page
 from app.web.guards import Guard, person, policy
 from app.webhooks.log import listens
@@ -55,7 +55,7 @@ def decide() -> AnyResponse:
         str(form.status.data), form.text("reason"), form.text("message"), notify_bidder=bool(form.notify_bidder.data)
     )
     try:
-        made = decisions.decide_all(
+        made = deciding.decide_all(
             by.agency_id, _despite(seen), answer, by=by.actor, outcome=_outcome(form, chosen, others)
         )
     except Unsaid:
@@ -82,7 +82,7 @@ def undo() -> AnyResponse:
     except ValueError:
         raise NotFound from None
     try:
-        decisions.undo(decision_id, person().agency_id, by=person().actor)
+        deciding.undo(decision_id, person().agency_id, by=person().actor)
     except Conflict:
         flash(_("It was too late to undo. You can still set another status."), "warn")
         return redirect(onward(), 303)
@@ -168,7 +168,7 @@ def _offer_undo(decision_id: uuid.UUID, status: str, count: int) -> None:
     """Shown on the next page, with a way back for as long as there is one."""
     said = label("status", status).lower()
     text = ngettext("Saved: %(status)s", "Saved for %(num)d offers: %(status)s", count, status=said)
-    shown = {"text": text, "decision": str(decision_id), "seconds": decisions.UNDO.seconds - 1}
+    shown = {"text": text, "decision": str(decision_id), "seconds": deciding.UNDO.seconds - 1}
     flash(shown, "undo")  # type: ignore[arg-type]  # Flask keeps whatever JSON can say
 
 

@@ -12,11 +12,11 @@ from werkzeug.wrappers import Response as AnyResponse
 from app.blueprints.offers.routes import offers
 from app.core.access import get_offer
 from app.core.errors import Conflict
-from app.offer_document import Bidder
+from app.offers.details import OpenedOffer, open_offer
+from app.offers.document import Bidder
 from app.privacy import erasure, personal_data
 from app.privacy.access_log import note_search
 from app.privacy.requests import erase_for_agency
-from app.queries.offers import OpenedOffer, open_offer
 from app.web.fragments import done, page
 from app.web.guards import Guard, person, policy
 from app.web.htmx import is_full_view

@@ -21,13 +21,13 @@ from app.core.money import Money
 from app.models import Offer
 from app.models.offer import FINANCING, SOURCES, STATUSES
 from app.models.property import CURRENCIES
+from app.offers.choosing import MOST
+from app.offers.exports.writing import PURPOSES
+from app.offers.list.filter import MAIN_CURRENCY, Errors, Moment, OfferFilter, read_filter
+from app.offers.list.order import DEFAULT_SORT, WITHIN_ONE_CURRENCY
+from app.offers.list.pages import OfferPage, standing
+from app.offers.view_reading import views_of
 from app.properties.listing import agent_choices, property_choices, property_title
-from app.queries.deciding import MOST
-from app.queries.offer_filter import MAIN_CURRENCY, Errors, Moment, OfferFilter, read_filter
-from app.queries.offer_list import OfferPage, standing
-from app.queries.offer_order import DEFAULT_SORT, WITHIN_ONE_CURRENCY
-from app.queries.views import views_of
-from app.services.exports import PURPOSES
 
 # Where each letter would otherwise be a page of its own to go back through.
 TYPED = {"q", "min_amount", "max_amount", "min_term", "max_term"}

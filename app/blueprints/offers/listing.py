@@ -13,9 +13,10 @@ from app.blueprints.offers import list_page
 from app.blueprints.offers.routes import offers, today
 from app.core.errors import Invalid
 from app.core.numbers import NotANumber, whole
+from app.offers import undelivered
+from app.offers.exports import reading, writing
+from app.offers.list import pages
 from app.privacy import access_log
-from app.queries import offer_export, offer_list
-from app.services import exports, undelivered
 from app.web.fragments import page
 from app.web.guards import Guard, person, policy
 from app.web.htmx import is_full_view, is_seen, wants_block
@@ -31,8 +32,8 @@ def index() -> AnyResponse:
     if not live and "" in request.args.values():
         return redirect(url_for("offers.index", **_given()), 303)
     chosen, errors = list_page.read_address(by, request.args)
-    after, before = (offer_list.Cursor.read(request.args.get(name), chosen.sort) for name in ("after", "before"))
-    shown = offer_list.nothing() if errors else offer_list.list_offers(by, chosen, after=after, before=before)
+    after, before = (pages.Cursor.read(request.args.get(name), chosen.sort) for name in ("after", "before"))
+    shown = pages.nothing() if errors else pages.list_offers(by, chosen, after=after, before=before)
     context = list_page.results(by, chosen, shown, errors) | {"today": today()}
     rows_only = request.headers.get("HX-Target", "").endswith("#offer-results")
     if not (live and rows_only):
@@ -59,7 +60,7 @@ def news() -> Response:
     if at >= by.agency.event_seq:
         return Response(status=204)
     chosen, errors = list_page.read_address(by, request.args)
-    new = 0 if errors else offer_list.count_since(by, chosen, seen)
+    new = 0 if errors else pages.count_since(by, chosen, seen)
     return page("offers/_news.html", **list_page.news(chosen, seen, by.agency.event_seq, new))
 
 
@@ -81,8 +82,8 @@ def export_csv() -> Response:
     """The offers of a filter as a file; with `columns=machine` under the names of the API."""
     zone = person().agency.zone
     if request.args.get("columns") == "machine":
-        return _file("csv-machine", "csv", "text/csv; charset=utf-8", exports.machine_csv)
-    return _file("csv", "csv", "text/csv; charset=utf-8", lambda rows: exports.offers_csv(rows, zone))
+        return _file("csv-machine", "csv", "text/csv; charset=utf-8", writing.machine_csv)
+    return _file("csv", "csv", "text/csv; charset=utf-8", lambda rows: writing.offers_csv(rows, zone))
 
 
 @offers.get("/app/offers.xlsx")
@@ -90,14 +91,14 @@ def export_csv() -> Response:
 def export_xlsx() -> Response:
     """The offers of a filter as a workbook, with real numbers and dates."""
     zone = person().agency.zone
-    return _file("xlsx", "xlsx", XLSX, lambda rows: exports.offers_xlsx(rows, zone))
+    return _file("xlsx", "xlsx", XLSX, lambda rows: writing.offers_xlsx(rows, zone))
 
 
 def _file(
     form: str,
     ending: str,
     kind: str,
-    write: Callable[[Iterator[offer_export.Exported]], Iterator[str] | Iterator[bytes]],
+    write: Callable[[Iterator[reading.Exported]], Iterator[str] | Iterator[bytes]],
 ) -> Response:
     """A file of what the filter shows. HEAD and prefetches take nothing, and record nothing."""
     by = person()
@@ -106,8 +107,8 @@ def _file(
         raise Invalid(errors)  # rather no file than one of more offers than were asked for
     file: Any = iter(())
     if is_full_view():
-        exports.record_export(chosen, by=by, form=form, purpose=request.args.get("purpose", ""))
-        file = stream_with_context(write(offer_export.all_offers(by, chosen)))
+        writing.record_export(chosen, by=by, form=form, purpose=request.args.get("purpose", ""))
+        file = stream_with_context(write(reading.all_offers(by, chosen)))
     name = _("offers")  # not within the f-string, where Babel does not look
     headers = {"Content-Disposition": f'attachment; filename="{name}-{today().isoformat()}.{ending}"'}
     return Response(file, content_type=kind, headers=headers)

@@ -17,14 +17,14 @@ from app.core.language import language
 from app.core.money import Money
 from app.extensions import db
 from app.models import HELD_LINK, OfferRequest, Property
-from app.offer_document import Document
-from app.offer_sections import Section, sections
+from app.offers import codes
+from app.offers.details import OpenedOffer, confirmation_of, is_unconfirmed
+from app.offers.document import Document
+from app.offers.mailboxes import is_reachable
+from app.offers.sections import Section, sections
+from app.offers.timeline import ChainLink, chain_of, mails_and_calls, notes_of, offer_steps
 from app.privacy.own_offer import parting_words
 from app.proof.receipt_reading import state_of
-from app.queries.mailboxes import is_reachable
-from app.queries.offers import OpenedOffer, confirmation_of, is_unconfirmed
-from app.queries.timeline import ChainLink, chain_of, mails_and_calls, notes_of, offer_steps
-from app.services import codes
 
 
 def offer_page(

@@ -15,7 +15,7 @@ from app.core.money import Money, show
 from app.core.signed_links import receipt_token, request_token
 from app.core.urls import base_url
 from app.models import Offer, Property
-from app.offer_document import Bidder
+from app.offers.document import Bidder
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,14 +26,14 @@ from app.core.language import language
 from app.core.questions import answered
 from app.core.signed_links import BadToken, Stamp, form_stamp, read_stamp
 from app.models import CODE, Property
-from app.offer_document import Draft, Signature
+from app.offers import recording
+from app.offers.details import confirmation_of, is_unconfirmed, open_offer
+from app.offers.document import Draft, Signature
+from app.offers.mailboxes import is_reachable
+from app.offers.reading import OfferReader
+from app.offers.submitting import Sending
+from app.offers.timeline import mails_owed
 from app.properties.listing import recordable_properties
-from app.queries.mailboxes import is_reachable
-from app.queries.offers import confirmation_of, is_unconfirmed, open_offer
-from app.queries.timeline import mails_owed
-from app.services import recorded_offers
-from app.services.offer_reading import OfferReader
-from app.services.offers import Sending
 from app.web.fragments import done, page
 from app.web.guards import Guard, person, policy
 
@@ -98,7 +98,7 @@ def record(property_id: uuid.UUID) -> AnyResponse:
         return _form(prop, form, request.form.get("stamp", "") if nonce else _stamp(prop), 422)
     sending = Sending(nonce, prop.link_version, str(form.language.data), "agent", {}, channel=form.channel.data)
     try:
-        sent = recorded_offers.record(prop, draft, sending, by=person().actor)
+        sent = recording.record(prop, draft, sending, by=person().actor)
     except FactsChanged:
         prop = get_property(person(), property_id, write=True)
         form.add_errors({"amount": [_("Check the currency: amounts are now in %(currency)s", currency=prop.currency)]})
@@ -123,8 +123,8 @@ def ask_confirmation(offer_id: uuid.UUID) -> AnyResponse:
     """One more mail that asks the bidder to confirm."""
     offer, _state = get_offer(person(), offer_id, write=True)
     try:
-        recorded_offers.ask_again(offer, by=person())
-    except recorded_offers.TooSoon:
+        recording.ask_again(offer, by=person())
+    except recording.TooSoon:
         return _confirmation(offer_id, 409, _("A mail went out a moment ago. Wait two minutes before the next one."))
     return done(url_for("offers.confirmation", offer_id=offer_id), _("The client is asked once more"))
 

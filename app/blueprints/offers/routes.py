@@ -16,11 +16,11 @@ from app.blueprints.offers.pages import offer_page
 from app.core.access import get_offer, get_property
 from app.core.clock import now
 from app.models import Offer, OfferState
+from app.offers import deciding, notes
+from app.offers.details import open_offer, signature_image
 from app.privacy import access_log
 from app.proof import receipts
 from app.proof.receipt_reading import stored
-from app.queries.offers import open_offer, signature_image
-from app.services import decisions, notes
 from app.web.fragments import page
 from app.web.guards import Guard, person, policy
 from app.web.htmx import is_full_view, is_seen
@@ -35,7 +35,7 @@ def show(offer_id: uuid.UUID) -> Response:
     by = person()
     found = get_offer(by, offer_id)
     if is_full_view() and found[1].status == "new":
-        decisions.view(found[0], by=by)
+        deciding.view(found[0], by=by)
         found = get_offer(by, offer_id)
     shown = _offer(*found)
     if is_full_view():

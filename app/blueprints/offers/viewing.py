@@ -13,8 +13,8 @@ from app.blueprints.offers.list_page import address, read_address
 from app.blueprints.offers.routes import offers
 from app.core.access import get_saved_view
 from app.core.errors import Invalid
-from app.queries.views import views_of
-from app.services import views as service
+from app.offers import saved_views as service
+from app.offers.view_reading import views_of
 from app.web.fragments import done, page
 from app.web.guards import Guard, person, policy
 

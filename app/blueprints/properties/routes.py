@@ -18,16 +18,16 @@ from app.core.language import language
 from app.core.limits import SEARCH
 from app.core.numbers import between
 from app.models.property import GONE
+from app.offers.choosing import MOST, others_of
+from app.offers.details import link_photo
+from app.offers.list import pages
+from app.offers.list.filter import OfferFilter
+from app.offers.timeline import property_steps
 from app.properties import editing as service
 from app.properties import listing, seller_links, telling
 from app.properties.links import activity_of
 from app.properties.listing import PropertyFilter
 from app.properties.representation import offer_url
-from app.queries import offer_list
-from app.queries.deciding import MOST, others_of
-from app.queries.offer_filter import OfferFilter
-from app.queries.offers import link_photo
-from app.queries.timeline import property_steps
 from app.web.fragments import done, page
 from app.web.guards import Cache, Guard, person, policy
 from app.web.htmx import wants_block
@@ -182,7 +182,7 @@ def _property(property_id: uuid.UUID, *, toast: str = "") -> Response:
         "line": listing.line_of(by, prop),
         "share": share(prop, language()),
         "activity": activity_of(prop),
-        "shown": offer_list.list_offers(by, OfferFilter(property_id=prop.id), limit=SHOWN_OFFERS),
+        "shown": pages.list_offers(by, OfferFilter(property_id=prop.id), limit=SHOWN_OFFERS),
         "standing_ids": [one.id for one in others_of(by, prop.id, [])][:MOST],
         "steps": property_steps(by.agency_id, prop.id),
         "today": today(),

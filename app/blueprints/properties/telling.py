@@ -13,8 +13,8 @@ from werkzeug.wrappers import Response as AnyResponse
 from app.blueprints.properties.routes import properties
 from app.core.access import get_property
 from app.core.errors import Conflict, IllegalTransition, NotFound
+from app.offers.deciding import UNDO
 from app.properties import telling
-from app.services.decisions import UNDO
 from app.web.fragments import done
 from app.web.guards import Guard, person, policy
 

@@ -23,13 +23,13 @@ from app.core.language import language
 from app.core.limits import plain_lines
 from app.core.logs import request_id
 from app.core.signed_links import BIDDER, BadToken, read_bidder
+from app.offers import withdrawing
+from app.offers.details import Receipt, offer_by_id, offer_by_reference, open_receipt
+from app.offers.reading import unseen_removed
 from app.privacy import own_offer, requests
 from app.proof import receipts
 from app.proof.receipt_reading import stored
 from app.properties.links import open_request_of
-from app.queries.offers import Receipt, offer_by_id, offer_by_reference, open_receipt
-from app.services import withdrawals
-from app.services.offer_reading import unseen_removed
 from app.web.guards import Cache, Guard, policy
 
 BASE = "/r/offer/<reference>"
@@ -97,7 +97,7 @@ def withdraw(reference: str) -> AnyResponse | str | tuple[str, int]:
         return _withdraw_page(opened, form)
     if not form.validate():
         return _withdraw_page(opened, form), 422
-    withdrawals.withdraw(opened.offer.offer, form.message.data or None)
+    withdrawing.withdraw(opened.offer.offer, form.message.data or None)
     return redirect(here, 303)
 
 

@@ -11,9 +11,9 @@ from app.blueprints.public.receipts import shared_page
 from app.blueprints.public.routes import public
 from app.core.errors import NotFound
 from app.core.signed_links import BadToken, read_receipt
-from app.queries.offers import Receipt, open_receipt
-from app.services import codes
-from app.services.codes import Standing
+from app.offers import codes
+from app.offers.codes import Standing
+from app.offers.details import Receipt, open_receipt
 from app.web.guards import Guard, policy
 
 

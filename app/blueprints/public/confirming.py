@@ -18,12 +18,12 @@ from app.core.clock import now
 from app.core.errors import FactsChanged, NotFound
 from app.core.language import language
 from app.core.signed_links import BadToken, read_receipt
-from app.offer_document import Signature
+from app.offers import recording
+from app.offers.details import Receipt, open_receipt
+from app.offers.document import Signature
+from app.offers.reading import OfferReader
+from app.offers.recording import Said
 from app.proof import texts
-from app.queries.offers import Receipt, open_receipt
-from app.services import recorded_offers
-from app.services.offer_reading import OfferReader
-from app.services.recorded_offers import Said
 from app.web.guards import Guard, caller_address, policy
 
 
@@ -49,7 +49,7 @@ def confirm(token: str) -> AnyResponse | tuple[str, int]:
         browser=request.headers.get("User-Agent"),
     )
     try:
-        after = recorded_offers.confirm(opened.offer.offer, said, request.form.get("code", ""))
+        after = recording.confirm(opened.offer.offer, said, request.form.get("code", ""))
     except FactsChanged:
         return _again(_opened(token), form)
     if after.state == "done":

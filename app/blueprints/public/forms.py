@@ -13,8 +13,8 @@ from wtforms.fields.choices import SelectChoice
 from app.core.labels import LABELS
 from app.core.questions import Question
 from app.models import Property
-from app.offer_document import Document
-from app.services.offer_reading import unseen_removed
+from app.offers.document import Document
+from app.offers.reading import unseen_removed
 
 REQUIRED = frozenset({"full_name", "email", "phone", "amount", "financing", "payment_term_days", "consent"})
 # Which fields of the form each rule of a property speaks of.

@@ -11,7 +11,7 @@ import time
 from limits import RateLimitItem
 
 from app.models import Property
-from app.offer_document import Bidder
+from app.offers.document import Bidder
 from app.web.guards import caller_line, rates
 from app.web.rate_limits import has_room, keyed, note
 

@@ -7,7 +7,7 @@ from flask import Response
 from app.blueprints.public.routes import public
 from app.core.errors import NotFound
 from app.core.signed_links import BadToken, read_photo_token
-from app.queries.offers import photo_by_id
+from app.offers.details import photo_by_id
 from app.web.guards import Cache, Guard, policy
 
 

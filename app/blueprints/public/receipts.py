@@ -16,14 +16,14 @@ from app.core.errors import NotFound
 from app.core.language import language
 from app.core.signed_links import BadToken, read_bidder, read_receipt, receipt_token
 from app.models import Offer, Property
-from app.offer_sections import sections
+from app.offers import codes
+from app.offers.details import Receipt, confirmation_of, offer_by_id, open_receipt, signature_image
+from app.offers.mailboxes import reachable
+from app.offers.sections import sections
 from app.proof import receipts, texts
 from app.proof.receipt_reading import state_of, stored
 from app.properties.representation import gone_as, offer_url
 from app.properties.shown import packed
-from app.queries.mailboxes import reachable
-from app.queries.offers import Receipt, confirmation_of, offer_by_id, open_receipt, signature_image
-from app.services import codes
 from app.web.guards import Guard, policy
 
 

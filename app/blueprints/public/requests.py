@@ -21,8 +21,8 @@ from app.core.numbers import NotANumber, whole
 from app.core.signed_links import BadToken, read_privacy
 from app.extensions import db
 from app.models import Agency, PrivacyRequest
-from app.offer_document import Document
-from app.offer_sections import sections
+from app.offers.document import Document
+from app.offers.sections import sections
 from app.privacy import data_copy
 from app.privacy import requests as service
 from app.web.guards import Guard, policy

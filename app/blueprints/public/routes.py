@@ -27,15 +27,15 @@ from app.core.signed_links import NOTHING, BadToken, Stamp, receipt_token
 from app.core.urls import base_url
 from app.extensions import csrf
 from app.models.property import GONE
-from app.offer_document import Draft, Signature
-from app.offer_sections import Section, sections
+from app.offers import replacing
+from app.offers.details import link_photo
+from app.offers.document import Draft, Signature
+from app.offers.reading import OfferReader
+from app.offers.sections import Section, sections
+from app.offers.submitting import Sending, content_mac, submit, was_sent
 from app.proof import texts
 from app.properties.links import OpenedLink, open_link
 from app.properties.shown import digest_of, packed
-from app.queries.offers import link_photo
-from app.services import replacements
-from app.services.offer_reading import OfferReader
-from app.services.offers import Sending, content_mac, submit, was_sent
 from app.web.guards import Cache, Guard, caller_address, policy
 
 public = Blueprint("public", __name__)
@@ -171,7 +171,7 @@ class Submission:
         """The address of the offer that would be replaced shows who sends this. The page is the same whether there is
         such an offer, such an address, or neither."""
         asked = self.link.request
-        replacements.ask(
+        replacing.ask(
             self.link.property,
             stamp.nonce,
             replaces=draft.replaces,
@@ -185,7 +185,7 @@ class Submission:
     def _submit(self, draft: Draft, stamp: Stamp) -> Answer:
         asked, typed = self.link.request, request.form.get("code", "") if self.step == "send" else ""
         if typed:
-            replacements.enter(self.link.property, stamp.nonce, typed)
+            replacing.enter(self.link.property, stamp.nonce, typed)
         sending = Sending(
             nonce=stamp.nonce,
             link_version=self.link.version,

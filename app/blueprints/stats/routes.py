@@ -14,8 +14,8 @@ from app.blueprints.stats.words import band_name, duration, period_name
 from app.core.access import Person
 from app.core.clock import now
 from app.core.labels import label
+from app.offers.list.filter import OfferFilter
 from app.properties.listing import agent_choices, property_choices
-from app.queries.offer_filter import OfferFilter
 from app.stats import charts
 from app.stats.figures import Stats, count_up, read_stats_filter, within
 from app.stats.tally import BANDS

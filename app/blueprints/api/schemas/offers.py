@@ -34,7 +34,7 @@ from app.blueprints.api.schemas.common import (
     Uid,
     Warning,
 )
-from app.queries.offer_order import SORTS
+from app.offers.list.order import SORTS
 
 Status = Literal["new", "viewed", "accepted", "rejected"]
 Financing = Literal["cash", "credit", "mixed"]

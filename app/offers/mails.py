@@ -38,15 +38,15 @@ from app.models import (
     User,
 )
 from app.models.withdrawal import Withdrawal
-from app.offer_document import Document, decode
-from app.offer_sections import sections, signature_row
+from app.offers import codes, replacing, undelivered
+from app.offers.document import Document, decode
 from app.offers.representation import request_state
+from app.offers.sections import sections, signature_row
 from app.outbound.smtp import Letter, Party, one_line, paragraphs, sender
 from app.privacy import mails as privacy_mails
 from app.proof.receipt_reading import RECEIPT_MAIL, stored
 from app.properties import telling
 from app.properties.representation import gone_as
-from app.services import codes, replacements, undelivered
 from app.services.letters import NoLongerOwed, Owed, render
 
 
@@ -142,7 +142,7 @@ def _code(owed: Owed, row: Any, key: bytes) -> dict[str, Any]:
 
 def _replace_code(owed: Owed, row: Any) -> str:
     """The digits by which somebody may replace this offer, if they are still good."""
-    digits = replacements.sent_at(row.agency_id, row.id, owed.created_at, now())
+    digits = replacing.sent_at(row.agency_id, row.id, owed.created_at, now())
     if digits is None:
         raise NoLongerOwed("overtaken")
     return digits

@@ -26,10 +26,10 @@ from app.core.vault import Place, seal, unseal
 from app.extensions import db
 from app.models import Decision, Delivery, LedgerEntry, Offer, OfferState
 from app.models.offer import STATUSES
+from app.offers.concerns import concerns_of
+from app.offers.events import announce
+from app.offers.recipient_limits import write_to_bidder
 from app.properties.editing import switch_link
-from app.queries.concerns import concerns_of
-from app.services.offer_events import announce
-from app.services.recipients import write_to_bidder
 
 UNDO = timedelta(seconds=10)
 DECIDED = ("accepted", "rejected")
@@ -39,7 +39,7 @@ DECIDED = ("accepted", "rejected")
 class Chosen:
     """An offer, at the version that the decider saw; None takes it as it is.
 
-    `despite` names what was said to be no hindrance to accepting it: of `app.queries.concerns.KINDS`.
+    `despite` names what was said to be no hindrance to accepting it: of `app.offers.concerns.KINDS`.
     """
 
     offer_id: uuid.UUID

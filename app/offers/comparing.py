@@ -21,10 +21,10 @@ from app.core.money import Money
 from app.core.vault import Place, unseal
 from app.extensions import db
 from app.models import HELD_LINK, Offer, OfferMove, OfferState, Property, User
-from app.offer_sections import money_text
-from app.queries.chain import replaced_by
-from app.queries.offer_list import OfferLine, lines_of, lines_where
-from app.ranking import CERTAINTY, Contender, Move, certainty, conditions_count, ordered, reasons
+from app.offers.chain import replaced_by
+from app.offers.list.pages import OfferLine, lines_of, lines_where
+from app.offers.ranking import CERTAINTY, Contender, Move, certainty, conditions_count, ordered, reasons
+from app.offers.sections import money_text
 
 FEWEST, MOST = 2, 6
 

@@ -10,8 +10,8 @@ from app.core.ledger import BIDDER
 from app.core.unit_of_work import writing
 from app.core.vault import Place, seal
 from app.models import Offer, OfferState, Property, Withdrawal
-from app.services.offer_events import announce
-from app.services.requests import end_request
+from app.offers.better_offers import end_request
+from app.offers.events import announce
 
 
 def withdraw(offer: Offer, message: str | None = None) -> bool:

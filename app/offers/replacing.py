@@ -34,11 +34,11 @@ from app.models import (
     Supersession,
     User,
 )
-from app.offer_document import Bidder
+from app.offers.codes_a_day import too_many
+from app.offers.document import Bidder
+from app.offers.events import announce
+from app.offers.mailboxes import document_of, own_address, reachable
 from app.offers.representation import request_state
-from app.queries.mailboxes import document_of, own_address, reachable
-from app.services.codes_a_day import too_many
-from app.services.offer_events import announce
 
 REPLACES_UNKNOWN = lazy_gettext("We know no offer with this reference from you for this property")
 REPLACES_TAKEN = lazy_gettext("That offer was already replaced or withdrawn; give the reference of the latest one")

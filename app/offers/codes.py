@@ -24,10 +24,10 @@ from app.core.unit_of_work import UnitOfWork, writing
 from app.core.vault import Place, seal, unseal
 from app.extensions import db
 from app.models import CODE, HELD_LINK, Confirmation, EmailCode, Event, Offer, OfferState
+from app.offers.codes_a_day import too_many
+from app.offers.events import announce
+from app.offers.mailboxes import own_address, reachable
 from app.proof import receipts
-from app.queries.mailboxes import own_address, reachable
-from app.services.codes_a_day import too_many
-from app.services.offer_events import announce
 
 TRIES, CODES, MOST = 5, 5, 20
 GOOD_FOR, APART, LATER = timedelta(hours=1), timedelta(minutes=1), timedelta(days=1)

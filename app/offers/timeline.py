@@ -29,8 +29,8 @@ from app.models import (
     User,
     WebhookEndpoint,
 )  # fmt: skip
+from app.offers.details import OpenedOffer
 from app.proof.receipt_reading import RECEIPT_KEPT
-from app.queries.offers import OpenedOffer
 from app.webhooks.log import OfferCall, opened_url
 
 LIMIT = 100

@@ -19,7 +19,7 @@ from app.core.vault import Place, unpad, unseal
 from app.extensions import db
 from app.models import Decision, Offer, OfferBody, OfferKey, OfferState, Property, User
 from app.models.property import GONE
-from app.offer_document import decode
+from app.offers.document import decode
 
 UNDECIDED = ("new", "viewed")
 MOST = 50  # answered at once

@@ -21,11 +21,11 @@ from app.core.raw_rows import hex_of, raw_id
 from app.core.vault import unpad
 from app.extensions import db
 from app.models import Offer, OfferBody, OfferKey, OfferState, Property
-from app.offer_document import fold
-from app.queries.offer_filter import OfferFilter
-from app.queries.offer_list import ids_in_order, proof_of
-from app.queries.offer_order import Cursor, Order
-from app.queries.offer_search import read_search
+from app.offers.document import fold
+from app.offers.list.filter import OfferFilter
+from app.offers.list.order import Cursor, Order
+from app.offers.list.pages import ids_in_order, proof_of
+from app.offers.list.search import read_search
 
 BATCHES = (250, 500, 1000, 2000)  # rows read at once: few for the first of them to leave soon, then more
 

@@ -16,7 +16,7 @@ from app.core import keys
 from app.core.vault import Place, unpad, unseal
 from app.extensions import db
 from app.models import Offer, OfferBody, StaffAddress
-from app.offer_document import Document, decode
+from app.offers.document import Document, decode
 
 # Where dots before the @ say nothing, under whichever of their names.
 DOTLESS = {"gmail.com": "gmail.com", "googlemail.com": "gmail.com"}

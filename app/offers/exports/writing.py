@@ -27,11 +27,11 @@ from app.core.ids import new_id
 from app.core.labels import LABELS
 from app.core.unit_of_work import writing
 from app.models import Access
-from app.queries.offer_export import Exported
-from app.queries.offer_filter import OfferFilter
-from app.queries.offer_list import count_offers
-from app.services.export_columns import COLUMNS, Kind, values
-from app.services.workbook import Cell, Moment, Number, workbook
+from app.offers.exports.columns import COLUMNS, Kind, values
+from app.offers.exports.reading import Exported
+from app.offers.exports.workbook import Cell, Moment, Number, workbook
+from app.offers.list.filter import OfferFilter
+from app.offers.list.pages import count_offers
 
 PURPOSES = ("seller", "agency", "accounting", "person", "other")
 BOM = "\ufeff"

@@ -35,15 +35,15 @@ from app.models import (
     Property,
 )
 from app.models.property import GONE
-from app.offer_document import Draft, Signature
+from app.offers import codes, submitting
+from app.offers.codes import Standing
+from app.offers.document import Draft, Signature
+from app.offers.events import announce
+from app.offers.mailboxes import own_address, reachable
+from app.offers.recipient_limits import write_to_bidder
+from app.offers.replacing import carry_out, previous_of
+from app.offers.submitting import Sending, Sent
 from app.proof import receipts
-from app.queries.mailboxes import own_address, reachable
-from app.services import codes, offers
-from app.services.codes import Standing
-from app.services.offer_events import announce
-from app.services.offers import Sending, Sent
-from app.services.recipients import write_to_bidder
-from app.services.replacements import carry_out, previous_of
 
 NOT_TAKING = "The property is archived, gone or not for sale: it takes no offers."
 CONFIRMATION_SCHEMA = "bidflux.confirmation/1"
@@ -61,10 +61,10 @@ def record(prop: Property, draft: Draft, sending: Sending, *, by: Actor) -> Sent
     Raises `Invalid` for a wrong `replaces`, `Conflict` for a property that takes no offers, `FactsChanged` where the
     property is not what the form showed.
     """
-    sealed = offers.prepare(prop.agency_id, draft)
+    sealed = submitting.prepare(prop.agency_id, draft)
     property_id = prop.id
     with writing(prop.agency_id) as tx:
-        current = offers.current(tx, property_id, sending.nonce, sealed)
+        current = submitting.current(tx, property_id, sending.nonce, sealed)
         if current.pressed:
             return Sent(current.pressed, fresh=False)
         sold_here = select(Property.id).where(Property.id == property_id, Property.transaction_type == "sale")
@@ -72,11 +72,11 @@ def record(prop: Property, draft: Draft, sending: Sending, *, by: Actor) -> Sent
             raise Conflict(NOT_TAKING)
         if draft.replaces:
             previous_of(tx, property_id, draft.replaces, sealed.tags)
-        offers.as_shown(tx, current, draft, sending, None)
+        submitting.as_shown(tx, current, draft, sending, None)
         hold_recorded(tx)
         if current.taken:
-            sealed = offers.renamed(tx, sealed)
-        seq = offers.store(tx, current, sealed, sending, by=by)
+            sealed = submitting.renamed(tx, sealed)
+        seq = submitting.store(tx, current, sealed, sending, by=by)
         tx.owe_mail("offer_agent", seq, offer_id=sealed.offer_id, user_id=current.agent_id)
         told = write_to_bidder(tx, "offer_confirm", seq, offer_id=sealed.offer_id) if draft.bidder.email else None
         receipts.owe(tx, seq, sealed.offer_id, mailed=False)
@@ -108,7 +108,7 @@ def confirm(offer: Offer, said: Said, code: str = "") -> Standing:
         if held.confirmed:
             return Standing("done")
         if said.shown is not None:
-            offers.check_shown(tx, property_id, said.language, said.texts, said.shown)
+            submitting.check_shown(tx, property_id, said.language, said.texts, said.shown)
         coded, proof = reachable(agency_id, offer_id) is not None, HELD_LINK
         if coded and (after := codes.attempt(tx, offer_id, code)).state != "done":
             return after

@@ -13,10 +13,10 @@ from app.core.ledger import Actor
 from app.core.unit_of_work import UnitOfWork
 from app.core.vault import Place, unpad, unseal
 from app.models import Confirmation, ConfirmationBody, Offer, OfferBody, OfferKey, OfferState, Property
-from app.offer_document import decode
+from app.offers.api_pages import open_reason, standing_reasons
+from app.offers.chain import replaced_by
+from app.offers.document import decode
 from app.offers.representation import confirmed_in, offer_json
-from app.queries.chain import replaced_by
-from app.queries.crm_offers import open_reason, standing_reasons
 
 
 def announce(

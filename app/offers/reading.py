@@ -25,9 +25,9 @@ from app.core.typed_numbers import read_days, read_percent
 from app.core.values import CONTROL
 from app.models import Property
 from app.models.offer import FINANCING
-from app.offer_document import Bidder, Draft, Signature
+from app.offers.document import Bidder, Draft, Signature
+from app.offers.tax_ids import read_tax_id
 from app.outbound.images import NotAPicture, is_a_dot, read_signature
-from app.tax_ids import read_tax_id
 
 MAX_TERM_DAYS = 3650
 FAR_BELOW, FAR_ABOVE = Decimal("0.1"), Decimal(5)

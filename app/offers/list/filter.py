@@ -26,7 +26,7 @@ from app.core.vault import blind
 from app.models import CODE, Confirmation, Offer, OfferState, OfferTag, Property, User
 from app.models.offer import FINANCING, SOURCES, STATUSES
 from app.models.property import CURRENCIES
-from app.queries.offer_order import DEFAULT_SORT, SORTS, WITHIN_ONE_CURRENCY
+from app.offers.list.order import DEFAULT_SORT, SORTS, WITHIN_ONE_CURRENCY
 
 MAIN_CURRENCY = "EUR"
 Errors = dict[str, list[Any]]
@@ -104,7 +104,7 @@ class OfferFilter:
         return bool(self.property_id or self.property_external_id or self.reference or self.email)
 
     def conditions(self, agency_id: uuid.UUID, *, with_status: bool = True) -> list[Condition]:
-        """On `OfferState`; the words of `q` are not among them, see `app.queries.offer_search`."""
+        """On `OfferState`; the words of `q` are not among them, see `app.offers.list.search`."""
         names = [name for name in _CONDITIONS if with_status or name != "status"]
         return self._build(_CONDITIONS, names, agency_id)
 

@@ -17,8 +17,8 @@ from app.core.unit_of_work import UnitOfWork, writing
 from app.core.vault import Place, seal
 from app.models import OfferRequest, OfferState, Property
 from app.models.property import GONE
-from app.services.offer_events import announce
-from app.services.recipients import write_to_bidder
+from app.offers.events import announce
+from app.offers.recipient_limits import write_to_bidder
 
 
 def ask(offers: Sequence[uuid.UUID], deadline: datetime, message: str | None, *, by: Person) -> None:

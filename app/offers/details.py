@@ -28,7 +28,7 @@ from app.models import (
     Property,
     Upload,
 )
-from app.offer_document import Document, decode
+from app.offers.document import Document, decode
 
 
 @dataclass(frozen=True, slots=True)

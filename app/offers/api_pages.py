@@ -16,12 +16,12 @@ from app.core.planner_hints import Aside
 from app.core.vault import Place, unpad, unseal
 from app.extensions import db
 from app.models import Confirmation, ConfirmationBody, Decision, Offer, OfferBody, OfferKey, OfferState, Property
-from app.offer_document import decode
+from app.offers.chain import replaced_by
+from app.offers.document import decode
+from app.offers.list.filter import OfferFilter
+from app.offers.list.order import Cursor, Order
+from app.offers.list.search import Search, visible
 from app.offers.representation import confirmed_in, forgotten_offer_json, offer_json
-from app.queries.chain import replaced_by
-from app.queries.offer_filter import OfferFilter
-from app.queries.offer_order import Cursor, Order
-from app.queries.offer_search import Search, visible
 
 Reason = tuple[str, uuid.UUID, bytes]  # the status that a decision set, the decision's id, and why, sealed
 Opener = Callable[[str, str, bytes, bytes], bytes]

@@ -22,10 +22,10 @@ from app.core.raw_rows import among, hex_of, raw_id
 from app.extensions import db
 from app.models import Offer, OfferState
 from app.models.offer import STATUSES
-from app.offer_document import fold
-from app.queries.offer_filter import Condition, OfferFilter, referenced, tagged
-from app.queries.offer_names import matching, names_of
-from app.queries.offer_order import Cursor, Order
+from app.offers.document import fold
+from app.offers.list.filter import Condition, OfferFilter, referenced, tagged
+from app.offers.list.names import matching, names_of
+from app.offers.list.order import Cursor, Order
 
 MAX_WORDS = 8
 FEW = 30_000

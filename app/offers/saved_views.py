@@ -20,9 +20,9 @@ from app.core.vault import pad, seal
 from app.extensions import db
 from app.models import Agency, SavedView, Tombstone, User
 from app.models.agency import OWNER
-from app.queries.offer_filter import OfferFilter
-from app.queries.offer_list import count_offers
-from app.queries.views import open_view, place_of, views_of
+from app.offers.list.filter import OfferFilter
+from app.offers.list.pages import count_offers
+from app.offers.view_reading import open_view, place_of, views_of
 
 MOST = 50
 NAMELESS = lazy_gettext("Give the view a name")

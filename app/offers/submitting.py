@@ -13,7 +13,6 @@ from typing import Any
 
 from sqlalchemy import bindparam, exists, select, update
 
-from app import offer_document
 from app.core import keys
 from app.core.clock import rfc3339
 from app.core.errors import FactsChanged, LinkClosed
@@ -39,14 +38,15 @@ from app.models import (
     User,
 )
 from app.models.offer import COPIED
-from app.offer_document import Document, Draft
+from app.offers import codes
+from app.offers import document as offer_document
+from app.offers.document import Document, Draft
+from app.offers.entry import Submitted
+from app.offers.replacing import Grounds, bidder_of_request, settle, supersede
 from app.offers.representation import offer_json
 from app.proof import receipts
 from app.properties.representation import link_state
 from app.properties.shown import Shown, digest_of, shown_of, snapshot
-from app.services import codes
-from app.services.replacements import Grounds, bidder_of_request, settle, supersede
-from app.submission import Submitted
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from flask_babel import lazy_gettext as _l
 
 from app.core.money import decimal_text
 from app.core.raw_rows import id_text
-from app.queries.offer_export import Exported, SentBidder, SentTerms
+from app.offers.exports.reading import Exported, SentBidder, SentTerms
 
 
 class Kind(enum.Enum):

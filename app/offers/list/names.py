@@ -20,7 +20,7 @@ from app.core.keys import keyring
 from app.core.raw_rows import hex_of, raw_id
 from app.extensions import db
 from app.models import Agency, Event, OfferKey
-from app.offer_document import fold
+from app.offers.document import fold
 
 KEPT = 120.0
 MOST = 250_000

@@ -21,10 +21,10 @@ from app.core.vault import Place, unpad, unseal
 from app.extensions import db
 from app.models import HELD_LINK, Confirmation, Event, Offer, OfferBody, OfferKey, OfferState, Property
 from app.models.offer import STATUSES
-from app.offer_document import Document, decode
-from app.queries.offer_filter import OfferFilter
-from app.queries.offer_order import DEFAULT_SORT, Cursor, Order
-from app.queries.offer_search import Found, Search, read_search, scan, totals, visible
+from app.offers.document import Document, decode
+from app.offers.list.filter import OfferFilter
+from app.offers.list.order import DEFAULT_SORT, Cursor, Order
+from app.offers.list.search import Found, Search, read_search, scan, totals, visible
 
 __all__ = ["Cursor", "OfferFilter", "OfferLine", "OfferPage"]
 

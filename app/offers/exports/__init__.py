@@ -1,0 +1,1 @@
+"""Offers taken out as files."""

@@ -1,0 +1,1 @@
+"""The list of offers: one filter for list, counters, export, API and poll."""
