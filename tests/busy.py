@@ -9,11 +9,11 @@ from sqlalchemy import select
 
 from app.accounts import editing as accounts
 from app.core.ledger import SYSTEM
+from app.delivery.webhook_dispatcher import close_hooks, hooks
 from app.extensions import db
 from app.feeds import editing as feeds
 from app.feeds.editing import FeedValues
 from app.jobs.feeds import read_due_feeds
-from app.jobs.hooks import close_hooks, hooks
 from app.models import Delivery, Offer, User
 from app.offers import deciding, notes, saved_views
 from app.offers.document import Signature

@@ -10,10 +10,10 @@ from sqlalchemy import select
 
 from app.accounts import invitations
 from app.core.urls import base_url
+from app.delivery.letters import Owed, render
 from app.extensions import db
 from app.models import Agency, User
 from app.outbound.smtp import Letter, Party, paragraphs, sender
-from app.services.letters import Owed, render
 
 
 def compose(owed: Owed) -> Letter:

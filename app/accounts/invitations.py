@@ -24,9 +24,9 @@ from app.core.signed_links import BadToken, account_token, invitation_token, is_
 from app.core.unit_of_work import UnitOfWork, housekeeping, writing
 from app.core.urls import base_url
 from app.core.wake import wake
+from app.delivery.letters import NoLongerOwed, Owed
 from app.extensions import db
 from app.models import Invitation, LedgerEntry, ResetRequest, User
-from app.services.letters import NoLongerOwed, Owed
 
 INVITED = timedelta(days=7)
 OWN = lazy_gettext("This person is among yours already")

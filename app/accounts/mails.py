@@ -12,13 +12,13 @@ from sqlalchemy import select
 from app.accounts import invitation_mails, invitations
 from app.core.clock import now
 from app.core.urls import base_url
+from app.delivery.letters import NoLongerOwed, Owed, render
 from app.extensions import db
 from app.feeds.runs import vanished_of
 from app.models import Agency, User, WebhookEndpoint
 from app.outbound.smtp import Letter, Party, paragraphs, sender
 from app.privacy import mails, requests, retention
 from app.properties.handover import handed_at
-from app.services.letters import NoLongerOwed, Owed, render
 from app.webhooks import editing as webhooks
 
 

@@ -12,7 +12,7 @@ from rq.serializers import JSONSerializer
 
 QUEUE = "bidflux"
 AWAKE = "bidflux:awake"
-DRAIN = "app.jobs.drain.drain"
+DRAIN = "app.delivery.dispatcher.drain"
 QUIET_SECONDS = 5.0
 
 log = structlog.get_logger(__name__)

@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 import structlog
 from flask import Flask
 
+from app.delivery.turns import Turns
 from app.feeds import editing as feeds
 from app.feeds import tries
 from app.feeds.runs import run
 from app.jobs.signals import pause
-from app.jobs.turns import Turns
 from app.models import PropertyFeed
 
 EVERY_SECONDS = 15.0

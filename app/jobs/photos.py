@@ -6,7 +6,7 @@ import threading
 
 from flask import current_app
 
-from app.jobs.turns import Turns
+from app.delivery.turns import Turns
 from app.outbound.http_client import Door
 from app.properties import photos
 

@@ -12,12 +12,12 @@ from flask import Flask
 from app.accounts import invitations
 from app.core.clock import now
 from app.core.wake import bell
-from app.jobs import drain as drains
-from app.jobs import letter_book
+from app.delivery import dispatcher as drains
+from app.delivery import mail_queue
+from app.delivery.mailer import close_post
+from app.delivery.webhook_dispatcher import close_hooks
 from app.jobs.feeds import THREADS, TRIES_EVERY, read_due_feeds, try_due_feeds, watch
-from app.jobs.hooks import close_hooks
 from app.jobs.photos import copy_due_photos
-from app.jobs.post import close_post
 from app.jobs.signals import on_stop, pause
 from app.jobs.tidy import EVERY_SECONDS, searches, tidy
 from app.proof import checkpoints
@@ -67,7 +67,7 @@ def run_relay(app: Flask, stop: threading.Event | None = None) -> None:
 def sweep() -> None:
     """Ring for what is due; deliver it here when nobody can hear, or nobody came."""
     invitations.answer_resets()
-    since = letter_book.oldest_due(now())
+    since = mail_queue.oldest_due(now())
     if since is None:
         return
     rung = bell().ring()

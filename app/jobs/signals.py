@@ -7,7 +7,7 @@ import threading
 import time
 from types import FrameType
 
-from app.jobs.drain import stopping
+from app.delivery.dispatcher import stopping
 
 
 def on_stop() -> threading.Event:

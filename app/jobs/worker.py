@@ -12,9 +12,9 @@ from rq.serializers import JSONSerializer
 from rq.worker import WorkerStatus
 
 from app.core.wake import QUEUE, bell
-from app.jobs.drain import drain, stopping
-from app.jobs.hooks import close_hooks
-from app.jobs.post import close_post
+from app.delivery.dispatcher import drain, stopping
+from app.delivery.mailer import close_post
+from app.delivery.webhook_dispatcher import close_hooks
 from app.jobs.signals import on_stop, pause
 
 TTL_SECONDS = 30  # a connection that silently died is noticed after this long

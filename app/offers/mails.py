@@ -21,6 +21,7 @@ from app.core.money import Money
 from app.core.signed_links import bidder_token, receipt_token, request_token
 from app.core.urls import base_url
 from app.core.vault import Place, unpad, unseal
+from app.delivery.letters import NoLongerOwed, Owed, render
 from app.extensions import db
 from app.models import (
     CODE,
@@ -47,7 +48,6 @@ from app.privacy import mails as privacy_mails
 from app.proof.receipt_reading import RECEIPT_MAIL, stored
 from app.properties import telling
 from app.properties.representation import gone_as
-from app.services.letters import NoLongerOwed, Owed, render
 
 
 def compose(owed: Owed) -> Letter:

@@ -10,11 +10,11 @@ from sqlalchemy import select
 
 from app.core.signed_links import privacy_token
 from app.core.urls import base_url
+from app.delivery.letters import NoLongerOwed, Owed, render
 from app.extensions import db
 from app.models import Agency, LedgerEntry
 from app.outbound.smtp import Letter, Party, paragraphs, sender
 from app.privacy import requests
-from app.services.letters import NoLongerOwed, Owed, render
 
 TEMPLATES = ("privacy_proof", "privacy_ended")
 

@@ -17,8 +17,8 @@ from werkzeug.test import TestResponse
 
 from app.core.clock import now
 from app.core.unit_of_work import housekeeping
+from app.delivery.webhook_dispatcher import close_hooks, hooks
 from app.extensions import db
-from app.jobs.hooks import close_hooks, hooks
 from app.models import Access, Delivery, OfferKey, User, WebhookEndpoint
 from tests.factories import csrf, login, make_agency, make_draft, make_offer, make_property, make_user
 from tests.integrations.servers import Receiver, receiving, reply

@@ -23,8 +23,8 @@ from standardwebhooks import Webhook
 from werkzeug.serving import make_server
 
 from app.core.errors import DomainError
+from app.delivery.webhook_dispatcher import close_hooks, hooks
 from app.extensions import db
-from app.jobs.hooks import close_hooks, hooks
 from tests.api.conftest import ROOT, Crm, make_crm
 from tests.api.test_following import ACTS, Follower, Get, World
 from tests.factories import make_property

@@ -16,8 +16,8 @@ from flask import Flask
 from app.blueprints.api.openapi import describe
 from app.core.clock import now, rfc3339
 from app.core.unit_of_work import housekeeping
+from app.delivery.webhook_dispatcher import close_hooks, hooks
 from app.extensions import db
-from app.jobs.hooks import close_hooks, hooks
 from app.models.webhook import EVENTS
 from app.webhooks import editing as webhooks
 from tests.api.conftest import Crm, make_crm

@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Browser, expect
 
-from app.jobs.hooks import close_hooks, hooks
+from app.delivery.webhook_dispatcher import close_hooks, hooks
 from tests.browser.conftest import open_page
 from tests.factories import PASSWORD, make_agency, make_user
 from tests.integrations.servers import receiving, reply

@@ -11,10 +11,10 @@ import pytest
 from flask import Flask
 
 from app.core.ledger import SYSTEM
+from app.delivery.dispatcher import drain
+from app.delivery.mailer import close_post
+from app.delivery.webhook_dispatcher import close_hooks, hooks
 from app.extensions import db
-from app.jobs.drain import drain
-from app.jobs.hooks import close_hooks, hooks
-from app.jobs.post import close_post
 from app.jobs.relay import sweep
 from app.webhooks import editing as webhooks
 from tests.api.conftest import Crm, make_crm

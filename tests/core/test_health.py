@@ -19,8 +19,8 @@ from app.core.keys import keyring
 from app.core.unit_of_work import housekeeping
 from app.core.vault import Keyring
 from app.core.wake import bell
+from app.delivery.dispatcher import drain
 from app.extensions import db
-from app.jobs.drain import drain
 from app.models import Delivery
 from app.ops import health
 from app.privacy import requests

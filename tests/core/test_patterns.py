@@ -20,8 +20,8 @@ from app.core.money import from_decimal_text, read_amount
 from app.core.numbers import decimal, json_number, whole
 from app.core.strict_json import read_json
 from app.core.typed_numbers import read_days, read_quantity
+from app.delivery.webhook_call import next_try
 from app.feeds.sources import Broken, Source, pages
-from app.jobs.hook_call import next_try
 from app.offers import reading
 from app.offers.document import fold
 from app.offers.exports.writing import harmless

@@ -15,7 +15,7 @@ import playwright
 import pytest
 from standardwebhooks import WebhookVerificationError
 
-from app.jobs.hook_call import STEPS, signed
+from app.delivery.webhook_call import STEPS, signed
 from app.models.webhook import EVENTS
 from app.webhooks import editing as webhooks
 from tests.conftest import ROOT

@@ -24,10 +24,10 @@ from sqlalchemy import select, update
 
 from app.core.clock import now
 from app.core.unit_of_work import housekeeping
+from app.delivery import dispatcher as drains
+from app.delivery import retry
+from app.delivery.mailer import close_post
 from app.extensions import db
-from app.jobs import drain as drains
-from app.jobs import retries
-from app.jobs.post import close_post
 from app.models import Attempt, Delivery, Property
 from tests import factories
 
@@ -180,7 +180,7 @@ def prop(request: pytest.FixtureRequest) -> Property:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A refused letter is due again at once."""
-    monkeypatch.setattr(retries, "_spread", lambda _seconds: timedelta(0))
+    monkeypatch.setattr(retry, "_spread", lambda _seconds: timedelta(0))
 
 
 def deliveries(offer_id: uuid.UUID | None = None) -> list[Delivery]:

@@ -21,10 +21,10 @@ from app.core.database import is_sqlite
 from app.core.ledger import SYSTEM
 from app.core.logs import configure_logs
 from app.core.unit_of_work import housekeeping
+from app.delivery.dispatcher import RECEIPTS, drain
+from app.delivery.webhook_dispatcher import close_hooks, hooks
 from app.extensions import db
 from app.jobs import tidy
-from app.jobs.drain import RECEIPTS, drain
-from app.jobs.hooks import close_hooks, hooks
 from app.models import Delivery, Offer, OfferKey, Property
 from app.offers import deciding, notes
 from app.privacy import erasure

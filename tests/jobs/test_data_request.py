@@ -18,8 +18,8 @@ from app.core.clock import now
 from app.core.database import is_sqlite
 from app.core.signed_links import offer_link_token, receipt_token
 from app.core.unit_of_work import housekeeping
+from app.delivery.dispatcher import drain
 from app.extensions import db
-from app.jobs.drain import drain
 from app.models import Agency, Attempt, Delivery, OfferKey, PrivacyRequest, Property, User
 from app.offers.document import Bidder
 from app.privacy import requests as service

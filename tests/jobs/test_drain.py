@@ -17,14 +17,14 @@ from app.core.clock import now
 from app.core.ledger import SYSTEM
 from app.core.unit_of_work import housekeeping
 from app.core.vault import Place, unseal
+from app.delivery import dispatcher as drains
+from app.delivery import mail_queue, retry
+from app.delivery import mailer as posts
+from app.delivery.dispatcher import claim, drain
+from app.delivery.mail_queue import oldest_due
+from app.delivery.mailer import close_post
+from app.delivery.retry import next_try, next_try_away
 from app.extensions import db
-from app.jobs import drain as drains
-from app.jobs import letter_book, retries
-from app.jobs import post as posts
-from app.jobs.drain import claim, drain
-from app.jobs.letter_book import oldest_due
-from app.jobs.post import close_post
-from app.jobs.retries import next_try, next_try_away
 from app.models import Delivery, Property
 from app.offers import deciding, mails
 from tests import factories
@@ -177,7 +177,7 @@ def test_who_lost_the_lease_records_nothing(either_app: Flask, prop: Property) -
         first = claim(connection, 20)
         leased = update(Delivery).where(Delivery.state == "leased")
         connection.execute(leased.values(lease_token=uuid.uuid4()))
-        letter_book.record(connection, [posts.Outcome(leased, "delivered", code=250) for leased in first])
+        mail_queue.record(connection, [posts.Outcome(leased, "delivered", code=250) for leased in first])
     assert states() == ["leased", "leased"] and not attempts()
 
 
@@ -274,7 +274,7 @@ def test_slow_server_does_not_outlive_the_lease(
     app: Flask, smtp: Mailbox, prop: Property, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With little left on its lease a letter is handed back untried: another drain may be about to take it."""
-    monkeypatch.setattr(letter_book, "LEASE", timedelta(seconds=5))
+    monkeypatch.setattr(mail_queue, "LEASE", timedelta(seconds=5))
     factories.make_offer(prop)
     with housekeeping() as connection:
         leased = claim(connection, 1)[0]
@@ -284,7 +284,7 @@ def test_slow_server_does_not_outlive_the_lease(
 
 
 def test_backoff_grows_to_an_hour_and_ends_after_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retries.random, "uniform", lambda *_: 1.0)
+    monkeypatch.setattr(retry.random, "uniform", lambda *_: 1.0)
     at, waits, tries = LONG_AGO, [], 0
     while True:
         tries += 1

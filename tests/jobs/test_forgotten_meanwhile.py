@@ -15,9 +15,9 @@ from sqlalchemy import select, update
 from app.core.clock import now
 from app.core.ledger import SYSTEM
 from app.core.unit_of_work import housekeeping
+from app.delivery.dispatcher import RECEIPTS, drain
+from app.delivery.webhook_dispatcher import close_hooks, hooks
 from app.extensions import db
-from app.jobs.drain import RECEIPTS, drain
-from app.jobs.hooks import close_hooks, hooks
 from app.models import Agency, Attempt, Delivery, OfferFile, OfferKey, Property
 from app.offers.document import Bidder
 from app.privacy import erasure

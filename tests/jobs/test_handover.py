@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import select
 
 from app.core.ledger import SYSTEM
+from app.delivery.dispatcher import drain
 from app.extensions import db
-from app.jobs.drain import drain
 from app.models import Delivery, Property, User
 from app.properties import editing as properties
 from app.properties import syncing

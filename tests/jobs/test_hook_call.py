@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from app.jobs.hook_call import next_try, signed
+from app.delivery.webhook_call import next_try, signed
 
 
 def test_the_schedule() -> None:

@@ -25,10 +25,10 @@ from app.core.clock import now
 from app.core.errors import Conflict, Invalid
 from app.core.ledger import SYSTEM
 from app.core.unit_of_work import housekeeping
+from app.delivery.webhook_call import next_try
+from app.delivery.webhook_dispatcher import close_hooks, hooks
+from app.delivery.webhook_queue import claim
 from app.extensions import db
-from app.jobs.hook_book import claim
-from app.jobs.hook_call import next_try
-from app.jobs.hooks import close_hooks, hooks
 from app.models import Attempt, Delivery, Property, User, WebhookEndpoint
 from app.offers import deciding
 from app.outbound.http_client import DEADLINE

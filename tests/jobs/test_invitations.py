@@ -23,8 +23,8 @@ from app.core.clock import now
 from app.core.ledger import SYSTEM
 from app.core.signed_links import invitation_token
 from app.core.unit_of_work import OPEN
+from app.delivery.dispatcher import drain
 from app.extensions import db
-from app.jobs.drain import drain
 from app.jobs.relay import sweep
 from app.models import Invitation, LedgerEntry, ResetRequest, User, UserSession
 from tests.factories import PASSWORD, csrf, login, make_agency, make_user

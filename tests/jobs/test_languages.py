@@ -11,8 +11,8 @@ from sqlalchemy import select
 
 from app.accounts import editing as accounts
 from app.core.ledger import SYSTEM
+from app.delivery.dispatcher import drain
 from app.extensions import db
-from app.jobs.drain import drain
 from app.models import Agency, Invitation, User
 from tests.factories import csrf, login, make_user
 from tests.jobs.conftest import Mailbox

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from app.core.contacts import read_email
+from app.delivery.dispatcher import drain
 from app.extensions import db
-from app.jobs.drain import drain
 from app.models import Delivery, Property, User
 from app.offers.document import Bidder
 from app.outbound import mail_headers

@@ -13,14 +13,14 @@ from sqlalchemy import delete, select, update
 from app.core.ledger import SYSTEM, Actor
 from app.core.money import Money
 from app.core.unit_of_work import housekeeping
+from app.delivery.dispatcher import drain
+from app.delivery.letters import Owed
 from app.extensions import db
-from app.jobs.drain import drain
 from app.models import Delivery, OfferKey, Property, User
 from app.offers import deciding
 from app.offers.document import Bidder, Signature
 from app.offers.mails import compose
 from app.outbound.smtp import Letter, Party, one_line, paragraphs
-from app.services.letters import Owed
 from tests import factories
 from tests.jobs.conftest import Mailbox, Received, change, deliveries
 

@@ -8,8 +8,8 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
+from app.delivery.dispatcher import drain
 from app.extensions import db
-from app.jobs.drain import drain
 from app.models import Access, LedgerEntry, OfferKey, PrivacyRequest, Property, User
 from app.offers.document import Bidder
 from app.privacy import requests

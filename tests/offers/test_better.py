@@ -15,11 +15,11 @@ from sqlalchemy import select
 
 from app.core.money import Money
 from app.core.signed_links import request_token
+from app.delivery.letters import Owed
 from app.extensions import db
 from app.models import Delivery, Offer, OfferRequest, OfferState, Property, User
 from app.offers.document import Bidder
 from app.offers.mails import compose
-from app.services.letters import Owed
 from tests.factories import csrf, login, make_agency, make_draft, make_offer, make_property, make_user
 from tests.public.test_offer_form import hidden
 

@@ -19,13 +19,13 @@ from app.core.errors import Conflict
 from app.core.ledger import SYSTEM, Actor
 from app.core.limits import MESSAGE, REASON
 from app.core.unit_of_work import housekeeping
+from app.delivery.letters import Owed
 from app.extensions import db
 from app.models import Agency, Decision, Delivery, Offer, OfferState, Property, User
 from app.offers import deciding, withdrawing
 from app.offers.document import Bidder
 from app.offers.mails import compose
 from app.proof.register import verify_chain
-from app.services.letters import Owed
 from app.webhooks import editing as webhooks
 from tests.factories import csrf, login, make_agency, make_draft, make_offer, make_property, make_user
 

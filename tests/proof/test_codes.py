@@ -22,8 +22,8 @@ from app.core.clock import now
 from app.core.ledger import SYSTEM
 from app.core.signed_links import receipt_token
 from app.core.unit_of_work import housekeeping
+from app.delivery.dispatcher import drain
 from app.extensions import db
-from app.jobs.drain import drain
 from app.models import (
     Agency,
     Confirmation,

@@ -19,9 +19,9 @@ from sqlalchemy import delete, select, update
 from app.core.clock import now
 from app.core.signed_links import receipt_token
 from app.core.unit_of_work import housekeeping
+from app.delivery import dispatcher as drains
+from app.delivery.dispatcher import drain
 from app.extensions import db
-from app.jobs import drain as drains
-from app.jobs.drain import drain
 from app.models import Delivery, LedgerEntry, Offer, OfferFile, OfferKey, Property
 from app.offers import recording
 from app.offers.recording import Said

@@ -22,8 +22,8 @@ from app.core.clock import now
 from app.core.errors import CodeWanted, Invalid
 from app.core.ledger import SYSTEM
 from app.core.signed_links import offer_link_token, read_stamp, request_token
+from app.delivery.dispatcher import drain
 from app.extensions import db
-from app.jobs.drain import drain
 from app.models import (
     Agency,
     Confirmation,

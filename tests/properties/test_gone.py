@@ -18,6 +18,7 @@ from app.core.clock import now
 from app.core.errors import Conflict, IllegalTransition, LinkClosed
 from app.core.ledger import BIDDER, SYSTEM
 from app.core.signed_links import offer_link_token, receipt_token, request_token
+from app.delivery.letters import NoLongerOwed, Owed
 from app.extensions import db
 from app.models import Delivery, LedgerEntry, OfferRequest, Property, User
 from app.models.property import GONE
@@ -29,7 +30,6 @@ from app.offers.submitting import submit
 from app.properties import editing as properties
 from app.properties import telling
 from app.properties.representation import link_state, offer_url
-from app.services.letters import NoLongerOwed, Owed
 from tests.factories import (
     csrf,
     login,

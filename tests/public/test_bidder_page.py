@@ -21,6 +21,7 @@ from app.core.errors import IllegalTransition
 from app.core.ledger import SYSTEM, Actor
 from app.core.limits import MESSAGE
 from app.core.signed_links import bidder_token, offer_link_token, receipt_token, request_token
+from app.delivery.letters import NoLongerOwed, Owed
 from app.extensions import db
 from app.models import (
     Agency,
@@ -40,7 +41,6 @@ from app.offers.details import offer_by_id, open_offer
 from app.offers.mails import compose
 from app.privacy import requests as privacy_requests
 from app.properties import editing as properties
-from app.services.letters import NoLongerOwed, Owed
 from tests.core.test_routes import contents
 from tests.factories import login, make_agency, make_draft, make_offer, make_property, make_user, person_of
 from tests.public.test_offer_form import hidden

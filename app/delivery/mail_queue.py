@@ -29,14 +29,14 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 
 from app.core.clock import now
+from app.delivery import webhook_queue as calls
+from app.delivery.letters import Owed
+from app.delivery.mailer import Leased, Outcome
+from app.delivery.turns import Turns
 from app.extensions import db
-from app.jobs import hook_book as calls
-from app.jobs.post import Leased, Outcome
-from app.jobs.turns import Turns
 from app.models import Agency, Attempt, Delivery
 from app.offers import undelivered
 from app.proof.receipt_reading import CONFIRMS, RECEIPT_KEPT, RECEIPT_MAIL
-from app.services.letters import Owed
 
 LEASE = timedelta(seconds=30)  # with the relay's patience and sweep a crashed letter is taken up within 45 s
 RECEIPTS = (RECEIPT_MAIL, RECEIPT_KEPT)

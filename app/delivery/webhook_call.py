@@ -17,7 +17,7 @@ import structlog
 from app.core.clock import now
 from app.core.numbers import whole
 from app.core.vault import Place, seal
-from app.jobs.hook_book import Call, Outcome
+from app.delivery.webhook_queue import Call, Outcome
 from app.outbound.http_client import Answer, Door, Refused, Unreachable
 
 # Seconds from each failure to the next try, then no more; each is spread by a fifth.

@@ -17,9 +17,9 @@ from app.accounts import invitations
 from app.core.killpoints import AFTER_CALL, AFTER_CLAIM, passing
 from app.core.unit_of_work import housekeeping
 from app.core.wake import bell, wake
-from app.jobs.hooks import hooks
-from app.jobs.letter_book import RECEIPTS, claim, due_receipts, hurry, record
-from app.jobs.post import Leased, Outcome, Post, close_post, post
+from app.delivery.mail_queue import RECEIPTS, claim, due_receipts, hurry, record
+from app.delivery.mailer import Leased, Outcome, Post, close_post, post
+from app.delivery.webhook_dispatcher import hooks
 
 BATCH = 20
 BUDGET = 60.0  # seconds; below RQ's limit for the job. What is left then rings the bell again

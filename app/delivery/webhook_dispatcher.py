@@ -21,10 +21,10 @@ from flask import Flask, current_app
 from app.core.clock import now
 from app.core.killpoints import AFTER_CALL, AFTER_CLAIM, passing
 from app.core.unit_of_work import housekeeping
+from app.delivery.turns import interleaved
+from app.delivery.webhook_call import GONE, make
+from app.delivery.webhook_queue import Call, Outcome, anything_due, claim, give_back, record, release_lapsed
 from app.extensions import db
-from app.jobs.hook_book import Call, Outcome, anything_due, claim, give_back, record, release_lapsed
-from app.jobs.hook_call import GONE, make
-from app.jobs.turns import interleaved
 from app.outbound.http_client import Door
 from app.webhooks import editing as webhooks
 

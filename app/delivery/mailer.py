@@ -15,13 +15,13 @@ from flask import Flask, current_app
 
 from app.core.clock import now
 from app.core.vault import Place, seal
+from app.delivery.letters import NoLongerOwed, Owed
+from app.delivery.retry import next_try, next_try_away
 from app.extensions import db
-from app.jobs.retries import next_try, next_try_away
 from app.offers.mails import answer_key, compose
 from app.outbound.smtp import Broken, CannotConnect, Connection, open_connection
 from app.proof import receipts
 from app.proof.receipt_reading import RECEIPT_KEPT, RECEIPT_MAIL
-from app.services.letters import NoLongerOwed, Owed
 
 THREADS = 4
 AWAY_SECONDS = 3.0  # after a failed connection nobody else dials for this long

@@ -15,8 +15,8 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, exist
 from app.core.clock import now
 from app.core.keys import agency_key, unwrap_offer_key
 from app.core.vault import Place, unseal
+from app.delivery.turns import interleaved
 from app.extensions import db
-from app.jobs.turns import interleaved
 from app.models import Attempt, Delivery, Event, OfferKey, WebhookEndpoint
 from app.webhooks import editing as webhooks
 

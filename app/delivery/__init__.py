@@ -1,0 +1,1 @@
+"""What is owed, claimed, sent and tried again: mails, receipts, webhook calls."""
