@@ -13,7 +13,6 @@ from app.delivery.webhook_dispatcher import close_hooks, hooks
 from app.extensions import db
 from app.feeds import editing as feeds
 from app.feeds.editing import FeedValues
-from app.jobs.feeds import read_due_feeds
 from app.models import Delivery, Offer, User
 from app.offers import deciding, notes, saved_views
 from app.offers.document import Signature
@@ -22,6 +21,7 @@ from app.offers.list.filter import OfferFilter
 from app.privacy import access_log, requests
 from app.properties import seller_links
 from app.webhooks import editing as webhooks
+from app.workers.feeds import read_due_feeds
 from tests.factories import make_draft, make_offer, make_property, make_user, person_of
 
 MANY = 10

@@ -48,7 +48,7 @@ def setup(demo: bool, as_json: bool) -> None:
 @json_lines
 def worker() -> None:
     """Deliver what commits ring for, until SIGTERM."""
-    from app.jobs.worker import run_worker
+    from app.workers.worker import run_worker
 
     require_belongings()
     run_worker(current_app._get_current_object())  # type: ignore[attr-defined]
@@ -58,7 +58,7 @@ def worker() -> None:
 @json_lines
 def relay() -> None:
     """Own the clock: sweep every five seconds for what is due, and deliver it when nobody else does."""
-    from app.jobs.relay import run_relay
+    from app.workers.relay import run_relay
 
     require_belongings()
     run_relay(current_app._get_current_object())  # type: ignore[attr-defined]

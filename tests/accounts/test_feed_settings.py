@@ -11,8 +11,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from app.extensions import db
-from app.jobs.feeds import read_due_feeds, try_due_feeds
 from app.models import Property, PropertyFeed, User
+from app.workers.feeds import read_due_feeds, try_due_feeds
 from tests.factories import csrf, login, make_agency, make_user
 
 CSV = "cod;nume;pret\nA1;Casă în Făget;250000\nA2;;1\n".encode()

@@ -19,11 +19,11 @@ from app.core.ledger import SYSTEM
 from app.extensions import db
 from app.feeds import editing as feeds
 from app.feeds.editing import FeedValues
-from app.jobs.feeds import read_due_feeds
-from app.jobs.photos import copy_due_photos
 from app.models import Event, PhotoCopy, Property, Upload
 from app.outbound.images import read_photo
 from app.properties import photos
+from app.workers.feeds import read_due_feeds
+from app.workers.photos import copy_due_photos
 from tests.api.conftest import Crm
 from tests.integrations.servers import Receiver, Request, receiving, reply
 

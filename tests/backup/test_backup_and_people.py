@@ -19,11 +19,11 @@ from app.core.database import is_sqlite
 from app.core.keys import keyring
 from app.core.vault import Keyring
 from app.extensions import db
-from app.jobs import tidy
 from app.models import Agency, OfferKey, OfferState, Property, Tombstone
 from app.offers.document import Bidder
 from app.privacy import erasure
 from app.proof.register import offers_fault, verify_chain
+from app.workers import hourly
 from tests.backup.test_backup import away, back_up, destroy, kept, refused, run, tools  # noqa: F401
 from tests.conftest import ROOT, make_app, migrate, settings_for
 from tests.core.test_canaries import at_rest
@@ -131,12 +131,12 @@ def test_what_a_killed_backup_left_is_swept_and_a_running_one_is_not(
     words = [sys.executable, "-c", KILLED, str(data)]
     with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) as working:
         assert working.stdout and working.stdout.readline() == "there\n"
-        tidy.tidy()
+        hourly.tidy()
         assert list(data.glob(".backup-*/bidflux.db")), "somebody works in it"
         working.kill()
         working.wait()
         assert list(data.glob(".backup-*"))
-    tidy.tidy()
+    hourly.tidy()
     assert not list(data.glob(".backup-*"))
 
 

@@ -15,8 +15,8 @@ from app.delivery.dispatcher import drain
 from app.delivery.mailer import close_post
 from app.delivery.webhook_dispatcher import close_hooks, hooks
 from app.extensions import db
-from app.jobs.relay import sweep
 from app.webhooks import editing as webhooks
+from app.workers.relay import sweep
 from tests.api.conftest import Crm, make_crm
 from tests.conftest import make_app, settings_for
 from tests.factories import login

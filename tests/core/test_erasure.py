@@ -18,7 +18,6 @@ from app.accounts import editing as accounts
 from app.core.database import BUSY_MS
 from app.core.ledger import SYSTEM
 from app.extensions import db
-from app.jobs import tidy
 from app.models import (
     Agency,
     Delivery,
@@ -38,6 +37,7 @@ from app.privacy import data_copy, erasure, personal_data, retention
 from app.privacy.access_list import accesses
 from app.proof.register import offers_fault, verify_chain
 from app.webhooks.events import events_after
+from app.workers import hourly
 from tests.core.test_canaries import at_rest
 from tests.factories import login, make_agency, make_draft, make_offer, make_property, make_user, person_of
 
@@ -280,5 +280,5 @@ def test_a_reader_holds_up_nobody_and_what_it_held_is_wiped_later(app: Flask, ow
         make_offer(prop)
         assert time.monotonic() - began < BUSY_MS / 1000, "nobody waited until a writer gives up"
         assert wrapped in log.read_bytes(), "somebody reads: the log keeps what it had"
-    tidy.tidy()
+    hourly.tidy()
     assert wrapped not in log.read_bytes() and wrapped not in Path(db.engine.url.database or "").read_bytes()

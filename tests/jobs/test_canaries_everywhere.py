@@ -24,11 +24,11 @@ from app.core.unit_of_work import housekeeping
 from app.delivery.dispatcher import RECEIPTS, drain
 from app.delivery.webhook_dispatcher import close_hooks, hooks
 from app.extensions import db
-from app.jobs import tidy
 from app.models import Delivery, Offer, OfferKey, Property
 from app.offers import deciding, notes
 from app.privacy import erasure
 from app.webhooks import editing as webhooks
+from app.workers import hourly
 from tests.backup.test_backup import tools  # noqa: F401
 from tests.core.test_canaries import CANARIES, STRINGS, at_rest, found_in, send_canaries, valkey  # noqa: F401
 from tests.factories import csrf, login, make_agency, make_property, make_user, person_of
@@ -155,7 +155,7 @@ def forgotten_again(agency_id) -> None:  # type: ignore[no-untyped-def]
     """And once the person is forgotten, the key is in no file either."""
     wrapped = db.session.scalars(select(OfferKey.wrapped)).one()
     erasure.erase_all(agency_id, db.session.scalars(select(Offer.id)).all(), "person")
-    tidy.tidy()
+    hourly.tidy()
     left = at_rest()
     assert found_in(left) == []
     if is_sqlite(db.engine):

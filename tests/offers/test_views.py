@@ -13,12 +13,12 @@ from sqlalchemy import select
 
 from app.core.errors import Invalid
 from app.extensions import db
-from app.jobs import tidy
 from app.models import SavedView, User
 from app.offers import saved_views
 from app.offers.document import Bidder
 from app.offers.view_reading import views_of
 from app.privacy import erasure
+from app.workers import hourly
 from tests.factories import csrf, login, make_agency, make_draft, make_offer, make_property, make_user, person_of
 
 
@@ -104,7 +104,7 @@ def test_a_view_that_looks_for_somebody_forgotten_goes_with_them(app: Flask, own
         saved_views.save(name, query, by=by)
     agent = person_of(make_user(owner.agency_id))
     saved_views.save("Al unei colege", {"q": "popescu"}, by=agent)  # of whom this agent may see nothing any more
-    forget, stop = tidy.searches(), threading.Event()
+    forget, stop = hourly.searches(), threading.Event()
     assert forget(stop) == 0
     assert len(views_of(by)) == 5
     erasure.erase_all(owner.agency_id, [gone], "person")

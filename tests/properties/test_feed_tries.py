@@ -18,9 +18,9 @@ from app.feeds import editing as feeds
 from app.feeds import tries
 from app.feeds.editing import FeedValues
 from app.feeds.sources import Bounds, Broken, Source, pages
-from app.jobs.feeds import read_due_feeds, try_due_feeds
 from app.models import FeedRun, Property, PropertyFeed, User
 from app.outbound.http_client import Door
+from app.workers.feeds import read_due_feeds, try_due_feeds
 from tests.factories import make_agency, make_user
 from tests.integrations.servers import Receiver, Request, receiving, reply
 

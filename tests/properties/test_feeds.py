@@ -24,8 +24,8 @@ from app.core.signed_links import offer_link_token
 from app.extensions import db
 from app.feeds import editing as feeds
 from app.feeds.editing import FeedValues
-from app.jobs.feeds import read_due_feeds
 from app.models import Delivery, FeedRun, LedgerEntry, Property, PropertyFeed, User
+from app.workers.feeds import read_due_feeds
 from tests.factories import make_agency, make_user
 from tests.integrations.servers import Receiver, Request, receiving, reply
 from tests.patterns import slow

@@ -18,11 +18,11 @@ from app.extensions import db
 from app.feeds import editing as feeds
 from app.feeds import tries
 from app.feeds.editing import FeedValues
-from app.jobs.feeds import read_due_feeds, try_due_feeds
 from app.models import Property, User
 from app.models.feed import FeedRun
 from app.models.property import PROPERTY_TYPES
 from app.properties.plausible import SIZES, is_usual
+from app.workers.feeds import read_due_feeds, try_due_feeds
 from tests.core.test_migrations import FOLDER
 from tests.factories import login, make_agency, make_property, make_user
 from tests.properties.test_form import send

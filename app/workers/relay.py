@@ -16,11 +16,11 @@ from app.delivery import dispatcher as drains
 from app.delivery import mail_queue
 from app.delivery.mailer import close_post
 from app.delivery.webhook_dispatcher import close_hooks
-from app.jobs.feeds import THREADS, TRIES_EVERY, read_due_feeds, try_due_feeds, watch
-from app.jobs.photos import copy_due_photos
-from app.jobs.signals import on_stop, pause
-from app.jobs.tidy import EVERY_SECONDS, searches, tidy
 from app.proof import checkpoints
+from app.workers.feeds import THREADS, TRIES_EVERY, read_due_feeds, try_due_feeds, watch
+from app.workers.hourly import EVERY_SECONDS, searches, tidy
+from app.workers.photos import copy_due_photos
+from app.workers.signals import on_stop, pause
 
 SWEEP_SECONDS = 5.0
 HEADS_SECONDS = 30.0  # how often it notes beside the seal how far each register has come

@@ -15,7 +15,7 @@ from app.core.wake import QUEUE, bell
 from app.delivery.dispatcher import drain, stopping
 from app.delivery.mailer import close_post
 from app.delivery.webhook_dispatcher import close_hooks
-from app.jobs.signals import on_stop, pause
+from app.workers.signals import on_stop, pause
 
 TTL_SECONDS = 30  # a connection that silently died is noticed after this long
 LISTEN_SECONDS = 1

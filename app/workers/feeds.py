@@ -13,8 +13,8 @@ from app.delivery.turns import Turns
 from app.feeds import editing as feeds
 from app.feeds import tries
 from app.feeds.runs import run
-from app.jobs.signals import pause
 from app.models import PropertyFeed
+from app.workers.signals import pause
 
 EVERY_SECONDS = 15.0
 TRIES_EVERY = 1.0  # somebody looks at the page

@@ -1,1 +1,0 @@
-"""The outside: mail, pictures. Nothing here knows what is above it."""

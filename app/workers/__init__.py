@@ -1,0 +1,1 @@
+"""Processes and threads that run beside the web: relay, worker, hourly round."""
