@@ -14,12 +14,12 @@ from sqlalchemy import func, select, update
 from werkzeug.test import TestResponse
 
 from app.accounts import editing as accounts
+from app.blueprints.api import idempotency
 from app.core.clock import now
 from app.core.ledger import SYSTEM
 from app.core.unit_of_work import housekeeping
 from app.extensions import db
 from app.models import ApiKey, Idempotency, Offer, OfferKey, Property
-from app.services import idempotency
 from tests.api.conftest import Crm, make_crm
 from tests.api.test_offers import TAKEN
 from tests.factories import make_property

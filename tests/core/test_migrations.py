@@ -10,13 +10,13 @@ from flask_migrate import downgrade, upgrade
 from sqlalchemy import insert, inspect, select, text, update
 
 from app.accounts import editing as accounts
+from app.blueprints.api.idempotency import Kept, Request, answered_once
 from app.core.ids import new_id
 from app.core.ledger import SYSTEM
 from app.core.unit_of_work import writing
 from app.extensions import db
 from app.models import ApiKey, Base, Idempotency, Offer, OfferState, Property, SavedView, User, UserSession
 from app.offers.document import Signature
-from app.services.idempotency import Kept, Request, answered_once
 from tests.conftest import ROOT
 from tests.factories import make_agency, make_draft, make_offer, make_property, make_user
 

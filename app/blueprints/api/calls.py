@@ -19,11 +19,11 @@ from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from app.blueprints.api.faults import faults
+from app.blueprints.api.idempotency import Kept, Request, answered_once
 from app.blueprints.api.preconditions import check_readable, conditional
 from app.blueprints.api.schemas.common import Query
 from app.core.errors import Invalid, Unreadable, WrongMedia
 from app.core.strict_json import NotJson, read_json
-from app.services.idempotency import Kept, Request, answered_once
 from app.web.api_keys import key_holder, spent_now
 from app.web.guards import Cache, Guard, Policy, rates
 
