@@ -25,8 +25,8 @@ from app.web.guards import Guard
 from app.web.problems import KINDS
 from app.webhooks import editing as webhooks
 from tests.api.conftest import ROOT, Crm, make_crm
-from tests.core.test_routes import contents, path
 from tests.factories import make_offer, make_property
+from tests.web.test_routes import contents, path
 
 
 def test_a_key_checks_itself() -> None:

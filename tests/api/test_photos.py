@@ -25,7 +25,7 @@ from app.properties import photos
 from app.workers.feeds import read_due_feeds
 from app.workers.photos import copy_due_photos
 from tests.api.conftest import Crm
-from tests.integrations.servers import Receiver, Request, receiving, reply
+from tests.outbound.servers import Receiver, Request, receiving, reply
 
 
 def picture(colour: str = "red", size: tuple[int, int] = (1600, 900)) -> bytes:

@@ -28,7 +28,7 @@ from app.extensions import db
 from tests.api.conftest import ROOT, Crm, make_crm
 from tests.api.test_following import ACTS, Follower, Get, World
 from tests.factories import make_property
-from tests.integrations.servers import Request, receiving, reply
+from tests.outbound.servers import Request, receiving, reply
 
 START = datetime(2026, 11, 23, 9, tzinfo=UTC)
 DOWN = range(20, 30)  # minutes

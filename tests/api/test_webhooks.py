@@ -22,7 +22,7 @@ from app.models.webhook import EVENTS
 from app.webhooks import editing as webhooks
 from tests.api.conftest import Crm, make_crm
 from tests.factories import make_draft, make_offer, make_property
-from tests.integrations.servers import Receiver, receiving, reply
+from tests.outbound.servers import Receiver, receiving, reply
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, expect
 from app.delivery.webhook_dispatcher import close_hooks, hooks
 from tests.browser.conftest import open_page
 from tests.factories import PASSWORD, make_agency, make_user
-from tests.integrations.servers import receiving, reply
+from tests.outbound.servers import receiving, reply
 
 pytestmark = pytest.mark.browser
 

@@ -20,8 +20,8 @@ from app.extensions import db
 from app.models import Agency
 from app.properties import seller_links
 from tests.conftest import ROOT
-from tests.core.test_canaries import at_rest
 from tests.factories import make_agency, make_offer, make_property, make_user
+from tests.privacy.test_canaries import at_rest
 
 # A new name in a route is taken for a secret until it is written here.
 NO_SECRETS = {"slug", "external_id", "name", "filename", "kind", "reference"}

@@ -35,9 +35,9 @@ from app.proof import export as ledger_export
 from app.proof.authority import Authority, _certificate, _name
 from app.proof.pdf.receipt import Paper, draw
 from tests.conftest import make_app, settings_for
+from tests.delivery.test_mails import EVERYTHING
 from tests.factories import make_agency, make_draft, make_offer, make_property, make_user
-from tests.jobs.conftest import mailbox, smtp  # noqa: F401  the mail server
-from tests.jobs.test_mails import EVERYTHING
+from tests.mail_server import mailbox, smtp  # noqa: F401  the mail server
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ from app.proof.register import offers_fault
 from app.properties import editing as properties
 from app.properties.seller_page import OpenedSellerLink, seller_page
 from tests.factories import confirm, login, make_draft, make_offer, make_property, make_sending, make_user
-from tests.jobs.conftest import Mailbox
+from tests.mail_server import Mailbox
 
 SIGNED = Signature("typed", "Andrei Țurcanu")
 

@@ -28,7 +28,7 @@ from app.offers.recording import Said
 from app.proof import receipts
 from app.proof.receipt_reading import stored
 from tests.factories import confirm, csrf, login, make_draft, make_offer, make_sending, make_user
-from tests.jobs.conftest import Mailbox
+from tests.mail_server import Mailbox
 from tests.proof.conftest import full_offer
 
 

@@ -58,7 +58,7 @@ from tests.factories import (
     make_user,
     person_of,
 )
-from tests.jobs.conftest import Mailbox
+from tests.mail_server import Mailbox
 from tests.public.test_offer_form import hidden
 
 VICTIM = "andrei.turcanu@client.example"

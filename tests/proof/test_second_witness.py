@@ -24,7 +24,7 @@ from app.models import Agency, Checkpoint, LedgerEntry, Property
 from app.ops import health
 from app.proof import checkpoints
 from app.proof.heads import Heads, Unreadable
-from tests.backup.test_backup import away, back_up, run, tools  # noqa: F401
+from tests.backups.test_backup import away, back_up, run, tools  # noqa: F401
 from tests.factories import make_agency, make_offer, make_property, make_user
 
 SHORTER = "shorter than the last checkpoint"

@@ -19,9 +19,9 @@ from app.core.unit_of_work import housekeeping
 from app.extensions import db
 from app.models import Offer, OfferKey, OfferState, Property
 from app.proof import checking, receipts
-from tests.core.test_routes import contents
 from tests.factories import make_offer
 from tests.proof.conftest import Kept, full_offer, unsealed
+from tests.web.test_routes import contents
 
 
 def send(client: FlaskClient, pdf: bytes, language: str = "/en") -> TestResponse:

@@ -41,9 +41,9 @@ from app.offers.details import offer_by_id, open_offer
 from app.offers.mails import compose
 from app.privacy import requests as privacy_requests
 from app.properties import editing as properties
-from tests.core.test_routes import contents
 from tests.factories import login, make_agency, make_draft, make_offer, make_property, make_user, person_of
 from tests.public.test_offer_form import hidden
+from tests.web.test_routes import contents
 
 
 @pytest.fixture

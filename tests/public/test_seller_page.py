@@ -23,7 +23,6 @@ from app.offers import codes, withdrawing
 from app.offers.document import Bidder, Signature
 from app.properties import seller_links
 from app.properties.seller_page import open_seller_link, seller_page
-from tests.core.test_routes import contents
 from tests.factories import (
     csrf,
     login,
@@ -35,6 +34,7 @@ from tests.factories import (
     make_user,
     person_of,
 )
+from tests.web.test_routes import contents
 
 CONTACT = ("andrei.turcanu@client.example", "722000111", "722 000 111", "192.0.2.7")
 

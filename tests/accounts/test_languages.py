@@ -1,0 +1,71 @@
+"""Whom an agency asks in is written to in a language that was chosen, at first the agency's."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from app.accounts import editing as accounts
+from app.core.ledger import SYSTEM
+from app.delivery.dispatcher import drain
+from app.extensions import db
+from app.models import Agency, Invitation, User
+from tests.factories import csrf, login, make_user
+from tests.mail_server import Mailbox
+
+
+@pytest.fixture
+def english(app: Flask) -> User:
+    agency = accounts.create_agency("Good Homes", "office@homes.example", language="en")
+    return make_user(agency, "owner")
+
+
+@pytest.mark.parametrize(("chosen", "subject"), [(None, "invites you"), ("en", "invites you"), ("ro", "invită")])
+def test_an_invitation(client: FlaskClient, smtp: Mailbox, english: User, chosen: str | None, subject: str) -> None:
+    login(client, english)
+    page = client.get("/app/settings/users").get_data(as_text=True)
+    assert '<option value="en" selected' in page
+    form = {"full_name": "Dan Nou", "email": "dan@homes.example", "role": "agent", "csrf_token": csrf(page)}
+    form |= {"language": chosen} if chosen else {}
+    assert client.post("/app/settings/users", data=form).status_code == 303
+    drain()
+    (letter,) = smtp.to("dan@homes.example")
+    assert subject in letter.message["Subject"]
+    assert db.session.scalars(select(Invitation.language)).one() == (chosen or "en")
+
+
+def test_no_other_language(client: FlaskClient, english: User) -> None:
+    login(client, english)
+    page = client.get("/app/settings/users").get_data(as_text=True)
+    form = {"full_name": "Dan Nou", "email": "dan@homes.example", "role": "agent", "csrf_token": csrf(page)}
+    assert client.post("/app/settings/users", data={**form, "language": "xx"}).status_code == 422
+
+
+def test_an_agency_changes_its_language(client: FlaskClient, english: User) -> None:
+    login(client, english)
+    page = client.get("/app/settings/agency").get_data(as_text=True)
+    form = {"name": "Good Homes", "email": "office@homes.example", "zone": "Europe/Bucharest", "csrf_token": csrf(page)}
+    assert client.post("/app/settings/agency", data={**form, "language": "ro"}).status_code == 303
+    db.session.rollback()
+    assert db.session.get_one(Agency, english.agency_id).language == "ro"
+
+
+def test_by_command(app: Flask) -> None:
+    def run(*words: str) -> dict[str, str]:
+        done = app.test_cli_runner().invoke(args=[*words, "--json"])
+        assert done.exit_code == 0, done.output
+        found: dict[str, str] = json.loads(done.output)
+        return found
+
+    made = run("agency", "create", "--name", "Homes", "--email", "a@homes.example", "--language", "en")
+    run("user", "create", "--email", "b@homes.example", "--name", "B", "--agency", made["id"])
+    run("user", "create", "--email", "c@homes.example", "--name", "C", "--agency", made["id"], "--language", "ro")
+    db.session.rollback()
+    assert dict(db.session.execute(select(User.email, User.language)).all()) == {  # type: ignore[arg-type]
+        "a@homes.example": "en", "b@homes.example": "en", "c@homes.example": "ro",
+    }  # fmt: skip
+    assert accounts.authenticate("a@homes.example", "") is None and SYSTEM
