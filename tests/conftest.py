@@ -26,8 +26,11 @@ from app import create_app
 from app.accounts import editing as accounts
 from app.config import Settings, load_settings
 from app.extensions import db
-from tests import reuse
+from app.models import Property, User
+from tests import factories, reuse
 from tests.pages import CheckedClient
+
+pytest_plugins = ["tests.mail_server"]  # a real SMTP server
 
 ROOT = Path(__file__).parent.parent
 SECRET = secrets.token_hex(32)
@@ -184,3 +187,16 @@ def either_app(request: pytest.FixtureRequest, tmp_path: Path, valkey: str) -> I
 def client(app: Flask) -> FlaskClient:
     """A browser that checks every page it is given. It reads Romanian."""
     return app.test_client()
+
+
+@pytest.fixture
+def owner(request: pytest.FixtureRequest) -> User:
+    """The owner of a new agency, in whichever application the test runs."""
+    request.getfixturevalue("either_app" if "either_app" in request.fixturenames else "app")
+    return factories.make_user(factories.make_agency(), "owner")
+
+
+@pytest.fixture
+def prop(owner: User) -> Property:
+    """A property of that agency, which takes offers."""
+    return factories.make_property(owner.agency_id, owner.id)

@@ -28,8 +28,7 @@ from app.delivery import dispatcher as drains
 from app.delivery import retry
 from app.delivery.mailer import close_post
 from app.extensions import db
-from app.models import Attempt, Delivery, Property
-from tests import factories
+from app.models import Attempt, Delivery
 
 
 @dataclass
@@ -167,14 +166,6 @@ def smtp(app: Flask, mailbox: Mailbox) -> Iterator[Mailbox]:
 def either_smtp(either_app: Flask, mailbox: Mailbox) -> Iterator[Mailbox]:
     """The same, for the application on both databases."""
     yield from _served(either_app, mailbox)
-
-
-@pytest.fixture
-def prop(request: pytest.FixtureRequest) -> Property:
-    """A property of an agency with one agent, in whichever application the test runs."""
-    request.getfixturevalue("either_app" if "either_app" in request.fixturenames else "app")
-    agency = factories.make_agency()
-    return factories.make_property(agency, factories.make_user(agency).id)
 
 
 @pytest.fixture

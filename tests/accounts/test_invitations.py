@@ -33,11 +33,6 @@ from tests.mail_server import Mailbox
 NEW, OTHER = "altă parolă foarte lungă", "încă o parolă destul de lungă"
 
 
-@pytest.fixture
-def owner(app: Flask) -> User:
-    return make_user(make_agency(), "owner")
-
-
 def forget(client: FlaskClient, email: str) -> int:
     token = csrf(client.get("/login/forgot").get_data(as_text=True))
     return client.post("/login/forgot", data={"email": email, "csrf_token": token}).status_code

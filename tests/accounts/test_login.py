@@ -15,12 +15,7 @@ from app.extensions import db
 from app.models import User, UserSession
 from app.web.fragments import local_path
 from tests.conftest import REAL_HASHER
-from tests.factories import PASSWORD, csrf, login, make_agency, make_user
-
-
-@pytest.fixture
-def owner(app: Flask) -> User:
-    return make_user(make_agency(), "owner")
+from tests.factories import PASSWORD, csrf, login, make_user
 
 
 def attempt(client: FlaskClient, email: str, password: str, **more: str) -> TestResponse:

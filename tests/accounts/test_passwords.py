@@ -19,7 +19,7 @@ from app.core.ledger import SYSTEM
 from app.core.signed_links import account_token
 from app.extensions import db
 from app.models import User
-from tests.factories import PASSWORD, csrf, login, make_agency, make_user
+from tests.factories import PASSWORD, csrf, login
 
 ABOUT = (
     "Casa Bună Imobiliare",
@@ -41,11 +41,6 @@ GOOD = [
     "k7#Vq-2mZp9!",
     "ana are mere roșii la bunica",
 ]
-
-
-@pytest.fixture
-def owner(app: Flask) -> User:
-    return make_user(make_agency(), "owner")
 
 
 @pytest.mark.parametrize("password", BAD)

@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from datetime import timedelta
 from urllib.parse import urlencode
 
-import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 from pydantic import BaseModel
 from wtforms import Form, StringField, TextAreaField
@@ -44,16 +42,11 @@ from app.models import Note, PrivacyRequest, User
 from app.offers.list.filter import read_filter
 from app.properties.fields import PropertyBulkItem
 from tests.conftest import ROOT
-from tests.factories import login, make_agency, make_offer, make_property, make_user
+from tests.factories import login, make_offer, make_property
 from tests.public.test_offer_form import fill, hidden, path_of
 
 TOO_LONG = "Folosiți cel mult %d de caractere"
 NUMBERS = {"asking_price", "usable_area_sqm", "built_area_sqm", "land_area_sqm", "rooms"}
-
-
-@pytest.fixture
-def owner(app: Flask) -> User:
-    return make_user(make_agency(), "owner")
 
 
 def test_no_field_cuts_what_is_pasted() -> None:

@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 
 from app.core.ids import new_id
 from app.models import Property, User
 from tests.factories import login, make_agency, make_draft, make_offer, make_property, make_user
-
-
-@pytest.fixture
-def owner(app: Flask) -> User:
-    return make_user(make_agency(), "owner")
-
 
 PAGES = (
     "/app/offers", "/app/offers?status=accepted&financing=cash", "/app/properties", "/app/properties?q=nimic",

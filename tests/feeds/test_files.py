@@ -11,7 +11,6 @@ from typing import Any
 
 import openpyxl
 import pytest
-from flask import Flask
 from flask_babel import force_locale
 
 from app.core.errors import Invalid
@@ -24,15 +23,8 @@ from app.feeds.errors import LONG_ROW, LOST_LETTERS, MORE_CELLS, NO_RESULT, QUOT
 from app.feeds.files import OPENED, rows_of
 from app.feeds.rows import NOT_CURRENCY, NOT_VAT, read_row
 from app.models import User
-from tests.factories import make_agency, make_user
 from tests.feeds.test_runs import properties, read_again
 from tests.patterns import slow
-
-
-@pytest.fixture
-def owner(app: Flask) -> User:
-    return make_user(make_agency(), "owner")
-
 
 TWO = [{"id": "1", "titlu": "Casă în Iași"}, {"id": "2", "titlu": "Vilă"}]
 PLAIN = "id;titlu\n1;Casă în Iași\n2;Vilă\n"

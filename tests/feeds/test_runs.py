@@ -26,7 +26,6 @@ from app.feeds import editing as feeds
 from app.feeds.editing import FeedValues
 from app.models import Delivery, FeedRun, LedgerEntry, Property, PropertyFeed, User
 from app.workers.feeds import read_due_feeds
-from tests.factories import make_agency, make_user
 from tests.outbound.servers import Receiver, Request, receiving, reply
 from tests.patterns import slow
 
@@ -82,11 +81,6 @@ def server(crm: Crm, app: Flask) -> Iterator[Receiver]:
     with receiving(crm.answer) as made:
         yield made
     app.extensions["bidflux_settings"] = held
-
-
-@pytest.fixture
-def owner(app: Flask) -> User:
-    return make_user(make_agency(), "owner")
 
 
 def rebs(owner: User, server: Receiver, **more: Any) -> uuid.UUID:

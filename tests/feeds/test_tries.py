@@ -41,11 +41,6 @@ def server(app: Flask) -> Iterator[Receiver]:
     app.extensions["bidflux_settings"] = held
 
 
-@pytest.fixture
-def owner(app: Flask) -> User:
-    return make_user(make_agency(), "owner")
-
-
 def feed_of(owner: User, server: Receiver, **more: object) -> PropertyFeed:
     values = replace(FeedValues("REBS", "rebs", url=f"{server.url}/api"), **more)
     return feeds.get_feed(owner.agency_id, feeds.create(owner.agency_id, values, by=SYSTEM))

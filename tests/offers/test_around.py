@@ -25,11 +25,6 @@ def owner(client: FlaskClient) -> User:
     return owner
 
 
-@pytest.fixture
-def prop(owner: User) -> Property:
-    return make_property(owner.agency_id, owner.id)
-
-
 def offer(prop: Property, name: str, amount: int) -> uuid.UUID:
     bidder = Bidder(name, f"{name.split()[0].lower()}@client.example", "+40722000111")
     return make_offer(prop, make_draft(bidder=bidder, amount=Money(amount * 100, prop.currency)))

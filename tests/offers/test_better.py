@@ -38,11 +38,6 @@ def owner(client: FlaskClient) -> User:
     return owner
 
 
-@pytest.fixture
-def prop(owner: User) -> Property:
-    return make_property(owner.agency_id, owner.id)
-
-
 def until(**ahead: float) -> str:
     moment = datetime.now(UTC) + timedelta(**ahead)
     return moment.astimezone(ZoneInfo("Europe/Bucharest")).strftime("%Y-%m-%dT%H:%M")

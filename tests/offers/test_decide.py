@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import time_machine
-from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 from werkzeug.test import TestResponse
@@ -30,11 +29,6 @@ from app.webhooks import editing as webhooks
 from tests.factories import csrf, login, make_agency, make_draft, make_offer, make_property, make_user
 
 HTMX = {"HX-Request": "true", "HX-Request-Type": "partial"}
-
-
-@pytest.fixture
-def owner(app: Flask) -> User:
-    return make_user(make_agency(), "owner")
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 
 import openpyxl
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 from openpyxl.utils.escape import unescape
 from sqlalchemy import select
@@ -19,17 +18,7 @@ from app.extensions import db
 from app.models import Access, LedgerEntry, Offer, Property, User
 from app.offers.document import Bidder
 from app.offers.exports.writing import harmless
-from tests.factories import login, make_agency, make_draft, make_offer, make_property, make_user
-
-
-@pytest.fixture
-def owner(app: Flask) -> User:
-    return make_user(make_agency(), "owner")
-
-
-@pytest.fixture
-def prop(owner: User) -> Property:
-    return make_property(owner.agency_id, owner.id)
+from tests.factories import login, make_draft, make_offer, make_user
 
 
 def rows(client: FlaskClient, query: str = "") -> list[dict[str, str]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, settings
 from hypothesis import given as given_by
@@ -17,19 +16,9 @@ from app.extensions import db
 from app.models import Offer, Property, User
 from app.offers import deciding
 from app.offers.list.order import SORTS
-from tests.factories import login, make_agency, make_draft, make_offer, make_property, make_user
+from tests.factories import login, make_draft, make_offer, make_property, make_user
 
 HTMX = {"HX-Request": "true", "HX-Request-Type": "partial"}
-
-
-@pytest.fixture
-def owner(app: Flask) -> User:
-    return make_user(make_agency(), "owner")
-
-
-@pytest.fixture
-def prop(owner: User) -> Property:
-    return make_property(owner.agency_id, owner.id)
 
 
 def links(page: str) -> list[str]:

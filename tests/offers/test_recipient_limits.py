@@ -22,7 +22,6 @@ from app.offers.submitting import Sending, Sent
 from app.offers.timeline import mails_owed
 from app.privacy import erasure
 from tests import factories
-from tests.mail_server import prop as prop
 
 STRANGER = Bidder("Un Străin", "strain@client.example", "+40722000999")
 

@@ -45,11 +45,6 @@ def owner(client: FlaskClient) -> User:
     return owner
 
 
-@pytest.fixture
-def prop(owner: User) -> Property:
-    return make_property(owner.agency_id, owner.id)
-
-
 def page_of(client: FlaskClient, path: str) -> str:
     answer = client.get(path)
     assert answer.status_code == 200, answer.status_code

@@ -6,7 +6,6 @@ import io
 from datetime import date
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 from PIL import Image
 from sqlalchemy import func, select
@@ -18,16 +17,6 @@ from app.offers.document import Signature
 from tests.factories import login, make_agency, make_draft, make_offer, make_property, make_user
 
 PREFETCH = ({"Sec-Purpose": "prefetch"}, {"Sec-Purpose": "prefetch;prerender"}, {"Purpose": "prefetch"})
-
-
-@pytest.fixture
-def owner(app: Flask) -> User:
-    return make_user(make_agency(), "owner")
-
-
-@pytest.fixture
-def prop(owner: User) -> Property:
-    return make_property(owner.agency_id, owner.id)
 
 
 def status(offer) -> str:  # type: ignore[no-untyped-def]

@@ -19,12 +19,7 @@ from app.offers.document import Bidder
 from app.offers.view_reading import views_of
 from app.privacy import erasure
 from app.workers import hourly
-from tests.factories import csrf, login, make_agency, make_draft, make_offer, make_property, make_user, person_of
-
-
-@pytest.fixture
-def owner(app: Flask) -> User:
-    return make_user(make_agency(), "owner")
+from tests.factories import csrf, login, make_draft, make_offer, make_property, make_user, person_of
 
 
 def token(client: FlaskClient) -> str:

@@ -16,7 +16,7 @@ from app.extensions import db
 from app.models import Access, ApiKey, KeyAccess, Offer, OfferState, Property, User
 from app.offers.document import Bidder
 from app.proof import receipts
-from tests.factories import login, make_agency, make_draft, make_offer, make_property, make_user
+from tests.factories import login, make_agency, make_draft, make_offer, make_user
 from tests.proof.conftest import drawn
 
 ANA = "ana.popescu@client.example"
@@ -25,11 +25,6 @@ ANA = "ana.popescu@client.example"
 @pytest.fixture
 def owner(app: Flask) -> User:
     return make_user(make_agency(), "owner", full_name="Maria Șefa", language="en")
-
-
-@pytest.fixture
-def prop(owner: User) -> Property:
-    return make_property(owner.agency_id, owner.id)
 
 
 def ana_of(prop: Property) -> uuid.UUID:

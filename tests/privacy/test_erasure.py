@@ -50,11 +50,6 @@ def owner(request: pytest.FixtureRequest) -> User:
     return make_user(make_agency(), "owner")
 
 
-@pytest.fixture
-def prop(owner: User) -> Property:
-    return make_property(owner.agency_id, owner.id)
-
-
 def offer_of(prop: Property, **values: object) -> uuid.UUID:
     bidder = Bidder(NAME, EMAIL, "+40722918273")
     return make_offer(prop, make_draft(bidder=bidder, message="canarmesaj-x7", **values))

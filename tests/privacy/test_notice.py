@@ -32,11 +32,6 @@ def owner(app: Flask) -> User:
     return make_user(make_agency("Casa Bună"), "owner", language="en")
 
 
-@pytest.fixture
-def prop(owner: User) -> Property:
-    return make_property(owner.agency_id, owner.id)
-
-
 def of(user: User) -> Property:
     """A property of the user's agency, as it is now."""
     db.session.rollback()

@@ -26,11 +26,6 @@ def owner(client: FlaskClient) -> User:
     return owner
 
 
-@pytest.fixture
-def prop(owner: User) -> Property:
-    return make_property(owner.agency_id, owner.id)
-
-
 def erase(client: FlaskClient, where: str) -> int:
     page = unescape(client.get(where).get_data(as_text=True))
     return client.post(where, data={"csrf_token": csrf(page)}).status_code

@@ -31,16 +31,6 @@ from tests.privacy.test_canaries import CANARIES, at_rest, found_in
 EMAIL = "andrei.turcanu@client.example"
 
 
-@pytest.fixture
-def owner(app: Flask) -> User:
-    return make_user(make_agency(), "owner")
-
-
-@pytest.fixture
-def prop(owner: User) -> Property:
-    return make_property(owner.agency_id, owner.id)
-
-
 def ask(client: FlaskClient, owner: User, kind: str, email: str = EMAIL.upper()) -> int:
     form = {"agency": str(owner.agency_id), "kind": kind, "email": email}
     return client.post("/ro/gdpr/request", data=form).status_code

@@ -19,11 +19,6 @@ def owner(client: FlaskClient) -> User:
     return owner
 
 
-@pytest.fixture
-def prop(owner: User) -> Property:
-    return make_property(owner.agency_id, owner.id)
-
-
 def post(client: FlaskClient, path: str, data: dict[str, str]) -> tuple[int, str]:
     page = client.get("/app/settings/retention").get_data(as_text=True)
     answer = client.post(path, data={**data, "csrf_token": csrf(page)})

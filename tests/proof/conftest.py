@@ -37,13 +37,6 @@ from app.proof.pdf.receipt import Paper, draw
 from tests.conftest import make_app, settings_for
 from tests.delivery.test_mails import EVERYTHING
 from tests.factories import make_agency, make_draft, make_offer, make_property, make_user
-from tests.mail_server import mailbox, smtp  # noqa: F401  the mail server
-
-
-@pytest.fixture
-def prop(app: Flask) -> Property:
-    agency = make_agency()
-    return make_property(agency, make_user(agency, "owner").id)
 
 
 def drawn() -> Signature:

@@ -6,7 +6,6 @@ import uuid
 from datetime import timedelta
 
 import pytest
-from flask import Flask
 from sqlalchemy import func, select, update
 
 from app.core.clock import now
@@ -18,19 +17,12 @@ from app.offers.document import Bidder, Signature
 from app.proof.register import offers_fault
 from tests.factories import (
     mailed_code,
-    make_agency,
     make_draft,
     make_offer,
     make_property,
     make_sending,
-    make_user,
     person_of,
 )
-
-
-@pytest.fixture
-def owner(app: Flask) -> User:
-    return make_user(make_agency(), "owner")
 
 
 @pytest.fixture

@@ -58,11 +58,6 @@ def owner(client: FlaskClient) -> User:
     return user
 
 
-@pytest.fixture
-def prop(owner: User) -> Property:
-    return make_property(owner.agency_id, owner.id)
-
-
 def fresh(prop: Property) -> Property:
     db.session.rollback()
     return db.session.get_one(Property, prop.id)

@@ -23,11 +23,6 @@ def owner(client: FlaskClient, app: Flask) -> User:
     return user
 
 
-@pytest.fixture
-def prop(owner: User) -> Property:
-    return make_property(owner.agency_id, owner.id)
-
-
 def post(client: FlaskClient, path: str, **more: Any) -> TestResponse:
     headers = more.pop("headers", None)
     token = csrf(client.get("/app/settings").get_data(as_text=True))

@@ -17,17 +17,11 @@ from sqlalchemy import func, select
 from app.extensions import db
 from app.models import Base, Offer, Property
 from app.offers.details import offer_by_id, open_offer
-from tests.factories import login, make_agency, make_property, make_user
+from tests.factories import login, make_property, make_user
 from tests.public.test_offer_form import GOOD, hidden, path_of
 
 YESTERDAY = (datetime.now(UTC) - timedelta(days=2)).date().isoformat()
 CHANGING = ("offer", "offer_body", "offer_key", "offer_state", "submission", "ledger", "event", "delivery")
-
-
-@pytest.fixture
-def prop(app: Flask) -> Property:
-    agency = make_agency()
-    return make_property(agency, make_user(agency).id)
 
 
 def rows() -> dict[str, int]:

@@ -47,16 +47,6 @@ from tests.web.test_routes import contents
 
 
 @pytest.fixture
-def owner(app: Flask) -> User:
-    return make_user(make_agency(), "owner")
-
-
-@pytest.fixture
-def prop(owner: User) -> Property:
-    return make_property(owner.agency_id, owner.id)
-
-
-@pytest.fixture
 def offer(prop: Property) -> Offer:
     return db.session.get_one(Offer, make_offer(prop, make_draft(message="Ne place.\nMult.", co_buyers=("Ana",))))
 

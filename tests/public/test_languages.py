@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
@@ -18,14 +17,9 @@ from app.extensions import db
 from app.models import Offer, OfferRequest, OfferState, Property, User
 from app.offers import better_offers
 from app.properties import editing as properties
-from tests.factories import make_agency, make_offer, make_property, make_user, person_of
+from tests.factories import make_offer, make_property, person_of
 from tests.fields import Page
 from tests.public.test_offer_form import path_of
-
-
-@pytest.fixture
-def owner(app: Flask) -> User:
-    return make_user(make_agency(), "owner")
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from app.offers.details import offer_by_id, open_offer
 from app.offers.sections import sections
 from app.proof import texts
 from app.properties import editing as properties
-from tests.factories import make_agency, make_property, make_user
+from tests.factories import make_property
 
 GOOD = {
     "full_name": "Măriuca Țepeș-Ionescu",
@@ -37,12 +37,6 @@ GOOD = {
     "payment_term_days": "30",
     "consent": "y",
 }
-
-
-@pytest.fixture
-def prop(app: Flask) -> Property:
-    agency = make_agency()
-    return make_property(agency, make_user(agency).id)
 
 
 def path_of(prop: Property) -> str:

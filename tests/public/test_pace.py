@@ -12,14 +12,8 @@ from werkzeug.test import TestResponse
 
 from app.blueprints.public import pace
 from app.models import Property
-from tests.factories import login, make_agency, make_property, make_user
+from tests.factories import login, make_agency, make_user
 from tests.public.test_offer_form import fill, hidden, offers, path_of
-
-
-@pytest.fixture
-def prop(app: Flask) -> Property:
-    agency = make_agency()
-    return make_property(agency, make_user(agency).id)
 
 
 def sent_by(client: FlaskClient, prop: Property, number: int, address: str = "198.51.100.7") -> TestResponse:

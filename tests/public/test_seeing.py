@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
@@ -17,12 +16,6 @@ from app.models import LinkActivity, Property, User
 from app.properties import editing as properties
 from app.properties import link_activity
 from tests.factories import login, make_agency, make_offer, make_property, make_user
-
-
-@pytest.fixture
-def prop(app: Flask) -> Property:
-    agency = make_agency()
-    return make_property(agency, make_user(agency, "owner").id)
 
 
 def url(prop: Property) -> str:

@@ -39,16 +39,6 @@ from tests.web.test_routes import contents
 CONTACT = ("andrei.turcanu@client.example", "722000111", "722 000 111", "192.0.2.7")
 
 
-@pytest.fixture
-def owner(app: Flask) -> User:
-    return make_user(make_agency(), "owner")
-
-
-@pytest.fixture
-def prop(owner: User) -> Property:
-    return make_property(owner.agency_id, owner.id)
-
-
 def link_to(prop: Property, owner: User, *, names: bool = False, days: int = 7) -> SellerLink:
     made = seller_links.create(prop, days, shows_names=names, by=person_of(owner))
     return db.session.get_one(SellerLink, made)

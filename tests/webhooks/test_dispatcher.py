@@ -56,11 +56,6 @@ def owner(running: Flask) -> User:
 
 
 @pytest.fixture
-def prop(owner: User) -> Property:
-    return factories.make_property(owner.agency_id, owner.id)
-
-
-@pytest.fixture
 def receiver() -> Iterator[Receiver]:
     with receiving() as made:
         yield made
