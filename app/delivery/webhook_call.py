@@ -18,7 +18,7 @@ from app.core.clock import now
 from app.core.numbers import whole
 from app.core.vault import Place, seal
 from app.delivery.webhook_queue import Call, Outcome
-from app.outbound.http_client import Answer, Door, Refused, Unreachable
+from app.outbound.http_client import HttpAnswer, HttpClient, Refused, Unreachable
 
 # Seconds from each failure to the next try, then no more; each is spread by a fifth.
 STEPS = (5, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600, 14 * 3600, 20 * 3600, 24 * 3600)
@@ -64,22 +64,22 @@ def _asked(text: str | None, at: datetime) -> timedelta:
     return min(max((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - at, timedelta(0)), LONGEST)
 
 
-def make(door: Door, call: Call) -> Outcome:
+def make(http: HttpClient, call: Call) -> Outcome:
     """One call. Whatever happens, it ends in an outcome: a fault of ours is a failed try."""
     at = now()
     try:
-        return _made(door, call, at)
+        return _made(http, call, at)
     except Exception as fault:
         log.error("hook_fault", delivery=str(call.id), fault=type(fault).__name__)
         due = next_try(at, call.tries)
         return Outcome(call, at, "pending" if due else "dead", due, fault="fault")
 
 
-def _made(door: Door, call: Call, at: datetime) -> Outcome:
+def _made(http: HttpClient, call: Call, at: datetime) -> Outcome:
     headers = signed(str(call.id), int(at.timestamp()), call.body, call.secrets)
     began = time.monotonic()
     try:
-        answer = door.call("POST", call.url, headers=headers, body=call.body, part_will_do=True)
+        answer = http.call("POST", call.url, headers=headers, body=call.body, part_will_do=True)
     except Refused as why:
         return _outcome(call, at, headers, fault=f"refused: {why}", elapsed=time.monotonic() - began)
     except Unreachable as why:
@@ -95,7 +95,7 @@ def _outcome(
     at: datetime,
     sent: dict[str, str],
     *,
-    answer: Answer | None = None,
+    answer: HttpAnswer | None = None,
     fault: str = "",
     elapsed: float = 0.0,
 ) -> Outcome:

@@ -25,7 +25,7 @@ from app.delivery.turns import interleaved
 from app.delivery.webhook_call import GONE, make
 from app.delivery.webhook_queue import Call, Outcome, anything_due, claim, give_back, record, release_lapsed
 from app.extensions import db
-from app.outbound.http_client import Door
+from app.outbound.http_client import HttpClient
 from app.webhooks import editing as webhooks
 
 THREADS = 100
@@ -82,7 +82,7 @@ class Hooks:
 
     def __init__(self, app: Flask) -> None:
         self._app = app
-        self._door = Door(*app.extensions["bidflux_settings"].outbound)
+        self._http = HttpClient(*app.extensions["bidflux_settings"].outbound)
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="hooks")
         self._token = uuid.uuid4()
         self._lock = threading.Lock()
@@ -124,7 +124,7 @@ class Hooks:
         if self._thread:
             self._thread.join(GRACE + 5)
         self._pool.shutdown(wait=False, cancel_futures=True)
-        self._door.close()
+        self._http.close()
 
     def _serve(self) -> None:
         """The thread's life: look when the bell rings."""
@@ -297,7 +297,7 @@ class Hooks:
             if lane:
                 lane.began = began
             try:
-                outcome = make(self._door, call)
+                outcome = make(self._http, call)
             finally:
                 endpoint.note(time.monotonic() - began)
                 del endpoint.began[me]

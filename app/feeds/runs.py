@@ -26,7 +26,7 @@ from app.feeds.rows import NotForSale, named_by, read_row
 from app.feeds.sources import Broken, Source, pages
 from app.models import FeedItem, FeedRun, Property, PropertyFeed
 from app.models.agency import User
-from app.outbound.http_client import Door
+from app.outbound.http_client import HttpClient
 from app.properties.syncing import UNUSUAL, Sent, upsert
 
 BATCH = 100
@@ -86,10 +86,10 @@ def run(feed: PropertyFeed) -> uuid.UUID:
         tx.connection.execute(update(FeedRun).where(*killed).values(state="broken", code="killed", ended_at=tx.at))
         row = {"id": doing.id, "agency_id": doing.agency_id, "feed_id": doing.feed_id, "started_at": tx.at}
         tx.connection.execute(insert(FeedRun), {**row, "state": "running"})
-    door = Door(*current_app.extensions["bidflux_settings"].outbound)
+    http = HttpClient(*current_app.extensions["bidflux_settings"].outbound)
     code = ""
     try:
-        _read(doing, source, mapping, door)
+        _read(doing, source, mapping, http)
     except Broken as broken:
         code = broken.code
     except LeaseLost:
@@ -98,13 +98,13 @@ def run(feed: PropertyFeed) -> uuid.UUID:
         _end(doing, "fault", hours)
         raise
     finally:
-        door.close()
+        http.close()
     _end(doing, code, hours)
     return doing.id
 
 
-def _read(doing: _Run, source: Source, mapping: dict[str, str], door: Door) -> None:
-    for rows in pages(source, door):
+def _read(doing: _Run, source: Source, mapping: dict[str, str], http: HttpClient) -> None:
+    for rows in pages(source, http):
         _hold(doing)
         good: list[tuple[int, Sent]] = []
         for row in rows:

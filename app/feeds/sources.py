@@ -1,4 +1,4 @@
-"""The rows of a feed, page by page, through the one way out. Nothing here writes."""
+"""The rows of a feed, page by page, through the one HTTP client. Nothing here writes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.core.values import is_text
 from app.feeds.csv_rows import NotCsv
 from app.feeds.files import rows_of
 from app.feeds.inflating import GZIP, NotCompressed, TooLarge, gunzip, inflate
-from app.outbound.http_client import Answer, Door, Refused, Unreachable
+from app.outbound.http_client import HttpAnswer, HttpClient, Refused, Unreachable
 
 PAGE_BYTES = 8 * 1024 * 1024
 PAGE_PARTS = 300_000  # values of a page: each takes a hundred bytes or more once it is read
@@ -26,8 +26,8 @@ CSV_PAGE = 500
 
 
 class Broken(Exception):
-    """The feed cannot be read on. `code`: what the door says, or status, large, rows, slow, not_json, shape, next,
-    short, encoding, or what a file is (`app.core.labels.FEED_FILE`)."""
+    """The feed cannot be read on. `code`: what the HTTP client says, or status, large, rows, slow, not_json, shape,
+    next, short, encoding, or what a file is (`app.core.labels.FEED_FILE`)."""
 
     def __init__(self, code: str) -> None:
         self.code = code
@@ -65,10 +65,10 @@ class Bounds:
             raise Broken("rows")
 
 
-def pages(source: Source, door: Door, bounds: Bounds | None = None) -> Iterator[list[Any]]:
+def pages(source: Source, http: HttpClient, bounds: Bounds | None = None) -> Iterator[list[Any]]:
     """The rows of each page. Ends without an error only when the whole feed was read; raises `Broken`."""
     bounds = bounds or Bounds()
-    for found in _of_file(source.file) if source.kind == "csv" else _of_server(source, door, bounds):
+    for found in _of_file(source.file) if source.kind == "csv" else _of_server(source, http, bounds):
         bounds.count(len(found))
         yield found
 
@@ -82,13 +82,13 @@ def _of_file(body: bytes) -> Iterator[list[Any]]:
         raise Broken(why.code) from None
 
 
-def _of_server(source: Source, door: Door, bounds: Bounds) -> Iterator[list[Any]]:
+def _of_server(source: Source, http: HttpClient, bounds: Bounds) -> Iterator[list[Any]]:
     url, seen, rows, total = source.url, set[str](), 0, None
     while url:
         if url in seen or len(seen) >= bounds.pages:
             raise Broken("next")
         seen.add(url)
-        found, following, told = _shape(_get(source, url, door, bounds))
+        found, following, told = _shape(_get(source, url, http, bounds))
         rows += len(found)
         total = told if told is not None else total
         yield found
@@ -97,7 +97,7 @@ def _of_server(source: Source, door: Door, bounds: Bounds) -> Iterator[list[Any]
         raise Broken("short")
 
 
-def _get(source: Source, url: str, door: Door, bounds: Bounds) -> Any:
+def _get(source: Source, url: str, http: HttpClient, bounds: Bounds) -> Any:
     headers = {"Accept": "application/json"}
     if source.key and source.key_in == "header":
         headers["Authorization"] = source.key
@@ -107,7 +107,7 @@ def _get(source: Source, url: str, door: Door, bounds: Bounds) -> Any:
         url = urlunsplit(parts._replace(query=query))
     began = time.monotonic()
     try:
-        answer = door.call("GET", url, headers=headers, deadline=bounds.wait(), keep=PAGE_BYTES)
+        answer = http.call("GET", url, headers=headers, deadline=bounds.wait(), keep=PAGE_BYTES)
     except Refused as why:
         raise Broken("port" if str(why) == "port" else "address") from None
     except Unreachable as fault:
@@ -127,7 +127,7 @@ def _get(source: Source, url: str, door: Door, bounds: Bounds) -> Any:
         raise Broken("not_json") from None
 
 
-def _opened(answer: Answer) -> bytes:
+def _opened(answer: HttpAnswer) -> bytes:
     """The body as it was before it was compressed: some servers do so unasked, or hand out files that are."""
     body = answer.body
     codings = [name.strip().lower() for name in answer.headers.get("content-encoding", "").split(",")]

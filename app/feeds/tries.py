@@ -28,7 +28,7 @@ from app.feeds.editing import get_feed, mapping_of, source_of
 from app.feeds.rows import NotForSale, named_by, read_row
 from app.feeds.sources import Bounds, Broken, Source, pages
 from app.models import PropertyFeed
-from app.outbound.http_client import Door
+from app.outbound.http_client import HttpClient
 
 SHOWN = 10
 PAGES, SECONDS = 2, 15.0
@@ -113,13 +113,13 @@ def run(feed: PropertyFeed) -> None:
 
 
 def _rows(source: Source, mapping: dict[str, str], separators: str) -> list[Tried]:
-    door = Door(*current_app.extensions["bidflux_settings"].outbound)
+    http = HttpClient(*current_app.extensions["bidflux_settings"].outbound)
     try:
-        read = islice(pages(source, door, Bounds(seconds=SECONDS)), PAGES)
+        read = islice(pages(source, http, Bounds(seconds=SECONDS)), PAGES)
         first = enumerate(islice(chain.from_iterable(read), SHOWN), 1)
         return [_tried(number, row, mapping, separators) for number, row in first]
     finally:
-        door.close()
+        http.close()
 
 
 def _tried(number: int, row: Any, mapping: dict[str, str], separators: str) -> Tried:

@@ -61,7 +61,7 @@ class Unreachable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     """What came back. `body` holds at most what was asked to be kept; `whole` says whether that is all of it."""
 
     status: int
@@ -165,7 +165,7 @@ def _target(url: str) -> _Target:
 _IN_PATH = "%/:@!$&'()*+,;=~-._?[]"  # all that RFC 3986 lets stand there; what is escaped already stays so
 
 
-class Door:
+class HttpClient:
     """Kept connections to many hosts, for the threads of one process. `allow` and `ports`: networks that the operator
     opened, and ports of the public internet beside 80 and 443."""
 
@@ -184,7 +184,7 @@ class Door:
         deadline: float = DEADLINE,
         keep: int = KEEP,
         part_will_do: bool = False,
-    ) -> Answer:
+    ) -> HttpAnswer:
         """Make one call. Raises `Refused` and `Unreachable`; a redirect or an error is an answer like any other.
 
         With `part_will_do` it has answered once its head is here: of the body comes what comes soon and unbroken.
@@ -210,7 +210,7 @@ class Door:
             else:
                 line.close()
         said = {name.lower(): value for name, value in response.getheaders()}
-        return Answer(response.status, said, kept, whole, time.monotonic() - began)
+        return HttpAnswer(response.status, said, kept, whole, time.monotonic() - began)
 
     def _body(
         self, line: _Line, response: HTTPResponse, keep: int, until: float, *, part_will_do: bool
@@ -271,7 +271,7 @@ def _looked_up(host: str, port: int, until: float) -> list[Any]:
         except (OSError, UnicodeError):
             answer.put(None)
 
-    threading.Thread(target=look, name="name", daemon=True).start()
+    threading.Thread(target=look, name="http-lookup", daemon=True).start()
     try:
         found = answer.get(timeout=max(0.0, until - time.monotonic()))
     except queue.Empty:
@@ -425,7 +425,7 @@ class _Watch:
                 raise Unreachable("broken")
             self._calls[line] = moment
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="door", daemon=True)
+                self._thread = threading.Thread(target=self._run, name="http-deadlines", daemon=True)
                 self._thread.start()
         try:
             yield

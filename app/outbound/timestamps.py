@@ -1,4 +1,4 @@
-"""Timestamps from an authority (RFC 3161), through the one way out."""
+"""Timestamps from an authority (RFC 3161), through the one HTTP client."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from asn1crypto import cms, tsp
 from asn1crypto.parser import parse
 
 from app.outbound.der import is_small
-from app.outbound.http_client import Door, Network, Refused, Unreachable
+from app.outbound.http_client import HttpClient, Network, Refused, Unreachable
 
 TOKEN_BYTES = 64 * 1024
 DEADLINE = 15.0
@@ -33,12 +33,12 @@ def timestamp(url: str, content: bytes, allow: Sequence[Network] = ()) -> bytes:
     """
     from pyhanko.sign.timestamps import TimeStamper, TimestampRequestError
 
-    door = Door(allow, [urlsplit(url).port or 443])  # the operator's own address names its port
+    http = HttpClient(allow, [urlsplit(url).port or 443])  # the operator's own address names its port
 
     class Through(TimeStamper):
         async def async_request_tsa_response(self, req: tsp.TimeStampReq) -> tsp.TimeStampResp:
             headers = {"Content-Type": "application/timestamp-query", "Accept": "application/timestamp-reply"}
-            answer = door.call("POST", url, headers=headers, body=req.dump(), deadline=DEADLINE, keep=TOKEN_BYTES)
+            answer = http.call("POST", url, headers=headers, body=req.dump(), deadline=DEADLINE, keep=TOKEN_BYTES)
             if answer.status != 200:
                 raise NoTimestamp(f"http_{answer.status}")
             if not is_small(answer.body):
@@ -63,7 +63,7 @@ def timestamp(url: str, content: bytes, allow: Sequence[Network] = ()) -> bytes:
     except (ValueError, TypeError, KeyError, AttributeError):
         raise NoTimestamp("invalid") from None
     finally:
-        door.close()
+        http.close()
 
 
 def _sound(token: cms.ContentInfo, digest: bytes) -> bool:

@@ -18,7 +18,7 @@ from app.core.unit_of_work import UnitOfWork, writing
 from app.core.vault import Place, seal, unseal
 from app.extensions import db
 from app.models import PhotoCopy, Property, Upload
-from app.outbound.http_client import Door, Refused, Unreachable
+from app.outbound.http_client import HttpClient, Refused, Unreachable
 from app.outbound.images import PHOTO_BYTES, NotAPicture, Picture, read_photo
 from app.properties.editing import put_photo
 
@@ -71,13 +71,13 @@ def waiting() -> Sequence[uuid.UUID]:
     return db.session.scalars(due.group_by(PhotoCopy.agency_id).order_by(func.min(PhotoCopy.due_at))).all()
 
 
-def copy_next(agency_id: uuid.UUID, door: Door) -> bool:
+def copy_next(agency_id: uuid.UUID, http: HttpClient) -> bool:
     """Fetch the photo of an agency that has waited longest; False when none is due."""
     taken = _take(agency_id)
     if taken is None:
         return False
     try:
-        picture = _fetch(door, _url(taken.agency_id, taken.property_id, taken.url_ct))
+        picture = _fetch(http, _url(taken.agency_id, taken.property_id, taken.url_ct))
     except _NoPhoto as fault:
         _give_up(taken, fault)
     else:
@@ -119,10 +119,10 @@ def _take(agency_id: uuid.UUID) -> PhotoCopy | None:
     return found if claimed else None
 
 
-def _fetch(door: Door, url: str) -> Picture:
+def _fetch(http: HttpClient, url: str) -> Picture:
     headers = {"Accept": "image/jpeg, image/png, image/webp"}
     try:
-        answer = door.call("GET", url, headers=headers, deadline=SECONDS, keep=PHOTO_BYTES)
+        answer = http.call("GET", url, headers=headers, deadline=SECONDS, keep=PHOTO_BYTES)
     except Refused as why:
         raise _NoPhoto("port" if str(why) == "port" else "address") from None
     except Unreachable as fault:

@@ -1,4 +1,4 @@
-"""Photos that a CRM names: copied by a job through the guarded door, once, and served by us."""
+"""Photos that a CRM names: copied by a job through the guarded HTTP client, once, and served by us."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ from app.offers.document import fold
 from app.offers.exports.writing import harmless
 from app.offers.list import search
 from app.offers.list.order import Cursor
-from app.outbound.http_client import Door
+from app.outbound.http_client import HttpClient
 from tests.patterns import ROOT, SECONDS, Used, hostile, slow, uses
 
 LONG = 100_000
@@ -56,7 +56,7 @@ READERS: dict[str, Callable[[str], Any]] = {
     "search": lambda text: search._NUMBER.sub("", text),
     "retry-after": lambda text: next_try(now(), 1, text),
     "json": lambda text: read_json(text.encode()),
-    "csv": lambda text: list(pages(Source("csv", file=text.encode()), Door())),
+    "csv": lambda text: list(pages(Source("csv", file=text.encode()), HttpClient())),
 }
 ENDLESS = [
     *(

@@ -20,7 +20,7 @@ from app.delivery.turns import Turns, interleaved
 from app.delivery.webhook_dispatcher import MOST, SLOW_EACH, Hooks
 from app.extensions import db
 from app.models import Delivery, PhotoCopy
-from app.outbound.http_client import Door
+from app.outbound.http_client import HttpClient
 from app.proof.receipt_reading import RECEIPT_MAIL
 from app.properties import photos
 from app.webhooks import editing as webhooks
@@ -150,7 +150,7 @@ def test_photos_of_one_do_not_wait_for_all_of_another(app: Flask, monkeypatch: p
     def refuse(taken: PhotoCopy, fault: photos._NoPhoto) -> None:
         order.append(taken.agency_id)
 
-    def nothing(_door: Door, _url: str) -> None:
+    def nothing(_http: HttpClient, _url: str) -> None:
         raise photos._NoPhoto("status")
 
     monkeypatch.setattr(photos, "_fetch", nothing)

@@ -11,11 +11,11 @@ import zlib
 import pytest
 
 from app.feeds.sources import PAGE_BYTES, PAGE_PARTS, Bounds, Broken, Source, _following, _get
-from app.outbound.http_client import Answer
+from app.outbound.http_client import HttpAnswer
 
 MEMORY = """
 import sys
-from app.outbound.http_client import Door
+from app.outbound.http_client import HttpClient
 from app.feeds.sources import Broken, Source, pages
 kind, size = sys.argv[1], int(sys.argv[2])
 line = b"A%d;Apartament cu 2 camere;" + b"text " * 80 + b";85000\\n"
@@ -32,7 +32,7 @@ def most():  # of this program alone: what getrusage says begins with the proces
 before = most()
 seen, code = 0, ""
 try:
-    for page in pages(Source("csv", file=body), Door()):
+    for page in pages(Source("csv", file=body), HttpClient()):
         seen += len(page)
 except Broken as broken:
     code = broken.code
@@ -67,8 +67,8 @@ class Says:
     def __init__(self, body: bytes, coding: str = "") -> None:
         self.body, self.coding = body, coding
 
-    def call(self, *_: object, **__: object) -> Answer:
-        return Answer(200, {"content-encoding": self.coding} if self.coding else {}, self.body, True, 0.0)
+    def call(self, *_: object, **__: object) -> HttpAnswer:
+        return HttpAnswer(200, {"content-encoding": self.coding} if self.coding else {}, self.body, True, 0.0)
 
 
 def got(says: Says) -> object:

@@ -19,7 +19,7 @@ from app.feeds import tries
 from app.feeds.editing import FeedValues
 from app.feeds.sources import Bounds, Broken, Source, pages
 from app.models import FeedRun, Property, PropertyFeed, User
-from app.outbound.http_client import Door
+from app.outbound.http_client import HttpClient
 from app.workers.feeds import read_due_feeds, try_due_feeds
 from tests.factories import make_agency, make_user
 from tests.outbound.servers import Receiver, Request, receiving, reply
@@ -90,23 +90,23 @@ def test_a_try_that_died_is_taken_up_again(owner: User, server: Receiver) -> Non
 
 
 def test_a_reading_waits_only_so_long_for_all_its_pages_together(app: Flask, server: Receiver) -> None:
-    door = Door((ipaddress.ip_network("127.0.0.0/8"),))
+    http = HttpClient((ipaddress.ip_network("127.0.0.0/8"),))
     bounds = Bounds(seconds=10.0)
-    walk = pages(Source("rebs", f"{server.url}/api"), door, bounds)
+    walk = pages(Source("rebs", f"{server.url}/api"), http, bounds)
     next(walk)
     assert bounds.seconds < 10.0, "what a page took is gone"
     bounds.seconds = 0.0
     with pytest.raises(Broken, match="slow"):
         next(walk)
-    door.close()
+    http.close()
 
 
 def test_a_feed_without_an_end_ends(app: Flask, server: Receiver) -> None:
-    door = Door((ipaddress.ip_network("127.0.0.0/8"),))
+    http = HttpClient((ipaddress.ip_network("127.0.0.0/8"),))
     with pytest.raises(Broken, match="rows"):
-        list(pages(Source("rebs", f"{server.url}/api"), door, Bounds(rows=20)))
+        list(pages(Source("rebs", f"{server.url}/api"), http, Bounds(rows=20)))
     assert len(server.requests) == 21
-    door.close()
+    http.close()
 
 
 @pytest.mark.parametrize("kind", ["read", "try"])

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from app.outbound import http_client as door_module
-from app.outbound.http_client import Door, Refused, Unreachable, check_url, is_allowed
+from app.outbound import http_client as http_client
+from app.outbound.http_client import HttpClient, Refused, Unreachable, check_url, is_allowed
 from tests.outbound.servers import Request, receiving, reply
 
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
@@ -38,15 +38,15 @@ SPELLINGS = [
 
 
 @pytest.fixture
-def door() -> Iterator[Door]:
-    """A door with the loopback open, as the operator may have it."""
-    made = Door(LOOPBACK)
+def http() -> Iterator[HttpClient]:
+    """A client with the loopback open, as the operator may have it."""
+    made = HttpClient(LOOPBACK)
     yield made
     made.close()
 
 
-def get(door: Door, url: str, **more: Any) -> Any:
-    return door.call("GET", url, headers={}, **more)
+def get(http: HttpClient, url: str, **more: Any) -> Any:
+    return http.call("GET", url, headers={}, **more)
 
 
 @pytest.mark.parametrize("text", FORBIDDEN)
@@ -69,14 +69,14 @@ def test_only_the_webs_ports_are_called_and_those_that_the_operator_names(
     monkeypatch.setattr("socket.getaddrinfo", lambda *_asked, **_kind: [PUBLIC])
     monkeypatch.setattr("app.outbound.http_client._dial", lambda *_found: (_ for _ in ()).throw(Unreachable("dialled")))
     url = f"http://named.example:{port}/"
-    for check in (lambda: check_url(url), lambda: get(Door(), url), lambda: get(Door(LOOPBACK), url)):
+    for check in (lambda: check_url(url), lambda: get(HttpClient(), url), lambda: get(HttpClient(LOOPBACK), url)):
         with pytest.raises(Refused, match="port"):
             check()
     check_url(url, ports=(port,))
     with pytest.raises(Unreachable, match="dialled"):
-        get(Door(ports=(port,)), url)
+        get(HttpClient(ports=(port,)), url)
     with pytest.raises(Unreachable, match="dialled"):
-        get(Door(), "http://named.example:443/")
+        get(HttpClient(), "http://named.example:443/")
 
 
 def test_an_address_that_is_never_called_is_refused_when_it_is_given() -> None:
@@ -97,7 +97,7 @@ def test_the_operator_opens_networks_and_no_others() -> None:
 @pytest.mark.parametrize("url", SPELLINGS)
 def test_no_spelling_leads_inside(url: str) -> None:
     with pytest.raises((Refused, Unreachable)) as told:
-        get(Door(), url)
+        get(HttpClient(), url)
     assert getattr(told.value, "code", "name") == "name", "it was looked up, and dialled"
 
 
@@ -118,7 +118,7 @@ def test_one_forbidden_address_among_several_is_enough(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(socket, "getaddrinfo", answer)
     with pytest.raises(Refused):
-        get(Door(), "http://two-faced.example/")
+        get(HttpClient(), "http://two-faced.example/")
 
 
 def test_a_name_that_resolves_differently_the_second_time_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,47 +131,47 @@ def test_a_name_that_resolves_differently_the_second_time_is_refused(monkeypatch
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (text, port))]
 
     with receiving(lambda _request: reply(Connection="close")) as receiver:
-        door = Door(LOOPBACK)
+        http = HttpClient(LOOPBACK)
         monkeypatch.setattr(socket, "getaddrinfo", answer)
         url = f"http://rebinding.example:{receiver.port}/"
-        assert get(door, url).status == 200
+        assert get(http, url).status == 200
         assert (
             asked == ["rebinding.example"]
             and receiver.requests[0].headers["host"] == f"rebinding.example:{receiver.port}"
         )
         with pytest.raises(Refused):
-            get(door, url)
+            get(http, url)
     assert len(asked) == 2 and len(receiver.requests) == 1
 
 
-def test_an_answer_comes_back_whole_over_one_kept_connection(door: Door) -> None:
+def test_an_answer_comes_back_whole_over_one_kept_connection(http: HttpClient) -> None:
     with receiving() as receiver:
         for _ in range(5):
-            answer = door.call("POST", f"{receiver.url}/x?y=1", headers={"X-Own": "z"}, body=b"{}")
+            answer = http.call("POST", f"{receiver.url}/x?y=1", headers={"X-Own": "z"}, body=b"{}")
             assert (answer.status, answer.body, answer.whole) == (200, b"ok", True)
     assert receiver.connections == 1
     assert receiver.requests[0].headers["x-own"] == "z" and receiver.requests[0].body == b"{}"
 
 
-def test_a_redirect_is_an_answer_and_is_not_followed(door: Door) -> None:
+def test_a_redirect_is_an_answer_and_is_not_followed(http: HttpClient) -> None:
     with receiving(lambda _request: reply(302, Location="/elsewhere")) as receiver:
-        assert get(door, receiver.url).status == 302
+        assert get(http, receiver.url).status == 302
     assert [request.path for request in receiver.requests] == ["/"]
 
 
-def test_neither_proxy_nor_cookie_nor_netrc(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_neither_proxy_nor_cookie_nor_netrc(http: HttpClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     with receiving(lambda _request: reply(Set_Cookie="a=b")) as receiver:
-        get(door, receiver.url)
-        get(door, receiver.url)
+        get(http, receiver.url)
+        get(http, receiver.url)
     assert "cookie" not in receiver.requests[1].headers and "authorization" not in receiver.requests[1].headers
 
 
-def test_a_long_answer_is_cut_and_hung_up_on(door: Door) -> None:
+def test_a_long_answer_is_cut_and_hung_up_on(http: HttpClient) -> None:
     with receiving(lambda _request: reply(body=b"x" * 10_000_000)) as receiver:
-        answer = get(door, receiver.url, keep=4096)
+        answer = get(http, receiver.url, keep=4096)
         assert (len(answer.body), answer.whole) == (4096, False)
-        get(door, receiver.url, keep=4096)
+        get(http, receiver.url, keep=4096)
     assert receiver.connections == 2
 
 
@@ -186,11 +186,11 @@ def drip(first: bytes, piece: bytes) -> Iterator[bytes]:
     ("first", "piece"),
     [(b"", b"H"), (b"HTTP/1.1 200 OK\r\nX-Slow: ", b"y"), (reply(body=b"", Content_Length="9999"), b"z")],
 )
-def test_a_dripping_server_is_cut_off_in_time(door: Door, first: bytes, piece: bytes) -> None:
+def test_a_dripping_server_is_cut_off_in_time(http: HttpClient, first: bytes, piece: bytes) -> None:
     with receiving(lambda _request: drip(first, piece)) as receiver:
         began = time.monotonic()
         with pytest.raises(Unreachable) as told:
-            get(door, receiver.url, deadline=0.6)
+            get(http, receiver.url, deadline=0.6)
         assert told.value.code == "timeout" and 0.5 < time.monotonic() - began < 30
 
 
@@ -207,7 +207,7 @@ BROKEN_BODIES: dict[str, Callable[[bytes], Iterator[bytes]]] = {
 @pytest.mark.parametrize("status", [200, 410, 503])
 @pytest.mark.parametrize("kind", BROKEN_BODIES)
 def test_who_has_answered_has_answered_whatever_becomes_of_the_body(
-    door: Door, monkeypatch: pytest.MonkeyPatch, kind: str, status: int
+    http: HttpClient, monkeypatch: pytest.MonkeyPatch, kind: str, status: int
 ) -> None:
     head = f"HTTP/1.1 {status} Said\r\nRetry-After: 7\r\n%s\r\n".encode()
 
@@ -215,33 +215,33 @@ def test_who_has_answered_has_answered_whatever_becomes_of_the_body(
         yield from BROKEN_BODIES[kind](head)
         raise OSError  # hangs up
 
-    monkeypatch.setattr(door_module, "LINGER", 0.3)
+    monkeypatch.setattr(http_client, "LINGER", 0.3)
     with receiving(said) as receiver:
-        answer = door.call("POST", receiver.url, headers={}, body=b"{}", part_will_do=True)
+        answer = http.call("POST", receiver.url, headers={}, body=b"{}", part_will_do=True)
         assert (answer.status, answer.headers["retry-after"], answer.whole) == (status, "7", False)
         assert set(answer.body) <= {ord("z")} and answer.elapsed < 10
-        door.call("POST", receiver.url, headers={}, body=b"{}", part_will_do=True)
+        http.call("POST", receiver.url, headers={}, body=b"{}", part_will_do=True)
     assert receiver.connections == 2, "a connection with half an answer in it is not used again"
 
 
 @pytest.mark.parametrize("first", [b"", b"HTTP/1.1 200 OK\r\nX-Slow: "])
-def test_half_a_head_is_no_answer(door: Door, first: bytes) -> None:
+def test_half_a_head_is_no_answer(http: HttpClient, first: bytes) -> None:
     with receiving(lambda _request: drip(first, b"y")) as receiver, pytest.raises(Unreachable):
-        door.call("POST", receiver.url, headers={}, body=b"{}", part_will_do=True, deadline=0.6)
+        http.call("POST", receiver.url, headers={}, body=b"{}", part_will_do=True, deadline=0.6)
 
 
-def test_a_kept_connection_is_cut_off_too(door: Door) -> None:
+def test_a_kept_connection_is_cut_off_too(http: HttpClient) -> None:
     def answer(request: Request) -> Iterator[bytes] | bytes:
         return reply() if request.path == "/quick" else drip(b"", b"H")
 
     with receiving(answer) as receiver:
-        assert get(door, f"{receiver.url}/quick").status == 200
+        assert get(http, f"{receiver.url}/quick").status == 200
         with pytest.raises(Unreachable) as told:
-            get(door, f"{receiver.url}/slow", deadline=0.6)
+            get(http, f"{receiver.url}/slow", deadline=0.6)
     assert told.value.code == "timeout" and receiver.connections == 1
 
 
-def test_what_only_informs_is_read_past(door: Door) -> None:
+def test_what_only_informs_is_read_past(http: HttpClient) -> None:
     """It goes before the answer, which may take its time (RFC 9110, section 15.2)."""
 
     def answer(request: Request) -> Iterator[bytes]:
@@ -251,16 +251,16 @@ def test_what_only_informs_is_read_past(door: Door) -> None:
 
     with receiving(answer) as receiver:
         for path in ("/one", "/two"):
-            told = get(door, receiver.url + path)
+            told = get(http, receiver.url + path)
             assert (told.status, told.body, "link" in told.headers) == (200, path.encode(), False)
     assert receiver.connections == 1
 
 
 @pytest.mark.parametrize("status", [101, 103])
-def test_a_connection_is_not_kept_without_a_final_answer(door: Door, status: int) -> None:
+def test_a_connection_is_not_kept_without_a_final_answer(http: HttpClient, status: int) -> None:
     with receiving(lambda _request: reply(status, b"") * 30) as receiver:
-        assert get(door, receiver.url).status == status
-        assert get(door, receiver.url).status == status
+        assert get(http, receiver.url).status == status
+        assert get(http, receiver.url).status == status
     assert receiver.connections == 2
 
 
@@ -269,25 +269,25 @@ def test_a_connection_is_not_kept_without_a_final_answer(door: Door, status: int
     [None, b"", b"nonsense\r\n\r\n", reply(body=b"short", Content_Length="50"),
      b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"],
 )  # fmt: skip
-def test_a_broken_answer_is_none(door: Door, said: bytes | None) -> None:
+def test_a_broken_answer_is_none(http: HttpClient, said: bytes | None) -> None:
     def answer(request: Request) -> bytes | None:
         return reply() if request.path == "/fine" else said
 
     with receiving(answer) as receiver:
         with pytest.raises(Unreachable):
-            get(door, receiver.url, deadline=1.0)
-        assert get(door, f"{receiver.url}/fine").status == 200
+            get(http, receiver.url, deadline=1.0)
+        assert get(http, f"{receiver.url}/fine").status == 200
 
 
-def test_nobody_there(door: Door) -> None:
+def test_nobody_there(http: HttpClient) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         with pytest.raises(Unreachable) as told:
-            get(door, f"http://127.0.0.1:{free.getsockname()[1]}/")
+            get(http, f"http://127.0.0.1:{free.getsockname()[1]}/")
     assert told.value.code == "connect"
 
 
-def test_tls_is_checked(door: Door) -> None:
+def test_tls_is_checked(http: HttpClient) -> None:
     with receiving() as receiver, pytest.raises(Unreachable) as told:
-        get(door, f"https://127.0.0.1:{receiver.port}/", deadline=2.0)
+        get(http, f"https://127.0.0.1:{receiver.port}/", deadline=2.0)
     assert told.value.code in {"tls", "timeout", "broken"}

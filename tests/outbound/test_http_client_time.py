@@ -12,21 +12,21 @@ from typing import Any
 
 import pytest
 
-from app.outbound.http_client import Door, Unreachable
+from app.outbound.http_client import HttpClient, Unreachable
 from tests.outbound.servers import Request, receiving, reply
 
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
 
 
 @pytest.fixture
-def door() -> Iterator[Door]:
-    made = Door(LOOPBACK)
+def http() -> Iterator[HttpClient]:
+    made = HttpClient(LOOPBACK)
     yield made
     made.close()
 
 
-def get(door: Door, url: str, **more: Any) -> Any:
-    return door.call("GET", url, headers={}, **more)
+def get(http: HttpClient, url: str, **more: Any) -> Any:
+    return http.call("GET", url, headers={}, **more)
 
 
 def names(monkeypatch: pytest.MonkeyPatch, *places: tuple[str, int]) -> None:
@@ -45,32 +45,34 @@ def full(stack: ExitStack) -> tuple[str, int]:
     return str(place[0]), int(place[1])
 
 
-def test_many_addresses_that_nobody_answers_at_share_one_deadline(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_addresses_that_nobody_answers_at_share_one_deadline(
+    http: HttpClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with ExitStack() as stack:
         names(monkeypatch, *[full(stack) for _ in range(60)])
         began = time.monotonic()
         with pytest.raises(Unreachable) as told:
-            get(door, "http://many.example/", deadline=0.5)
+            get(http, "http://many.example/", deadline=0.5)
     assert told.value.code == "timeout" and time.monotonic() - began < 15, "half a second each would be thirty"
 
 
-def test_the_next_address_is_tried_when_one_is_closed(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_next_address_is_tried_when_one_is_closed(http: HttpClient, monkeypatch: pytest.MonkeyPatch) -> None:
     with receiving() as receiver, socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         names(monkeypatch, closed.getsockname(), ("127.0.0.1", receiver.port))
-        assert get(door, "http://two.example/").status == 200
+        assert get(http, "http://two.example/").status == 200
 
 
-def test_the_next_address_is_tried_when_one_cannot_be_spoken(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_next_address_is_tried_when_one_cannot_be_spoken(http: HttpClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """As where IPv6 is switched off: such a socket cannot even be made."""
     with receiving() as receiver:
         place = ("127.0.0.1", receiver.port)
         found = [(family, socket.SOCK_STREAM, 6, "", place) for family in (250, socket.AF_INET)]
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_place, **_kind: found)
-        assert get(door, "http://two.example/").status == 200
+        assert get(http, "http://two.example/").status == 200
 
 
-def test_a_name_server_that_dawdles_is_left_behind(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_server_that_dawdles_is_left_behind(http: HttpClient, monkeypatch: pytest.MonkeyPatch) -> None:
     enough = threading.Event()
 
     def dawdle(*_place: Any, **_kind: Any) -> list[Any]:
@@ -80,13 +82,13 @@ def test_a_name_server_that_dawdles_is_left_behind(door: Door, monkeypatch: pyte
     monkeypatch.setattr(socket, "getaddrinfo", dawdle)
     began = time.monotonic()
     with pytest.raises(Unreachable) as told:
-        get(door, "http://slow-name.example/", deadline=0.3)
+        get(http, "http://slow-name.example/", deadline=0.3)
     enough.set()
     assert told.value.code == "timeout" and time.monotonic() - began < 30
 
 
-def test_a_closed_door_ends_what_is_under_way_and_lets_nothing_begin() -> None:
-    came, over, door = threading.Event(), threading.Event(), Door(LOOPBACK)
+def test_a_closed_client_ends_what_is_under_way_and_lets_nothing_begin() -> None:
+    came, over, http = threading.Event(), threading.Event(), HttpClient(LOOPBACK)
 
     def silent(_request: Request) -> Iterator[bytes]:
         came.set()
@@ -97,7 +99,7 @@ def test_a_closed_door_ends_what_is_under_way_and_lets_nothing_begin() -> None:
 
     def call() -> None:
         try:
-            get(door, receiver.url)
+            get(http, receiver.url)
         except Unreachable as why:
             told.append(why.code)
 
@@ -105,7 +107,7 @@ def test_a_closed_door_ends_what_is_under_way_and_lets_nothing_begin() -> None:
         caller = threading.Thread(target=call)
         caller.start()
         assert came.wait(60)
-        door.close()
+        http.close()
         caller.join(30)
         before = list(told)
         over.set()
@@ -113,7 +115,7 @@ def test_a_closed_door_ends_what_is_under_way_and_lets_nothing_begin() -> None:
     assert before == ["broken"] and told == ["broken", "broken"]
 
 
-def test_who_hangs_up_between_calls_costs_no_call(door: Door) -> None:
+def test_who_hangs_up_between_calls_costs_no_call(http: HttpClient) -> None:
     """A kept connection that was closed meanwhile is noticed before anything is sent over it."""
 
     def once(_request: Request) -> Iterator[bytes]:
@@ -122,19 +124,19 @@ def test_who_hangs_up_between_calls_costs_no_call(door: Door) -> None:
 
     with receiving(once) as receiver:
         for _ in range(3):
-            assert get(door, receiver.url).status == 200
+            assert get(http, receiver.url).status == 200
             time.sleep(0.05)
     assert receiver.connections == 3
 
 
-def test_what_was_said_unasked_is_nobodys_answer(door: Door) -> None:
+def test_what_was_said_unasked_is_nobodys_answer(http: HttpClient) -> None:
     said = [reply(body=b"one") + reply(body=b"smuggled"), reply(body=b"two")]
     with receiving(lambda _request: said.pop(0)) as receiver:
-        assert get(door, receiver.url).body == b"one"
-        assert get(door, receiver.url).body == b"two"
+        assert get(http, receiver.url).body == b"one"
+        assert get(http, receiver.url).body == b"two"
 
 
-def test_an_early_no_is_heard_though_nobody_reads_on(door: Door) -> None:
+def test_an_early_no_is_heard_though_nobody_reads_on(http: HttpClient) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def refuse() -> None:
@@ -148,11 +150,11 @@ def test_an_early_no_is_heard_though_nobody_reads_on(door: Door) -> None:
 
         threading.Thread(target=refuse, daemon=True).start()
         url = f"http://127.0.0.1:{server.getsockname()[1]}/"
-        assert door.call("POST", url, headers={}, body=b"x" * 5_000_000).status == 413
+        assert http.call("POST", url, headers={}, body=b"x" * 5_000_000).status == 413
 
 
 @pytest.mark.parametrize("value", ["a\r\nX-Other: b", "a\nb", "a\rb", "ș"])
-def test_a_value_cannot_begin_a_field_of_its_own(door: Door, value: str) -> None:
+def test_a_value_cannot_begin_a_field_of_its_own(http: HttpClient, value: str) -> None:
     with receiving() as receiver, pytest.raises(Unreachable):
-        door.call("GET", receiver.url, headers={"Authorization": value})
+        http.call("GET", receiver.url, headers={"Authorization": value})
     assert receiver.requests == []

@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from app.outbound.http_client import Door, Unreachable
+from app.outbound.http_client import HttpClient, Unreachable
 from tests.outbound.servers import reply
 
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
@@ -71,28 +71,30 @@ def secure(path: Path) -> Iterator[tuple[int, list[int]]]:
 
 
 @pytest.fixture
-def trusting(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path], Door]]:
-    """A door that trusts one certificate; every name leads to the loopback."""
-    made: list[Door] = []
+def trusting(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path], HttpClient]]:
+    """A client that trusts one certificate; every name leads to the loopback."""
+    made: list[HttpClient] = []
     real = socket.getaddrinfo
     monkeypatch.setattr(socket, "getaddrinfo", lambda _host, port, **kind: real("127.0.0.1", port, **kind))
 
-    def make(path: Path) -> Door:
+    def make(path: Path) -> HttpClient:
         monkeypatch.setenv("SSL_CERT_FILE", str(path))
-        made.append(Door(LOOPBACK))
+        made.append(HttpClient(LOOPBACK))
         return made[-1]
 
     yield make
-    for door in made:
-        door.close()
+    for http in made:
+        http.close()
 
 
-def test_a_trusted_server_is_called_over_one_kept_connection(trusting: Callable[[Path], Door], tmp_path: Path) -> None:
+def test_a_trusted_server_is_called_over_one_kept_connection(
+    trusting: Callable[[Path], HttpClient], tmp_path: Path
+) -> None:
     path = certificate(tmp_path, "crm.example")
     with secure(path) as (port, requests):
-        door = trusting(path)
+        http = trusting(path)
         for _ in range(3):
-            answer = door.call("POST", f"https://crm.example:{port}/hook", headers={}, body=b"{}", deadline=5)
+            answer = http.call("POST", f"https://crm.example:{port}/hook", headers={}, body=b"{}", deadline=5)
             assert (answer.status, answer.body) == (200, b"ok")
     assert requests == [3]
 
@@ -103,10 +105,10 @@ def test_a_trusted_server_is_called_over_one_kept_connection(trusting: Callable[
     ids=["of another name", "run out", "by nobody known"],
 )
 def test_a_certificate_that_proves_nothing_is_no_answer(
-    trusting: Callable[[Path], Door], tmp_path: Path, name: str, ends: timedelta, trusted: bool
+    trusting: Callable[[Path], HttpClient], tmp_path: Path, name: str, ends: timedelta, trusted: bool
 ) -> None:
     path = certificate(tmp_path, name, ends)
     with secure(path) as (port, requests), pytest.raises(Unreachable) as told:
-        door = trusting(path if trusted else certificate(tmp_path, "else.example"))
-        door.call("POST", f"https://crm.example:{port}/hook", headers={}, body=b"secret", deadline=5)
+        http = trusting(path if trusted else certificate(tmp_path, "else.example"))
+        http.call("POST", f"https://crm.example:{port}/hook", headers={}, body=b"secret", deadline=5)
     assert told.value.code == "tls" and sum(requests) == 0
