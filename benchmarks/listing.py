@@ -92,13 +92,14 @@ def measure(size: int) -> dict[str, Any]:
     from flask_migrate import upgrade
 
     from app.demo import seeding
+    from app.offers import samples
     from wsgi import app
 
     with app.app_context():
         upgrade(directory="migrations")
         agency, owner = seeding.stress_agency(f"Bench {size}")
         properties = seeding.seed_properties(agency, owner, max(size // 200, 5))
-        seeding.seed_offers(agency, properties, size, random.Random(size))
+        samples.seed(agency, properties, size, random.Random(size))
         _decide()
     gc.collect()
     gc.freeze()

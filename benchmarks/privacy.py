@@ -22,9 +22,10 @@ def rows(folder: Path) -> list[Row]:
     from app import create_app
     from app.cli.keys import rotate
     from app.core.ledger import SYSTEM
-    from app.demo.seeding import seed_offers, stress_agency
+    from app.demo.seeding import stress_agency
     from app.extensions import db
     from app.models import OfferKey
+    from app.offers import samples
     from app.privacy import erasure
     from app.properties import editing as properties
 
@@ -34,7 +35,7 @@ def rows(folder: Path) -> list[Row]:
         agency_id, owner = stress_agency("Privacy")
         given = {"agent_id": owner, "title": "Privacy", "asking_minor": 100_000_00, "accepts_offers": True}
         with app.test_request_context():
-            made = seed_offers(agency_id, [properties.create(agency_id, given, by=SYSTEM)], OFFERS, random.Random(1))
+            made = samples.seed(agency_id, [properties.create(agency_id, given, by=SYSTEM)], OFFERS, random.Random(1))
     old, new = os.environ["BIDFLUX_KEYS"], base64.b64encode(secrets.token_bytes(32)).decode()
     os.environ["BIDFLUX_KEYS"] = f"{new},{old}"
     app = create_app()

@@ -24,9 +24,10 @@ def rows(folder: Path) -> list[Row]:
 
     from app import create_app
     from app.core.ledger import SYSTEM
-    from app.demo.seeding import seed_offers, stress_agency
+    from app.demo.seeding import stress_agency
     from app.extensions import db
     from app.models import Agency, Offer
+    from app.offers import samples
     from app.proof import receipts
     from app.proof.register import offers_fault, verify_chain
     from app.properties import editing as properties
@@ -38,7 +39,7 @@ def rows(folder: Path) -> list[Row]:
         agency_id, owner = stress_agency("Proof")
         given = {"agent_id": owner, "title": "Proof", "asking_minor": 100_000_00, "accepts_offers": True}
         with app.test_request_context():
-            seed_offers(agency_id, [properties.create(agency_id, given, by=SYSTEM)], OFFERS, random.Random(1))
+            samples.seed(agency_id, [properties.create(agency_id, given, by=SYSTEM)], OFFERS, random.Random(1))
         agency = db.session.get_one(Agency, agency_id)
         entries, fault = verify_chain(agency)
         if fault or offers_fault(agency):

@@ -15,6 +15,7 @@ from sqlalchemy import select
 from app.accounts import editing as accounts
 from app.accounts import staff
 from app.accounts.api_keys import is_key, key_hash
+from app.accounts.test_agency import test_agency_of
 from app.cli.output import as_json, fail, read_secret, refuse_argument, say
 from app.core.access import SCOPES
 from app.core.clock import now, rfc3339
@@ -22,7 +23,6 @@ from app.core.contacts import NotAContact, read_staff_email
 from app.core.errors import Invalid
 from app.core.language import LANGUAGES
 from app.core.ledger import SYSTEM
-from app.demo.sandbox import test_agency_of
 from app.extensions import db
 from app.models import Agency, ApiKey, User
 

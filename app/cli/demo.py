@@ -17,6 +17,7 @@ from app.demo import content, seeding
 from app.extensions import db
 from app.models import Agency, Property, User
 from app.models.agency import OWNER
+from app.offers import samples
 
 demo = AppGroup("demo", help="Demonstration data.")
 
@@ -59,7 +60,7 @@ def seed(property_count: int, offer_count: int, name: str, as_json: bool) -> Non
     ).one_or_none()
     agency_id, agent_id = (found[0], found[1]) if found else seeding.stress_agency(name)
     made = seeding.seed_properties(agency_id, agent_id, property_count)
-    offers = seeding.seed_offers(agency_id, made, offer_count, random.SystemRandom())
+    offers = samples.seed(agency_id, made, offer_count, random.SystemRandom())
     seconds = round(time.perf_counter() - began, 1)
     answer = {"agency": str(agency_id), "properties": len(made), "offers": len(offers), "seconds": seconds}
     say(answer, f"{len(made)} properties and {len(offers)} offers in {seconds} s", as_json=as_json)

@@ -366,8 +366,8 @@ def test_a_forgotten_bidder_is_gone_from_offers_and_events(crm: Crm, prop: Prope
 
 def test_a_test_key_reaches_a_test_agency_that_writes_to_nobody(crm: Crm, prop: Property) -> None:
     from app.accounts import editing as accounts
+    from app.accounts.test_agency import test_agency_of
     from app.core.ledger import SYSTEM
-    from app.demo.sandbox import test_agency_of
 
     held = test_agency_of(crm.owner.agency_id)
     assert test_agency_of(crm.owner.agency_id) == held

@@ -14,13 +14,13 @@ from wtforms import Form
 
 from app.accounts import editing as accounts
 from app.accounts import invitations, staff
+from app.accounts.test_agency import test_agency_of
 from app.blueprints.accounts.throttle import count_try_within
 from app.blueprints.settings.forms import ZONES, AgencyForm, ApiKeyForm, PasswordForm, ProfileForm, UserForm, phone_of
 from app.core.clock import now
 from app.core.contacts import show_phone
 from app.core.errors import Invalid, NotFound, TooMany
 from app.core.urls import base_url
-from app.demo.sandbox import test_agency_of
 from app.models.agency import ROLES
 from app.web.fragments import done, page
 from app.web.guards import Guard, person, policy, rates

@@ -11,12 +11,10 @@ from sqlalchemy.exc import IntegrityError
 
 from app.accounts import editing as accounts
 from app.core.clock import now
-from app.core.ledger import SYSTEM
-from app.demo import content
-from app.demo.seeding import seed_offers
 from app.extensions import db
 from app.models import Agency
-from app.properties import editing as properties
+from app.offers import samples
+from app.properties.samples import SAMPLES, make
 
 PROPERTIES, OFFERS = 6, 20
 
@@ -42,9 +40,8 @@ def _fill(agency_id: uuid.UUID) -> None:
     name = f"test-{agency_id.hex[-12:]}@test.example"  # signs in nowhere: nobody learns the password
     owner = accounts.NewUser(name, "Ioana Test", role="owner", phone="+40700000000")
     agent_id = accounts.create_user(agency_id, owner, secrets.token_urlsafe(24))
-    made = []
-    for number, given in enumerate(content.PROPERTIES[:PROPERTIES]):
-        values = {k: v for k, v in given.items() if k not in {"picture", "days", "off"}}
-        values |= {"agent_id": agent_id, "accepts_offers": True, "external_id": f"TEST-{number + 1:03d}"}
-        made.append(properties.create(agency_id, values, by=SYSTEM))
-    seed_offers(agency_id, made, OFFERS, random.Random(now().timestamp()))  # noqa: S311  # nosec B311 - samples
+    made = [
+        make(agency_id, agent_id, given, external_id=f"TEST-{number + 1:03d}")
+        for number, given in enumerate(SAMPLES[:PROPERTIES])
+    ]
+    samples.seed(agency_id, made, OFFERS, random.Random(now().timestamp()))  # noqa: S311  # nosec B311 - samples
