@@ -1,4 +1,4 @@
-"""The one place that reads the environment: typed, checked once at start, every fault named in one message."""
+"""The settings, read from the environment and checked once, at the start. Every fault is named in one message."""
 
 from __future__ import annotations
 

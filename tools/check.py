@@ -19,6 +19,7 @@ CHECKS = {
     "security": ["bandit", "-q", "-c", "pyproject.toml", "-r", "app"],
     "translations": ["python", "tools/check_translations.py"],
     "vendored files": ["python", "tools/check_vendor.py"],
+    "picture of the house": ["python", "tools/draw_house.py", "--check"],
 }
 AUDIT = ["pip-audit", "--progress-spinner", "off", "--disable-pip", "-r", "requirements.txt"]
 AUDITED_BY = ("pypi.org", 443)

@@ -1,7 +1,8 @@
-"""Backups: a consistent copy of the database, sealed to a key that is not on the machine (age, https://age-encryption.org).
+"""Copies of the whole database, sealed to a key that is not on the machine.
 
-`archive` packs and seals, `places` finds where it goes, `engines` copies a database out, `checking` tells whether a
-copy is whole, `beside` makes a database of it and swaps that in, `restoring` is the order of it all.
+The format is age (https://age-encryption.org). `archive` packs and seals, `places` finds where the file goes, `engines`
+copies a database out, `checking` tells whether a copy is whole, `beside` makes a database of it and swaps that in,
+`restoring` calls the others in order.
 """
 
 

@@ -1,1 +1,1 @@
-"""What every noun stands on: database, unit of work, ledger, keys, signed links, money, time, words."""
+"""Under every noun: database, ledger, vault, keys, signed links, money, time, words."""

@@ -1,1 +1,1 @@
-"""What can be shown to others: receipts, the register, checkpoints, and what checks them."""
+"""What can be shown to others: receipts, register, checkpoints, and what checks them."""
