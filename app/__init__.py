@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 from flask import Flask, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import models  # noqa: F401  the tables must be known before the engine is
+from app.accounts import mails as account_mails
 from app.accounts.editing import find_session
 from app.blueprints import register_blueprints
 from app.cli import register_commands
@@ -19,10 +21,16 @@ from app.core.language import Catalogs, LanguagePrefix, choose_language
 from app.core.logs import configure_logs, request_id
 from app.core.vault import Keyring
 from app.core.wake import Bell
+from app.delivery.registry import Registry
 from app.extensions import babel, csrf, db, login_manager, mail, migrate
+from app.feeds import mails as feed_mails
+from app.offers import mails as offer_mails
 from app.offers.list.names import NameBook
+from app.privacy import mails as privacy_mails
+from app.proof import receipts
 from app.proof.authority import Authority
 from app.proof.heads import Heads
+from app.properties import mails as property_mails
 from app.web.error_pages import register_errors
 from app.web.guards import enforce
 from app.web.headers import register_headers
@@ -31,6 +39,7 @@ from app.web.last_seen import register_seen
 from app.web.rate_limits import Counter
 from app.web.request import Request
 from app.web.sentry import configure_faults
+from app.webhooks import mails as webhook_mails
 
 TEXT_BYTES = 2 * 1024 * 1024
 
@@ -58,6 +67,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         bidflux_witness=Witness(settings.data_dir),
         bidflux_bell=Bell(settings.redis_url),
         bidflux_counter=Counter(settings.redis_url),
+        bidflux_registry=_registry(Path(app.root_path) / "templates" / "emails"),
     )
     app.before_request(_begin)
     register_held_forms(app)  # before the form's token is looked at: it may be as old as the page
@@ -75,6 +85,15 @@ def create_app(settings: Settings | None = None) -> Flask:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0)  # type: ignore[method-assign]
     return app
+
+
+def _registry(emails: Path) -> Registry:
+    """What each noun brings to deliveries; raises `ConfigurationError` where mails and their texts do not match."""
+    registry = Registry(receipts.to_registry(), webhook_mails.endpoints())
+    for noun in (offer_mails, account_mails, property_mails, privacy_mails, feed_mails, webhook_mails):
+        noun.register(registry)
+    registry.check(emails)
+    return registry
 
 
 def _extensions(app: Flask) -> None:

@@ -103,7 +103,7 @@ def mailed_code(offer_id: uuid.UUID) -> str:
     assert last, "no code was sent"
     key = keys.offer_key(last.agency_id, offer_id)
     assert key
-    digits = codes.sent_at(offer_id, last.agency_id, last.created_at, key)
+    digits = codes.digits_of(last.agency_id, offer_id, last.n, key)
     assert digits, "the code is good for nothing any more"
     return digits
 

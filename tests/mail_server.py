@@ -26,7 +26,7 @@ from app.core.clock import now
 from app.core.unit_of_work import housekeeping
 from app.delivery import dispatcher as drains
 from app.delivery import retry
-from app.delivery.mailer import close_post
+from app.delivery.dispatcher import close_senders
 from app.extensions import db
 from app.models import Attempt, Delivery
 
@@ -153,7 +153,7 @@ def _served(app: Flask, mailbox: Mailbox) -> Iterator[Mailbox]:
     drains.stopping.clear()
     yield mailbox
     drains.stopping.clear()
-    close_post(app)
+    close_senders(app)
 
 
 @pytest.fixture
@@ -177,7 +177,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 def deliveries(offer_id: uuid.UUID | None = None) -> list[Delivery]:
     """The deliveries as the database has them now, without the receipts, which have tests of their own."""
     db.session.rollback()
-    wanted = select(Delivery).where(Delivery.template.not_in(drains.RECEIPTS)).order_by(Delivery.template)
+    wanted = select(Delivery).where(Delivery.kind != "receipt").order_by(Delivery.template)
     return list(db.session.scalars(wanted.filter_by(offer_id=offer_id) if offer_id else wanted))
 
 
@@ -189,7 +189,7 @@ def attempts() -> list[Attempt]:
 def change(**values: Any) -> None:
     """Change every delivery but the receipts behind the application's back, as time or a crash would."""
     with housekeeping() as connection:
-        connection.execute(update(Delivery).where(Delivery.template.not_in(drains.RECEIPTS)).values(**values))
+        connection.execute(update(Delivery).where(Delivery.kind != "receipt").values(**values))
 
 
 @pytest.fixture

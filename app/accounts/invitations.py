@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from flask import current_app
 from flask_babel import lazy_gettext
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from app.accounts import editing as accounts
 from app.accounts import facts as account_facts
@@ -21,6 +21,7 @@ from app.core.ids import new_id
 from app.core.ledger import SYSTEM, Actor
 from app.core.quotas import hold_rows
 from app.core.signed_links import BadToken, account_token, invitation_token, is_marked, read_account, read_invitation
+from app.core.subjects import about
 from app.core.unit_of_work import UnitOfWork, housekeeping, writing
 from app.core.urls import base_url
 from app.core.wake import wake
@@ -82,11 +83,11 @@ def waiting_in(agency_id: uuid.UUID) -> list[Invitation]:
 
 def of_mail(owed: Owed) -> tuple[Invitation, str, datetime]:
     """The invitation that a mail is about, its link, and until when that is good. Raises `NoLongerOwed`."""
-    entry = (LedgerEntry.agency_id == owed.agency_id, LedgerEntry.seq == -owed.event_seq)
+    entry = (LedgerEntry.agency_id == owed.agency_id, LedgerEntry.seq == owed.entry)
     found = db.session.scalar(
         select(Invitation).join(LedgerEntry, LedgerEntry.object_id == Invitation.id).where(*entry)
     )
-    if found is None or found.invited_at != owed.created_at or _lapsed(found):
+    if found is None or _lapsed(found) or _asked_last(found) != owed.entry:
         raise NoLongerOwed("lapsed")
     token = invitation_token(found.id, found.invited_at.timestamp())
     return found, f"{base_url()}/account/{token}", found.invited_at + INVITED
@@ -120,12 +121,18 @@ def accept(held: Invitation, password: str) -> None:
         raise
 
 
+def _asked_last(held: Invitation) -> int | None:
+    """The ledger's number of when they were last asked in."""
+    asked = (LedgerEntry.object_id == held.id, LedgerEntry.kind == "user.invited")
+    return db.session.scalar(select(func.max(LedgerEntry.seq)).where(LedgerEntry.agency_id == held.agency_id, *asked))
+
+
 def _lapsed(held: Invitation) -> bool:
     return held.invited_at + INVITED < now()
 
 
 def _owe(tx: UnitOfWork, invitation_id: uuid.UUID, by: Actor) -> None:
-    tx.owe_mail("invitation", -tx.record("user.invited", invitation_id, by), offer_id=None)
+    tx.owe_mail("invitation", about("entry", tx.record("user.invited", invitation_id, by)))
 
 
 def invite_again(user: User, *, by: Actor) -> str:
@@ -135,7 +142,7 @@ def invite_again(user: User, *, by: Actor) -> str:
     user_id, email = user.id, user.email
     with writing(user.agency_id) as tx:
         seq = tx.record("user.invited", user_id, by)
-        tx.owe_mail("account_invited", -seq, offer_id=None, user_id=user_id)
+        tx.owe_mail("account_invited", about("entry", seq), user_id=user_id)
     return email
 
 
@@ -163,7 +170,7 @@ def answer_resets() -> None:
         with writing(found.agency_id) as tx:
             if tx.connection.execute(mine).rowcount:  # else another process was faster
                 seq = tx.record("user.reset_asked", found.id, SYSTEM)
-                tx.owe_mail("account_reset", -seq, offer_id=None, user_id=found.id)
+                tx.owe_mail("account_reset", about("entry", seq), user_id=found.id)
 
 
 def _mark(email: str) -> bytes:

@@ -1,127 +1,69 @@
-"""Mails to people of an agency about the agency itself, not about one offer."""
+"""Mails to people of an agency about the agency itself, not about one offer; among them those to who is asked in."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
-from flask import current_app, g
-from flask_babel import force_locale
 from sqlalchemy import select
 
-from app.accounts import invitation_mails, invitations
-from app.core.clock import now
+from app.accounts import invitations
 from app.core.urls import base_url
-from app.delivery.letters import NoLongerOwed, Owed, render
+from app.delivery.letters import NoLongerOwed, Owed, letter, speaking
+from app.delivery.registry import Registry
 from app.extensions import db
-from app.feeds.runs import vanished_of
-from app.models import Agency, User, WebhookEndpoint
-from app.outbound.smtp import Letter, Party, paragraphs, sender
-from app.privacy import mails, requests, retention
-from app.properties.handover import handed_at
-from app.webhooks import editing as webhooks
+from app.models import Agency, User
+from app.outbound.smtp import Letter, Party, sender
+
+Values = Callable[[Owed], dict[str, Any]]
 
 
-def compose(owed: Owed) -> Letter:
-    """The letter to the user whom the delivery names. Raises `NoLongerOwed` when there is nothing to tell any more."""
-    if owed.template in mails.TEMPLATES:
-        return mails.compose(owed)
-    if owed.template == "invitation":
-        return invitation_mails.compose(owed)
-    row = db.session.execute(
-        select(User.full_name, User.email, User.language, User.active, Agency.name, Agency.zone)
-        .join(Agency, Agency.id == User.agency_id)
-        .where(User.agency_id == owed.agency_id, User.id == owed.user_id)
-    ).one_or_none()
-    if row is None or not row.active:
-        raise NoLongerOwed("left")
-    g.language, g.zone = row.language, row.zone
-    values = _MORE[owed.template](owed)
-    with force_locale(row.language):
-        values |= {
-            "lang": row.language,
-            "agency_name": row.name,
-            "reader_name": row.full_name,
-            "reader_email": row.email,
-            "support_email": current_app.extensions["bidflux_settings"].support_email,
-        }
-        return Letter(
-            owed.id,
-            host=urlsplit(base_url()).hostname or "localhost",
-            to=Party(row.email, row.full_name),
-            sender=sender(),
-            subject=render(owed.template, "subject.txt", values),
-            text=paragraphs(render(owed.template, "body.txt", values)),
-            html=paragraphs(render(owed.template, "body.html", values)),
-            at=owed.created_at,
-        )
+def register(registry: Registry) -> None:
+    registry.mail("account_invited", to_colleague(_link))
+    registry.mail("account_reset", to_colleague(_link))
+    registry.mail("invitation", _invitation, "account_known", "account_invited")
+    registry.first.append(invitations.answer_resets)
 
 
-def _failing(owed: Owed) -> dict[str, Any]:
-    """The endpoints that fail now; none left, nothing to say."""
-    query = select(WebhookEndpoint).where(
-        WebhookEndpoint.agency_id == owed.agency_id,
-        WebhookEndpoint.failing_since.is_not(None),
-        WebhookEndpoint.off_at.is_(None) if owed.template != "webhook_off" else WebhookEndpoint.off_at.is_not(None),
-    )
-    found = db.session.scalars(query.order_by(WebhookEndpoint.failing_since)).all()
-    if not found:
-        raise NoLongerOwed("mended")
-    lines = [{"url": webhooks.url_of(one), "since": one.failing_since, "reason": one.off_reason} for one in found]
-    return {"endpoints": lines, "url": f"{base_url()}/app/settings/webhooks"}
+def to_colleague(values_of: Values) -> Callable[[Owed], Letter]:
+    """What composes a mail to the user whom the delivery names, saying `values_of` it beside what all such mails do.
+
+    Raises `NoLongerOwed` when there is nothing to tell any more.
+    """
+
+    def compose(owed: Owed) -> Letter:
+        row = db.session.execute(
+            select(User.full_name, User.email, User.language, User.active, Agency.name, Agency.zone)
+            .join(Agency, Agency.id == User.agency_id)
+            .where(User.agency_id == owed.agency_id, User.id == owed.user_id)
+        ).one_or_none()
+        if row is None or not row.active:
+            raise NoLongerOwed("left")
+        with speaking(row.language, row.zone):
+            named = {"agency_name": row.name, "reader_name": row.full_name, "reader_email": row.email}
+            return letter(owed, {**values_of(owed), **named}, to=Party(row.email, row.full_name), sender=sender())
+
+    return compose
 
 
-def _vanished(owed: Owed) -> dict[str, Any]:
-    """The person's properties that a feed no longer names; none left, nothing to say."""
-    found = vanished_of(owed.agency_id, owed.user_id)
-    if not found:
-        raise NoLongerOwed("back")
-    lines = [{"title": one.title, "url": f"{base_url()}/app/properties/{one.id}"} for one in found]
-    return {"properties": lines}
-
-
-def _due(owed: Owed) -> dict[str, Any]:
-    """How many offers are forgotten within a week from now; none any more, nothing to say."""
-    count = retention.coming_up(owed.agency_id, now())
-    if not count:
-        raise NoLongerOwed("kept")
-    return {"count": count, "url": f"{base_url()}/app/settings/retention"}
-
-
-def _asked(owed: Owed) -> dict[str, Any]:
-    """How many people wait for the agency's answer about their data; none any more, nothing to say."""
-    open_ones = [one for one in requests.waiting(owed.agency_id) if one.ended_at is None]
-    if not open_ones:
-        raise NoLongerOwed("answered")
-    return {"count": len(open_ones), "due_at": open_ones[0].due_at, "url": f"{base_url()}/app/settings/requests"}
-
-
-def _handed(owed: Owed) -> dict[str, Any]:
-    """What the person was made responsible for in one go; nothing of it theirs any more, nothing to say."""
-    found = handed_at(owed.agency_id, owed.user_id, owed.created_at)
-    if not found:
-        raise NoLongerOwed("handed on")
-    return {
-        "properties": [
-            {"title": prop.local_title(g.language), "waiting": waiting, "url": f"{base_url()}/app/properties/{prop.id}"}
-            for prop, waiting in found
-        ]
-    }
-
-
-def _entry(owed: Owed) -> dict[str, Any]:
+def _link(owed: Owed) -> dict[str, Any]:
     """The link by which a colleague chooses a password."""
     return {"url": invitations.link_for(owed), "until": owed.created_at + invitations.LIVES[owed.template]}
 
 
-_MORE = {
-    "account_invited": _entry,
-    "account_reset": _entry,
-    "feed_vanished": _vanished,
-    "property_handed": _handed,
-    "webhook_failing": _failing,
-    "webhook_failing_long": _failing,
-    "webhook_off": _failing,
-    "retention_due": _due,
-    "privacy_asked": _asked,
-}
+def _invitation(owed: Owed) -> Letter:
+    """The link, or, where the address signs in elsewhere, a word that it does. Raises `NoLongerOwed` once they are in,
+    were asked again or no more, or the link's time is over."""
+    held, url, until = invitations.of_mail(owed)
+    agency = db.session.get_one(Agency, owed.agency_id)
+    known = db.session.scalar(select(User.id).where(User.email == held.email, User.active)) is not None
+    values = {
+        "agency_name": agency.name,
+        "reader_name": held.full_name,
+        "reader_email": held.email,
+        "url": f"{base_url()}/login/forgot" if known else url,
+        "until": until,
+    }
+    with speaking(held.language, agency.zone):
+        template = "account_known" if known else "account_invited"
+        return letter(owed, values, to=Party(held.email, held.full_name), sender=sender(), template=template)

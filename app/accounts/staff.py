@@ -13,6 +13,7 @@ from app.accounts import editing as accounts
 from app.core.collation import alphabetically
 from app.core.errors import Invalid, NotFound
 from app.core.ledger import Actor
+from app.core.subjects import about
 from app.core.unit_of_work import writing
 from app.extensions import db
 from app.models import Agency, ApiKey, Property, User, UserSession
@@ -87,7 +88,7 @@ def reactivate(user: User, *, by: Actor) -> None:
                 raise Invalid({"user": [ACTIVE]})
             tx.connection.execute(delete(UserSession).where(UserSession.user_id == user_id))
             seq = tx.record("user.reactivated", user_id, by)
-            tx.owe_mail("account_invited", -seq, offer_id=None, user_id=user_id)
+            tx.owe_mail("account_invited", about("entry", seq), user_id=user_id)
     except IntegrityError:
         raise Invalid({"user": [ADDRESS_GONE]}) from None
 

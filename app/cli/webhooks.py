@@ -19,7 +19,7 @@ from app.cli.output import as_json, fail, read_secret, refuse_argument, say
 from app.core.clock import now, rfc3339
 from app.core.numbers import NotANumber, whole
 from app.core.strict_json import NotJson, read_json
-from app.delivery.webhook_call import signed
+from app.delivery.webhook_sender import signed
 from app.webhooks import editing as service
 from app.webhooks.editing import PREFIX
 

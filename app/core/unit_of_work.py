@@ -24,6 +24,7 @@ from app.core.epochs import Witness, leap, new_epoch
 from app.core.ids import new_id
 from app.core.killpoints import AFTER_COMMIT, BEFORE_COMMIT, passing
 from app.core.ledger import Actor
+from app.core.subjects import Subject, about
 from app.core.vault import Place, seal
 from app.core.wake import wake
 from app.extensions import db
@@ -143,11 +144,13 @@ class UnitOfWork:
         offer_id: uuid.UUID | None = None,
         property_id: uuid.UUID | None = None,
         after: timedelta | None = timedelta(0),
+        subject: Subject | None = None,
         **more: Any,
     ) -> int:
         """Append an event, sealed under `key` (the offer's, or the agency's); return its sequence number.
 
-        Every webhook endpoint that wants it is owed a call, `after` a while; None calls nobody.
+        Every webhook endpoint that wants it is owed a call, `after` a while; None calls nobody. The calls are about the
+        event itself, unless `subject` says otherwise.
         """
         self.event_seq += 1
         body = {
@@ -171,9 +174,12 @@ class UnitOfWork:
             body_ct=seal(key, place, text.encode()),
         )
         if self.has_webhooks and after is not None:
+            seq = self.event_seq
+            of = subject or about("event", seq)
             for endpoint_id, wanted in self._endpoints():
                 if not wanted or kind in wanted.split():
-                    self.owe("webhook", kind, self.event_seq, offer_id=offer_id, endpoint_id=endpoint_id, after=after)
+                    to: dict[str, Any] = {"offer_id": offer_id, "endpoint_id": endpoint_id}
+                    self.owe("webhook", kind, of, event_seq=seq, after=after, **to)
         return self.event_seq
 
     def _endpoints(self) -> Sequence[Row[uuid.UUID, str]]:
@@ -185,27 +191,25 @@ class UnitOfWork:
     def owe_mail(
         self,
         template: str,
-        event_seq: int,
+        subject: Subject,
         *,
-        offer_id: uuid.UUID | None,
+        offer_id: uuid.UUID | None = None,
         user_id: uuid.UUID | None = None,
+        event_seq: int | None = None,
         after: timedelta = timedelta(0),
     ) -> uuid.UUID:
         """Owe one mail: to a user, or, without one, to the offer's bidder. A test agency writes to nobody."""
         if not self.sends_mail:
             return new_id()
-        return self.owe("mail", template, event_seq, offer_id=offer_id, user_id=user_id, after=after)
-
-    def owe_work(self, template: str, event_seq: int, *, offer_id: uuid.UUID, after: timedelta = timedelta(0)) -> None:
-        """Owe what is made for an offer whether or not its agency writes to anybody: a receipt."""
-        self.owe("mail", template, event_seq, offer_id=offer_id, after=after)
+        return self.owe("mail", template, subject, event_seq=event_seq, offer_id=offer_id, user_id=user_id, after=after)
 
     def owe(
         self,
         kind: str,
         template: str,
-        event_seq: int,
+        subject: Subject,
         *,
+        event_seq: int | None = None,
         offer_id: uuid.UUID | None = None,
         user_id: uuid.UUID | None = None,
         endpoint_id: uuid.UUID | None = None,
@@ -217,15 +221,18 @@ class UnitOfWork:
     ) -> uuid.UUID:
         """Owe one delivery; return its id, which is `delivery_id` where the body is sealed for it already.
 
-        `recipient` is a keyed hash of whom it goes to. One that is `refused` says why, and is not sent.
+        `event_seq` is the event whose body it carries or tells of. `recipient` is a keyed hash of whom it goes to. One
+        that is `refused` says why, and is not sent.
         """
         delivery_id = delivery_id or new_id()
         self.add(
             Delivery,
             id=delivery_id,
-            event_seq=event_seq,
             kind=kind,
             template=template,
+            subject_type=subject.type,
+            subject_id=subject.id,
+            event_seq=event_seq,
             offer_id=offer_id,
             user_id=user_id,
             endpoint_id=endpoint_id,

@@ -1,7 +1,6 @@
-"""The drain: claims deliveries that are due, sends them, records what became of them, until nothing is due.
+"""Mails and receipts: claims those that are due, sends them, records what became of them, until nothing is due.
 
-The database is the queue. A delivery is claimed by one conditional UPDATE with a lease token; whoever crashes in
-between loses the lease, and the next drain takes the delivery up. So each is sent at least once, with one Message-ID.
+Webhooks have a loop of their own (`webhook_dispatcher`), over the same queue.
 """
 
 from __future__ import annotations
@@ -9,16 +8,22 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
-from flask import current_app
+import structlog
+from flask import Flask, current_app
+from sqlalchemy import Connection
 
-from app.accounts import invitations
+from app.core.clock import now
 from app.core.killpoints import AFTER_CALL, AFTER_CLAIM, passing
 from app.core.unit_of_work import housekeeping
 from app.core.wake import bell, wake
-from app.delivery.mail_queue import RECEIPTS, claim, due_receipts, hurry, record
-from app.delivery.mailer import Leased, Outcome, Post, close_post, post
+from app.delivery.letters import NoLongerOwed
+from app.delivery.mailer import Mailer, faulty
+from app.delivery.queue import Claimed, Outcome, Sender, claim, hurry, record
+from app.delivery.receipt_sender import ReceiptSender
+from app.delivery.registry import registry
+from app.delivery.scheduling import by_agency
 from app.delivery.webhook_dispatcher import hooks
 
 BATCH = 20
@@ -26,8 +31,10 @@ BUDGET = 60.0  # seconds; below RQ's limit for the job. What is left then rings 
 GATHER = 0.1  # seconds in which outcomes come together into one transaction
 SEALED_AT_ONCE = 1  # a receipt is a third of a second's work: letters never queue behind several
 GRACE = 4.0  # seconds that letters under way are given when the process is asked to stop
+THREADS = 4
 
 stopping = threading.Event()
+log = structlog.get_logger(__name__)
 
 
 def drain(budget: float = BUDGET) -> int:
@@ -38,18 +45,50 @@ def drain(budget: float = BUDGET) -> int:
     bell().answered()
     with current_app.app_context():
         hooks().ring()
-        invitations.answer_resets()
-        return _Drain(post(), time.monotonic() + budget).run()
+        for errand in registry().first:
+            errand()
+        return _Drain(senders(), time.monotonic() + budget).run()
+
+
+class Senders:
+    """The threads of one process that send mails and receipts, each in an application context of its own."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="mail")
+        self.mailer = Mailer()
+        self._of_kind: dict[str, Sender] = {"mail": self.mailer, "receipt": ReceiptSender(self.mailer)}
+
+    def begin(self, claimed: Claimed) -> Future[Outcome]:
+        return self._pool.submit(self.send, claimed)
+
+    def send(self, claimed: Claimed) -> Outcome:
+        """Whatever happens, it ends in an outcome."""
+        with self._app.app_context():
+            try:
+                return self._of_kind[claimed.kind].send(claimed)
+            except NoLongerOwed as why:
+                log.info("mail_cancelled", delivery=str(claimed.id), why=str(why))
+                return Outcome.untried(claimed, "cancelled")
+            except Exception as fault:
+                return faulty(claimed, fault)
+
+    def close(self, *, at_once: bool = False) -> None:
+        """End the threads and hang up. `at_once` cuts conversations short; their letters are sent again later."""
+        if at_once:
+            self.mailer.interrupt()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        self.mailer.hang_up()
 
 
 class _Drain:
     """One run. Outcomes are recorded and new work is claimed in the same short transactions."""
 
-    def __init__(self, through: Post, until: float) -> None:
-        self.post = through
+    def __init__(self, through: Senders, until: float) -> None:
+        self.senders = through
+        self.mailer = through.mailer
         self.until = until
-        self.under_way: set[Future[Outcome]] = set()
-        self.held: dict[Future[Outcome], Leased] = {}
+        self.under_way: dict[Future[Outcome], Claimed] = {}
         self.accepted = 0
         self.more = True
 
@@ -63,52 +102,73 @@ class _Drain:
             if done:
                 wait(self.under_way, timeout=GATHER)
                 self._turn([future for future in self.under_way if future.done()])
-        if self.more and not self.post.away and not stopping.is_set():
+        if self.more and not self.mailer.away and not stopping.is_set():
             wake()
         return self.accepted
 
     def _turn(self, done: list[Future[Outcome]]) -> None:
         """Record what is finished, claim as much as there is room for, commit, hand it to the threads."""
         outcomes = [future.result() for future in done]
-        self.under_way.difference_update(done)
         for future in done:
-            self.held.pop(future)
+            self.under_way.pop(future)
         if outcomes:
             passing(AFTER_CALL)
-        go_on = not stopping.is_set() and not self.post.away and time.monotonic() < self.until
+        go_on = not stopping.is_set() and not self.mailer.away and time.monotonic() < self.until
         with housekeeping() as connection:
-            record(connection, outcomes)
-            if self.post.was_away and any(outcome.state == "delivered" for outcome in outcomes):
-                self.post.was_away = False
+            _record(connection, outcomes)
+            if self.mailer.was_away and any(outcome.state == "delivered" for outcome in outcomes):
+                self.mailer.was_away = False
                 hurry(connection)
-            room = BATCH - len(self.under_way) if go_on else 0
-            in_hand = Counter(self.held[future].owed.agency_id for future in self.under_way)
-            leased = claim(connection, room, in_hand=in_hand) if room else []
-            seals = min(room - len(leased), SEALED_AT_ONCE - self._sealing())
-            receipts = claim(connection, seals, due_receipts) if seals > 0 else []
-            # A full claim means there may be more; after a short one everything due is in hand.
-            self.more = len(leased) == room or len(receipts) == seals if room else self.more
-            leased += receipts
-        if leased:
+            claimed = self._claim(connection) if go_on else []
+        if claimed:
             passing(AFTER_CLAIM)
         self.accepted += sum(outcome.state == "delivered" for outcome in outcomes)
-        for delivery in leased:
-            future = self.post.send(delivery)
-            self.under_way.add(future)
-            self.held[future] = delivery
+        for one in claimed:
+            self.under_way[self.senders.begin(one)] = one
 
-    def _sealing(self) -> int:
-        return sum(self.held[future].owed.template in RECEIPTS for future in self.under_way)
+    def _claim(self, connection: Connection) -> list[Claimed]:
+        room = BATCH - len(self.under_way)
+        if room <= 0:
+            return []
+        in_hand = Counter(one.agency_id for one in self.under_way.values())
+        mails = claim(connection, "mail", by_agency("mail", room, in_hand))
+        sealing = sum(one.kind == "receipt" for one in self.under_way.values())
+        seals = min(room - len(mails), SEALED_AT_ONCE - sealing)
+        receipts = claim(connection, "receipt", by_agency("receipt", seals)) if seals > 0 else []
+        # A full claim means there may be more; after a short one everything due is in hand.
+        self.more = len(mails) == room or len(receipts) == seals
+        return mails + receipts
 
     def _stop(self) -> None:
         """Give letters under way a few seconds, cut off what hangs, hand back what was never begun."""
         never = [future for future in self.under_way if future.cancel()]
-        begun = self.under_way.difference(never)
+        begun = self.under_way.keys() - never
         wait(begun, timeout=GRACE)
-        close_post(current_app, at_once=True)
+        close_senders(current_app, at_once=True)
         outcomes = [future.result() for future in begun if future.done()]
-        outcomes += [Outcome(self.held[future], "pending", tried=False) for future in never]
+        outcomes += [Outcome.untried(self.under_way[future]) for future in never]
         with housekeeping() as connection:
-            record(connection, outcomes)
+            _record(connection, outcomes)
         self.accepted += sum(outcome.state == "delivered" for outcome in outcomes)
         self.under_way.clear()
+
+
+def _record(connection: Connection, outcomes: list[Outcome]) -> None:
+    """Write outcomes down; of mails that are given up, whoever wants to hear of it does."""
+    for outcome in record(connection, outcomes):
+        if outcome.state == "dead":
+            for hear in registry().dead:
+                hear(connection, outcome.claimed.id, now())
+
+
+def senders() -> Senders:
+    """This process's own, made when first needed."""
+    found: Senders = current_app.extensions.get("bidflux_senders") or Senders(current_app._get_current_object())  # type: ignore[attr-defined]
+    current_app.extensions["bidflux_senders"] = found
+    return found
+
+
+def close_senders(app: Flask, *, at_once: bool = False) -> None:
+    """Hang up, if anything was ever sent."""
+    if found := app.extensions.pop("bidflux_senders", None):
+        found.close(at_once=at_once)

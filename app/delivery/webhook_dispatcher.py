@@ -21,12 +21,13 @@ from flask import Flask, current_app
 from app.core.clock import now
 from app.core.killpoints import AFTER_CALL, AFTER_CLAIM, passing
 from app.core.unit_of_work import housekeeping
+from app.delivery.queue import Outcome, claim, record
+from app.delivery.registry import registry
+from app.delivery.scheduling import any_call_due, by_endpoint
 from app.delivery.turns import interleaved
-from app.delivery.webhook_call import GONE, make
-from app.delivery.webhook_queue import Call, Outcome, anything_due, claim, give_back, record, release_lapsed
+from app.delivery.webhook_sender import GONE, Call, WebhookSender, load
 from app.extensions import db
 from app.outbound.http_client import HttpClient
-from app.webhooks import editing as webhooks
 
 THREADS = 100
 FOR_SLOW = 60  # of them, those that endpoints share whose last call took long
@@ -83,14 +84,15 @@ class Hooks:
     def __init__(self, app: Flask) -> None:
         self._app = app
         self._http = HttpClient(*app.extensions["bidflux_settings"].outbound)
+        self._sender = WebhookSender(self._http)
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="hooks")
         self._token = uuid.uuid4()
         self._lock = threading.Lock()
-        self._endpoints: dict[uuid.UUID, _Endpoint] = {}
+        self._endpoints: dict[uuid.UUID | None, _Endpoint] = {}
         self._instant: dict[_Endpoint, None] = {}  # in the order in which they wait for the lane
         self._lane: _Lane | None = None
         self._held: set[uuid.UUID] = set()
-        self._done: queue.SimpleQueue[Outcome | Call | None] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[Outcome | None] = queue.SimpleQueue()
         self._news = threading.Event()
         self._stopping = threading.Event()
         self._running = threading.Lock()
@@ -111,8 +113,8 @@ class Hooks:
         with self._running:
             while (more or self._held) and not self._stopping.is_set():
                 self._news.clear()
-                outcomes, unbegun = self._gather()
-                more = self._turn(outcomes, unbegun) or self._news.is_set()
+                outcomes = self._gather()
+                more = self._turn(outcomes) or self._news.is_set()
                 arrived += sum(outcome.state == "delivered" for outcome in outcomes)
         return arrived
 
@@ -140,54 +142,51 @@ class Hooks:
         with self._app.app_context():
             self._wind_up()
 
-    def _turn(self, outcomes: list[Outcome], unbegun: list[Call]) -> bool:
+    def _turn(self, outcomes: list[Outcome]) -> bool:
         """Record what is finished and claim what there is room for, in one transaction, if there is either.
 
         Returns whether anything was claimed.
         """
         room = MOST - len(self._held) if not self._stopping.is_set() else 0
-        if not outcomes and not unbegun and (room <= 0 or not anything_due(now())):
+        if not outcomes and (room <= 0 or not any_call_due(now())):
             db.session.rollback()
             self._employ()
             return False
         try:
-            calls, claimed = self._exchange(outcomes, unbegun, room)
+            calls, claimed = self._exchange(outcomes, room)
         except BaseException:
-            back: list[Outcome | Call] = [*outcomes, *unbegun]  # still to be written down
-            for done in back:
+            for done in outcomes:  # still to be written down
                 self._done.put(done)
             raise
         if calls:
             passing(AFTER_CLAIM)
-        self._held.difference_update(call.id for call in unbegun)
-        self._held.difference_update(outcome.call.id for outcome in outcomes)
+        self._held.difference_update(outcome.claimed.id for outcome in outcomes)
         with self._lock:
             for call in calls:
                 if call.id not in self._held:  # else its lease had run out in our own hands
                     self._held.add(call.id)
                     self._endpoint(call).ready.append(call)
         self._employ()
-        _tell(outcomes)
+        _tell([outcome for outcome in outcomes if outcome.tried])
         return claimed > 0
 
-    def _exchange(self, outcomes: list[Outcome], unbegun: list[Call], room: int) -> tuple[list[Call], int]:
-        """The transaction: what is finished against what is claimed, as `claim` returns it."""
-        calls: list[Call] = []
-        claimed = 0
-        if outcomes:
+    def _exchange(self, outcomes: list[Outcome], room: int) -> tuple[list[Call], int]:
+        """The transaction: what is finished against what is claimed: the calls, and how many were claimed in all."""
+        if any(outcome.tried for outcome in outcomes):
             passing(AFTER_CALL)
         with housekeeping() as connection:
-            record(connection, self._token, outcomes)
-            give_back(connection, self._token, unbegun)
-            if room > 0:
-                release_lapsed(connection)
-                calls, claimed = claim(connection, self._token, self._room, room, self._in_hand())
-        return calls, claimed
+            record(connection, outcomes)
+            if room <= 0:
+                return [], 0
+            choose = by_endpoint(self._token, self._room, room, self._in_hand())
+            claimed = claim(connection, "webhook", choose, self._token)
+            loaded = load(connection, claimed) if claimed else []
+            record(connection, [one for one in loaded if isinstance(one, Outcome)])
+        return [one for one in loaded if isinstance(one, Call)], len(claimed)
 
-    def _gather(self) -> tuple[list[Outcome], list[Call]]:
+    def _gather(self) -> list[Outcome]:
         """What came back: waited for a while if anything is in hand, and a little longer for what follows."""
         outcomes: list[Outcome] = []
-        unbegun: list[Call] = []
         until = time.monotonic() + (0.5 if self._held else 0.0)
         while (left := until - time.monotonic()) > 0:
             try:
@@ -198,13 +197,11 @@ class Hooks:
             self._stopping.wait(GATHER)  # rather than woken by each
             with suppress(queue.Empty):
                 while True:
-                    if isinstance(done, Outcome):
+                    if done:
                         outcomes.append(done)
-                    elif done:
-                        unbegun.append(done)
                     done = self._done.get_nowait()
             break
-        return outcomes, unbegun
+        return outcomes
 
     def _room(self, endpoint_id: uuid.UUID) -> int:
         """How many more calls of an endpoint are wanted; none until half are gone, so that claims are few."""
@@ -291,13 +288,13 @@ class Hooks:
                     break
                 call = endpoint.ready.popleft()
             if self._stopping.is_set() or call.until - now() < LEAST_LEASE:
-                self._done.put(call)
+                self._done.put(Outcome.untried(call))
                 continue
             began = endpoint.began[me] = time.monotonic()
             if lane:
                 lane.began = began
             try:
-                outcome = make(self._http, call)
+                outcome = self._sender.send(call)
             finally:
                 endpoint.note(time.monotonic() - began)
                 del endpoint.began[me]
@@ -310,7 +307,7 @@ class Hooks:
         """Nobody is there any more: what is ready is not begun."""
         with self._lock:
             while endpoint.ready:
-                self._done.put(endpoint.ready.popleft())
+                self._done.put(Outcome.untried(endpoint.ready.popleft()))
 
     def _wind_up(self) -> None:
         """Calls under way end; those never begun are given back."""
@@ -319,7 +316,7 @@ class Hooks:
             self._employ()
             while self._held and time.monotonic() < until:
                 try:
-                    self._turn(*self._gather())
+                    self._turn(self._gather())
                 except Exception as fault:
                     log.error("hooks_failed", fault=type(fault).__name__)
                     time.sleep(1.0)
@@ -327,30 +324,32 @@ class Hooks:
 
 def _tell(outcomes: list[Outcome]) -> None:
     """The log, and the endpoints. What failed has a line of its own, what arrived at the same time shares one."""
-    arrived = [str(outcome.call.id) for outcome in outcomes if outcome.state == "delivered"]
+    arrived = [str(outcome.claimed.id) for outcome in outcomes if outcome.state == "delivered"]
     if arrived:
         log.info("webhooks_delivered", count=len(arrived), deliveries=arrived)
     for outcome in outcomes:
         if outcome.state != "delivered":
-            call, told = outcome.call, {"state": outcome.state, "code": outcome.code, "fault": outcome.fault}
-            log.warning("webhook_failed", delivery=str(call.id), type=call.type, attempt=call.attempts, **told)
+            call, told = outcome.claimed, {"state": outcome.state, "code": outcome.code, "fault": outcome.fault}
+            log.warning("webhook_failed", delivery=str(call.id), type=call.template, attempt=call.attempts, **told)
     for outcome in outcomes:
         try:
             _note(outcome)
         except Exception as fault:  # the endpoint's next call says the same
-            log.error("hooks_failed", delivery=str(outcome.call.id), fault=type(fault).__name__)
+            log.error("hooks_failed", delivery=str(outcome.claimed.id), fault=type(fault).__name__)
     db.session.rollback()
 
 
 def _note(outcome: Outcome) -> None:
     """What the endpoint as a whole makes of it. Tests that fail say so to whoever pressed the button, nobody else."""
-    call = outcome.call
+    call, endpoints = outcome.claimed, registry().endpoints
+    if not isinstance(call, Call) or call.endpoint_id is None:
+        return
     if outcome.state == "delivered":
         if call.failing:
-            webhooks.recovered(call.endpoint_id)
+            endpoints.recovered(call.endpoint_id)
     elif call.event_seq:
         gone = outcome.code == GONE
-        webhooks.failed(call.agency_id, call.endpoint_id, attempts=call.tries, event_seq=call.event_seq, gone=gone)
+        endpoints.failed(call.agency_id, call.endpoint_id, attempts=call.tries, event_seq=call.event_seq, gone=gone)
 
 
 def hooks() -> Hooks:

@@ -17,6 +17,7 @@ from app.core.errors import Invalid, QuotaReached
 from app.core.ids import new_id
 from app.core.language import msgid
 from app.core.ledger import SYSTEM
+from app.core.subjects import about
 from app.core.typed_numbers import ASK
 from app.core.unit_of_work import UnitOfWork, writing
 from app.extensions import db
@@ -227,10 +228,7 @@ def _mark_vanished(tx: UnitOfWork, doing: _Run, *, complete: bool) -> list[str]:
 
 
 def _warn(tx: UnitOfWork, vanished: list[str], seq: int) -> None:
-    """One mail for each agent whose links go on without their property in the feed.
-
-    No event stands behind it: the delivery carries the ledger entry's number, as a negative one.
-    """
+    """One mail for each agent whose links go on without their property in the feed."""
     agents: set[uuid.UUID] = set()
     for start in range(0, len(vanished), BATCH):
         mine = (Property.agency_id == tx.agency_id, Property.external_id.in_(vanished[start : start + BATCH]))
@@ -238,7 +236,7 @@ def _warn(tx: UnitOfWork, vanished: list[str], seq: int) -> None:
         query = query.where(*mine, Property.archived_at.is_(None), User.active.is_(True))
         agents |= set(tx.connection.scalars(query))
     for user_id in agents:
-        tx.owe_mail("feed_vanished", -seq, offer_id=None, user_id=user_id)
+        tx.owe_mail("feed_vanished", about("entry", seq), user_id=user_id)
 
 
 def _forget(tx: UnitOfWork, feed_id: uuid.UUID) -> None:

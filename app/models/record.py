@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, TextClause, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base, Id, Kept, kept, own, tenant_unique
@@ -14,7 +14,8 @@ DELIVERY_STATES = ("pending", "leased", "delivered", "dead", "cancelled")
 _ENDPOINT = text("endpoint_id IS NOT NULL")
 _OPEN_MAIL = text("endpoint_id IS NULL AND ended_at IS NULL")
 _TO_SOMEBODY = text("recipient IS NOT NULL")
-_CALLS = text("endpoint_id IS NOT NULL AND event_seq > 0")
+_TO_USER = text("kind = 'mail' AND user_id IS NOT NULL")
+_TO_OTHERS = text("kind = 'mail' AND user_id IS NULL")
 ACTORS = ("user", "api_key", "bidder", "system")
 
 
@@ -61,20 +62,28 @@ class Event(Base):
     body_ct: Mapped[bytes]
 
 
-class Delivery(Base):
-    """One mail or webhook call owed to one recipient. `id` is its Message-ID or webhook-id over all attempts.
+def _once(name: str, where: TextClause, *columns: str) -> Index:
+    """Owed once for these columns."""
+    return Index(name, "agency_id", *columns, unique=True, sqlite_where=where, postgresql_where=where)
 
-    A call names its `endpoint_id`, and carries the body of its event, or, as a test, one of its own, without a number.
+
+class Delivery(Base):
+    """One mail, webhook call or receipt that is owed. `id` is its Message-ID or webhook-id over all attempts.
+
+    `subject_type` and `subject_id` say what it is about (`app.core.subjects`); of before that was written down some do
+    not know. `event_seq` is the event whose body it carries or tells of. A call names its `endpoint_id`; as a test it
+    has a body of its own. A mail is owed once to each about the same thing; a receipt may be asked for again.
     """
 
     __tablename__ = "delivery"
     __kept__ = kept(Kept.MUTABLE)
     __table_args__ = (
         tenant_unique(),
-        UniqueConstraint("agency_id", "event_seq", "template", "user_id"),
         own("offer"),
         own("user"),
-        CheckConstraint("kind IN ('mail', 'webhook')", name="kind"),
+        CheckConstraint("kind IN ('mail', 'webhook', 'receipt')", name="kind"),
+        CheckConstraint("event_seq > 0", name="event_seq"),
+        CheckConstraint("(subject_type IS NULL) = (subject_id IS NULL)", name="subject"),
         CheckConstraint("state IN ('pending', 'leased', 'delivered', 'dead', 'cancelled')", name="state"),
         CheckConstraint("(state = 'leased') = (lease_token IS NOT NULL)", name="lease"),
         CheckConstraint("(lease_token IS NULL) = (lease_until IS NULL)", name="lease_until"),
@@ -83,9 +92,9 @@ class Delivery(Base):
         Index(
             "ix_delivery_turn",
             "agency_id",
+            "kind",
             "state",
             "due_at",
-            "template",
             sqlite_where=_OPEN_MAIL,
             postgresql_where=_OPEN_MAIL,
         ),
@@ -102,22 +111,18 @@ class Delivery(Base):
             "ix_delivery_endpoint", "endpoint_id", "state", "due_at", sqlite_where=_ENDPOINT, postgresql_where=_ENDPOINT
         ),
         Index("ix_delivery_log", "endpoint_id", "created_at", "id", sqlite_where=_ENDPOINT, postgresql_where=_ENDPOINT),
-        Index(
-            "uq_delivery_webhook",
-            "agency_id",
-            "event_seq",
-            "endpoint_id",
-            unique=True,
-            sqlite_where=_CALLS,
-            postgresql_where=_CALLS,
-        ),
+        _once("uq_delivery_webhook", _ENDPOINT, "event_seq", "endpoint_id"),
+        _once("uq_delivery_user", _TO_USER, "subject_type", "subject_id", "template", "user_id"),
+        _once("uq_delivery_outside", _TO_OTHERS, "subject_type", "subject_id", "template"),
     )
 
     id: Mapped[Id]
     agency_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("agency.id"))
-    event_seq: Mapped[int]
     kind: Mapped[str] = mapped_column(String(10))
     template: Mapped[str] = mapped_column(String(40))
+    subject_type: Mapped[str | None] = mapped_column(String(20))
+    subject_id: Mapped[str | None] = mapped_column(String(60))
+    event_seq: Mapped[int | None]
     offer_id: Mapped[uuid.UUID | None]
     user_id: Mapped[uuid.UUID | None]
     endpoint_id: Mapped[uuid.UUID | None]

@@ -13,6 +13,7 @@ from app.core.access import Person
 from app.core.clock import rfc3339
 from app.core.errors import IllegalTransition
 from app.core.ids import new_id
+from app.core.subjects import about
 from app.core.unit_of_work import UnitOfWork, writing
 from app.core.vault import Place, seal
 from app.models import OfferRequest, OfferState, Property
@@ -63,8 +64,8 @@ def _ask(tx: UnitOfWork, offer_id: uuid.UUID, deadline: datetime, message: str |
     )
     data = {"request": str(request_id), "deadline": deadline.isoformat()}
     tx.record("offer.better_asked", offer_id, by.actor, data)
-    seq = announce(tx, offer_id, "offer.better_asked", by.actor, deadline=rfc3339(deadline))
-    write_to_bidder(tx, "offer_better", seq, offer_id=offer_id)
+    announce(tx, offer_id, "offer.better_asked", by.actor, deadline=rfc3339(deadline))
+    write_to_bidder(tx, "offer_better", about("offer_request", request_id), offer_id=offer_id)
 
 
 _PROPERTY = select(Property.archived_at, Property.availability).where(Property.id == bindparam("id"))

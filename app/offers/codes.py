@@ -20,10 +20,11 @@ from app.core import keys
 from app.core.clock import now
 from app.core.errors import IllegalTransition
 from app.core.ledger import BIDDER
+from app.core.subjects import about
 from app.core.unit_of_work import UnitOfWork, writing
 from app.core.vault import Place, seal, unseal
 from app.extensions import db
-from app.models import CODE, HELD_LINK, Confirmation, EmailCode, Event, Offer, OfferState
+from app.models import CODE, HELD_LINK, Confirmation, EmailCode, Offer, OfferState
 from app.offers.codes_a_day import too_many
 from app.offers.events import announce
 from app.offers.mailboxes import own_address, reachable
@@ -45,7 +46,7 @@ class Standing:
     more: bool = False
 
 
-def issue(tx: UnitOfWork, offer_id: uuid.UUID, event_seq: int, key: bytes, n: int = 1) -> None:
+def issue(tx: UnitOfWork, offer_id: uuid.UUID, key: bytes, n: int = 1) -> None:
     """Make the `n`th code and owe its mail; one that their mailbox is spared is good for nothing, and stands for the
     signature's not counting."""
     spared = too_many(tx, offer_id)
@@ -61,7 +62,7 @@ def issue(tx: UnitOfWork, offer_id: uuid.UUID, event_seq: int, key: bytes, n: in
         used_at=None,
     )
     if not spared:
-        tx.owe_mail("offer_code", event_seq, offer_id=offer_id)
+        tx.owe_mail("offer_code", about("email_code", offer_id, n), offer_id=offer_id)
 
 
 def standing(offer: Offer) -> Standing | None:
@@ -139,7 +140,8 @@ def enter(offer: Offer, typed: str) -> Standing:
             counts = {"signed": proof == CODE, "version": OfferState.version + 1, "updated_at": tx.at}
             tx.connection.execute(update(OfferState).where(OfferState.offer_id == offer_id).values(counts))
             tx.record("offer.code_confirmed", offer_id, BIDDER, {"proof": proof})
-            receipts.owe(tx, announce(tx, offer_id, "offer.confirmed", BIDDER), offer_id)
+            announce(tx, offer_id, "offer.confirmed", BIDDER)
+            receipts.owe(tx, offer_id)
     return after
 
 
@@ -155,7 +157,6 @@ def send_another(offer: Offer) -> bool:
     """
     agency_id, offer_id = offer.agency_id, offer.id
     first = offer.source != "link" and reachable(agency_id, offer_id) is not None
-    seq = select(func.max(Event.seq)).where(Event.agency_id == agency_id, Event.offer_id == offer_id)
     with writing(agency_id) as tx:
         last, key = tx.connection.execute(_last(agency_id, offer_id)).one_or_none(), keys.offer_key(agency_id, offer_id)
         if (last is None and not first) or key is None or _ended(tx, offer_id):
@@ -164,7 +165,7 @@ def send_another(offer: Offer) -> bool:
             return False
         if too_many(tx, offer_id):
             return False
-        issue(tx, offer_id, tx.connection.scalar(seq) or 0, key, last.n + 1 if last else 1)
+        issue(tx, offer_id, key, last.n + 1 if last else 1)
     return True
 
 
@@ -179,14 +180,14 @@ def _place(agency_id: uuid.UUID, offer_id: uuid.UUID, n: int) -> Place:
     return Place(agency_id, "email_code", "code", f"{offer_id}/{n}")
 
 
-def sent_at(offer_id: uuid.UUID, agency_id: uuid.UUID, moment: Any, key: bytes) -> str | None:
-    """The digits of the code made at that moment, for its mail; None when they are good for nothing any more."""
+def digits_of(agency_id: uuid.UUID, offer_id: uuid.UUID, n: int, key: bytes) -> str | None:
+    """The digits of an offer's `n`th code, for its mail; None when they are good for nothing any more."""
     newest = select(func.max(EmailCode.n)).where(EmailCode.offer_id == offer_id).scalar_subquery()
     row = db.session.execute(
         select(EmailCode.n, EmailCode.code_ct, EmailCode.expires_at, EmailCode.used_at).where(
             EmailCode.agency_id == agency_id,
             EmailCode.offer_id == offer_id,
-            EmailCode.created_at == moment,
+            EmailCode.n == n,
             EmailCode.n == newest,
         )
     ).one_or_none()

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import Any
 
-from sqlalchemy import exists, func, select, true, update
+from sqlalchemy import ColumnElement, exists, func, select, true, update
 from sqlalchemy.orm import aliased
 
 from app.core import keys
@@ -21,6 +21,7 @@ from app.core.errors import Conflict, IllegalTransition, Unsaid
 from app.core.ids import new_id
 from app.core.ledger import Actor
 from app.core.quotas import hold_bytes
+from app.core.subjects import about
 from app.core.unit_of_work import UnitOfWork, writing
 from app.core.vault import Place, seal, unseal
 from app.extensions import db
@@ -131,10 +132,10 @@ def _decide(tx: UnitOfWork, chosen: Chosen, answer: Answer, by: Actor) -> uuid.U
             answer, reason=answer.reason or standing.reason, message=answer.message or standing.untold_message
         )
     decision = _step(tx, chosen.offer_id, state, answer, by, despite=despite)
-    kind = "offer.status_changed"
-    seq = announce(tx, chosen.offer_id, kind, by, after=UNDO, previous_status=state.status)
+    kind, subject = "offer.status_changed", about("decision", decision)
+    announce(tx, chosen.offer_id, kind, by, after=UNDO, subject=subject, previous_status=state.status)
     if answer.notify_bidder and answer.status in DECIDED:
-        write_to_bidder(tx, "decision_bidder", seq, offer_id=chosen.offer_id, after=UNDO)
+        write_to_bidder(tx, "decision_bidder", subject, offer_id=chosen.offer_id, after=UNDO)
     return decision
 
 
@@ -175,9 +176,12 @@ def _standing(tx: UnitOfWork, offer_id: uuid.UUID, state: Any) -> _Standing:
 
     reason = opened("reason", steps[0], steps[0].reason_ct) if steps else None
     messages = [text for step in steps if (text := opened("message", step, step.message_ct))]
-    owed = (Delivery.agency_id == tx.agency_id, Delivery.offer_id == offer_id, Delivery.template == "decision_bidder")
-    when = (Delivery.created_at.in_([step.at for step in steps]), Delivery.state != "cancelled")
-    return _Standing(reason, tuple(messages), tx.connection.scalar(select(exists().where(*owed, *when))) or False)
+    told = (
+        Delivery.kind == "mail",
+        *_about(tx, [offer_id], [step.id for step in steps]),
+        Delivery.state != "cancelled",
+    )
+    return _Standing(reason, tuple(messages), tx.connection.scalar(select(exists().where(*told))) or False)
 
 
 def _despite(tx: UnitOfWork, chosen: Chosen) -> list[str]:
@@ -212,7 +216,7 @@ def undo(decision_id: uuid.UUID, agency_id: uuid.UUID, *, by: Actor) -> list[uui
         if not made or (made[0].actor_type, made[0].actor_id) != (by.type, by.id) or tx.at - made[0].at > UNDO:
             raise Conflict
         offers = [decision.offer_id for decision in made]
-        _cancel(tx, offers, made[0].at)
+        _cancel(tx, offers, [decision.id for decision in made])
         for decision in made:
             state = _lock(tx, decision.offer_id)
             if state.status != decision.to_status or state.updated_at != decision.at:
@@ -257,9 +261,16 @@ def _closed_with(tx: UnitOfWork, offers: list[uuid.UUID], at: datetime) -> list[
     return [property_id for property_id in closed if property_id]
 
 
-def _cancel(tx: UnitOfWork, offers: list[uuid.UUID], at: datetime) -> None:
-    """Nothing that was owed since that moment leaves the house any more; `Conflict` when something is on its way."""
-    owed = (Delivery.agency_id == tx.agency_id, Delivery.offer_id.in_(offers), Delivery.created_at == at)
+def _about(tx: UnitOfWork, offers: list[uuid.UUID], decisions: list[uuid.UUID]) -> tuple[ColumnElement[bool], ...]:
+    """The mails and calls about these decisions on these offers."""
+    ids = [about("decision", decision).id for decision in decisions]
+    of = (Delivery.agency_id == tx.agency_id, Delivery.offer_id.in_(offers))
+    return (*of, Delivery.subject_type == "decision", Delivery.subject_id.in_(ids))
+
+
+def _cancel(tx: UnitOfWork, offers: list[uuid.UUID], decisions: list[uuid.UUID]) -> None:
+    """Nothing that is owed because of them leaves the house any more; `Conflict` when something is on its way."""
+    owed = _about(tx, offers, decisions)
     tx.connection.execute(
         update(Delivery).where(*owed, Delivery.state == "pending").values(state="cancelled", ended_at=tx.at)
     )

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from app.core import keys
 from app.core.ledger import Actor
+from app.core.subjects import Subject
 from app.core.unit_of_work import UnitOfWork
 from app.core.vault import Place, unpad, unseal
 from app.models import Confirmation, ConfirmationBody, Offer, OfferBody, OfferKey, OfferState, Property
@@ -26,11 +27,12 @@ def announce(
     by: Actor,
     *,
     after: timedelta | None = timedelta(0),
+    subject: Subject | None = None,
     **more: str,
 ) -> int:
     """Append an event about an offer as it is now, `more` beside its data; returns its number.
 
-    Webhooks call `after` a while; with None they do not.
+    Webhooks call `after` a while; with None they do not. The calls are about `subject`, or the event itself.
     """
     tx.flush()
     row = tx.connection.execute(_ROW.where(Offer.agency_id == tx.agency_id, Offer.id == offer_id)).one()
@@ -43,7 +45,8 @@ def announce(
     reason = open_reason(state, reasons.get(offer_id), key)
     confirmed = {**confirmed_in(row), "confirmed_by": row.confirmed_by}
     shown = offer_json(row, state, document, external_id=row.external_id, reason=reason, **confirmed)
-    return tx.announce(kind, by, shown, key=key, offer_id=offer_id, property_id=row.property_id, after=after, **more)
+    of: dict[str, Any] = {"offer_id": offer_id, "property_id": row.property_id, **more}
+    return tx.announce(kind, by, shown, key=key, after=after, subject=subject, **of)
 
 
 _ROW = (

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import urlsplit
 
-from flask import current_app, g
-from flask_babel import force_locale
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import aliased
 
-from app.accounts import mails
 from app.core import keys
 from app.core.clock import now
 from app.core.formats import show_money, signature_worth
@@ -21,7 +18,8 @@ from app.core.money import Money
 from app.core.signed_links import bidder_token, receipt_token, request_token
 from app.core.urls import base_url
 from app.core.vault import Place, unpad, unseal
-from app.delivery.letters import NoLongerOwed, Owed, render
+from app.delivery.letters import NoLongerOwed, Owed, letter, speaking
+from app.delivery.registry import Registry
 from app.extensions import db
 from app.models import (
     CODE,
@@ -43,35 +41,25 @@ from app.offers import codes, replacing, undelivered
 from app.offers.document import Document, decode
 from app.offers.representation import request_state
 from app.offers.sections import sections, signature_row
-from app.outbound.smtp import Letter, Party, one_line, paragraphs, sender
-from app.privacy import mails as privacy_mails
+from app.outbound.smtp import Letter, Party, one_line, sender
 from app.proof.receipt_reading import RECEIPT_MAIL, stored
 from app.properties import telling
 from app.properties.representation import gone_as
 
 
-def compose(owed: Owed) -> Letter:
-    """The letter, the same bytes each time. Raises `NoLongerOwed`; anything else is a fault of ours."""
-    if owed.template == "replace_code" and owed.offer_id is None:
-        raise NoLongerOwed("nobody")  # owed all the same, so that asking for it costs the same
+def register(registry: Registry) -> None:
+    for name, made in _KINDS.items():
+        registry.mail(name, partial(_compose, made))
+    registry.dead.append(undelivered.tell_another)
+
+
+def _compose(made: Made, owed: Owed) -> Letter:
     if owed.offer_id is None:
-        return mails.compose(owed)
+        raise NoLongerOwed("nobody")  # owed all the same, so that asking for it costs the same
     row = _load(owed)
     key = keys.unwrap_offer_key(owed.agency_id, row.id, row.kek_id, row.wrapped)
     place = Place(owed.agency_id, "offer_body", "body", row.id)
-    document = decode(unpad(unseal(key, place, row.body_ct)))
-    made = _KINDS.get(owed.template)
-    if made is None:
-        raise LookupError(owed.template)
-    return made(owed, row, document, key)
-
-
-def answer_key(owed: Owed) -> bytes | None:
-    """What the server's answer is sealed under. Answers repeat addresses: where the person is forgotten, or asks about
-    their data, there is no key and the answer is not kept."""
-    if owed.template in privacy_mails.TEMPLATES:
-        return None
-    return keys.offer_key(owed.agency_id, owed.offer_id) if owed.offer_id else keys.agency_key(owed.agency_id, "secret")
+    return made(owed, row, decode(unpad(unseal(key, place, row.body_ct))), key)
 
 
 Agent, Reader = aliased(User), aliased(User)
@@ -81,7 +69,8 @@ def _load(owed: Owed) -> Any:
     """The offer with its keys, property, agency, responsible agent and the user written to."""
     row = db.session.execute(
         select(
-            Offer.id, Offer.agency_id, Offer.reference, Offer.amount_minor, Offer.asking_minor, Offer.currency,
+            Offer.id, Offer.agency_id, Offer.property_id, Offer.reference, Offer.amount_minor, Offer.asking_minor,
+            Offer.currency,
             Offer.language, Offer.submitted_at, OfferState.status, OfferState.signed, OfferState.withdrawn_at,
             OfferState.erased_at, Confirmation.proof,
             OfferKey.kek_id, OfferKey.wrapped, OfferBody.body_ct, Property.title, Property.title_en, Property.told_at,
@@ -108,33 +97,24 @@ def _load(owed: Owed) -> Any:
     return row
 
 
-def _decided(owed: Owed, row: Any, key: bytes) -> str:
-    """The status decided on, if it still stands: nobody is told of a decision that was taken back meanwhile."""
-    event = db.session.execute(
-        select(Event.body_ct).where(Event.agency_id == owed.agency_id, Event.seq == owed.event_seq)
-    ).one()
-    place = Place(owed.agency_id, "event", "body", str(owed.event_seq))
-    status: str = json.loads(unseal(key, place, event.body_ct))["data"]["status"]
-    if status != row.status or row.withdrawn_at:
-        raise NoLongerOwed("overtaken")
-    return status
-
-
-def _message(owed: Owed, key: bytes) -> str | None:
-    """What the agent wrote to the bidder with the decision; it was made in the moment in which the mail was owed."""
+def _decision(owed: Owed, row: Any, document: Document, key: bytes) -> Letter:
+    """What was decided, if it still stands, and what the agent wrote to the bidder: nobody is told of a decision that
+    was taken back meanwhile."""
     made = db.session.execute(
-        select(Decision.id, Decision.message_ct).where(
-            Decision.agency_id == owed.agency_id, Decision.offer_id == owed.offer_id, Decision.at == owed.created_at
+        select(Decision.id, Decision.to_status, Decision.message_ct).where(
+            Decision.agency_id == owed.agency_id, Decision.id == owed.id_of("decision")
         )
-    ).one_or_none()
-    if made is None or made.message_ct is None:
-        return None
-    return unseal(key, Place(owed.agency_id, "decision", "message", made.id), made.message_ct).decode()
+    ).one()
+    if made.to_status != row.status or row.withdrawn_at:
+        raise NoLongerOwed("overtaken")
+    place = Place(owed.agency_id, "decision", "message", made.id)
+    message = unseal(key, place, made.message_ct).decode() if made.message_ct else None
+    return _to_bidder(owed, row, document, status=made.to_status, message=message)
 
 
 def _code(owed: Owed, row: Any, key: bytes) -> dict[str, Any]:
-    """The digits made in the moment in which the mail was owed, if they are still good, and where they are entered."""
-    digits = codes.sent_at(row.id, row.agency_id, owed.created_at, key)
+    """The digits that the mail is about, if they are still good, and where they are entered."""
+    digits = codes.digits_of(row.agency_id, row.id, int(owed.key_of("email_code")[1]), key)
     if digits is None:
         raise NoLongerOwed("overtaken")
     return {"code": digits, "code_url": f"{_receipt_url(row)}#code"}
@@ -142,7 +122,8 @@ def _code(owed: Owed, row: Any, key: bytes) -> dict[str, Any]:
 
 def _replace_code(owed: Owed, row: Any) -> str:
     """The digits by which somebody may replace this offer, if they are still good."""
-    digits = replacing.sent_at(row.agency_id, row.id, owed.created_at, now())
+    nonce, n, *_second = owed.key_of("replace_code")
+    digits = replacing.mailed_digits(row.agency_id, row.id, bytes.fromhex(nonce), int(n))
     if digits is None:
         raise NoLongerOwed("overtaken")
     return digits
@@ -162,14 +143,8 @@ _SUPERSEDED = select(Supersession.offer_id)
 
 
 def _asked(owed: Owed, row: Any, key: bytes) -> dict[str, Any]:
-    """The request for a better offer made in the moment in which the mail was owed, if it still stands."""
-    asked = db.session.scalars(
-        select(OfferRequest).where(
-            OfferRequest.agency_id == owed.agency_id,
-            OfferRequest.offer_id == owed.offer_id,
-            OfferRequest.created_at == owed.created_at,
-        )
-    ).one()
+    """The request for a better offer, if it still stands."""
+    asked = db.session.get_one(OfferRequest, owed.id_of("offer_request"))
     if request_state(asked, row, now()) != "open":
         raise NoLongerOwed("overtaken")
     place = Place(owed.agency_id, "offer_request", "message", asked.id)
@@ -183,7 +158,9 @@ def _asked(owed: Owed, row: Any, key: bytes) -> dict[str, Any]:
 
 def _gone(owed: Owed, row: Any) -> str:
     """What had become of the property when it was settled that its bidders are told, if that still stands."""
-    if row.told_at != owed.created_at or row.withdrawn_at or row.status not in {"new", "viewed"}:
+    told = telling.last_told(owed.agency_id, row.property_id)
+    overtaken = told is None or told.seq != int(owed.key_of("telling")[0]) or not row.told_at
+    if overtaken or row.withdrawn_at or row.status not in {"new", "viewed"}:
         raise NoLongerOwed("overtaken")
     place = Place(owed.agency_id, "event", "body", str(owed.event_seq))
     body_ct = db.session.scalars(
@@ -201,13 +178,10 @@ def _parting(owed: Owed, key: bytes) -> str | None:
     return unseal(key, Place(owed.agency_id, "withdrawal", "message", owed.offer_id), made).decode()
 
 
-def _decision(owed: Owed, row: Any, document: Document, key: bytes) -> Letter:
-    status = _decided(owed, row, key)
-    return _to_bidder(owed, row, document, status=status, message=_message(owed, key))
-
+Made = Callable[[Owed, Any, Document, bytes], Letter]
 
 # What each template is made of.
-_KINDS: dict[str, Callable[[Owed, Any, Document, bytes], Letter]] = {
+_KINDS: dict[str, Made] = {
     "offer_agent": lambda owed, row, document, _key: _to_agent(owed, row, document),
     undelivered.TEMPLATE: lambda owed, row, document, _key: _to_agent(owed, row, document),
     "offer_confirmed": lambda owed, row, document, _key: _to_agent(owed, row, document, by_code=row.proof == CODE),
@@ -271,12 +245,12 @@ def _to_bidder(owed: Owed, row: Any, document: Document, **said: Any) -> Letter:
     )
 
 
-def _with_receipt(letter: Letter, row: Any) -> Letter:
+def _with_receipt(mail: Letter, row: Any) -> Letter:
     pdf = stored(row.agency_id, row.id)
     if pdf is None:
         raise LookupError("receipt")
-    letter.enclose(f"{row.reference}.pdf", "application/pdf", pdf)
-    return letter
+    mail.enclose(f"{row.reference}.pdf", "application/pdf", pdf)
+    return mail
 
 
 def _letter(
@@ -290,14 +264,12 @@ def _letter(
     from_: Party,
     reply_to: Party | None,
 ) -> Letter:
-    g.language, g.zone = language, row.zone
-    with force_locale(language):
+    with speaking(language, row.zone):
         bidder, *terms = sections(document.terms, document.body["property"]["asking_price"])
         signature = signature_row(document.terms, counts=row.signed)
         if signature:
             signature = signature._replace(value=f"{signature.value}. {signature_worth()}")
         values = {
-            "lang": language,
             "reference": row.reference,
             "title": one_line((row.title_en if language == "en" else None) or row.title),
             "amount": show_money(Money(row.amount_minor, row.currency)),
@@ -312,17 +284,6 @@ def _letter(
             "verify_url": f"{base_url()}/verify",
             "bidder_rows": bidder.rows,
             "offer_rows": [*(line for part in terms for line in part.rows), *([signature] if signature else [])],
-            "support_email": current_app.extensions["bidflux_settings"].support_email,
             **more,
         }
-        return Letter(
-            owed.id,
-            host=urlsplit(base_url()).hostname or "localhost",
-            to=to,
-            sender=from_,
-            reply_to=reply_to,
-            subject=render(owed.template, "subject.txt", values),
-            text=paragraphs(render(owed.template, "body.txt", values)),
-            html=paragraphs(render(owed.template, "body.html", values)),
-            at=owed.created_at,
-        )
+        return letter(owed, values, to=to, sender=from_, reply_to=reply_to)

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import uuid
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import bindparam, func, select, update
 
 from app.core.clock import now
+from app.core.subjects import Subject
 from app.core.unit_of_work import UnitOfWork, housekeeping
 from app.models import Delivery, OfferTag
 
@@ -32,25 +34,27 @@ _OF_DAY = select(func.count()).where(*_MINE, Delivery.created_at > bindparam("si
 def write_to_bidder(
     tx: UnitOfWork,
     template: str,
-    event_seq: int,
+    subject: Subject,
     *,
     offer_id: uuid.UUID,
+    event_seq: int | None = None,
     after: timedelta = timedelta(0),
 ) -> str | None:
     """Owe a bidder a mail that the agency set off. What is too much for an hour is sent when the hour allows, what is
     too much for a day is written down and not sent. Returns what became of it, where it is not sent at once."""
+    owed: dict[str, Any] = {"event_seq": event_seq, "offer_id": offer_id}
     tx.flush()
     tag = tx.connection.scalar(_TAG, {"agency": tx.agency_id, "offer": offer_id})
     if tag is None or not tx.sends_mail:
-        tx.owe_mail(template, event_seq, offer_id=offer_id, after=after)
+        tx.owe_mail(template, subject, **owed, after=after)
         return None
     who = {"agency": tx.agency_id, "tag": tag}
     if (tx.connection.scalar(_OF_DAY, {**who, "since": tx.at - DAY}) or 0) >= A_DAY:
-        tx.owe("mail", template, event_seq, offer_id=offer_id, refused=TOO_MANY)
+        tx.owe("mail", template, subject, **owed, refused=TOO_MANY)
         return NOT_SENT
     latest = tx.connection.scalar(_LATEST, who)
     wait = latest + HOUR - tx.at if latest else timedelta(0)
-    tx.owe("mail", template, event_seq, offer_id=offer_id, after=max(after, wait), recipient=tag)
+    tx.owe("mail", template, subject, **owed, after=max(after, wait), recipient=tag)
     return LATER if wait > after else None
 
 

@@ -20,6 +20,7 @@ from app.core.clock import rfc3339
 from app.core.errors import Conflict, IllegalTransition
 from app.core.ledger import BIDDER, Actor
 from app.core.quotas import hold_recorded
+from app.core.subjects import about
 from app.core.unit_of_work import UnitOfWork, writing
 from app.core.vault import Place, pad, seal
 from app.models import (
@@ -28,7 +29,6 @@ from app.models import (
     Confirmation,
     ConfirmationBody,
     Delivery,
-    Event,
     Offer,
     OfferOrigin,
     OfferState,
@@ -76,10 +76,11 @@ def record(prop: Property, draft: Draft, sending: Sending, *, by: Actor) -> Sent
         hold_recorded(tx)
         if current.taken:
             sealed = submitting.renamed(tx, sealed)
-        seq = submitting.store(tx, current, sealed, sending, by=by)
-        tx.owe_mail("offer_agent", seq, offer_id=sealed.offer_id, user_id=current.agent_id)
-        told = write_to_bidder(tx, "offer_confirm", seq, offer_id=sealed.offer_id) if draft.bidder.email else None
-        receipts.owe(tx, seq, sealed.offer_id, mailed=False)
+        submitting.store(tx, current, sealed, sending, by=by)
+        subject, offer_id = about("offer", sealed.offer_id), sealed.offer_id
+        tx.owe_mail("offer_agent", subject, offer_id=offer_id, user_id=current.agent_id)
+        told = write_to_bidder(tx, "offer_confirm", subject, offer_id=offer_id) if draft.bidder.email else None
+        receipts.owe(tx, offer_id, mailed=False)
     return Sent(sealed.offer_id, fresh=True, mail=told)
 
 
@@ -121,9 +122,9 @@ def confirm(offer: Offer, said: Said, code: str = "") -> Standing:
         tx.connection.execute(update(OfferState).where(OfferState.offer_id == offer_id).values(told))
         tx.record("offer.confirmed", offer_id, BIDDER, {"commitment": digest.hex(), "proof": proof})
         carry_out(tx, offer_id, proof, BIDDER, coded=coded)
-        seq = announce(tx, offer_id, "offer.confirmed", BIDDER)
-        tx.owe_mail("offer_confirmed", seq, offer_id=offer_id, user_id=held.agent_id)
-        receipts.owe(tx, seq, offer_id, mailed=_wrote_to(tx, offer_id))
+        announce(tx, offer_id, "offer.confirmed", BIDDER)
+        tx.owe_mail("offer_confirmed", about("offer", offer_id), offer_id=offer_id, user_id=held.agent_id)
+        receipts.owe(tx, offer_id, mailed=_wrote_to(tx, offer_id))
     return Standing("done")
 
 
@@ -140,11 +141,8 @@ def ask_again(offer: Offer, *, by: Person) -> None:
         last = _asked_at(tx, offer_id)
         if last and tx.at - last < BETWEEN_MAILS:
             raise TooSoon
-        created = select(Event.seq).where(
-            Event.agency_id == tx.agency_id, Event.offer_id == offer_id, Event.type == "offer.created"
-        )
-        tx.record("offer.confirmation_asked", offer_id, by.actor)
-        write_to_bidder(tx, "offer_confirm", tx.connection.scalars(created).one(), offer_id=offer_id)
+        asked = about("entry", tx.record("offer.confirmation_asked", offer_id, by.actor))
+        write_to_bidder(tx, "offer_confirm", asked, offer_id=offer_id)
 
 
 def _asked_at(tx: UnitOfWork, offer_id: uuid.UUID) -> Any:

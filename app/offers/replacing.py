@@ -15,16 +15,16 @@ from flask_babel import lazy_gettext
 from sqlalchemy import delete, func, select, update
 
 from app.core import keys
-from app.core.clock import rfc3339
+from app.core.clock import now, rfc3339
 from app.core.errors import CodeWanted, Invalid, LinkClosed
 from app.core.ids import new_id
 from app.core.ledger import Actor
+from app.core.subjects import Subject, about
 from app.core.unit_of_work import UnitOfWork, writing
 from app.extensions import db
 from app.models import (
     CODE,
     HELD_LINK,
-    Event,
     Offer,
     OfferRequest,
     OfferState,
@@ -188,8 +188,13 @@ def ask(prop: Property, nonce: bytes, *, replaces: str | None, asked: uuid.UUID 
         else:
             tx.connection.execute(update(ReplaceCode).where(*mine).values(**{**row, "n": held.n + 1}))
         if tx.sends_mail:
-            last = tx.connection.scalar(select(func.max(Event.seq)).where(Event.agency_id == agency_id))
-            tx.owe("mail", "replace_code", last or 0, offer_id=target)
+            n = 1 if held is None else held.n + 1
+            tx.owe("mail", "replace_code", _subject(tx, nonce, n), offer_id=target)
+
+
+def _subject(tx: UnitOfWork, nonce: bytes, n: int) -> Subject:
+    """Codes are counted anew when a form is a day old: the second in which it is sent tells them apart."""
+    return about("replace_code", nonce, n, int(tx.at.timestamp()))
 
 
 def _may_follow(held: Any, target: uuid.UUID | None, at: datetime, *, again: bool) -> bool:
@@ -235,17 +240,18 @@ def digits_of(agency_id: uuid.UUID, nonce: bytes, n: int) -> str:
     return f"{int.from_bytes(made[:8]) % 1_000_000:06d}"
 
 
-def sent_at(agency_id: uuid.UUID, offer_id: uuid.UUID, moment: datetime, at: datetime) -> str | None:
-    """The digits sent at that moment, for their mail; None when they are good for nothing any more."""
-    held = db.session.execute(
-        select(ReplaceCode.nonce, ReplaceCode.n).where(
+def mailed_digits(agency_id: uuid.UUID, offer_id: uuid.UUID, nonce: bytes, n: int) -> str | None:
+    """The digits of a form's `n`th code, for its mail; None when they are good for nothing any more."""
+    sent_at = db.session.scalar(
+        select(ReplaceCode.sent_at).where(
             ReplaceCode.agency_id == agency_id,
             ReplaceCode.offer_id == offer_id,
-            ReplaceCode.sent_at == moment,
+            ReplaceCode.nonce == nonce,
+            ReplaceCode.n == n,
             ReplaceCode.proved_at.is_(None),
         )
-    ).one_or_none()
-    return digits_of(agency_id, held.nonce, held.n) if held and moment + GOOD_FOR > at else None
+    )
+    return digits_of(agency_id, nonce, n) if sent_at and sent_at + GOOD_FOR > now() else None
 
 
 def _proved(tx: UnitOfWork, nonce: bytes, offer_id: uuid.UUID) -> bool:
@@ -268,7 +274,8 @@ def supersede(tx: UnitOfWork, previous_id: uuid.UUID, by: Actor) -> None:
         .where(OfferState.offer_id == previous_id)
         .values(latest=False, version=OfferState.version + 1, updated_at=tx.at)
     )
-    tx.owe_mail("offer_replaced", announce(tx, previous_id, "offer.superseded", by), offer_id=previous_id)
+    announce(tx, previous_id, "offer.superseded", by)
+    tx.owe_mail("offer_replaced", about("offer", previous_id), offer_id=previous_id)
 
 
 def carry_out(tx: UnitOfWork, offer_id: uuid.UUID, proof: str, by: Actor, *, coded: bool) -> None:

@@ -18,6 +18,7 @@ from app.core.clock import rfc3339
 from app.core.errors import FactsChanged, LinkClosed
 from app.core.ids import new_id, new_reference
 from app.core.ledger import Actor
+from app.core.subjects import about
 from app.core.unit_of_work import UnitOfWork, writing
 from app.core.vault import Place, Wrapped, blind, offer_key_place, pad, seal
 from app.extensions import db
@@ -103,16 +104,17 @@ def submit(prop: Property, draft: Draft, sending: Sending, *, by: Actor) -> Sent
         as_shown(tx, row, draft, sending, sending.grounds.previous_id)
         if row.taken:
             sealed = renamed(tx, sealed)
-        seq = store(tx, row, sealed, sending, by=by)
+        store(tx, row, sealed, sending, by=by)
         if sending.request_id:
             tx.flush()
             tx.connection.execute(_ANSWERED, {"request": sending.request_id, "answer": sealed.offer_id})
-        tx.owe_mail("offer_agent", seq, offer_id=sealed.offer_id, user_id=row.agent_id)
-        tx.owe_mail("offer_bidder", seq, offer_id=sealed.offer_id)
+        subject = about("offer", sealed.offer_id)
+        tx.owe_mail("offer_agent", subject, offer_id=sealed.offer_id, user_id=row.agent_id)
+        tx.owe_mail("offer_bidder", subject, offer_id=sealed.offer_id)
         coded = row.code_required and draft.signature is not None and sending.grounds.word is None
         if coded:
-            codes.issue(tx, sealed.offer_id, seq, sealed.key)
-        receipts.owe(tx, seq, sealed.offer_id, mailed=not coded)
+            codes.issue(tx, sealed.offer_id, sealed.key)
+        receipts.owe(tx, sealed.offer_id, mailed=not coded)
     return Sent(sealed.offer_id, fresh=True)
 
 
@@ -200,8 +202,8 @@ def _compact(terms: dict[str, Any]) -> bytes:
     return json.dumps(terms, sort_keys=True, separators=(",", ":")).encode()
 
 
-def store(tx: UnitOfWork, prop: Any, sealed: Prepared, sending: Sending, *, by: Actor) -> int:
-    """Every row of one offer, its ledger entry and its event; returns the event's number. `prop` as it is now."""
+def store(tx: UnitOfWork, prop: Any, sealed: Prepared, sending: Sending, *, by: Actor) -> None:
+    """Every row of one offer, its ledger entry and its event. `prop` as it is now."""
     offer_id, draft = sealed.offer_id, sealed.draft
     previous_id = sending.grounds.previous_id
     row = _offer_row(tx, prop, sealed, sending)
@@ -246,10 +248,9 @@ def store(tx: UnitOfWork, prop: Any, sealed: Prepared, sending: Sending, *, by: 
         confirmed_at=tx.at if word else None,
         proof=word,
     )
-    seq = tx.announce("offer.created", by, shown, key=sealed.key, offer_id=offer_id, property_id=row["property_id"])
+    tx.announce("offer.created", by, shown, key=sealed.key, offer_id=offer_id, property_id=row["property_id"])
     if previous_id:
         supersede(tx, previous_id, by)
-    return seq
 
 
 def _confirmed(tx: UnitOfWork, word: str | None) -> dict[str, Any]:

@@ -177,7 +177,7 @@ def mails_and_calls(offer: Offer) -> tuple[list[MailState], list[OfferCall]]:
     mails, calls = [], []
     for row in db.session.execute(query):
         template, state, *tried = row[2:8]
-        if row.kind == "mail":
+        if row.kind != "webhook":
             attempts, due_at, ended_at, code = tried
             mails.append(MailState(template, row[8] or "", state, attempts, due_at, ended_at, code, row[11]))
             continue

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, exists, func, insert, select
 
 from app.core.access import Person, offers_of
 from app.core.ids import new_id
+from app.core.subjects import about
 from app.extensions import db
 from app.models import Delivery, OfferState, User
 from app.models.agency import OWNER
@@ -21,7 +22,7 @@ TEMPLATE = "notice_undelivered"
 def tell_another(connection: Connection, delivery_id: uuid.UUID, at: datetime) -> None:
     """Where that delivery was a notice to an agent: owe a mail to each other owner, else to the agency's address."""
     row = connection.execute(
-        select(Delivery.agency_id, Delivery.event_seq, Delivery.offer_id, Delivery.user_id).where(
+        select(Delivery.id, Delivery.agency_id, Delivery.offer_id, Delivery.user_id).where(
             Delivery.id == delivery_id, Delivery.template.in_(NOTICES)
         )
     ).one_or_none()
@@ -30,7 +31,9 @@ def tell_another(connection: Connection, delivery_id: uuid.UUID, at: datetime) -
     owners = select(User.id).where(
         User.agency_id == row.agency_id, User.role == OWNER, User.active, User.id != row.user_id
     )
-    same = {"agency_id": row.agency_id, "event_seq": row.event_seq, "offer_id": row.offer_id}
+    subject = about("delivery", row.id)
+    same = {"agency_id": row.agency_id, "offer_id": row.offer_id}
+    same |= {"subject_type": subject.type, "subject_id": subject.id}
     told: Sequence[uuid.UUID | None] = connection.scalars(owners).all() or [None]
     for user_id in told:
         owed = {"id": new_id(), "kind": "mail", "template": TEMPLATE, "user_id": user_id, "state": "pending"}

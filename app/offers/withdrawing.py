@@ -7,6 +7,7 @@ from sqlalchemy import select, update
 from app.core import keys
 from app.core.errors import IllegalTransition
 from app.core.ledger import BIDDER
+from app.core.subjects import about
 from app.core.unit_of_work import writing
 from app.core.vault import Place, seal
 from app.models import Offer, OfferState, Property, Withdrawal
@@ -41,7 +42,7 @@ def withdraw(offer: Offer, message: str | None = None) -> bool:
         )
         end_request(tx, offer_id)
         tx.record("offer.withdrawn", offer_id, BIDDER)
-        seq = announce(tx, offer_id, "offer.withdrawn", BIDDER)
-        tx.owe_mail("withdrawn_agent", seq, offer_id=offer_id, user_id=state.agent_id)
-        tx.owe_mail("withdrawn_bidder", seq, offer_id=offer_id)
+        announce(tx, offer_id, "offer.withdrawn", BIDDER)
+        tx.owe_mail("withdrawn_agent", about("offer", offer_id), offer_id=offer_id, user_id=state.agent_id)
+        tx.owe_mail("withdrawn_bidder", about("offer", offer_id), offer_id=offer_id)
     return True

@@ -171,8 +171,8 @@ COLUMNS: dict[str, dict[str, str]] = {
         "messages": "kind template body_ct",
         "trail": "user_id",
         "fingerprint": "recipient",
-        "technical": "id agency_id event_seq offer_id endpoint_id tried_before state due_at lease_token lease_until"
-        " attempts created_at ended_at reason",
+        "technical": "id agency_id subject_type subject_id event_seq offer_id endpoint_id tried_before state due_at"
+        " lease_token lease_until attempts created_at ended_at reason",
     },
     "earlier_secret": {"secret": "secret_ct until", "technical": "id agency_id endpoint_id"},
     "email_code": {"messages": "code_ct", "technical": "offer_id n agency_id created_at expires_at tries used_at"},

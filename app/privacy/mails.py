@@ -1,53 +1,59 @@
-"""Mails to who asked about their data: the link that proves the request, and what the agency answered."""
+"""Mails about personal data: to who asked about theirs, and to owners about what waits for them."""
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+from typing import Any
 
-from flask import current_app, g
-from flask_babel import force_locale
-from sqlalchemy import select
-
+from app.accounts.mails import to_colleague
+from app.core.clock import now
 from app.core.signed_links import privacy_token
 from app.core.urls import base_url
-from app.delivery.letters import NoLongerOwed, Owed, render
+from app.delivery.letters import NoLongerOwed, Owed, letter, speaking
+from app.delivery.registry import Registry
 from app.extensions import db
-from app.models import Agency, LedgerEntry
-from app.outbound.smtp import Letter, Party, paragraphs, sender
-from app.privacy import requests
-
-TEMPLATES = ("privacy_proof", "privacy_ended")
+from app.models import Agency
+from app.outbound.smtp import Letter, Party, sender
+from app.privacy import requests, retention
 
 
-def compose(owed: Owed) -> Letter:
-    """Raises `NoLongerOwed` once the request, or its address, is gone."""
-    entry = (LedgerEntry.agency_id == owed.agency_id, LedgerEntry.seq == -owed.event_seq)
-    request_id = db.session.scalar(select(LedgerEntry.object_id).where(*entry))
-    held = requests.by_id(request_id) if request_id else None
+def register(registry: Registry) -> None:
+    registry.mail("privacy_proof", _to_who_asked, keeps_answer=False)
+    registry.mail("privacy_ended", _to_who_asked, keeps_answer=False)
+    registry.mail("privacy_asked", to_colleague(_asked))
+    registry.mail("retention_due", to_colleague(_due))
+
+
+def _to_who_asked(owed: Owed) -> Letter:
+    """The link that proves the request, or the agency's answer. `NoLongerOwed` once it, or its address, is gone."""
+    held = requests.by_id(owed.id_of("privacy_request"))
     address = requests.address_of(held) if held else None
     if held is None or address is None:
         raise NoLongerOwed("gone")
     agency = db.session.get_one(Agency, owed.agency_id)
-    g.language, g.zone = held.language, agency.zone
-    with force_locale(held.language):
-        values = {
-            "lang": held.language,
-            "agency_name": agency.name,
-            "support_email": current_app.extensions["bidflux_settings"].support_email,
-            "kind": held.kind,
-            "outcome": held.outcome,
-            "offers": held.offers,
-            "reason": requests.reason_of(held),
-            "url": f"{base_url()}/{held.language}/gdpr/request/{privacy_token(held.id)}",
-        }
-        return Letter(
-            owed.id,
-            host=urlsplit(base_url()).hostname or "localhost",
-            to=Party(address, ""),
-            sender=sender(agency.name),
-            reply_to=Party(agency.email, agency.name),
-            subject=render(owed.template, "subject.txt", values),
-            text=paragraphs(render(owed.template, "body.txt", values)),
-            html=paragraphs(render(owed.template, "body.html", values)),
-            at=owed.created_at,
-        )
+    values = {
+        "agency_name": agency.name,
+        "kind": held.kind,
+        "outcome": held.outcome,
+        "offers": held.offers,
+        "reason": requests.reason_of(held),
+        "url": f"{base_url()}/{held.language}/gdpr/request/{privacy_token(held.id)}",
+    }
+    with speaking(held.language, agency.zone):
+        reply_to = Party(agency.email, agency.name)
+        return letter(owed, values, to=Party(address, ""), sender=sender(agency.name), reply_to=reply_to)
+
+
+def _asked(owed: Owed) -> dict[str, Any]:
+    """How many people wait for the agency's answer about their data; none any more, nothing to say."""
+    open_ones = [one for one in requests.waiting(owed.agency_id) if one.ended_at is None]
+    if not open_ones:
+        raise NoLongerOwed("answered")
+    return {"count": len(open_ones), "due_at": open_ones[0].due_at, "url": f"{base_url()}/app/settings/requests"}
+
+
+def _due(owed: Owed) -> dict[str, Any]:
+    """How many offers are forgotten within a week from now; none any more, nothing to say."""
+    count = retention.coming_up(owed.agency_id, now())
+    if not count:
+        raise NoLongerOwed("kept")
+    return {"count": count, "url": f"{base_url()}/app/settings/retention"}

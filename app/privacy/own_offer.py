@@ -45,7 +45,7 @@ def everything(opened: Receipt) -> dict[str, Any]:
             for row in db.session.execute(
                 select(Delivery.template, Delivery.state, Delivery.ended_at, Delivery.due_at)
                 .where(Delivery.agency_id == offer.agency_id, Delivery.offer_id == offer.id)
-                .where(Delivery.kind == "mail", Delivery.user_id.is_(None))
+                .where(Delivery.kind != "webhook", Delivery.user_id.is_(None))
                 .order_by(Delivery.created_at, Delivery.id)
             )
         ],

@@ -15,10 +15,11 @@ from app.core.errors import Conflict
 from app.core.ids import new_id
 from app.core.keys import agency_key
 from app.core.ledger import BIDDER, SYSTEM, Actor
+from app.core.subjects import about, key_in_sql
 from app.core.unit_of_work import UnitOfWork, housekeeping, writing
 from app.core.vault import Place, blind, seal, unseal
 from app.extensions import db
-from app.models import Agency, Delivery, LedgerEntry, PrivacyRequest, User
+from app.models import Agency, Delivery, PrivacyRequest, User
 from app.models.agency import OWNER
 from app.privacy import erasure, personal_data
 
@@ -236,16 +237,11 @@ def forget() -> int:
 
 def _answer_on_its_way() -> ColumnElement[bool]:
     """Whether the mail that tells the person of the agency's answer is still owed."""
-    entry = exists().where(
-        LedgerEntry.agency_id == PrivacyRequest.agency_id,
-        LedgerEntry.seq == -Delivery.event_seq,
-        LedgerEntry.object_id == PrivacyRequest.id,
-    )
     return exists().where(
         Delivery.agency_id == PrivacyRequest.agency_id,
         Delivery.template == "privacy_ended",
         Delivery.state.in_(("pending", "leased")),
-        entry,
+        Delivery.subject_id == key_in_sql(PrivacyRequest.id),
     )
 
 
@@ -260,14 +256,15 @@ def _place(agency_id: uuid.UUID, request_id: uuid.UUID, column: str) -> Place:
 
 
 def _owe(tx: UnitOfWork, template: str, request_id: uuid.UUID, kind: str, by: Actor, data: dict[str, Any]) -> None:
-    """A mail to who asked. It bears the number of its ledger entry, negative, and is found again by it."""
-    tx.owe_mail(template, -tx.record(kind, request_id, by, data), offer_id=None)
+    """A mail to who asked."""
+    tx.record(kind, request_id, by, data)
+    tx.owe_mail(template, about("privacy_request", request_id))
 
 
 def _tell_owners(tx: UnitOfWork, template: str, seq: int) -> None:
     owners = select(User.id).where(User.agency_id == tx.agency_id, User.role == OWNER, User.active.is_(True))
     for user_id in tx.connection.scalars(owners).all():
-        tx.owe_mail(template, -seq, offer_id=None, user_id=user_id)
+        tx.owe_mail(template, about("entry", seq), user_id=user_id)
 
 
 def is_late(held: PrivacyRequest, at: datetime) -> bool:

@@ -14,6 +14,7 @@ from app.core.clock import now
 from app.core.collation import alphabetically
 from app.core.ids import new_id
 from app.core.ledger import SYSTEM, Actor
+from app.core.subjects import about
 from app.core.unit_of_work import UnitOfWork, housekeeping, writing
 from app.extensions import db
 from app.models import Agency, OfferOrigin, OfferState, Property, Retention, User
@@ -175,8 +176,7 @@ def _announce(agency_id: uuid.UUID, at: datetime, warned_until: datetime | None)
             return 0
         seq = tx.record("retention.announced", None, SYSTEM, {"offers": count})
         for user_id in owners:
-            # A mail about no event bears the number of its ledger entry, negative, so that no two are alike.
-            tx.owe_mail("retention_due", -seq, offer_id=None, user_id=user_id)
+            tx.owe_mail("retention_due", about("entry", seq), user_id=user_id)
     return count
 
 

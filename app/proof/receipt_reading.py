@@ -152,7 +152,7 @@ def state_of(agency_id: uuid.UUID, offer_id: uuid.UUID) -> str:
     kept = exists().where(*its[OfferFile], OfferFile.kind == "receipt")
     due = exists().where(
         *its[Delivery],
-        Delivery.template.in_((RECEIPT_MAIL, RECEIPT_KEPT)),
+        Delivery.kind == "receipt",
         Delivery.state.in_(("pending", "leased")),
     )
     state = case((OfferState.erased_at.is_not(None), "erased"), (kept, "ready"), (due, "owed"), else_="none")

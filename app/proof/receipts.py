@@ -17,11 +17,14 @@ from app.core.clock import now
 from app.core.errors import Conflict
 from app.core.formats import show_datetime, signature_worth
 from app.core.ledger import SYSTEM
+from app.core.subjects import about
 from app.core.unit_of_work import UnitOfWork, writing
 from app.core.urls import base_url
 from app.core.vault import Place, seal
+from app.delivery.letters import NoLongerOwed
+from app.delivery.registry import Receipts
 from app.extensions import db
-from app.models import Event, Offer, OfferFile, OfferKey
+from app.models import Offer, OfferFile, OfferKey
 from app.offers.sections import money_text, sections, signature_row
 from app.proof import receipt_reading as reading
 from app.proof.authority import Authority
@@ -33,42 +36,42 @@ from app.proof.sealing import seal_pdf
 LATER = timedelta(seconds=10)  # the mails that somebody waits for go first
 
 
-class Forgotten(Exception):
-    """There is nobody to make a receipt for any more."""
-
-
 def authority() -> Authority:
     found: Authority = current_app.extensions["bidflux_authority"]
     return found
 
 
-def owe(tx: UnitOfWork, event_seq: int, offer_id: uuid.UUID, *, mailed: bool = True) -> None:
+def to_registry() -> Receipts:
+    """How deliveries make receipts, and what those wait for."""
+    return Receipts(make, after=reading.CONFIRMS, only_made=RECEIPT_KEPT)
+
+
+def owe(tx: UnitOfWork, offer_id: uuid.UUID, *, mailed: bool = True) -> None:
     """Owe the bidder a receipt. One that is not `mailed` is only made, as all are in a test agency."""
     template = RECEIPT_MAIL if mailed and tx.sends_mail else RECEIPT_KEPT
-    tx.owe_work(template, event_seq, offer_id=offer_id, after=LATER)
+    tx.owe("receipt", template, about("offer", offer_id), offer_id=offer_id, after=LATER)
 
 
 def ask(offer: Offer) -> None:
     """Have a receipt made for an offer that has none, without a mail. Raises `Conflict` once it is forgotten."""
     agency_id, offer_id = offer.agency_id, offer.id
-    latest = select(Event.seq).where(Event.agency_id == agency_id, Event.offer_id == offer_id)
     with writing(agency_id) as tx:
         state = reading.state_of(agency_id, offer_id)
         if state == "erased":
             raise Conflict(_("The person has been forgotten: what they sent can no longer be read."))
         if state == "none":
-            seq = tx.connection.scalar(latest.order_by(Event.seq.desc()).limit(1))
-            tx.owe_work(RECEIPT_KEPT, seq or 0, offer_id=offer_id)
+            tx.owe("receipt", RECEIPT_KEPT, about("offer", offer_id), offer_id=offer_id)
 
 
 def make(agency_id: uuid.UUID, offer_id: uuid.UUID) -> bytes:
-    """The sealed receipt, the same bytes every time; made now unless there is one. Raises `Forgotten`.
+    """The sealed receipt, the same bytes every time; made now unless there is one. Raises `NoLongerOwed`
+    once its person is forgotten.
 
     One recorded by somebody else is made anew once its bidder has confirmed it.
     """
     facts = reading.facts_of(agency_id, offer_id)
     if facts is None:
-        raise Forgotten
+        raise NoLongerOwed("erased")
     if reading.is_current(agency_id, offer_id, facts.opened.confirmed_at):
         held = reading.stored(agency_id, offer_id)
         if held:
@@ -93,7 +96,7 @@ def _keep(tx: UnitOfWork, offer_id: uuid.UUID, pdf: bytes, seal_name: str) -> No
     alive = select(OfferKey.offer_id).where(OfferKey.agency_id == tx.agency_id, OfferKey.offer_id == offer_id)
     key = keys.offer_key(tx.agency_id, offer_id)
     if tx.connection.scalar(alive) is None or key is None:
-        raise Forgotten
+        raise NoLongerOwed("erased")
     tx.connection.execute(
         delete(OfferFile).where(
             OfferFile.agency_id == tx.agency_id, OfferFile.offer_id == offer_id, OfferFile.kind == "receipt"

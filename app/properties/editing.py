@@ -74,10 +74,11 @@ def change(prop: Property, values: Mapping[str, Any], *, by: Actor, version: int
         open_again(current)
         _touch(tx, current)
         db.session.flush()
+        since = tx.seq + 1
         record_change(tx, current, changed, by)
-        seq = _announce(tx, current, "property.updated", by)
+        _announce(tx, current, "property.updated", by)
         if "agent_id" in changed:
-            hand_over(tx, {current.agent_id: [current.id]}, seq, by=by)
+            hand_over(tx, {current.agent_id: [current.id]}, since, by=by)
     return True
 
 

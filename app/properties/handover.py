@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 
 from sqlalchemy import and_, func, select, update
 
 from app.core.collation import alphabetically
 from app.core.ledger import Actor
+from app.core.subjects import about
 from app.core.unit_of_work import UnitOfWork
 from app.extensions import db
 from app.models import Delivery, LedgerEntry, OfferState, Property
@@ -18,9 +18,9 @@ CHANGED = "property.agent_changed"
 NOTICES = ("offer_agent", "offer_confirmed", "withdrawn_agent")
 
 
-def hand_over(tx: UnitOfWork, handed: Mapping[uuid.UUID, Iterable[uuid.UUID]], seq: int, *, by: Actor) -> None:
-    """`handed` are properties by their new agent. One mail to each who did not do it themselves; what has not left
-    yet of the notices about these properties' offers goes to them too."""
+def hand_over(tx: UnitOfWork, handed: Mapping[uuid.UUID, Iterable[uuid.UUID]], since: int, *, by: Actor) -> None:
+    """`handed` are properties by their new agent, as the ledger's entries from `since` on say. One mail to each who did
+    not do it themselves; what has not left yet of the notices about these properties' offers goes to them too."""
     for agent_id, property_ids in handed.items():
         offers = select(OfferState.offer_id).where(
             OfferState.agency_id == tx.agency_id, OfferState.property_id.in_(list(property_ids))
@@ -33,16 +33,17 @@ def hand_over(tx: UnitOfWork, handed: Mapping[uuid.UUID, Iterable[uuid.UUID]], s
         )
         tx.connection.execute(waiting.values(user_id=agent_id))
         if by != Actor("user", agent_id):
-            tx.owe_mail("property_handed", seq, offer_id=None, user_id=agent_id)
+            tx.owe_mail("property_handed", about("entries", since, tx.seq), user_id=agent_id)
 
 
-def handed_at(agency_id: uuid.UUID, agent_id: uuid.UUID | None, at: datetime) -> list[tuple[Property, int]]:
-    """What one agent was handed at a moment and still holds, with how many of its offers wait for an answer."""
+def handed_in(agency_id: uuid.UUID, agent_id: uuid.UUID | None, first: int, last: int) -> list[tuple[Property, int]]:
+    """What one agent was handed by these entries of the ledger and still holds, with how many of its offers wait for an
+    answer."""
     entry = and_(
         LedgerEntry.agency_id == Property.agency_id,
         LedgerEntry.object_id == Property.id,
         LedgerEntry.kind == CHANGED,
-        LedgerEntry.at == at,
+        LedgerEntry.seq.between(first, last),
     )
     waiting = (
         select(func.count())

@@ -222,15 +222,15 @@ class _Unit:
         self.tx.flush()
         photos.wish(self.tx, self.photos)
         counts = self._counts()
-        key, seq = keys.agency_key(self.tx.agency_id, "secret"), 0
+        key, since = keys.agency_key(self.tx.agency_id, "secret"), self.tx.seq + 1
         for outcome, prop, record in self.to_record:
             outcome.property_id, outcome.version = prop.id, prop.version
             outcome.shown = property_json(prop, offers_count=counts.get(prop.id, 0))
             if record:
                 record()
                 kind = f"property.{outcome.status}"
-                seq = self.tx.announce(kind, self.by, outcome.shown, key=key, property_id=prop.id)
-        hand_over(self.tx, self.handed, seq, by=self.by)
+                self.tx.announce(kind, self.by, outcome.shown, key=key, property_id=prop.id)
+        hand_over(self.tx, self.handed, since, by=self.by)
         return self.done
 
     def _agent(self, email: str | None, outcome: Synced) -> uuid.UUID:

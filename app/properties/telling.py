@@ -8,7 +8,8 @@ from sqlalchemy import Select, select, update
 
 from app.core.errors import Conflict, IllegalTransition
 from app.core.ledger import Actor
-from app.core.unit_of_work import UnitOfWork, writing
+from app.core.subjects import about
+from app.core.unit_of_work import writing
 from app.extensions import db
 from app.models import Delivery, LedgerEntry, OfferState, Property
 from app.offers.deciding import UNDO
@@ -39,10 +40,11 @@ def tell(prop: Property, *, mail: bool, by: Actor) -> int:
             raise Conflict
         waiting = db.session.scalars(_waiting(current)).all()
         current.told_at = tx.at
-        tx.record(TOLD, current.id, by, {"mail": mail, "offers": len(waiting)})
+        told = tx.record(TOLD, current.id, by, {"mail": mail, "offers": len(waiting)})
         seq = announce_change(tx, current, by)
         for offer_id in waiting if mail else ():
-            write_to_bidder(tx, TEMPLATE, seq, offer_id=offer_id, after=UNDO)
+            subject = about("telling", told, offer_id)
+            write_to_bidder(tx, TEMPLATE, subject, event_seq=seq, offer_id=offer_id, after=UNDO)
     return len(waiting)
 
 
@@ -50,11 +52,11 @@ def undo(prop: Property, *, by: Actor) -> None:
     """Take it back: nobody is told, and it is asked again. `Conflict` when it is too late or was somebody else's."""
     with writing(prop.agency_id) as tx:
         current = load_property(prop.id)
-        if current.told_at is None or tx.at - current.told_at > UNDO or not _own(tx, current, by):
+        told = last_told(tx.agency_id, current.id)
+        if current.told_at is None or tx.at - current.told_at > UNDO or told is None or not _own(told, by):
             raise Conflict
-        mails = (Delivery.agency_id == tx.agency_id, Delivery.template == TEMPLATE)
-        ours = Delivery.offer_id.in_(select(OfferState.offer_id).where(OfferState.property_id == current.id))
-        owed = (*mails, Delivery.created_at == current.told_at, ours)
+        about_it = (Delivery.subject_type == "telling", Delivery.subject_id.startswith(f"{told.seq}/"))
+        owed = (Delivery.agency_id == tx.agency_id, Delivery.kind == "mail", Delivery.user_id.is_(None), *about_it)
         tx.connection.execute(
             update(Delivery).where(*owed, Delivery.state == "pending").values(state="cancelled", ended_at=tx.at)
         )
@@ -65,16 +67,14 @@ def undo(prop: Property, *, by: Actor) -> None:
         announce_change(tx, current, by)
 
 
-def _own(tx: UnitOfWork, prop: Property, by: Actor) -> bool:
-    said = select(LedgerEntry.seq).where(
-        LedgerEntry.agency_id == tx.agency_id,
-        LedgerEntry.object_id == prop.id,
-        LedgerEntry.kind == TOLD,
-        LedgerEntry.at == prop.told_at,
-        LedgerEntry.actor_type == by.type,
-        LedgerEntry.actor_id == by.id,
-    )
-    return tx.connection.scalar(said) is not None
+def last_told(agency_id: uuid.UUID, property_id: uuid.UUID) -> LedgerEntry | None:
+    """The ledger's entry of when it was last settled what a property's bidders are told."""
+    told = (LedgerEntry.agency_id == agency_id, LedgerEntry.object_id == property_id, LedgerEntry.kind == TOLD)
+    return db.session.scalar(select(LedgerEntry).where(*told).order_by(LedgerEntry.seq.desc()).limit(1))
+
+
+def _own(told: LedgerEntry, by: Actor) -> bool:
+    return (told.actor_type, told.actor_id) == (by.type, by.id)
 
 
 def _waiting(prop: Property) -> Select[uuid.UUID]:

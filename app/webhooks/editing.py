@@ -20,6 +20,7 @@ from app.core.errors import Conflict, Invalid, NotFound
 from app.core.ids import new_id
 from app.core.keys import agency_key
 from app.core.ledger import SYSTEM, Actor
+from app.core.subjects import about
 from app.core.unit_of_work import UnitOfWork, housekeeping, writing
 from app.core.vault import Place, seal, unseal
 from app.extensions import db
@@ -203,7 +204,8 @@ def send_test(endpoint: WebhookEndpoint, kind: str = TEST, *, by: Actor) -> uuid
         }
         text = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
         sealed = seal(agency_key(agency_id, "secret"), Place(agency_id, "delivery", "body", delivery_id), text)
-        tx.owe("webhook", kind, 0, endpoint_id=endpoint_id, body_ct=sealed, delivery_id=delivery_id)
+        subject = about("endpoint", endpoint_id)
+        tx.owe("webhook", kind, subject, endpoint_id=endpoint_id, body_ct=sealed, delivery_id=delivery_id)
     return delivery_id
 
 
@@ -247,10 +249,12 @@ def replay(endpoint: WebhookEndpoint, since: datetime, *, by: Actor) -> int:
             tx,
             Delivery.endpoint_id == endpoint_id,
             Delivery.created_at >= since,
-            Delivery.event_seq > 0,
+            Delivery.event_seq.is_not(None),
             or_(Delivery.state == "dead", waits_after_failure(tx.at)),
         )
-        owed = select(Delivery.event_seq).where(Delivery.agency_id == agency_id, Delivery.endpoint_id == endpoint_id)
+        owed = select(Delivery.event_seq).where(
+            Delivery.agency_id == agency_id, Delivery.endpoint_id == endpoint_id, Delivery.event_seq.is_not(None)
+        )
         missed = select(Event.seq, Event.type, Event.offer_id).where(
             Event.agency_id == agency_id, Event.at >= since, Event.seq.not_in(owed)
         )
@@ -258,7 +262,8 @@ def replay(endpoint: WebhookEndpoint, since: datetime, *, by: Actor) -> int:
             missed = missed.where(Event.type.in_(row.events.split()))
         found = tx.connection.execute(missed.order_by(Event.seq)).all()
         for event in found:
-            tx.owe("webhook", event.type, event.seq, offer_id=event.offer_id, endpoint_id=endpoint_id)
+            to = {"offer_id": event.offer_id, "endpoint_id": endpoint_id}
+            tx.owe("webhook", event.type, about("event", event.seq), event_seq=event.seq, **to)
         tx.record("webhook.replayed", endpoint_id, by, {"since": rfc3339(since), "calls": again + len(found)})
     return again + len(found)
 
@@ -315,12 +320,13 @@ def failed(agency_id: uuid.UUID, endpoint_id: uuid.UUID, *, attempts: int, event
 
 def _warn(tx: UnitOfWork, template: str, event_seq: int) -> None:
     """One mail for each owner; where several endpoints fail over the same event, it names them all."""
+    subject = about("event", event_seq)
     owners = select(User.id).where(User.agency_id == tx.agency_id, User.role == OWNER, User.active.is_(True))
-    told = select(Delivery.user_id).where(
-        Delivery.agency_id == tx.agency_id, Delivery.event_seq == event_seq, Delivery.template == template
-    )
+    mails = (Delivery.agency_id == tx.agency_id, Delivery.kind == "mail", Delivery.user_id.is_not(None))
+    the_same = (Delivery.subject_type == subject.type, Delivery.subject_id == subject.id)
+    told = select(Delivery.user_id).where(*mails, *the_same, Delivery.template == template)
     for user_id in tx.connection.scalars(owners.where(User.id.not_in(told))):
-        tx.owe_mail(template, event_seq, offer_id=None, user_id=user_id)
+        tx.owe_mail(template, subject, user_id=user_id)
 
 
 def forget_log(before: datetime, limit: int = 500) -> int:

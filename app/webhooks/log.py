@@ -60,8 +60,8 @@ class Try:
 
 _LINE = select(
     Delivery.id, Delivery.endpoint_id, Delivery.offer_id, Delivery.template.label("type"),
-    Delivery.event_seq.label("seq"), Delivery.state, Delivery.attempts, Delivery.due_at, Delivery.created_at,
-    Delivery.ended_at,
+    func.coalesce(Delivery.event_seq, 0).label("seq"), Delivery.state, Delivery.attempts, Delivery.due_at,
+    Delivery.created_at, Delivery.ended_at,
 ).where(Delivery.kind == "webhook")  # fmt: skip
 
 

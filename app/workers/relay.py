@@ -13,8 +13,8 @@ from app.accounts import invitations
 from app.core.clock import now
 from app.core.wake import bell
 from app.delivery import dispatcher as drains
-from app.delivery import mail_queue
-from app.delivery.mailer import close_post
+from app.delivery.dispatcher import close_senders
+from app.delivery.queue import oldest_due
 from app.delivery.webhook_dispatcher import close_hooks
 from app.proof import checkpoints
 from app.workers.feeds import THREADS, TRIES_EVERY, read_due_feeds, try_due_feeds, watch
@@ -59,7 +59,7 @@ def run_relay(app: Flask, stop: threading.Event | None = None) -> None:
         except Exception as fault:
             log.error("sweep_failed", fault=type(fault).__name__)
         pause(stop, SWEEP_SECONDS)
-    close_post(app, at_once=True)
+    close_senders(app, at_once=True)
     close_hooks(app)
     log.info("relay_stopped")
 
@@ -67,7 +67,7 @@ def run_relay(app: Flask, stop: threading.Event | None = None) -> None:
 def sweep() -> None:
     """Ring for what is due; deliver it here when nobody can hear, or nobody came."""
     invitations.answer_resets()
-    since = mail_queue.oldest_due(now())
+    since = oldest_due(now())
     if since is None:
         return
     rung = bell().ring()

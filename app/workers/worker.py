@@ -12,8 +12,7 @@ from rq.serializers import JSONSerializer
 from rq.worker import WorkerStatus
 
 from app.core.wake import QUEUE, bell
-from app.delivery.dispatcher import drain, stopping
-from app.delivery.mailer import close_post
+from app.delivery.dispatcher import close_senders, drain, stopping
 from app.delivery.webhook_dispatcher import close_hooks
 from app.workers.signals import on_stop, pause
 
@@ -69,7 +68,7 @@ def run_worker(app: Flask) -> None:
                     log.warning("queue_away", error=type(fault).__name__)
             pause(stopping, wait)
             wait = min(wait * 2, LONGEST_WAIT)
-        close_post(app, at_once=True)
+        close_senders(app, at_once=True)
         close_hooks(app)
     log.info("worker_stopped")
 

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from app.core import keys
 from app.extensions import db
 from app.models import EmailCode, Offer
-from app.offers.codes import sent_at
+from app.offers.codes import digits_of
 from app.proof import receipts
 from tests.browser.conftest import open_page
 from tests.browser.test_journeys import fill, link
@@ -27,7 +27,7 @@ def digits_sent(app: Flask) -> str:
         row = db.session.scalars(select(EmailCode)).one()
         key = keys.offer_key(row.agency_id, row.offer_id)
         assert key
-        found = sent_at(row.offer_id, row.agency_id, row.created_at, key)
+        found = digits_of(row.agency_id, row.offer_id, row.n, key)
         db.session.remove()
     assert found
     return found

@@ -11,8 +11,7 @@ import pytest
 from flask import Flask
 
 from app.core.ledger import SYSTEM
-from app.delivery.dispatcher import drain
-from app.delivery.mailer import close_post
+from app.delivery.dispatcher import close_senders, drain
 from app.delivery.webhook_dispatcher import close_hooks, hooks
 from app.extensions import db
 from app.webhooks import editing as webhooks
@@ -30,7 +29,7 @@ def crm(postgres_url: str, tmp_path: Path, valkey: str) -> Iterator[Crm]:
     app = make_app(settings_for(tmp_path, DATABASE_URL=postgres_url, REDIS_URL=valkey))
     with app.app_context():
         yield make_crm(app)
-        close_post(app, at_once=True)
+        close_senders(app, at_once=True)
         close_hooks(app)
         db.session.remove()
         db.engine.dispose()

@@ -20,7 +20,7 @@ from app.core.money import from_decimal_text, read_amount
 from app.core.numbers import decimal, json_number, whole
 from app.core.strict_json import read_json
 from app.core.typed_numbers import read_days, read_quantity
-from app.delivery.webhook_call import next_try
+from app.delivery.retry import next_try
 from app.feeds.sources import Broken, Source, pages
 from app.offers import reading
 from app.offers.document import fold
@@ -54,7 +54,7 @@ READERS: dict[str, Callable[[str], Any]] = {
     "cell": harmless,
     "cursor": lambda text: Cursor.read(text, "amount"),
     "search": lambda text: search._NUMBER.sub("", text),
-    "retry-after": lambda text: next_try(now(), 1, text),
+    "retry-after": lambda text: next_try("webhook", now(), now(), 1, retry_after=text),
     "json": lambda text: read_json(text.encode()),
     "csv": lambda text: list(pages(Source("csv", file=text.encode()), HttpClient())),
 }

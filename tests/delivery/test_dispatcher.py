@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import update
+from sqlalchemy import Connection, update
 
 from app.core import keys
 from app.core.clock import now
@@ -18,12 +18,12 @@ from app.core.ledger import SYSTEM
 from app.core.unit_of_work import housekeeping
 from app.core.vault import Place, unseal
 from app.delivery import dispatcher as drains
-from app.delivery import mail_queue, retry
 from app.delivery import mailer as posts
-from app.delivery.dispatcher import claim, drain
-from app.delivery.mail_queue import oldest_due
-from app.delivery.mailer import close_post
+from app.delivery import queue, retry
+from app.delivery.dispatcher import close_senders, drain, senders
+from app.delivery.queue import Claimed, Outcome, oldest_due
 from app.delivery.retry import next_try, next_try_away
+from app.delivery.scheduling import by_agency
 from app.extensions import db
 from app.models import Delivery, Property
 from app.offers import deciding, mails
@@ -31,6 +31,10 @@ from tests import factories
 from tests.mail_server import Mailbox, attempts, change, deliveries
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+def claim(connection: Connection, count: int) -> list[Claimed]:
+    return queue.claim(connection, "mail", by_agency("mail", count))
 
 
 def states() -> list[str]:
@@ -56,7 +60,7 @@ def test_what_is_due_is_sent_once_and_written_down(either_app: Flask, either_smt
     assert set(states()) == {"delivered"}
     assert [tried.code for tried in attempts()] == [250] * 50
     assert "Kept" in answer_of()
-    assert either_smtp.connections <= posts.THREADS
+    assert either_smtp.connections <= drains.THREADS
 
 
 def test_connections_are_used_again(app: Flask, smtp: Mailbox, prop: Property) -> None:
@@ -64,7 +68,7 @@ def test_connections_are_used_again(app: Flask, smtp: Mailbox, prop: Property) -
         factories.make_offer(prop)
         drain()
     assert len(smtp.letters) == 6
-    assert smtp.connections <= posts.THREADS
+    assert smtp.connections <= drains.THREADS
 
 
 def test_refused_for_now_is_tried_again(
@@ -177,7 +181,7 @@ def test_who_lost_the_lease_records_nothing(either_app: Flask, prop: Property) -
         first = claim(connection, 20)
         leased = update(Delivery).where(Delivery.state == "leased")
         connection.execute(leased.values(lease_token=uuid.uuid4()))
-        mail_queue.record(connection, [posts.Outcome(leased, "delivered", code=250) for leased in first])
+        queue.record(connection, [Outcome(one, "delivered", now(), code=250) for one in first])
     assert states() == ["leased", "leased"] and not attempts()
 
 
@@ -274,13 +278,13 @@ def test_slow_server_does_not_outlive_the_lease(
     app: Flask, smtp: Mailbox, prop: Property, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With little left on its lease a letter is handed back untried: another drain may be about to take it."""
-    monkeypatch.setattr(mail_queue, "LEASE", timedelta(seconds=5))
+    monkeypatch.setitem(queue.LEASES, "mail", timedelta(seconds=5))
     factories.make_offer(prop)
     with housekeeping() as connection:
         leased = claim(connection, 1)[0]
-    outcome = posts.post()._send(leased)
+    outcome = senders().send(leased)
     assert not outcome.tried and outcome.state == "pending" and not smtp.letters
-    close_post(app)
+    close_senders(app)
 
 
 def test_backoff_grows_to_an_hour_and_ends_after_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -288,7 +292,7 @@ def test_backoff_grows_to_an_hour_and_ends_after_a_day(monkeypatch: pytest.Monke
     at, waits, tries = LONG_AGO, [], 0
     while True:
         tries += 1
-        due = next_try(LONG_AGO, at, tries)
+        due = next_try("mail", LONG_AGO, at, tries)
         if due is None:
             break
         waits.append((due - at).total_seconds())
@@ -310,5 +314,5 @@ def test_while_the_server_is_away_a_young_mail_waits_half_a_minute_at_most() -> 
 
 
 def test_a_day_of_our_own_absence_kills_nothing() -> None:
-    assert next_try(LONG_AGO, now(), 1) and next_try_away(LONG_AGO, now(), 2)
-    assert next_try(LONG_AGO, now(), 3) is None and next_try_away(LONG_AGO, now(), 3) is None
+    assert next_try("mail", LONG_AGO, now(), 1) and next_try_away(LONG_AGO, now(), 2)
+    assert next_try("mail", LONG_AGO, now(), 3) is None and next_try_away(LONG_AGO, now(), 3) is None

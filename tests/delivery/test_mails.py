@@ -15,11 +15,11 @@ from app.core.money import Money
 from app.core.unit_of_work import housekeeping
 from app.delivery.dispatcher import drain
 from app.delivery.letters import Owed
+from app.delivery.registry import registry
 from app.extensions import db
 from app.models import Delivery, OfferKey, Property, User
 from app.offers import deciding
 from app.offers.document import Bidder, Signature
-from app.offers.mails import compose
 from app.outbound.smtp import Letter, Party, one_line, paragraphs
 from tests import factories
 from tests.mail_server import Mailbox, Received, change, deliveries
@@ -48,7 +48,7 @@ EVERYTHING = {
 
 def owed(template: str) -> Owed:
     row = db.session.scalars(select(Delivery).filter_by(template=template)).one()
-    return Owed(row.id, row.agency_id, row.event_seq, row.template, row.offer_id, row.user_id, row.created_at)
+    return Owed.of(row)
 
 
 def agent_of(prop: Property) -> User:
@@ -128,7 +128,7 @@ def test_headers_say_who_when_and_that_no_one_typed_this(smtp: Mailbox, prop: Pr
 def test_same_delivery_same_bytes(smtp: Mailbox, prop: Property) -> None:
     factories.make_offer(prop, factories.make_draft(**EVERYTHING))
     for template in ("offer_agent", "offer_bidder"):
-        assert compose(owed(template)).as_bytes() == compose(owed(template)).as_bytes()
+        assert registry().compose(owed(template)).as_bytes() == registry().compose(owed(template)).as_bytes()
 
 
 EVIL = "Eve\r\nBcc: all@victim.example\r\n\t folded\x00\u2028\u202eX"

@@ -14,10 +14,13 @@ from app.core.clock import now
 from app.core.ids import new_id
 from app.core.ledger import SYSTEM
 from app.core.unit_of_work import housekeeping
-from app.delivery import mail_queue, webhook_queue
+from app.delivery import scheduling
 from app.delivery.dispatcher import BATCH
+from app.delivery.queue import claim
+from app.delivery.scheduling import by_agency, by_endpoint
 from app.delivery.turns import Turns, interleaved
 from app.delivery.webhook_dispatcher import MOST, SLOW_EACH, Hooks
+from app.delivery.webhook_sender import Call
 from app.extensions import db
 from app.models import Delivery, PhotoCopy
 from app.outbound.http_client import HttpClient
@@ -33,13 +36,15 @@ CROWD = 5000
 def owe(agency_id: uuid.UUID, count: int, *, endpoint_id: uuid.UUID | None = None, template: str = "property_handed",
         hours: int = 1) -> None:  # fmt: skip
     """Deliveries that have been due for some hours, as a crowd of writes would have left them."""
-    kind = "webhook" if endpoint_id else "mail"
+    kind = "webhook" if endpoint_id else "receipt" if template == RECEIPT_MAIL else "mail"
+    since = now() - timedelta(hours=hours)
     row = {
         "agency_id": agency_id, "kind": kind, "template": template, "endpoint_id": endpoint_id, "state": "pending",
-        "due_at": now() - timedelta(hours=hours), "created_at": now(), "attempts": 0, "tried_before": 0,
+        "created_at": now(), "attempts": 0, "tried_before": 0,
     }  # fmt: skip
+    rows = [{**row, "id": new_id(), "due_at": since + timedelta(microseconds=n)} for n in range(count)]
     with housekeeping() as connection:
-        connection.execute(insert(Delivery), [{**row, "id": new_id(), "event_seq": -n - 1} for n in range(count)])
+        connection.execute(insert(Delivery), rows)
 
 
 def pair() -> tuple[uuid.UUID, uuid.UUID]:
@@ -51,10 +56,10 @@ def test_one_mail_is_in_the_first_batch_beside_five_thousand(either_app: Flask, 
     crowd, single = pair()
     owe(crowd, CROWD, template=template, hours=5)
     owe(single, 1, template=template)
-    due = mail_queue.due_receipts if template == RECEIPT_MAIL else mail_queue.due_letters
+    kind = "receipt" if template == RECEIPT_MAIL else "mail"
     with housekeeping() as connection:
-        leased = mail_queue.claim(connection, BATCH, due)
-    assert [one.owed.agency_id for one in leased[:2]].count(single) == 1
+        leased = claim(connection, kind, by_agency(kind, BATCH))
+    assert [one.agency_id for one in leased[:2]].count(single) == 1
     assert len(leased) == BATCH, "hands that are free are used"
 
 
@@ -63,8 +68,8 @@ def test_whose_letters_are_in_hand_waits_for_the_others(either_app: Flask) -> No
     owe(crowd, 50, hours=5)
     owe(single, 50)
     with housekeeping() as connection:
-        leased = mail_queue.claim(connection, 6, in_hand={crowd: 4})
-    assert Counter(one.owed.agency_id for one in leased) == {single: 5, crowd: 1}
+        leased = claim(connection, "mail", by_agency("mail", 6, {crowd: 4}))
+    assert Counter(one.agency_id for one in leased) == {single: 5, crowd: 1}
 
 
 def test_a_single_place_goes_round(either_app: Flask) -> None:
@@ -74,8 +79,8 @@ def test_a_single_place_goes_round(either_app: Flask) -> None:
         owe(agency_id, 3, template=RECEIPT_MAIL)
     order = []
     with housekeeping() as connection:
-        while leased := mail_queue.claim(connection, 1, mail_queue.due_receipts):
-            order += [one.owed.agency_id for one in leased]
+        while leased := claim(connection, "receipt", by_agency("receipt", 1)):
+            order += [one.agency_id for one in leased]
     assert len(order) == 12
     assert all(set(order[start : start + 4]) == set(agencies) for start in (0, 4, 8))
 
@@ -84,20 +89,20 @@ def test_what_a_crash_left_is_taken_before_what_waits(either_app: Flask) -> None
     crowd, _single = pair()
     owe(crowd, 5)
     with housekeeping() as connection:
-        first = mail_queue.claim(connection, 1)
-        lapsed = Delivery.__table__.update().where(Delivery.id == first[0].owed.id)
+        first = claim(connection, "mail", by_agency("mail", 1))
+        lapsed = Delivery.__table__.update().where(Delivery.id == first[0].id)
         connection.execute(lapsed.values(lease_until=now() - timedelta(seconds=1)))
-        again = mail_queue.claim(connection, 1)
-    assert first[0].owed.id == again[0].owed.id and again[0].attempts == 2
+        again = claim(connection, "mail", by_agency("mail", 1))
+    assert first[0].id == again[0].id and again[0].attempts == 2
 
 
 def test_claims_look_into_an_index_and_not_through_the_queue(app: Flask) -> None:
     at = now()
-    query = select(Delivery.id).where(Delivery.agency_id == uuid.uuid4(), mail_queue.due_letters(at)[0])
+    query = select(Delivery.id).where(Delivery.agency_id == uuid.uuid4(), scheduling.due("mail", at))
     query = query.order_by(Delivery.due_at).limit(20)
     text = str(query.compile(db.engine, compile_kwargs={"literal_binds": True}))
     plan = db.session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {text}").all()
-    assert len(plan) == 1 and "ix_delivery_turn (agency_id=? AND state=? AND due_at<?)" in str(plan)
+    assert len(plan) == 1 and "ix_delivery_turn (agency_id=? AND kind=? AND state=? AND due_at<?)" in str(plan)
 
 
 def endpoint(agency_id: uuid.UUID) -> uuid.UUID:
@@ -118,7 +123,7 @@ def test_one_call_is_in_the_first_batch_beside_five_thousand(either_app: Flask) 
         return 40
 
     with housekeeping() as connection:
-        webhook_queue.claim(connection, uuid.uuid4(), room, 50)
+        claim(connection, "webhook", by_endpoint(uuid.uuid4(), room, 50))
         leased = select(Delivery.agency_id).where(Delivery.kind == "webhook", Delivery.state != "pending")
         taken = Counter(connection.scalars(leased))
     assert taken[single] == 1 and one in asked[:2]
@@ -132,9 +137,8 @@ def test_slow_endpoints_of_one_agency_leave_threads_to_the_others(app: Flask) ->
     hooks._pool.submit = lambda _work, endpoint: begun.append(endpoint.agency_id)  # type: ignore[method-assign,assignment]
     for agency_id, count in ((crowd, 50), (single, 1)):
         for _n in range(count):
-            call = webhook_queue.Call(
-                uuid.uuid4(), agency_id, uuid.uuid4(), 1, "x", 1, 1, now(), "https://crm.example", [], b"", b"", False
-            )
+            owed = [uuid.uuid4(), agency_id, "webhook", "x", "event", "1", 1, None, None, uuid.uuid4(), now()]
+            call = Call(*owed, uuid.uuid4(), now(), 1, 1, None, "https://crm.example", [], b"", b"", False)  # type: ignore[arg-type]
             made = hooks._endpoint(call)
             made.ready.extend([call] * 4)
             made.took = 10.0

@@ -15,7 +15,8 @@ import playwright
 import pytest
 from standardwebhooks import WebhookVerificationError
 
-from app.delivery.webhook_call import STEPS, signed
+from app.delivery.retry import SCHEDULES
+from app.delivery.webhook_sender import signed
 from app.models.webhook import EVENTS
 from app.webhooks import editing as webhooks
 from tests.conftest import ROOT
@@ -84,7 +85,7 @@ def test_the_tables_say_what_the_code_does() -> None:
     assert row
     units = {"s": 1, "min": 60, "h": 3600}
     waits = [int(number) * units[unit] for number, unit in (cell.split() for cell in row[1].split(" | "))]
-    assert tuple(waits) == STEPS
+    assert tuple(waits) == SCHEDULES["webhook"].steps
 
 
 def test_the_identifier_in_the_example_is_one() -> None:

@@ -15,7 +15,7 @@ from app.core.killpoints import POINTS
 from app.core.unit_of_work import housekeeping
 from app.core.wake import wake
 from app.models import Delivery
-from tests.faults.checker import RECEIPTS, Figures, check, unsettled
+from tests.faults.checker import Figures, check, unsettled
 from tests.faults.rig import Rig, set_stage, wait_for
 from tests.faults.senders import Senders
 
@@ -80,7 +80,7 @@ def settle(rig: Rig, *, patient: bool) -> None:
 
 def hasten() -> None:
     """What waits is due, and leases of the dead have run out: as an hour later."""
-    others = Delivery.template.not_in(RECEIPTS)
+    others = Delivery.kind != "receipt"
     with housekeeping() as connection:
         connection.execute(update(Delivery).where(Delivery.state == "pending", others).values(due_at=now()))
         lapsed = now() - timedelta(seconds=1)
@@ -91,5 +91,5 @@ def hasten() -> None:
 def postpone_receipts() -> None:
     later = now() + timedelta(hours=1)
     with housekeeping() as connection:
-        waiting = (Delivery.state == "pending", Delivery.template.in_(RECEIPTS))
+        waiting = (Delivery.state == "pending", Delivery.kind == "receipt")
         connection.execute(update(Delivery).where(*waiting).values(due_at=later))

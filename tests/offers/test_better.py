@@ -16,10 +16,10 @@ from sqlalchemy import select
 from app.core.money import Money
 from app.core.signed_links import request_token
 from app.delivery.letters import Owed
+from app.delivery.registry import registry
 from app.extensions import db
 from app.models import Delivery, Offer, OfferRequest, OfferState, Property, User
 from app.offers.document import Bidder
-from app.offers.mails import compose
 from tests.factories import csrf, login, make_agency, make_draft, make_offer, make_property, make_user
 from tests.public.test_offer_form import hidden
 
@@ -60,7 +60,7 @@ def letter() -> tuple[str, str]:
         select(Delivery).where(Delivery.template == "offer_better").order_by(Delivery.id.desc())
     ).first()
     assert owed
-    made = compose(Owed(owed.id, owed.agency_id, owed.event_seq, owed.template, owed.offer_id, None, owed.created_at))
+    made = registry().compose(Owed.of(owed))
     found = re.search(r"http://localhost(/o/\S+)", str(made.body))
     assert found
     return str(made.body), found.group(1)

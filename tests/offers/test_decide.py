@@ -19,11 +19,11 @@ from app.core.ledger import SYSTEM, Actor
 from app.core.limits import MESSAGE, REASON
 from app.core.unit_of_work import housekeeping
 from app.delivery.letters import Owed
+from app.delivery.registry import registry
 from app.extensions import db
 from app.models import Agency, Decision, Delivery, Offer, OfferState, Property, User
 from app.offers import deciding, withdrawing
 from app.offers.document import Bidder
-from app.offers.mails import compose
 from app.proof.register import verify_chain
 from app.webhooks import editing as webhooks
 from tests.factories import csrf, login, make_agency, make_draft, make_offer, make_property, make_user
@@ -207,7 +207,7 @@ def test_the_bidder_is_told_only_when_asked_and_what_was_written(client: FlaskCl
     answer(client, offer, status="rejected", version=3, notify_bidder="y", message="Mulțumim, am ales pe altcineva.")
     owed = told()[0]
     assert owed.due_at - owed.created_at == timedelta(seconds=10)
-    letter = compose(Owed(owed.id, owed.agency_id, owed.event_seq, owed.template, owed.offer_id, None, owed.created_at))
+    letter = registry().compose(Owed.of(owed))
     assert "Mulțumim, am ales pe altcineva." in str(letter.body) and "am ales pe altcineva" in str(letter.html)
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import select, update
 from app.core.clock import now
 from app.core.ledger import SYSTEM
 from app.core.unit_of_work import housekeeping
-from app.delivery.dispatcher import RECEIPTS, drain
+from app.delivery.dispatcher import drain
 from app.delivery.webhook_dispatcher import close_hooks, hooks
 from app.extensions import db
 from app.models import Agency, Attempt, Delivery, OfferFile, OfferKey, Property
@@ -94,7 +94,7 @@ def test_while_its_receipt_is_being_sealed(
     agency_id, offer_id = prop.agency_id, offer_of(prop)
     drain()
     with housekeeping() as connection:
-        due = update(Delivery).where(Delivery.template.in_(RECEIPTS))
+        due = update(Delivery).where(Delivery.kind == "receipt")
         connection.execute(due.values(due_at=now() - timedelta(seconds=1)))
     sealing, whole = [], receipts.seal_pdf
 

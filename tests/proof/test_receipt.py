@@ -19,8 +19,8 @@ from sqlalchemy import delete, select, update
 from app.core.clock import now
 from app.core.signed_links import receipt_token
 from app.core.unit_of_work import housekeeping
-from app.delivery import dispatcher as drains
 from app.delivery.dispatcher import drain
+from app.delivery.letters import NoLongerOwed
 from app.extensions import db
 from app.models import Delivery, LedgerEntry, Offer, OfferFile, OfferKey, Property
 from app.offers import recording
@@ -41,7 +41,7 @@ def words(pdf: bytes) -> str:
 def later() -> None:
     """Ten seconds on: receipts are due."""
     with housekeeping() as connection:
-        due = update(Delivery).where(Delivery.template.in_(drains.RECEIPTS))
+        due = update(Delivery).where(Delivery.kind == "receipt")
         connection.execute(due.values(due_at=now() - timedelta(seconds=1)))
 
 
@@ -118,7 +118,7 @@ def test_who_was_forgotten_gets_none_and_leaves_none(app: Flask, smtp: Mailbox, 
     offer_id = make_offer(prop)
     with housekeeping() as connection:
         connection.execute(delete(OfferKey))
-    with pytest.raises(receipts.Forgotten):
+    with pytest.raises(NoLongerOwed):
         receipts.make(prop.agency_id, offer_id)
     later()
     drain()
@@ -137,7 +137,7 @@ def test_one_recorded_for_a_bidder_is_made_anew_when_they_confirm(app: Flask, pr
     after = receipts.make(prop.agency_id, sent.offer_id)
     assert "Clientul a confirmat-o" in words(after) and after != before
     assert receipts.make(prop.agency_id, sent.offer_id) == after
-    owed = db.session.scalars(select(Delivery.template).where(Delivery.template.in_(drains.RECEIPTS))).all()
+    owed = db.session.scalars(select(Delivery.template).where(Delivery.kind == "receipt")).all()
     assert sorted(owed) == ["receipt_bidder", "receipt_kept"]
 
 

@@ -19,13 +19,13 @@ from app.core.errors import Conflict, IllegalTransition, LinkClosed
 from app.core.ledger import BIDDER, SYSTEM
 from app.core.signed_links import offer_link_token, receipt_token, request_token
 from app.delivery.letters import NoLongerOwed, Owed
+from app.delivery.registry import registry
 from app.extensions import db
 from app.models import Delivery, LedgerEntry, OfferRequest, Property, User
 from app.models.property import GONE
 from app.offers import better_offers as asking
 from app.offers import deciding, recording
 from app.offers.deciding import Answer, Chosen, Outcome
-from app.offers.mails import compose
 from app.offers.submitting import submit
 from app.properties import editing as properties
 from app.properties import telling
@@ -74,7 +74,7 @@ def post(client: FlaskClient, path: str, **more: Any) -> Any:
 
 
 def owed(row: Delivery) -> Owed:
-    return Owed(row.id, row.agency_id, row.event_seq, row.template, row.offer_id, row.user_id, row.created_at)
+    return Owed.of(row)
 
 
 def told() -> list[Delivery]:
@@ -171,7 +171,7 @@ def test_an_answer_to_a_better_offer_meets_it_too(client: FlaskClient, owner: Us
     answer = client.get(where)
     assert answer.status_code == 410 and "s-a închiriat" in answer.get_data(as_text=True)
     with pytest.raises(NoLongerOwed):
-        compose(owed(mail))
+        registry().compose(owed(mail))
     with pytest.raises(IllegalTransition):
         asking.ask([offer_id], now() + timedelta(days=2), None, by=person_of(owner))
 
@@ -218,15 +218,17 @@ def test_bidders_are_told_once_in_their_language_and_only_those_who_wait(
     assert post(client, f"{where}/tell", tell="mail").status_code == 303
     (mail,) = told()
     assert mail.offer_id == waiting and mail.due_at - mail.created_at >= deciding.UNDO
-    letter = compose(owed(mail))
-    assert "The property has been sold" in str(letter.body) and str(letter.body) == str(compose(owed(mail)).body)
+    letter = registry().compose(owed(mail))
+    assert "The property has been sold" in str(letter.body) and str(letter.body) == str(
+        registry().compose(owed(mail)).body
+    )
     post(client, f"{where}/tell", tell="mail")
     assert len(told()) == 1 and '/tell"' not in client.get(where).get_data(as_text=True)
     mark(prop, "withdrawn")
-    assert str(compose(owed(told()[0])).body) == str(letter.body), "every try says the same"
+    assert str(registry().compose(owed(told()[0])).body) == str(letter.body), "every try says the same"
     mark(prop, "available")
     with pytest.raises(NoLongerOwed):
-        compose(owed(told()[0]))
+        registry().compose(owed(told()[0]))
     mark(prop, "sold")
     assert "/tell" in client.get(where).get_data(as_text=True), "sold anew, it is asked anew"
 

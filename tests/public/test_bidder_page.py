@@ -22,6 +22,7 @@ from app.core.ledger import SYSTEM, Actor
 from app.core.limits import MESSAGE
 from app.core.signed_links import bidder_token, offer_link_token, receipt_token, request_token
 from app.delivery.letters import NoLongerOwed, Owed
+from app.delivery.registry import registry
 from app.extensions import db
 from app.models import (
     Agency,
@@ -38,7 +39,6 @@ from app.models import (
 )
 from app.offers import better_offers, deciding, withdrawing
 from app.offers.details import offer_by_id, open_offer
-from app.offers.mails import compose
 from app.privacy import requests as privacy_requests
 from app.properties import editing as properties
 from tests.factories import login, make_agency, make_draft, make_offer, make_property, make_user, person_of
@@ -74,8 +74,8 @@ def state_of(offer: Offer) -> OfferState:
 
 def letter(template: str) -> Any:
     row = db.session.scalars(select(Delivery).where(Delivery.template == template)).one()
-    owed = Owed(row.id, row.agency_id, row.event_seq, template, row.offer_id, row.user_id, row.created_at)
-    return compose(owed)
+    owed = Owed.of(row)
+    return registry().compose(owed)
 
 
 def test_opening_the_link_changes_nothing_and_shows_nothing_of_the_offer(client: FlaskClient, offer: Offer) -> None:

@@ -8,16 +8,17 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from app.delivery.webhook_call import next_try, signed
+from app.delivery.retry import next_try
+from app.delivery.webhook_sender import signed
 
 
 def test_the_schedule() -> None:
     at = datetime(2026, 11, 23, tzinfo=UTC)
     expected = [5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400]
     for attempts, seconds in enumerate(expected, 1):
-        due = next_try(at, attempts)
+        due = next_try("webhook", at, at, attempts)
         assert due and seconds * 0.8 <= (due - at).total_seconds() <= seconds * 1.2
-    assert next_try(at, 10) is None
+    assert next_try("webhook", at, at, 10) is None
 
 
 DATES = st.builds(
@@ -37,7 +38,7 @@ DATES = st.builds(
 @example(1, "Mon, 01 Jan 9999 23:00:00 -2300")
 def test_what_a_receiver_asks_for_never_hurries_and_never_stalls(attempts: int, asked: str) -> None:
     at = datetime(2026, 11, 23, tzinfo=UTC)
-    due = next_try(at, attempts, asked)
+    due = next_try("webhook", at, at, attempts, retry_after=asked)
     assert due and timedelta(seconds=4) <= due - at <= timedelta(hours=24) * 1.2
 
 

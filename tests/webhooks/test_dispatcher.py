@@ -18,16 +18,17 @@ import standardwebhooks
 import svix.webhooks
 import time_machine
 from flask import Flask
-from sqlalchemy import func, select, update
+from sqlalchemy import Connection, func, select, update
 
 from app.core.access import get_offer
 from app.core.clock import now
 from app.core.errors import Conflict, Invalid
 from app.core.ledger import SYSTEM
 from app.core.unit_of_work import housekeeping
-from app.delivery.webhook_call import next_try
+from app.delivery.queue import Claimed, claim
+from app.delivery.retry import next_try
+from app.delivery.scheduling import by_endpoint
 from app.delivery.webhook_dispatcher import close_hooks, hooks
-from app.delivery.webhook_queue import claim
 from app.extensions import db
 from app.models import Attempt, Delivery, Property, User, WebhookEndpoint
 from app.offers import deciding
@@ -36,6 +37,12 @@ from app.properties import editing as properties
 from app.webhooks import editing as webhooks
 from tests import factories
 from tests.outbound.servers import Receiver, Request, receiving, reply
+
+
+def take(connection: Connection, room: int) -> list[Claimed]:
+    """Claim as another process would."""
+    return claim(connection, "webhook", by_endpoint(uuid.uuid4(), lambda _endpoint: room, 40))
+
 
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
 
@@ -174,7 +181,7 @@ def test_what_answered_and_then_broke_off_has_answered(owner: User, prop: Proper
 
 def test_a_receiver_that_asks_for_time_gets_it(owner: User, prop: Property) -> None:
     at = datetime(2026, 11, 23, 12, tzinfo=UTC)
-    due = next_try(at, 1, "Mon, 23 Nov 2026 13:00:00 GMT")
+    due = next_try("webhook", at, at, 1, retry_after="Mon, 23 Nov 2026 13:00:00 GMT")
     assert due == at + timedelta(hours=1)
     with receiving(lambda _request: reply(429, Retry_After="600")) as receiver:
         make_endpoint(owner, receiver.url)
@@ -350,16 +357,16 @@ def test_two_processes_never_call_one_endpoint_more_than_twice_at_once(
     for _ in range(5):
         factories.make_offer(prop)
     with housekeeping() as connection:
-        assert len(claim(connection, uuid.uuid4(), lambda _endpoint: 3, 40)[0]) == 3
+        assert len(take(connection, 3)) == 3
     with housekeeping() as connection:
-        assert claim(connection, uuid.uuid4(), lambda _endpoint: 3, 40) == ([], 0), "its two go to the first"
+        assert take(connection, 3) == [], "its two go to the first"
 
 
 def test_a_crashed_call_is_taken_up_again(owner: User, prop: Property, receiver: Receiver) -> None:
     make_endpoint(owner, receiver.url)
     factories.make_offer(prop)
     with housekeeping() as connection:
-        assert claim(connection, uuid.uuid4(), lambda _endpoint: 1, 1)[1] == 1  # and then the process is killed
+        assert len(take(connection, 1)) == 1  # and then the process is killed
     assert run() == 0
     with time_machine.travel(now() + timedelta(seconds=46), tick=False):
         assert run() == 1

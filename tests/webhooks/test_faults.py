@@ -15,8 +15,8 @@ from sqlalchemy.exc import OperationalError
 from app.core.clock import now
 from app.core.ledger import SYSTEM
 from app.core.unit_of_work import housekeeping
-from app.delivery import webhook_call
 from app.delivery import webhook_dispatcher as jobs
+from app.delivery import webhook_sender
 from app.extensions import db
 from app.models import Attempt, Delivery, Property
 from app.webhooks import editing as webhooks
@@ -140,7 +140,7 @@ def test_a_date_that_no_calendar_has(prop: Property) -> None:
 
 
 def test_a_fault_of_ours_is_a_failed_try(prop: Property, monkeypatch: pytest.MonkeyPatch) -> None:
-    fail_once(monkeypatch, webhook_call, "seal")
+    fail_once(monkeypatch, webhook_sender, "seal")
     with receiving() as receiver:
         owe(prop, receiver)
         retried(receiver)

@@ -13,7 +13,7 @@ import pytest
 from click.testing import Result
 from flask import Flask
 
-from app.delivery.webhook_call import signed
+from app.delivery.webhook_sender import signed
 from app.webhooks.editing import shown
 from tests.conftest import free_port
 

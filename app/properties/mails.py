@@ -1,0 +1,30 @@
+"""Mails to agents about properties."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import g
+
+from app.accounts.mails import to_colleague
+from app.core.urls import base_url
+from app.delivery.letters import NoLongerOwed, Owed
+from app.delivery.registry import Registry
+from app.properties.handover import handed_in
+
+
+def register(registry: Registry) -> None:
+    registry.mail("property_handed", to_colleague(_handed))
+
+
+def _handed(owed: Owed) -> dict[str, Any]:
+    """What the person was made responsible for in one go; nothing of it theirs any more, nothing to say."""
+    found = handed_in(owed.agency_id, owed.user_id, *map(int, owed.key_of("entries")))
+    if not found:
+        raise NoLongerOwed("handed on")
+    return {
+        "properties": [
+            {"title": prop.local_title(g.language), "waiting": waiting, "url": f"{base_url()}/app/properties/{prop.id}"}
+            for prop, waiting in found
+        ]
+    }
