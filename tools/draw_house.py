@@ -31,6 +31,7 @@ BANDS = {
     "workers": "background",
     "web": "for HTTP",
     "offers": "nouns",
+    "delivery": "deliveries",
     "outbound": "outside",
     "core": "foundation",
 }
