@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, exists, or_, select
+from sqlalchemy import Connection, and_, exists, or_, select
 from sqlalchemy.orm import aliased
 
-from app.models import Agency, Offer, OfferState, Property, Supersession
+from app.models import Agency, LedgerEntry, Offer, OfferState, Property, Supersession
 from app.models.property import GONE
 
 REPLACED, EXPIRED, ARCHIVED, TAKEN, SECOND = "replaced", "expired", "archived", "gone", "second"
@@ -77,3 +77,34 @@ def concerns_of(connection: Connection, offers: Iterable[uuid.UUID], at: datetim
             if speaks:
                 found.append(Concern(kind, row.id, row.reference, detail))
     return found
+
+
+def come_up_since(
+    connection: Connection, offer_id: uuid.UUID, then: datetime, at: datetime, *, but: Collection[uuid.UUID]
+) -> bool:
+    """Whether something speaks against accepting an offer now that did not then; `but` are offers that do not count.
+
+    That it was replaced is not looked for: that is a new version of the offer itself."""
+    sold = exists().where(
+        LedgerEntry.agency_id == Property.agency_id,
+        LedgerEntry.object_id == Property.id,
+        LedgerEntry.kind == "property.availability",
+        LedgerEntry.at >= then,
+    )
+    beside = exists().where(
+        OfferState.agency_id == Property.agency_id,
+        OfferState.property_id == Property.id,
+        OfferState.status == "accepted",
+        OfferState.decided_at >= then,
+        OfferState.withdrawn_at.is_(None),
+        OfferState.offer_id.not_in(but),
+    )
+    gone = and_(Property.availability.in_(GONE), sold)
+    row = connection.execute(
+        select(Offer.valid_until, Agency.zone, or_(Property.archived_at >= then, gone, beside).label("speaks"))
+        .join(Property, Property.id == Offer.property_id)
+        .join(Agency, Agency.id == Offer.agency_id)
+        .where(Offer.id == offer_id)
+    ).one()
+    first, today = (moment.astimezone(ZoneInfo(row.zone)).date() for moment in (then, at))
+    return bool(row.speaks) or (row.valid_until is not None and first <= row.valid_until < today)

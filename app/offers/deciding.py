@@ -27,7 +27,7 @@ from app.core.vault import Place, seal, unseal
 from app.extensions import db
 from app.models import Decision, Delivery, LedgerEntry, Offer, OfferState
 from app.models.offer import STATUSES
-from app.offers.concerns import concerns_of
+from app.offers.concerns import come_up_since, concerns_of
 from app.offers.events import announce
 from app.offers.recipient_limits import write_to_bidder
 from app.properties.editing import switch_link
@@ -209,7 +209,8 @@ def undo(decision_id: uuid.UUID, agency_id: uuid.UUID, *, by: Actor) -> list[uui
     """Take back everything that was decided in the same moment, within ten seconds; return the offers it was about.
 
     What was owed because of it is cancelled. `Conflict` when it is too late, something has left the house, an offer
-    has moved on since, or the decision was somebody else's.
+    has moved on since, or the decision was somebody else's. `Unsaid` when an offer would be accepted again and
+    something has come up against it meanwhile.
     """
     with writing(agency_id) as tx:
         made = _made_with(tx, decision_id)
@@ -221,8 +222,10 @@ def undo(decision_id: uuid.UUID, agency_id: uuid.UUID, *, by: Actor) -> list[uui
             state = _lock(tx, decision.offer_id)
             if state.status != decision.to_status or state.updated_at != decision.at:
                 raise Conflict
-            if decision.from_status == "accepted" and _accepted_since(tx, decision, offers):
-                raise Conflict  # taking it back would make two of them, and nobody was asked
+            if decision.from_status == "accepted" != decision.to_status and come_up_since(
+                tx.connection, decision.offer_id, decision.at, tx.at, but=offers
+            ):
+                raise Unsaid([])  # taking it back would accept it in spite of what nobody was asked about
             _step(tx, decision.offer_id, state, Answer(decision.from_status), by, undoes=decision)
             kind = "offer.status_changed"
             announce(tx, decision.offer_id, kind, by, after=None, previous_status=decision.to_status)
@@ -240,23 +243,17 @@ def _made_with(tx: UnitOfWork, decision_id: uuid.UUID) -> list[Decision]:
     return list(db.session.scalars(of.where(Decision.at == one.at, Decision.undoes_id.is_(None))))
 
 
-def _accepted_since(tx: UnitOfWork, decision: Decision, but: list[uuid.UUID]) -> bool:
-    """Whether another offer of its property was accepted after that decision."""
-    its = select(Offer.property_id).where(Offer.id == decision.offer_id).scalar_subquery()
-    others = select(OfferState.offer_id).where(
-        OfferState.agency_id == tx.agency_id,
-        OfferState.property_id == its,
-        OfferState.status == "accepted",
-        OfferState.decided_at >= decision.at,
-        OfferState.offer_id.not_in(but),
-    )
-    return tx.connection.scalar(others.limit(1)) is not None
-
-
 def _closed_with(tx: UnitOfWork, offers: list[uuid.UUID], at: datetime) -> list[uuid.UUID]:
-    """The properties of these offers whose links were turned off in that moment."""
+    """The properties of these offers whose links were turned off in that moment, and by nobody again since."""
     held = select(Offer.property_id).where(Offer.agency_id == tx.agency_id, Offer.id.in_(offers))
-    off = (LedgerEntry.kind == "link.off", LedgerEntry.at == at, LedgerEntry.object_id.in_(held))
+    switched = aliased(LedgerEntry)
+    since = exists().where(
+        switched.agency_id == LedgerEntry.agency_id,
+        switched.object_id == LedgerEntry.object_id,
+        switched.kind.in_(("link.on", "link.off")),
+        switched.seq > LedgerEntry.seq,
+    )
+    off = (LedgerEntry.kind == "link.off", LedgerEntry.at == at, LedgerEntry.object_id.in_(held), ~since)
     closed = db.session.scalars(select(LedgerEntry.object_id).where(LedgerEntry.agency_id == tx.agency_id, *off))
     return [property_id for property_id in closed if property_id]
 

@@ -91,7 +91,7 @@ def has_offers(tx: UnitOfWork, property_id: uuid.UUID) -> bool:
 def switch_link(tx: UnitOfWork, property_id: uuid.UUID, *, on: bool, by: Actor) -> bool:
     """Turn a link on or off within a unit of work; return False when it already was so, or cannot be."""
     current = load_property(property_id)
-    if current.accepts_offers == on or (on and (current.archived_at or current.transaction_type != "sale")):
+    if current.accepts_offers == on or (on and (current.gone or current.transaction_type != "sale")):
         return False
     current.accepts_offers = on
     _touch(tx, current)

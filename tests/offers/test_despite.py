@@ -24,11 +24,12 @@ from app.extensions import db
 from app.models import Agency, LedgerEntry, Offer, OfferState, Property, User
 from app.offers import deciding
 from app.offers.concerns import KINDS
-from app.offers.deciding import Answer, Chosen
+from app.offers.deciding import Answer, Chosen, Outcome
 from app.offers.replacing import Grounds
 from app.offers.submitting import FACTS, prepare, store
 from app.proof.register import offer_faults
 from app.properties import editing as properties
+from app.properties import syncing
 from tests.factories import login, make_agency, make_draft, make_offer, make_property, make_sending, make_user
 
 LATER = timedelta(days=9)
@@ -149,6 +150,51 @@ def test_undo_makes_no_second_one_that_nobody_was_asked_about(owner: User) -> No
     with pytest.raises(Conflict):
         deciding.undo(made, owner.agency_id, by=by)
     assert (status(first), status(second)) == ("rejected", "accepted")
+
+
+@pytest.mark.parametrize("meanwhile", ["archived", "sold", "sold in a batch", "expired", "nothing", "before"])
+def test_undo_accepts_nothing_again_that_would_be_asked_about_now(owner: User, meanwhile: str) -> None:
+    by, at = Actor("user", owner.id), now().replace(hour=21, minute=59, second=55)  # five seconds to midnight in Romania
+    prop = make_property(owner.agency_id, owner.id, external_id="CRM-1")
+    with time_machine.travel(at, tick=False) as clock:
+        last = at.date() if meanwhile == "expired" else None
+        offer = make_offer(prop, make_draft(valid_until=last))
+        deciding.decide(offer, owner.agency_id, "accepted", by=by)
+        clock.shift(1)
+        if meanwhile == "before":  # it was accepted, and then archived: that much stood when it was rejected
+            properties.archive(db.session.get_one(Property, prop.id), by=SYSTEM)
+        clock.shift(1)
+        made = deciding.decide_all(owner.agency_id, [Chosen(offer)], Answer("rejected", notify_bidder=True), by=by)
+        clock.shift(1)
+        prop = db.session.get_one(Property, prop.id)
+        if meanwhile == "archived":
+            properties.archive(prop, by=SYSTEM)
+        elif meanwhile == "sold":
+            properties.change(prop, {"availability": "sold"}, by=SYSTEM)
+        elif meanwhile == "sold in a batch":
+            syncing.change(prop.id, owner.agency_id, syncing.Sent({"availability": "sold"}), by=SYSTEM)
+        clock.shift(7 if meanwhile == "expired" else 1)
+        assert made
+        if meanwhile in {"nothing", "before"}:
+            assert deciding.undo(made, owner.agency_id, by=by) == [offer]
+        else:
+            with pytest.raises(Unsaid):
+                deciding.undo(made, owner.agency_id, by=by)
+    assert status(offer) == ("accepted" if meanwhile in {"nothing", "before"} else "rejected")
+
+
+@pytest.mark.parametrize("meanwhile", ["sold", "switched"])
+def test_undo_opens_no_link_that_was_closed_since_for_another_reason(owner: User, meanwhile: str) -> None:
+    by, prop = Actor("user", owner.id), make_property(owner.agency_id, owner.id)
+    offer = make_offer(prop)
+    outcome = Outcome(prop.id, close_link=True)
+    made = deciding.decide_all(owner.agency_id, [Chosen(offer)], Answer("accepted"), by=by, outcome=outcome)
+    changes: list[dict[str, Any]] = [{"accepts_offers": True}, {"accepts_offers": False}]
+    for values in [{"availability": "sold"}] if meanwhile == "sold" else changes:
+        properties.change(db.session.get_one(Property, prop.id), values, by=SYSTEM)
+    assert made and deciding.undo(made, owner.agency_id, by=by) == [offer]
+    db.session.expire_all()
+    assert not db.session.get_one(Property, prop.id).accepts_offers
 
 
 def form_of(page: str) -> dict[str, list[str]]:
