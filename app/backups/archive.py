@@ -90,10 +90,15 @@ def read_identity(path: Path) -> pyrage.x25519.Identity:
         raise BackupFailed(f"{path} holds no key that `backup key` made (AGE-SECRET-KEY-1…)") from None
 
 
-def _text(path: Path) -> str:
-    """The beginning of a small file; one named by mistake is not read whole. Raises `ValueError` for no text."""
+def beginning(path: Path) -> bytes:
+    """Of a file that is small; one named by mistake is not read whole."""
     with open(path, "rb") as file:
-        return file.read(KEY_FILE_BYTES).decode()
+        return file.read(KEY_FILE_BYTES)
+
+
+def _text(path: Path) -> str:
+    """Raises `ValueError` for no text."""
+    return beginning(path).decode()
 
 
 @contextmanager
@@ -210,26 +215,45 @@ def unpack(
 
 
 def _unbundle(source: Path, tar: Path, folder: Path, roots: Sequence[Certificate] | None) -> Manifest:
-    """Take what belongs in it out of the tar, and nothing else that somebody put there."""
+    """Take what belongs in it out of the tar, and nothing else that somebody put there. It is read as it was packed:
+    uncompressed, so that no member is larger than the file that it came in."""
     try:
-        with tarfile.open(tar) as bundle:
-            bundle.extract(MANIFEST, folder, filter="data")
+        with tarfile.open(tar, "r:", tarinfo=_Member) as bundle:
+            told = _take(bundle, MANIFEST, folder, KEY_FILE_BYTES).read_bytes()
             if roots is not None:
                 signed = signing.FILE in bundle.getnames()
-                if signed:
-                    bundle.extract(signing.FILE, folder, filter="data")
-                beside = (folder / signing.FILE).read_bytes() if signed else None
-                signing.require(source, (folder / MANIFEST).read_bytes(), beside, roots)
-            held = json.loads(_text(folder / MANIFEST))
+                beside = _take(bundle, signing.FILE, folder, KEY_FILE_BYTES).read_bytes() if signed else None
+                signing.require(source, told, beside, roots)
+            held = json.loads(told)
             if held["format"] > FORMAT:
                 raise BackupFailed(f"{source} was made by a newer version: restore it with that one")
             manifest = Manifest(**held)
             if manifest.database != COPY.get(manifest.engine):
                 raise ValueError(manifest.database)
-            bundle.extract(manifest.database, folder, filter="data")
-    except (tarfile.TarError, KeyError, TypeError, ValueError, RecursionError):
+            _take(bundle, manifest.database, folder, tar.stat().st_size)
+    except (tarfile.TarError, KeyError, TypeError, ValueError, RecursionError, OverflowError, OSError) as error:
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:  # as a place is that no file has
+            raise
         raise BackupFailed(f"{source} holds no backup: its manifest cannot be read, or a file is missing") from None
     return manifest
+
+
+class _Member(tarfile.TarInfo):
+    def _block(self, count: int) -> int:  # CVE-2025-8194: a size below nothing leads back, and the reading never ends
+        if count < 0:
+            raise tarfile.InvalidHeaderError("a size below nothing")
+        return int(super()._block(count))  # type: ignore[misc]  # it has no public name
+
+
+def _take(bundle: tarfile.TarFile, name: str, folder: Path, most: int) -> Path:
+    """Write a member out as a new file of our own. Links, devices and files with holes are none of ours."""
+    member = bundle.getmember(name)
+    content = bundle.extractfile(member) if member.isreg() and not member.issparse() else None
+    if content is None or member.size > most:
+        raise ValueError(name)
+    with open(folder / name, "xb", opener=_private) as taken:
+        shutil.copyfileobj(content, taken)
+    return folder / name
 
 
 def fingerprint(path: Path) -> str:

@@ -44,6 +44,8 @@ class Backup:
 def examined(backup: Backup, engine: Engine, folder: Path) -> Iterator[tuple[Manifest, Flask, list[str]]]:
     """A backup opened beside the database: its manifest, the application on it, brought up to date, and what its data
     lacks on this machine to be read. Raises `BackupFailed` where it is not whole, or not for this installation."""
+    if not backup.file.is_file():
+        raise BackupFailed(f"{backup.file} is no file: copy the backup into one first")
     need_room(folder, 2 * backup.file.stat().st_size)
     manifest, copy = unpack(backup.file, backup.identity, folder, None if backup.unproven else backup.roots)
     _fits(backup.file, manifest, engine)

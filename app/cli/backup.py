@@ -13,7 +13,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.backups import BackupFailed, epochs
-from app.backups.archive import Manifest, new_identity, pack, read_identity, read_recipient, workshop
+from app.backups.archive import Manifest, beginning, new_identity, pack, read_identity, read_recipient, workshop
 from app.backups.beside import alone, swap
 from app.backups.engines import copy_out
 from app.backups.places import target_of
@@ -181,7 +181,7 @@ def _roots(given: Path | None, unproven: bool) -> list[Certificate]:
     if given is None:
         return [] if unproven else _authority().own_roots()
     try:
-        return load_pem_x509_certificates(given.read_bytes())
+        return load_pem_x509_certificates(beginning(given))
     except ValueError:
         raise BackupFailed(f"{given} holds no certificate in PEM") from None
 
