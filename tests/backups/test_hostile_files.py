@@ -69,9 +69,7 @@ def hostile(held: dict[str, bytes], outside: Path) -> dict[str, bytes]:
         found[f"{name}: holes"] = with_holes(name)[:1536] + tarred(others)
         found[f"{name}: up"] = tarred([(entry(f"../../{name}"), held[name]), *others])
         found[f"{name}: absolute"] = tarred([(entry(f"{outside}/{name}"), held[name]), *others])
-    long, longer, back = (
-        entry("manifest.json", size=size).tobuf(tarfile.GNU_FORMAT) for size in (HUGE, 1 << 80, -512)
-    )
+    long, longer, back = (entry("manifest.json", size=size).tobuf(tarfile.GNU_FORMAT) for size in (HUGE, 1 << 80, -512))
     return found | {
         "longer than the file": long + b"{}",
         "longer than any file": longer + b"{}",
@@ -128,7 +126,9 @@ def test_a_name_that_is_no_file_is_not_read(app: Flask, away: Path) -> None:  # 
     os.mkfifo(away / "pipe")
     for word in ("verify", "restore"):
         for name in ("/dev/zero", "/dev/null", away / "pipe"):
-            assert "is no file" in refused(app, word, name, "--key", away / "backup.key", *["--force"][: word[0] == "r"])
+            assert "is no file" in refused(
+                app, word, name, "--key", away / "backup.key", *["--force"][: word[0] == "r"]
+            )
         assert "holds no key" in refused(app, word, copy, "--key", "/dev/zero", *["--force"][: word[0] == "r"])
     assert "no certificate" in refused(app, "verify", copy, "--key", away / "backup.key", "--root", "/dev/zero")
 

@@ -154,7 +154,10 @@ def test_undo_makes_no_second_one_that_nobody_was_asked_about(owner: User) -> No
 
 @pytest.mark.parametrize("meanwhile", ["archived", "sold", "sold in a batch", "expired", "nothing", "before"])
 def test_undo_accepts_nothing_again_that_would_be_asked_about_now(owner: User, meanwhile: str) -> None:
-    by, at = Actor("user", owner.id), now().replace(hour=21, minute=59, second=55)  # five seconds to midnight in Romania
+    by, at = (
+        Actor("user", owner.id),
+        now().replace(hour=21, minute=59, second=55),
+    )  # five seconds to midnight in Romania
     prop = make_property(owner.agency_id, owner.id, external_id="CRM-1")
     with time_machine.travel(at, tick=False) as clock:
         last = at.date() if meanwhile == "expired" else None

@@ -84,7 +84,10 @@ def undo() -> AnyResponse:
     try:
         deciding.undo(decision_id, person().agency_id, by=person().actor)
     except Unsaid:
-        flash(_("Not undone: something has come up meanwhile that speaks against accepting it. You can still accept it."), "warn")
+        flash(
+            _("Not undone: something has come up meanwhile that speaks against accepting it. You can still accept it."),
+            "warn",
+        )
         return redirect(onward(), 303)
     except Conflict:
         flash(_("It was too late to undo. You can still set another status."), "warn")
