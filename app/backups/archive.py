@@ -241,7 +241,7 @@ def _unbundle(source: Path, tar: Path, folder: Path, roots: Sequence[Certificate
 class _Member(tarfile.TarInfo):
     def _block(self, count: int) -> int:  # CVE-2025-8194: a size below nothing leads back, and the reading never ends
         if count < 0:
-            raise tarfile.InvalidHeaderError("a size below nothing")
+            raise tarfile.HeaderError("a size below nothing")
         return int(super()._block(count))  # type: ignore[misc]  # it has no public name
 
 

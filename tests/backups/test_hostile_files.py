@@ -104,7 +104,7 @@ def test_whatever_a_tar_holds_is_refused_in_a_line_and_nothing_is_written(
         folder = tmp_path / f"opened-{number}"
         for trusted in (roots, None)[: 1 if "sig" in name else 2]:  # who does not ask for a signature reads none
             folder.mkdir()
-            with pytest.raises(archive.BackupFailed, match="holds no backup|is not signed"):
+            with pytest.raises(archive.BackupFailed, match=r"holds no backup|is not signed"):
                 archive.unpack(bent, identity, folder, trusted)
                 pytest.fail(name)
             assert sum(file.lstat().st_size for file in folder.iterdir()) < 40 << 20, name
