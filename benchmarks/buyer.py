@@ -46,7 +46,7 @@ def links(env: dict[str, str], count: int) -> list[str]:
         "from wsgi import app\n"
         "from app.demo import seeding\n"
         "from app.extensions import db\n"
-        "from app.core.signed_links import offer_link_token\n"
+        "from app.core.signed_links import OFFER_LINK, OfferLink, sign\n"
         "from app.models import Property\n"
         "with app.app_context():\n"
         "    upgrade(directory='migrations')\n"
@@ -55,7 +55,7 @@ def links(env: dict[str, str], count: int) -> list[str]:
         "    props = [db.session.get_one(Property, i) for i in ids]\n"
         "    plain = [p for p in props if not p.signature_required and not p.field_rules and p.asking_minor]\n"
         "    plain = [p for p in plain if 8_000_000 < p.asking_minor < 50_000_000]\n"
-        "    print(json.dumps([f'/o/{offer_link_token(p.id, 1)}' for p in plain]))\n"
+        "    print(json.dumps([f'/o/{sign(OFFER_LINK, OfferLink(p.id, 1))}' for p in plain]))\n"
     )
     found: list[str] = json.loads(python(code, env))
     return found

@@ -20,7 +20,7 @@ from app.core.errors import Invalid, NotFound, Stale
 from app.core.ids import new_id
 from app.core.ledger import SYSTEM, Actor
 from app.core.quotas import hold_rows
-from app.core.signed_links import BadToken, account_token, invitation_token, is_marked, read_account, read_invitation
+from app.core.signed_links import ACCOUNT, INVITATION, AccountLink, BadToken, Timed, read, sign
 from app.core.subjects import about
 from app.core.unit_of_work import UnitOfWork, housekeeping, writing
 from app.core.urls import base_url
@@ -89,14 +89,14 @@ def of_mail(owed: Owed) -> tuple[Invitation, str, datetime]:
     )
     if found is None or _lapsed(found) or _asked_last(found) != owed.entry:
         raise NoLongerOwed("lapsed")
-    token = invitation_token(found.id, found.invited_at.timestamp())
+    token = sign(INVITATION, Timed(found.id, found.invited_at.timestamp()))
     return found, f"{base_url()}/account/{token}", found.invited_at + INVITED
 
 
 def of_token(token: str) -> Invitation | None:
     """Whom a link lets in; None once they are in, were asked again or no more, or its time is over."""
     try:
-        invitation_id, sent = read_invitation(token)
+        invitation_id, sent = read(INVITATION, token)
     except BadToken:
         return None
     found = db.session.get(Invitation, invitation_id)
@@ -185,17 +185,26 @@ def link_for(owed: Owed) -> str:
     user = db.session.scalar(select(User).where(*mine))
     if user is None or until < now():
         raise NoLongerOwed("lapsed")
-    return f"{base_url()}/account/{account_token(user.id, user.password_hash, until.timestamp())}"
+    return f"{base_url()}/account/{account_token(user, until.timestamp())}"
+
+
+def account_token(user: User, until: float) -> str:
+    """By which somebody chooses a password: until a Unix time, and until the password is another."""
+    return sign(ACCOUNT, AccountLink(user.id, until, _password_mark(user)))
+
+
+def _password_mark(user: User) -> bytes:
+    return hashlib.sha256(user.password_hash.encode()).digest()[:8]
 
 
 def user_of(token: str) -> User | None:
     """Whose password a link lets choose; None once it was used, is too old, or the person has left."""
     try:
-        user_id, until, mark = read_account(token)
+        user_id, until, mark = read(ACCOUNT, token)
     except BadToken:
         return None
     user = db.session.scalar(select(User).where(User.id == user_id, User.active))
-    return user if user and until > now().timestamp() and is_marked(mark, user.password_hash) else None
+    return user if user and until > now().timestamp() and hmac.compare_digest(mark, _password_mark(user)) else None
 
 
 def choose(user: User | Invitation, password: str) -> None:

@@ -12,7 +12,7 @@ from flask.cli import AppGroup
 from sqlalchemy import select
 
 from app.cli.output import as_json, say
-from app.core.signed_links import offer_link_token
+from app.core.signed_links import OFFER_LINK, OfferLink, sign
 from app.demo import content, seeding
 from app.extensions import db
 from app.models import Agency, Property, User
@@ -41,7 +41,7 @@ def first_link() -> str | None:
         Property.offers_close_at.is_(None),
     )
     row = db.session.execute(query.order_by(Property.created_at).limit(1)).one_or_none()
-    return f"/o/{offer_link_token(row.id, row.link_version)}" if row else None
+    return f"/o/{sign(OFFER_LINK, OfferLink(row.id, row.link_version))}" if row else None
 
 
 @demo.command("seed")

@@ -15,7 +15,7 @@ from app.core import keys
 from app.core.clock import now
 from app.core.formats import show_money, signature_worth
 from app.core.money import Money
-from app.core.signed_links import bidder_token, receipt_token, request_token
+from app.core.signed_links import BIDDER, RECEIPT, REQUEST, sign
 from app.core.urls import base_url
 from app.core.vault import Place, unpad, unseal
 from app.delivery.letters import NoLongerOwed, Owed, letter, speaking
@@ -150,7 +150,7 @@ def _asked(owed: Owed, row: Any, key: bytes) -> dict[str, Any]:
     place = Place(owed.agency_id, "offer_request", "message", asked.id)
     message = unseal(key, place, asked.message_ct).decode() if asked.message_ct else None
     return {
-        "url": f"{base_url()}/o/{request_token(asked.id)}",
+        "url": f"{base_url()}/o/{sign(REQUEST, asked.id)}",
         "deadline": asked.deadline,
         "message": message,
     }
@@ -200,7 +200,7 @@ _KINDS: dict[str, Made] = {
 
 
 def _receipt_url(row: Any) -> str:
-    return f"{base_url()}/r/{receipt_token(row.id)}"
+    return f"{base_url()}/r/{sign(RECEIPT, row.id)}"
 
 
 def _to_agent(owed: Owed, row: Any, document: Document, **said: Any) -> Letter:
@@ -228,7 +228,7 @@ def _to_bidder(owed: Owed, row: Any, document: Document, **said: Any) -> Letter:
         raise NoLongerOwed("no address")
     contact = Party(row.agent_email, row.agent_name) if row.agent_active else Party(row.agency_email, row.agency_name)
     more = {
-        "url": f"{base_url()}/r/{bidder_token(row.id)}",
+        "url": f"{base_url()}/r/{sign(BIDDER, row.id)}",
         "contact_party": contact,
         "contact_phone": row.agent_phone if row.agent_active else row.agency_phone,
         **said,

@@ -6,7 +6,7 @@ from typing import Any
 
 from app.accounts.mails import to_colleague
 from app.core.clock import now
-from app.core.signed_links import privacy_token
+from app.core.signed_links import PRIVACY, sign
 from app.core.urls import base_url
 from app.delivery.letters import NoLongerOwed, Owed, letter, speaking
 from app.delivery.registry import Registry
@@ -36,7 +36,7 @@ def _to_who_asked(owed: Owed) -> Letter:
         "outcome": held.outcome,
         "offers": held.offers,
         "reason": requests.reason_of(held),
-        "url": f"{base_url()}/{held.language}/gdpr/request/{privacy_token(held.id)}",
+        "url": f"{base_url()}/{held.language}/gdpr/request/{sign(PRIVACY, held.id)}",
     }
     with speaking(held.language, agency.zone):
         reply_to = Party(agency.email, agency.name)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import joinedload
 
 from app.core.clock import now, rfc3339
 from app.core.keys import unwrap_offer_key
-from app.core.signed_links import BadToken, read_offer_link, read_request
+from app.core.signed_links import OFFER_LINK, REQUEST, BadToken, read
 from app.core.vault import Place, unpad, unseal
 from app.extensions import db
 from app.models import LinkActivity, Offer, OfferBody, OfferKey, OfferRequest, OfferState, Property
@@ -61,9 +61,9 @@ def open_link(token: str) -> OpenedLink | None:
     A link is a property's, for everybody, or one bidder's, to whom a request for a better offer was sent.
     """
     try:
-        link = read_offer_link(token)
+        link = read(OFFER_LINK, token)
     except BadToken:
-        return _open_request(read_request(token))
+        return _open_request(read(REQUEST, token))
     prop = db.session.scalar(_PROPERTY, {"id": link.property_id})
     return OpenedLink(prop, link.version, link_state(prop, link.version)) if prop else None
 

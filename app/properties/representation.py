@@ -7,7 +7,7 @@ from typing import Any
 
 from app.core.clock import now, rfc3339
 from app.core.money import Money
-from app.core.signed_links import offer_link_token, photo_token
+from app.core.signed_links import OFFER_LINK, PHOTO, OfferLink, sign
 from app.core.urls import base_url
 from app.models import Property
 from app.models.property import GONE
@@ -44,12 +44,12 @@ def is_our_photo(url: str) -> bool:
 
 def photo_url(prop: Property) -> str | None:
     """The property's photo as we serve it; a new photo has a new address."""
-    return f"{base_url()}/photos/{photo_token(prop.photo_id)}" if prop.photo_id else None
+    return f"{base_url()}/photos/{sign(PHOTO, prop.photo_id)}" if prop.photo_id else None
 
 
 def offer_url(prop: Property, version: int | None = None) -> str:
     """The property's offer link, as it is shared; or the one that somebody was given, which may have been replaced."""
-    return f"{base_url()}/o/{offer_link_token(prop.id, version or prop.link_version)}"
+    return f"{base_url()}/o/{sign(OFFER_LINK, OfferLink(prop.id, version or prop.link_version))}"
 
 
 def link_state(prop: Property, version: int, at: datetime | None = None) -> str:

@@ -21,7 +21,7 @@ from app.accounts import invitations, staff
 from app.accounts.editing import authenticate
 from app.core.clock import now
 from app.core.ledger import SYSTEM
-from app.core.signed_links import invitation_token
+from app.core.signed_links import INVITATION, Timed, sign
 from app.core.unit_of_work import OPEN
 from app.delivery.dispatcher import drain
 from app.extensions import db
@@ -101,7 +101,7 @@ def test_who_signs_in_elsewhere_is_told_and_the_agency_is_not(client: FlaskClien
 def test_an_address_taken_in_the_meantime_does_not_come_in_twice(app: Flask, owner: User) -> None:
     invitations.invite(owner.agency_id, accounts.NewUser("dan@agentie.example", "Dan Nou"), by=SYSTEM)
     (held,) = invitations.waiting_in(owner.agency_id)
-    link = f"/account/{invitation_token(held.id, held.invited_at.timestamp())}"
+    link = f"/account/{sign(INVITATION, Timed(held.id, held.invited_at.timestamp()))}"
     other = make_agency("Cealaltă")
     accounts.create_user(other, accounts.NewUser("dan@agentie.example", "Dan"), PASSWORD)
     browser = app.test_client()
@@ -114,11 +114,11 @@ def test_an_invitation_lapses_and_only_its_last_link_is_good(either_app: Flask) 
     owner = make_user(make_agency(), "owner")
     invitations.invite(owner.agency_id, accounts.NewUser("dan@agentie.example", "Dan Nou"), by=SYSTEM)
     (held,) = invitations.waiting_in(owner.agency_id)
-    first = invitation_token(held.id, held.invited_at.timestamp())
+    first = sign(INVITATION, Timed(held.id, held.invited_at.timestamp()))
     assert invitations.of_token(first)
     invitations.ask_again(owner.agency_id, held.id, by=SYSTEM)
     (held,) = invitations.waiting_in(owner.agency_id)
-    second = invitation_token(held.id, held.invited_at.timestamp())
+    second = sign(INVITATION, Timed(held.id, held.invited_at.timestamp()))
     assert invitations.of_token(second) and not invitations.of_token(first)
     with time_machine.travel(now() + timedelta(days=8)):
         assert not invitations.of_token(second)
@@ -127,7 +127,7 @@ def test_an_invitation_lapses_and_only_its_last_link_is_good(either_app: Flask) 
 def test_of_two_who_accept_at_once_one_comes_in(app: Flask, owner: User) -> None:
     invitations.invite(owner.agency_id, accounts.NewUser("dan@agentie.example", "Dan Nou"), by=SYSTEM)
     (held,) = invitations.waiting_in(owner.agency_id)
-    link = f"/account/{invitation_token(held.id, held.invited_at.timestamp())}"
+    link = f"/account/{sign(INVITATION, Timed(held.id, held.invited_at.timestamp()))}"
     db.session.rollback()
 
     def post(password: str) -> int:

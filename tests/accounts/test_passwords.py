@@ -12,11 +12,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.accounts import editing as accounts
+from app.accounts import invitations
 from app.accounts.editing import authenticate
 from app.accounts.passwords import EASY, SIGNS, TOO_LONG, TOO_SHORT, check_password
 from app.core.errors import Invalid
 from app.core.ledger import SYSTEM
-from app.core.signed_links import account_token
 from app.extensions import db
 from app.models import User
 from tests.factories import PASSWORD, csrf, login
@@ -107,7 +107,7 @@ def test_every_way_to_set_one_refuses_an_easy_one(app: Flask, client: FlaskClien
         token = csrf(client.get("/app/settings").get_data(as_text=True))
         form = {"present": PASSWORD, "password": easy, "csrf_token": token}
         assert client.post("/app/settings/password", data=form).status_code == 422
-        link = account_token(owner.id, owner.password_hash, time.time() + 60)
+        link = invitations.account_token(owner, time.time() + 60)
         assert app.test_client().post(f"/account/{link}", data={"password": easy}).status_code == 422
         words = ["user", "set-password", "--email", owner.email, "--stdin"]
         assert app.test_cli_runner().invoke(args=words, input=f"{easy}\n").exit_code == 1
@@ -135,7 +135,7 @@ def test_what_is_too_long_is_hashed_nowhere(
     assert authenticate(owner.email, long) is None
     form = {"present": long, "password": "tramvaiul verde pleacă la nouă", "csrf_token": token}
     assert client.post("/app/settings/password", data=form).status_code == 422
-    link = account_token(owner.id, owner.password_hash, time.time() + 60)
+    link = invitations.account_token(owner, time.time() + 60)
     assert client.post(f"/account/{link}", data={"password": long}).status_code == 422
 
 

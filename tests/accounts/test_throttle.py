@@ -9,8 +9,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.accounts import editing as accounts
+from app.accounts import invitations
 from app.blueprints.accounts import throttle
-from app.core.signed_links import BadToken, account_token, device_token, read_device
+from app.core.signed_links import DEVICE, BadToken, read
 from app.models import User
 from tests.conftest import make_app, settings_for
 from tests.factories import PASSWORD, csrf, login, make_agency, make_user
@@ -68,7 +69,7 @@ def test_whom_an_attack_on_all_sides_keeps_out_comes_in_by_a_mailed_link(app: Fl
         attack(app, owner.email, f"203.0.113.{n}", 25)
     new = app.test_client()
     assert attempt(new, owner.email, PASSWORD, ELSEWHERE) == 429
-    link = account_token(owner.id, owner.password_hash, time.time() + 60)
+    link = invitations.account_token(owner, time.time() + 60)
     chosen = "tramvaiul verde pleacă la nouă"
     assert new.post(f"/account/{link}", data={"password": chosen}).status_code == 303
     for n in range(5):
@@ -101,11 +102,11 @@ def test_an_unknown_address_is_counted_like_a_known_one(app: Flask, owner: User)
 
 
 def test_a_device_is_known_for_its_own_account_only(app: Flask, owner: User) -> None:
-    token = device_token(owner.email)
-    assert read_device(owner.email, token) != read_device(owner.email, device_token(owner.email))
+    token, mine = throttle.device_token(owner.email), throttle.account_id(owner.email)
+    assert read(DEVICE, token, mine) != read(DEVICE, throttle.device_token(owner.email), mine)
     for email, forged in (("alt@agentie.example", token), (owner.email, token[:-2] + "xx"), (owner.email, "")):
         with pytest.raises(BadToken):
-            read_device(email, forged)
+            read(DEVICE, forged, throttle.account_id(email))
 
 
 def test_cookies_of_production_are_taken_from_this_host_alone(app: Flask, owner: User) -> None:

@@ -204,10 +204,10 @@ def test_an_offer_taken_elsewhere_is_unconfirmed_until_its_bidder_confirms(crm: 
     assert offer["bidder"]["phone"] == "+40722000111" and made.headers["Location"].endswith(offer["id"])
     owed = set(db.session.scalars(select(Delivery.template)))
     assert owed == {"offer_agent", "offer_confirm", "receipt_kept"}
-    from app.core.signed_links import receipt_token
+    from app.core.signed_links import RECEIPT, sign
 
     with crm.app.app_context():
-        token = receipt_token(db.session.scalars(select(OfferKey.offer_id)).one())
+        token = sign(RECEIPT, db.session.scalars(select(OfferKey.offer_id)).one())
     client = crm.app.test_client()
     page = client.get(f"/r/{token}").get_data(as_text=True)
     action = re.search(r'action="([^"]+/confirm)"', page)

@@ -9,7 +9,7 @@ from flask import Flask
 from playwright.sync_api import Browser, expect
 
 from app.core.ledger import SYSTEM
-from app.core.signed_links import read_offer_link
+from app.core.signed_links import OFFER_LINK, read
 from app.extensions import db
 from app.models import Property
 from app.properties import editing as properties
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.browser
 
 def change(app: Flask, path: str, **values: object) -> None:
     with app.app_context():
-        prop = db.session.get_one(Property, read_offer_link(path.rpartition("/")[2]).property_id)
+        prop = db.session.get_one(Property, read(OFFER_LINK, path.rpartition("/")[2]).property_id)
         properties.change(prop, values, by=SYSTEM)
 
 

@@ -17,16 +17,10 @@ from playwright.sync_api import Browser, Page
 from sqlalchemy import select
 from werkzeug.routing import Rule
 
+from app.accounts import invitations
 from app.core.ledger import SYSTEM
 from app.core.money import Money
-from app.core.signed_links import (
-    account_token,
-    bidder_token,
-    offer_link_token,
-    privacy_token,
-    receipt_token,
-    seller_token,
-)
+from app.core.signed_links import BIDDER, OFFER_LINK, PRIVACY, RECEIPT, SELLER, OfferLink, sign
 from app.extensions import db
 from app.feeds import editing as feeds
 from app.feeds.editing import FeedValues
@@ -99,8 +93,8 @@ class Made:
         )
         mail.set_content("https://bidflux.example/" + "x" * 90)
         (outbox / "one.eml").write_bytes(mail.as_bytes())
-        self.door_of_bidder, self.door_of_seller = f"/r/{bidder_token(first.id)}", f"/s/{seller_token(seller)}"
-        self.receipt = f"/r/{receipt_token(first.id)}"
+        self.door_of_bidder, self.door_of_seller = f"/r/{sign(BIDDER, first.id)}", f"/s/{sign(SELLER, seller)}"
+        self.receipt = f"/r/{sign(RECEIPT, first.id)}"
         self.chosen = "&".join(f"offer={one}" for one in offers)
         self.values: dict[str, Any] = {
             "property_id": prop.id,
@@ -118,11 +112,11 @@ class Made:
             "name": "one.eml",
         }
         self.tokens = {
-            "public.offer": offer_link_token(prop.id, prop.link_version),
-            "public.receipt": receipt_token(first.id),
-            "public.seller_door": seller_token(seller),
-            "public.prove_address": privacy_token(request.id),
-            "accounts.choose_password": account_token(colleague.id, colleague.password_hash, 2e9),
+            "public.offer": sign(OFFER_LINK, OfferLink(prop.id, prop.link_version)),
+            "public.receipt": sign(RECEIPT, first.id),
+            "public.seller_door": sign(SELLER, seller),
+            "public.prove_address": sign(PRIVACY, request.id),
+            "accounts.choose_password": invitations.account_token(colleague, 2e9),
         }
 
     def paths(self, app: Flask) -> list[str]:

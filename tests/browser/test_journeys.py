@@ -9,7 +9,7 @@ from flask import Flask
 from playwright.sync_api import Browser, Page, expect
 
 from app.core.money import Money
-from app.core.signed_links import offer_link_token
+from app.core.signed_links import OFFER_LINK, OfferLink, sign
 from app.offers.document import Bidder
 from tests.browser.conftest import open_page
 from tests.conftest import ROOT
@@ -23,7 +23,7 @@ def link(app: Flask, **values: object) -> str:
     with app.app_context():
         agency = make_agency()
         prop = make_property(agency, make_user(agency).id, **values)
-        return f"/o/{offer_link_token(prop.id, prop.link_version)}"
+        return f"/o/{sign(OFFER_LINK, OfferLink(prop.id, prop.link_version))}"
 
 
 def fill(page: Page, amount: str = "118.500") -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import delete, func, select
 
 from app.core.clock import now
 from app.core.ledger import SYSTEM
-from app.core.signed_links import bidder_token, offer_link_token
+from app.core.signed_links import BIDDER, OFFER_LINK, OfferLink, sign
 from app.core.unit_of_work import housekeeping
 from app.extensions import db
 from app.models import Note, Offer, OfferState, Property, UserSession
@@ -59,7 +59,7 @@ def link(app: Flask, **values: object) -> str:
         prop = make_property(agency, make_user(agency).id)
         if values:
             properties.change(prop, values, by=SYSTEM)
-        return f"/ro/o/{offer_link_token(prop.id, 1)}"
+        return f"/ro/o/{sign(OFFER_LINK, OfferLink(prop.id, 1))}"
 
 
 @pytest.mark.parametrize("scripts", [True, False])
@@ -68,7 +68,7 @@ def test_a_corrected_offer_changes_language_and_still_replaces(browser: Browser,
     with app.app_context():
         agency = make_agency()
         offer_id = make_offer(make_property(agency, make_user(agency).id))
-        token, reference = bidder_token(offer_id), db.session.get_one(Offer, offer_id).reference
+        token, reference = sign(BIDDER, offer_id), db.session.get_one(Offer, offer_id).reference
     page = opened(browser, base, scripts=scripts).page
     page.goto(f"{base}/ro/r/{token}")
     page.get_by_role("button", name="Deschid oferta").click()
@@ -92,7 +92,7 @@ def test_a_reload_keeps_what_was_typed_over_a_form_that_was_filled_in(browser: B
     app, base = live
     with app.app_context():
         agency = make_agency()
-        token = bidder_token(make_offer(make_property(agency, make_user(agency).id)))
+        token = sign(BIDDER, make_offer(make_property(agency, make_user(agency).id)))
     page = opened(browser, base).page
     page.goto(f"{base}/ro/r/{token}")
     page.get_by_role("button", name="Deschid oferta").click()

@@ -9,7 +9,7 @@ from flask import Flask
 from playwright.sync_api import Browser, expect
 
 from app.core.money import Money
-from app.core.signed_links import bidder_token, seller_token
+from app.core.signed_links import BIDDER, SELLER, sign
 from app.extensions import db
 from app.properties import seller_links
 from tests.browser.conftest import open_page
@@ -25,7 +25,7 @@ def test_a_bidder_withdraws_their_offer(browser: Browser, live: Live, phone: boo
     app, base = live
     with app.app_context():
         agency = make_agency()
-        token = bidder_token(make_offer(make_property(agency, make_user(agency).id)))
+        token = sign(BIDDER, make_offer(make_property(agency, make_user(agency).id)))
     watched = open_page(browser, base, phone=phone, dark=dark)
     page = watched.page
     page.goto(f"{base}/r/{token}")
@@ -49,7 +49,7 @@ def test_a_seller_sees_a_new_offer(browser: Browser, live: Live, phone: bool, da
         owner = make_user(make_agency(), "owner")
         prop = make_property(owner.agency_id, owner.id)
         make_offer(prop, make_draft(conditions=("bank_approval",), valid_until=date.today() + timedelta(days=9)))
-        token = seller_token(seller_links.create(prop, 7, shows_names=False, by=person_of(owner)))
+        token = sign(SELLER, seller_links.create(prop, 7, shows_names=False, by=person_of(owner)))
         prop_id = prop.id
     watched = open_page(browser, base, phone=phone, dark=dark)
     page = watched.page
@@ -77,7 +77,7 @@ def test_a_bidder_corrects_and_signs_then_asks_to_be_forgotten(browser: Browser,
     with app.app_context():
         agency = make_agency()
         prop = make_property(agency, make_user(agency, "owner").id, signature_required=True, code_required=True)
-        token = bidder_token(make_offer(prop))
+        token = sign(BIDDER, make_offer(prop))
     watched = open_page(browser, base, scripts=scripts)
     page = watched.page
     check = watched.check if scripts else lambda: None  # axe needs scripts

@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from gunicorn.config import Config
 from werkzeug.routing import IntegerConverter, Rule, UUIDConverter
 
+from app.accounts import invitations
 from app.core import signed_links
 from app.core.access import Person
 from app.core.logs import configure_logs, redact
@@ -39,12 +40,12 @@ def tokens(app: Flask) -> dict[str, str]:
     prop = make_property(agent.agency_id, agent.id)
     by = Person(agent, db.session.get_one(Agency, agent.agency_id), uuid.uuid4(), "")
     return {
-        "/o/": signed_links.offer_link_token(prop.id, prop.link_version),
-        "/r/": signed_links.bidder_token(make_offer(prop)),
-        "/s/": signed_links.seller_token(seller_links.create(prop, 7, shows_names=True, by=by)),
-        "/gdpr/request/": signed_links.privacy_token(uuid.uuid4()),
-        "/account/": signed_links.account_token(agent.id, agent.password_hash, 2e9),
-        "/photos/": signed_links.photo_token(uuid.uuid4()),
+        "/o/": signed_links.sign(signed_links.OFFER_LINK, signed_links.OfferLink(prop.id, prop.link_version)),
+        "/r/": signed_links.sign(signed_links.BIDDER, make_offer(prop)),
+        "/s/": signed_links.sign(signed_links.SELLER, seller_links.create(prop, 7, shows_names=True, by=by)),
+        "/gdpr/request/": signed_links.sign(signed_links.PRIVACY, uuid.uuid4()),
+        "/account/": invitations.account_token(agent, 2e9),
+        "/photos/": signed_links.sign(signed_links.PHOTO, uuid.uuid4()),
     }
 
 

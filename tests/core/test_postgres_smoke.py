@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import event
 from werkzeug.routing import BuildError
 
-from app.core.signed_links import bidder_token, offer_link_token, receipt_token, seller_token
+from app.core.signed_links import BIDDER, OFFER_LINK, RECEIPT, SELLER, OfferLink, sign
 from app.extensions import db
 from app.models import User
 from tests.busy import fill
@@ -47,10 +47,10 @@ def addresses(app: Flask, client: FlaskClient, owner: User) -> dict[str, str]:
     """Every route that can be opened, by its endpoint: with ids of an agency that has much of everything in it."""
     known = fill(owner)
     offer, link = known["offers"][0], known["link_id"]
-    for door in (f"/r/{bidder_token(offer)}", f"/s/{seller_token(link)}"):
+    for door in (f"/r/{sign(BIDDER, offer)}", f"/s/{sign(SELLER, link)}"):
         let_in(client, door)
-    tokens = {"public.receipt": receipt_token(offer), "public.seller_door": seller_token(link)}
-    usual = offer_link_token(known["property_id"], 1)
+    tokens = {"public.receipt": sign(RECEIPT, offer), "public.seller_door": sign(SELLER, link)}
+    usual = sign(OFFER_LINK, OfferLink(known["property_id"], 1))
     found = {}
     with app.test_request_context():
         adapter = app.create_url_adapter(None) or app.url_map.bind("localhost")

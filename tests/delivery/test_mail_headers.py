@@ -135,9 +135,9 @@ def test_the_plain_spelling_is_suggested(typed: str) -> None:
 
 
 def test_letters_without_a_plain_spelling_are_asked_about(client: FlaskClient, prop: Property) -> None:
-    from app.core.signed_links import offer_link_token
+    from app.core.signed_links import OFFER_LINK, OfferLink, sign
 
-    where = f"/o/{offer_link_token(prop.id, prop.link_version)}"
+    where = f"/o/{sign(OFFER_LINK, OfferLink(prop.id, prop.link_version))}"
     data = {
         **hidden(client.get(where).get_data(as_text=True)),
         "full_name": "Li Ming", "email": "李@client.example", "phone": "0722000111", "amount": "100.000",

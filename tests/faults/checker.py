@@ -11,7 +11,7 @@ import time_machine
 from sqlalchemy import func, select
 from standardwebhooks.webhooks import Webhook
 
-from app.core.signed_links import receipt_token
+from app.core.signed_links import RECEIPT, sign
 from app.extensions import db
 from app.models import Agency, Decision, Delivery, Event, LedgerEntry, Offer, OfferBody, OfferKey, OfferState
 from app.proof.receipt_reading import RECEIPT_KEPT
@@ -37,7 +37,7 @@ def check(rig: Rig, stage: Stage, senders: Senders) -> Figures:
     mails, calls = _mails(rig), _calls(rig, stage.secret)
     _owed(offers)
     for offer in sorted(offers - answered)[:50] + sorted(answered)[:20]:
-        assert rig.ask("GET", f"/r/{receipt_token(offer)}")[0] == 200, "an offer without an answerable receipt"
+        assert rig.ask("GET", f"/r/{sign(RECEIPT, offer)}")[0] == 200, "an offer without an answerable receipt"
     entries, fault = verify_chain(db.session.get_one(Agency, stage.agency_id))
     assert fault is None, fault
     return {

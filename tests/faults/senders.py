@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from flask import Flask
 
-from app.core.signed_links import read_receipt
+from app.core.signed_links import RECEIPT, read
 from tests.faults.rig import NOBODY, Rig, Stage
 from tests.public.test_offer_form import GOOD, hidden
 
@@ -99,7 +99,7 @@ class Senders:
             return None
         assert answer[0] == 303, (answer[0], answer[2][:2000])
         with self.app.app_context():
-            return read_receipt(answer[1]["Location"].rpartition("/r/")[2].partition("?")[0])
+            return read(RECEIPT, answer[1]["Location"].rpartition("/r/")[2].partition("?")[0])
 
     def _by_api(self, choice: random.Random) -> uuid.UUID | None:
         bidder = {"full_name": "Andrei Țurcanu", "phone": "0722 000 111"}

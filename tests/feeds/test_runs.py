@@ -20,7 +20,7 @@ from sqlalchemy import select
 from app.core.clock import now
 from app.core.errors import Invalid
 from app.core.ledger import SYSTEM
-from app.core.signed_links import offer_link_token
+from app.core.signed_links import OFFER_LINK, OfferLink, sign
 from app.extensions import db
 from app.feeds import editing as feeds
 from app.feeds.editing import FeedValues
@@ -168,7 +168,7 @@ def test_a_feed_turns_a_link_off_and_one_it_says_nothing_of_stays(
     crm.rows = [row(n, accepts_offers=True) for n in range(2)]
     feed_id = rebs(owner, server)
     read_due_feeds()
-    link = f"/o/{offer_link_token(properties()['CP0'].id, 1)}"
+    link = f"/o/{sign(OFFER_LINK, OfferLink(properties()['CP0'].id, 1))}"
     assert client.get(link).status_code == 200
     crm.rows = [row(0, accepts_offers=False), row(1)]
     assert read_again(owner, feed_id).updated == 1

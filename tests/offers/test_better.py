@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from app.core.money import Money
-from app.core.signed_links import request_token
+from app.core.signed_links import REQUEST, sign
 from app.delivery.letters import Owed
 from app.delivery.registry import registry
 from app.extensions import db
@@ -149,8 +149,8 @@ def test_a_second_request_takes_the_place_of_the_first(client: FlaskClient, prop
     first, second = requests()
     assert first.cancelled_at and not second.cancelled_at
     buyer = client.application.test_client()
-    assert buyer.get(f"/o/{request_token(first.id)}").status_code == 410
-    assert buyer.get(f"/o/{request_token(second.id)}").status_code == 200
+    assert buyer.get(f"/o/{sign(REQUEST, first.id)}").status_code == 410
+    assert buyer.get(f"/o/{sign(REQUEST, second.id)}").status_code == 200
 
 
 def test_all_are_asked_or_none(client: FlaskClient, prop: Property) -> None:

@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 
 from app.core.clock import now
 from app.core.ledger import SYSTEM
-from app.core.signed_links import seller_token
+from app.core.signed_links import SELLER, sign
 from app.extensions import db
 from app.models import Confirmation, ConfirmationBody, Delivery, LedgerEntry, Offer, Property, User
 from app.properties import editing as properties
@@ -85,7 +85,7 @@ def test_it_is_marked_and_filtered_until_its_bidder_confirms(client: FlaskClient
 
     seller = client.application.test_client()
     link = seller_links.create(prop, 7, shows_names=False, by=person_of(owner))
-    seller.post(f"/s/{seller_token(link)}")
+    seller.post(f"/s/{sign(SELLER, link)}")
     assert page_of(seller, f"/s/view/{link}").count("neconfirmată</span>") == 1, "not the one sent by the link"
 
     bidder = client.application.test_client()

@@ -16,7 +16,7 @@ from sqlalchemy.orm import joinedload
 
 from app.core.clock import now
 from app.core.ledger import SYSTEM
-from app.core.signed_links import offer_link_token
+from app.core.signed_links import OFFER_LINK, OfferLink, sign
 from app.extensions import db
 from app.models import Agency, AgencyNotice, LedgerEntry, Offer, Property, TextVersion, User
 from app.privacy import retention
@@ -63,7 +63,7 @@ def test_the_default_names_the_controller_the_rights_and_the_authority(app: Flas
 
 def test_an_owner_writes_it_and_clients_read_it_at_once(client: FlaskClient, owner: User, prop: Property) -> None:
     login(client, owner)
-    address = f"/o/{offer_link_token(prop.id, prop.link_version)}"
+    address = f"/o/{sign(OFFER_LINK, OfferLink(prop.id, prop.link_version))}"
     assert "este operatorul datelor" in client.application.test_client().get(address).get_data(as_text=True)
     assert save(client, ro=OWN, en="").status_code == 303
     buyer = client.application.test_client()
@@ -129,14 +129,14 @@ def test_it_names_the_company_and_who_answers_about_data(client: FlaskClient, ow
     assert client.post("/app/settings/agency", data={**form, "privacy_contact": "nimeni"}).status_code == 422
     data = {**form, "company": company, "privacy_contact": "dpo@agentie.example"}
     assert client.post("/app/settings/agency", data=data).status_code == 303
-    page = client.application.test_client().get(f"/o/{offer_link_token(prop.id, prop.link_version)}").text
+    page = client.application.test_client().get(f"/o/{sign(OFFER_LINK, OfferLink(prop.id, prop.link_version))}").text
     assert company in page and "dpo@agentie.example" in page
     assert company in client.get("/app/settings/processing").get_data(as_text=True)
 
 
 def test_who_opened_the_form_before_the_facts_changed_reads_it_again(client: FlaskClient, owner: User) -> None:
     prop = of(owner)
-    address = f"/o/{offer_link_token(prop.id, prop.link_version)}"
+    address = f"/o/{sign(OFFER_LINK, OfferLink(prop.id, prop.link_version))}"
     with time_machine.travel(datetime(2026, 11, 1, 9, tzinfo=UTC), tick=False) as clock:
         sent = {**GOOD, "stamp": hidden(client.get(address).text)["stamp"], "step": "send"}
         clock.shift(60)
@@ -157,7 +157,7 @@ def test_who_had_sent_it_before_the_facts_changed_and_presses_once_more_has_one_
     client: FlaskClient, owner: User
 ) -> None:
     prop = of(owner)
-    address = f"/o/{offer_link_token(prop.id, prop.link_version)}"
+    address = f"/o/{sign(OFFER_LINK, OfferLink(prop.id, prop.link_version))}"
     with time_machine.travel(datetime(2026, 11, 1, 9, tzinfo=UTC), tick=False) as clock:
         _, review = fill(client, address)
         sent = {**hidden(review), "step": "send"}

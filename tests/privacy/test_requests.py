@@ -16,7 +16,7 @@ from sqlalchemy import delete, select
 from app.accounts import editing as accounts
 from app.core.clock import now
 from app.core.database import is_sqlite
-from app.core.signed_links import offer_link_token, receipt_token
+from app.core.signed_links import OFFER_LINK, RECEIPT, OfferLink, sign
 from app.core.unit_of_work import housekeeping
 from app.delivery.dispatcher import drain
 from app.extensions import db
@@ -269,7 +269,7 @@ def test_what_names_no_agency_asks_nothing(client: FlaskClient, owner: User, age
 def test_the_way_there_stands_on_the_agencys_pages(client: FlaskClient, owner: User, prop: Property) -> None:
     way = f"/gdpr/request?agency={owner.agency_id}"
     offer_id = make_offer(prop)
-    for path in (f"/r/{receipt_token(offer_id)}", f"/o/{offer_link_token(prop.id, prop.link_version)}"):
+    for path in (f"/r/{sign(RECEIPT, offer_id)}", f"/o/{sign(OFFER_LINK, OfferLink(prop.id, prop.link_version))}"):
         assert f'href="{way}"' in client.get(path).get_data(as_text=True), path
     agency = db.session.get_one(Agency, owner.agency_id)
     assert f"http://localhost{way}" in texts.notice_of(agency, "ro")
@@ -279,6 +279,6 @@ def test_the_way_there_stands_on_the_agencys_pages(client: FlaskClient, owner: U
 def test_a_test_agency_shows_no_way_since_it_sends_no_mail(client: FlaskClient, owner: User) -> None:
     trial = accounts.create_agency("Proba", "proba@x.example", test_of=owner.agency_id)
     prop = make_property(trial, make_user(trial).id)
-    page = client.get(f"/o/{offer_link_token(prop.id, prop.link_version)}").get_data(as_text=True)
+    page = client.get(f"/o/{sign(OFFER_LINK, OfferLink(prop.id, prop.link_version))}").get_data(as_text=True)
     assert str(trial) not in page
     assert str(trial) not in texts.notice_of(db.session.get_one(Agency, trial), "ro")

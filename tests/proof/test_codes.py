@@ -20,7 +20,7 @@ from sqlalchemy import delete, select, update
 from app.accounts import editing as accounts
 from app.core.clock import now
 from app.core.ledger import SYSTEM
-from app.core.signed_links import receipt_token
+from app.core.signed_links import RECEIPT, sign
 from app.core.unit_of_work import housekeeping
 from app.delivery.dispatcher import drain
 from app.extensions import db
@@ -67,11 +67,11 @@ def code_in(smtp: Mailbox) -> str:
 
 
 def page_of(client: FlaskClient, offer: Offer) -> str:
-    return client.get(f"/en/r/{receipt_token(offer.id)}").get_data(as_text=True)
+    return client.get(f"/en/r/{sign(RECEIPT, offer.id)}").get_data(as_text=True)
 
 
 def post(client: FlaskClient, offer: Offer, code: str, path: str = "code") -> int:
-    return client.post(f"/en/r/{receipt_token(offer.id)}/{path}", data={"code": code}).status_code
+    return client.post(f"/en/r/{sign(RECEIPT, offer.id)}/{path}", data={"code": code}).status_code
 
 
 def confirmed(offer: Offer) -> bool:
@@ -99,7 +99,7 @@ def test_five_wrong_codes_end_it_and_the_right_one_comes_too_late(
 ) -> None:
     code = code_in(smtp)
     for left in (4, 3, 2, 1):
-        answer = client.post(f"/en/r/{receipt_token(offer.id)}/code", data={"code": another(code)})
+        answer = client.post(f"/en/r/{sign(RECEIPT, offer.id)}/code", data={"code": another(code)})
         assert answer.status_code == 422 and f"{left} tr" in answer.get_data(as_text=True)
     assert post(client, offer, another(code)) == 422
     assert "Too many wrong codes" in page_of(client, offer)

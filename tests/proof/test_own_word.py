@@ -20,7 +20,7 @@ from app.accounts import editing as accounts
 from app.core.clock import now
 from app.core.errors import IllegalTransition
 from app.core.ledger import SYSTEM
-from app.core.signed_links import receipt_token
+from app.core.signed_links import RECEIPT, sign
 from app.core.unit_of_work import writing
 from app.extensions import db
 from app.models import (
@@ -71,13 +71,13 @@ def with_mail(prop: Property, email: str = "ileana@client.example") -> Offer:
 
 
 def press(client: FlaskClient, offer: Offer, **given: str) -> int:
-    where = f"/r/{receipt_token(offer.id)}"
+    where = f"/r/{sign(RECEIPT, offer.id)}"
     shown = hidden(client.get(where).get_data(as_text=True))
     return client.post(f"{where}/confirm", data={**shown, **SIGNED, **given}).status_code
 
 
 def page(client: FlaskClient, offer: Offer) -> str:
-    return client.get(f"/en/r/{receipt_token(offer.id)}").get_data(as_text=True)
+    return client.get(f"/en/r/{sign(RECEIPT, offer.id)}").get_data(as_text=True)
 
 
 def proof(offer: Offer) -> str | None:
@@ -131,7 +131,7 @@ def test_an_invented_bidder_is_confirmed_by_nobody_but_the_agency(
     offer, key = recorded(signs(prop)), accounts.create_api_key(prop.agency_id, "CRM", by=SYSTEM)
     login(client, make_user(prop.agency_id, "owner"))
     shown = client.get(f"/app/offers/{offer.id}/confirmation").get_data(as_text=True)
-    assert receipt_token(offer.id) in shown, "the agent holds the link"
+    assert sign(RECEIPT, offer.id) in shown, "the agent holds the link"
     assert "held" in page(app.test_client(), offer), "and the page says what that means"
     assert press(app.test_client(), offer) == 303 and proof(offer) == "held_link"
     found = told(client, offer, prop, key)
@@ -148,12 +148,12 @@ def test_with_a_mailbox_the_button_alone_says_nothing(
     for code in ("", "000000", "x" * 5000, "\0"):
         assert press(client, offer, code=code) == 422
     assert proof(offer) is None and not db.session.get_one(OfferState, offer.id).signed
-    assert client.post(f"/r/{receipt_token(offer.id)}/code", data={"code": "1"}).status_code == 409
-    assert client.post(f"/r/{receipt_token(offer.id)}/code/again").status_code == 303
+    assert client.post(f"/r/{sign(RECEIPT, offer.id)}/code", data={"code": "1"}).status_code == 409
+    assert client.post(f"/r/{sign(RECEIPT, offer.id)}/code/again").status_code == 303
     code = mailed_code(offer.id)
-    assert client.post(f"/r/{receipt_token(offer.id)}/code", data={"code": code}).status_code == 409, "without a word"
+    assert client.post(f"/r/{sign(RECEIPT, offer.id)}/code", data={"code": code}).status_code == 409, "without a word"
     shown = hidden(page(client, offer))
-    typed = client.post(f"/en/r/{receipt_token(offer.id)}/confirm", data={**shown, **SIGNED, "code": "999999x"})
+    typed = client.post(f"/en/r/{sign(RECEIPT, offer.id)}/confirm", data={**shown, **SIGNED, "code": "999999x"})
     assert typed.status_code == 422 and "Ileana Inventata" in typed.get_data(as_text=True), "what was typed stays"
     assert press(client, offer, code=code) == 303 and proof(offer) == "code"
     assert db.session.get_one(OfferState, offer.id).signed
@@ -172,7 +172,7 @@ def test_an_address_of_the_agencys_own_is_not_the_bidders(
         email = make_user(prop.agency_id, "agent", email="agent.rau@agentie.example").email
     local, _, domain = email.partition("@")
     offer = with_mail(prop, f"{local.capitalize()}{tag}@{domain}")
-    assert client.post(f"/r/{receipt_token(offer.id)}/code/again").status_code == 409
+    assert client.post(f"/r/{sign(RECEIPT, offer.id)}/code/again").status_code == 409
     assert press(client, offer) == 303 and proof(offer) == "held_link"
 
 
@@ -180,7 +180,7 @@ def test_an_address_that_became_a_colleagues_meanwhile_proves_nothing(
     app: Flask, client: FlaskClient, prop: Property
 ) -> None:
     offer = with_mail(prop)
-    client.post(f"/r/{receipt_token(offer.id)}/code/again")
+    client.post(f"/r/{sign(RECEIPT, offer.id)}/code/again")
     code = mailed_code(offer.id)
     make_user(prop.agency_id, email="ileana@client.example")
     assert press(client, offer, code=code) == 303 and proof(offer) == "held_link"
@@ -188,7 +188,7 @@ def test_an_address_that_became_a_colleagues_meanwhile_proves_nothing(
 
 def test_codes_expire_are_spent_and_cannot_be_used_up_for_ever(app: Flask, client: FlaskClient, prop: Property) -> None:
     offer = with_mail(prop)
-    again = f"/r/{receipt_token(offer.id)}/code/again"
+    again = f"/r/{sign(RECEIPT, offer.id)}/code/again"
     assert client.post(again).status_code == 303
     assert client.post(again).status_code == 422, "not within a minute"
     first = mailed_code(offer.id)
@@ -210,7 +210,7 @@ def test_codes_expire_are_spent_and_cannot_be_used_up_for_ever(app: Flask, clien
 def test_one_offers_code_is_good_for_no_other(app: Flask, client: FlaskClient, prop: Property) -> None:
     one, other = with_mail(prop), with_mail(prop)
     for offer in (one, other):
-        client.post(f"/r/{receipt_token(offer.id)}/code/again")
+        client.post(f"/r/{sign(RECEIPT, offer.id)}/code/again")
     if mailed_code(one.id) != mailed_code(other.id):  # one in a million
         assert press(client, other, code=mailed_code(one.id)) == 422 and proof(other) is None
 
@@ -220,7 +220,7 @@ def test_ended_meanwhile_there_is_nothing_to_confirm(
     app: Flask, client: FlaskClient, prop: Property, ended: str
 ) -> None:
     offer = with_mail(prop)
-    client.post(f"/r/{receipt_token(offer.id)}/code/again")
+    client.post(f"/r/{sign(RECEIPT, offer.id)}/code/again")
     code = mailed_code(offer.id)
     if ended == "withdrawn":
         withdrawing.withdraw(offer)
@@ -260,5 +260,5 @@ def test_what_its_bidder_sent_is_confirmed_by_no_button(app: Flask, client: Flas
     offer = db.session.get_one(Offer, make_offer(prop))
     with pytest.raises(IllegalTransition):
         recording.confirm(offer, Said("ro", {}))
-    assert client.post(f"/r/{receipt_token(offer.id)}/code/again").status_code == 409
+    assert client.post(f"/r/{sign(RECEIPT, offer.id)}/code/again").status_code == 409
     assert db.session.scalar(select(EmailCode.n)) is None

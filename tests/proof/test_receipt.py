@@ -17,7 +17,7 @@ from pypdf import PdfReader
 from sqlalchemy import delete, select, update
 
 from app.core.clock import now
-from app.core.signed_links import receipt_token
+from app.core.signed_links import RECEIPT, sign
 from app.core.unit_of_work import housekeeping
 from app.delivery.dispatcher import drain
 from app.delivery.letters import NoLongerOwed
@@ -149,7 +149,7 @@ def test_it_is_downloaded_from_the_bidders_page_the_dashboard_and_the_api(
 
     owner, offer_id = make_user(prop.agency_id, "owner"), make_offer(prop)
     headers = {"Authorization": f"Bearer {accounts.create_api_key(prop.agency_id, 'CRM', by=SYSTEM)}"}
-    mine, theirs = f"/r/{receipt_token(offer_id)}", f"/app/offers/{offer_id}"
+    mine, theirs = f"/r/{sign(RECEIPT, offer_id)}", f"/app/offers/{offer_id}"
     api = f"/api/crm/offers/{offer_id}/receipt"
     assert client.get(api, headers=headers).status_code == 409
     assert client.get(f"{mine}/receipt.pdf").status_code == 404
@@ -162,7 +162,7 @@ def test_it_is_downloaded_from_the_bidders_page_the_dashboard_and_the_api(
         answer = client.get(where, headers=headers if where == api else None)
         assert answer.data == pdf and answer.mimetype == "application/pdf"
         assert answer.headers["Cache-Control"] == "no-store"
-    assert client.get(f"/r/{receipt_token(uuid.uuid4())}/receipt.pdf").status_code == 404
+    assert client.get(f"/r/{sign(RECEIPT, uuid.uuid4())}/receipt.pdf").status_code == 404
 
 
 def test_where_none_was_made_it_can_be_asked_for(app: Flask, client: FlaskClient, prop: Property) -> None:
@@ -174,7 +174,7 @@ def test_where_none_was_made_it_can_be_asked_for(app: Flask, client: FlaskClient
     where = f"/app/offers/{offer_id}/receipt.pdf"
     for _ in range(2):
         assert client.post(where, data={"csrf_token": csrf(page)}).status_code == 303
-    assert client.post(f"/r/{receipt_token(offer_id)}/receipt.pdf").status_code == 303
+    assert client.post(f"/r/{sign(RECEIPT, offer_id)}/receipt.pdf").status_code == 303
     assert db.session.scalars(select(Delivery.template)).all() == ["receipt_kept"]
     drain()
     assert client.get(where).status_code == 200

@@ -21,7 +21,7 @@ from app.accounts import editing as accounts
 from app.core.clock import now
 from app.core.errors import CodeWanted, Invalid
 from app.core.ledger import SYSTEM
-from app.core.signed_links import offer_link_token, read_stamp, request_token
+from app.core.signed_links import OFFER_LINK, REQUEST, STAMP, OfferLink, read, sign
 from app.delivery.dispatcher import drain
 from app.extensions import db
 from app.models import (
@@ -83,7 +83,7 @@ class Form:
 
     def __init__(self, client: FlaskClient, prop: Property, reference: str, **typed: str) -> None:
         self.client, self.prop = client, prop
-        self.where = f"/en/o/{offer_link_token(prop.id, prop.link_version)}"
+        self.where = f"/en/o/{sign(OFFER_LINK, OfferLink(prop.id, prop.link_version))}"
         stamp = hidden(client.get(self.where).get_data(as_text=True))["stamp"][0]
         data = {**FORGED, "replaces": reference, "stamp": stamp, "step": "review", **typed}
         answer = client.post(self.where, data=data)
@@ -98,7 +98,7 @@ class Form:
 
     @property
     def nonce(self) -> bytes:
-        return read_stamp(self.prop.id, hidden(self.page)["stamp"][0]).nonce
+        return read(STAMP, hidden(self.page)["stamp"][0], self.prop.id).nonce
 
     def code(self) -> str:
         db.session.rollback()
@@ -293,7 +293,7 @@ def asked(client: FlaskClient, prop: Property, offer: Offer) -> tuple[str, Flask
     login(client, owner)
     better_offers.ask([offer.id], now() + timedelta(days=2), None, by=person_of(owner))
     request_id = db.session.scalars(select(OfferRequest.id).where(OfferRequest.offer_id == offer.id)).one()
-    return f"/en/o/{request_token(request_id)}", client
+    return f"/en/o/{sign(REQUEST, request_id)}", client
 
 
 def look(agent: FlaskClient, offer: Offer) -> None:
@@ -351,7 +351,7 @@ def test_a_link_that_an_agent_saw_wants_a_code(
     status, page = answer(agent, where)
     assert status == 200 and "was shown to somebody else" in page and "send_new" not in page
     assert stands(victim) and newest(prop).id == victim.id
-    nonce = read_stamp(prop.id, hidden(page)["stamp"][0]).nonce
+    nonce = read(STAMP, hidden(page)["stamp"][0], prop.id).nonce
     wrong = agent.post(where, data={**hidden(page), "step": "send", "code": "1"})
     assert wrong.status_code == 422 and stands(victim)
     assert agent.post(where, data={**hidden(page), "step": "send_new"}).status_code in {200, 422} and stands(victim)

@@ -14,7 +14,7 @@ from app.accounts import editing as accounts
 from app.core.clock import now
 from app.core.errors import CodeWanted
 from app.core.money import Money
-from app.core.signed_links import receipt_token
+from app.core.signed_links import RECEIPT, sign
 from app.extensions import db
 from app.models import Agency, Confirmation, Offer, OfferRequest, OfferState, Property, User
 from app.offers import better_offers, codes, recording
@@ -69,11 +69,11 @@ def test_a_code_in_the_agents_own_mailbox_signs_nothing_on_the_public_form(
     client: FlaskClient, prop: Property, owner: User
 ) -> None:
     offer_id = make_offer(prop, make_draft(bidder=by(owner.email), signature=SIGNED))
-    client.post(f"/r/{receipt_token(offer_id)}/code", data={"code": mailed_code(offer_id)})
+    client.post(f"/r/{sign(RECEIPT, offer_id)}/code", data={"code": mailed_code(offer_id)})
     db.session.rollback()
     assert db.session.get_one(Confirmation, offer_id).proof == "held_link"
     assert not db.session.get_one(OfferState, offer_id).signed
-    page = client.get(f"/en/r/{receipt_token(offer_id)}").get_data(as_text=True)
+    page = client.get(f"/en/r/{sign(RECEIPT, offer_id)}").get_data(as_text=True)
     assert "This signature does not count" in page
     assert offers_fault(db.session.get_one(Agency, owner.agency_id)) is None
     login(client, owner)

@@ -17,7 +17,7 @@ from sqlalchemy import select
 from app.core.clock import now
 from app.core.errors import Conflict, IllegalTransition, LinkClosed
 from app.core.ledger import BIDDER, SYSTEM
-from app.core.signed_links import offer_link_token, receipt_token, request_token
+from app.core.signed_links import OFFER_LINK, RECEIPT, REQUEST, OfferLink, sign
 from app.delivery.letters import NoLongerOwed, Owed
 from app.delivery.registry import registry
 from app.extensions import db
@@ -152,7 +152,7 @@ def test_sold_while_offers_are_being_sent(either_app: Flask) -> None:
 
 
 def test_what_was_typed_is_given_back(client: FlaskClient, prop: Property) -> None:
-    where = f"/o/{offer_link_token(prop.id, prop.link_version)}"
+    where = f"/o/{sign(OFFER_LINK, OfferLink(prop.id, prop.link_version))}"
     form = hidden(client.get(where).get_data(as_text=True))
     mark(prop, "sold")
     answer = client.post(where, data={**form, "full_name": "Ana Pop", "amount": "123.456", "step": "review"})
@@ -164,7 +164,7 @@ def test_an_answer_to_a_better_offer_meets_it_too(client: FlaskClient, owner: Us
     offer_id = make_offer(prop)
     asking.ask([offer_id], now() + timedelta(days=2), None, by=person_of(owner))
     asked = db.session.scalars(select(OfferRequest)).one()
-    where = f"/o/{request_token(asked.id)}"
+    where = f"/o/{sign(REQUEST, asked.id)}"
     mail = db.session.scalars(select(Delivery).where(Delivery.template == "offer_better")).one()
     assert client.get(where).status_code == 200
     mark(prop, "rented")
@@ -178,7 +178,7 @@ def test_an_answer_to_a_better_offer_meets_it_too(client: FlaskClient, owner: Us
 
 def test_pages_offer_no_way_that_leads_nowhere(client: FlaskClient, owner: User, prop: Property) -> None:
     offer_id = make_offer(prop)
-    receipt = f"/r/{receipt_token(offer_id)}"
+    receipt = f"/r/{sign(RECEIPT, offer_id)}"
     assert "replaces=" in client.get(receipt).get_data(as_text=True)
     mark(prop, "sold")
     page = client.get(receipt).get_data(as_text=True)

@@ -20,7 +20,7 @@ from app.core.clock import now
 from app.core.errors import IllegalTransition
 from app.core.ledger import SYSTEM, Actor
 from app.core.limits import MESSAGE
-from app.core.signed_links import bidder_token, offer_link_token, receipt_token, request_token
+from app.core.signed_links import BIDDER, OFFER_LINK, RECEIPT, REQUEST, OfferLink, sign
 from app.delivery.letters import NoLongerOwed, Owed
 from app.delivery.registry import registry
 from app.extensions import db
@@ -52,7 +52,7 @@ def offer(prop: Property) -> Offer:
 
 
 def door(offer: Offer) -> str:
-    return f"/r/{bidder_token(offer.id)}"
+    return f"/r/{sign(BIDDER, offer.id)}"
 
 
 def page_of(offer: Offer) -> str:
@@ -113,8 +113,8 @@ def test_nobody_else_comes_in(app: Flask, client: FlaskClient, prop: Property, o
             assert answer.status_code == 403 and "Țurcanu" not in text(answer), end
         assert browser.post(f"{page_of(offer)}/withdraw").status_code == 403
     assert stranger.get("/r/offer/BF-NOSUCH22").status_code == 403, "as if it were somebody's"
-    assert stranger.post(f"/r/{receipt_token(offer.id)}").status_code == 404, "the receipt's link opens no door"
-    assert stranger.post(f"/r/{bidder_token(uuid.uuid4())}").status_code == 404
+    assert stranger.post(f"/r/{sign(RECEIPT, offer.id)}").status_code == 404, "the receipt's link opens no door"
+    assert stranger.post(f"/r/{sign(BIDDER, uuid.uuid4())}").status_code == 404
     stranger.set_cookie("bidder-page", "x", path=page_of(offer))
     assert stranger.get(page_of(offer)).status_code == 403
     assert state_of(offer).withdrawn_at is None
@@ -202,7 +202,7 @@ def test_withdrawing_ends_a_request_for_a_better_offer(client: FlaskClient, owne
     assert "Vi se cere o ofertă mai bună" in page
     form = text(client.get(f"{page_of(offer)}/again"))
     assert "/o/" not in form, "it is answered on this very page"
-    where = f"/o/{request_token(db.session.scalars(select(OfferRequest.id)).one())}"
+    where = f"/o/{sign(REQUEST, db.session.scalars(select(OfferRequest.id)).one())}"
     assert client.get(where).status_code == 200
     client.post(f"{page_of(offer)}/withdraw")
     assert client.get(where).status_code == 410
@@ -237,8 +237,8 @@ def test_after_a_rotation_only_the_link_that_they_used_or_their_own_page(
 ) -> None:
     """No page of an earlier bidder names the new link; their own page still takes a corrected offer."""
     properties.rotate_link(prop, by=SYSTEM)
-    new = offer_link_token(prop.id, offer.link_version + 1)
-    shared = text(client.get(f"/r/{receipt_token(offer.id)}"))
+    new = sign(OFFER_LINK, OfferLink(prop.id, offer.link_version + 1))
+    shared = text(client.get(f"/r/{sign(RECEIPT, offer.id)}"))
     used = re.search(r'href="[^"]*(/o/[^"?]+)', shared)
     assert used and client.get(used.group(1)).status_code == 410
     enter(client, offer)
@@ -252,7 +252,7 @@ def test_after_a_rotation_only_the_link_that_they_used_or_their_own_page(
 
 def test_who_never_had_a_link_is_given_none(client: FlaskClient, prop: Property) -> None:
     recorded = make_offer(prop, make_draft(), source="agent")
-    assert "/o/" not in text(client.get(f"/r/{receipt_token(recorded)}"))
+    assert "/o/" not in text(client.get(f"/r/{sign(RECEIPT, recorded)}"))
 
 
 def test_after_withdrawing_a_new_offer_stands_by_itself(client: FlaskClient, offer: Offer) -> None:
@@ -280,7 +280,7 @@ def test_the_status_is_shown_only_where_the_agency_wants_it(client: FlaskClient,
     db.session.commit()
     shown = text(client.get(page_of(offer)))
     assert "Acceptată" in shown and "nu este un contract" in shown and "canarmotiv" not in shown
-    assert "Acceptată" not in text(client.get(f"/r/{receipt_token(offer.id)}"))
+    assert "Acceptată" not in text(client.get(f"/r/{sign(RECEIPT, offer.id)}"))
 
 
 def test_everything_held_can_be_taken_along(client: FlaskClient, owner: User, offer: Offer) -> None:

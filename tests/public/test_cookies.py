@@ -7,7 +7,7 @@ from http.cookies import SimpleCookie
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app.core.signed_links import bidder_token, offer_link_token, seller_token
+from app.core.signed_links import BIDDER, OFFER_LINK, SELLER, OfferLink, sign
 from app.extensions import db
 from app.models import Offer
 from app.properties import seller_links
@@ -28,11 +28,11 @@ def test_the_form_sets_none_and_a_private_page_one_for_a_day(app: Flask, client:
     for language in ("ro", "en"):
         said = client.get(f"/{language}/gdpr").get_data(as_text=True)
         assert FORM[language] in said and PAGE[language] in said
-    form = f"/o/{offer_link_token(prop.id, prop.link_version)}"
+    form = f"/o/{sign(OFFER_LINK, OfferLink(prop.id, prop.link_version))}"
     assert not [answer for answer in (client.get(form), client.post(form)) if "Set-Cookie" in answer.headers]
     for door, private in (
-        (f"/r/{bidder_token(offer.id)}", f"/r/offer/{offer.reference}"),
-        (f"/s/{seller_token(seller)}", f"/s/view/{seller}"),
+        (f"/r/{sign(BIDDER, offer.id)}", f"/r/offer/{offer.reference}"),
+        (f"/s/{sign(SELLER, seller)}", f"/s/view/{seller}"),
     ):
         assert "Set-Cookie" not in client.get(door).headers
         held = [next(iter(SimpleCookie(c).values())) for c in client.post(door).headers.getlist("Set-Cookie")]

@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 
 from app.core.clock import now
 from app.core.ledger import SYSTEM
-from app.core.signed_links import bidder_token, request_token
+from app.core.signed_links import BIDDER, REQUEST, sign
 from app.extensions import db
 from app.models import Offer, OfferRequest, OfferState, Property, User
 from app.offers import better_offers
@@ -65,7 +65,7 @@ def standing() -> int:
 
 
 def enter(client: FlaskClient, offer: Offer) -> str:
-    client.post(f"/r/{bidder_token(offer.id)}")
+    client.post(f"/r/{sign(BIDDER, offer.id)}")
     return f"/r/offer/{offer.reference}/again"
 
 
@@ -98,7 +98,7 @@ def test_a_better_or_corrected_offer_replaces_the_earlier_one_in_any_language(
 def test_the_link_of_a_request_keeps_what_it_answers(client: FlaskClient, owner: User, offer: Offer) -> None:
     better_offers.ask([offer.id], now() + timedelta(days=1), None, by=person_of(owner))
     asked = db.session.scalars(select(OfferRequest)).one()
-    page = client.get(f"/ro/o/{request_token(asked.id)}")
+    page = client.get(f"/ro/o/{sign(REQUEST, asked.id)}")
     page = press(client, press(client, press(client, page), **{**GOOD, "amount": "1"}), **GOOD)
     page = press(client, press(client, page, "review"))
     assert press(client, page, "send").status_code == 303

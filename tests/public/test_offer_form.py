@@ -19,7 +19,7 @@ from werkzeug.test import TestResponse
 
 from app.core.clock import now
 from app.core.ledger import SYSTEM
-from app.core.signed_links import offer_link_token
+from app.core.signed_links import OFFER_LINK, OfferLink, sign
 from app.extensions import db
 from app.models import Delivery, LedgerEntry, Offer, Property
 from app.offers.details import offer_by_id, open_offer
@@ -40,7 +40,7 @@ GOOD = {
 
 
 def path_of(prop: Property) -> str:
-    return f"/o/{offer_link_token(prop.id, prop.link_version)}"
+    return f"/o/{sign(OFFER_LINK, OfferLink(prop.id, prop.link_version))}"
 
 
 def hidden(page: str) -> dict[str, list[str]]:

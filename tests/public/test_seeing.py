@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from app.core.clock import now
 from app.core.ledger import SYSTEM
-from app.core.signed_links import offer_link_token
+from app.core.signed_links import OFFER_LINK, OfferLink, sign
 from app.extensions import db
 from app.models import LinkActivity, Property, User
 from app.properties import editing as properties
@@ -19,7 +19,7 @@ from tests.factories import login, make_agency, make_offer, make_property, make_
 
 
 def url(prop: Property) -> str:
-    return f"/o/{offer_link_token(prop.id, prop.link_version)}"
+    return f"/o/{sign(OFFER_LINK, OfferLink(prop.id, prop.link_version))}"
 
 
 def counted() -> list[tuple[int, int]]:

@@ -16,7 +16,7 @@ from werkzeug.test import TestResponse
 from app.core.clock import now
 from app.core.errors import Invalid
 from app.core.money import Money
-from app.core.signed_links import receipt_token, seller_token
+from app.core.signed_links import RECEIPT, SELLER, sign
 from app.extensions import db
 from app.models import LedgerEntry, Offer, OfferState, Property, SellerLink, User
 from app.offers import codes, withdrawing
@@ -45,7 +45,7 @@ def link_to(prop: Property, owner: User, *, names: bool = False, days: int = 7) 
 
 
 def door(link: SellerLink) -> str:
-    return f"/s/{seller_token(link.id)}"
+    return f"/s/{sign(SELLER, link.id)}"
 
 
 def text(answer: TestResponse) -> str:
@@ -110,7 +110,7 @@ def test_all_offers_stand_there_whatever_became_of_them(client: FlaskClient, own
     sent = db.session.scalars(select(LedgerEntry.seq).where(LedgerEntry.kind == "offer.submitted")).all()
     assert sorted(numbers) == sorted(sent) and f"este înregistrarea {max(sent)}" in page
     assert "sunt 4 oferte pentru această proprietate" in page
-    receipt = text(client.get(f"/r/{receipt_token(first)}"))
+    receipt = text(client.get(f"/r/{sign(RECEIPT, first)}"))
     assert f"<dd>{numbers[2]}</dd>" in receipt, "the bidder's receipt bears the same number"
 
 
@@ -153,7 +153,7 @@ def test_a_link_that_ended_or_was_closed_says_so(client: FlaskClient, owner: Use
         assert answer.status_code == 410 and "Linkul a expirat" in text(answer)
         assert client.post(door(ended)).status_code == 410
     assert len(openings()) == count, "a closed door is no opening"
-    assert client.get("/s/x").status_code == 404 and client.get(f"/s/{receipt_token(ended.id)}").status_code == 404
+    assert client.get("/s/x").status_code == 404 and client.get(f"/s/{sign(RECEIPT, ended.id)}").status_code == 404
 
 
 def test_a_cookie_opens_its_own_page_only(client: FlaskClient, owner: User, prop: Property) -> None:

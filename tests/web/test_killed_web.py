@@ -19,7 +19,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
-from app.core.signed_links import offer_link_token
+from app.core.signed_links import OFFER_LINK, OfferLink, sign
 from app.extensions import db
 from app.models import Agency, Delivery, Event, LedgerEntry, Offer, OfferBody, OfferKey, OfferState
 from app.proof.register import verify_chain
@@ -119,7 +119,7 @@ def kill_often(web: Web, answers: list[tuple[int, str]], lost: list[str]) -> Non
 def test_killed_in_mid_submission_the_books_balance(app: Flask, web: Web) -> None:
     agency = make_agency()
     prop = make_property(agency, make_user(agency).id)
-    where = f"/o/{offer_link_token(prop.id, prop.link_version)}"
+    where = f"/o/{sign(OFFER_LINK, OfferLink(prop.id, prop.link_version))}"
     db.session.rollback()
     answers: list[tuple[int, str]] = []
     lost: list[str] = []

@@ -16,7 +16,7 @@ from app.accounts import editing as accounts
 from app.accounts import invitations
 from app.core.access import Person
 from app.core.ledger import SYSTEM
-from app.core.signed_links import bidder_token, offer_link_token, receipt_token
+from app.core.signed_links import BIDDER, OFFER_LINK, RECEIPT, OfferLink, sign
 from app.extensions import db
 from app.feeds import editing as feeds
 from app.feeds.editing import FeedValues
@@ -147,11 +147,11 @@ def test_head_is_answered_as_get_and_does_nothing(app: Flask, client: FlaskClien
     owner = db.session.scalars(select(User).where(User.agency_id == prop.agency_id, User.role == "owner")).one()
     login(client, owner)
     offer = db.session.get_one(Offer, theirs["offer_id"])
-    client.post(f"/r/{bidder_token(offer.id)}")
+    client.post(f"/r/{sign(BIDDER, offer.id)}")
     places = [path(app, rule, theirs) for rule in guarded(app) if "GET" in (rule.methods or ())]
     places += [f"/r/offer/{offer.reference}{what}" for what in ("", "/withdraw", "/again", "/erase")]
-    places += ["/login", "/login/forgot", "/gdpr/request", "/verify", f"/o/{offer_link_token(prop.id, 1)}"]
-    places += [f"/r/{receipt_token(offer.id)}", "/account/x", "/gdpr/request/x"]
+    places += ["/login", "/login/forgot", "/gdpr/request", "/verify", f"/o/{sign(OFFER_LINK, OfferLink(prop.id, 1))}"]
+    places += [f"/r/{sign(RECEIPT, offer.id)}", "/account/x", "/gdpr/request/x"]
     before = contents()
     answers = {where: client.head(where) for where in places}
     assert contents() == before
@@ -167,7 +167,7 @@ def test_opening_a_link_twenty_times_changes_nothing(app: Flask, client: FlaskCl
     offer = make_offer(prop)
     before = contents()
     for _ in range(10):
-        for where in (f"/o/{offer_link_token(prop.id, 1)}", f"/r/{receipt_token(offer)}"):
+        for where in (f"/o/{sign(OFFER_LINK, OfferLink(prop.id, 1))}", f"/r/{sign(RECEIPT, offer)}"):
             assert client.get(where).status_code == 200
             assert client.head(where).status_code == 200
     assert contents() == before
@@ -206,7 +206,7 @@ def test_each_state_of_a_link_has_its_page(
 
     agency = make_agency()
     prop = make_property(agency, make_user(agency).id)
-    where = f"/{language}/o/{offer_link_token(prop.id, prop.link_version)}"
+    where = f"/{language}/o/{sign(OFFER_LINK, OfferLink(prop.id, prop.link_version))}"
     if state == "off":
         properties.change(prop, {"accepts_offers": False}, by=SYSTEM)
     elif state == "rotated":

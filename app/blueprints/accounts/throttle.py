@@ -7,13 +7,15 @@ unknown browsers together. Whom that last count meets has a link mailed, which m
 
 from __future__ import annotations
 
+import hashlib
+import secrets
 import uuid
 
 from flask import current_app, request
 from werkzeug.wrappers import Response
 
 from app.accounts import editing as accounts
-from app.core.signed_links import BadToken, device_token, read_device
+from app.core.signed_links import DEVICE, BadToken, Device, read, sign
 from app.web.guards import caller_line, rates
 from app.web.rate_limits import forget, hit, keyed
 
@@ -50,7 +52,7 @@ def succeeded(email: str, response: Response) -> Response:
     if device := known_device(email):
         forget(PER_DEVICE, "login-device", device)
     secure = current_app.extensions["bidflux_settings"].secure
-    token = device_token(_folded(email))
+    token = device_token(email)
     response.set_cookie(_cookie(email), token, SECONDS, path="/", secure=secure, httponly=True, samesite="Lax")
     return response
 
@@ -58,9 +60,18 @@ def succeeded(email: str, response: Response) -> Response:
 def known_device(email: str) -> str | None:
     """What this browser is counted as, when this account was signed in to in it before."""
     try:
-        return read_device(_folded(email), request.cookies.get(_cookie(email), ""))
+        return read(DEVICE, request.cookies.get(_cookie(email), ""), account_id(email)).nonce.hex()
     except BadToken:
         return None
+
+
+def device_token(email: str) -> str:
+    """What a browser keeps in which somebody signed in with this address: bound to it, and new each time."""
+    return sign(DEVICE, Device(account_id(email), secrets.token_bytes(12)))
+
+
+def account_id(email: str) -> uuid.UUID:
+    return uuid.UUID(bytes=hashlib.sha256(_folded(email).encode("utf-8", "replace")).digest()[:16])
 
 
 def _names(email: str) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from flask import request
 
 from app.core.errors import Invalid, OtherEpoch
-from app.core.signed_links import BadToken, cursor_token, read_cursor_token
+from app.core.signed_links import CURSOR, BadToken, read, sign
 from app.core.urls import base_url
 from app.web.api_keys import key_holder
 
@@ -20,7 +20,7 @@ NO_CURSOR = "Not a cursor of this list with this filter; begin without one"
 
 def next_cursor(place: str, chosen: Mapping[str, Any]) -> str:
     """The cursor for what follows `place`."""
-    return cursor_token(json.dumps([_list(chosen), place, key_holder().epoch], separators=(",", ":")).encode())
+    return sign(CURSOR, json.dumps([_list(chosen), place, key_holder().epoch], separators=(",", ":")).encode())
 
 
 def place_of(cursor: str | None, chosen: Mapping[str, Any]) -> str | None:
@@ -29,7 +29,7 @@ def place_of(cursor: str | None, chosen: Mapping[str, Any]) -> str | None:
     if cursor is None:
         return None
     try:
-        named, place, *epoch = json.loads(read_cursor_token(cursor))
+        named, place, *epoch = json.loads(read(CURSOR, cursor))
     except (BadToken, ValueError, TypeError):
         raise Invalid({"?cursor": [NO_CURSOR]}) from None
     if named != _list(chosen):

@@ -12,7 +12,7 @@ from flask_babel import gettext as _
 
 from app.core.formats import show_datetime
 from app.core.money import Money, show
-from app.core.signed_links import receipt_token, request_token
+from app.core.signed_links import RECEIPT, REQUEST, sign
 from app.core.urls import base_url
 from app.models import Offer, Property
 from app.offers.document import Bidder
@@ -30,7 +30,7 @@ class Ways:
 
 def confirmation(offer: Offer, bidder: Bidder, prop: Property) -> Ways:
     """The link by which they confirm what was recorded for them."""
-    url = f"{base_url()}/{offer.language}/r/{receipt_token(offer.id)}"
+    url = f"{base_url()}/{offer.language}/r/{sign(RECEIPT, offer.id)}"
     amount = show(Money(offer.amount_minor, offer.currency), offer.language)
     with force_locale(offer.language):
         text = _(
@@ -46,7 +46,7 @@ def confirmation(offer: Offer, bidder: Bidder, prop: Property) -> Ways:
 
 def better_offer(offer: Offer, bidder: Bidder, prop: Property, request_id: uuid.UUID, until: datetime) -> Ways:
     """The form of their own in which they answer, while it is asked for."""
-    url = f"{base_url()}/{offer.language}/o/{request_token(request_id)}"
+    url = f"{base_url()}/{offer.language}/o/{sign(REQUEST, request_id)}"
     with force_locale(offer.language):
         text = _(
             "Hello. Can you make a better offer for %(title)s? Your present one (%(reference)s) is already filled in; "

@@ -24,7 +24,7 @@ from app.core.errors import Conflict, FactsChanged, IllegalTransition, Invalid
 from app.core.labels import LABELS
 from app.core.language import language
 from app.core.questions import answered
-from app.core.signed_links import BadToken, Stamp, form_stamp, read_stamp
+from app.core.signed_links import STAMP, BadToken, Stamp, read, sign
 from app.models import CODE, Property
 from app.offers import recording
 from app.offers.details import confirmation_of, is_unconfirmed, open_offer
@@ -152,13 +152,13 @@ def _read(prop: Property, form: RecordForm) -> Draft | None:
 
 def _stamp(prop: Property) -> str:
     """Names this very form, pressed twice it is one offer, and the currency that it asked for."""
-    return form_stamp(prop.id, Stamp(os.urandom(16), time.time(), _currency(prop)))
+    return sign(STAMP, Stamp(prop.id, os.urandom(16), time.time(), shown=_currency(prop)))
 
 
 def _nonce(prop: Property) -> bytes | None:
     """None too where the amounts were typed in another currency than the property now has."""
     try:
-        stamp = read_stamp(prop.id, request.form.get("stamp", ""))
+        stamp = read(STAMP, request.form.get("stamp", ""), prop.id)
     except BadToken:
         return None
     return stamp.nonce if stamp.shown == _currency(prop) else None

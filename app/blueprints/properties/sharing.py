@@ -12,7 +12,7 @@ from flask_babel import force_locale
 from flask_babel import gettext as _
 
 from app.core.clock import now
-from app.core.signed_links import seller_token
+from app.core.signed_links import SELLER, sign
 from app.core.urls import base_url
 from app.models import Property
 from app.properties.representation import link_state, offer_url
@@ -82,7 +82,7 @@ def shared_with_seller(prop: Property, title: str) -> list[dict[str, Any]]:
     """The open links for the property's page, each with its address and a mail to send it by."""
     shown = []
     for held in links_of(prop, now()):
-        url = f"{base_url()}/s/{seller_token(held.link.id)}"
+        url = f"{base_url()}/s/{sign(SELLER, held.link.id)}"
         words = _("Here you can follow all offers for %(title)s as they come: %(url)s", title=title, url=url)
         subject = _("The offers for %(title)s", title=title)
         mail = f"mailto:?subject={quote(subject)}&body={quote(words)}"

@@ -22,7 +22,7 @@ from app.core.errors import IllegalTransition, NotFound
 from app.core.language import language
 from app.core.limits import plain_lines
 from app.core.logs import request_id
-from app.core.signed_links import BIDDER, BadToken, read_bidder
+from app.core.signed_links import BIDDER, BIDDER_PASS, BadToken, read
 from app.offers import withdrawing
 from app.offers.details import Receipt, offer_by_id, offer_by_reference, open_receipt
 from app.offers.reading import unseen_removed
@@ -48,14 +48,14 @@ class WithdrawForm(Form):
 def enter(token: str) -> AnyResponse:
     """The button on the private link's page: let this browser in, at an address without the token."""
     try:
-        found = offer_by_id(read_bidder(token))
+        found = offer_by_id(read(BIDDER, token))
     except BadToken:
         found = None
     if found is None:
         raise NotFound
     offer = found[0]
     where = redirect(url_for("public.own_offer_page", reference=offer.reference), 303)
-    return passes.grant(where, BIDDER, offer.id, f"/r/offer/{offer.reference}")
+    return passes.grant(where, BIDDER_PASS, offer.id, f"/r/offer/{offer.reference}")
 
 
 @public.get(BASE)
@@ -184,7 +184,7 @@ def ask_to_be_forgotten(reference: str) -> AnyResponse | str:
 def _mine(reference: str) -> Receipt:
     """The offer that this browser was let in to; for anybody else a page that says how to get there."""
     offer = offer_by_reference(reference[:20])
-    opened = open_receipt(offer.id) if offer and passes.holds(BIDDER, offer.id) else None
+    opened = open_receipt(offer.id) if offer and passes.holds(BIDDER_PASS, offer.id) else None
     if opened is None:
         page = render_template(
             "errors/error.html",

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 from app.blueprints.public.receipts import shared_page
 from app.blueprints.public.routes import public
 from app.core.errors import NotFound
-from app.core.signed_links import BadToken, read_receipt
+from app.core.signed_links import RECEIPT, BadToken, read
 from app.offers import codes
 from app.offers.codes import Standing
 from app.offers.details import Receipt, open_receipt
@@ -54,7 +54,7 @@ def send_code_again(token: str) -> Response | tuple[str, int]:
 
 def _opened(token: str) -> Receipt:
     try:
-        opened = open_receipt(read_receipt(token))
+        opened = open_receipt(read(RECEIPT, token))
     except BadToken:
         opened = None
     if opened is None:

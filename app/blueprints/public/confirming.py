@@ -17,7 +17,7 @@ from app.blueprints.public.showing import Showing, opened_at, posted
 from app.core.clock import now
 from app.core.errors import FactsChanged, NotFound
 from app.core.language import language
-from app.core.signed_links import BadToken, read_receipt
+from app.core.signed_links import RECEIPT, BadToken, read
 from app.offers import recording
 from app.offers.details import Receipt, open_receipt
 from app.offers.document import Signature
@@ -69,7 +69,7 @@ def _again(opened: Receipt, form: ConfirmForm) -> tuple[str, int]:
 
 def _opened(token: str) -> Receipt:
     try:
-        opened = open_receipt(read_receipt(token))
+        opened = open_receipt(read(RECEIPT, token))
     except BadToken:
         opened = None
     if opened is None:

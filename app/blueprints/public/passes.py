@@ -14,29 +14,30 @@ from flask import current_app, request
 from werkzeug.wrappers import Response
 
 from app.core.language import LANGUAGES
-from app.core.signed_links import BadToken, pass_token, read_pass
+from app.core.signed_links import BadToken, Purpose, Timed, read, sign
 
 SECONDS = 24 * 3600
 
 
-def grant(response: Response, kind: str, object_id: uuid.UUID, path: str) -> Response:
+def grant(response: Response, purpose: Purpose[Timed], object_id: uuid.UUID, path: str) -> Response:
     """Let this browser in at `path`, in either language, until tomorrow."""
-    token = pass_token(kind, object_id, time.time() + SECONDS)
-    secure = current_app.extensions["bidflux_settings"].secure
+    token = sign(purpose, Timed(object_id, time.time() + SECONDS))
+    cookie, secure = _cookie(purpose), current_app.extensions["bidflux_settings"].secure
     for prefix in ("", *(f"/{code}" for code in LANGUAGES)):
         where = f"{prefix}{path}"
-        response.set_cookie(_cookie(kind), token, SECONDS, path=where, secure=secure, httponly=True, samesite="Strict")
+        response.set_cookie(cookie, token, SECONDS, path=where, secure=secure, httponly=True, samesite="Strict")
     return response
 
 
-def holds(kind: str, object_id: uuid.UUID) -> bool:
+def holds(purpose: Purpose[Timed], object_id: uuid.UUID) -> bool:
     """Has this browser been let in?"""
     try:
-        return read_pass(kind, object_id, request.cookies.get(_cookie(kind), "")) > time.time()
+        return read(purpose, request.cookies.get(_cookie(purpose), ""), object_id).moment > time.time()
     except BadToken:
         return False
 
 
-def _cookie(kind: str) -> str:
+def _cookie(purpose: Purpose[Timed]) -> str:
     """Over TLS only. It stays with one page's path, which `__Host-` would not let it."""
+    kind = purpose.name.removesuffix("-pass")
     return f"__Secure-{kind}" if current_app.extensions["bidflux_settings"].secure else kind

@@ -6,7 +6,7 @@ from flask import Response
 
 from app.blueprints.public.routes import public
 from app.core.errors import NotFound
-from app.core.signed_links import BadToken, read_photo_token
+from app.core.signed_links import PHOTO, BadToken, read
 from app.offers.details import photo_by_id
 from app.web.guards import Cache, Guard, policy
 
@@ -16,7 +16,7 @@ from app.web.guards import Cache, Guard, policy
 def shared_photo(token: str) -> Response:
     """The picture that the token names, while it is the property's."""
     try:
-        picture = photo_by_id(read_photo_token(token))
+        picture = photo_by_id(read(PHOTO, token))
     except BadToken:
         raise NotFound from None
     if picture is None:

@@ -14,7 +14,7 @@ from app.blueprints.public.routes import data_url, link_page, public
 from app.blueprints.public.showing import Showing
 from app.core.errors import NotFound
 from app.core.language import language
-from app.core.signed_links import BadToken, read_bidder, read_receipt, receipt_token
+from app.core.signed_links import BIDDER, RECEIPT, BadToken, read, sign
 from app.models import Offer, Property
 from app.offers import codes
 from app.offers.details import Receipt, confirmation_of, offer_by_id, open_receipt, signature_image
@@ -32,7 +32,7 @@ from app.web.guards import Guard, policy
 def receipt(token: str) -> str | tuple[str, int]:
     """What was sent; or, for a bidder's private link, the door to their page."""
     try:
-        opened, private = open_receipt(read_receipt(token)), False
+        opened, private = open_receipt(read(RECEIPT, token)), False
     except BadToken:
         opened, private = _by_private_link(token)
     if opened is None:
@@ -49,7 +49,7 @@ def shared_page(opened: Receipt, **more: Any) -> str:
     if offer.source == "link" and opened.offer.document and _takes(opened.prop) and opened.offer.state.latest:
         again = offer_url(opened.prop, offer.link_version)
         again += "" if opened.offer.state.withdrawn_at else f"?replaces={opened.reference}"
-    pdf_url = url_for("public.receipt_pdf", token=receipt_token(opened.offer.offer.id))
+    pdf_url = url_for("public.receipt_pdf", token=sign(RECEIPT, opened.offer.offer.id))
     return receipt_page(opened, pdf_url=pdf_url, again_url=again, **more)
 
 
@@ -59,7 +59,7 @@ def _takes(prop: Property) -> bool:
 
 def _by_private_link(token: str) -> tuple[Receipt | None, bool]:
     try:
-        return open_receipt(read_bidder(token)), True
+        return open_receipt(read(BIDDER, token)), True
     except BadToken:
         return None, False
 
@@ -93,7 +93,7 @@ def receipt_page(opened: Receipt, form: ConfirmForm | None = None, **more: Any) 
         agent=opened.prop.agent,
         receipt=state_of(offer.agency_id, offer.id),
         code=codes.standing(offer) if offer.signed or opened.unconfirmed else None,
-        token=receipt_token(offer.id),
+        token=sign(RECEIPT, offer.id),
         unconfirmed=opened.unconfirmed,
         recorded=offer.source != "link",
         gone=gone_as(opened.prop),
@@ -129,7 +129,7 @@ def pdf_answer(offer: Offer, pdf: bytes | None) -> Response:
 
 def _offer(token: str) -> Offer:
     try:
-        found = offer_by_id(read_receipt(token))
+        found = offer_by_id(read(RECEIPT, token))
     except BadToken:
         found = None
     if found is None:

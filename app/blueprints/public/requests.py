@@ -18,7 +18,7 @@ from app.core.contacts import NotAContact
 from app.core.errors import NotFound
 from app.core.language import language
 from app.core.numbers import NotANumber, whole
-from app.core.signed_links import BadToken, read_privacy
+from app.core.signed_links import PRIVACY, BadToken, read
 from app.extensions import db
 from app.models import Agency, PrivacyRequest
 from app.offers.document import Document
@@ -126,7 +126,7 @@ def data_copy_pdf(token: str) -> Response:
 
 def _read(token: str) -> uuid.UUID:
     try:
-        return read_privacy(token)
+        return read(PRIVACY, token)
     except BadToken:
         raise NotFound from None
 

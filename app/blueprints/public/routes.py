@@ -23,7 +23,7 @@ from app.core.errors import CodeWanted, FactsChanged, Invalid, LinkClosed
 from app.core.language import language
 from app.core.ledger import BIDDER
 from app.core.questions import answered
-from app.core.signed_links import NOTHING, BadToken, Stamp, receipt_token
+from app.core.signed_links import NOTHING, RECEIPT, BadToken, Stamp, sign
 from app.core.urls import base_url
 from app.extensions import csrf
 from app.models.property import GONE
@@ -214,7 +214,7 @@ class Submission:
             return self._show_form(), 422
         if sent.fresh:
             pace.sent(self.link.property, draft.bidder)
-        return redirect(url_for("public.receipt", token=receipt_token(sent.offer_id), sent=1), 303)
+        return redirect(url_for("public.receipt", token=sign(RECEIPT, sent.offer_id), sent=1), 303)
 
     def _has_other_notice(self) -> bool:
         """Whether the privacy notice that was read when the form was opened is no longer the one to be kept."""

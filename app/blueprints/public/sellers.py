@@ -16,7 +16,7 @@ from app.blueprints.public.facts import facts
 from app.blueprints.public.routes import public
 from app.core.clock import now
 from app.core.numbers import between
-from app.core.signed_links import SELLER, BadToken, read_seller
+from app.core.signed_links import SELLER, SELLER_PASS, BadToken, read
 from app.properties import seller_links
 from app.properties.seller_page import OpenedSellerLink, open_seller_link, seller_page
 from app.web.fragments import page
@@ -43,14 +43,14 @@ def enter_as_seller(token: str) -> AnyResponse:
     if opened is None or not seller_links.opened(opened.link):
         return _closed(_by_token(token))
     where = url_for("public.seller", link_id=opened.link.id)
-    return passes.grant(redirect(where, 303), SELLER, opened.link.id, f"/s/view/{opened.link.id}")
+    return passes.grant(redirect(where, 303), SELLER_PASS, opened.link.id, f"/s/view/{opened.link.id}")
 
 
 @public.get("/s/view/<uuid:link_id>")
 @policy(Guard.SELLER, limit="120/minute")
 def seller(link_id: uuid.UUID) -> Response:
     """All offers, as they are now. htmx asks for the block again and again."""
-    if not passes.holds(SELLER, link_id):
+    if not passes.holds(SELLER_PASS, link_id):
         return _closed(None, "away")
     opened = open_seller_link(link_id)
     if opened is None or opened.link.state(now()) != "open":
@@ -74,7 +74,7 @@ def _second(moment: datetime) -> datetime:
 
 def _by_token(token: str) -> OpenedSellerLink | None:
     try:
-        return open_seller_link(read_seller(token))
+        return open_seller_link(read(SELLER, token))
     except BadToken:
         return None
 

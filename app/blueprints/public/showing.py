@@ -14,7 +14,7 @@ from flask import request, url_for
 
 from app.core.clock import now
 from app.core.language import LANGUAGES, language
-from app.core.signed_links import NOTHING, BadToken, Stamp, form_stamp, photo_token, read_stamp, request_token
+from app.core.signed_links import NOTHING, PHOTO, REQUEST, STAMP, BadToken, Stamp, read, sign
 from app.models import Offer, Property
 from app.proof import texts
 from app.properties.links import OpenedLink, open_link, open_property
@@ -68,7 +68,7 @@ class Showing:
 
     def stamp(self, prop: Property, terms: bytes = NOTHING, ready: float = 0.0) -> str:
         """For a review `terms` names the offer that it shows."""
-        return form_stamp(prop.id, Stamp(self.nonce, self.opened, digest_of(self.snap), terms, ready))
+        return sign(STAMP, Stamp(prop.id, self.nonce, self.opened, ready, digest_of(self.snap), terms))
 
 
 def _said(prop: Property, code: str, at: datetime) -> dict[str, Any]:
@@ -101,10 +101,10 @@ class Way:
         """`asked` is the request that is answered there."""
 
         def photo(prop: Property) -> str | None:
-            return f"/photos/{photo_token(prop.photo_id)}" if prop.photo_id else None
+            return f"/photos/{sign(PHOTO, prop.photo_id)}" if prop.photo_id else None
 
         def opened() -> OpenedLink | None:
-            return open_link(request_token(asked)) if asked else open_property(offer.property_id)
+            return open_link(sign(REQUEST, asked)) if asked else open_property(offer.property_id)
 
         return cls(url_for("public.send_again", reference=offer.reference), opened, photo, own_page=offer.id)
 
@@ -112,7 +112,7 @@ class Way:
 def posted(prop: Property) -> tuple[Stamp | None, dict[str, Any] | None]:
     """The stamp that a form brought back, and what its page had shown; None for each that is not ours."""
     try:
-        stamp = read_stamp(prop.id, request.form.get("stamp", ""))
+        stamp = read(STAMP, request.form.get("stamp", ""), prop.id)
     except BadToken:
         return None, None
     return stamp, unpacked(request.form.get("shown", ""), stamp.shown)
