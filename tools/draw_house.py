@@ -28,7 +28,7 @@ LINE_HEIGHT, LETTER_WIDTH = 14, 6.2
 BANDS = {
     "cli": "commands",
     "blueprints": "HTTP",
-    "demo": "demonstration",
+    "demo": "sample data",
     "workers": "background",
     "web": "for HTTP",
     "offers": "nouns",
