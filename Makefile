@@ -25,8 +25,8 @@ test:  ## run the whole suite (TESTS=path narrows it)
 	@$(MAKE) --no-print-directory -j2 dev-packages linters
 	@CHROMIUM="$$($(BIN)/python tools/browser.py)" && export CHROMIUM && exec $(BIN)/python -m pytest -n 2 $(TESTS)
 
-check: dev-packages  ## format, lint, types, layers, templates, translations, vendored files, the picture
-	@$(BIN)/python tools/check.py
+check: dev-packages  ## format, lint, types, layers, dead code, templates, translations, vendored files, the picture (CHECKS="lint types" narrows it)
+	@$(BIN)/python tools/check.py $(CHECKS)
 
 bench: dev-packages  ## the benchmarks, as one table of ratios (SUITES="buyer mail" narrows it)
 	@exec $(BIN)/python -m benchmarks $(SUITES)

@@ -15,7 +15,6 @@ AFTER_COMMIT = "after commit, before enqueue"
 AFTER_CLAIM = "after claim, before call"
 AFTER_CALL = "after call, before outcome recorded"
 AFTER_DATA = "after SMTP DATA"
-POINTS = (BEFORE_COMMIT, AFTER_COMMIT, AFTER_CLAIM, AFTER_CALL, AFTER_DATA)
 
 BEFORE_SWAP = "restored beside, before swap"
 AFTER_SWAP = "after swap"

@@ -12,7 +12,6 @@ from app.models.base import Base, Id, Kept, kept, own, tenant_unique
 
 KINDS = ("rebs", "json", "csv")
 KEY_PLACES = ("header", "query")
-RUN_STATES = ("running", "done", "broken")
 
 
 class PropertyFeed(Base):

@@ -13,10 +13,8 @@ from app.models.base import Base, Id, Kept, kept, own, tenant_unique
 STATUSES = ("new", "viewed", "accepted", "rejected")
 FINANCING = ("cash", "credit", "mixed")
 SOURCES = ("link", "agent", "api")
-SIGNATURES = ("drawn", "typed")
 # What lists filter and sort by: columns of `Offer` that `OfferState` repeats.
 COPIED = ("property_id", "amount_minor", "currency", "financing", "term_days", "source", "submitted_at")
-FILE_KINDS = ("signature", "receipt")
 
 _NEWEST = ("submitted_at", "offer_id")
 _FILTERED = ("currency", "amount_minor", "financing", "term_days", "source", "signed", "latest")

@@ -98,9 +98,6 @@ class Property(Base):
     def local_title(self, language: str) -> str:
         return (self.title_en if language == "en" else None) or self.title
 
-    def local_description(self, language: str) -> str | None:
-        return (self.description_en if language == "en" else None) or self.description
-
     @property
     def gone(self) -> bool:
         """Whether it is to be had no more: archived, sold, rented, taken off the market."""

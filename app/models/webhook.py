@@ -17,7 +17,6 @@ EVENTS = (
     "property.created", "property.updated", "property.archived", "link.rotated",
 )  # fmt: skip
 TEST = "webhook.test"
-OFF_REASONS = ("owner", "gone", "failing")
 
 
 class WebhookEndpoint(Base):

@@ -7,7 +7,6 @@ From here come the record of processing in settings, the table on the page about
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 
@@ -136,7 +135,6 @@ CLASSES = (
     DataClass("secret", N_("Keys, and hashes of secrets")),
     DataClass("technical", N_("Numbers that tie rows together, versions, moments of work")),
 )
-BY_NAME = {one.name: one for one in CLASSES}
 
 # Table → class → its columns.
 COLUMNS: dict[str, dict[str, str]] = {
@@ -310,21 +308,6 @@ IN_CLEAR: dict[str, str] = {
     " user.email user.full_name user.phone user.role user.language user.active user.shortcuts"
     " user_session.user_id user_session.browser user_session.created_at user_session.seen_at user_session.expires_at",
 }  # fmt: skip
-
-
-def class_of(table: str, column: str) -> DataClass:
-    """The class of a column; `KeyError` where nobody gave it one."""
-    for name, columns in COLUMNS[table].items():
-        if column in columns.split():
-            return BY_NAME[name]
-    raise KeyError(f"{table}.{column}")
-
-
-def classified() -> Iterator[tuple[str, str]]:
-    """Every (table, column) that has a class, as often as it has one."""
-    for table, by_class in COLUMNS.items():
-        for columns in by_class.values():
-            yield from ((table, column) for column in columns.split())
 
 
 def personal(whose: str | None = None) -> list[DataClass]:

@@ -41,11 +41,6 @@ def chain_faults(agency: Agency) -> Iterator[Fault]:
         rows.close()
 
 
-def offers_fault(agency: Agency) -> str | None:
-    """The first of `offer_faults`."""
-    return next(offer_faults(agency), None)
-
-
 def offer_faults(agency: Agency) -> Iterator[str]:
     """Open every offer of an agency; say of each what differs between columns, sealed document and ledger."""
     opened, texts = keys.keyring().opener(agency.id, "offer_body", "body"), texts_kept()

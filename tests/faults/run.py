@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlalchemy import update
 
 from app.core.clock import now
-from app.core.killpoints import POINTS
+from app.core.killpoints import AFTER_CALL, AFTER_CLAIM, AFTER_COMMIT, AFTER_DATA, BEFORE_COMMIT
 from app.core.unit_of_work import housekeeping
 from app.core.wake import wake
 from app.models import Delivery
@@ -20,6 +20,7 @@ from tests.faults.rig import Rig, set_stage, wait_for
 from tests.faults.senders import Senders
 
 RANDOM = ("web", "worker", "relay")
+POINTS = (BEFORE_COMMIT, AFTER_COMMIT, AFTER_CLAIM, AFTER_CALL, AFTER_DATA)
 
 
 def faults(rig: Rig, kills: int, choice: random.Random) -> list[Callable[[], None]]:

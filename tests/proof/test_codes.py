@@ -41,7 +41,7 @@ from app.offers import codes, recording
 from app.offers.document import Signature
 from app.offers.recording import Said
 from app.proof import receipts
-from app.proof.register import offers_fault
+from app.proof.register import offer_faults
 from app.properties import editing as properties
 from app.properties.seller_page import OpenedSellerLink, seller_page
 from tests.factories import confirm, login, make_draft, make_offer, make_property, make_sending, make_user
@@ -242,7 +242,7 @@ def test_until_the_code_is_entered_everybody_is_told_that_it_is_not_signed(
     plain = make_offer(make_property(offer.agency_id, prop.agent_id))
     before = said(client, offer, prop, plain, key)
     assert not any(before.values()), before
-    assert offers_fault(agency) is None
+    assert not [*offer_faults(agency)]
     was = db.session.get_one(OfferState, offer.id).version
     code = code_in(smtp)
     mails = [" ".join(letter.body("plain").split()) for letter in smtp.letters]
@@ -252,9 +252,9 @@ def test_until_the_code_is_entered_everybody_is_told_that_it_is_not_signed(
     assert all(after.values()), after
     state = db.session.get_one(OfferState, offer.id)
     assert state.version > was and state.updated_at > offer.submitted_at, "a CRM that asks for changes sees it"
-    assert offers_fault(agency) is None
+    assert not [*offer_faults(agency)]
     db.session.execute(update(OfferState).values(signed=False))
-    assert offers_fault(agency), "the list may not say otherwise than the rows that it follows from"
+    assert [*offer_faults(agency)], "the list may not say otherwise than the rows that it follows from"
 
 
 def test_a_recorded_offer_is_signed_once_its_bidder_confirms_it_with_a_signature(
@@ -267,4 +267,4 @@ def test_a_recorded_offer_is_signed_once_its_bidder_confirms_it_with_a_signature
     [shown] = listed(client, key, signed="true")
     assert shown["signature"] == {"kind": "typed", "signed_at": shown["confirmed_at"]}
     assert not shown["signature_pending"]
-    assert offers_fault(db.session.get_one(Agency, prop.agency_id)) is None
+    assert not [*offer_faults(db.session.get_one(Agency, prop.agency_id))]

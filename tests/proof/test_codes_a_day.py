@@ -14,7 +14,7 @@ from app.models import Agency, Delivery, EmailCode, Offer, OfferState, Property,
 from app.offers import codes, recording, replacing
 from app.offers.codes_a_day import A_DAY
 from app.offers.document import Bidder, Signature
-from app.proof.register import offers_fault
+from app.proof.register import offer_faults
 from tests.factories import (
     mailed_code,
     make_draft,
@@ -62,7 +62,7 @@ def test_what_is_signed_meanwhile_is_kept_and_takes_a_code_the_next_day(prop: Pr
     standing = codes.standing(offer)
     assert standing and (standing.state, standing.more) == ("expired", True)
     assert not db.session.get_one(OfferState, offer_id).signed
-    assert offers_fault(db.session.get_one(Agency, owner.agency_id)) is None
+    assert not [*offer_faults(db.session.get_one(Agency, owner.agency_id))]
     assert not codes.send_another(offer)
     db.session.execute(update(EmailCode).values(created_at=now() - timedelta(days=1)))
     db.session.commit()

@@ -40,7 +40,7 @@ from app.offers.document import Bidder
 from app.offers.recording import Said
 from app.privacy import erasure, personal_data
 from app.proof import receipts
-from app.proof.register import offers_fault
+from app.proof.register import offer_faults
 from app.properties.seller_page import OpenedSellerLink, seller_page
 from tests.factories import (
     login,
@@ -120,7 +120,7 @@ def told(client: FlaskClient, offer: Offer, prop: Property, key: str) -> dict[st
         "filter": offer.reference not in client.get("/app/offers?confirmed=true").text,
         "state": db.session.get_one(OfferState, offer.id).signed is False,
         "bidder": "does not show that it was you" in page(client.application.test_client(), offer),
-        "verify": offers_fault(db.session.get_one(Agency, offer.agency_id)) is None,
+        "verify": not [*offer_faults(db.session.get_one(Agency, offer.agency_id))],
         "copy": all(one["confirmation"]["proof"] == "held_link" for one in held["offers"]),
     }
 

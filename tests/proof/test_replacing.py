@@ -43,7 +43,7 @@ from app.offers.recording import Said
 from app.offers.timeline import chain_of
 from app.privacy import erasure
 from app.proof import receipts
-from app.proof.register import offers_fault
+from app.proof.register import offer_faults
 from app.properties.representation import rfc3339
 from app.properties.seller_page import OpenedSellerLink, seller_page
 from tests.factories import (
@@ -163,7 +163,7 @@ def test_with_the_code_it_takes_the_place_and_the_address_is_told(
     ).one()
     assert json.loads(entry)["data"] == {"link_shown": False, "previous": str(victim.id), "proof": "code"}
     assert "by a code sent to the address of that offer" in origin(new)
-    assert offers_fault(db.session.get_one(Agency, prop.agency_id)) is None
+    assert not [*offer_faults(db.session.get_one(Agency, prop.agency_id))]
     assert form.press() == 303 and newest(prop).id == new.id, "pressed again it is the same offer"
 
 
@@ -371,7 +371,7 @@ def test_a_link_that_an_agent_saw_wants_a_code(
     document = open_offer(*(offer_by_id(new.id) or ())).document
     shown_at = db.session.scalars(select(OfferRequest.shown_at)).one()
     assert document and shown_at
-    assert offers_fault(db.session.get_one(Agency, prop.agency_id)) is None
+    assert not [*offer_faults(db.session.get_one(Agency, prop.agency_id))]
     assert document.body["link_shown"] == {"to": "Ioana Ștefănescu", "at": rfc3339(shown_at)}
 
 
@@ -425,7 +425,7 @@ def test_what_is_recorded_replaces_when_its_bidder_confirms(
     assert [link.id for link in chain_of(victim)] == [victim.id, new.id] == [link.id for link in chain_of(new)]
     lines = seller_page(OpenedSellerLink(_names(), prop)).lines
     assert len({line.bidder for line in lines}) == 1
-    assert offers_fault(db.session.get_one(Agency, prop.agency_id)) is None
+    assert not [*offer_faults(db.session.get_one(Agency, prop.agency_id))]
 
 
 @pytest.mark.parametrize("email", ["rau@strain.example", None])

@@ -18,7 +18,7 @@ from app.core.days import NotADay, read_day
 from app.core.keys import agency_key
 from app.core.limits import EMAIL, PROPERTY, REFERENCE, SEARCH
 from app.core.local_times import meanings
-from app.core.money import Money, NotMoney, OtherCurrency, from_decimal_text, read_amount
+from app.core.money import Money, NotMoney, OtherCurrency, read_amount
 from app.core.numbers import NotANumber, whole
 from app.core.planner_hints import Aside
 from app.core.typed_numbers import read_days
@@ -209,17 +209,17 @@ _PINS: dict[str, Build] = {
 
 
 def read_filter(
-    given: Mapping[str, str], zone: str, *, default_currency: str | None = None, decimals: bool = False
+    given: Mapping[str, str], zone: str, *, default_currency: str | None = None
 ) -> tuple[OfferFilter, Errors]:
     """The filter that the fields of a query string say, and what is wrong with those that say nothing, by name.
 
     A wrong value is left out of the filter: whoever must not answer for more than was asked refuses when there are
     errors. Days and times without an offset are in `zone`. `default_currency` is taken where amounts are compared and
-    none is named; without it that is an error. With `decimals`, amounts are decimal strings and nothing else.
+    none is named; without it that is an error.
     """
     read: dict[str, Any] = {}
     errors: Errors = {}
-    reading = _Reading(ZoneInfo(zone), decimals, set())
+    reading = _Reading(ZoneInfo(zone), set())
     for item in fields(OfferFilter):
         text = " ".join(given.get(item.name, "").replace("\0", " ").split())
         if not text:
@@ -268,7 +268,6 @@ class _Reading:
     """How each field is read; the methods bear the fields' names and raise `Unreadable`."""
 
     zone: ZoneInfo
-    decimals: bool
     typed_in: set[str]
 
     def q(self, text: str) -> str:
@@ -310,8 +309,6 @@ class _Reading:
 
     def min_amount(self, text: str) -> int:
         try:
-            if self.decimals:
-                return from_decimal_text(text)
             reading = read_amount(text)
         except OtherCurrency:
             raise Unreadable(_l("Amounts are in EUR or RON")) from None
@@ -327,7 +324,7 @@ class _Reading:
 
     def min_term(self, text: str) -> int:
         try:
-            return whole(text, 0, 99_999) if self.decimals else read_days(text, 99_999).days
+            return read_days(text, 99_999).days
         except NotANumber:
             raise Unreadable(_l("Write a whole number of days")) from None
 
@@ -352,7 +349,7 @@ class _Reading:
 
     def _moment(self, text: str, after_day: timedelta) -> Moment:
         try:
-            text = text if self.decimals else _day_of(text)
+            text = _day_of(text)
             if len(text) == len("2026-11-23"):
                 day = date.fromisoformat(text) + after_day
                 return Moment(text, datetime.combine(day, time(), self.zone).astimezone(UTC))

@@ -261,14 +261,6 @@ def _page(order: Order, rows: Sequence[Row[Any]], counts: dict[str, int], *, new
     )
 
 
-def count_by_status(by: Person, chosen: OfferFilter) -> dict[str, int]:
-    """How many offers each status would show, and under "" how many all would; past `COUNTED` it stops counting."""
-    search = read_search(by.agency_id, chosen.q)
-    if search.names:
-        return scan(by, chosen, search, Order(chosen.sort), None, backward=False, limit=0).counts
-    return _count(by, chosen, search)
-
-
 def count_offers(by: Person, chosen: OfferFilter) -> int:
     """How many offers a filter shows, to the last one."""
     search = read_search(by.agency_id, chosen.q)
