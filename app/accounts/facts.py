@@ -9,7 +9,7 @@ from zoneinfo import available_timezones
 
 from flask_babel import lazy_gettext as _l
 
-from app.core.contacts import NotAContact, read_phone, read_staff_email
+from app.core.contacts import NotAContact, read_phone, read_staff_email, show_phone
 from app.core.errors import Invalid
 from app.core.language import LANGUAGES
 from app.core.limits import COMPANY, KEY_NAME, NAME
@@ -19,6 +19,7 @@ FILL_IN = _l("Fill this in")
 ONE_OF_THESE = _l("Choose one of the answers")
 BAD_ZONE = _l("Write the name of a time zone such as Europe/Bucharest")
 BAD_EMAIL = _l("Write an e-mail address such as nume@exemplu.ro")
+ACROSS = _l("With its country, this would be %(phone)s")
 BAD_PHONE = _l("Write a phone number such as 0712 034 567, or one that begins with + and the country")
 UNPRINTABLE = _l("Use letters, digits and signs only")
 
@@ -50,9 +51,12 @@ def email(text: str) -> str:
 def phone(text: str) -> str:
     """A number in E.164; raises `ValueError` with what to say."""
     try:
-        return read_phone(text).e164
+        found = read_phone(text)
     except NotAContact:
         raise ValueError(BAD_PHONE) from None
+    if found.suggestion:
+        raise ValueError(ACROSS % {"phone": show_phone(found.suggestion)})
+    return found.e164
 
 
 def zone(text: str) -> str:

@@ -56,6 +56,7 @@ LOOKALIKES = str.maketrans(
 )
 
 
+MOLDOVA = "373"
 _AT = {ord("＠"): "@", ord("﹫"): "@"}
 # A second number behind the first, with what stands between them.
 _SWITCHBOARD = r"[ ,;]*(?:interior(?:ul)?|int|ext(?:ensi[ae]|ension)?|in|x|w|p|#)[ .:#]*"
@@ -84,10 +85,11 @@ class Email:
 
 @dataclass(frozen=True, slots=True)
 class Phone:
-    """E.164 (ITU-T); `doubtful` when no numbering plan knows the number."""
+    """E.164 (ITU-T); `doubtful` when no numbering plan knows the number, `suggestion` the one of Moldova that it is."""
 
     e164: str
     doubtful: bool
+    suggestion: str | None = None
 
 
 def _short(text: str, most: int) -> str:
@@ -144,6 +146,9 @@ def _plain(address: str) -> str:
 def read_phone(text: str, region: str = "RO") -> Phone:
     """`07…`, `+40…`, `0040…` and foreign numbers; raise `NotAContact` for what cannot be dialled at all."""
     number = _parsed(_short(text, PHONE), region)
+    across = _across(text) if number is None or not phonenumbers.is_valid_number(number) else None
+    if across and (number is None or not phonenumbers.is_possible_number(number)):
+        return Phone(across, not text.strip().startswith(MOLDOVA))
     if number is not None and number.extension:
         raise NotAContact(text, extension=True)
     if number is None or not phonenumbers.is_possible_number(number):
@@ -153,7 +158,17 @@ def read_phone(text: str, region: str = "RO") -> Phone:
     if not _is_all_digits(text, number):
         raise NotAContact(text)
     e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-    return Phone(e164, not phonenumbers.is_valid_number(number))
+    return Phone(e164, not phonenumbers.is_valid_number(number), across)
+
+
+def _across(text: str) -> str | None:
+    """The number as one of Moldova, where it is one: many who buy here dial it as they do at home."""
+    number = _parsed(text, "MD")
+    if number is None or number.country_code != int(MOLDOVA) or number.extension:
+        return None
+    if not phonenumbers.is_valid_number(number) or not _is_all_digits(text, number):
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
 def _is_all_digits(text: str, number: phonenumbers.PhoneNumber) -> bool:

@@ -36,15 +36,15 @@ HIDDEN = re.compile(
 )
 _NOTHING = r"\s\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200d\u2060-\u206f\u3164\ufff9-\ufffb"
 SEEN = ONE_LINE.replace("^", rf"^(?=.*[^{_NOTHING}])", 1)
-# An id of somebody else's that stands in our paths: slashes that are folded there would name another.
-UNFOLDED = r"(?!/)(?!.*//)(?!.*/$)"
+# An id of somebody else's that stands in our paths: slashes and dots that are folded there would name another.
+UNFOLDED = r"(?!/)(?!.*//)(?!.*/$)(?!(.*/)?\.\.?(/|$))"
 NAMED = ONE_LINE.replace("^", rf"^(?!\s){UNFOLDED}", 1)
 NAMED = NAMED[:-1] + r"(?<!\s)$"
 LIMIT = r"^[0-9]{1,11}(\.[0-9]{1,2})?$"
 AMOUNT = r"^(?!0+(\.0{1,2})?$)[0-9]{1,11}(\.[0-9]{1,2})?$"
 PERCENT = r"^(100(\.0{1,2})?|[0-9]{1,2}(\.[0-9]{1,2})?)$"
 COUNTRY = r"^[A-Z]{2}$"
-WEB = r"^https?://[^\s\u0000-\u0020\u007f-\u009f]+$"
+WEB = r"^[hH][tT][tT][pP][sS]?://[^\s\u0000-\u0020\u007f-\u009f]+$"
 
 
 def is_text(text: str) -> bool:
@@ -89,7 +89,8 @@ OneLine = Shape(ONE_LINE, "Must be one line, without control or invisible charac
 Seen = Shape(SEEN, "Must be one line of text, and not blank")
 Named = Shape(
     NAMED,
-    "Must be one line that neither begins nor ends with a space or slash, without two slashes in a row",
+    "Must be one line that neither begins nor ends with a space or slash, without two slashes in a row or a part"
+    " between slashes that is only . or ..",
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -31,15 +31,11 @@ from app.feeds.rows import FIELDS, NEEDED, REBS
 from app.feeds.sources import Source
 from app.models import FeedRun, PropertyFeed
 from app.outbound.http_client import Refused, check_url
+from app.outbound.written_urls import WHY, as_called
 
 SHOWN = 10
 MOST = 20
 HOURS = (0, 1, 6, 24)
-NO_ADDRESS = lazy_gettext("Not an address that can be called")
-NOT_CALLED = {
-    "address": lazy_gettext("The address leads into a private network, which is not called"),
-    "port": lazy_gettext("Only the ports 443 and 80 are called"),
-}
 NO_KEY = lazy_gettext("A key is made of letters, digits and signs of ASCII")
 NO_FILE = lazy_gettext("Choose a CSV or Excel file with a line of names")
 TOO_MANY = lazy_gettext("There are twenty feeds already")
@@ -88,6 +84,7 @@ def runs_of(feed: PropertyFeed) -> list[FeedRun]:
 
 def create(agency_id: uuid.UUID, values: FeedValues, *, by: Actor) -> uuid.UUID:
     """A new feed; raises `Invalid`."""
+    values = replace(values, url=as_called(values.url))
     _check(values, has_file=False)
     feed_id = new_id()
     with writing(agency_id) as tx:
@@ -112,6 +109,7 @@ def change(feed: PropertyFeed, values: FeedValues, *, by: Actor) -> None:
     """Change a feed, its kind excepted; raises `Invalid`. A key never goes to another server, nor unencrypted
     where it went encrypted, unless it is entered again."""
     feed_id, agency_id = feed.id, feed.agency_id
+    values = replace(values, url=as_called(values.url))
     _check(values, has_file=feed.kind == "csv")
     before = source_of(feed)
     if before.key and values.key is None and _server(before.url) != _server(values.url):
@@ -198,7 +196,7 @@ def _check(values: FeedValues, *, has_file: bool) -> None:
         try:
             check_url(values.url, *current_app.extensions["bidflux_settings"].outbound)
         except Refused as why:
-            faults["url"] = [NOT_CALLED.get(str(why), NO_ADDRESS)]
+            faults["url"] = [WHY[str(why)]]
     if (values.key and not values.key.isascii()) or any(ord(c) < 32 for c in values.key or ""):
         faults["key"] = [NO_KEY]
     if unknown := [name for name in values.mapping if name not in FIELDS]:

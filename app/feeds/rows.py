@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-import string
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
-from urllib.parse import quote
 
 from pydantic import ValidationError
 
@@ -21,6 +19,7 @@ from app.core.values import HIDDEN, is_text, made_text
 from app.feeds.errors import SHEET_ERROR, Priced, Unread
 from app.feeds.plain_text import plain_text
 from app.models.property import PROPERTY_TYPES
+from app.outbound.written_urls import as_called
 from app.properties.fields import PropertyBulkItem, sent_property
 from app.properties.plausible import SIZES, UNITS
 from app.properties.syncing import Sent
@@ -85,7 +84,7 @@ NOT_CURRENCY = msgid("Only EUR and RON")
 NOT_YES_OR_NO = msgid("Neither yes nor no")
 NOT_TEXT = msgid("Not a text")
 NOT_CLEAN = msgid("Control or invisible characters, or several lines")
-NOT_PATH = msgid("No slash at the beginning or end, and no two in a row")
+NOT_PATH = msgid("No slash at the beginning or end, no two in a row, and no part that is only . or ..")
 NOT_ADDRESS = msgid("Not an e-mail address")
 NOT_VAT = msgid("Not what we know of VAT: included (inclus), excluded (+ TVA) or exempt (scutit)")
 NOT_LINK = msgid("Not an https:// or http:// address")
@@ -255,8 +254,8 @@ def _photo(_name: str, value: Any) -> str | None:
     for one in value if isinstance(value, list) else [value]:
         for text in [one.get(name) for name in PHOTO_NAMES] if isinstance(one, dict) else [one]:
             if isinstance(text, str) and len(text) <= LISTED and (found := _ADDRESS.match(text.strip())):
-                scheme, _, rest = quote(found[0].replace("&amp;", "&"), safe=string.printable).partition("//")
-                return f"{scheme.lower() or 'https:'}//{rest}"
+                scheme, _, rest = found[0].replace("&amp;", "&").partition("//")
+                return as_called(f"{scheme or 'https:'}//{rest}")
     return None
 
 

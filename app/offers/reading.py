@@ -161,7 +161,11 @@ class OfferReader:
         wrong = _("Write a phone number such as 0712 034 567, or one that begins with + and the country")
         behind = _("Write the number without its extension, and the extension in the message")
         phone = self._parsed("phone", read_phone, lambda why: behind if getattr(why, "extension", False) else wrong)
-        if phone and phone.doubtful:
+        if phone and phone.suggestion:
+            shown, meant = show_phone(phone.e164), show_phone(phone.suggestion)
+            question, keep = _("Did you mean %(phone)s?", phone=meant), _("No, %(phone)s is right", phone=shown)
+            self._ask("phone", phone.e164, question, keep, meant)
+        elif phone and phone.doubtful:
             shown = show_phone(phone.e164)
             self._ask(
                 "phone", phone.e164, _("%(phone)s looks unusual. Is it right?", phone=shown), _("Yes, it is right")

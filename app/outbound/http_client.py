@@ -145,13 +145,13 @@ def _target(url: str) -> _Target:
         port = parts.port
     except ValueError:
         raise Refused("host") from None
-    if len(url) > MAX_URL or not url.isascii() or any(ord(c) < 33 for c in url):
-        raise Refused("host")
+    if len(url) > MAX_URL or any(ord(c) < 33 for c in url):
+        raise Refused("letters")
     if parts.scheme not in {"http", "https"}:
         raise Refused("scheme")
     if parts.username is not None or parts.password is not None:
         raise Refused("credentials")
-    if not parts.hostname or "\\" in parts.netloc or "%" in parts.netloc:
+    if not url.isascii() or not parts.hostname or "\\" in parts.netloc or "%" in parts.netloc:
         raise Refused("host")
     if port == 0:
         raise Refused("port")

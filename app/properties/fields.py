@@ -26,6 +26,7 @@ from app.core.values import (
     Shape,
     Strict,
     Text20000,
+    typed_text,
 )
 from app.models.property import AVAILABILITY, PRICE_VAT, PROPERTY_TYPES
 from app.properties.plausible import MOST
@@ -46,7 +47,19 @@ def _two_decimals(value: float) -> float:
     return round(kept) if kept.is_integer() else kept
 
 
+def _seen(text: str | None) -> str | None:
+    """Without marks that nobody sees, as the form has it; None where nothing is left to be read."""
+    shown = typed_text(text or "")
+    return shown if shown.strip() else None
+
+
 TWO_DECIMALS = AfterValidator(_two_decimals)
+SEEN = AfterValidator(_seen)
+MaybeLine120 = Annotated[Line120 | None, SEEN]
+MaybeLine200 = Annotated[Line200 | None, SEEN]
+MaybeLine300 = Annotated[Line300 | None, SEEN]
+MaybeText = Annotated[Text20000 | None, SEEN]
+Title = Annotated[Line200x1, AfterValidator(typed_text)]
 Area = Annotated[
     float, Field(ge=0.01, le=MOST["usable_area_sqm"], description="Square metres, kept to two decimals."), TWO_DECIMALS
 ]
@@ -72,9 +85,9 @@ class Agent(Strict):
 class PropertyFields(Strict):
     """What every way of sending a property has in common. A field left out is empty, or as its default says."""
 
-    title_en: Line200 | None = Field(None, description="Shown to buyers who read English.")
-    description: Text20000 | None = None
-    description_en: Text20000 | None = None
+    title_en: MaybeLine200 = Field(None, description="Shown to buyers who read English.")
+    description: MaybeText = None
+    description_en: MaybeText = None
     property_type: PropertyType = "apartment"
     transaction_type: Literal["sale", "rent"] = Field("sale", description="Only `sale` takes offers.")
     availability: Availability = Field(
@@ -82,11 +95,11 @@ class PropertyFields(Strict):
         description="`sold`, `rented`, `withdrawn` and `unavailable` close the link, whatever `accepts_offers` says,"
         " and buyers read why; `reserved` does not.",
     )
-    address: Line300 | None = Field(None, description="Street and number; shown to buyers only if the next is true.")
+    address: MaybeLine300 = Field(None, description="Street and number; shown to buyers only if the next is true.")
     show_exact_address: bool = False
-    zone: Line120 | None = Field(None, description="Neighbourhood.")
-    city: Line120 | None = None
-    county: Line120 | None = None
+    zone: MaybeLine120 = Field(None, description="Neighbourhood.")
+    city: MaybeLine120 = None
+    county: MaybeLine120 = None
     country: Country = "RO"
     usable_area_sqm: Area | None = None
     built_area_sqm: Area | None = None
@@ -95,7 +108,7 @@ class PropertyFields(Strict):
     asking_price: Amount | None = None
     currency: Currency = "EUR"
     price_vat: PriceVat | None = None
-    buyer_commission: Line120 | None = Field(None, description="As the buyer reads it: `2% + VAT`, or `0%`.")
+    buyer_commission: MaybeLine120 = Field(None, description="As the buyer reads it: `2% + VAT`, or `0%`.")
     photo_url: Link | None = Field(
         None,
         description="Copied within a minute and served by us, each address once. Left out: the present photo stays;"
@@ -136,7 +149,7 @@ class PropertyBulkItem(PropertyFields):
     model_config = ConfigDict(json_schema_extra=stays(*OFFERING))
 
     external_id: ExternalId
-    title: Line200x1
+    title: Title
 
 
 _NOT_COLUMNS = {"id", "offer_url", "offers_count", "created_at", "updated_at", "archived_at", "warnings"}

@@ -20,6 +20,7 @@ from app.extensions import db
 from app.models import PhotoCopy, Property, Upload
 from app.outbound.http_client import HttpClient, Refused, Unreachable
 from app.outbound.images import PHOTO_BYTES, NotAPicture, Picture, read_photo
+from app.outbound.written_urls import as_called
 from app.properties.editing import put_photo
 
 SECONDS = 30.0
@@ -122,7 +123,7 @@ def _take(agency_id: uuid.UUID) -> PhotoCopy | None:
 def _fetch(http: HttpClient, url: str) -> Picture:
     headers = {"Accept": "image/jpeg, image/png, image/webp"}
     try:
-        answer = http.call("GET", url, headers=headers, deadline=SECONDS, keep=PHOTO_BYTES)
+        answer = http.call("GET", as_called(url), headers=headers, deadline=SECONDS, keep=PHOTO_BYTES)
     except Refused as why:
         raise _NoPhoto("port" if str(why) == "port" else "address") from None
     except Unreachable as fault:

@@ -28,6 +28,7 @@ from app.models import Agency, Attempt, Delivery, EarlierSecret, Event, User, We
 from app.models.agency import OWNER
 from app.models.webhook import EVENTS, TEST
 from app.outbound.http_client import Refused, check_url
+from app.outbound.written_urls import WHY, as_called
 from app.webhooks.log import opened_url
 from app.webhooks.samples import sample
 
@@ -39,11 +40,6 @@ MOST = 20  # endpoints of an agency
 LOG_KEPT = timedelta(days=90)
 FIRST_WARNING, SECOND_WARNING, GIVEN_UP = 4, timedelta(hours=24), timedelta(days=5)
 
-BAD_URL = _l("Write an https:// address, without a user name or password in it")
-NOT_CALLED = {
-    "address": _l("The address leads into a private network, which is not called"),
-    "port": _l("Only the ports 443 and 80 are called"),
-}
 ONLY_HTTPS = _l("Write an https:// address: calls carry clients' data")
 BAD_EVENT = _l("There is no such event")
 TOO_OFTEN = _l("%(num)d earlier secrets are still valid: make another one when a day has passed", num=MOST_EARLIER)
@@ -95,6 +91,7 @@ def earlier_secrets(endpoint_ids: Iterable[uuid.UUID], at: datetime) -> dict[uui
 
 def create(agency_id: uuid.UUID, url: str, events: Sequence[str] = (), *, by: Actor) -> tuple[uuid.UUID, str]:
     """A new endpoint for these events, or all; returns its id and its secret, which is never shown again."""
+    url = as_called(url)
     _check(url, events)
     endpoint_id, secret = new_id(), os.urandom(SECRET_BYTES)
     with writing(agency_id) as tx:
@@ -131,6 +128,7 @@ def change(
 ) -> None:
     """Change what is given. Turned on again, it starts as if it had never failed."""
     endpoint_id, agency_id = endpoint.id, endpoint.agency_id
+    url = None if url is None else as_called(url)
     _check(url, events or ())
     values: dict[str, Any] = {}
     if url is not None:
@@ -368,7 +366,7 @@ def _check(url: str | None, events: Sequence[str]) -> None:
         try:
             check_url(url, *settings.outbound)
         except Refused as why:
-            raise Invalid({"url": [NOT_CALLED.get(str(why), BAD_URL)]}) from None
+            raise Invalid({"url": [WHY[str(why)]]}) from None
         if url.startswith("http://") and not settings.webhook_allow_networks:
             raise Invalid({"url": [ONLY_HTTPS]})
     if any(event not in EVENTS for event in events):

@@ -10,7 +10,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from app.accounts import editing as accounts
+from app.accounts import invitations
 from app.core.ledger import SYSTEM
+from app.core.signed_links import invitation_token
 from app.delivery.dispatcher import drain
 from app.extensions import db
 from app.models import Agency, Invitation, User
@@ -36,6 +38,26 @@ def test_an_invitation(client: FlaskClient, smtp: Mailbox, english: User, chosen
     (letter,) = smtp.to("dan@homes.example")
     assert subject in letter.message["Subject"]
     assert db.session.scalars(select(Invitation.language)).one() == (chosen or "en")
+
+
+@pytest.mark.parametrize(("invited", "prefers", "title"), [("en", "ro", "Choose"), ("ro", "en", "Alegeți")])
+def test_the_page_behind_the_link_speaks_as_the_mail_did(
+    app: Flask, english: User, invited: str, prefers: str, title: str
+) -> None:
+    new = accounts.NewUser("dan@homes.example", "Dan Nou", language=invited)
+    invitations.invite(english.agency_id, new, by=SYSTEM)
+    (held,) = invitations.waiting_in(english.agency_id)
+    link = f"/account/{invitation_token(held.id, held.invited_at.timestamp())}"
+    browser = app.test_client()
+    asks = {"Accept-Language": prefers}
+    page = browser.get(link, headers=asks).get_data(as_text=True)
+    assert f'<html lang="{invited}">' in page and title in page
+    short = browser.post(link, data={"password": "x"}, headers=asks)
+    assert short.status_code == 422 and f'<html lang="{invited}">' in short.get_data(as_text=True)
+    chosen = browser.get(f"/{prefers}{link}", headers=asks).get_data(as_text=True)
+    assert f'<html lang="{prefers}">' in chosen, "the switch of language wins"
+    done = browser.post(link, data={"password": "o parolă foarte lungă"}, headers=asks)
+    assert done.location == f"/{invited}/login?ready=1"
 
 
 def test_no_other_language(client: FlaskClient, english: User) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
@@ -108,7 +109,7 @@ def test_a_property_is_read_by_the_crms_id_whatever_stands_in_it(crm: Crm) -> No
     for external_id, spelled in (
         ("a/b c", "a/b%20c"),
         ("ștefan-1", "%C8%99tefan-1"),
-        ("..", "%2E%2E"),
+        ("..a", "%2E%2Ea"),
         ("50%", "50%25"),
     ):
         made = crm.put(spelled).json
@@ -222,14 +223,17 @@ def test_a_window_does_not_open_in_the_past(crm: Crm, app: Flask) -> None:
 
 
 FOLDED = ["/x", "//x", "x/", "a//b", "/", "//", "../", " x", "x ", "", "x" * 101, "a\nb"]
+DOTS = [".", "..", "a/..", "../a", "a/./b", "a/../b", "./a"]
+FOLDED += DOTS
 ODD = [
     "a/b/c",
-    ".",
-    "..",
-    "a/../b",
     "...",
     "a..b",
     ".a",
+    "a.",
+    "a/...",
+    "1.2/3.4",
+    "..a/b",
     "a?b",
     "a#b",
     "a%2Fb",
@@ -269,6 +273,28 @@ def test_a_path_with_two_slashes_is_nobody_elses(crm: Crm) -> None:
         assert put.status_code in {404, 405, 422}, (path, put.status_code)
     assert crm.get("/properties/external/x").json["title"] == made.json["title"]
     assert len(crm.get("/properties").json["data"]) == 2
+
+
+def test_an_id_of_dots_that_a_browser_folds_is_refused_with_the_reason(crm: Crm) -> None:
+    schemas = crm.get("/openapi.json").json["components"]["schemas"]
+    for folded in DOTS:
+        sent = crm.call("POST", "/properties", {"title": "Casă", "external_id": folded})
+        assert sent.status_code == 422 and "only . or .." in sent.json["errors"][0]["detail"], sent.text
+        (bulk,) = crm.call("POST", "/properties/bulk", {"data": [{"title": "Casă", "external_id": folded}]}).json[
+            "data"
+        ]
+        assert bulk["status"] == "error", folded
+        assert not re.search(schemas["PropertyBulkItem"]["properties"]["external_id"]["pattern"], folded)
+
+
+def test_what_nobody_can_see_is_no_value_of_a_property(crm: Crm) -> None:
+    lines = ("title_en", "address", "zone", "city", "county", "buyer_commission", "description", "description_en")
+    for nothing in ("", " ", "\u00ad", " \u00ad\u200b ", "\u3164", "\u00a0"):
+        made = crm.put("A", **dict.fromkeys(lines, nothing))
+        assert [made.json[name] for name in lines] == [None] * len(lines), ascii(nothing)
+    for name in lines:
+        assert crm.put("A", **{name: "Flo\u00adreas\u200bca"}).json[name] == "Floreasca", name
+    assert crm.put("A", title="Ca\u00adsă").json["title"] == "Casă"
 
 
 def test_the_api_takes_and_gives_decimals(crm: Crm) -> None:

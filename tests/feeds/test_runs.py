@@ -25,6 +25,7 @@ from app.extensions import db
 from app.feeds import editing as feeds
 from app.feeds.editing import FeedValues
 from app.models import Delivery, FeedRun, LedgerEntry, Property, PropertyFeed, User
+from app.outbound.written_urls import WHY
 from app.workers.feeds import read_due_feeds
 from tests.outbound.servers import Receiver, Request, receiving, reply
 from tests.patterns import slow
@@ -267,7 +268,7 @@ def test_a_key_does_not_begin_to_travel_in_the_clear(owner: User) -> None:
 def test_what_could_never_be_called_is_refused_when_it_is_given(owner: User, url: str) -> None:
     with pytest.raises(Invalid) as refused:
         feeds.create(owner.agency_id, FeedValues("X", "rebs", url=url, every_hours=1), by=SYSTEM)
-    assert refused.value.errors["url"][0] in feeds.NOT_CALLED.values()
+    assert refused.value.errors["url"][0] in WHY.values()
 
 
 def test_address_key_and_file_are_sealed(owner: User, server: Receiver) -> None:

@@ -59,6 +59,6 @@ def test_a_csv_is_added_tried_out_and_read(client: FlaskClient, owner: User) -> 
 def test_a_wrong_feed_is_kept_in_the_form(client: FlaskClient, owner: User) -> None:
     answer = post(client, "/app/settings/feeds", **{**FORM, "kind": "json", "url": "ftp://x"}, mapping="title = nume")
     assert answer.status_code == 422 and 'value="ftp://x"' in answer.get_data(as_text=True)
-    assert "Nu este o adresă care poate fi apelată" in answer.get_data(as_text=True)
+    assert "Scrieți o adresă care începe cu https" in answer.get_data(as_text=True)
     assert post(client, "/app/settings/feeds", **FORM, mapping="nonsense").status_code == 422
     assert not db.session.scalars(select(PropertyFeed)).all()

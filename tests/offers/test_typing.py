@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.contacts import NotAContact, read_email, read_phone
+from app.core.contacts import NotAContact, Phone, read_email, read_phone
 from app.core.days import MONTHS, NotADay, read_day
 from app.core.numbers import NotANumber
 from app.core.typed_numbers import Typed, read_quantity
@@ -143,6 +143,31 @@ def test_what_is_no_one_address_is_none(typed: str) -> None:
 )  # fmt: skip
 def test_a_phone_as_it_is_pasted(typed: str) -> None:
     assert read_phone(typed).e164 == "+40722000111"
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["079 123 456", "0 22 123 456", "022-123-456", "069123456", "0 22 12 34 56", "0230 23 456"],
+)
+def test_a_number_as_moldova_dials_it_is_asked_about_with_its_country(typed: str) -> None:
+    read = read_phone(typed)
+    assert read.doubtful and read.suggestion and read.suggestion.startswith("+373")
+    assert read_phone(read.suggestion) == read_phone(read.suggestion.removeprefix("+")) != read
+
+
+def test_a_number_that_only_moldova_has_is_asked_about() -> None:
+    assert read_phone("79 123 456") == Phone("+37379123456", doubtful=True)
+
+
+def test_no_number_of_romania_is_taken_for_one_of_moldova() -> None:
+    for typed in ("0712 034 567", "021 310 2040", "0256 123 456", "+40 712 034 567", "+44 20 7946 0958", "0312345678"):
+        assert read_phone(typed).suggestion is None, typed
+
+
+def test_a_page_offers_the_number_with_its_country(client: FlaskClient, prop: Property) -> None:
+    login(client, make_user(prop.agency_id, "owner"))
+    _status, page = fill(client, path_of(prop), phone="079 123 456")
+    assert 'data-suggest="+373 791 23 456"' in page and "V-ați gândit la +373 791 23 456?" in page
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from flask import redirect, request, url_for
+from flask import g, redirect, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_babel import refresh
 from werkzeug.wrappers import Response as AnyResponse
 from wtforms import Form, PasswordField, StringField
 from wtforms.validators import InputRequired
@@ -13,10 +14,12 @@ from app.accounts import invitations
 from app.blueprints.accounts.routes import accounts
 from app.blueprints.accounts.throttle import succeeded
 from app.core.errors import Invalid, Stale, TooMany
+from app.core.language import language
 from app.core.limits import EMAIL
 from app.extensions import csrf
 from app.web.fragments import page
 from app.web.guards import Guard, policy, rates
+from app.web.held_forms import in_language
 from app.web.rate_limits import hit, keyed
 
 # For one address: whoever types somebody else's does not fill their mailbox. Links live as long as this lasts, so that
@@ -61,13 +64,16 @@ def choose_password(token: str) -> AnyResponse:
     user, form = invitations.user_of(token) or invitations.of_token(token), ChooseForm(request.form)
     if user is None:
         return _used(form)
+    if "bidflux.language" not in request.environ:
+        g.language = user.language  # as the mail that the link stood in, whatever the browser prefers
+        refresh()
     if request.method == "GET":
         return page("accounts/choose.html", user=user, token=token, form=form)
     if form.validate():
-        email = user.email
+        email, onward = user.email, in_language(url_for("accounts.login", ready="1"), language())
         try:
             invitations.choose(user, form.password.data)
-            return succeeded(email, redirect(url_for("accounts.login", ready="1"), 303))
+            return succeeded(email, redirect(onward, 303))
         except Invalid as invalid:
             form.password.errors = [str(message) for message in invalid.errors["password"]]
         except Stale:

@@ -52,7 +52,8 @@ class PropertyReader:
         columns: dict[str, Any] = {name: self._text(name) for name in TEXTS}
         if not columns["title"] and "title" not in self.errors:
             self._wrong("title", _("Give the property a title"))
-        if columns["external_id"] and not re.fullmatch(NAMED, columns["external_id"]):
+        external_id = columns["external_id"]
+        if external_id not in {None, self.present.get("external_id")} and not re.fullmatch(NAMED, external_id):
             self._wrong("external_id", _(NOT_PATH))
         columns |= {name: bool(self.values.get(name)) for name in FLAGS}
         columns["property_type"] = self._choice("property_type", PROPERTY_TYPES)

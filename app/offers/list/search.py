@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, and_, false, literal, select
+from sqlalchemy import ColumnElement, and_, false, literal, or_, select
 
 from app.core.access import Asker, Person, offers_of
 from app.core.contacts import NotAContact, read_email, read_phone
@@ -77,7 +77,9 @@ def read_search(agency_id: uuid.UUID, text: str | None) -> Search:
 
 def _by_phone(agency_id: uuid.UUID, text: str) -> Condition:
     try:
-        return tagged(agency_id, "phone", read_phone(text).e164)
+        phone = read_phone(text)
+        meant = [tagged(agency_id, "phone", one) for one in (phone.e164, phone.suggestion) if one]
+        return or_(*meant)
     except NotAContact:
         return false()
 

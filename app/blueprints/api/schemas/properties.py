@@ -11,7 +11,6 @@ from app.blueprints.api.schemas.common import (
     ExternalId,
     Flag,
     Line200,
-    Line200x1,
     Moment,
     Page,
     Paged,
@@ -19,14 +18,14 @@ from app.blueprints.api.schemas.common import (
     Strict,
     Warning,
 )
-from app.properties.fields import OFFERING, PriceVat, PropertyBulkItem, PropertyFields, PropertyType, stays
+from app.properties.fields import OFFERING, PriceVat, PropertyBulkItem, PropertyFields, PropertyType, Title, stays
 
 
 class PropertyNew(PropertyFields):
     """A property to create."""
 
     external_id: ExternalId | None = Field(None, description="The CRM's own id, unique in the agency.")
-    title: Line200x1
+    title: Title
 
 
 class PropertyPut(PropertyFields):
@@ -35,7 +34,7 @@ class PropertyPut(PropertyFields):
     model_config = ConfigDict(json_schema_extra=stays(*OFFERING))
 
     external_id: ExternalId | None = Field(None, description="If sent, the id of the path.")
-    title: Line200x1
+    title: Title
 
 
 class PropertyPatch(PropertyFields):
@@ -44,7 +43,7 @@ class PropertyPatch(PropertyFields):
     model_config = ConfigDict(json_schema_extra=stays())
 
     external_id: ExternalId | None = None
-    title: Line200x1 = Field("", validate_default=False)
+    title: Title = Field("", validate_default=False)
 
 
 class PropertyBulk(Strict):

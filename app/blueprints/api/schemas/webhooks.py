@@ -10,7 +10,7 @@ from app.blueprints.api.schemas.common import Moment, Page, Paged, Shape, Strict
 from app.models.webhook import EVENTS, TEST
 
 State = Literal["pending", "leased", "delivered", "dead", "cancelled"]
-CALLED = r"^https?://[^\s\u0000-\u0020\u007f-\u009f/?#@\\]+([/?#][^\s\u0000-\u0020\u007f-\u009f]*)?$"
+CALLED = r"^[hH][tT][tT][pP][sS]?://[^\s\u0000-\u0020\u007f-\u009f/?#@\\]+([/?#][^\s\u0000-\u0020\u007f-\u009f]*)?$"
 Url = Annotated[
     str,
     Field(
