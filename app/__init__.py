@@ -55,6 +55,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Flask(__name__)
     app.request_class = Request
     app.config.from_mapping(settings.flask())
+    app.url_map.merge_slashes = False  # `//` is no spelling of ours: such a redirect would name the caller's Host
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.extensions.update(
         bidflux_settings=settings,

@@ -43,13 +43,19 @@ def _address(text: str) -> str:
         fail(f"{text!r} is not an e-mail address")
 
 
+def is_id(wanted: str) -> bool:
+    """Does it name by its id?"""
+    try:
+        return bool(uuid.UUID(wanted))
+    except ValueError:
+        return False
+
+
 def find_agency(wanted: str) -> Agency:
     """By id or exact name; the only one when nothing is named."""
     query = select(Agency) if wanted else select(Agency).where(Agency.test_of_id.is_(None))
-    try:
-        query = query.where(Agency.id == uuid.UUID(wanted)) if wanted else query
-    except ValueError:
-        query = query.where(Agency.name == wanted)
+    if wanted:
+        query = query.where(Agency.id == uuid.UUID(wanted) if is_id(wanted) else Agency.name == wanted)
     found = db.session.scalars(query.limit(2)).all()
     if not found:
         fail(f"no agency has the id or exact name {wanted!r}" if wanted else "there is no agency yet")

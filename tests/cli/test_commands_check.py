@@ -15,7 +15,7 @@ from app.accounts import facts
 from app.core.errors import Invalid
 from app.core.ledger import SYSTEM
 from app.extensions import db
-from app.models import Agency, ApiKey, LedgerEntry, User
+from app.models import Agency, ApiKey, LedgerEntry, Property, User
 from tests.factories import make_agency, make_user
 
 LONG = "x" * 201
@@ -152,3 +152,13 @@ def test_seeding_takes_an_agency_that_has_nothing_yet(held: Flask) -> None:
     made = held.test_cli_runner().invoke(args=words)
     assert made.exit_code == 0, made.output
     assert db.session.scalar(select(func.count()).select_from(Agency)) == 1
+
+
+def test_seeding_by_an_id_makes_no_agency(held: Flask) -> None:
+    known, several = str(db.session.scalars(select(Agency.id)).one()), [make_agency("Aceeași") for _ in range(2)]
+    for wanted, code in ((known, 0), (known.upper(), 0), (str(uuid.uuid4()), 1), ("0" * 32, 1), ("Aceeași", 1)):
+        words = ["demo", "seed", "--properties", "1", "--offers", "0", "--agency", wanted]
+        said = held.test_cli_runner().invoke(args=words)
+        assert said.exit_code == code and said.output.count("\n") == 1, said.output
+    assert db.session.scalar(select(func.count()).select_from(Agency)) == 1 + len(several)
+    assert db.session.scalar(select(func.count()).select_from(Property)) == 2

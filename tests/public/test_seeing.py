@@ -39,6 +39,14 @@ def test_looking_counts_nothing_until_the_page_says_so(client: FlaskClient, prop
     assert counted() == [(2, 1)]
 
 
+def test_one_address_makes_no_link_look_sought_after(client: FlaskClient, prop: Property) -> None:
+    for number in range(25):
+        assert client.post(f"{url(prop)}/seen", data={"what": "opened"}).status_code == 204
+        if number % 5 == 0:  # another link, and another address, have counts of their own
+            client.post(f"{url(prop)}/seen", data={"what": "begun"}, environ_base={"REMOTE_ADDR": "192.0.2.9"})
+    assert counted() == [(10, 5)]
+
+
 def test_a_link_that_takes_nothing_counts_nothing(client: FlaskClient, prop: Property) -> None:
     link = url(prop)
     properties.change(prop, {"accepts_offers": False}, by=SYSTEM)

@@ -100,14 +100,14 @@ def properties_change(property_id: uuid.UUID, body: PropertyPatch) -> Answer:
     return _written(done)
 
 
-@api.get("/properties/external/<path:external_id>", merge_slashes=False)
+@api.get("/properties/external/<path:external_id>")
 @operation("Read by the CRM's id", tag=TAG, scope="read", answers={200: PropertyOut}, refusals=(404,), etag=True)
 def properties_find(external_id: str) -> Answer:
     """One property, archived or not."""
     return _read(property_by_external_id(key_holder(), external_id))
 
 
-@api.put("/properties/external/<path:external_id>", merge_slashes=False)
+@api.put("/properties/external/<path:external_id>")
 @operation(
     "Create or replace by the CRM's id",
     tag=TAG,

@@ -25,7 +25,7 @@ from app.web.fragments import done, page
 from app.web.guards import Guard, person, policy
 
 
-@properties.route("/app/properties/external/<path:external_id>", methods=["GET", "POST"], merge_slashes=False)
+@properties.route("/app/properties/external/<path:external_id>", methods=["GET", "POST"])
 @policy(Guard.SIGNED_IN, limit="600/minute", writes="60/minute", scope="property-external")
 def external(external_id: str) -> AnyResponse:
     """The form by the CRM's id. A property that was not sent yet gets a page that says how it comes in."""

@@ -12,7 +12,10 @@ from app.core.clock import now
 from app.core.signed_links import BadToken
 from app.properties import link_activity
 from app.properties.links import open_link
-from app.web.guards import Guard, policy
+from app.web.guards import Guard, caller_line, policy, rates
+from app.web.rate_limits import keyed, spend
+
+A_DAY = rates("10/day")[0]  # of one address: some share theirs, and nobody makes a link look sought after
 
 
 @public.post("/o/<token>/seen")
@@ -25,6 +28,8 @@ def seen(token: str) -> Response:
         link = None
     what = request.form.get("what", "")
     if link and link.state == "open" and what in link_activity.COUNTED:
+        if spend(A_DAY, "seen", what, link.property.id.hex, keyed(caller_line())).over:
+            return Response(status=204)
         today = now().astimezone(ZoneInfo(link.property.agency.zone)).date()
         link_activity.count(link.property.agency_id, link.property.id, today, what)
     return Response(status=204)
