@@ -14,7 +14,13 @@ def test_no_spelling_of_a_path_redirects_to_the_callers_host(app: Flask, client:
     paths = {re.sub(r"<[^>]+>", "x", rule.rule) for rule in app.url_map.iter_rules()} | {"/o/x", "/no/such"}
     asked = {}
     for path in sorted(paths):
-        for twist in (path.replace("/", "//"), path[:1] + path[1:].replace("/", "///"), f"{path}/", f"/.{path}", f"{path}//"):
+        for twist in (
+            path.replace("/", "//"),
+            path[:1] + path[1:].replace("/", "///"),
+            f"{path}/",
+            f"/.{path}",
+            f"{path}//",
+        ):
             for method in ("GET", "POST"):
                 spelled = {"PATH_INFO": twist, "HTTP_HOST": STRANGE, "REQUEST_METHOD": method}
                 asked[f"{method} {twist}"] = client.open("/", environ_overrides=spelled)
