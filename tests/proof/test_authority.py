@@ -17,11 +17,12 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, rsa
 
 from app.config import ConfigurationError
 from app.core.clock import now
+from app.outbound.der import is_small
 from app.proof import authority as authorities
 from app.proof.authority import Authority, Identity
 from app.proof.sealing import seal_pdf
 from tests.conftest import settings_for
-from tests.proof.conftest import unsealed
+from tests.proof.conftest import Kept, unsealed
 from tools.verify_receipt import verify_receipt
 
 
@@ -256,3 +257,8 @@ def test_the_key_of_checkpoints_is_named_so(tmp_path: Path) -> None:
     authority = Authority(settings_for(tmp_path))
     assert "BidFlux checkpoint" in authority.checkpoint().certificate.subject.rfc4514_string()
     assert (tmp_path / "seal" / "checkpoint.key").exists()
+
+
+def test_its_certificates_are_small(kept: Kept) -> None:
+    for root in kept.authority.roots():
+        assert is_small(root.public_bytes(serialization.Encoding.DER))
