@@ -24,7 +24,8 @@ from app.delivery.queue import Claimed, Outcome
 from app.delivery.registry import registry
 from app.delivery.retry import next_try
 from app.models import Event, OfferKey, WebhookEndpoint
-from app.outbound.http_client import HttpAnswer, HttpClient, Refused, Unreachable
+from app.outbound.addresses import Refused
+from app.outbound.http_client import HttpAnswer, HttpClient, Unreachable
 
 GONE = 410
 SHOWN_HEADERS = ("content-type", "content-length", "retry-after", "location", "server", "date")

@@ -30,7 +30,7 @@ from app.feeds.files import looks_like_rows
 from app.feeds.rows import FIELDS, NEEDED, REBS
 from app.feeds.sources import Source
 from app.models import FeedRun, PropertyFeed
-from app.outbound.http_client import Refused, check_url
+from app.outbound.addresses import Refused, check_url
 from app.outbound.written_urls import WHY, as_called
 
 SHOWN = 10

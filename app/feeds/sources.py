@@ -14,7 +14,8 @@ from app.core.values import is_text
 from app.feeds.csv_rows import NotCsv
 from app.feeds.files import rows_of
 from app.feeds.inflating import GZIP, NotCompressed, TooLarge, gunzip, inflate
-from app.outbound.http_client import HttpAnswer, HttpClient, Refused, Unreachable
+from app.outbound.addresses import Refused
+from app.outbound.http_client import HttpAnswer, HttpClient, Unreachable
 
 PAGE_BYTES = 8 * 1024 * 1024
 PAGE_PARTS = 300_000  # values of a page: each takes a hundred bytes or more once it is read

@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 from asn1crypto import cms, tsp
 from asn1crypto.parser import parse
 
+from app.outbound.addresses import Network, Refused
 from app.outbound.der import is_small
-from app.outbound.http_client import HttpClient, Network, Refused, Unreachable
+from app.outbound.http_client import HttpClient, Unreachable
 
 TOKEN_BYTES = 64 * 1024
 DEADLINE = 15.0

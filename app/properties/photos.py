@@ -18,7 +18,8 @@ from app.core.unit_of_work import UnitOfWork, writing
 from app.core.vault import Place, seal, unseal
 from app.extensions import db
 from app.models import PhotoCopy, Property, Upload
-from app.outbound.http_client import HttpClient, Refused, Unreachable
+from app.outbound.addresses import Refused
+from app.outbound.http_client import HttpClient, Unreachable
 from app.outbound.images import PHOTO_BYTES, NotAPicture, Picture, read_photo
 from app.outbound.written_urls import as_called
 from app.properties.editing import put_photo

@@ -27,7 +27,7 @@ from app.extensions import db
 from app.models import Agency, Attempt, Delivery, EarlierSecret, Event, User, WebhookEndpoint
 from app.models.agency import OWNER
 from app.models.webhook import EVENTS, TEST
-from app.outbound.http_client import Refused, check_url
+from app.outbound.addresses import Refused, check_url
 from app.outbound.written_urls import WHY, as_called
 from app.webhooks.log import opened_url
 from app.webhooks.samples import sample

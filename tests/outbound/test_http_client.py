@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from app.outbound import http_client as http_client
-from app.outbound.http_client import HttpClient, Refused, Unreachable, check_url, is_allowed
+from app.outbound.addresses import Refused, check_url, is_allowed
+from app.outbound.http_client import HttpClient, Unreachable
 from tests.outbound.servers import Request, receiving, reply
 
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.outbound.http_client import Refused, check_url
+from app.outbound.addresses import Refused, check_url
 from app.outbound.written_urls import WHY, as_called
 
 TYPED = {
