@@ -47,7 +47,7 @@ class Typed:
     def times(self, factor: int, *, unsure: bool = False) -> Typed:
         """So many thousands, hectares or months. With `unsure` the word may have meant a thousandth."""
         other = self.other if self.other is None else self.other * factor
-        if unsure and other is None:
+        if unsure and other is None and self.value:
             other = self.value * factor / 1000
         return Typed(self.value * factor, other, self.odd)
 

@@ -65,8 +65,9 @@ def test_every_spelling_means_what_the_table_says(case: dict[str, Any]) -> None:
             read_amount(case["typed"])
         return
     read = read_amount(case["typed"])
-    assert (read.minor, read.currency, read.doubtful) == (
+    assert (read.minor, read.other, read.currency, read.doubtful) == (
         case["minor"],
+        case.get("other"),
         case.get("currency"),
         case.get("doubtful", False),
     )

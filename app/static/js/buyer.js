@@ -21,7 +21,7 @@
     }, form);
   }
 
-  /* Amounts, read as the server reads them (app/typed_numbers.py); `other` is a second meaning a thousand times away. */
+  /* Amounts, read as the server reads them (app/core/typed_numbers.py); `other` is a second meaning a thousand times away. */
   function readAmount(text) {
     var zeros = "٠۰०০੦૦୦௦౦೦൦๐໐༠၀០０";
     var words = { euro: "EUR", eur: "EUR", "€": "EUR", euros: "EUR", euroi: "EUR", lei: "RON", leu: "RON", ron: "RON", roni: "RON" };
