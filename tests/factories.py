@@ -69,7 +69,7 @@ def make_draft(**values: Any) -> Draft:
         "payment_term_days": 30,
         **values,
     }
-    return Draft(**given)
+    return Draft.of(**given)
 
 
 def make_sending(prop: Property, **values: Any) -> Sending:

@@ -1,4 +1,5 @@
-"""How long what is typed may be: said once, for pages, services, filters and the API.
+"""How long what is typed may be: said once, for pages, services, filters and the API. Fields of an offer name theirs in
+`app.offers.fields`.
 
 No field of a page stops anybody: a browser cuts what is pasted without a word, so that `60 zile` came in as `60 z`.
 What is too long is refused, with its limit, and shown again whole. A letter is a code point, and a line's end counts as
@@ -10,13 +11,6 @@ from __future__ import annotations
 LINE, TEXT = 200, 4000
 EMAIL, PHONE, NUMBER, DAY = 254, 60, 60, 40
 CO_BUYERS = 10
-OFFER = {
-    "full_name": LINE, "email": EMAIL, "phone": PHONE, "company_name": LINE, "tax_id": NUMBER, "represented_by": LINE,
-    "co_buyers": TEXT, "amount": NUMBER, "own_funds_amount": NUMBER, "credit_amount": NUMBER,
-    "advance_amount": NUMBER, "advance_percent": NUMBER, "payment_term_days": NUMBER, "payment_term_note": 300,
-    "conditions_text": TEXT, "message": TEXT, "valid_until": DAY, "precontract_date": DAY, "deed_date": DAY,
-    "replaces": 30, "signature_typed": LINE,
-}  # fmt: skip
 PROPERTY = {
     "title": LINE, "title_en": LINE, "description": 20_000, "description_en": 20_000, "external_id": 100,
     "address": 300, "zone": 120, "city": 120, "county": 120, "buyer_commission": 120, "asking_price": NUMBER,

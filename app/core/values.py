@@ -166,8 +166,8 @@ AmountLimit = Annotated[
     Shape(LIMIT, "Must be a decimal string, such as 0, 125000 or 125000.50"),
 ]
 Currency = Literal["EUR", "RON"]
-Email = Annotated[str, Field(min_length=3, max_length=limits.OFFER["email"]), OneLine]
-Phone = Annotated[str, Field(min_length=3, max_length=limits.OFFER["phone"]), OneLine]
+Email = Annotated[str, Field(min_length=3, max_length=limits.EMAIL), OneLine]
+Phone = Annotated[str, Field(min_length=3, max_length=limits.PHONE), OneLine]
 ExternalId = Annotated[
     str, Field(min_length=1, max_length=100, description="The CRM's own id, unique in the agency."), Named
 ]

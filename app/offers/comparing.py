@@ -5,26 +5,25 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from functools import partial
 from typing import Any
 
 from flask_babel import gettext as _
-from flask_babel import ngettext
 from sqlalchemy import select
 from sqlalchemy.orm import aliased
 
 from app.core import keys
 from app.core.access import Person
-from app.core.formats import percent_text, show_date, show_money, show_percent, show_short
+from app.core.formats import days, show_date, show_money, show_percent, show_short
 from app.core.labels import label
 from app.core.money import Money
 from app.core.vault import Place, unseal
 from app.extensions import db
 from app.models import HELD_LINK, Offer, OfferMove, OfferState, Property, User
 from app.offers.chain import replaced_by
+from app.offers.fields import BY_NAME, FIELDS, Field
 from app.offers.list.pages import OfferLine, lines_of, lines_where
 from app.offers.ranking import CERTAINTY, Contender, Move, certainty, conditions_count, ordered, reasons
-from app.offers.sections import money_text
 
 FEWEST, MOST = 2, 6
 
@@ -68,26 +67,23 @@ def compare(lines: Sequence[OfferLine]) -> list[Line]:
     """Every row that at least one of the offers fills; forgotten persons' offers keep what stands in clear."""
     one_currency = len({line.amount.currency for line in lines}) == 1
     earlier = earlier_amounts(lines)
+    best: dict[str, Best | None] = {
+        "amount": _highest if one_currency else None,
+        "financing": _most_certain,
+        "payment_term_days": _shortest,
+        "conditions": _freest,
+    }
+    offered, *others = [
+        _row(str(one.compared or one.title), lines, SAID.get(one.name) or partial(_said, one), best.get(one.name))
+        for one in sorted(FIELDS, key=lambda one: one.group)
+        if one.compared is not None
+    ]
     rows = [
-        _row(_("Amount offered"), lines, _amount, best=_highest if one_currency else None),
-        _row(_("Against the asking price"), lines, _against, best=None),
-        _row(_("Financing"), lines, _financing, best=_most_certain),
-        _row(_("Own funds"), lines, lambda line: _money(line, "own_funds_amount")),
-        _row(_("Credit"), lines, lambda line: _money(line, "credit_amount")),
-        _row(_("Credit programme"), lines, lambda line: _label(line, "credit_program")),
-        _row(_("Payment term"), lines, lambda line: _days(line.term_days), best=_shortest),
-        _row(_("Note on the payment term"), lines, lambda line: _term(line, "payment_term_note")),
-        _row(_("Conditions"), lines, _conditions, best=_freest),
-        _row(_("Advance"), lines, _advance),
-        _row(_("Valid until"), lines, lambda line: show_date(line.valid_until) if line.valid_until else ""),
-        _row(_("Preferred date of the pre-contract"), lines, lambda line: _day(line, "precontract_date")),
-        _row(_("Preferred date of the deed"), lines, lambda line: _day(line, "deed_date")),
-        _row(_("Buys as"), lines, _buys_as),
-        _row(_("Co-buyers"), lines, lambda line: ", ".join(_terms(line).get("co_buyers") or ())),
-        _row(_("Represented by"), lines, lambda line: _term(line, "represented_by")),
+        offered,
+        _row(_("Against the asking price"), lines, _against),
+        *others,
         _row(_("Signature"), lines, _signed),
         _row(_("How it came"), lines, _came),
-        _row(_("Message"), lines, lambda line: _term(line, "message")),
         _row(_("Earlier offers of this client"), lines, lambda line: " → ".join(map(show_money, earlier[line.id]))),
         _row(_("Submitted"), lines, lambda line: show_short(line.submitted_at), best=_earliest),
     ]
@@ -110,26 +106,9 @@ def _terms(line: OfferLine) -> dict[str, Any]:
     return line.document.terms if line.document else {}
 
 
-def _term(line: OfferLine, name: str) -> str:
-    return str(_terms(line).get(name) or "")
-
-
-def _label(line: OfferLine, name: str) -> str:
-    value = _terms(line).get(name)
-    return label(name, value) if value else ""
-
-
-def _money(line: OfferLine, name: str) -> str:
-    return money_text(_terms(line).get(name), line.amount.currency)
-
-
-def _day(line: OfferLine, name: str) -> str:
-    text = _terms(line).get(name)
-    return show_date(datetime.fromisoformat(text).date()) if text else ""
-
-
-def _days(days: int) -> str:
-    return str(ngettext("%(num)d day", "%(num)d days", days))
+def _said(one: Field, line: OfferLine) -> str:
+    """What the document says of a field."""
+    return one.said(_terms(line), line.amount.currency)
 
 
 def _amount(line: OfferLine) -> str:
@@ -172,14 +151,12 @@ def _financing(line: OfferLine) -> str:
 
 
 def _conditions(line: OfferLine) -> str:
-    conditions = _terms(line).get("conditions") or {"kinds": [], "text": None}
-    named = [label("condition", kind) for kind in conditions["kinds"]]
-    return "; ".join([*named, *([conditions["text"]] if conditions["text"] else [])]) or _("None")
+    named = _said(BY_NAME["conditions"], line).splitlines()
+    return "; ".join(filter(None, [*named, _said(BY_NAME["conditions_text"], line)])) or _("None")
 
 
 def _advance(line: OfferLine) -> str:
-    percent = _terms(line).get("advance_percent")
-    return _money(line, "advance_amount") or (percent_text(percent) if percent else "")
+    return _said(BY_NAME["advance_amount"], line) or _said(BY_NAME["advance_percent"], line)
 
 
 def _buys_as(line: OfferLine) -> str:
@@ -187,6 +164,18 @@ def _buys_as(line: OfferLine) -> str:
     if bidder.get("type") == "company":
         return f"{label('bidder_type', 'company')}: {bidder['company_name']}"
     return label("bidder_type", "person") if bidder else ""
+
+
+# What is read from the columns in clear, or of several fields together.
+SAID: dict[str, Callable[[OfferLine], str]] = {
+    "amount": _amount,
+    "financing": _financing,
+    "payment_term_days": lambda line: days(line.term_days),
+    "conditions": _conditions,
+    "advance_amount": _advance,
+    "valid_until": lambda line: show_date(line.valid_until) if line.valid_until else "",
+    "type": _buys_as,
+}
 
 
 def _highest(line: OfferLine) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -16,6 +17,7 @@ import msgspec
 
 from app.core.canonical_json import canonical
 from app.core.money import Money
+from app.offers.fields import BY_NAME, FIELDS, nested
 
 SCHEMA_NO = 1
 SCHEMA = "bidflux.offer/1"
@@ -55,55 +57,47 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An offer as a bidder means it: read, checked, not yet sent."""
+    """An offer as a bidder means it: read, checked, not yet sent. `said` holds what was read, by field."""
 
     bidder: Bidder
-    amount: Money
-    financing: str
-    payment_term_days: int
-    own_funds: Money | None = None
-    credit: Money | None = None
-    credit_program: str | None = None
-    credit_preapproved: bool | None = None
-    payment_term_note: str | None = None
-    valid_until: date | None = None
-    advance_amount: Money | None = None
-    advance_percent: str | None = None
-    conditions: tuple[str, ...] = ()
-    conditions_text: str | None = None
-    precontract_date: date | None = None
-    deed_date: date | None = None
-    co_buyers: tuple[str, ...] = ()
-    represented_by: str | None = None
-    message: str | None = None
-    replaces: str | None = None
+    said: Mapping[str, Any]
     signature: Signature | None = None
+
+    @classmethod
+    def of(cls, bidder: Bidder, signature: Signature | None = None, **said: Any) -> Draft:
+        """From values by name; those left out were not said. `KeyError` for a name that no field has."""
+        for name in said:
+            BY_NAME[name]
+        return cls(bidder, said, signature)
+
+    @property
+    def amount(self) -> Money:
+        amount: Money = self.said["amount"]
+        return amount
+
+    @property
+    def financing(self) -> str:
+        return str(self.said["financing"])
+
+    @property
+    def payment_term_days(self) -> int:
+        return int(self.said["payment_term_days"])
+
+    @property
+    def valid_until(self) -> date | None:
+        return self.said.get("valid_until")
+
+    @property
+    def replaces(self) -> str | None:
+        return self.said.get("replaces")
 
     def terms(self) -> dict[str, Any]:
         """What was offered, under the names of the API."""
-        return {
-            "amount": self.amount.text,
-            "currency": self.amount.currency,
-            "financing": self.financing,
-            "own_funds_amount": self.own_funds.text if self.own_funds else None,
-            "credit_amount": self.credit.text if self.credit else None,
-            "credit_program": self.credit_program,
-            "credit_preapproved": self.credit_preapproved,
-            "payment_term_days": self.payment_term_days,
-            "payment_term_note": self.payment_term_note,
-            "valid_until": self.valid_until.isoformat() if self.valid_until else None,
-            "advance_amount": self.advance_amount.text if self.advance_amount else None,
-            "advance_percent": self.advance_percent,
-            "conditions": {"kinds": sorted(self.conditions), "text": self.conditions_text},
-            "precontract_date": self.precontract_date.isoformat() if self.precontract_date else None,
-            "deed_date": self.deed_date.isoformat() if self.deed_date else None,
-            "message": self.message,
-            "bidder": self.bidder.shown,
-            "co_buyers": list(self.co_buyers),
-            "represented_by": self.represented_by,
-            "signature": self.signature.shown if self.signature else None,
-            "replaces": self.replaces,
-        }
+        values = {**self.said, **self.bidder.shown}
+        kept = {one.name: one.kept(values.get(one.name)) for one in FIELDS}
+        shown = self.signature.shown if self.signature else None
+        money = {"amount": kept["amount"], "currency": self.amount.currency}
+        return {**money, **nested(kept), "signature": shown}
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,14 +18,14 @@ from app.core import limits
 from app.core.contacts import read_email, read_phone, show_phone
 from app.core.days import read_day
 from app.core.formats import days, show_money
-from app.core.labels import LABELS
 from app.core.money import CURRENCY_WORDS, Money, OtherCurrency, read_amount
 from app.core.questions import Question
 from app.core.typed_numbers import read_days, read_percent
 from app.core.values import CONTROL
 from app.models import Property
-from app.models.offer import FINANCING
+from app.offers import fields as kinds
 from app.offers.document import Bidder, Draft, Signature
+from app.offers.fields import BY_NAME, FIELDS, LIMITS, Field, Kind
 from app.offers.tax_ids import read_tax_id
 from app.outbound.images import NotAPicture, is_a_dot, read_signature
 
@@ -36,11 +36,11 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class OfferReader:
-    """Reads one form. `values` as typed, `confirmed` the questions answered, `rules` per field."""
+    """Reads one form. `values` and `chosen` as typed, `confirmed` the questions answered, `rules` per field."""
 
     prop: Property
     values: Mapping[str, str]
-    conditions: Collection[str]
+    chosen: Mapping[str, Collection[str]]
     consent: bool
     confirmed: Collection[str]
     rules: Mapping[str, str]
@@ -49,45 +49,39 @@ class OfferReader:
     bidder: Bidder | None = None  # of an offer whose bidder is known already, whatever is typed
     errors: dict[str, list[str]] = field(default_factory=dict)
     questions: dict[str, Question] = field(default_factory=dict)
+    eased: dict[str, str] = field(default_factory=dict)  # rules that give way to what was typed elsewhere
 
     def read(self) -> Draft | None:
         """The draft, or None with `errors` and `questions` saying what stands in the way."""
-        amount = self._amount("amount", ask=True)
-        financing = self._choice("financing", FINANCING)
-        parts = self._parts(financing, amount)
-        draft = {
-            "bidder": self.bidder or self._bidder(),
-            "amount": amount,
-            "financing": financing,
-            "payment_term_days": self._days(),
-            "payment_term_note": self._line("payment_term_note"),
-            "valid_until": self._date("valid_until"),
-            "conditions": self._conditions(),
-            "conditions_text": self._text("conditions_text"),
-            "co_buyers": self._co_buyers(),
-            "represented_by": self._line("represented_by"),
-            "message": self._text("message"),
-            "replaces": self._reference(),
-            "signature": self._signature(),
-            **parts,
-            **self._advance(amount),
-            **self._dates(),
-        }
+        said: dict[str, Any] = {}
+        self._ease_advance()
+        for one in FIELDS:
+            known = self.bidder is not None and one.inside == "bidder"
+            if known or (one.when and said[one.when[0]] not in one.when[1]):
+                continue
+            said[one.name] = READERS[one.kind](self, one)
+        self._make_up(said)
+        self._weigh(said)
+        given = {name: said.pop(name) for name in list(said) if BY_NAME[name].inside == "bidder"}
+        bidder, signature = self.bidder or Bidder(**given), self._signature()
         if not self.consent:
             self._wrong("consent", _("Tick this box once you have read the privacy notice"))
-        return None if self.errors or self.questions else Draft(**draft)
+        return None if self.errors or self.questions else Draft(bidder, said, signature)
 
     # --- text ---
 
+    def _rule(self, name: str) -> str:
+        return self.eased.get(name) or self.rules[name]
+
     def _raw(self, name: str) -> str:
-        if self.rules[name] == "hidden":
+        if self._rule(name) == "hidden":
             return ""
         typed = self.values.get(name, "")
         if "\ufffd" in typed or _has_surrogates(typed):
             self._wrong(name, _("Some characters could not be read; type them again"))
             return ""
         text = unseen_removed(typed).strip()
-        if len(text) > (limit := limits.OFFER.get(name, limits.LINE)):
+        if len(text) > (limit := LIMITS.get(name, limits.LINE)):
             self._wrong(name, _("Use at most %(limit)d characters", limit=limit))
             return ""
         return text
@@ -99,7 +93,7 @@ class OfferReader:
         return self._needed(name, " ".join(self._raw(name).split()))
 
     def _needed(self, name: str, text: str) -> str | None:
-        if not text and self.rules[name] == "required" and name not in self.errors:
+        if not text and self._rule(name) == "required" and name not in self.errors:
             self._wrong(name, _("Fill this in"))
         return text or None
 
@@ -131,21 +125,19 @@ class OfferReader:
 
     # --- people ---
 
-    def _bidder(self) -> Bidder:
-        name = self._line("full_name") or ""
+    def _name(self, one: Field) -> str:
+        name = self._line(one.name) or ""
         if name and (len(name) < 2 or not any(c.isalpha() for c in name)):
-            self._wrong("full_name", _("Write your name and surname"))
-        email = self._email()
-        phone = self._phone()
-        kind = self._choice("type", LABELS["bidder_type"]) or "person"
-        company, tax_id = None, None
-        if kind == "company":
-            company, tax_id = self._line("company_name"), self._tax_id()
-            if not company and "company_name" not in self.errors:
-                self._wrong("company_name", _("Write the name of the company"))
-        return Bidder(name, email, phone or "", kind, company, tax_id)
+            self._wrong(one.name, _("Write your name and surname"))
+        return name
 
-    def _email(self) -> str | None:
+    def _company(self, one: Field) -> str | None:
+        company = self._line(one.name)
+        if not company and one.name not in self.errors:
+            self._wrong(one.name, _("Write the name of the company"))
+        return company
+
+    def _email(self, _one: Field) -> str | None:
         wrong = _("Write an e-mail address such as nume@exemplu.ro")
         email = self._parsed("email", read_email, wrong)
         if email and email.suggestion:
@@ -157,7 +149,7 @@ class OfferReader:
             self._ask("email", email.address, question, _("Yes, %(address)s is right", address=email.address))
         return email.address if email else None
 
-    def _phone(self) -> str | None:
+    def _phone(self, _one: Field) -> str:
         wrong = _("Write a phone number such as 0712 034 567, or one that begins with + and the country")
         behind = _("Write the number without its extension, and the extension in the message")
         phone = self._parsed("phone", read_phone, lambda why: behind if getattr(why, "extension", False) else wrong)
@@ -170,9 +162,9 @@ class OfferReader:
             self._ask(
                 "phone", phone.e164, _("%(phone)s looks unusual. Is it right?", phone=shown), _("Yes, it is right")
             )
-        return phone.e164 if phone else None
+        return phone.e164 if phone else ""
 
-    def _tax_id(self) -> str | None:
+    def _tax_id(self, _one: Field) -> str | None:
         wrong = _("Use letters and digits only, such as RO12345678")
         other = _("This is the number of the trade register; write the tax id (CUI), such as RO12345678")
         tax_id = self._parsed("tax_id", read_tax_id, lambda why: other if getattr(why, "register", False) else wrong)
@@ -180,13 +172,13 @@ class OfferReader:
             self._wrong("tax_id", _("Write the tax id of the company"))
         return tax_id
 
-    def _co_buyers(self) -> tuple[str, ...]:
-        lines = [" ".join(line.split()) for line in (self._text("co_buyers") or "").splitlines()]
+    def _names(self, one: Field) -> tuple[str, ...]:
+        lines = [" ".join(line.split()) for line in (self._text(one.name) or "").splitlines()]
         names = tuple(line for line in lines if line)
         if len(names) > limits.CO_BUYERS:
-            self._wrong("co_buyers", _("Name at most ten co-buyers, one a line"))
+            self._wrong(one.name, _("Name at most ten co-buyers, one a line"))
         if any(len(name) > limits.LINE for name in names):
-            self._wrong("co_buyers", _("Use at most %(limit)d characters for each name", limit=limits.LINE))
+            self._wrong(one.name, _("Use at most %(limit)d characters for each name", limit=limits.LINE))
         return names
 
     # --- money ---
@@ -215,58 +207,62 @@ class OfferReader:
             return amount.minor < 1_000_00
         return not FAR_BELOW <= Decimal(amount.minor) / asking <= FAR_ABOVE
 
-    def _parts(self, financing: str | None, amount: Money | None) -> dict[str, Any]:
-        if financing not in {"mixed", "credit"}:
-            return {}
-        own, credit = self._amount("own_funds_amount"), self._amount("credit_amount")
+    def _make_up(self, said: dict[str, Any]) -> None:
+        """Own funds and credit make the amount; the one that was not typed is the rest of it."""
+        financing, amount = said["financing"], said["amount"]
+        own: Any = said.get("own_funds_amount")
+        credit: Any = said.get("credit_amount")
         faulty = self.errors.keys() & {"amount", "own_funds_amount", "credit_amount"}
-        if amount and not faulty:
-            if financing == "mixed" and not own and not credit:
-                self._wrong("own_funds_amount", _("Say how much of the amount is own funds and how much is credit"))
-            elif bool(own) != bool(credit) and (own or credit) < amount:  # type: ignore[operator]
-                rest = Money(amount.minor - (own or credit).minor, amount.currency)  # type: ignore[union-attr]
-                own, credit = own or rest, credit or rest
-            made = sum(part.minor for part in (own, credit) if part)
-            if made and made != amount.minor:
-                total, whole = show_money(Money(made, amount.currency)), show_money(amount)
-                message = _("Own funds and credit make %(total)s, the offer is %(whole)s", total=total, whole=whole)
-                self._wrong("credit_amount" if credit else "own_funds_amount", message)
-        preapproved = self._choice("credit_preapproved", ("yes", "no"))
-        return {
-            "own_funds": own,
-            "credit": credit,
-            "credit_program": self._choice("credit_program", LABELS["credit_program"]),
-            "credit_preapproved": None if preapproved is None else preapproved == "yes",
-        }
+        if financing not in {"mixed", "credit"} or not amount or faulty:
+            return
+        if financing == "mixed" and not own and not credit:
+            self._wrong("own_funds_amount", _("Say how much of the amount is own funds and how much is credit"))
+        elif bool(own) != bool(credit) and (own or credit) < amount:
+            rest = Money(amount.minor - (own or credit).minor, amount.currency)
+            said["own_funds_amount"], said["credit_amount"] = own, credit = own or rest, credit or rest
+        made = sum(part.minor for part in (own, credit) if part)
+        if made and made != amount.minor:
+            total, whole = show_money(Money(made, amount.currency)), show_money(amount)
+            message = _("Own funds and credit make %(total)s, the offer is %(whole)s", total=total, whole=whole)
+            self._wrong("credit_amount" if credit else "own_funds_amount", message)
 
-    def _advance(self, amount: Money | None) -> dict[str, Any]:
-        required = self.rules["advance_amount"] == "required"
-        if required and not (self.values.get("advance_amount") or self.values.get("advance_percent")):
+    def _ease_advance(self) -> None:
+        """A required advance is one of two fields; with neither, what is said of it stands with the first alone."""
+        if self.rules["advance_amount"] != "required":
+            return
+        pair = ("advance_amount", "advance_percent")
+        given = any(self.values.get(name) for name in pair)
+        self.eased |= dict.fromkeys(pair, "optional" if given else "hidden")
+        if not given:
             self._wrong("advance_amount", _("Write the advance as an amount or in percent"))
-            return {}
-        either = {**self.rules, "advance_amount": "optional", "advance_percent": "optional"} if required else self.rules
-        rules, self.rules = self.rules, either
-        advance = self._amount("advance_amount")
-        percent = self._parsed("advance_percent", _percent, _("Write a percentage from 0 to 100, such as 10 or 12,5"))
-        self.rules = rules
-        if advance and percent:
+
+    def _weigh(self, said: dict[str, Any]) -> None:
+        """What fields say beside each other."""
+        advance, amount = said["advance_amount"], said["amount"]
+        if advance and said["advance_percent"]:
             self._wrong("advance_percent", _("Write the advance once: as an amount or in percent"))
         if advance and amount and advance > amount:
             self._wrong("advance_amount", _("The advance is more than the offer"))
-        return {"advance_amount": advance, "advance_percent": percent}
+        precontract, deed = said["precontract_date"], said["deed_date"]
+        if precontract and deed and deed < precontract:
+            self._wrong("deed_date", _("The deed comes after the pre-contract"))
+
+    def _share(self, one: Field) -> str | None:
+        return self._parsed(one.name, _percent, _("Write a percentage from 0 to 100, such as 10 or 12,5"))
 
     # --- terms ---
 
-    def _days(self) -> int | None:
+    def _days(self, one: Field) -> int | None:
         wrong = _("Write a number of days, from 0 to %(most)d", most=MAX_TERM_DAYS)
-        term = self._parsed("payment_term_days", lambda text: read_days(text, MAX_TERM_DAYS), wrong)
+        term = self._parsed(one.name, lambda text: read_days(text, MAX_TERM_DAYS), wrong)
         if term and term.about:
             shown = days(term.days)
             question = _("This reads as %(days)s. Is that what you mean?", days=shown)
-            self._ask("payment_term_days", str(term.days), question, _("Yes, %(days)s", days=shown))
+            self._ask(one.name, str(term.days), question, _("Yes, %(days)s", days=shown))
         return term.days if term else None
 
-    def _date(self, name: str) -> date | None:
+    def _date(self, one: Field) -> date | None:
+        name = one.name
         wrong, none = _("Write a date such as 2026-12-31 or 31.12.2026"), _("There is no such day")
         day = self._parsed(name, read_day, lambda why: none if getattr(why, "impossible", False) else wrong)
         today = self.at.astimezone(ZoneInfo(self.zone)).date()
@@ -276,26 +272,28 @@ class OfferReader:
             self._wrong(name, _("This date is too far away"))
         return day
 
-    def _dates(self) -> dict[str, Any]:
-        precontract, deed = self._date("precontract_date"), self._date("deed_date")
-        if precontract and deed and deed < precontract:
-            self._wrong("deed_date", _("The deed comes after the pre-contract"))
-        return {"precontract_date": precontract, "deed_date": deed}
-
-    def _conditions(self) -> tuple[str, ...]:
-        if self.rules["conditions"] == "hidden":
+    def _ticked(self, one: Field) -> tuple[str, ...]:
+        if self._rule(one.name) == "hidden":
             return ()
-        if set(self.conditions) - LABELS["condition"].keys():
-            self._wrong("conditions", _("Choose one of the answers"))
-        return tuple(sorted(set(self.conditions)))
+        ticked = set(self.chosen.get(one.name) or ())
+        if ticked - one.choices.keys():
+            self._wrong(one.name, _("Choose one of the answers"))
+        return tuple(sorted(ticked))
 
-    def _reference(self) -> str | None:
-        typed = (self._line("replaces") or "").upper().replace(" ", "")
+    def _picked(self, one: Field) -> str | None:
+        return self._choice(one.name, one.choices) or one.default
+
+    def _yes(self, one: Field) -> bool | None:
+        picked = self._picked(one)
+        return None if picked is None else picked == "yes"
+
+    def _reference(self, one: Field) -> str | None:
+        typed = (self._line(one.name) or "").upper().replace(" ", "")
         if not typed:
             return None
         reference = typed if typed.startswith("BF-") else f"BF-{typed.removeprefix('BF')}"
         if not re.fullmatch(r"BF-[0-9A-Z]{8}", reference):
-            self._wrong("replaces", _("A reference looks like BF-7KQ4MXPA"))
+            self._wrong(one.name, _("A reference looks like BF-7KQ4MXPA"))
         return reference
 
     # --- signature ---
@@ -322,15 +320,34 @@ class OfferReader:
                 )
                 return None
         if kind == "typed" and typed.strip():
-            rules, self.rules = self.rules, {**self.rules, "signature_typed": "optional"}
+            self.eased["signature_typed"] = "optional"
             text = self._line("signature_typed")
-            self.rules = rules
             return Signature("typed", text=text)
         self._wrong(
             "signature_drawn" if kind == "drawn" else "signature_typed",
             _("Draw your signature, or type your full name"),
         )
         return None
+
+
+READERS: dict[Kind, Callable[[OfferReader, Field], Any]] = {
+    kinds.LINE: lambda reader, one: reader._line(one.name),
+    kinds.TEXT: lambda reader, one: reader._text(one.name),
+    kinds.NAME: OfferReader._name,
+    kinds.EMAIL: OfferReader._email,
+    kinds.PHONE: OfferReader._phone,
+    kinds.COMPANY: OfferReader._company,
+    kinds.TAX_ID: OfferReader._tax_id,
+    kinds.NAMES: OfferReader._names,
+    kinds.REFERENCE: OfferReader._reference,
+    kinds.MONEY: lambda reader, one: reader._amount(one.name, ask=one.needed),
+    kinds.PERCENT: OfferReader._share,
+    kinds.DAYS: OfferReader._days,
+    kinds.DAY: OfferReader._date,
+    kinds.CHOICE: OfferReader._picked,
+    kinds.YES: OfferReader._yes,
+    kinds.CHOICES: OfferReader._ticked,
+}
 
 
 def foreign(said: str, currency: str) -> str:

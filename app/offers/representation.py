@@ -12,6 +12,7 @@ from app.core.urls import base_url
 from app.models import CODE, HELD_LINK
 from app.models.property import GONE
 from app.offers.document import Document
+from app.offers.fields import TERMS
 
 
 class OfferRow(Protocol):
@@ -70,6 +71,7 @@ def offer_json(
         "status": state.status,
         "decision_reason": reason,
         **{name: value for name, value in terms.items() if name not in {"signature", "replaces"}},
+        **{one.path[0]: None for one in TERMS if one.path[0] not in terms},
         "language": offer.language,
         "signature": {"kind": kind, "signed_at": _time(at)} if kind and state.signed else None,
         "signature_pending": own is not None and not state.signed and proof != HELD_LINK,
@@ -90,23 +92,22 @@ def offer_json(
     }
 
 
-PERSONAL = (
-    "decision_reason", "own_funds_amount", "credit_amount", "credit_program", "credit_preapproved", "payment_term_note",
-    "advance_amount", "advance_percent", "conditions", "precontract_date", "deed_date", "message", "bidder",
-    "represented_by", "signature",
-)  # fmt: skip
+# What is forgotten with a person, and what then stands in its place.
+PERSONAL: dict[str, Any] = {
+    **dict.fromkeys(("decision_reason", "signature")),
+    **{one.path[0]: None if one.inside or one.kind.nothing is None else [] for one in TERMS if not one.clear},
+}
 
 
 def forgotten_offer_json(row: Any) -> dict[str, Any]:
     """What is left of an offer whose bidder has been forgotten, from the columns of `Offer` and `OfferState`."""
     terms = {
-        **dict.fromkeys(PERSONAL),
+        **PERSONAL,
         "amount": _amount(row.amount_minor, row.currency),
         "currency": row.currency,
         "financing": row.financing,
         "payment_term_days": row.term_days,
         "valid_until": row.valid_until.isoformat() if row.valid_until else None,
-        "co_buyers": [],
     }
     return offer_json(row, row, Document({"offer": terms}), external_id=row.external_id, **confirmed_in(row))
 

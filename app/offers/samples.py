@@ -84,13 +84,13 @@ def draft(prop: Any, pick: random.Random) -> Draft:
     parts: dict[str, Any] = {}
     if financing != "cash":
         parts = {
-            "own_funds": own,
-            "credit": Money(amount.minor - own.minor, prop.currency),
+            "own_funds_amount": own,
+            "credit_amount": Money(amount.minor - own.minor, prop.currency),
             "credit_program": pick.choice(("standard", "standard", "noua_casa")),
             "credit_preapproved": pick.random() < 0.5,
         }
     number = pick.randint(0, 99_999)
-    return Draft(
+    return Draft.of(
         bidder=Bidder(f"{first} {last}", f"client{number}@client.example", f"+4072{number + 2_000_000:07d}"),
         amount=amount,
         financing=financing,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from app.core.limits import OFFER
+from app.core.limits import NUMBER
 
 # What these numbers are called where they come from. A word among them is no part of the number.
 _LABELS = (
@@ -34,7 +34,7 @@ class NotATaxId(ValueError):
 
 def read_tax_id(text: str) -> str:
     """Letters and digits alone; `CUI: 12345678` and `DE 123.456.789` lose what stands around. Raises `NotATaxId`."""
-    if len(text) > OFFER["tax_id"]:
+    if len(text) > NUMBER:
         raise NotATaxId(text)
     said = " ".join(unicodedata.normalize("NFKC", text).upper().translate(_DASHES).split()).strip("()[] ;,:")
     bare = re.sub(r"[ .\-/;,]", "", _BEHIND.sub("", _without_labels(said)))

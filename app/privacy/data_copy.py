@@ -15,7 +15,8 @@ from app.core.clock import from_rfc3339
 from app.core.formats import show_datetime
 from app.core.labels import STEPS, label
 from app.offers.document import Document
-from app.offers.sections import money_text, sections, signature_row
+from app.offers.fields import money_text
+from app.offers.sections import sections, signature_row
 from app.proof.pdf.sheet import MARGIN, SIZE, SMALL, WIDTH, Block, Sheet
 from app.proof.receipts import lacking_letters
 

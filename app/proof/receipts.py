@@ -25,7 +25,8 @@ from app.delivery.letters import NoLongerOwed
 from app.delivery.registry import Receipts
 from app.extensions import db
 from app.models import Offer, OfferFile, OfferKey
-from app.offers.sections import money_text, sections, signature_row
+from app.offers.fields import money_text
+from app.offers.sections import sections, signature_row
 from app.proof import receipt_reading as reading
 from app.proof.authority import Authority
 from app.proof.pdf.receipt import Paper, draw

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from app.offers.fields import AMOUNT, TERMS, nested
+
 OFFER: dict[str, Any] = {
     "id": "01890a5d-ac96-774b-bcce-b302099a8057",
     "reference": "BF-7K3M9QXA",
@@ -12,32 +14,9 @@ OFFER: dict[str, Any] = {
     "asking_price_at_submission": "125000.00",
     "status": "new",
     "decision_reason": None,
-    "amount": "118500.00",
+    AMOUNT.name: AMOUNT.sample,
     "currency": "EUR",
-    "financing": "mixed",
-    "own_funds_amount": "50000.00",
-    "credit_amount": "68500.00",
-    "credit_program": "standard",
-    "credit_preapproved": True,
-    "payment_term_days": 30,
-    "payment_term_note": None,
-    "valid_until": "2026-12-31",
-    "advance_amount": None,
-    "advance_percent": "10",
-    "conditions": {"kinds": ["bank_approval"], "text": None},
-    "precontract_date": None,
-    "deed_date": None,
-    "message": "Ne place mult apartamentul.",
-    "bidder": {
-        "full_name": "Măriuca Țepeș-Ionescu",
-        "email": "mariuca@client.example",
-        "phone": "+40712034567",
-        "type": "person",
-        "company_name": None,
-        "tax_id": None,
-    },
-    "co_buyers": [],
-    "represented_by": None,
+    **nested({one.name: one.sample for one in TERMS}, TERMS),
     "language": "ro",
     "signature": {"kind": "typed", "signed_at": "2026-11-23T10:15:00.000000Z"},
     "signature_pending": False,

@@ -27,7 +27,6 @@ from app.core.limits import (  # fmt: skip
     IN_ADDRESS,
     LINE,
     NOTE,
-    OFFER,
     PHONE,
     PROPERTY,
     REASON,
@@ -39,6 +38,7 @@ from app.core.limits import (  # fmt: skip
 )
 from app.extensions import db
 from app.models import Note, PrivacyRequest, User
+from app.offers.fields import LIMITS as OFFER
 from app.offers.list.filter import read_filter
 from app.properties.fields import PropertyBulkItem
 from tests.conftest import ROOT
@@ -86,7 +86,7 @@ def test_a_text_of_exactly_the_limit_is_taken(client: FlaskClient, owner: User) 
 
 def test_one_more_is_said_and_not_cut(client: FlaskClient, owner: User) -> None:
     prop = make_property(owner.agency_id, owner.id)
-    names = sorted(OFFER.keys() - {"signature_typed"})
+    names = sorted(OFFER)
     long = {name: "9" * (OFFER[name] + 1) for name in names}
     status, page = fill(client, path_of(prop), type="company", financing="mixed", **long)
     assert status == 422 and page.count('class="error"') == len(names)  # each is told one thing

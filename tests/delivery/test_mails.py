@@ -29,8 +29,8 @@ EVERYTHING = {
         "Andrei Țurcanu", "andrei.turcanu@client.example", "+40722000111", "company", "Țurcanu Invest SRL", "RO12345678"
     ),
     "financing": "mixed",
-    "own_funds": Money(50_000_50, "EUR"),
-    "credit": Money(68_499_50, "EUR"),
+    "own_funds_amount": Money(50_000_50, "EUR"),
+    "credit_amount": Money(68_499_50, "EUR"),
     "credit_program": "noua_casa",
     "credit_preapproved": True,
     "payment_term_days": 45,

@@ -24,7 +24,7 @@ from tests.factories import csrf, login, make_agency, make_draft, make_offer, ma
 from tests.public.test_offer_form import hidden
 
 WHOLE = {
-    "financing": "mixed", "own_funds": Money(48_500_50, "EUR"), "credit": Money(69_999_50, "EUR"),
+    "financing": "mixed", "own_funds_amount": Money(48_500_50, "EUR"), "credit_amount": Money(69_999_50, "EUR"),
     "credit_program": "noua_casa", "credit_preapproved": True, "conditions": ("bank_approval",),
     "conditions_text": "și o verificare", "co_buyers": ("Ioana Țurcanu",), "message": "Ne place.\nMult.",
     "payment_term_note": "după credit", "advance_percent": "10",

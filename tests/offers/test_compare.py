@@ -43,7 +43,7 @@ def row(page: str, name: str) -> tuple[str, list[str]]:
 
 def test_rows_say_what_differs_and_what_is_best(client: FlaskClient, prop: Property) -> None:
     first = offer(prop, "Ana Pop", 118_500)
-    parts = {"financing": "credit", "credit": Money(120_000_00, "EUR"), "credit_preapproved": True}
+    parts = {"financing": "credit", "credit_amount": Money(120_000_00, "EUR"), "credit_preapproved": True}
     second = offer(prop, "Dan Ilie", 120_000, **parts, conditions=("bank_approval",), payment_term_days=60)
     page = client.get(f"/app/compare?offer={first}&offer={second}").get_data(as_text=True)
     assert row(page, "Suma oferită") == ("differs", ["118.500 EUR", "*120.000 EUR"])

@@ -56,8 +56,8 @@ def test_head_and_fragments_leave_it_new(client: FlaskClient, owner: User, prop:
 def test_everything_sent_is_shown(client: FlaskClient, owner: User, prop: Property) -> None:
     draft = make_draft(
         financing="mixed",
-        own_funds=Money(50_000_00, "EUR"),
-        credit=Money(68_500_00, "EUR"),
+        own_funds_amount=Money(50_000_00, "EUR"),
+        credit_amount=Money(68_500_00, "EUR"),
         credit_program="noua_casa",
         credit_preapproved=True,
         payment_term_note="după aprobarea creditului",

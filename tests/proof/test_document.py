@@ -9,13 +9,13 @@ from app.core.money import Money
 from app.offers.document import Bidder, Document, Draft, Signature, commitment, decode, encode, fold
 
 PICTURE = b"a picture"
-WHOLE = Draft(
+WHOLE = Draft.of(
     bidder=Bidder("Ana-Maria Ștefănescu", "ana@client.example", "+40722000111", "company", "Ștefănescu SRL", "RO123"),
     amount=Money(118_500_05, "EUR"),
     financing="mixed",
     payment_term_days=45,
-    own_funds=Money(50_000_50, "EUR"),
-    credit=Money(68_499_55, "EUR"),
+    own_funds_amount=Money(50_000_50, "EUR"),
+    credit_amount=Money(68_499_55, "EUR"),
     credit_program="noua_casa",
     credit_preapproved=False,
     payment_term_note="după aprobare",
@@ -32,7 +32,7 @@ WHOLE = Draft(
     replaces="BF-AAAA",
     signature=Signature("drawn", image=PICTURE),
 )
-LEAST = Draft(Bidder("Ion", None, "+40722000222"), Money(1, "RON"), "cash", 0)
+LEAST = Draft.of(Bidder("Ion", None, "+40722000222"), amount=Money(1, "RON"), financing="cash", payment_term_days=0)
 
 
 def test_a_whole_document_is_these_very_bytes() -> None:

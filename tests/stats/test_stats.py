@@ -40,7 +40,7 @@ def seed(owner: User, colleague: User) -> tuple[Property, Property]:
         parts: dict[str, Any] = {"financing": "cash"}
         amount = 105_000_00 + n * 3_000_00
         if n % 3 == 1:
-            parts = {"financing": "credit", "credit": Money(amount, currency), "credit_preapproved": False}
+            parts = {"financing": "credit", "credit_amount": Money(amount, currency), "credit_preapproved": False}
         made = make_offer(prop, make_draft(amount=Money(amount, currency), **parts))
         at, status = MORNING + timedelta(hours=7 * n), statuses[n % 4]
         seen = at + timedelta(hours=n + 1) if status != "new" else None

@@ -12,20 +12,14 @@ from app.core.errors import Invalid
 from app.core.values import HIDDEN
 from app.models import Property
 from app.offers.document import Draft, Signature
+from app.offers.fields import BY_NAME, CHOICES, FIELDS, NEEDED, YES, Field
 from app.offers.reading import OfferReader
 from app.offers.submitting import Sending
 
-NEEDED = frozenset({"full_name", "email", "phone", "amount", "financing", "payment_term_days"})
-SAME = (
-    "amount", "financing", "own_funds_amount", "credit_amount", "credit_program", "payment_term_days",
-    "payment_term_note", "valid_until", "advance_amount", "advance_percent", "precontract_date", "deed_date",
-    "message", "represented_by", "replaces",
-)  # fmt: skip
-BIDDER = ("full_name", "email", "phone", "type", "company_name", "tax_id")
-POINTERS = {
-    **{name: f"/bidder/{name}" for name in BIDDER},
-    "conditions": "/conditions/kinds",
-    "conditions_text": "/conditions/text",
+# What an answer of a form leaves no room for, and what to do about it.
+IDLE = {
+    "financing": "Not of an offer in cash: leave it out, or send another financing",
+    "type": "Only of a company: leave it out, or send the type company",
 }
 
 
@@ -57,7 +51,7 @@ def read_offer(prop: Property, body: OfferNew, zone: str) -> Draft:
     reader = _Reader(
         prop=prop,
         values=_values(body),
-        conditions=body.conditions.kinds if body.conditions else (),
+        chosen={one.name: _held(body, one) or () for one in FIELDS if one.kind is CHOICES},
         consent=True,
         confirmed=_Confirmed(),
         rules=_Rules(),
@@ -66,21 +60,18 @@ def read_offer(prop: Property, body: OfferNew, zone: str) -> Draft:
     )
     draft = reader.read()
     if draft is None:
-        raise Invalid({POINTERS.get(name, name): messages for name, messages in reader.errors.items()})
+        raise Invalid({_place(BY_NAME[name]): messages for name, messages in reader.errors.items()})
     return draft
 
 
 def _idle(body: OfferNew) -> dict[str, list[str]]:
     """What the rest of the offer leaves no room for: a form hides it, a program meant something by it."""
     found = dict[str, list[str]]()
-    if body.financing == "cash":
-        for name in ("own_funds_amount", "credit_amount", "credit_program", "credit_preapproved"):
-            if getattr(body, name):
-                found[name] = ["Not of an offer in cash: leave it out, or send another financing"]
-    if body.bidder.type == "person":
-        for name in ("company_name", "tax_id"):
-            if _text(getattr(body.bidder, name)).strip():
-                found[POINTERS[name]] = ["Only of a company: leave it out, or send the type company"]
+    for one in FIELDS:
+        if one.when and _held(body, BY_NAME[one.when[0]]) not in one.when[1]:
+            given = _held(body, one)
+            if given and _text(given).strip():
+                found[_place(one)] = [IDLE[one.when[0]]]
     return found
 
 
@@ -89,14 +80,27 @@ def sending_of(prop: Property, body: OfferNew) -> Sending:
     return Sending(os.urandom(16), prop.link_version, body.language, "api", {})
 
 
+def _held(body: OfferNew, one: Field) -> Any:
+    """What a body says of a field."""
+    held: Any = body
+    for name in one.path:
+        held = getattr(held, name) if held is not None else None
+    return held
+
+
+def _place(one: Field) -> str:
+    """How a fault names it: at the top of the body by its name."""
+    return one.pointer if one.inside else one.name
+
+
 def _values(body: OfferNew) -> dict[str, str]:
-    values = {name: _text(getattr(body, name)) for name in SAME}
-    values |= {name: _text(getattr(body.bidder, name)) for name in BIDDER}
-    values["conditions_text"] = _text(body.conditions.text if body.conditions else None)
-    values["co_buyers"] = "\n".join(map(_text, body.co_buyers))
-    if body.credit_preapproved is not None:
-        values["credit_preapproved"] = "yes" if body.credit_preapproved else "no"
-    return values
+    return {one.name: _as_typed(one, _held(body, one)) for one in FIELDS if one.kind is not CHOICES}
+
+
+def _as_typed(one: Field, value: Any) -> str:
+    if one.kind is YES and value is not None:
+        return "yes" if value else "no"
+    return "\n".join(map(_text, value)) if isinstance(value, list) else _text(value)
 
 
 def _text(value: Any) -> str:

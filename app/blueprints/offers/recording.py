@@ -29,6 +29,7 @@ from app.models import CODE, Property
 from app.offers import recording
 from app.offers.details import confirmation_of, is_unconfirmed, open_offer
 from app.offers.document import Draft, Signature
+from app.offers.fields import FIELDS
 from app.offers.mailboxes import is_reachable
 from app.offers.reading import OfferReader
 from app.offers.submitting import Sending
@@ -59,7 +60,8 @@ class RecordForm(OfferForm):
     def bind(self, prop: Property) -> RecordForm:
         super().bind(prop)
         unasked = dict.fromkeys((*SIGNATURE_FIELDS, "consent"), "hidden")
-        self.rules = Rules({**self.rules, **unasked, "email": "optional"})
+        unknown = {one.name: "optional" for one in FIELDS if one.maybe_unknown}
+        self.rules = Rules({**self.rules, **unasked, **unknown})
         return self
 
 
@@ -134,7 +136,7 @@ def _read(prop: Property, form: RecordForm) -> Draft | None:
     reader = _Reader(
         prop=prop,
         values=form.texts(),
-        conditions=form.conditions.data or [],
+        chosen=form.chosen(),
         consent=True,
         confirmed=answered(request.form),
         rules=form.rules,

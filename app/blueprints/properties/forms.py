@@ -15,20 +15,8 @@ from app.core.language import language
 from app.core.local_times import shown_in
 from app.core.money import NBSP, Money, show
 from app.models import Property
+from app.offers.fields import RULES as RULED
 
-# What each rule of a property speaks of, as the buyer reads it.
-RULED = {
-    "valid_until": _l("Valid until"),
-    "advance": _l("Advance"),
-    "conditions": _l("Conditions"),
-    "precontract_date": _l("Preferred date of the pre-contract"),
-    "deed_date": _l("Preferred date of the deed"),
-    "co_buyers": _l("Co-buyers"),
-    "type": _l("Buying as a company"),
-    "represented_by": _l("Represented by"),
-    "payment_term_note": _l("Note on the payment term"),
-    "message": _l("Message"),
-}
 RULES = {"optional": _l("Optional"), "required": _l("Required"), "hidden": _l("Hidden")}
 
 
@@ -79,16 +67,7 @@ class PropertyForm(Form):
     offers_close_at = StringField(_l("Offers until"), description=_l("Empty: until you turn the link off."))
     signature_required = BooleanField(_l("Ask the buyer to sign the offer"))
     code_required = BooleanField(_l("A signature counts once the buyer enters a code sent to their e-mail address"))
-    rule_valid_until = _rule(RULED["valid_until"])
-    rule_advance = _rule(RULED["advance"])
-    rule_conditions = _rule(RULED["conditions"])
-    rule_precontract_date = _rule(RULED["precontract_date"])
-    rule_deed_date = _rule(RULED["deed_date"])
-    rule_co_buyers = _rule(RULED["co_buyers"])
-    rule_type = _rule(RULED["type"])
-    rule_represented_by = _rule(RULED["represented_by"])
-    rule_payment_term_note = _rule(RULED["payment_term_note"])
-    rule_message = _rule(RULED["message"])
+    vars().update({f"rule_{name}": _rule(text) for name, text in RULED.items()})
     photo = FileField(_l("Photo"), description=_l("JPEG, PNG or WebP, at most 10 MB."))
     remove_photo = BooleanField(_l("Remove the present photo"))
 

@@ -12,7 +12,7 @@ from typing import Any
 from flask_babel import format_decimal
 from flask_babel import gettext as _
 
-from app.blueprints.properties.forms import RULED, RULES
+from app.blueprints.properties.forms import RULES
 from app.core import limits, local_times
 from app.core.clock import now
 from app.core.formats import show_money
@@ -23,6 +23,7 @@ from app.core.typed_numbers import read_quantity, tidy
 from app.core.values import NAMED, made_text
 from app.feeds.rows import NOT_PATH
 from app.models.property import AVAILABILITY, CURRENCIES, PRICE_VAT, PROPERTY_TYPES
+from app.offers.fields import RULES as RULED
 from app.properties.editing import BACKDATED
 from app.properties.plausible import MOST, SIZES, UNITS, is_usual
 

@@ -84,7 +84,7 @@ def _read(opened: Receipt, form: ConfirmForm) -> Signature | None:
     reader = OfferReader(
         prop=opened.prop,
         values=values,
-        conditions=(),
+        chosen={},
         consent=True,
         confirmed=request.form.getlist("confirmed"),
         rules=Rules(),

@@ -101,7 +101,7 @@ class Submission:
         self.reader = OfferReader(
             prop=link.property,
             values=self.form.texts(),
-            conditions=self.form.conditions.data or [],
+            chosen=self.form.chosen(),
             consent=bool(self.form.consent.data),
             confirmed=answered(request.form),
             rules=self.form.rules,
@@ -139,7 +139,8 @@ class Submission:
 
     def _to_send(self, draft: Draft) -> Draft:
         """What was reviewed; or that as an offer beside the earlier one, where its sender chose so."""
-        return replace(draft, replaces=None) if self.step == "send_new" and not self.link.request else draft
+        alone = self.step == "send_new" and not self.link.request
+        return replace(draft, said={**draft.said, "replaces": None}) if alone else draft
 
     def _send(self, draft: Draft, stamp: Stamp) -> Answer:
         if stamp.terms == NOTHING:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
 from datetime import date
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from flask_babel import lazy_gettext as _l
 
 from app.core.money import decimal_text
 from app.core.raw_rows import id_text
-from app.offers.exports.reading import Exported, SentBidder, SentTerms
+from app.offers import fields
+from app.offers.exports.reading import Exported, Sent, SentTerms
+from app.offers.fields import FIELDS, Group
 
 
 class Kind(enum.Enum):
@@ -35,106 +39,71 @@ class Kind(enum.Enum):
 
 
 class Column(NamedTuple):
-    """`width` in characters, for workbooks."""
+    """`width` in characters, for workbooks. The value is made of what stands at `source` in `Exported`."""
 
     name: str
     label: Any
     kind: Kind
     width: int = 14
+    source: str = ""
+    made: Callable[[Any], Any] | None = None
+
+
+def _money(minor: int | None) -> str | None:
+    return decimal_text(minor) if minor else None
+
+
+# How what stands in a document becomes what files write.
+MADE: dict[fields.Kind, Callable[[Any], Any]] = {
+    fields.DAY: date.fromisoformat,
+    fields.PERCENT: float,
+    fields.NAMES: lambda names: "; ".join(names) or None,
+    fields.CHOICES: lambda chosen: chosen or None,
+}
+CLEAR: dict[fields.Kind, Callable[[Any], Any]] = {fields.MONEY: _money}
+
+
+def _of(*groups: Group) -> list[Column]:
+    """The columns of the declared fields."""
+    found = []
+    for group in groups:
+        for one in (one for one in FIELDS if one.group is group and one.width):
+            heading, cell = one.heading or one.title, Kind(one.cell or one.kind.cell)
+            source = one.clear or ".".join(("sent", "offer", *one.path))
+            made = (CLEAR if one.clear else MADE).get(one.kind)
+            found.append(Column(one.name, heading, cell, one.width, source, made))
+    return found
 
 
 COLUMNS = (
-    Column("reference", _l("Reference"), Kind.CODE),
-    Column("submitted_at", _l("Submitted"), Kind.MOMENT, 18),
-    Column("status", _l("Status"), Kind.STATUS),
-    Column("property_title", _l("Property"), Kind.TEXT, 36),
-    Column("property_external_id", _l("CRM id"), Kind.TEXT),
-    Column("amount", _l("Amount"), Kind.MONEY),
-    Column("currency", _l("Currency"), Kind.CODE, 9),
-    Column("asking_price_at_submission", _l("Asking price"), Kind.MONEY),
-    Column("percent_of_asking_price", _l("% of asking price"), Kind.PERCENT),
-    Column("financing", _l("Financing"), Kind.FINANCING),
-    Column("own_funds_amount", _l("Own funds"), Kind.MONEY),
-    Column("credit_amount", _l("Credit"), Kind.MONEY),
-    Column("credit_program", _l("Credit programme"), Kind.PROGRAM),
-    Column("credit_preapproved", _l("Credit pre-approved"), Kind.YES),
-    Column("payment_term_days", _l("Payment term, in days"), Kind.COUNT),
-    Column("payment_term_note", _l("Note on the payment term"), Kind.TEXT, 24),
-    Column("valid_until", _l("Valid until"), Kind.DAY),
-    Column("advance_amount", _l("Advance"), Kind.MONEY),
-    Column("advance_percent", _l("Advance, in percent"), Kind.PERCENT),
-    Column("conditions", _l("Conditions"), Kind.CONDITIONS, 30),
-    Column("conditions_text", _l("Other conditions"), Kind.TEXT, 30),
-    Column("precontract_date", _l("Preferred date of the pre-contract"), Kind.DAY),
-    Column("deed_date", _l("Preferred date of the deed"), Kind.DAY),
-    Column("full_name", _l("Full name"), Kind.TEXT, 26),
-    Column("email", _l("E-mail"), Kind.TEXT, 30),
-    Column("phone", _l("Phone"), Kind.PHONE, 16),
-    Column("company_name", _l("Company"), Kind.TEXT, 24),
-    Column("tax_id", _l("Tax id (CUI)"), Kind.TEXT),
-    Column("co_buyers", _l("Co-buyers"), Kind.TEXT, 26),
-    Column("represented_by", _l("Represented by"), Kind.TEXT, 24),
-    Column("message", _l("Message"), Kind.TEXT, 40),
-    Column("signed", _l("Signed"), Kind.YES),
-    Column("source", _l("Source"), Kind.SOURCE),
-    Column("channel", _l("How it came"), Kind.CHANNEL, 18),
-    Column("confirmed", _l("Confirmed"), Kind.YES),
-    Column("confirmation", _l("Confirmed by"), Kind.PROOF, 22),
-    Column("is_latest", _l("Latest"), Kind.YES),
-    Column("withdrawn_at", _l("Withdrawn"), Kind.MOMENT, 18),
-    Column("id", _l("Id"), Kind.CODE, 38),
+    Column("reference", _l("Reference"), Kind.CODE, source="reference"),
+    Column("submitted_at", _l("Submitted"), Kind.MOMENT, 18, "submitted_at"),
+    Column("status", _l("Status"), Kind.STATUS, source="status"),
+    Column("property_title", _l("Property"), Kind.TEXT, 36, "property_title"),
+    Column("property_external_id", _l("CRM id"), Kind.TEXT, source="external_id"),
+    *_of(Group.OFFER),
+    Column("currency", _l("Currency"), Kind.CODE, 9, "currency"),
+    Column("asking_price_at_submission", _l("Asking price"), Kind.MONEY, source="asking_minor", made=_money),
+    Column("percent_of_asking_price", _l("% of asking price"), Kind.PERCENT, source="share"),
+    *_of(Group.FINANCING, Group.TERMS, Group.BIDDER, Group.MESSAGE),
+    Column("signed", _l("Signed"), Kind.YES, source="signed"),
+    Column("source", _l("Source"), Kind.SOURCE, source="source"),
+    Column("channel", _l("How it came"), Kind.CHANNEL, 18, "sent.channel"),
+    Column("confirmed", _l("Confirmed"), Kind.YES, source="confirmed"),
+    Column("confirmation", _l("Confirmed by"), Kind.PROOF, 22, "proof"),
+    Column("is_latest", _l("Latest"), Kind.YES, source="latest"),
+    Column("withdrawn_at", _l("Withdrawn"), Kind.MOMENT, 18, "withdrawn_at"),
+    Column("id", _l("Id"), Kind.CODE, 38, "id", id_text),
 )
-_NOTHING = SentTerms(SentBidder())
-
-
-def _day(text: str | None) -> date | None:
-    return date.fromisoformat(text) if text else None
+_HELD = attrgetter(*(column.source for column in COLUMNS))
+_MADE = [(at, column.made) for at, column in enumerate(COLUMNS) if column.made]
+_NOTHING = Sent(SentTerms())
 
 
 def values(line: Exported) -> list[Any]:
     """One offer, in the order of `COLUMNS`; None where there is nothing, as after a person has been forgotten."""
-    ident, sent = line.id, line.sent
-    terms = sent.offer if sent else _NOTHING
-    bidder = terms.bidder
-    amount, asking, source = line.amount_minor, line.asking_minor, line.source
-    return [
-        line.reference,
-        line.submitted_at,
-        line.status,
-        line.property_title,
-        line.external_id,
-        decimal_text(amount),
-        line.currency,
-        decimal_text(asking) if asking else None,
-        amount * 100 / asking if asking else None,
-        line.financing,
-        terms.own_funds_amount,
-        terms.credit_amount,
-        terms.credit_program,
-        terms.credit_preapproved,
-        line.term_days,
-        terms.payment_term_note,
-        line.valid_until,
-        terms.advance_amount,
-        float(terms.advance_percent) if terms.advance_percent else None,
-        terms.conditions.kinds or None,
-        terms.conditions.text,
-        _day(terms.precontract_date),
-        _day(terms.deed_date),
-        bidder.full_name,
-        bidder.email,
-        bidder.phone,
-        bidder.company_name,
-        bidder.tax_id,
-        "; ".join(terms.co_buyers) if terms.co_buyers else None,
-        terms.represented_by,
-        terms.message,
-        line.signed,
-        source,
-        sent.channel if sent else None,
-        None if source == "link" and line.proof is None else line.proof == "code",
-        line.proof,
-        line.latest,
-        line.withdrawn_at,
-        id_text(ident),
-    ]
+    cells = list(_HELD(line if line.sent else line._replace(sent=_NOTHING)))
+    for at, made in _MADE:
+        if (value := cells[at]) is not None:
+            cells[at] = made(value)
+    return cells

@@ -22,6 +22,7 @@ from app.core.vault import unpad
 from app.extensions import db
 from app.models import Offer, OfferBody, OfferKey, OfferState, Property
 from app.offers.document import fold
+from app.offers.fields import FIELDS
 from app.offers.list.filter import OfferFilter
 from app.offers.list.order import Cursor, Order
 from app.offers.list.pages import ids_in_order, proof_of
@@ -30,47 +31,28 @@ from app.offers.list.search import read_search
 BATCHES = (250, 500, 1000, 2000)  # rows read at once: few for the first of them to leave soon, then more
 
 
-class SentBidder(msgspec.Struct, gc=False):
-    """Who it is from, as the document says."""
-
-    full_name: str | None = None
-    email: str | None = None
-    phone: str | None = None
-    company_name: str | None = None
-    tax_id: str | None = None
+# What files show of an offer's terms, as its document says it: by field, what stands in clear aside.
+IN_FILES = [one for one in FIELDS if one.width and not one.clear]
 
 
-class SentConditions(msgspec.Struct, gc=False):
-    """What the offer depends on."""
-
-    kinds: list[str] = []
-    text: str | None = None
+def _struct(name: str, held: list[Any]) -> Any:
+    """Fields that may be missing, as from a document that is older than they are."""
+    return msgspec.defstruct(name, [(*one, None) for one in held], gc=False)
 
 
-class SentTerms(msgspec.Struct, gc=False):
-    """What files show of the terms; amounts are decimal text."""
-
-    bidder: SentBidder
-    own_funds_amount: str | None = None
-    credit_amount: str | None = None
-    credit_program: str | None = None
-    credit_preapproved: bool | None = None
-    payment_term_note: str | None = None
-    advance_amount: str | None = None
-    advance_percent: str | None = None
-    conditions: SentConditions = msgspec.field(default_factory=SentConditions)
-    precontract_date: str | None = None
-    deed_date: str | None = None
-    co_buyers: list[str] = []
-    represented_by: str | None = None
-    message: str | None = None
+def _sent_terms() -> Any:
+    within: dict[str, list[Any]] = {}
+    flat: list[Any] = []
+    for one in IN_FILES:
+        held = within.setdefault(one.inside, []) if one.inside else flat
+        held.append((one.path[-1], one.kind.held | None))
+    around = [(name, _struct(name, held)) for name, held in within.items()]
+    defaults = [(name, kind, msgspec.field(default_factory=kind)) for name, kind in around]
+    return msgspec.defstruct("SentTerms", [(*one, None) for one in flat] + defaults, gc=False)
 
 
-class Sent(msgspec.Struct, gc=False):
-    """The document of an offer, as far as files show it."""
-
-    offer: SentTerms
-    channel: str | None = None
+SentTerms = _sent_terms()
+Sent: Any = msgspec.defstruct("Sent", [("offer", SentTerms), ("channel", str | None, None)], gc=False)
 
 
 class Exported(NamedTuple):
@@ -93,7 +75,17 @@ class Exported(NamedTuple):
     submitted_at: datetime
     withdrawn_at: datetime | None
     proof: str | None
-    sent: Sent | None
+    sent: Any  # a `Sent`
+
+    @property
+    def share(self) -> float | None:
+        """Percent of the asking price."""
+        return self.amount_minor * 100 / self.asking_minor if self.asking_minor else None
+
+    @property
+    def confirmed(self) -> bool | None:
+        """Whether a code proved it; None for one that nobody had to confirm."""
+        return None if self.source == "link" and self.proof is None else self.proof == "code"
 
 
 def all_offers(by: Person, chosen: OfferFilter) -> Iterator[Exported]:

@@ -2,38 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
 from app.blueprints.api.schemas.common import (
-    PERCENT,
     WHOLE,
-    Amount,
     AmountLimit,
     Currency,
-    Day,
     Email,
     ExternalId,
     Flag,
     Line20x1,
-    Line30,
-    Line60,
-    Line200,
-    Line200x1,
-    Line200x3,
     Line254x1,
-    Line300,
     Moment,
     Page,
     Paged,
-    Phone,
-    Shape,
     Strict,
     Text4000,
     Uid,
     Warning,
 )
+from app.offers.fields import AMOUNT, FIELDS, REPLACES, TERMS
+from app.offers.fields import Field as Declared
 from app.offers.list.order import SORTS
 
 Status = Literal["new", "viewed", "accepted", "rejected"]
@@ -41,29 +33,54 @@ Financing = Literal["cash", "credit", "mixed"]
 Source = Literal["link", "agent", "api"]
 Despite = Literal["replaced", "expired", "archived", "gone", "second"]
 Channel = Literal["phone", "whatsapp", "mail", "in_person"]
-CreditProgram = Literal["standard", "noua_casa"]
-ConditionKind = Literal["bank_approval", "home_sale", "inspection"]
-Days = Annotated[int, Field(ge=0, le=3650, description="From the pre-contract to full payment.")]
-Percent = Annotated[str, Shape(PERCENT, "Must be a decimal string from 0 to 100, such as 10 or 12.5")]
 ORDERS = tuple(f"{sign}{name}" for name in SORTS for sign in ("", "-"))
+
+
+def _taken(one: Declared) -> tuple[Any, Any]:
+    """A field's type in a body, and what stands beside it."""
+    kind = one.kind.taken(one)
+    note: dict[str, Any] = {"description": one.taken_note} if one.taken_note else {}
+    if one.most:
+        return kind, Field(default_factory=list, max_length=one.most, **note)
+    if one.needed:
+        return kind, Field(**note)
+    return (kind if one.default else kind | None), Field(one.default, **note)
+
+
+def _shown(one: Declared) -> tuple[Any, Any]:
+    """The same in an answer."""
+    kind = one.kind.shown(one) if one.kind.shown else one.kind.held
+    known = (one.needed and not one.maybe_unknown) or one.default or one.most
+    return (kind if known else kind | None), Field(description=one.shown_note)
+
+
+Way = Callable[[Declared], tuple[Any, Any]]
+
+
+def _declare(model: dict[str, Any], way: Way, fields: Iterable[Declared], within: str = "", **objects: Any) -> None:
+    """Put declared fields into the class that `model` is the namespace of; `objects` stand for those they hold."""
+    annotations = model.setdefault("__annotations__", {})
+    for one in fields:
+        if one.inside and not within:
+            annotations[one.inside], model[one.inside] = objects[one.inside]
+        else:
+            annotations[one.path[-1]], model[one.path[-1]] = way(one)
+
+
+def _inside(name: str) -> list[Declared]:
+    return [one for one in FIELDS if one.inside == name]
 
 
 class Bidder(Strict):
     """The buyer."""
 
-    full_name: Line200x3
-    email: Email
-    phone: Phone = Field(description="As people write it; stored as E.164.")
-    type: Literal["person", "company"] = "person"
-    company_name: Line200 | None = Field(None, description="Only of a company, as is `tax_id`; it needs both.")
-    tax_id: Line60 | None = None
+    _declare(vars(), _taken, _inside("bidder"), "bidder")
 
 
 class Conditions(Strict):
     """What the offer depends on."""
 
-    kinds: list[ConditionKind] = Field(default_factory=list, max_length=3)
-    text: Text4000 | None = None
+    _declare(vars(), _taken, _inside("conditions"), "conditions")
 
 
 def _given(*names: str) -> Any:
@@ -84,27 +101,11 @@ class OfferNew(Strict):
 
     property_id: Uid | None = Field(None, description="This, or `property_external_id`.")
     property_external_id: ExternalId | None = None
-    amount: Amount
+    _declare(vars(), _taken, [AMOUNT])
     currency: Currency | None = Field(None, description="If sent, the currency of the property.")
-    financing: Financing
-    own_funds_amount: Amount | None = Field(None, description="This and what is about credit: not of an offer in cash.")
-    credit_amount: Amount | None = None
-    credit_program: CreditProgram | None = None
-    credit_preapproved: bool | None = None
-    payment_term_days: Days
-    payment_term_note: Line300 | None = None
-    valid_until: Day | None = None
-    advance_amount: Amount | None = Field(None, description="This, or `advance_percent`, or neither.")
-    advance_percent: Percent | None = None
-    conditions: Conditions | None = None
-    precontract_date: Day | None = None
-    deed_date: Day | None = None
-    message: Text4000 | None = None
-    bidder: Bidder
-    co_buyers: list[Line200x1] = Field(default_factory=list, max_length=10)
-    represented_by: Line200 | None = None
+    _declare(vars(), _taken, TERMS, conditions=(Conditions | None, None), bidder=(Bidder, Field()))
     language: Literal["ro", "en"] = Field("ro", description="In which the bidder is written to.")
-    replaces: Line30 | None = Field(None, description="Reference of this bidder's earlier offer, if it replaces it.")
+    _declare(vars(), _taken, [REPLACES])
 
 
 class SignatureOut(Strict):
@@ -131,19 +132,13 @@ class ConfirmationOut(Strict):
 class BidderOut(Strict):
     """The buyer, as named in the offer."""
 
-    full_name: str
-    email: str | None = Field(description="Null only when an agent recorded the offer of someone who gave none.")
-    phone: str
-    type: Literal["person", "company"]
-    company_name: str | None
-    tax_id: str | None
+    _declare(vars(), _shown, _inside("bidder"), "bidder")
 
 
 class ConditionsOut(Strict):
     """What the offer depends on."""
 
-    kinds: list[str]
-    text: str | None
+    _declare(vars(), _shown, _inside("conditions"), "conditions")
 
 
 class OfferOut(Strict):
@@ -156,25 +151,9 @@ class OfferOut(Strict):
     asking_price_at_submission: str | None
     status: Status
     decision_reason: str | None = Field(description="Why it was decided so; for the agency only.")
-    amount: str = Field(description="A decimal string.")
+    _declare(vars(), _shown, [AMOUNT])
     currency: Currency
-    financing: Financing
-    own_funds_amount: str | None
-    credit_amount: str | None
-    credit_program: CreditProgram | None
-    credit_preapproved: bool | None
-    payment_term_days: int
-    payment_term_note: str | None
-    valid_until: Day | None = Field(description="End of that day in the agency's zone.")
-    advance_amount: str | None
-    advance_percent: str | None
-    conditions: ConditionsOut | None
-    precontract_date: Day | None
-    deed_date: Day | None
-    message: str | None
-    bidder: BidderOut | None
-    co_buyers: list[str]
-    represented_by: str | None
+    _declare(vars(), _shown, TERMS, conditions=(ConditionsOut | None, Field()), bidder=(BidderOut | None, Field()))
     language: Literal["ro", "en"]
     signature: SignatureOut | None = Field(
         description="Null without one that counts: where the property asks for a code from the bidder's mailbox, until"
