@@ -13,10 +13,11 @@ from wtforms.validators import AnyOf, DataRequired, InputRequired, Length, Valid
 from app.accounts import facts
 from app.accounts.facts import FILL_IN
 from app.core.clock import now
+from app.core.contacts import show_phone
 from app.core.labels import LABELS
 from app.core.limits import COMPANY, KEY_NAME, NAME
 from app.core.numbers import whole
-from app.models.agency import ROLES
+from app.models.agency import ROLES, Agency
 
 LONG = _l("Use at most %(max)d characters")
 LANGUAGES = (("ro", "Română"), ("en", "English"))
@@ -114,18 +115,15 @@ class AgencyForm(Form):
         description=_l("Received, opened, accepted or rejected. Reasons and notes are never shown."),
     )
 
+    @classmethod
+    def of(cls, agency: Agency) -> AgencyForm:
+        form = cls(obj=agency)
+        form.phone.data = show_phone(agency.phone) if agency.phone else ""
+        return form
+
     def values(self) -> dict[str, Any]:
-        return {
-            "name": self.name.data,
-            "email": self.email.data,
-            "phone": phone_of(self.phone),
-            "company": self.company.data or None,
-            "privacy_contact": self.privacy_contact.data or None,
-            "zone": self.zone.data,
-            "language": self.language.data,
-            "colleagues_read": bool(self.colleagues_read.data),
-            "bidders_see_status": bool(self.bidders_see_status.data),
-        }
+        """By the names of the agency's columns, which the fields have too."""
+        return {**self.data, "phone": phone_of(self.phone)}
 
 
 class UserForm(Form):

@@ -77,19 +77,7 @@ def agency() -> AnyResponse:
     """What buyers read of the agency, its zone, and who may read what."""
     held = person().agency
     if request.method == "GET":
-        names = (
-            "name",
-            "email",
-            "company",
-            "privacy_contact",
-            "zone",
-            "language",
-            "colleagues_read",
-            "bidders_see_status",
-        )
-        fields = {name: getattr(held, name) for name in names}
-        form = AgencyForm(data={**fields, "phone": show_phone(held.phone) if held.phone else ""})
-        return page("settings/agency.html", form=form, zones=ZONES)
+        return page("settings/agency.html", form=AgencyForm.of(held), zones=ZONES)
     form = AgencyForm(request.form)
     form.language.data = request.form.get("language", held.language)
     if not form.validate():
