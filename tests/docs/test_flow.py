@@ -1,10 +1,11 @@
-"""Every file and function that the guides for contributors name exists."""
+"""Every file and function that the guides name exists."""
 
 from __future__ import annotations
 
 import ast
 import re
 from functools import cache
+from pathlib import Path
 
 import pytest
 
@@ -41,3 +42,25 @@ def test_what_the_flow_names_exists(path: str, functions: str) -> None:
 def test_the_steps_are_numbered_through() -> None:
     numbers = [int(number) for number in re.findall(r"^\| (\d+) \|", FLOW, re.M)]
     assert numbers == list(range(1, len(numbers) + 1))
+
+
+GUIDES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
+
+
+@pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.name)
+def test_every_file_that_a_guide_names_exists(page: Path) -> None:
+    paths = re.findall(r"`((?:app|tests|tools|migrations|docs)/[\w/.-]*)`", page.read_text())
+    assert not [path for path in paths if not (ROOT / path).exists()]
+
+
+def test_the_recipes_are_all_there() -> None:
+    text = (ROOT / "docs" / "contributors.md").read_text()
+    for what in ("a field", "a mail", "a webhook type", "a page", "a setting", "a table"):
+        assert f"\n## To add {what}" in text
+
+
+def test_the_glossary_has_each_word_once_in_both_languages() -> None:
+    text = (ROOT / "docs" / "contributors.md").read_text().split("## Glossary")[1]
+    rows = re.findall(r"^\| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", text, re.M)
+    words = [row[0] for row in rows if row[0] != "English" and not row[0].startswith("-")]
+    assert len(words) == len(set(words)) > 80
