@@ -17,6 +17,7 @@ from redis.connection import parse_url
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from app.core.language import DEFAULT
 from app.core.numbers import NotANumber, whole
 
 KEY_BYTES = 32
@@ -120,7 +121,7 @@ class Settings:
             "MAX_FORM_PARTS": 400,
             "WTF_CSRF_TIME_LIMIT": None,
             "WTF_CSRF_SSL_STRICT": self.secure,
-            "BABEL_DEFAULT_LOCALE": "ro",
+            "BABEL_DEFAULT_LOCALE": DEFAULT,
             "MAIL_SERVER": self.mail_server,
             "MAIL_PORT": self.mail_port,
             "MAIL_USE_TLS": self.mail_use_tls,

@@ -1,6 +1,6 @@
 """Are the translations complete, current and compiled? `--update` extracts, merges and compiles.
 
-English stands in the source; Romanian is the one catalogue.
+English stands in the source; each folder of app/translations/ is a catalogue, a new and empty one as well.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
 ROOT = Path(__file__).resolve().parent.parent
-PO = ROOT / "app" / "translations" / "ro" / "LC_MESSAGES" / "messages.po"
-MO = PO.with_suffix(".mo")
+TRANSLATIONS = ROOT / "app" / "translations"
 KEYWORDS = ("_", "_l", "ngettext:1,2", "lazy_gettext", "msgid")
 CEDILLA = re.compile("[şţŞŢ]")
 PLACEHOLDER = re.compile(r"%\((\w+)\)[#0\- +]*+[\d.*]*+([a-zA-Z])|%(?:%|[sdifr])")
@@ -34,10 +33,14 @@ def extract() -> Catalog:
         return read_po(io.BytesIO(template.read_bytes()))
 
 
-def load() -> Catalog:
-    if not PO.exists():
-        return Catalog(locale="ro", domain="messages")
-    return read_po(io.BytesIO(PO.read_bytes()), locale="ro", domain="messages")
+def place(language: str) -> Path:
+    return TRANSLATIONS / language / "LC_MESSAGES" / "messages.po"
+
+
+def load(language: str) -> Catalog:
+    if not place(language).exists():
+        return Catalog(locale=language, domain="messages")
+    return read_po(io.BytesIO(place(language).read_bytes()), locale=language, domain="messages")
 
 
 def compiled(catalog: Catalog) -> bytes:
@@ -54,7 +57,7 @@ def placeholders(text: str) -> set[str]:
     return {match.group(0) for match in PLACEHOLDER.finditer(text)}
 
 
-def faults_of(message: Message) -> list[str]:
+def faults_of(message: Message, language: str) -> list[str]:
     """A plural's own forms may leave the number out, so they need only be a subset of the source's."""
     source, target = forms(message.id), forms(message.string)
     if not all(target):
@@ -65,7 +68,7 @@ def faults_of(message: Message) -> list[str]:
         used = placeholders(text)
         if used != known if len(source) == 1 else not used <= known:
             found.append(f"placeholders {sorted(used)}, the source has {sorted(known)}")
-        if CEDILLA.search(text):
+        if language == "ro" and CEDILLA.search(text):
             found.append("ş or ţ with cedilla; write ș, ț")
     return found
 
@@ -77,33 +80,36 @@ def compare(wanted: Catalog, have: Catalog) -> list[str]:
         if message.id:
             name = forms(message.id)[0]
             found += [] if name in ids else [f"no longer used: {name!r}"]
-            found += [f"{fault}: {name!r}" for fault in faults_of(message)]
+            found += [f"{fault}: {name!r}" for fault in faults_of(message, str(have.locale))]
     return found + [f"obsolete: {name!r}" for name in have.obsolete]
 
 
-def update(wanted: Catalog) -> None:
+def update(wanted: Catalog, language: str) -> None:
     """Merge without guessing: what is new stays empty, so that the check names it."""
-    have = load()
+    have, po = load(language), place(language)
     created = have.creation_date
     have.update(wanted, no_fuzzy_matching=True)
     have.creation_date = created  # else each run would be a change
     have.obsolete.clear()
-    PO.parent.mkdir(parents=True, exist_ok=True)
-    with PO.open("wb") as file:
+    po.parent.mkdir(parents=True, exist_ok=True)
+    with po.open("wb") as file:
         write_po(file, have, width=110, ignore_obsolete=True, include_lineno=False)
-    MO.write_bytes(compiled(load()))
+    po.with_suffix(".mo").write_bytes(compiled(load(language)))
 
 
 def main() -> int:
     wanted = extract()
-    if "--update" in sys.argv[1:]:
-        update(wanted)
-    have = load()
-    found = compare(wanted, have)
-    if not MO.exists() or MO.read_bytes() != compiled(have):
-        found.append("messages.mo is not the compiled messages.po: tools/check_translations.py --update")
-    for line in found:
-        print(line)
+    found = []
+    for language in sorted(folder.name for folder in TRANSLATIONS.iterdir()):
+        if "--update" in sys.argv[1:]:
+            update(wanted, language)
+        have, mo = load(language), place(language).with_suffix(".mo")
+        found += [f"{language}: {fault}" for fault in compare(wanted, have)]
+        if not mo.exists() or mo.read_bytes() != compiled(have):
+            found.append(
+                f"{language}: messages.mo is not the compiled messages.po: tools/check_translations.py --update"
+            )
+    print("\n".join(found))
     return 1 if found else 0
 
 

@@ -26,6 +26,7 @@ from app.core.access import SCOPES, Person
 from app.core.clock import now
 from app.core.errors import Invalid, Stale
 from app.core.ids import new_id
+from app.core.language import DEFAULT
 from app.core.ledger import SYSTEM, Actor
 from app.core.quotas import hold_rows
 from app.core.unit_of_work import UnitOfWork, housekeeping, writing
@@ -54,7 +55,7 @@ def create_agency(
     email: str,
     *,
     zone: str = "Europe/Bucharest",
-    language: str = "ro",
+    language: str = DEFAULT,
     test_of: uuid.UUID | None = None,
 ) -> uuid.UUID:
     """A new tenant with its keys; people come with `create_user`. `test_of`: the agency whose test agency it is.
@@ -91,7 +92,7 @@ class NewUser:
     full_name: str
     role: str = AGENT
     phone: str | None = None
-    language: str = "ro"
+    language: str = DEFAULT
 
 
 def create_user(

@@ -80,7 +80,7 @@ _AGENCY: dict[str, Callable[[Any], Any]] = {
     "name": partial(_line, most=NAME),
     "email": email,
     "zone": zone,
-    "language": partial(_one_of, LANGUAGES),
+    "language": partial(_one_of, tuple(LANGUAGES)),
     "phone": partial(_if_any, phone),
     "company": partial(_if_any, partial(_line, most=COMPANY)),
     "privacy_contact": partial(_if_any, email),
@@ -89,7 +89,7 @@ _USER: dict[str, Callable[[Any], Any]] = {
     "full_name": partial(_line, most=NAME),
     "email": email,
     "role": partial(_one_of, ROLES),
-    "language": partial(_one_of, LANGUAGES),
+    "language": partial(_one_of, tuple(LANGUAGES)),
     "phone": partial(_if_any, phone),
 }
 _KEY: dict[str, Callable[[Any], Any]] = {"name": partial(_line, most=KEY_NAME)}

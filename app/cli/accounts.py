@@ -21,7 +21,7 @@ from app.core.access import SCOPES
 from app.core.clock import now, rfc3339
 from app.core.contacts import NotAContact, read_staff_email
 from app.core.errors import Invalid
-from app.core.language import LANGUAGES
+from app.core.language import DEFAULT, LANGUAGES
 from app.core.ledger import SYSTEM
 from app.extensions import db
 from app.models import Agency, ApiKey, User
@@ -86,7 +86,7 @@ def find_user(address: str, agency_name: str = "", *, left: bool = False) -> Use
 @click.option("--name", required=True)
 @click.option("--email", required=True, help="The owner's address; they sign in with it.")
 @click.option("--zone", default="Europe/Bucharest", show_default=True)
-@click.option("--language", type=click.Choice(LANGUAGES), default="ro", show_default=True)
+@click.option("--language", type=click.Choice(list(LANGUAGES)), default=DEFAULT, show_default=True)
 @as_json
 def agency_create(name: str, email: str, zone: str, language: str, as_json: bool) -> None:
     """Create an agency and its owner; prints the owner's first password once."""
@@ -104,7 +104,7 @@ def agency_create(name: str, email: str, zone: str, language: str, as_json: bool
 @click.option("--name", required=True)
 @click.option("--role", type=click.Choice(["owner", "agent"]), default="agent", show_default=True)
 @click.option("--agency", "agency_name", default="")
-@click.option("--language", type=click.Choice(LANGUAGES), default=None, help="Left out: the agency's.")
+@click.option("--language", type=click.Choice(list(LANGUAGES)), default=None, help="Left out: the agency's.")
 @as_json
 def user_create(email: str, name: str, role: str, agency_name: str, language: str | None, as_json: bool) -> None:
     """Create a user; prints the first password once."""

@@ -24,6 +24,7 @@ from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, Operationa
 from app.backups import BackupFailed
 from app.config import ConfigurationError
 from app.core.errors import DomainError
+from app.core.language import SOURCE
 from app.core.vault import CannotOpen
 
 T = TypeVar("T")
@@ -49,7 +50,7 @@ def line_of(error: BaseException) -> str | None:
     if isinstance(error, click.ClickException):
         return error.format_message()
     if isinstance(error, DomainError):
-        with force_locale("en") if has_app_context() else nullcontext():  # as all that commands say
+        with force_locale(SOURCE) if has_app_context() else nullcontext():  # as all that commands say
             told = [str(word) for words in getattr(error, "errors", {}).values() for word in words]
             return "; ".join(told) or str(error) or error.title
     if isinstance(error, CannotOpen):

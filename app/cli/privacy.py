@@ -14,6 +14,7 @@ from flask.cli import AppGroup
 from app.cli.accounts import find_agency
 from app.cli.output import as_json, fail, say
 from app.core.contacts import NotAContact, read_email
+from app.core.language import DEFAULT, LANGUAGES
 from app.core.ledger import SYSTEM
 from app.core.unit_of_work import writing
 from app.extensions import db
@@ -35,7 +36,7 @@ def register(app: Flask) -> None:
 @agency_option
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write there instead of printing.")
 @click.option("--format", "form", type=click.Choice(["json", "pdf"]), default="json", help="A PDF needs --out.")
-@click.option("--language", type=click.Choice(["ro", "en"]), default="ro", help="Of the PDF.")
+@click.option("--language", type=click.Choice(list(LANGUAGES)), default=DEFAULT, help="Of the PDF.")
 @as_json
 def export(email: str, agency_name: str, out: Path | None, form: str, language: str, as_json: bool) -> None:
     """Everything held about a person (GDPR, articles 15 and 20). A PDF is of one agency each."""

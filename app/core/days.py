@@ -1,24 +1,33 @@
-"""A day as people write it, in figures or with the month's name, Romanian or English."""
+"""A day as people write it, in figures or with the month's name in one of our languages."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable, Mapping
 from datetime import date
 
+from babel.dates import get_day_names, get_month_names
+
+from app.core.language import LANGUAGES
 from app.core.limits import DAY
 from app.core.numbers import whole
 
-MONTHS = (
-    ("ianuarie", "january"), ("februarie", "february"), ("martie", "march"), ("aprilie", "april"), ("mai", "may"),
-    ("iunie", "june"), ("iulie", "july"), ("august",), ("septembrie", "september"), ("octombrie", "october"),
-    ("noiembrie", "november"), ("decembrie", "december"),
-)  # fmt: skip
+
+def _plain(text: str) -> str:
+    """In small letters without marks."""
+    apart = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(letter for letter in apart if not unicodedata.combining(letter))
+
+
+def _in_each_language(names: Callable[..., Mapping[int, str]], numbers: range) -> list[set[str]]:
+    found = [names("wide", locale=code) for code in LANGUAGES]
+    return [{_plain(each[number]) for each in found} for number in numbers]
+
+
+MONTHS = _in_each_language(get_month_names, range(1, 13))
+_WEEKDAYS = _in_each_language(get_day_names, range(7))
 _ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii")
-_WEEKDAYS = (
-    ("luni", "monday"), ("marti", "tuesday"), ("miercuri", "wednesday"), ("joi", "thursday"), ("vineri", "friday"),
-    ("sambata", "saturday"), ("duminica", "sunday"),
-)  # fmt: skip
 _NAMED = re.compile(r"([a-z]{3,10})[ .,]+(.*)", re.ASCII | re.DOTALL)
 _DASHES = dict.fromkeys(range(0x2010, 0x2016), "-") | {0x2212: "-"}
 _YEAR_FIRST = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})", re.ASCII)
@@ -44,8 +53,7 @@ def read_day(text: str) -> date:
     """
     if len(text) > DAY:
         raise NotADay(text)
-    apart = unicodedata.normalize("NFKD", text.casefold().translate(_DASHES))
-    plain = "".join(letter for letter in apart if not unicodedata.combining(letter)).replace("’", "'").strip(" .,;")
+    plain = _plain(text.translate(_DASHES)).replace("’", "'").strip(" .,;")
     bare = re.sub(r" ?([-/.]) ?", r"\1", " ".join(plain.split()))
     weekday, bare = _weekday(bare)
     parts = _parts(bare)

@@ -21,7 +21,7 @@ from app.core import limits, money
 from app.core.clock import now
 from app.core.contacts import show_phone
 from app.core.labels import ACTORS, GONE_TEXTS, LINK_STATES, STEP_CONFIRMED, STEP_ICONS, STEPS, filter_label, label
-from app.core.language import language
+from app.core.language import LANGUAGES, language, other_languages
 from app.core.money import Money
 
 DEFAULT_ZONE = "Europe/Bucharest"
@@ -79,13 +79,13 @@ def show_percent(part: int, whole: int) -> str:
 
 def percent_text(share: str) -> str:
     """`10,5%` of a decimal string."""
-    return f"{share if language() == 'en' else share.replace('.', ',')}%"
+    return f"{number_text(share)}%"
 
 
-def number_text(value: float | None) -> str:
+def number_text(value: float | str | None) -> str:
     """`72,4` of a size; empty for None. Without separators of thousands, as it can be typed again."""
     text = "" if value is None else str(value)
-    return text if language() == "en" else text.replace(".", ",")
+    return text.replace(".", LANGUAGES[language()].decimal)
 
 
 def capped(count: int) -> str:
@@ -211,6 +211,8 @@ def register_presentation(app: Flask) -> None:
         link_badge=link_badge,
         now_iso=lambda: now().isoformat(),
         gone_text=gone_text,
+        other_languages=other_languages,
+        LANGUAGES=LANGUAGES,
         zone_name=lambda: zone().key,
         asset=asset,
         show_percent=show_percent,

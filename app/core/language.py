@@ -1,21 +1,46 @@
-"""Language: by URL prefix (`/en/…`, `/ro/…`), then the person's setting, then the browser."""
+"""The languages, each declared once; which one a reader gets: by URL prefix (`/en/…`), their setting, the browser."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from flask import g, has_app_context, has_request_context, request
-from flask_babel import Domain, get_locale
+from flask_babel import Domain, LazyString, get_locale
+from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 
-LANGUAGES = ("ro", "en")
+SOURCE = "en"  # of the source itself, so it needs no catalogue; commands and the API speak it
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """What pages, mails and receipts are written in. Its code is its locale, its `hreflang`, its prefix in addresses
+    and the folder of its catalogue; files of texts bear it in their names."""
+
+    code: str
+    own_name: str
+    name: LazyString
+    thousands: str
+    decimal: str
+    currency_first: bool
+
+
+LANGUAGES = {
+    spoken.code: spoken
+    for spoken in (
+        Language("ro", "Română", _l("Romanian"), thousands=".", decimal=",", currency_first=False),
+        Language("en", "English", _l("English"), thousands=",", decimal=".", currency_first=True),
+    )
+}
+DEFAULT = next(iter(LANGUAGES))
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 class LanguagePrefix:
-    """WSGI: take `/en` or `/ro` off the path into SCRIPT_NAME, so that every link on the page keeps it."""
+    """WSGI: take `/en`, `/ro` and the like off the path into SCRIPT_NAME, so that every link on the page keeps it."""
 
     def __init__(self, app: Wsgi) -> None:
         self.app = app
@@ -35,19 +60,24 @@ def choose_language() -> str:
     if chosen := g.get("language"):
         return str(chosen)
     if not has_request_context():
-        return "ro"
+        return DEFAULT
     if by_url := request.environ.get("bidflux.language"):
         return str(by_url)
     if request.path.startswith("/app") and current_user.is_authenticated:
         return str(current_user.user.language)
-    usual = "en" if request.path.startswith("/api/") else "ro"  # developers read English unless they ask otherwise
+    usual = SOURCE if request.path.startswith("/api/") else DEFAULT  # developers read English unless they ask otherwise
     return request.accept_languages.best_match(LANGUAGES, usual) or usual
 
 
 def language() -> str:
-    """`ro` or `en`."""
+    """The code of the reader's language."""
     locale = get_locale()
-    return "en" if locale and locale.language == "en" else "ro"
+    return locale.language if locale and locale.language in LANGUAGES else DEFAULT
+
+
+def other_languages() -> list[Language]:
+    """Those that the page is not in."""
+    return [spoken for spoken in LANGUAGES.values() if spoken.code != language()]
 
 
 def other_language_url(code: str) -> str:

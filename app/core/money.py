@@ -14,6 +14,7 @@ from decimal import Decimal
 
 from babel.core import get_global
 
+from app.core.language import LANGUAGES
 from app.core.numbers import NotANumber, whole
 from app.core.typed_numbers import ASK, Typed, hundredths, parts_of, read_digits
 
@@ -154,14 +155,14 @@ def from_decimal_text(text: str) -> int:
 def show(money: Money, language: str) -> str:
     """`125.000,50 EUR` or `EUR 125,000.50`, whole amounts without cents, never broken over a line."""
     whole, cents = divmod(money.minor, 100)
-    english = language == "en"
-    digits = f"{whole:,}" if english else f"{whole:,}".replace(",", ".")
+    habits = LANGUAGES[language]
+    digits = f"{whole:,}".replace(",", habits.thousands)
     if cents:
-        digits += f"{'.' if english else ','}{cents:02d}"
-    return f"{money.currency}{NBSP}{digits}" if english else f"{digits}{NBSP}{money.currency}"
+        digits += f"{habits.decimal}{cents:02d}"
+    return f"{money.currency}{NBSP}{digits}" if habits.currency_first else f"{digits}{NBSP}{money.currency}"
 
 
 def percent(part: int, whole: int, language: str) -> str:
     """`96,5%` of two amounts in minor units."""
     value = f"{part * 100 / whole:.1f}".removesuffix(".0")
-    return (value if language == "en" else value.replace(".", ",")) + "%"
+    return value.replace(".", LANGUAGES[language].decimal) + "%"

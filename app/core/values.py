@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -19,6 +19,7 @@ from pydantic import (
 from pydantic_core.core_schema import CoreSchema, no_info_after_validator_function
 
 from app.core import limits
+from app.core.language import LANGUAGES
 from app.core.numbers import LARGEST, NotANumber, whole
 
 RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
@@ -166,6 +167,10 @@ AmountLimit = Annotated[
     Shape(LIMIT, "Must be a decimal string, such as 0, 125000 or 125000.50"),
 ]
 Currency = Literal["EUR", "RON"]
+if TYPE_CHECKING:  # it reads no list that is made elsewhere
+    Spoken = str
+else:
+    Spoken = Literal[tuple(LANGUAGES)]
 Email = Annotated[str, Field(min_length=3, max_length=limits.EMAIL), OneLine]
 Phone = Annotated[str, Field(min_length=3, max_length=limits.PHONE), OneLine]
 ExternalId = Annotated[

@@ -20,6 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.epochs import new_epoch
+from app.core.language import DEFAULT
 from app.models.base import Base, Id, Kept, kept, own, tenant_unique
 
 OWNER, AGENT = "owner", "agent"
@@ -38,7 +39,7 @@ class Agency(Base):
     email: Mapped[str] = mapped_column(String(254))
     phone: Mapped[str | None] = mapped_column(String(20))
     zone: Mapped[str] = mapped_column(String(64), default="Europe/Bucharest")
-    language: Mapped[str] = mapped_column(String(2), default="ro")
+    language: Mapped[str] = mapped_column(String(2), default=DEFAULT)
     colleagues_read: Mapped[bool] = mapped_column(default=False)
     # Does a bidder see on their page how the agency answered?
     bidders_see_status: Mapped[bool] = mapped_column(default=False, server_default=false())
@@ -96,7 +97,7 @@ class User(Base):
     full_name: Mapped[str] = mapped_column(String(200))
     phone: Mapped[str | None] = mapped_column(String(20))
     role: Mapped[str] = mapped_column(String(10), default=AGENT)
-    language: Mapped[str] = mapped_column(String(2), default="ro")
+    language: Mapped[str] = mapped_column(String(2), default=DEFAULT)
     password_hash: Mapped[str] = mapped_column(String(200))
     active: Mapped[bool] = mapped_column(default=True)
     shortcuts: Mapped[bool] = mapped_column(default=True, server_default=true())

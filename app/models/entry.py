@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.core.language import DEFAULT
 from app.models.agency import AGENT
 from app.models.base import Base, Id, Kept, kept, tenant_unique
 
@@ -47,5 +48,5 @@ class Invitation(Base):
     full_name: Mapped[str] = mapped_column(String(200))
     phone: Mapped[str | None] = mapped_column(String(20))
     role: Mapped[str] = mapped_column(String(10), default=AGENT)
-    language: Mapped[str] = mapped_column(String(2), default="ro")
+    language: Mapped[str] = mapped_column(String(2), default=DEFAULT)
     invited_at: Mapped[datetime]

@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.core.language import LANGUAGES
 from app.models.base import Base, Kept, kept
 
 
@@ -16,7 +17,10 @@ class AgencyNotice(Base):
 
     __tablename__ = "agency_notice"
     __kept__ = kept(Kept.APPEND, ("agency_id", "language", "n"))
-    __table_args__ = (CheckConstraint("n > 0", name="n"), CheckConstraint("language IN ('ro', 'en')", name="language"))
+    __table_args__ = (
+        CheckConstraint("n > 0", name="n"),
+        CheckConstraint(f"language IN {tuple(LANGUAGES)}", name="language"),
+    )
 
     agency_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("agency.id"), primary_key=True)
     language: Mapped[str] = mapped_column(String(2), primary_key=True)

@@ -96,7 +96,7 @@ class Property(Base):
     )
 
     def local_title(self, language: str) -> str:
-        return (self.title_en if language == "en" else None) or self.title
+        return str(local(self, "title", language))
 
     @property
     def gone(self) -> bool:
@@ -107,6 +107,11 @@ class Property(Base):
     def shown_address(self) -> str:
         """As much of the address as the agent lets a buyer see."""
         return shown_address(self)
+
+
+def local(row: Any, name: str, language: str) -> Any:
+    """A text of a property in a language: its own column for that (`title_en`), or else what the agency wrote."""
+    return getattr(row, f"{name}_{language}", None) or getattr(row, name)
 
 
 class Upload(Base):

@@ -36,6 +36,7 @@ from app.models import (
     Supersession,
     User,
 )
+from app.models.property import local
 from app.models.withdrawal import Withdrawal
 from app.offers import codes, replacing, undelivered
 from app.offers.document import Document, decode
@@ -271,7 +272,7 @@ def _letter(
             signature = signature._replace(value=f"{signature.value}. {signature_worth()}")
         values = {
             "reference": row.reference,
-            "title": one_line((row.title_en if language == "en" else None) or row.title),
+            "title": one_line(local(row, "title", language)),
             "amount": show_money(Money(row.amount_minor, row.currency)),
             "submitted_at": row.submitted_at,
             "at": owed.created_at,

@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from app.core.clock import now, rfc3339
 from app.core.contacts import read_email
 from app.core.keys import agency_key
+from app.core.language import LANGUAGES
 from app.core.vault import blind
 from app.extensions import db
 from app.models import Agency, Offer, OfferOrigin, OfferState, OfferTag, Property
@@ -60,7 +61,7 @@ def held_about(agency_id: uuid.UUID, folded: str) -> dict[str, Any]:
     return {
         "controller": {"name": agency.name, "email": agency.email, "phone": agency.phone},
         "made_at": rfc3339(now()),
-        "notice": {language: texts.notice_of(agency, language) for language in texts.LANGUAGES},
+        "notice": {language: texts.notice_of(agency, language) for language in LANGUAGES},
         "offers": [one for one in found if one],
     }
 

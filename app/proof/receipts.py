@@ -16,6 +16,7 @@ from app.core import keys
 from app.core.clock import now
 from app.core.errors import Conflict
 from app.core.formats import show_datetime, signature_worth
+from app.core.language import LANGUAGES
 from app.core.ledger import SYSTEM
 from app.core.subjects import about
 from app.core.unit_of_work import UnitOfWork, writing
@@ -253,5 +254,5 @@ def _origin(facts: Facts) -> str:
     mail = _("The e-mail address was confirmed by a code.") if coded else _("The e-mail address was not confirmed.")
     if facts.code_asked and not facts.opened.confirmed:
         mail = f"{mail} " + _("The signature counts once the code sent there is entered.")
-    shown = _("Form in Romanian.") if language == "ro" else _("Form in English.")
+    shown = _("Form in %(language)s.", language=LANGUAGES[language].name)
     return " ".join((how, mail, shown, _("Identity not verified.")))

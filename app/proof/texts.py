@@ -22,7 +22,6 @@ from app.extensions import db
 from app.models import Agency, AgencyNotice, Property, TextVersion
 from app.privacy import retention
 
-LANGUAGES = ("ro", "en")
 SHOWN = ("notice", "rules")
 
 

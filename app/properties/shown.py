@@ -17,7 +17,7 @@ from typing import Any
 
 from app.core.clock import rfc3339
 from app.core.money import Money
-from app.models.property import shown_address
+from app.models.property import local, shown_address
 
 MOST = 20_000  # bytes of a snapshot that a form may bring back
 
@@ -75,10 +75,9 @@ class Shown:
 
 def shown_of(prop: Any, agency_name: str, agent: Any, language: str, *, windowed: bool = True) -> Shown:
     """From rows as they are now. `prop` has the columns of a property, `agent` a name, an address and a phone."""
-    english = language == "en"
     return Shown(
-        title=(prop.title_en if english else None) or prop.title,
-        description=(prop.description_en if english else None) or prop.description,
+        title=local(prop, "title", language),
+        description=local(prop, "description", language),
         property_type=prop.property_type,
         address_line=shown_address(prop),
         usable_area_sqm=prop.usable_area_sqm,

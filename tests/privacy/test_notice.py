@@ -15,6 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from app.core.clock import now
+from app.core.language import LANGUAGES
 from app.core.ledger import SYSTEM
 from app.core.signed_links import OFFER_LINK, OfferLink, sign
 from app.extensions import db
@@ -51,7 +52,7 @@ def save(client: FlaskClient, **fields: str):  # type: ignore[no-untyped-def]
     return client.post("/app/settings/notice", data={"csrf_token": token, **fields})
 
 
-@pytest.mark.parametrize("language", texts.LANGUAGES)
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_the_default_names_the_controller_the_rights_and_the_authority(app: Flask, owner: User, language: str) -> None:
     with app.test_request_context():
         held = agency_of(owner)
@@ -108,7 +109,7 @@ def test_another_agency_keeps_its_own(app: Flask, owner: User) -> None:
         assert "Casa Bună" not in texts.notice("ro", of(other))
 
 
-@pytest.mark.parametrize("language", texts.LANGUAGES)
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_the_default_tells_how_long_this_very_property_keeps_what(app: Flask, owner: User, language: str) -> None:
     year, days = {"ro": ("3 ani", "45 de zile"), "en": ("3 years", "45 days")}[language]
     with app.test_request_context():

@@ -17,6 +17,7 @@ from app.blueprints.api.calls import BYTES, JSON, Operation
 from app.blueprints.api.preconditions import TAGS as TAG_LIST
 from app.blueprints.api.schemas.common import NAMED, Problem
 from app.blueprints.api.schemas.events import CARRIED, carrier
+from app.core.language import SOURCE
 from app.core.urls import base_url
 from app.models.webhook import EVENTS, TEST
 from app.web.problems import KINDS, MIMETYPE
@@ -44,7 +45,7 @@ LICENSE = {"name": "AGPL-3.0-or-later", "identifier": "AGPL-3.0-or-later"}
 
 def describe(app: Flask) -> dict[str, Any]:
     """The whole document, OpenAPI 3.1, in English."""
-    with force_locale("en"):
+    with force_locale(SOURCE):
         return _document(app)
 
 

@@ -22,7 +22,7 @@ from app.core.access import get_offer, get_property
 from app.core.clock import now
 from app.core.errors import Conflict, FactsChanged, IllegalTransition, Invalid
 from app.core.labels import LABELS
-from app.core.language import language
+from app.core.language import DEFAULT, LANGUAGES, language
 from app.core.questions import answered
 from app.core.signed_links import STAMP, BadToken, Stamp, read, sign
 from app.models import CODE, Property
@@ -39,7 +39,6 @@ from app.web.fragments import done, page
 from app.web.guards import Guard, person, policy
 
 CHANNELS = tuple(LABELS["channel"])
-LANGUAGES = {"ro": _l("Romanian"), "en": _l("English")}
 
 
 class RecordForm(OfferForm):
@@ -52,8 +51,8 @@ class RecordForm(OfferForm):
     )
     language = RadioField(
         _l("Language in which the client is written to"),
-        choices=[SelectChoice(code, name) for code, name in LANGUAGES.items()],
-        default="ro",
+        choices=[SelectChoice(code, spoken.own_name) for code, spoken in LANGUAGES.items()],
+        default=DEFAULT,
         validate_choice=False,
     )
 

@@ -12,6 +12,7 @@ from flask_babel import force_locale
 from flask_babel import gettext as _
 
 from app.core.clock import now
+from app.core.language import LANGUAGES
 from app.core.signed_links import SELLER, sign
 from app.core.urls import base_url
 from app.models import Property
@@ -53,8 +54,7 @@ class Share:
 def share(prop: Property, language: str) -> Share:
     """The link of a property; its texts begin with the reader's own language."""
     url = offer_url(prop)
-    languages = ("en", "ro") if language == "en" else ("ro", "en")
-    texts = tuple((code, _text(prop, url, code)) for code in languages)
+    texts = tuple((code, _text(prop, url, code)) for code in sorted(LANGUAGES, key=lambda code: code != language))
     subject = _("Offers for %(title)s", title=prop.local_title(language))
     return Share(link_state(prop, prop.link_version), url, texts, subject, qr_svg(url))
 

@@ -15,12 +15,13 @@ from app.accounts.facts import FILL_IN
 from app.core.clock import now
 from app.core.contacts import show_phone
 from app.core.labels import LABELS
+from app.core.language import LANGUAGES
 from app.core.limits import COMPANY, KEY_NAME, NAME
 from app.core.numbers import whole
 from app.models.agency import ROLES, Agency
 
 LONG = _l("Use at most %(max)d characters")
-LANGUAGES = (("ro", "Română"), ("en", "English"))
+SPOKEN = [SelectChoice(code, spoken.own_name) for code, spoken in LANGUAGES.items()]
 # The agencies we know of sit in these; any other zone name may be typed.
 ZONES = ("Europe/Bucharest", "Europe/Chisinau", "Europe/Budapest", "Europe/Vienna", "Europe/London", "UTC")
 
@@ -64,7 +65,7 @@ def _known_zone(_form: Form, field: StringField) -> None:
 class ProfileForm(Form):
     full_name = StringField(_l("Full name"), filters=[_strip], validators=_line(NAME))
     phone = StringField(_l("Phone"), validators=[_phone], description=_l("Shown to buyers beside your name."))
-    language = SelectField(_l("Language"), choices=[SelectChoice(*pair) for pair in LANGUAGES])
+    language = SelectField(_l("Language"), choices=SPOKEN)
 
     shortcuts = BooleanField(
         _l("Use keys in the dashboard"), description=_l("Press ? on any page to see them: / searches, j and k move.")
@@ -104,8 +105,8 @@ class AgencyForm(Form):
     zone = StringField(_l("Time zone"), validators=[_known_zone])
     language = SelectField(
         _l("Language"),
-        choices=[SelectChoice(*pair) for pair in LANGUAGES],
-        validators=[AnyOf([code for code, _name in LANGUAGES], _l("Choose one of the answers"))],
+        choices=SPOKEN,
+        validators=[AnyOf(list(LANGUAGES), _l("Choose one of the answers"))],
         validate_choice=False,
         description=_l("Of the mails to the agency itself, and first chosen for whom you invite."),
     )
@@ -139,8 +140,8 @@ class UserForm(Form):
     )
     language = SelectField(
         _l("Language"),
-        choices=[SelectChoice(*pair) for pair in LANGUAGES],
-        validators=[AnyOf([code for code, _name in LANGUAGES], _l("Choose one of the answers"))],
+        choices=SPOKEN,
+        validators=[AnyOf(list(LANGUAGES), _l("Choose one of the answers"))],
         validate_choice=False,
         description=_l("Of the mails to them and of their pages; they can change it."),
     )

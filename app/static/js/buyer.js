@@ -75,10 +75,8 @@
   }
   function showAmount(value, currency) {
     var cents = Math.round(value * 100) % 100 ? 2 : 0;
-    var parts = value.toFixed(cents).split(".");
-    var english = lang === "en";
-    var digits = parts[0].replace(/\B(?=(\d{3})+$)/g, english ? "," : ".") + (parts[1] ? (english ? "." : ",") + parts[1] : "");
-    return english ? currency + "\u00a0" + digits : digits + "\u00a0" + currency;
+    var how = { style: "currency", currency: currency, currencyDisplay: "code", minimumFractionDigits: cents, maximumFractionDigits: cents };
+    return new Intl.NumberFormat(lang, how).format(value);
   }
   function echo(form) {
     each("[data-echo]", function (line) {
@@ -130,7 +128,7 @@
   /* `from` is how the page had filled the form in: the draft is put over that very form, and over no other. */
   function draft(form) {
     if (!store || "undrafted" in form.dataset) { return; }
-    var key = PREFIX + form.getAttribute("action").replace(/^\/(ro|en)(?=\/)/, "");
+    var key = PREFIX + form.getAttribute("action").replace(/^\/[a-z]{2}(?=\/)/, "");
     var note = document.querySelector("[data-draft-note]");
     var fields = Array.prototype.filter.call(form.elements, kept);
     var shown = JSON.stringify(held(fields, true));
@@ -247,7 +245,7 @@
   function count(form) {
     if (!store || !form.dataset.seen || !window.fetch) { return; }
     var told = function (what) {
-      var key = "bidflux-" + what + ":" + form.dataset.seen.replace(/^\/(ro|en)(?=\/)/, "");
+      var key = "bidflux-" + what + ":" + form.dataset.seen.replace(/^\/[a-z]{2}(?=\/)/, "");
       if (store.getItem(key)) { return; }
       store.setItem(key, "1");
       window.fetch(form.dataset.seen, { method: "POST", body: new URLSearchParams({ what: what }), credentials: "omit", keepalive: true })

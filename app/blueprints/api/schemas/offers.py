@@ -26,6 +26,8 @@ from app.blueprints.api.schemas.common import (
 )
 from app.offers.fields import AMOUNT, FIELDS, REPLACES, TERMS
 from app.offers.fields import Field as Declared
+from app.core.language import DEFAULT
+from app.core.values import Spoken
 from app.offers.list.order import SORTS
 
 Status = Literal["new", "viewed", "accepted", "rejected"]
@@ -104,7 +106,7 @@ class OfferNew(Strict):
     _declare(vars(), _taken, [AMOUNT])
     currency: Currency | None = Field(None, description="If sent, the currency of the property.")
     _declare(vars(), _taken, TERMS, conditions=(Conditions | None, None), bidder=(Bidder, Field()))
-    language: Literal["ro", "en"] = Field("ro", description="In which the bidder is written to.")
+    language: Spoken = Field(DEFAULT, description="In which the bidder is written to.")
     _declare(vars(), _taken, [REPLACES])
 
 
@@ -154,7 +156,7 @@ class OfferOut(Strict):
     _declare(vars(), _shown, [AMOUNT])
     currency: Currency
     _declare(vars(), _shown, TERMS, conditions=(ConditionsOut | None, Field()), bidder=(BidderOut | None, Field()))
-    language: Literal["ro", "en"]
+    language: Spoken
     signature: SignatureOut | None = Field(
         description="Null without one that counts: where the property asks for a code from the bidder's mailbox, until"
         " it was entered."
