@@ -24,10 +24,10 @@ from app.blueprints.api.schemas.common import (
     Uid,
     Warning,
 )
-from app.offers.fields import AMOUNT, FIELDS, REPLACES, TERMS
-from app.offers.fields import Field as Declared
 from app.core.language import DEFAULT
 from app.core.values import Spoken
+from app.offers.fields import AMOUNT, FIELDS, REPLACES, TERMS
+from app.offers.fields import Field as Declared
 from app.offers.list.order import SORTS
 
 Status = Literal["new", "viewed", "accepted", "rejected"]
