@@ -77,7 +77,7 @@ TEXT = Kind("textarea", lambda of: Annotated[str, Limits(max_length=of.limit), v
 NAME = Kind("text", _line, attributes={"autocomplete": "name", "autocapitalize": "words"})
 EMAIL = Kind("text", lambda _of: v.Email)
 PHONE = Kind("text", lambda _of: v.Phone, lambda value, _of, _in: show_phone(value), "phone")
-COMPANY = Kind("text", _line)
+COMPANY = Kind("text", _line, attributes={"autocomplete": "organization"})
 TAX_ID = Kind("text", _line, size="medium", attributes={"autocomplete": "off", "spellcheck": "false"})
 REFERENCE = Kind("text", _line)
 NAMES = Kind(

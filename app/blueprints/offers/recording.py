@@ -29,7 +29,7 @@ from app.models import CODE, Property
 from app.offers import recording
 from app.offers.details import confirmation_of, is_unconfirmed, open_offer
 from app.offers.document import Draft, Signature
-from app.offers.fields import FIELDS
+from app.offers.fields import FIELDS, Field
 from app.offers.mailboxes import is_reachable
 from app.offers.reading import OfferReader
 from app.offers.submitting import Sending
@@ -62,6 +62,13 @@ class RecordForm(OfferForm):
         unknown = {one.name: "optional" for one in FIELDS if one.maybe_unknown}
         self.rules = Rules({**self.rules, **unasked, **unknown})
         return self
+
+    def hint(self, one: Field) -> Any:
+        return one.hint
+
+    def attributes(self, one: Field) -> dict[str, str]:
+        """The browser knows the agent, not the client."""
+        return {**super().attributes(one), **({} if one.kind.input == "date" else {"autocomplete": "off"})}
 
 
 class _Reader(OfferReader):

@@ -106,6 +106,39 @@ class OfferForm(Form):
             pairs.append(("consent", "y"))
         return pairs
 
+    def layout(self, part: str, *groups: str, known: bool = False) -> list[Block]:
+        """A part of the page, or some groups of it, without what is hidden; `known`: nor who the bidder is."""
+        blocks: list[Block] = []
+        for one in ON_PAGE:
+            elsewhere = one.part.name != part or (groups and one.group.name not in groups)
+            if elsewhere or self.rules[one.name] == "hidden" or (known and one.inside == "bidder"):
+                continue
+            if not blocks or blocks[-1].when != one.when:
+                blocks.append(Block(one.when, []))
+            lines = blocks[-1].lines
+            if one.beside and lines and lines[-1][0].name == one.beside:
+                lines[-1].append(one)
+            else:
+                lines.append([one])
+        return blocks
+
+    def calls(self, blocks: list[Block]) -> bool:
+        """Whether something there was typed, is wrong, is asked about or must be filled in."""
+        every = [one for block in blocks for line in block.lines for one in line]
+        return any(
+            (self.rules[one.name] == "required" and not one.when)
+            or self[one.name].errors
+            or one.name in self.questions
+            or (self[one.name].data and self[one.name].data != one.default)
+            for one in every
+        )
+
+    def hint(self, one: fields.Field) -> Any:
+        return one.hint or one.buyer_hint
+
+    def attributes(self, one: fields.Field) -> dict[str, str]:
+        return {**one.kind.attributes, **one.attributes}
+
     def add_errors(self, errors: dict[str, list[str]]) -> None:
         for name, messages in errors.items():
             self[name].errors = [*self[name].errors, *messages]
