@@ -20,7 +20,7 @@ from app.core.errors import Invalid, NotFound, Stale
 from app.core.ids import new_id
 from app.core.ledger import SYSTEM, Actor
 from app.core.quotas import hold_rows
-from app.core.signed_links import ACCOUNT, INVITATION, AccountLink, BadToken, Timed, read, sign
+from app.core.signed_links import ACCOUNT, INVITATION, AccountLink, Timed, sign
 from app.core.subjects import about
 from app.core.unit_of_work import UnitOfWork, housekeeping, writing
 from app.core.urls import base_url
@@ -93,14 +93,10 @@ def of_mail(owed: Owed) -> tuple[Invitation, str, datetime]:
     return found, f"{base_url()}/account/{token}", found.invited_at + INVITED
 
 
-def of_token(token: str) -> Invitation | None:
+def of_link(link: Timed) -> Invitation | None:
     """Whom a link lets in; None once they are in, were asked again or no more, or its time is over."""
-    try:
-        invitation_id, sent = read(INVITATION, token)
-    except BadToken:
-        return None
-    found = db.session.get(Invitation, invitation_id)
-    return found if found and found.invited_at.timestamp() == sent and not _lapsed(found) else None
+    found = db.session.get(Invitation, link.id)
+    return found if found and found.invited_at.timestamp() == link.moment and not _lapsed(found) else None
 
 
 def accept(held: Invitation, password: str) -> None:
@@ -197,14 +193,12 @@ def _password_mark(user: User) -> bytes:
     return hashlib.sha256(user.password_hash.encode()).digest()[:8]
 
 
-def user_of(token: str) -> User | None:
+def user_of(link: AccountLink) -> User | None:
     """Whose password a link lets choose; None once it was used, is too old, or the person has left."""
-    try:
-        user_id, until, mark = read(ACCOUNT, token)
-    except BadToken:
+    user = db.session.scalar(select(User).where(User.id == link.user_id, User.active))
+    if user is None or link.until <= now().timestamp():
         return None
-    user = db.session.scalar(select(User).where(User.id == user_id, User.active))
-    return user if user and until > now().timestamp() and hmac.compare_digest(mark, _password_mark(user)) else None
+    return user if hmac.compare_digest(link.mark, _password_mark(user)) else None
 
 
 def choose(user: User | Invitation, password: str) -> None:

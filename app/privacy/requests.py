@@ -128,10 +128,9 @@ def lapsed(held: PrivacyRequest) -> bool:
     return held.proved_at is None and held.created_at < now() - UNPROVED_KEPT
 
 
-def copy_of(request_id: uuid.UUID) -> dict[str, Any] | None:
+def copy_of(held: PrivacyRequest) -> dict[str, Any] | None:
     """Everything held about who asked; None unless they proved it, and for a week only."""
-    held = by_id(request_id)
-    if held is None or held.kind != "access" or not held.proved_at or held.proved_at < now() - COPY_OPEN:
+    if held.kind != "access" or not held.proved_at or held.proved_at < now() - COPY_OPEN:
         return None
     email = address_of(held)
     return {"email": email, **personal_data.held_about(held.agency_id, read_email(email).folded)} if email else None

@@ -11,7 +11,7 @@ from sqlalchemy.orm import joinedload
 
 from app.core.clock import now, rfc3339
 from app.core.keys import unwrap_offer_key
-from app.core.signed_links import OFFER_LINK, REQUEST, BadToken, read
+from app.core.signed_links import OfferLink
 from app.core.vault import Place, unpad, unseal
 from app.extensions import db
 from app.models import LinkActivity, Offer, OfferBody, OfferKey, OfferRequest, OfferState, Property
@@ -55,15 +55,8 @@ class OpenedRequest:
         return {"offer": self.reference, "deadline": rfc3339(self.deadline), "message": self.message}
 
 
-def open_link(token: str) -> OpenedLink | None:
-    """The link's property with agent and agency; None when it is gone. Raises `BadToken`.
-
-    A link is a property's, for everybody, or one bidder's, to whom a request for a better offer was sent.
-    """
-    try:
-        link = read(OFFER_LINK, token)
-    except BadToken:
-        return _open_request(read(REQUEST, token))
+def open_link(link: OfferLink) -> OpenedLink | None:
+    """The link's property with agent and agency; None when it is gone."""
     prop = db.session.scalar(_PROPERTY, {"id": link.property_id})
     return OpenedLink(prop, link.version, link_state(prop, link.version)) if prop else None
 
@@ -110,8 +103,8 @@ def open_request_of(offer: Offer) -> OfferRequest | None:
     return found[0] if found and request_state(found[0], found, now()) == "open" else None
 
 
-def _open_request(request_id: uuid.UUID) -> OpenedLink | None:
-    """None too once the person has been forgotten."""
+def open_request(request_id: uuid.UUID) -> OpenedLink | None:
+    """The link of one bidder, who was asked for a better offer; None too once the person has been forgotten."""
     row = db.session.execute(
         select(OfferRequest, Offer.reference, OfferBody.body_ct, OfferKey.kek_id, OfferKey.wrapped)
         .join(Offer, Offer.id == OfferRequest.offer_id)

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from functools import lru_cache
-from typing import Any, TypeVar
+from functools import lru_cache, wraps
+from inspect import signature
+from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 
-from flask import Response, current_app, redirect, request, url_for
+from flask import Response, current_app, g, redirect, request, url_for
 from flask_login import current_user
 from limits import RateLimitItem, parse_many
 from werkzeug.wrappers import Response as AnyResponse
@@ -63,6 +64,18 @@ class Cache(Enum):
     PRIVATE_FOREVER = "private, max-age=31536000, immutable"
 
 
+class Loader(Protocol):
+    """Loads what a route of its guard is about, by what its path names; raises or aborts where that is not theirs."""
+
+    @property
+    def guard(self) -> Guard: ...
+
+    def row(self, **path: Any) -> Any: ...
+
+
+BY_TOKEN = frozenset({Guard.LINK, Guard.BIDDER, Guard.SELLER})
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     guard: Guard
@@ -72,6 +85,11 @@ class Policy:
     scope: str
     records: str = ""
     keeps_answers: bool = False
+    opens: Loader | None = None
+
+    def __post_init__(self) -> None:
+        if (self.opens.guard if self.opens else None) is not (self.guard if self.guard in BY_TOKEN else None):
+            raise TypeError(f"{self.scope}: what stands behind {self.guard} is opened by a loader of that guard")
 
 
 @lru_cache
@@ -89,22 +107,36 @@ def policy(
     scope: str = "",
     records: str = "",
     keeps_answers: bool = False,
+    opens: Loader | None = None,
 ) -> Callable[[View], View]:
     """Declare a route. `limit` counts its reads, `writes` the rest: per address, per person behind `Guard.SIGNED_IN`
     and `Guard.OWNER`, or per key behind `Guard.API_KEY`, where `scope` is what it must be good for: `read` or `write`.
 
     A GET changes nothing; `records` names what one writes down nevertheless.
     With `keeps_answers` the browser may keep what a POST was answered with, for its Back button alone.
+    `opens` loads what the route is about, which is the view's first argument; a guard that goes by a token needs one.
     """
 
     def declare(view: View) -> View:
         declared = Policy(
-            guard, cache, rates(limit), rates(writes or limit), scope or view.__name__, records, keeps_answers
+            guard, cache, rates(limit), rates(writes or limit), scope or view.__name__, records, keeps_answers, opens
         )
-        view.__dict__["policy"] = declared
-        return view
+        guarded = _with_row(view) if opens else view
+        guarded.__dict__["policy"] = declared
+        return guarded
 
     return declare
+
+
+def _with_row(view: View) -> View:
+    """The row first, then what the view names of the path."""
+    named = list(signature(view).parameters)[1:]
+
+    @wraps(view)
+    def guarded(**path: Any) -> Any:
+        return view(g.opened, **{name: path[name] for name in named})
+
+    return guarded  # type: ignore[return-value]  # as the route calls it; nobody else does
 
 
 def current_policy() -> Policy | None:
@@ -123,6 +155,9 @@ def enforce() -> AnyResponse | None:
         let_in(declared.scope, rates, caller_line())  # counted by key: many agencies call from one CRM's address
         return None
     hit(rates, declared.scope, _counted_as(declared.guard), shared=not reading)
+    if declared.opens:
+        g.opened = declared.opens.row(**(request.view_args or {}))
+        return None
     return _GUARDS[declared.guard]()
 
 
@@ -203,9 +238,6 @@ def _development() -> None:
 
 _GUARDS: dict[Guard, Callable[[], AnyResponse | None]] = {
     Guard.PUBLIC: _let_in,
-    Guard.LINK: _let_in,
-    Guard.BIDDER: _let_in,
-    Guard.SELLER: _let_in,
     Guard.SIGNED_IN: _signed_in,
     Guard.OWNER: _owner,
     Guard.OPERATOR: _operator,

@@ -16,10 +16,13 @@ from app.blueprints.accounts.throttle import succeeded
 from app.core.errors import Invalid, Stale, TooMany
 from app.core.language import language
 from app.core.limits import EMAIL
+from app.core.signed_links import ACCOUNT, INVITATION
 from app.extensions import csrf
+from app.models import Invitation, User
 from app.web.fragments import page
 from app.web.guards import Guard, policy, rates
 from app.web.held_forms import in_language
+from app.web.loaders import ByLink
 from app.web.rate_limits import hit, keyed
 
 # For one address: whoever types somebody else's does not fill their mailbox. Links live as long as this lasts, so that
@@ -56,14 +59,22 @@ def forgot() -> AnyResponse:
     return redirect(url_for("accounts.forgot", sent="1"), 303)
 
 
+def _used() -> AnyResponse:
+    return page("accounts/choose.html", status=410, user=None, form=ChooseForm())
+
+
 @accounts.route("/account/<token>", methods=["GET", "POST"])
 @csrf.exempt
-@policy(Guard.LINK, limit="60/minute", writes="20/minute", scope="account-link")
-def choose_password(token: str) -> AnyResponse:
+@policy(
+    Guard.LINK,
+    limit="60/minute",
+    writes="20/minute",
+    scope="account-link",
+    opens=ByLink({ACCOUNT: invitations.user_of, INVITATION: invitations.of_link}, _used),
+)
+def choose_password(user: User | Invitation, token: str) -> AnyResponse:
     """The form behind the link; only its button changes anything."""
-    user, form = invitations.user_of(token) or invitations.of_token(token), ChooseForm(request.form)
-    if user is None:
-        return _used(form)
+    form = ChooseForm(request.form)
     if "bidflux.language" not in request.environ:
         g.language = user.language  # as the mail that the link stood in, whatever the browser prefers
         refresh()
@@ -77,9 +88,5 @@ def choose_password(token: str) -> AnyResponse:
         except Invalid as invalid:
             form.password.errors = [str(message) for message in invalid.errors["password"]]
         except Stale:
-            return _used(form)
+            return _used()
     return page("accounts/choose.html", status=422, user=user, token=token, form=form)
-
-
-def _used(form: ChooseForm) -> AnyResponse:
-    return page("accounts/choose.html", status=410, user=None, form=form)

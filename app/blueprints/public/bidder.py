@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
+import uuid
 from typing import Any
 
-from flask import Response, abort, g, make_response, redirect, render_template, request, url_for
+from flask import Response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from werkzeug.wrappers import Response as AnyResponse
 from wtforms import Form, TextAreaField
 from wtforms.validators import Length
 
-from app.blueprints.public import passes
 from app.blueprints.public.forms import OfferForm, typed_again
-from app.blueprints.public.receipts import pdf_answer, receipt_page
+from app.blueprints.public.receipts import pdf_answer, receipt_page, shown_receipt
 from app.blueprints.public.routes import Answer, Submission, form_page, link_page, public
 from app.blueprints.public.showing import Showing, Way
 from app.core import limits
@@ -22,15 +22,18 @@ from app.core.errors import IllegalTransition, NotFound
 from app.core.language import language
 from app.core.limits import plain_lines
 from app.core.logs import request_id
-from app.core.signed_links import BIDDER, BIDDER_PASS, BadToken, read
+from app.core.signed_links import BIDDER, BIDDER_PASS
+from app.models import Offer, OfferState
 from app.offers import withdrawing
-from app.offers.details import Receipt, offer_by_id, offer_by_reference, open_receipt
+from app.offers.details import Receipt, offer_by_id, offer_by_reference
 from app.offers.reading import unseen_removed
 from app.privacy import own_offer, requests
 from app.proof import receipts
 from app.proof.receipt_reading import stored
 from app.properties.links import open_request_of
+from app.web import passes
 from app.web.guards import Cache, Guard, policy
+from app.web.loaders import ByLink, ByPass
 
 BASE = "/r/offer/<reference>"
 
@@ -43,26 +46,39 @@ class WithdrawForm(Form):
     )
 
 
+def _named(reference: str) -> uuid.UUID | None:
+    offer = offer_by_reference(reference[:20])
+    return offer.id if offer else None
+
+
+def _by_mail() -> tuple[str, int]:
+    """For whoever was not let in: how to get there."""
+    page = render_template(
+        "errors/error.html",
+        code=403,
+        title=_("Open your offer from your mail"),
+        detail=_("This page opens only through the link in the mail about your offer, for a day at a time."),
+        request_id=request_id(),
+    )
+    return page, 403
+
+
+MINE = ByPass(Guard.BIDDER, BIDDER_PASS, _named, shown_receipt, _by_mail)
+
+
 @public.post("/r/<token>")
-@policy(Guard.LINK, limit="30/minute")
-def enter(token: str) -> AnyResponse:
+@policy(Guard.LINK, limit="30/minute", opens=ByLink({BIDDER: offer_by_id}))
+def enter(found: tuple[Offer, OfferState]) -> AnyResponse:
     """The button on the private link's page: let this browser in, at an address without the token."""
-    try:
-        found = offer_by_id(read(BIDDER, token))
-    except BadToken:
-        found = None
-    if found is None:
-        raise NotFound
     offer = found[0]
     where = redirect(url_for("public.own_offer_page", reference=offer.reference), 303)
     return passes.grant(where, BIDDER_PASS, offer.id, f"/r/offer/{offer.reference}")
 
 
 @public.get(BASE)
-@policy(Guard.BIDDER, limit="120/minute")
-def own_offer_page(reference: str) -> str:
+@policy(Guard.BIDDER, limit="120/minute", opens=MINE)
+def own_offer_page(opened: Receipt, reference: str) -> str:
     """The offer as sent, where it stands, and what can be done."""
-    opened = _mine(reference)
     state = opened.offer.state
     acts: dict[str, Any] = {"pdf_url": url_for("public.own_receipt", reference=reference), "own": True}
     if opened.offer.document:
@@ -83,10 +99,9 @@ def _asked_until(opened: Receipt) -> Any:
 
 
 @public.route(f"{BASE}/withdraw", methods=["GET", "POST"])
-@policy(Guard.BIDDER, limit="60/minute", writes="20/minute", scope="withdraw", keeps_answers=True)
-def withdraw(reference: str) -> AnyResponse | str | tuple[str, int]:
+@policy(Guard.BIDDER, limit="60/minute", writes="20/minute", scope="withdraw", keeps_answers=True, opens=MINE)
+def withdraw(opened: Receipt, reference: str) -> AnyResponse | str | tuple[str, int]:
     """What withdrawing means; then its button."""
-    opened = _mine(reference)
     here = url_for("public.own_offer_page", reference=reference)
     if opened.offer.state.withdrawn_at:
         return redirect(here, 303)
@@ -115,13 +130,13 @@ def _withdraw_page(opened: Receipt, form: WithdrawForm) -> str:
     scope="send-again",
     cache=Cache.PRIVATE,
     keeps_answers=True,
+    opens=MINE,
 )
-def send_again(reference: str) -> Answer:
+def send_again(opened: Receipt, reference: str) -> Answer:
     """The form with what was sent filled in. A corrected offer replaces the earlier one, unless that was withdrawn.
 
     It is sent to this very page: who had a link that was replaced is not shown the new one.
     """
-    opened = _mine(reference)
     asked = open_request_of(opened.offer.offer)
     way = Way.by_own_page(opened.offer.offer, asked.id if asked else None)
     link = way.open()
@@ -139,26 +154,25 @@ def send_again(reference: str) -> Answer:
 
 
 @public.get(f"{BASE}/receipt.pdf")
-@policy(Guard.BIDDER, limit="60/minute")
-def own_receipt(reference: str) -> Response:
+@policy(Guard.BIDDER, limit="60/minute", opens=MINE)
+def own_receipt(opened: Receipt) -> Response:
     """The sealed receipt."""
-    offer = _mine(reference).offer.offer
+    offer = opened.offer.offer
     return pdf_answer(offer, stored(offer.agency_id, offer.id))
 
 
 @public.post(f"{BASE}/receipt.pdf")
-@policy(Guard.BIDDER, limit="10/minute")
-def ask_own_receipt(reference: str) -> AnyResponse:
+@policy(Guard.BIDDER, limit="10/minute", opens=MINE)
+def ask_own_receipt(opened: Receipt, reference: str) -> AnyResponse:
     """Have it made, where none was made yet."""
-    receipts.ask(_mine(reference).offer.offer)
+    receipts.ask(opened.offer.offer)
     return redirect(url_for("public.own_offer_page", reference=reference), 303)
 
 
 @public.get(f"{BASE}/data.json")
-@policy(Guard.BIDDER, limit="30/minute")
-def own_data(reference: str) -> Response:
+@policy(Guard.BIDDER, limit="30/minute", opens=MINE)
+def own_data(opened: Receipt) -> Response:
     """Everything that is held about this offer and its sender, to take along (GDPR, articles 15 and 20)."""
-    opened = _mine(reference)
     if opened.offer.document is None:
         raise NotFound
     text = json.dumps(own_offer.everything(opened), ensure_ascii=False, indent=2)
@@ -167,10 +181,9 @@ def own_data(reference: str) -> Response:
 
 
 @public.route(f"{BASE}/erase", methods=["GET", "POST"])
-@policy(Guard.BIDDER, limit="60/minute", writes="20/minute", scope="erase")
-def ask_to_be_forgotten(reference: str) -> AnyResponse | str:
+@policy(Guard.BIDDER, limit="60/minute", writes="20/minute", scope="erase", opens=MINE)
+def ask_to_be_forgotten(opened: Receipt, reference: str) -> AnyResponse | str:
     """What being forgotten means, and its button; afterwards, until when the agency answers."""
-    opened = _mine(reference)
     if opened.email is None:
         raise NotFound
     agency = opened.prop.agency
@@ -179,20 +192,3 @@ def ask_to_be_forgotten(reference: str) -> AnyResponse | str:
         return redirect(url_for("public.ask_to_be_forgotten", reference=reference), 303)
     held = requests.erasure_of(agency.id, opened.email)
     return render_template("public/erase.html", offer=opened, agency=agency, held=held)
-
-
-def _mine(reference: str) -> Receipt:
-    """The offer that this browser was let in to; for anybody else a page that says how to get there."""
-    offer = offer_by_reference(reference[:20])
-    opened = open_receipt(offer.id) if offer and passes.holds(BIDDER_PASS, offer.id) else None
-    if opened is None:
-        page = render_template(
-            "errors/error.html",
-            code=403,
-            title=_("Open your offer from your mail"),
-            detail=_("This page opens only through the link in the mail about your offer, for a day at a time."),
-            request_id=request_id(),
-        )
-        abort(make_response(page, 403))
-    g.zone = opened.prop.agency.zone
-    return opened

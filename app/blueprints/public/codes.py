@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from flask import g, redirect, request, url_for
+from flask import redirect, request, url_for
 from flask_babel import gettext as _
 from flask_babel import ngettext
 from werkzeug.wrappers import Response
 
-from app.blueprints.public.receipts import shared_page
+from app.blueprints.public.receipts import BY_RECEIPT, shared_page
 from app.blueprints.public.routes import public
-from app.core.errors import NotFound
-from app.core.signed_links import RECEIPT, BadToken, read
 from app.offers import codes
 from app.offers.codes import Standing
-from app.offers.details import Receipt, open_receipt
+from app.offers.details import Receipt
 from app.web.guards import Guard, policy
 
 
 @public.post("/r/<token>/code")
-@policy(Guard.LINK, limit="20/minute", scope="code")
-def enter_code(token: str) -> Response | tuple[str, int]:
+@policy(Guard.LINK, limit="20/minute", scope="code", opens=BY_RECEIPT)
+def enter_code(opened: Receipt, token: str) -> Response | tuple[str, int]:
     """Try it; back to the receipt when it was right, else the receipt again with what is wrong."""
-    opened = _opened(token)
     after = codes.enter(opened.offer.offer, request.form.get("code", ""))
     if after.state == "done":
         return redirect(url_for("public.receipt", token=token), 303)
@@ -42,22 +39,10 @@ def wrong_code(after: Standing) -> str:
 
 
 @public.post("/r/<token>/code/again")
-@policy(Guard.LINK, limit="10/minute", scope="code-again")
-def send_code_again(token: str) -> Response | tuple[str, int]:
+@policy(Guard.LINK, limit="10/minute", scope="code-again", opens=BY_RECEIPT)
+def send_code_again(opened: Receipt, token: str) -> Response | tuple[str, int]:
     """Another code, a minute after the last one at the earliest."""
-    opened = _opened(token)
     if codes.send_another(opened.offer.offer):
         return redirect(url_for("public.receipt", token=token), 303)
     problem = _("Wait a minute before you ask for another code. An address gets only so many in a day.")
     return shared_page(opened, code_problem=problem), 422
-
-
-def _opened(token: str) -> Receipt:
-    try:
-        opened = open_receipt(read(RECEIPT, token))
-    except BadToken:
-        opened = None
-    if opened is None:
-        raise NotFound
-    g.zone = opened.prop.agency.zone
-    return opened

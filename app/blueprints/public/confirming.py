@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import g, redirect, request, url_for
+from flask import redirect, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.blueprints.public.codes import wrong_code
 from app.blueprints.public.facts import changes
 from app.blueprints.public.forms import ConfirmForm, Rules
-from app.blueprints.public.receipts import shared_page
+from app.blueprints.public.receipts import BY_RECEIPT, shared_page, shown_receipt
 from app.blueprints.public.routes import public
 from app.blueprints.public.showing import Showing, opened_at, posted
 from app.core.clock import now
-from app.core.errors import FactsChanged, NotFound
+from app.core.errors import FactsChanged
 from app.core.language import language
-from app.core.signed_links import RECEIPT, BadToken, read
 from app.offers import recording
-from app.offers.details import Receipt, open_receipt
+from app.offers.details import Receipt
 from app.offers.document import Signature
 from app.offers.reading import OfferReader
 from app.offers.recording import Said
@@ -28,10 +27,9 @@ from app.web.guards import Guard, caller_address, policy
 
 
 @public.post("/r/<token>/confirm")
-@policy(Guard.LINK, limit="30/minute", keeps_answers=True)
-def confirm(token: str) -> AnyResponse | tuple[str, int]:
+@policy(Guard.LINK, limit="30/minute", keeps_answers=True, opens=BY_RECEIPT)
+def confirm(opened: Receipt, token: str) -> AnyResponse | tuple[str, int]:
     """Say that it is theirs, and back to the bidder's page."""
-    opened = _opened(token)
     form, signature = ConfirmForm(request.form), None
     stamp, _seen = posted(opened.prop)
     if opened.unconfirmed:
@@ -51,7 +49,7 @@ def confirm(token: str) -> AnyResponse | tuple[str, int]:
     try:
         after = recording.confirm(opened.offer.offer, said, request.form.get("code", ""))
     except FactsChanged:
-        return _again(_opened(token), form)
+        return _again(shown_receipt(opened.offer.offer.id) or opened, form)
     if after.state == "done":
         return redirect(url_for("public.receipt", token=token), 303)
     return shared_page(opened, form=form, code_problem=wrong_code(after)), 422
@@ -65,17 +63,6 @@ def _again(opened: Receipt, form: ConfirmForm) -> tuple[str, int]:
     _stamp, seen = posted(opened.prop)
     now_shown = Showing.of_property(opened.prop, None).snap
     return shared_page(opened, form=form, changes=changes(seen, now_shown)), 422
-
-
-def _opened(token: str) -> Receipt:
-    try:
-        opened = open_receipt(read(RECEIPT, token))
-    except BadToken:
-        opened = None
-    if opened is None:
-        raise NotFound
-    g.zone = opened.prop.agency.zone
-    return opened
 
 
 def _read(opened: Receipt, form: ConfirmForm) -> Signature | None:

@@ -5,20 +5,15 @@ from __future__ import annotations
 from flask import Response
 
 from app.blueprints.public.routes import public
-from app.core.errors import NotFound
-from app.core.signed_links import PHOTO, BadToken, read
+from app.core.signed_links import PHOTO
+from app.models import Upload
 from app.offers.details import photo_by_id
 from app.web.guards import Cache, Guard, policy
+from app.web.loaders import ByLink
 
 
 @public.get("/photos/<token>")
-@policy(Guard.LINK, limit="600/minute", cache=Cache.FOREVER)
-def shared_photo(token: str) -> Response:
+@policy(Guard.LINK, limit="600/minute", cache=Cache.FOREVER, opens=ByLink({PHOTO: photo_by_id}))
+def shared_photo(picture: Upload) -> Response:
     """The picture that the token names, while it is the property's."""
-    try:
-        picture = photo_by_id(read(PHOTO, token))
-    except BadToken:
-        raise NotFound from None
-    if picture is None:
-        raise NotFound
     return Response(picture.body, mimetype=picture.mime)

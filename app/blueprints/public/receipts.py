@@ -3,6 +3,8 @@ behind the private link of the bidder's mail (`bidder.py`)."""
 
 from __future__ import annotations
 
+import uuid
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Response, g, redirect, render_template, request, url_for
@@ -14,8 +16,8 @@ from app.blueprints.public.routes import data_url, link_page, public
 from app.blueprints.public.showing import Showing
 from app.core.errors import NotFound
 from app.core.language import language
-from app.core.signed_links import BIDDER, RECEIPT, BadToken, read, sign
-from app.models import Offer, Property
+from app.core.signed_links import BIDDER, RECEIPT, sign
+from app.models import Offer, OfferState, Property
 from app.offers import codes
 from app.offers.details import Receipt, confirmation_of, offer_by_id, open_receipt, signature_image
 from app.offers.mailboxes import reachable
@@ -25,21 +27,43 @@ from app.proof.receipt_reading import state_of, stored
 from app.properties.representation import gone_as, offer_url
 from app.properties.shown import packed
 from app.web.guards import Guard, policy
+from app.web.loaders import ByLink
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What a bidder's private link shows: whose page it opens, and the button."""
+
+    receipt: Receipt
+
+
+def shown_receipt(offer_id: uuid.UUID) -> Receipt | None:
+    """What was sent, shown in the hours of its agency."""
+    opened = open_receipt(offer_id)
+    if opened:
+        g.zone = opened.prop.agency.zone
+    return opened
+
+
+def _door(offer_id: uuid.UUID) -> Door | None:
+    opened = shown_receipt(offer_id)
+    return Door(opened) if opened else None
+
+
+BY_RECEIPT = ByLink({RECEIPT: shown_receipt})
 
 
 @public.get("/r/<token>")
-@policy(Guard.LINK, limit="120/minute")
-def receipt(token: str) -> str | tuple[str, int]:
+@policy(
+    Guard.LINK,
+    limit="120/minute",
+    opens=ByLink({RECEIPT: shown_receipt, BIDDER: _door}, lambda: link_page("invalid", None)),
+)
+def receipt(opened: Receipt | Door, token: str) -> str:
     """What was sent; or, for a bidder's private link, the door to their page."""
-    try:
-        opened, private = open_receipt(read(RECEIPT, token)), False
-    except BadToken:
-        opened, private = _by_private_link(token)
-    if opened is None:
-        return link_page("invalid", None)
-    g.zone = opened.prop.agency.zone
-    if private:
-        return render_template("public/bidder_door.html", offer=opened, agency=opened.prop.agency, token=token)
+    if isinstance(opened, Door):
+        sent = opened.receipt
+        return render_template("public/bidder_door.html", offer=sent, agency=sent.prop.agency, token=token)
     return shared_page(opened, fresh=request.args.get("sent") == "1")
 
 
@@ -55,13 +79,6 @@ def shared_page(opened: Receipt, **more: Any) -> str:
 
 def _takes(prop: Property) -> bool:
     return prop.accepts_offers and not prop.gone
-
-
-def _by_private_link(token: str) -> tuple[Receipt | None, bool]:
-    try:
-        return open_receipt(read(BIDDER, token)), True
-    except BadToken:
-        return None, False
 
 
 def receipt_page(opened: Receipt, form: ConfirmForm | None = None, **more: Any) -> str:
@@ -104,18 +121,18 @@ def receipt_page(opened: Receipt, form: ConfirmForm | None = None, **more: Any) 
 
 
 @public.get("/r/<token>/receipt.pdf")
-@policy(Guard.LINK, limit="60/minute")
-def receipt_pdf(token: str) -> Response:
+@policy(Guard.LINK, limit="60/minute", opens=ByLink({RECEIPT: offer_by_id}))
+def receipt_pdf(found: tuple[Offer, OfferState]) -> Response:
     """The PDF to keep."""
-    offer = _offer(token)
+    offer = found[0]
     return pdf_answer(offer, stored(offer.agency_id, offer.id))
 
 
 @public.post("/r/<token>/receipt.pdf")
-@policy(Guard.LINK, limit="10/minute")
-def ask_receipt(token: str) -> AnyResponse:
+@policy(Guard.LINK, limit="10/minute", opens=ByLink({RECEIPT: offer_by_id}))
+def ask_receipt(found: tuple[Offer, OfferState], token: str) -> AnyResponse:
     """Have it made, where none was made yet; and back to the bidder's page."""
-    receipts.ask(_offer(token))
+    receipts.ask(found[0])
     return redirect(url_for("public.receipt", token=token), 303)
 
 
@@ -125,13 +142,3 @@ def pdf_answer(offer: Offer, pdf: bytes | None) -> Response:
         raise NotFound
     named = {"Content-Disposition": f'attachment; filename="{offer.reference}.pdf"'}
     return Response(pdf, mimetype="application/pdf", headers=named)
-
-
-def _offer(token: str) -> Offer:
-    try:
-        found = offer_by_id(read(RECEIPT, token))
-    except BadToken:
-        found = None
-    if found is None:
-        raise NotFound
-    return found[0]

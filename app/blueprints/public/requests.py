@@ -6,7 +6,7 @@ import json
 import uuid
 from typing import Any
 
-from flask import Response, redirect, render_template, request, url_for
+from flask import Response, abort, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from werkzeug.wrappers import Response as AnyResponse
@@ -18,7 +18,7 @@ from app.core.contacts import NotAContact
 from app.core.errors import NotFound
 from app.core.language import language
 from app.core.numbers import NotANumber, whole
-from app.core.signed_links import PRIVACY, BadToken, read
+from app.core.signed_links import PRIVACY
 from app.extensions import db
 from app.models import Agency, PrivacyRequest
 from app.offers.document import Document
@@ -26,6 +26,7 @@ from app.offers.sections import sections
 from app.privacy import data_copy
 from app.privacy import requests as service
 from app.web.guards import Guard, policy
+from app.web.loaders import ByLink
 
 KINDS = {
     "access": _l("Send me a copy of everything held about me"),
@@ -39,6 +40,14 @@ class RequestForm(Form):
         _l("What do you ask for?"), choices=[SelectChoice(*one) for one in KINDS.items()], validate_choice=False
     )
     email = StringField(_l("E-mail address you gave with your offer"))
+
+
+def _standing(request_id: uuid.UUID) -> PrivacyRequest:
+    """While its time is not over; afterwards the form by which one asks anew."""
+    held = service.by_id(request_id)
+    if held is None or service.lapsed(held):
+        abort(make_response(_form(RequestForm(data={"agency": str(held.agency_id) if held else ""}), lapsed=True), 410))
+    return held
 
 
 @public.route("/gdpr/request", methods=["GET", "POST"])
@@ -81,23 +90,21 @@ def _ask(form: RequestForm) -> bool:
 
 
 @public.route("/gdpr/request/<token>", methods=["GET", "POST"])
-@policy(Guard.LINK, limit="60/minute", writes="20/minute", scope="privacy-proof")
-def prove_address(token: str) -> AnyResponse | str | tuple[str, int]:
+@policy(Guard.LINK, limit="60/minute", writes="20/minute", scope="privacy-proof", opens=ByLink({PRIVACY: _standing}))
+def prove_address(held: PrivacyRequest, token: str) -> AnyResponse | str | tuple[str, int]:
     """What is asked, and a button that proves it; afterwards where it stands. Opening it changes nothing."""
-    request_id = _read(token)
-    if request.method == "POST" and service.prove(request_id):
-        return redirect(url_for("public.prove_address", token=token), 303)
-    held = service.by_id(request_id)
-    if held is None or service.lapsed(held):
-        return _form(RequestForm(data={"agency": str(held.agency_id) if held else ""}), lapsed=True), 410
-    return _state(held, token)
+    if request.method == "GET":
+        return _state(held, token)
+    request_id = held.id
+    service.prove(request_id)
+    return redirect(url_for("public.prove_address", token=token), 303)
 
 
 @public.get("/gdpr/request/<token>/data.json")
-@policy(Guard.LINK, limit="20/minute")
-def data_copy_json(token: str) -> Response:
+@policy(Guard.LINK, limit="20/minute", opens=ByLink({PRIVACY: service.by_id}))
+def data_copy_json(asked: PrivacyRequest) -> Response:
     """Everything held about who asked, over all properties of the agency (GDPR, articles 15 and 20)."""
-    found = service.copy_of(_read(token))
+    found = service.copy_of(asked)
     if found is None:
         raise NotFound
     text = json.dumps(found, ensure_ascii=False, indent=2)
@@ -106,12 +113,11 @@ def data_copy_json(token: str) -> Response:
 
 
 @public.get("/gdpr/request/<token>/data.pdf")
-@policy(Guard.LINK, limit="6/minute")
-def data_copy_pdf(token: str) -> Response:
+@policy(Guard.LINK, limit="6/minute", opens=ByLink({PRIVACY: service.by_id}))
+def data_copy_pdf(asked: PrivacyRequest) -> Response:
     """The same on pages; `?part=2` where there is so much that it takes several files."""
-    request_id = _read(token)
-    found, asked = service.copy_of(request_id), service.by_id(request_id)
-    if found is None or asked is None:
+    found = service.copy_of(asked)
+    if found is None:
         raise NotFound
     try:
         part = whole(request.args.get("part", "1"), 1, data_copy.parts_of(found))
@@ -124,19 +130,12 @@ def data_copy_pdf(token: str) -> Response:
     return Response(pdf, mimetype="application/pdf", headers=named)
 
 
-def _read(token: str) -> uuid.UUID:
-    try:
-        return read(PRIVACY, token)
-    except BadToken:
-        raise NotFound from None
-
-
 def _form(form: RequestForm, *, sent: bool = False, lapsed: bool = False) -> str:
     return render_template("public/data_request.html", form=form, agency_name=_named(form)[1], sent=sent, lapsed=lapsed)
 
 
 def _state(held: PrivacyRequest, token: str) -> str:
-    copy: dict[str, Any] | None = service.copy_of(held.id)
+    copy: dict[str, Any] | None = service.copy_of(held)
     return render_template(
         "public/data_request_state.html",
         held=held,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,7 +23,7 @@ from app.core.errors import CodeWanted, FactsChanged, Invalid, LinkClosed
 from app.core.language import language
 from app.core.ledger import BIDDER
 from app.core.questions import answered
-from app.core.signed_links import NOTHING, RECEIPT, BadToken, Stamp, sign
+from app.core.signed_links import NOTHING, OFFER_LINK, RECEIPT, REQUEST, Purpose, Stamp, sign
 from app.core.urls import base_url
 from app.extensions import csrf
 from app.models.property import GONE
@@ -34,9 +34,10 @@ from app.offers.reading import OfferReader
 from app.offers.sections import Section, sections
 from app.offers.submitting import Sending, content_mac, submit, was_sent
 from app.proof import texts
-from app.properties.links import OpenedLink, open_link
+from app.properties.links import OpenedLink, open_link, open_request
 from app.properties.shown import digest_of, packed
 from app.web.guards import Cache, Guard, caller_address, policy
+from app.web.loaders import ByLink
 
 public = Blueprint("public", __name__)
 csrf.exempt(public)  # no cookie speaks for the buyer; the form's signed stamp ties it to its link
@@ -46,19 +47,23 @@ Answer = AnyResponse | str | tuple[str, int]
 SENDS = {"send", "send_new", "send_code"}  # what was reviewed; without replacing; once more a code for that
 STATE_STATUS = {"not_open": 403, "closed": 410, "off": 410, "rotated": 410, "answered": 410, "invalid": 404}
 STATE_STATUS |= dict.fromkeys(GONE, 410)
+# A property's, for everybody, or one bidder's.
+OFFER_LINKS: dict[Purpose[Any], Callable[[Any], OpenedLink | None]] = {OFFER_LINK: open_link, REQUEST: open_request}
 
 
 @public.route("/o/<token>", methods=["GET", "POST"])
-@policy(Guard.LINK, limit="240/minute", writes="120/5 minute", scope="offer", cache=Cache.PRIVATE, keeps_answers=True)
-def offer(token: str) -> Answer:
+@policy(
+    Guard.LINK,
+    limit="240/minute",
+    writes="120/5 minute",
+    scope="offer",
+    cache=Cache.PRIVATE,
+    keeps_answers=True,
+    opens=ByLink(OFFER_LINKS, lambda: link_page("invalid", None)),
+)
+def offer(link: OpenedLink, token: str) -> Answer:
     """The form; POSTed with `step` review, edit or send."""
-    try:
-        link = open_link(token)
-    except BadToken:
-        link = None
-    if link is None:
-        return link_page("invalid", None)
-    way = Way.by_link(token)
+    way = Way.by_link(link, token)
     g.zone = link.property.agency.zone
     if request.method != "POST":
         if link.state != "open":
@@ -70,14 +75,10 @@ def offer(token: str) -> Answer:
 
 
 @public.get("/o/<token>/photo")
-@policy(Guard.LINK, limit="240/minute", cache=Cache.PRIVATE_FOREVER)
-def photo(token: str) -> Response:
+@policy(Guard.LINK, limit="240/minute", cache=Cache.PRIVATE_FOREVER, opens=ByLink(OFFER_LINKS))
+def photo(link: OpenedLink) -> Response:
     """The property's picture, while the link stands."""
-    try:
-        link = open_link(token)
-    except BadToken:
-        abort(404)
-    picture = link_photo(link.property) if link and link.state in {"open", "not_open"} else None
+    picture = link_photo(link.property) if link.state in {"open", "not_open"} else None
     if picture is None:
         abort(404)
     return Response(picture.body, mimetype=picture.mime)

@@ -7,27 +7,23 @@ from zoneinfo import ZoneInfo
 
 from flask import Response, request
 
-from app.blueprints.public.routes import public
+from app.blueprints.public.routes import OFFER_LINKS, public
 from app.core.clock import now
-from app.core.signed_links import BadToken
 from app.properties import link_activity
-from app.properties.links import open_link
+from app.properties.links import OpenedLink
 from app.web.guards import Guard, caller_line, policy, rates
+from app.web.loaders import ByLink
 from app.web.rate_limits import keyed, spend
 
 A_DAY = rates("10/day")[0]  # of one address: some share theirs, and nobody makes a link look sought after
 
 
 @public.post("/o/<token>/seen")
-@policy(Guard.LINK, limit="30/minute")
-def seen(token: str) -> Response:
+@policy(Guard.LINK, limit="30/minute", opens=ByLink(OFFER_LINKS, lambda: Response(status=204)))
+def seen(link: OpenedLink) -> Response:
     """`what` is opened or begun; anything else, and a link that takes nothing, counts nothing."""
-    try:
-        link = open_link(token)
-    except BadToken:
-        link = None
     what = request.form.get("what", "")
-    if link and link.state == "open" and what in link_activity.COUNTED:
+    if link.state == "open" and what in link_activity.COUNTED:
         if spend(A_DAY, "seen", what, link.property.id.hex, keyed(caller_line())).over:
             return Response(status=204)
         today = now().astimezone(ZoneInfo(link.property.agency.zone)).date()

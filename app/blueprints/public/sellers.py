@@ -8,53 +8,58 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Response, g, redirect, render_template, request, url_for
+from flask import Response, abort, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.blueprints.public import passes
 from app.blueprints.public.facts import facts
 from app.blueprints.public.routes import public
 from app.core.clock import now
 from app.core.numbers import between
-from app.core.signed_links import SELLER, SELLER_PASS, BadToken, read
+from app.core.signed_links import SELLER, SELLER_PASS
 from app.properties import seller_links
 from app.properties.seller_page import OpenedSellerLink, open_seller_link, seller_page
+from app.web import passes
 from app.web.fragments import page
 from app.web.guards import Guard, policy
+from app.web.loaders import ByLink, ByPass
 
 STATUS = {"invalid": 404, "expired": 410, "revoked": 410, "away": 403}
 
 
-@public.get("/s/<token>")
-@policy(Guard.LINK, limit="120/minute")
-def seller_door(token: str) -> Response:
-    """Opening the link shows whose page it is and a button; nothing is written."""
-    opened = _by_token(token)
+def _standing(link_id: uuid.UUID) -> OpenedSellerLink:
+    """While it is open; afterwards its page says why not."""
+    opened = open_seller_link(link_id)
     if opened is None or opened.link.state(now()) != "open":
-        return _closed(opened)
+        abort(_closed(opened))
+    return opened
+
+
+BY_LINK = ByLink({SELLER: _standing}, lambda: _closed(None))
+BY_PASS = ByPass(Guard.SELLER, SELLER_PASS, lambda link_id: link_id, _standing, lambda: _closed(None, "away"))
+
+
+@public.get("/s/<token>")
+@policy(Guard.LINK, limit="120/minute", opens=BY_LINK)
+def seller_door(opened: OpenedSellerLink, token: str) -> Response:
+    """Opening the link shows whose page it is and a button; nothing is written."""
     return page("public/seller_door.html", token=token, **_head(opened))
 
 
 @public.post("/s/<token>")
-@policy(Guard.LINK, limit="30/minute")
-def enter_as_seller(token: str) -> AnyResponse:
+@policy(Guard.LINK, limit="30/minute", opens=BY_LINK)
+def enter_as_seller(opened: OpenedSellerLink) -> AnyResponse:
     """The button: the opening is written down, and this browser let in for a day."""
-    opened = _by_token(token)
-    if opened is None or not seller_links.opened(opened.link):
-        return _closed(_by_token(token))
-    where = url_for("public.seller", link_id=opened.link.id)
-    return passes.grant(redirect(where, 303), SELLER_PASS, opened.link.id, f"/s/view/{opened.link.id}")
+    link_id = opened.link.id
+    if not seller_links.opened(opened.link):
+        return _closed(open_seller_link(link_id))
+    where = url_for("public.seller", link_id=link_id)
+    return passes.grant(redirect(where, 303), SELLER_PASS, link_id, f"/s/view/{link_id}")
 
 
 @public.get("/s/view/<uuid:link_id>")
-@policy(Guard.SELLER, limit="120/minute")
-def seller(link_id: uuid.UUID) -> Response:
+@policy(Guard.SELLER, limit="120/minute", opens=BY_PASS)
+def seller(opened: OpenedSellerLink, link_id: uuid.UUID) -> Response:
     """All offers, as they are now. htmx asks for the block again and again."""
-    if not passes.holds(SELLER_PASS, link_id):
-        return _closed(None, "away")
-    opened = open_seller_link(link_id)
-    if opened is None or opened.link.state(now()) != "open":
-        return _closed(opened)
     number = request.args.get("page", 1, type=between(1, 10_000))
     return page(
         "public/seller.html",
@@ -70,13 +75,6 @@ def seller(link_id: uuid.UUID) -> Response:
 
 def _second(moment: datetime) -> datetime:
     return moment.replace(microsecond=0)
-
-
-def _by_token(token: str) -> OpenedSellerLink | None:
-    try:
-        return open_seller_link(read(SELLER, token))
-    except BadToken:
-        return None
 
 
 def _head(opened: OpenedSellerLink) -> dict[str, Any]:

@@ -8,16 +8,17 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from flask import request, url_for
 
 from app.core.clock import now
 from app.core.language import LANGUAGES, language
-from app.core.signed_links import NOTHING, PHOTO, REQUEST, STAMP, BadToken, Stamp, read, sign
+from app.core.signed_links import NOTHING, PHOTO, STAMP, BadToken, OfferLink, Stamp, read, sign
 from app.models import Offer, Property
 from app.proof import texts
-from app.properties.links import OpenedLink, open_link, open_property
+from app.properties.links import OpenedLink, open_link, open_property, open_request
 from app.properties.shown import digest_of, shown_of, snapshot, unpacked
 
 
@@ -89,12 +90,13 @@ class Way:
     own_page: uuid.UUID | None = None  # the offer from whose private page it is sent
 
     @classmethod
-    def by_link(cls, token: str) -> Way:
+    def by_link(cls, link: OpenedLink, token: str) -> Way:
         def photo(prop: Property) -> str | None:
             return f"/o/{token}/photo?v={prop.photo_id.hex[-10:]}" if prop.photo_id else None
 
         action, seen = url_for("public.offer", token=token), url_for("public.seen", token=token)
-        return cls(action, lambda: open_link(token), photo, seen)
+        again = partial(open_link, OfferLink(link.property.id, link.version))
+        return cls(action, partial(open_request, link.request.id) if link.request else again, photo, seen)
 
     @classmethod
     def by_own_page(cls, offer: Offer, asked: uuid.UUID | None) -> Way:
@@ -104,7 +106,7 @@ class Way:
             return f"/photos/{sign(PHOTO, prop.photo_id)}" if prop.photo_id else None
 
         def opened() -> OpenedLink | None:
-            return open_link(sign(REQUEST, asked)) if asked else open_property(offer.property_id)
+            return open_request(asked) if asked else open_property(offer.property_id)
 
         return cls(url_for("public.send_again", reference=offer.reference), opened, photo, own_page=offer.id)
 

@@ -1,0 +1,62 @@
+"""What stands behind a signed link, or behind the cookie that it was exchanged for, is loaded before the route runs.
+
+A loader is declared on the route (`@policy(Guard.LINK, opens=…)`). What it loads is the view's first argument; whoever
+has no good token never reaches the view.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from flask import abort, make_response
+
+from app.core.errors import NotFound
+from app.core.signed_links import BadToken, Purpose, Timed, read
+from app.web import passes
+from app.web.guards import Guard
+
+# Answers as a view does; None for the plain page of a 404.
+Refusal = Callable[[], Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class ByLink:
+    """By the token in the path. `loads` has for each purpose that the route takes what loads its row: None where there
+    is none (any more). It may also abort with a page of its own, as for a link whose time is over."""
+
+    loads: Mapping[Purpose[Any], Callable[[Any], Any]]
+    refused: Refusal = None
+    guard: Guard = Guard.LINK
+
+    def row(self, **path: Any) -> Any:
+        for purpose, load in self.loads.items():
+            with suppress(BadToken):
+                return _known(load(read(purpose, path["token"])), self.refused)
+        return _known(None, self.refused)
+
+
+@dataclass(frozen=True, slots=True)
+class ByPass:
+    """By the cookie of one page. `named` finds in the path which row it is of, `load` loads that, as for a link."""
+
+    guard: Guard
+    purpose: Purpose[Timed]
+    named: Callable[..., uuid.UUID | None]
+    load: Callable[[uuid.UUID], Any]
+    refused: Refusal = None
+
+    def row(self, **path: Any) -> Any:
+        row_id = self.named(**path)
+        return _known(self.load(row_id) if row_id and passes.holds(self.purpose, row_id) else None, self.refused)
+
+
+def _known(row: Any, refused: Refusal) -> Any:
+    if row is not None:
+        return row
+    if refused is None:
+        raise NotFound
+    abort(make_response(refused()))
