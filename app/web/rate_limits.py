@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from flask import current_app
@@ -19,6 +20,7 @@ from redis import RedisError
 from app.core.errors import TooMany
 
 QUIET_SECONDS = 5.0
+Answer = TypeVar("Answer")
 log = structlog.get_logger(__name__)
 
 
@@ -32,44 +34,31 @@ class Counter:
         self._quiet_until = 0.0
 
     def shared(self, rate: RateLimitItem, *names: str) -> bool:
-        """Count in Valkey; after a failure count here for five seconds, so that limits hold and no request waits."""
-        if time.monotonic() >= self._quiet_until:
-            try:
-                return self._shared.hit(rate, *names)
-            except (StorageError, RedisError) as error:
-                self._be_quiet(error)
-        return self.local.hit(rate, *names)
+        """Count, and say whether it was within the rate."""
+        return self._counted(lambda limiter: limiter.hit(rate, *names))
 
     def has_room(self, rate: RateLimitItem, *names: str) -> bool:
         """Whether one more would be within the rate; nothing is counted."""
-        if time.monotonic() >= self._quiet_until:
-            try:
-                return self._shared.test(rate, *names)
-            except (StorageError, RedisError) as error:
-                self._be_quiet(error)
-        return self.local.test(rate, *names)
+        return self._counted(lambda limiter: limiter.test(rate, *names))
 
     def spend(self, rate: RateLimitItem, *names: str) -> Spent:
-        """Count like `shared`, and say what is left."""
-        if time.monotonic() >= self._quiet_until:
-            try:
-                return _counted(self._shared.storage, rate, names)
-            except (StorageError, RedisError) as error:
-                self._be_quiet(error)
-        return _counted(self.local.storage, rate, names)
+        """Count, and say what is left."""
+        return self._counted(lambda limiter: _spent(limiter.storage, rate, names))
 
     def forget(self, rate: RateLimitItem, *names: str) -> None:
         """As if nothing had been counted."""
         self.local.clear(rate, *names)
+        self._counted(lambda limiter: limiter.clear(rate, *names))
+
+    def _counted(self, ask: Callable[[FixedWindowRateLimiter], Answer]) -> Answer:
+        """In Valkey; after a failure here for five seconds, so that limits hold and no request waits."""
         if time.monotonic() >= self._quiet_until:
             try:
-                self._shared.clear(rate, *names)
+                return ask(self._shared)
             except (StorageError, RedisError) as error:
-                self._be_quiet(error)
-
-    def _be_quiet(self, error: Exception) -> None:
-        self._quiet_until = time.monotonic() + QUIET_SECONDS
-        log.warning("limits_local", error=type(error).__name__)
+                self._quiet_until = time.monotonic() + QUIET_SECONDS
+                log.warning("limits_local", error=type(error).__name__)
+        return ask(self.local)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +71,9 @@ class Spent:
     reset: int
 
 
-def _counted(storage: Any, rate: RateLimitItem, names: tuple[str, ...]) -> Spent:
-    """One call more in a fixed window, which begins with its first call."""
+def _spent(storage: Any, rate: RateLimitItem, names: tuple[str, ...]) -> Spent:
+    """One call more in a fixed window, which begins with its first call. The library's own window statistics would ask
+    Valkey a third time for the count that `incr` has just told."""
     key = rate.key_for(*names)
     count = storage.incr(key, rate.get_expiry())
     reset = storage.get_expiry(key)
