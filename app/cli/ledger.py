@@ -23,6 +23,7 @@ from app.proof import export as ledger_export
 from app.proof.checkpoint_check import checkpoint_faults, head_fault
 from app.proof.heads import Head, Unreadable
 from app.proof.register import chain_faults, offer_faults
+from app.proof.standing import readable
 
 KEPT, PRINTED = 10_000, 25  # faults of an agency in JSON, and in print
 
@@ -97,9 +98,13 @@ def _faults(tenant: Agency, head: Head | str | None, *, offers: bool) -> Iterato
     shorter = head if isinstance(head, str) else head_fault(connection, roots, tenant.id, head)
     if shorter:
         yield None, shorter
-    signed = checkpoint_faults(connection, roots, tenant.id)
+    signed = readable("checkpoint", _signed(tenant))
     for words in chain(signed, offer_faults(tenant) if offers else ()):
         yield None, words
+
+
+def _signed(tenant: Agency) -> Iterator[str]:
+    yield from checkpoint_faults(db.session.connection(), receipts.authority().own_roots(), tenant.id)
 
 
 def _lines(answer: dict[str, Any]) -> list[str]:

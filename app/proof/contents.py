@@ -16,6 +16,7 @@ from app.core import keys
 from app.core.vault import CannotOpen, KeyMissing, unpad
 from app.extensions import db
 from app.models import ConfirmationBody, LedgerEntry, OfferFile, OfferKey, OfferRequest, OfferState, TextVersion
+from app.proof.standing import readable
 
 FEW = 100  # receipts are large
 
@@ -23,15 +24,16 @@ FEW = 100  # receipts are large
 def texts_kept() -> frozenset[str]:
     """The names (SHA-256 in hex) of all texts that are still what they were when they were shown."""
     held = db.session.execute(select(TextVersion.sha256, TextVersion.body))
-    return frozenset(digest.hex() for digest, body in held if sha256(body.encode()).digest() == digest)
+    texts = ((digest, body) for digest, body in held if isinstance(body, str))  # SQLite holds what it was given
+    return frozenset(digest.hex() for digest, body in texts if sha256(body.encode()).digest() == digest)
 
 
 def content_faults(agency_id: uuid.UUID, texts: frozenset[str]) -> Iterator[str]:
     """What does not hold, a line each."""
-    yield from _confirmations(agency_id, texts)
-    yield from _files(agency_id)
-    yield from _gone(agency_id)
-    yield from _requests(agency_id)
+    yield from readable("confirmation", _confirmations(agency_id, texts))
+    yield from readable("file", _files(agency_id))
+    yield from readable("file or confirmation", _gone(agency_id))
+    yield from readable("request", _requests(agency_id))
 
 
 def _confirmations(agency_id: uuid.UUID, texts: frozenset[str]) -> Iterator[str]:

@@ -13,7 +13,7 @@ from app.core.raw_rows import raw
 from app.extensions import db
 from app.models import Agency, LedgerEntry, Offer
 from app.proof.contents import content_faults, texts_kept
-from app.proof.standing import standing_faults
+from app.proof.standing import readable, standing_faults
 from app.proof.submissions import compare, missing_offers, offers_and_entries
 
 BATCH = 2_000
@@ -48,7 +48,7 @@ def offer_faults(agency: Agency) -> Iterator[str]:
     for row in db.session.connection().execute(query, execution_options={"yield_per": BATCH}):
         if found := compare(row, opened, texts):
             yield from (f"offer {row[1]}: {one}" for one in found)
-    yield from missing_offers(agency.id)
+    yield from readable("register's entry", missing_offers(agency.id))
     yield from standing_faults(agency.id)
     yield from content_faults(agency.id, texts)
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import aliased
 
 from app.extensions import db
 from app.models import (
+    Base,
     Confirmation,
     ConfirmationBody,
     Decision,
@@ -20,6 +21,7 @@ from app.models import (
     OfferFile,
     OfferKey,
     OfferState,
+    Property,
     Supersession,
     Tombstone,
     Withdrawal,
@@ -37,6 +39,14 @@ APPENDED: dict[type[Any], tuple[str, ...]] = {
     Confirmation: ("offer.confirmed", "offer.code_confirmed", "offer.answered"),
     Tombstone: ("offer.erased",),
 }
+
+
+# Whose rows can be read as another agency's, once their own column says so.
+OF_OFFERS: tuple[Any, ...] = tuple(
+    one.class_
+    for one in sorted(Base.registry.mappers, key=lambda one: one.class_.__name__)
+    if {"agency_id", "offer_id"} <= set(one.columns.keys())
+)
 
 
 class _Data(msgspec.Struct):
@@ -69,11 +79,33 @@ def standing_faults(agency_id: uuid.UUID) -> Iterator[str]:
             for reference in db.session.scalars(offers.where(claim).order_by(Offer.submitted_at)):
                 yield f"offer {reference}: {words}"
     for table, kinds in APPENDED.items():
-        yield from _appended(agency_id, table, kinds)
-    yield from _proofs(agency_id)
-    yield from _replacements(agency_id)
-    yield from _decisions(agency_id)
-    yield from _pinned(agency_id)
+        yield from readable(table.__tablename__, _appended(agency_id, table, kinds))
+    yield from readable("confirmation", _proofs(agency_id))
+    yield from readable("supersession", _replacements(agency_id))
+    yield from readable("decision", _decisions(agency_id))
+    yield from readable("receipt or confirmation", _pinned(agency_id))
+    yield from _strays(agency_id)
+
+
+def readable(what: str, found: Iterator[str]) -> Iterator[str]:
+    """What was found; where a row cannot even be read, that, and all else goes on."""
+    try:
+        yield from found
+    except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as fault:
+        yield f"a {what} holds what it never can ({type(fault).__name__})"
+
+
+def _strays(agency_id: uuid.UUID) -> Iterator[str]:
+    """What belongs to an offer and stands under another agency, where that one's people would see it; and offers whose
+    property is not this agency's."""
+    its = (Property.id == Offer.property_id, Property.agency_id == Offer.agency_id)
+    lost = select(Offer.reference).where(Offer.agency_id == agency_id, ~exists().where(*its))
+    for reference in db.session.scalars(lost):
+        yield f"offer {reference}: its property is not there, or another agency's"
+    for table in OF_OFFERS:
+        moved = select(Offer.reference).join(table, and_(table.offer_id == Offer.id, table.agency_id != agency_id))
+        for reference in db.session.scalars(moved.where(Offer.agency_id == agency_id).distinct()):
+            yield f"offer {reference}: its {table.__tablename__} is another agency's"
 
 
 def _claims() -> dict[str, ColumnElement[bool]]:

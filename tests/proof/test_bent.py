@@ -15,12 +15,12 @@ from app.core.clock import now
 from app.core.ledger import Actor
 from app.core.vault import Keyring
 from app.extensions import db
-from app.models import Offer, Property
+from app.models import Agency, Offer, Property
 from app.offers import better_offers, deciding, recording, withdrawing
 from app.offers.deciding import Answer, Chosen
 from app.offers.document import Signature
 from app.privacy import erasure
-from app.proof import receipts
+from app.proof import checkpoints, receipts
 from tests.factories import (
     confirm,
     make_agency,
@@ -118,6 +118,15 @@ def bend(*statements: str) -> None:
         ("DELETE FROM offer_state", "the list does not have it"),
         ("UPDATE ledger SET body = CAST('{}' AS BLOB) WHERE kind = 'offer.submitted'", "in the ledger is not one"),
         ("DELETE FROM offer WHERE id = (SELECT max(id) FROM offer)", "not in the database"),
+        ("UPDATE offer_state SET agency_id = offer_id", "its offer_state is another agency's"),
+        ("UPDATE offer_key SET agency_id = offer_id", "its offer_key is another agency's"),
+        ("UPDATE offer_body SET agency_id = offer_id", "its offer_body is another agency's"),
+        ("UPDATE offer_request SET agency_id = offer_id", "its offer_request is another agency's"),
+        ("UPDATE property SET agency_id = id", "its property is not there, or another agency's"),
+        ("DELETE FROM property", "its property is not there"),
+        ("UPDATE decision SET undoes_id = 'x'", "a decision holds what it never can"),
+        ("UPDATE offer_request SET shown_at = 'x'", "a request holds what it never can"),
+        ("UPDATE ledger SET object_id = 'x' WHERE kind = 'offer.submitted'", "entry holds what it never can"),
     ],
 )  # fmt: skip
 def test_what_was_bent_is_named(register: Flask, statement: str, words: str) -> None:
@@ -130,7 +139,7 @@ def test_what_was_bent_is_named(register: Flask, statement: str, words: str) -> 
 def test_a_submission_that_is_told_twice_shows(register: Flask) -> None:
     """Appended by somebody who knows how the chain is made."""
     from app.core.unit_of_work import writing
-    from app.models import Agency, LedgerEntry
+    from app.models import LedgerEntry
 
     agency = db.session.scalars(select(Agency)).one()
     first = db.session.scalars(select(LedgerEntry).where(LedgerEntry.kind == "offer.submitted")).first()
@@ -166,6 +175,20 @@ def test_all_faults_are_told_and_one_hides_no_other(register: Flask) -> None:
         assert f"entry {seq}: " not in faults, "nobody else is blamed"
     done = register.test_cli_runner().invoke(args=["ledger", "verify", "--offers"])
     assert f"{told['fault_count']} faults:" in done.output
+
+
+def test_what_cannot_be_read_hides_nothing_else(register: Flask) -> None:
+    checkpoints.take(db.session.scalars(select(Agency.id)).one())
+    bend(
+        "UPDATE checkpoint SET at = 'x'",
+        "UPDATE decision SET undoes_id = 'x'",
+        "UPDATE offer_request SET shown_at = 'x'",
+        "INSERT INTO text_version SELECT zeroblob(32), 'notice', 'ro', zeroblob(3), '2026-01-01 00:00:00.000000'",
+        "DELETE FROM tombstone",
+    )
+    (told,) = verified(register)["agencies"]
+    for words in ("a checkpoint holds", "a decision holds", "a request holds", "has no tombstone"):
+        assert any(words in fault for fault in told["faults"]), told["faults"]
 
 
 def test_print_is_short_and_says_how_many(register: Flask) -> None:
