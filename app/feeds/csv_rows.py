@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.core.values import typed_text
+from app.feeds.encodings import old_encoding
 from app.feeds.errors import LONG_ROW, LOST_LETTERS, MORE_CELLS, QUOTES
 
 PART = 65536  # bytes looked at together
@@ -57,7 +58,7 @@ class _TooLong(Exception):
 
 def rows_of(body: bytes) -> Iterator[Row | BadRow]:
     """Rows by the names in the first line that is not empty; separated by what stands in it as often as in those below,
-    or by what Excel's `sep=` says; in UTF-8, UTF-16 or Windows-1250 (for Romanian the same as ISO 8859-2).
+    or by what Excel's `sep=` says; in UTF-8, UTF-16, or the one of `encodings.OLD` in which its words are words.
 
     Raises `NotCsv` when nothing of it can be read.
     """
@@ -215,7 +216,7 @@ def _encoding(body: bytes) -> str:
     high, low = start[1::2].count(0), start[::2].count(0)
     if (high + low) * 3 > len(start) or (min(high, low) == 0 and max(high, low) > 2):
         return "utf-16-le" if high > low else "utf-16-be"  # letters of two bytes, without a mark of their order
-    return "utf-8" if _is_mostly_utf8(body) else "cp1250"
+    return "utf-8" if _is_mostly_utf8(body) else old_encoding(body)
 
 
 def _is_mostly_utf8(body: bytes) -> bool:

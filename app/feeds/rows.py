@@ -69,6 +69,14 @@ _VAT = {
 }
 _OF_VAT = frozenset(["tva", "vat", "de", "în", "in", "preț", "pret", "price", "is", "este"])
 _UNSAID = frozenset({"", "false", "0", "-", "n/a"})
+_PLAIN = str.maketrans("țţăâî", "ttaai")
+# A price that is told to whoever asks is none.
+_NO_PRICE = re.compile(
+    r"(?:(?:pret|pretul|price) ?:? ?)?"
+    r"(?:(?:(?:la|on|upon|by) )?(?:cerere|solicitare|request|application|demand|enquiry)"
+    r"|p\.?o\.?[ar]\.?|negociabil|negotiable|necomunicat|n/?a|[-–—])(?: ?(?:eur|euro|€|lei|ron))?"
+    r"|fara pret|no price"
+)
 _ERROR = re.compile(r"#(?:N/A|REF!|VALUE!|NAME\?|DIV/0!|NUM!|NULL!|SPILL!|CALC!|####*)")
 _ADDRESS = re.compile(
     r"(?:https?:)?//[!-~\u00a1-\uffff]{1,1900}?(?=\s*[|;,]\s*(?:https?:)?//|\s+https?://|[|;,]?$)", re.IGNORECASE
@@ -98,9 +106,14 @@ class _Wrong(Exception):
     """A value that cannot be taken; the argument says why."""
 
 
+def _whole(value: Any) -> Any:
+    """`101` of `101.0`: JSON has one kind of numbers, and an id is the same however its program writes it."""
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 10**15 else value
+
+
 def named_by(row: Any, mapping: Mapping[str, str]) -> str:
     """The id that a row, good or not, gives its property; empty when there is none."""
-    found = _pick(row, mapping["external_id"]) if isinstance(row, dict) else _ABSENT
+    found = _whole(_pick(row, mapping["external_id"])) if isinstance(row, dict) else _ABSENT
     return made_text(str(found)[:200]).strip()[:100] if isinstance(found, str | int | float) else ""
 
 
@@ -211,6 +224,7 @@ def _said(value: Any) -> str:
         raise _Wrong(value.why)
     if isinstance(value, bool) or not isinstance(value, str | int | float | None):
         raise _Wrong(NOT_TEXT)
+    value = _whole(value)
     text = "" if value is None else str(value).replace("\r\n", "\n").replace("\r", "\n").strip()
     if _ERROR.fullmatch(text):
         raise _Wrong(SHEET_ERROR)
@@ -277,7 +291,7 @@ def _size(name: str, value: Any, separators: str) -> int | float | None:
 def _amount(value: Any, separators: str) -> tuple[str | None, str | None]:
     """A price as a decimal string, and the currency that was written with it."""
     text = _plain(value)
-    if not text:
+    if not text or _NO_PRICE.fullmatch(" ".join(text.lower().translate(_PLAIN).split())):
         return None, None
     try:
         read = read_amount(text, separators=POINT if isinstance(value, int | float | Priced) else separators)
@@ -298,8 +312,6 @@ def _currency(_name: str, value: Any) -> str | None:
 
 
 def _yes(_name: str, value: Any) -> bool | None:
-    if isinstance(value, float) and value.is_integer():
-        value = round(value)
     text = str(value).lower() if isinstance(value, bool) else _said(value).lower()
     if text not in YES | NO:
         raise _Wrong(NOT_YES_OR_NO)

@@ -29,6 +29,9 @@ PIECE = 1024 * 1024
 _ADDED = re.compile(r'\[\$([^\[\]-]*)(?:-[^\[\]]*)?\]|"([^"]*)"|\\(.)|([^\W\d_]|[$£¥\u20a0-\u20cf])')
 
 
+_MERGED = re.compile(rb'<(?:\w{1,20}:)?mergeCell [^<>]{0,200}?ref="([A-Z]{1,3})(\d{1,7}):[A-Z]{1,3}(\d{1,7})"')
+
+
 def is_workbook(body: bytes) -> bool:
     """Whether an archive calls itself a workbook of Excel; raises `NotCsv` for what is none, or grows too large."""
     try:
@@ -68,12 +71,13 @@ def _lines(body: bytes) -> Iterator[tuple[int, Sequence[Any]]]:
             books.append(_book(body, data_only=data_only))
         lines = wide = 0
         for name in _shown(books[0]):
-            empty = True
+            empty, merged = True, Merged(_ranges(books[0], name))
             for number, both in enumerate(zip(*(_rows(book, name) for book in books), strict=True), 1):
                 lines, wide = lines + 1, wide + (len(both[0]) > COLUMNS)
                 if lines > LINES or wide > WIDE:
                     raise NotCsv("file_large")
                 cells = [_value(*same) for same in zip(*both, strict=True)]
+                merged.fill(number, cells, names=empty)
                 empty = empty and all(cell is None for cell in cells)
                 yield number, cells
             if not empty:
@@ -95,6 +99,42 @@ def _book(body: bytes, *, data_only: bool) -> Any:
 
 def _shown(book: Any) -> list[str]:
     return [one.title for one in book.worksheets if one.sheet_state == "visible"] or [book.worksheets[0].title]
+
+
+def _ranges(book: Any, name: str) -> list[tuple[int, int, int]]:
+    """Cells that are merged downward, as column, first and last line. The reader for large files knows of none."""
+    archive, part = book._archive, book[name]._worksheet_path
+    found, rest = [], b""
+    with archive.open(part) as stream:
+        while piece := stream.read(PIECE):
+            piece = rest + piece
+            found += _MERGED.findall(piece)
+            rest = piece[piece.rfind(b"<") :]
+    from openpyxl.utils import column_index_from_string
+
+    said = {(column_index_from_string(one[0].decode()) - 1, int(one[1]), int(one[2])) for one in found}
+    return sorted((at, first, last) for at, first, last in said if at < COLUMNS and first < last)
+
+
+class Merged:
+    """One cell over several lines says the same of each of them; a file has it in the first alone."""
+
+    def __init__(self, ranges: list[tuple[int, int, int]]) -> None:
+        self._begins = {(at, first): last for at, first, last in ranges}
+        self._open: dict[int, tuple[int, Any]] = {}
+
+    def fill(self, number: int, cells: list[Any], *, names: bool) -> None:
+        """Say it in this line too, if there is anything else in it. In the line of `names` nothing begins."""
+        blank = all(cell is None for cell in cells)
+        for at, (last, value) in list(self._open.items()):
+            if number > last:
+                del self._open[at]
+            elif not blank:
+                cells.extend([None] * (at + 1 - len(cells)))
+                cells[at] = value
+        for at, cell in enumerate(cells):
+            if not names and (at, number) in self._begins:
+                self._open[at] = self._begins[at, number], cell
 
 
 def _rows(book: Any, name: str) -> Any:

@@ -9,7 +9,7 @@ import json
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Response, flash, redirect, render_template
+from flask import Response, flash, g, redirect, render_template
 from jinja2_fragments.flask import render_block
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -24,6 +24,7 @@ def page(template: str, block: str = "", status: int = 200, *, toast: str = "", 
             # A dict, escaped to ASCII: a header with ș in it drops the connection.
             response.headers["HX-Trigger"] = json.dumps({"toast": {"text": toast, "tone": "good"}})
         return response
+    g.answer = status
     return Response(render_template(template, **context), status)
 
 

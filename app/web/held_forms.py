@@ -22,7 +22,7 @@ from app.web.form_filling import fill
 from app.web.fragments import local_path
 
 REFILL, PAGE = "refill", "held_page"
-SAID = "bidflux.said"  # in the environment of the request that makes the page
+SAID, HELD = "bidflux.said", "bidflux.held"  # in the environment of the request that makes the page
 # What a form says by itself; where there is nothing else in it, nobody has typed anything.
 BY_ITSELF = frozenset(
     {REFILL, PAGE, "csrf_token", "next", "version", "status", "on", "offer", "seen", "other", "times_in", "stamp"}
@@ -93,7 +93,7 @@ def refill(form: str, said: str = "") -> AnyResponse | None:
     page = page_of_form()
     if page is None:
         return None
-    shown = _get(page, said)
+    shown = _get(page, form, said)
     if shown.status_code == 303 and urlsplit(shown.location or "").path.endswith("/login") and (kept := typed()):
         sign_in: AnyResponse = current_app.extensions["bidflux_sign_in"](page, kept)
         return sign_in
@@ -129,19 +129,28 @@ def in_language(url: str, code: str) -> str:
     return f"/{code}{without_language(url)}"
 
 
+def answered() -> tuple[str, str] | None:
+    """Where a GET shows the form that this page answers, when something in it is wrong, and the form by its id or path.
+    The page's place in the tab's history becomes that one's (came_back.js): Back would ask whether to send it again."""
+    held: tuple[str, str] | None = request.environ.get(HELD)
+    if held is None and request.method == "POST" and g.get("answer") in {409, 422} and (page := page_of_form()):
+        held = (page, request.path)
+    return (f"{request.script_root}{held[0]}", held[1]) if held else None
+
+
 def register_held_forms(app: Flask) -> None:
     app.before_request(refilled)
-    app.jinja_env.globals.update(lang_url=other_language_url, in_language=in_language)
+    app.jinja_env.globals.update(lang_url=other_language_url, in_language=in_language, answered=answered)
 
 
-def _get(page: str, said: str = "") -> Response:
+def _get(page: str, form: str, said: str = "") -> Response:
     """The page as this very caller would get it."""
     path, _mark, query = page.partition("?")
     environ = {
         **{key: value for key, value in request.environ.items() if not key.startswith(NOT_PASSED_ON)},
         "REQUEST_METHOD": "GET", "PATH_INFO": unquote_to_bytes(path).decode("latin-1"), "QUERY_STRING": query,
         "CONTENT_LENGTH": "0", "CONTENT_TYPE": "", "wsgi.input": io.BytesIO(),
-        SAID: (said, request_id()) if said else None,
+        SAID: (said, request_id()) if said else None, HELD: (page, form),
     }  # fmt: skip
     body, status, headers = run_wsgi_app(current_app.wsgi_app, environ, buffered=True)
     g.answered_within = True  # its session is the newer one

@@ -242,3 +242,80 @@ def test_enter_sends_the_form_and_does_not_change_the_language(browser: Browser,
     page.locator("[name=full_name]").press("Enter")
     expect(page.locator("html")).to_have_attribute("lang", "ro")
     expect(page.locator(".banner--good")).to_contain_text("Salvat")
+
+
+# Where a form stands, which of its path it is sent to, what is typed, and what makes it wrong.
+WRONG = [
+    ("properties/new", "/app/properties/new", {"title": "", "zone": "Mănăștur"}),
+    ("properties/{prop}/edit", "/app/properties/{prop}/edit", {"title": "", "zone": "Zorilor"}),
+    ("properties/external/CRM-1", "/app/properties/external/CRM-1", {"offers_close_at": "2001-01-01T10:00"}),
+    ("properties/{prop}/offers/new", "/app/properties/{prop}/offers/new", {"amount": "x", "full_name": "Ana Pop"}),
+    ("offers/{offer}", "/app/offers/{offer}/notes", {"text": "x" * 5000}),
+    ("settings", "/app/settings", {"full_name": "", "phone": "0712 034 567"}),
+    ("settings/agency", "/app/settings/agency", {"name": "", "email": "alta@agentie.example"}),
+    ("settings/users", "/app/settings/users", {"full_name": "Dan", "email": "x"}),
+    ("settings/feeds", "/app/settings/feeds", {"name": "Fișierul nostru", "url": "ftp://x"}),
+    ("settings/webhooks", "/app/settings/webhooks", {"url": "ftp://x"}),
+    ("settings/retention", "/app/settings/retention", {"undecided_days": "0"}),
+    ("settings/api", "/app/settings/api", {"name": "x" * 300}),
+    ("settings/notice", "/app/settings/notice", {"ro": "x" * 30_000}),
+    ("offers?status=new", "/app/offers/views", {"name": "x" * 300}),
+]
+
+
+def test_back_and_forward_find_what_was_typed_after_a_wrong_answer(browser: Browser, live: Live) -> None:
+    app, base = live
+    with app.app_context():
+        owner = make_user(make_agency(), "owner")
+        prop = make_property(owner.agency_id, owner.id, external_id="CRM-1")
+        names = {"prop": str(prop.id), "offer": str(make_offer(prop))}
+        email = owner.email
+    page = opened(browser, base, phone=False).page
+    sign_in(page, base, email)
+    for where, action, typed in WRONG:
+        where, action = where.format(**names), action.format(**names)
+        page.goto(f"{base}/en/app/{where}")
+        form = page.locator(f"form[method=post][action$='{action}']").first
+        for name, value in typed.items():
+            form.locator(f"[name={name}]").evaluate("(field, value) => { field.value = value }", value)
+        with page.expect_navigation() as answer:
+            form.evaluate("form => HTMLFormElement.prototype.submit.call(form)")
+        assert answer.value.status == 422, where
+        page.goto(f"{base}/en/app/stats")
+        for come_back in (page.go_back, page.reload, page.go_back, page.go_forward):
+            come_back()
+            expect(page.locator("main h1").first, where).to_be_visible()
+        for name, value in typed.items():
+            expect(form.locator(f"[name={name}]"), f"{where}: {name}").to_have_value(value)
+    with app.app_context():
+        assert db.session.scalars(select(Property.version)).one() == 1
+
+
+def test_an_answer_that_is_wrong_stays_on_its_own_page(browser: Browser, live: Live) -> None:
+    """Opened by itself, the decision's page is no dialog: what is wrong is said in its place."""
+    app, base = live
+    with app.app_context():
+        owner = make_user(make_agency(), "owner")
+        offer_id, email = make_offer(make_property(owner.agency_id, owner.id)), owner.email
+    watched = opened(browser, base, phone=False)
+    page = watched.page
+    sign_in(page, base, email)
+    page.goto(f"{base}/app/offers/decision?status=rejected&offer={offer_id}")
+    page.locator("[name=message]").evaluate(
+        "field => { field.removeAttribute('maxlength'); field.value = 'x'.repeat(9999) }"
+    )
+    page.locator("#decision-form button[type=submit]").click()
+    expect(page.locator("#decision .error").first).to_be_visible()
+    expect(page.locator("#decision")).to_have_count(1)
+    assert not page.locator("dialog[open]").count()
+    watched.check()
+    page.goto(f"{base}/app/offers/{offer_id}")
+    page.locator("#answer-rejected-" + str(offer_id)).click()
+    dialog = page.locator("dialog[open]")
+    dialog.locator("[name=message]").evaluate(
+        "field => { field.removeAttribute('maxlength'); field.value = 'x'.repeat(9999) }"
+    )
+    dialog.locator("button[type=submit]").click()
+    expect(dialog.locator(".error").first).to_be_visible()
+    expect(page.locator("#decision")).to_have_count(1)
+    watched.check()

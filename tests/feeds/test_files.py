@@ -92,6 +92,24 @@ def test_the_encodings_of_eastern_europe_are_read(encoding: str) -> None:
     assert read(text.encode(encoding)) == [{"id": "1", "titlu": "Căsuţă în Iaşi, lângă pădure"}]
 
 
+OLD_TEXTS = {
+    "Căsuţă în Iaşi, lângă pădure": ("cp1250", "cp852", "iso-8859-2"),
+    "Apartament – „Zorilor”, Cluj-Napoca, 65 mp, ţară": ("cp1250",),
+    "VILĂ ÎN ORAŞ, preţ: 125000": ("cp1250", "cp852"),
+    "Căsuță în Iași, lângă pădure": ("mac_romanian", "iso8859_16"),
+    "Győr, Ödön utca, Müller": ("cp1250", "cp852"),
+    "Квартира в центре Кишинёва, ул. Пушкина": ("cp1251", "cp866", "koi8-r"),
+    "ДОМ У МОРЯ, цена 125000": ("cp1251", "cp866"),
+    "125000 €": ("cp1250",),
+}
+
+
+@pytest.mark.parametrize(("text", "encoding"), [(text, one) for text, some in OLD_TEXTS.items() for one in some])
+def test_the_encoding_of_an_old_program_is_found_by_its_words(text: str, encoding: str) -> None:
+    (row,) = read(f"id;titlu\n1;{text}\n".encode(encoding))
+    assert row["titlu"].translate(str.maketrans("şţŞŢ", "șțȘȚ")) == text.translate(str.maketrans("şţŞŢ", "șțȘȚ"))
+
+
 @pytest.mark.parametrize(
     ("row", "cells"),
     [
@@ -231,6 +249,25 @@ def test_a_workbook_is_read_by_its_first_sheet() -> None:
     }
     assert second == BadRow(4, MORE_CELLS)
     assert isinstance(third, dict) and (third["preț"], third.line) == (0.3, 5)
+
+
+def merged(*ranges: str) -> list[Any]:
+    book = openpyxl.Workbook()
+    for row in [["id", "titlu", "oraș"], [1, "A", "Cluj"], [2, "B"], [], [3, "C"], [4, "D", "Iași"], [5, "E"]]:
+        book.active.append(row)
+    for one in ranges:
+        book.active.merge_cells(one)
+    saved = io.BytesIO()
+    book.save(saved)
+    return [row.get("oraș") if isinstance(row, dict) else row for row in rows_of(saved.getvalue())]
+
+
+def test_a_cell_over_several_lines_says_the_same_of_each() -> None:
+    assert merged() == ["Cluj", None, None, "Iași", None]
+    assert merged("C2:C5") == ["Cluj", "Cluj", "Cluj", "Iași", None], "an empty line stays one"
+    assert merged("C2:C3", "C6:C7") == ["Cluj", "Cluj", None, "Iași", "Iași"]
+    assert merged("C2:D3") == ["Cluj", "Cluj", None, "Iași", None], "over two columns it is the first one's"
+    assert merged("C1:C2")[0] is None, "what a name covers is no value"
 
 
 def formatted(*cells: tuple[Any, str]) -> bytes:

@@ -21,9 +21,11 @@ from app.core.clock import now
 from app.core.errors import Invalid
 from app.core.ledger import SYSTEM
 from app.core.signed_links import OFFER_LINK, OfferLink, sign
+from app.core.strict_json import read_json
 from app.extensions import db
 from app.feeds import editing as feeds
 from app.feeds.editing import FeedValues
+from app.feeds.rows import named_by, read_row
 from app.models import Delivery, FeedRun, LedgerEntry, Property, PropertyFeed, User
 from app.outbound.written_urls import WHY
 from app.workers.feeds import read_due_feeds
@@ -410,6 +412,29 @@ def test_a_number_in_json_is_read_only_when_it_is_one(
     assert read_due_feeds() == 1
     assert last_run(owner, feed_id).refused == (said is None)
     assert [prop.usable_area_sqm for prop in properties().values()] == ([] if said is None else [said])
+
+
+NO_PRICE = [
+    "la cerere", "Preț la cerere", "PREŢ LA CERERE", "pret: la cerere", "on request", "Price on request",
+    "POA", "p.o.a.", "la cerere EUR", "La solicitare", "-", "n/a", "fără preț", " la  cerere ",
+]  # fmt: skip
+
+
+def test_a_price_that_is_told_on_request_is_none() -> None:
+    mapping = {"external_id": "id", "title": "id", "asking_price": "p"}
+    for said in NO_PRICE:
+        assert read_row({"id": "A", "p": said}, mapping).columns["asking_minor"] is None, said
+    for said in ("la cerere 125000", "cerere mare", "on", "preț", "la 125000 sau la cerere", "x"):
+        with pytest.raises(Invalid):
+            read_row({"id": "A", "p": said}, mapping)
+
+
+def test_an_id_is_the_same_however_json_writes_its_number() -> None:
+    mapping = {"external_id": "id", "title": "t"}
+    for said in ("101", "101.0", "1.01e2", '"101"'):
+        (found,) = read_json(f'[{{"id": {said}, "t": 101.0}}]'.encode(), row_by_row=True)
+        columns = read_row(found, mapping).columns
+        assert (columns["external_id"], columns["title"], named_by(found, mapping)) == ("101", "101", "101"), said
 
 
 @pytest.mark.parametrize(
