@@ -1,4 +1,4 @@
-"""Which passwords are taken (NIST SP 800-63B, section 5.1.1.2): long ones that are not guessed first.
+"""Which passwords are taken (NIST SP 800-63B, section 5.1.1.2): long ones that are not easily guessed.
 
 No rule asks for capitals or signs. zxcvbn knows offline what leaked most often, and how names, dates and rows of keys
 are guessed; to it we name what everybody knows of the person.

@@ -1,4 +1,4 @@
-"""Whom and what an owner lets in: colleagues and the keys of CRMs."""
+"""What an owner does about colleagues and API keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is a copy of the database whole: every row there, every chain sound and as signed, every erased person gone."""
+"""Checks a copy of the database: every row there, every chain sound and as signed, every erased person gone."""
 
 from __future__ import annotations
 

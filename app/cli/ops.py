@@ -47,7 +47,7 @@ def setup(demo: bool, as_json: bool) -> None:
 @click.command("worker")
 @json_lines
 def worker() -> None:
-    """Deliver what commits ring for, until SIGTERM."""
+    """Deliver what becomes due, until SIGTERM."""
     from app.workers.worker import run_worker
 
     require_belongings()

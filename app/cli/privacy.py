@@ -1,4 +1,4 @@
-"""`privacy`: what is held about a person, forgetting them, and the round that forgets what has had its time."""
+"""`privacy`: what is held about a person, forgetting them, and deleting what has expired."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The two engines behind one code: how connections are set up, and how writers queue."""
+"""SQLite and PostgreSQL behind one code: how connections are set up, and how writers queue."""
 
 from __future__ import annotations
 

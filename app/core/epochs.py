@@ -1,4 +1,4 @@
-"""Which history an agency's numbers belong to: its epoch; and the witness that tells of a database that went back.
+"""Which history an agency's numbers belong to: its epoch; and the witness, a file that shows an older database.
 
 A restored database gives numbers out again that a follower has seen with other content. So it begins a new epoch, whose
 numbers lie beyond all that were ever given out. See docs/decisions/0019-epochs.md.

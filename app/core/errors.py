@@ -1,4 +1,4 @@
-"""The domain's errors. How each is shown, in HTML and in JSON, is `register_errors`' business."""
+"""The domain's errors. `register_errors` shows them, as HTML or JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Times as people write them: the clock on the wall of an agency's zone, to the minute.
+"""Times as people write them: local time of an agency's zone, to the minute.
 
 Once a year a stretch of that clock comes twice, and once it is left out. What was typed there is asked about.
 """

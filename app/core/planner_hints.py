@@ -1,4 +1,4 @@
-"""Help for SQLite's planner, which without statistics takes any index whose first columns are given for a good one.
+"""Hints for SQLite's planner, which without statistics takes any index whose first columns are given for a good one.
 
 PostgreSQL keeps statistics by itself and needs no help.
 """

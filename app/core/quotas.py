@@ -1,4 +1,4 @@
-"""What one agency may take of what all share: so many rows of a kind, so many bytes a day and in all.
+"""Quotas of an agency: rows of a kind, bytes a day and in all.
 
 Asked within the unit of work, under the lock of the agency's head, so that no two writes share what is left. What a
 bidder sends, and what takes data away, is never asked; what it weighs is counted all the same.

@@ -1,4 +1,4 @@
-"""Where this installation is reached."""
+"""The address of this installation."""
 
 from __future__ import annotations
 

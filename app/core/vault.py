@@ -1,4 +1,4 @@
-"""The only door that seals and opens personal data.
+"""Encrypts and decrypts personal data. Nothing else does.
 
 AES-256-GCM (NIST SP 800-38D). A ciphertext is bound by its associated data to agency, table, column and row, so that
 moved anywhere else it does not open. Format: one version byte, 12 bytes of nonce, ciphertext with a 16-byte tag.

@@ -1,4 +1,4 @@
-"""Tell a worker that something is due. Losing the message costs seconds, never a delivery: the relay sweeps."""
+"""Wakes a worker when something is due. A lost message costs seconds, never a delivery, since the relay also looks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 
 
 class Bell:
-    """Rings the worker through Valkey; after a failure stays quiet for five seconds, so that no request waits."""
+    """Wakes the worker through Valkey; after a failure not again for five seconds, so that no request waits."""
 
     def __init__(self, url: str) -> None:
         self.connection = redis.Redis.from_url(url, socket_connect_timeout=0.25, socket_timeout=1.0)
@@ -27,7 +27,7 @@ class Bell:
         self._quiet_until = 0.0
 
     def ring(self) -> bool:
-        """Enqueue one drain unless one is already waiting; return False when Valkey is away."""
+        """Enqueue one job unless one is already waiting; return False when Valkey is away."""
         if time.monotonic() < self._quiet_until:
             return False
         try:
@@ -40,7 +40,7 @@ class Bell:
         return True
 
     def answered(self) -> None:
-        """The drain has begun: whatever is committed from now on needs a new ring."""
+        """The job has begun: what is committed from now on needs a new one."""
         try:
             self.connection.delete(AWAKE)
         except redis.RedisError as error:

@@ -1,4 +1,4 @@
-"""Why a line of a file of properties cannot be read , in the words of whoever made it."""
+"""Why a row of a file of properties cannot be read, in words for the person who made the file."""
 
 from __future__ import annotations
 

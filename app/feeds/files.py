@@ -1,4 +1,4 @@
-"""A file of properties as it came from somebody's computer: CSV or Excel, perhaps packed, or what it is instead."""
+"""An uploaded file of properties: CSV or Excel, perhaps compressed; anything else is named."""
 
 from __future__ import annotations
 

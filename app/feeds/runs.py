@@ -1,4 +1,4 @@
-"""One reading of a feed: rows in hundreds through the same service as the API, then what vanished."""
+"""One run of a feed: a hundred rows at a time by the same code as the API, then the properties that vanished."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A feed tried out: its first rows as they would come in, read by a job, since another's server is in no hurry.
+"""A feed tried out: its first rows as they would come in, read by a job, since the server may be slow.
 
 A feed has one try at a time. What it showed is kept, sealed, with the feed, until the next one or a change.
 """

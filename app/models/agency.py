@@ -1,4 +1,4 @@
-"""The tenant, its people, and what lets them in."""
+"""The agency (the tenant), its users with their sessions, its keys and kept answers."""
 
 from __future__ import annotations
 

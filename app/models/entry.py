@@ -1,4 +1,4 @@
-"""How people come in: what is asked at the door, before anybody knows who asks."""
+"""Invitations, and requests for a new password from people who are not signed in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The histories that ended when a backup took their place."""
+"""Past epochs: the histories that ended when a backup was restored."""
 
 from __future__ import annotations
 

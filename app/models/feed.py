@@ -1,4 +1,4 @@
-"""Where an agency's properties are read from, and what came of it each time."""
+"""Feeds of an agency, their runs, and which properties came from each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people do about an offer after it came: notes, asking for a better one, confirming one taken by phone."""
+"""Notes, requests for a better offer, confirmations of recorded offers, and moves in an order of offers."""
 
 from __future__ import annotations
 

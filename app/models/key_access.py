@@ -1,4 +1,4 @@
-"""What CRMs read with their keys."""
+"""What CRMs read with their API keys, each once an hour."""
 
 from __future__ import annotations
 

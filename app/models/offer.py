@@ -1,4 +1,4 @@
-"""One immutable submission, and beside it the few rows that may change."""
+"""Offers: one immutable submission each, and beside it the few rows that may change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who was forgotten, and how long what is kept."""
+"""Tombstones of erased offers, retention, and requests of persons."""
 
 from __future__ import annotations
 

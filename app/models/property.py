@@ -1,4 +1,4 @@
-"""What offers are made for. The link is columns of this row, no table of its own."""
+"""Properties. The link is columns of this row, not a table of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The record of what happened, and what is owed because of it."""
+"""The ledger, the events, the deliveries with their attempts, and who saw what."""
 
 from __future__ import annotations
 

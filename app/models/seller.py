@@ -1,4 +1,4 @@
-"""The page by which a property's owner watches the offers."""
+"""Links by which sellers read the offers for their property."""
 
 from __future__ import annotations
 

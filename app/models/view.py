@@ -1,4 +1,4 @@
-"""What a person keeps for themselves about lists."""
+"""Saved views: filters that a person keeps."""
 
 from __future__ import annotations
 

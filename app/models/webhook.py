@@ -1,4 +1,4 @@
-"""Where an agency's CRM wants to be called."""
+"""Webhook endpoints of an agency's CRM."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a bidder takes back."""
+"""Withdrawals: offers that their bidders took back."""
 
 from __future__ import annotations
 

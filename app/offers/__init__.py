@@ -1,1 +1,1 @@
-"""Offers: read, sent, recorded, decided, replaced, listed, compared, taken out."""
+"""Offers: read, sent, recorded, decided, replaced, listed, compared, exported."""

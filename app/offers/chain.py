@@ -1,4 +1,4 @@
-"""Which offer another one replaced: told when it came in, or settled when a recorded offer was confirmed."""
+"""Which offer another one replaced: known when it came in, or when a recorded offer was confirmed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the agent stands with an offer. Every step is recorded with who, when and why; repeating one is a no-op.
+"""Answers to offers. Every step is recorded with who, when and why; repeating one changes nothing.
 
 An answer of the present status that says more (another reason, another word to the bidder) is a step too.
 """

@@ -1,4 +1,4 @@
-"""Reading offers: one with everything it holds, and the few columns that name it."""
+"""Reads one offer with everything it holds, or the few columns that name it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mails: who gets one, in which language, from what. All of it is opened from the offer's sealed body or event."""
+"""Mails about offers: to whom, in which language, composed from what is sealed of the offer."""
 
 from __future__ import annotations
 

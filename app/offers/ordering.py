@@ -1,4 +1,4 @@
-"""Putting an offer elsewhere in its property's order, and taking that back. The rule itself is `app.offers.ranking`."""
+"""Moving an offer in its property's order, and undoing that. The rule itself is `app.offers.ranking`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A bidder takes an offer back: an appended fact, told to the agent. The offer itself stays as it was sent."""
+"""A bidder withdraws an offer: a row is added and the agent told. The offer itself stays as it was sent."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What whoever runs the installation has to know."""
+"""Health and usage, for the operator of the installation."""

@@ -1,4 +1,4 @@
-"""Is what lies beside the database this database's own: its keys, its seal, the secret that its links are signed with?
+"""Checks that what lies beside the database belongs to it: keys, seal, and the secret that signs links.
 
 With other ones everything would seem to run: nobody could be read, links would be void, receipts would be sealed
 by a stranger. So nothing is served before this is asked, and no new one is made where an old one is missing.

@@ -1,4 +1,4 @@
-"""What an operator has to know: each check says "ok", or what is wrong and what to do about it."""
+"""Health checks for the operator: each says "ok", or what is wrong and what to do about it."""
 
 from __future__ import annotations
 

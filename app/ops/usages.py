@@ -1,4 +1,4 @@
-"""How much each agency holds and writes, for whoever runs the installation."""
+"""How much each agency holds and writes, for the operator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What agency and bidder wrote to each other or wrote down about an offer, beside the offer itself, opened."""
+"""Reads what agency and bidder wrote to each other, or about an offer, beside the offer itself."""
 
 from __future__ import annotations
 

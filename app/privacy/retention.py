@@ -1,4 +1,4 @@
-"""How long things are kept, and the hourly round that forgets what has had its time."""
+"""How long things are kept, and the hourly deletion of what has expired."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A stranger's receipt is checked by the public tool in a process of its own, one at a time, within limits.
+"""An uploaded receipt is checked by the public tool in a process of its own, one at a time, within limits.
 
 Whatever a file does to the parsers of PDF and ASN.1, it costs the web neither its lock nor its memory, and the process
 that reads it has none of our keys.

@@ -1,4 +1,4 @@
-"""Do the signed heads that are kept agree with the ledgers they speak of? For the database, and for copies of it."""
+"""Compares the signed heads that are kept with their ledgers, in the database and in copies of it."""
 
 from __future__ import annotations
 

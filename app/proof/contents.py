@@ -1,5 +1,5 @@
-"""What lies beside offers, held against the hash that names it: confirmations, signatures, receipts, texts; and the
-requests for a better offer, held against what the ledger says of them."""
+"""Compares what lies beside offers with the hash that names it: confirmations, signatures, receipts, texts; and the
+requests for a better offer, with what the ledger says of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checking the record: the chain itself, and each offer against what was committed to."""
+"""Checks the ledger: the chain itself, and each offer against its commitment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where offers stand, held against the rows that it follows from, and those against the ledger."""
+"""Compares the status of offers with the rows that it follows from, and those with the ledger."""
 
 from __future__ import annotations
 

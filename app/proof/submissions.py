@@ -1,4 +1,4 @@
-"""Each offer held against its entry in the ledger and against what is sealed of it."""
+"""Compares each offer with its entry in the ledger and with what is sealed of it."""
 
 from __future__ import annotations
 

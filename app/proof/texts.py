@@ -1,4 +1,4 @@
-"""The exact texts a bidder was shown, kept once each under their own hash."""
+"""The exact texts a bidder was shown, each kept once under its hash."""
 
 from __future__ import annotations
 

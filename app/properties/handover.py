@@ -1,4 +1,4 @@
-"""A property changes hands: its new agent is told, and is written to from now on."""
+"""A property gets another agent, who is told and is written to from then on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a signed link opens."""
+"""What a property's signed link opens."""
 
 from __future__ import annotations
 

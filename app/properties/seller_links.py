@@ -1,4 +1,4 @@
-"""Letting a property's owner watch its offers. Nothing can be left out: the page is made of the register itself."""
+"""Links by which a seller reads the offers. The page is made from the ledger, so none can be left out."""
 
 from __future__ import annotations
 

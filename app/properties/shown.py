@@ -1,4 +1,4 @@
-"""What a buyer is shown of a property: one definition for the page, for the document and for the digest that ties both.
+"""What a buyer is shown of a property: one definition for the page, the document and the digest of both.
 
 A form and its review carry a snapshot of it, and a stamp that signs the snapshot's digest. Where the digest made anew
 under the lock is another, nothing is sent: the review says what changed.

@@ -1,4 +1,4 @@
-"""A property that is gone: what the bidders whose offers stand are told, once, and within ten seconds taken back."""
+"""Mails to the bidders of a property that is gone: once, after ten seconds in which they can be undone."""
 
 from __future__ import annotations
 

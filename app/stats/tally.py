@@ -1,4 +1,4 @@
-"""Counting offers: medians, stretches of time, bands against the asking price. Pure: no database is asked."""
+"""Counts offers: medians, stretches of time, bands against the asking price. Pure functions, no database."""
 
 from __future__ import annotations
 

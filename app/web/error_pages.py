@@ -1,4 +1,4 @@
-"""How each error is shown: a plain page in the reader's language, or RFC 9457 for the API."""
+"""Shows errors: a plain page in the reader's language, or RFC 9457 for the API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one way pages leave the dashboard: whole, or one named block of the same template for htmx.
+"""Renders pages of the dashboard: whole, or one named block of the same template for htmx.
 
 `Vary: HX-Request` is set for every page in `app/web/headers.py`.
 """

@@ -1,4 +1,4 @@
-"""What stands on every answer, errors and API included."""
+"""Headers of every answer, errors and API included."""
 
 from __future__ import annotations
 

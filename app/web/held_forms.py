@@ -1,4 +1,4 @@
-"""What was typed stays, when its page must be shown anew: in another language, or after signing in once more.
+"""Held forms: what was typed stays when its page is shown anew in another language, or after signing in again.
 
 Nothing is stored. The form is sent once more with `refill` in it; that changes nothing, it is answered with the page
 as a GET shows it, and with what was typed in its form.

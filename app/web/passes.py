@@ -1,6 +1,6 @@
 """Private links: opening one shows a button; its press exchanges the token for a cookie of that one page.
 
-A mail scanner that follows links opens the door and goes no further, and the page itself has an address without a
+A mail scanner that follows links gets as far as the button, and the page itself has an address without a
 token, which can stand in a history or on a shared screen. The cookie goes to that page's path only, never to scripts,
 never along with a request from another site, and ends after a day; the link in the mail works again and again.
 """

@@ -1,4 +1,4 @@
-"""What a browser sends: uploads stay in memory, and no field of a form holds what is no text."""
+"""The request class: uploads stay in memory, and form fields hold text only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faults to the operator's own Sentry, when `SENTRY_DSN` is set: where it happened, never what a person typed."""
+"""Reports faults to the operator's Sentry when `SENTRY_DSN` is set: where it happened, never what a person typed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the relay does once an hour: dropping what has had its time."""
+"""What the relay does once an hour: it deletes what has expired."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The relay owns the clock: every five seconds it looks for what is due and has it delivered, queue or no queue."""
+"""The relay: every five seconds it looks for what is due and has it delivered, also while Valkey is away."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from app.workers.signals import on_stop, pause
 SWEEP_SECONDS = 5.0
 HEADS_SECONDS = 30.0  # how often it notes beside the seal how far each register has come
 ROUND_SECONDS = 300.0  # how often it looks for what belongs to the night
-PATIENCE = timedelta(seconds=10)  # longer, and whoever heard the bell is not coming
+PATIENCE = timedelta(seconds=10)  # after this no worker is expected any more
 BUDGET = 10.0
 
 log = structlog.get_logger(__name__)
@@ -65,7 +65,7 @@ def run_relay(app: Flask, stop: threading.Event | None = None) -> None:
 
 
 def sweep() -> None:
-    """Ring for what is due; deliver it here when nobody can hear, or nobody came."""
+    """Wake the worker for what is due; deliver it here when Valkey is away or no worker came."""
     invitations.answer_resets()
     since = oldest_due(now())
     if since is None:

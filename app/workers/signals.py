@@ -1,4 +1,4 @@
-"""How a job process is asked to stop."""
+"""How worker and relay are asked to stop."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.delivery.dispatcher import stopping
 
 
 def on_stop() -> threading.Event:
-    """The drain's own event, set by SIGTERM and SIGINT from now on. A second signal changes nothing."""
+    """The dispatcher's own event, set by SIGTERM and SIGINT from now on. A second signal changes nothing."""
 
     def ask(_number: int, _frame: FrameType | None) -> None:
         stopping.set()

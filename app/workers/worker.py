@@ -1,4 +1,4 @@
-"""The worker: RQ in this very process (its forking worker does a third of the jobs), as long as it takes."""
+"""The worker: RQ without forking, which would do a third of the jobs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 
 class Worker(SimpleWorker):
-    """RQ's worker without its remote control, and with a stop that reaches the drain under way."""
+    """RQ's worker without its remote control, and with a stop that reaches the job under way."""
 
     max_connection_wait_time = LONGEST_WAIT
     log_result_lifespan = False
@@ -74,7 +74,7 @@ def run_worker(app: Flask) -> None:
 
 
 def _work() -> None:
-    """One worker's life: it ends with a signal or with Valkey. What fell due in between is taken up first."""
+    """Work until a signal comes or Valkey goes. What fell due in between is taken up first."""
     drain()
     connection = redis.Redis.from_url(current_app.extensions["bidflux_settings"].redis_url)
     try:

@@ -1,4 +1,4 @@
-"""`/api/crm`: the CRM's way in and out, thin over the same services as the dashboard."""
+"""`/api/crm`: the API for CRMs, over the same functions as the dashboard."""
 
 from app.blueprints.api import (  # noqa: F401  routes of the blueprint
     documentation,

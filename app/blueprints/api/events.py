@@ -1,4 +1,4 @@
-"""Every change in order: the contract for staying in step."""
+"""`/events`: every change in order, so that a CRM stays in step."""
 
 from __future__ import annotations
 

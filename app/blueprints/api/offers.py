@@ -1,4 +1,4 @@
-"""Offers out, statuses both ways."""
+"""Offers: read, recorded and answered over the API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Properties in and out."""
+"""Properties: read, created and changed over the API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the CRM is called, and the log of the calls."""
+"""Webhook endpoints, and the log of their calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An owner forgets a client without their having asked here: by phone, by letter, or because it is time."""
+"""An owner erases a client who asked by phone or letter, or whose time is over."""
 
 from __future__ import annotations
 

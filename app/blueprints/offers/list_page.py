@@ -1,4 +1,4 @@
-"""What stands around the rows of the list: tabs with counters, what is filtered by, choices, heads that sort."""
+"""What surrounds the rows of the list: tabs with counters, filters, choices, column heads that sort."""
 
 from __future__ import annotations
 

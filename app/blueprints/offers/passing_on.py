@@ -1,4 +1,4 @@
-"""A bidder's own links, ready to be passed on: to copy, over WhatsApp, by SMS, in the bidder's language."""
+"""A bidder's own links, for the agent to pass on: to copy, over WhatsApp, by SMS, in the bidder's language."""
 
 from __future__ import annotations
 

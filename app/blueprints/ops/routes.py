@@ -1,4 +1,4 @@
-"""What an operator's machines ask: alive, ready, figures."""
+"""`/healthz`, `/readyz` and `/metrics`, for the operator's machines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a CRM's own page of a property links to: offers on, from when to when, signed or not, and the link to copy."""
+"""The page for links from a CRM: offers on, from when to when, signed or not, and the link to copy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One sending of a property's form: read it, save it with its picture, or show it again with all that was typed."""
+"""One POST of a property's form: read it, save it with its picture, or show it again with all that was typed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A property that is gone: what its bidders are told, and the ten seconds in which that is taken back."""
+"""A property that is gone: telling its bidders, and undoing that within ten seconds."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ BY_RECEIPT = ByLink({RECEIPT: shown_receipt})
     opens=ByLink({RECEIPT: shown_receipt, BIDDER: _door}, lambda: link_page("invalid", None)),
 )
 def receipt(opened: Receipt | Door, token: str) -> str:
-    """What was sent; or, for a bidder's private link, the door to their page."""
+    """What was sent; or, for a bidder's private link, the button that opens their page."""
     if isinstance(opened, Door):
         sent = opened.receipt
         return render_template("public/bidder_door.html", offer=sent, agency=sent.prop.agency, token=token)

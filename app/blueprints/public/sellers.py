@@ -1,4 +1,4 @@
-"""What a property's owner opens: all its offers, to read only. The link shows a door; each press of its button is an
+"""What a property's owner opens: all its offers, to read only. The link shows a button; each press is an
 entry of the register."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The form of a feed. Address, file and names of fields are checked by the service."""
+"""The form of a feed. Address, file and names of fields are checked in `app.feeds`."""
 
 from __future__ import annotations
 

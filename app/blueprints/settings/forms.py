@@ -1,4 +1,4 @@
-"""Forms of the settings. Each is checked here; what needs the database is checked by the service."""
+"""Forms of the settings. Each is checked here; what needs the database is checked in the noun."""
 
 from __future__ import annotations
 

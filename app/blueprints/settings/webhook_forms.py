@@ -1,4 +1,4 @@
-"""Forms of the webhooks' settings. Addresses and events are checked by the service."""
+"""Forms of the webhooks' settings. Addresses and events are checked in `app.webhooks`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Webhooks, for the agency's owner: where the CRM is called, and what became of each call."""
+"""Webhooks, for the agency's owner: endpoints, and what became of each call."""
 
 from __future__ import annotations
 

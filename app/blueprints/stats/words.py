@@ -1,4 +1,4 @@
-"""How stretches of time, bands and durations are called."""
+"""Names of stretches of time, bands and durations."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Offers taken out as files."""
+"""Exports of offers as files."""

@@ -1,4 +1,4 @@
-"""Taking offers out: the files, and the record of who took what, and what for.
+"""Exports: the files, and the ledger entry of who exported what, and what for.
 
 Three files of the same columns. The one for people is made for Excel with Romanian regional settings, which is what
 agencies here open it with: UTF-8 with a byte order mark, semicolons, decimal commas, local times. (`sep=` would break
