@@ -18,6 +18,7 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from http.client import OK, SWITCHING_PROTOCOLS, HTTPConnection, HTTPException, HTTPResponse
+from io import BufferedIOBase
 from typing import Any
 
 from app.outbound.addresses import Network, Target, check_address, target_of
@@ -27,6 +28,7 @@ CONNECT = 5.0  # seconds to be let in
 KEEP = 4096  # bytes of an answer
 LINGER = 2.0  # seconds for a body of which a part will do
 PART = 65536  # bytes read at once
+LINES, LINE_BYTES = 50_000, 1024 * 1024  # of heads, chunks' lengths and trailers of one answer
 HOSTS, PER_HOST = 64, 2  # connections kept open
 
 
@@ -212,8 +214,30 @@ def _as_unreachable(until: float) -> Iterator[None]:
         raise Unreachable("timeout")
 
 
+class _Lines:
+    """What is received, of which no more is read line by line than answers need: `http.client` reads past any number
+    of 100s, trailers and chunks, and would be kept busy to the end of the call."""
+
+    def __init__(self, received: BufferedIOBase) -> None:
+        self._received, self._lines, self._bytes = received, LINES, LINE_BYTES
+
+    def readline(self, limit: int = -1) -> bytes:
+        line = self._received.readline(limit)
+        self._lines, self._bytes = self._lines - 1, self._bytes - len(line)
+        if min(self._lines, self._bytes) < 0:
+            raise ValueError("too much beside the body")
+        return line
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._received, name)
+
+
 class _Response(HTTPResponse):
     """Reads past what only informs (RFC 9110, section 15.2), some twenty times; `http.client` does for 100 alone."""
+
+    def __init__(self, sock: socket.socket, debuglevel: int = 0, method: str | None = None) -> None:
+        super().__init__(sock, debuglevel, method)
+        self.fp = _Lines(self.fp)  # type: ignore[assignment]  # as far as it is used
 
     def begin(self) -> None:
         super().begin()

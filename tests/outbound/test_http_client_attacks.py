@@ -181,3 +181,30 @@ def test_what_is_no_http_is_no_answer(http: HttpClient, kind: str) -> None:
             http.call("GET", receiver.url, headers={}, keep=10_000_000)
         assert http.call("GET", f"{receiver.url}/fine", headers={}).status == 200
     assert receiver.connections == 2
+
+
+WITHOUT_END: dict[str, tuple[bytes, bytes]] = {
+    "100s": (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "100s with fields": (b"", b"HTTP/1.1 100 Continue\r\n" + b"X: y\r\n" * 50 + b"\r\n"),
+    "trailers": (CHUNKED + b"0\r\n", b"X: y\r\n"),
+    "chunks of one byte": (CHUNKED, b"1\r\nx\r\n"),
+    "notes of chunks": (CHUNKED, b"1;" + b"n" * 60_000 + b"\r\nx\r\n"),
+}
+
+
+@pytest.mark.parametrize("kind", WITHOUT_END)
+def test_nobody_is_kept_busy_by_what_stands_beside_a_body(http: HttpClient, kind: str) -> None:
+    """Given up for what came, long before the end of the call: by then other receivers would have waited."""
+    first, piece = WITHOUT_END[kind]
+    sent, some = 0, piece * (65536 // len(piece) + 1)
+
+    def said(_request: Request) -> Iterator[bytes]:
+        nonlocal sent
+        yield first
+        while True:
+            sent += len(some)
+            yield some
+
+    with receiving(said) as receiver, pytest.raises(Unreachable, match="broken"):
+        http.call("GET", receiver.url, headers={}, keep=100_000_000, deadline=600)
+    assert sent < 50_000_000, "what waits in buffers, and no more"
