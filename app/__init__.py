@@ -31,14 +31,14 @@ from app.proof import receipts
 from app.proof.authority import Authority
 from app.proof.heads import Heads
 from app.properties import mails as property_mails
-from app.web.error_pages import register_errors
+from app.web.errors.pages import register_errors
+from app.web.errors.sentry import configure_faults
 from app.web.guards import enforce
 from app.web.headers import register_headers
 from app.web.held_forms import register_held_forms
 from app.web.last_seen import register_seen
 from app.web.rate_limits import Counter
 from app.web.request import Request
-from app.web.sentry import configure_faults
 from app.webhooks import mails as webhook_mails
 
 TEXT_BYTES = 2 * 1024 * 1024

@@ -18,7 +18,7 @@ from app.offers import deciding, notes, saved_views
 from app.offers.document import Signature
 from app.offers.exports import writing
 from app.offers.list.filter import OfferFilter
-from app.privacy import access_log, requests
+from app.privacy import access_log, data_requests
 from app.properties import seller_links
 from app.webhooks import editing as webhooks
 from app.workers.feeds import read_due_feeds
@@ -39,7 +39,7 @@ def fill(owner: User) -> dict[str, Any]:
         make_property(agency, make_user(agency, full_name=f"Agent {n}").id, title=f"Casa {n}")
         accounts.create_api_key(agency, f"CRM {n}", by=SYSTEM)
         saved_views.save(f"Vedere {n}", {"status": "new"}, by=by)
-        requests.ask_as_bidder(agency, f"client{n}@client.example", "ro")
+        data_requests.ask_as_bidder(agency, f"client{n}@client.example", "ro")
         writing.record_export(OfferFilter(), by=by)
         feed = feeds.create(agency, _feed(n), by=SYSTEM)
         feeds.ask(feeds.get_feed(agency, feed), by=SYSTEM)

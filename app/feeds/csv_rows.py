@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.core.values import typed_text
+from app.feeds.cells import LONG_ROW, LOST_LETTERS, MORE_CELLS, QUOTES
 from app.feeds.encodings import old_encoding
-from app.feeds.errors import LONG_ROW, LOST_LETTERS, MORE_CELLS, QUOTES
 
 PART = 65536  # bytes looked at together
 RECORD = 1_000_000  # characters of one row, its line breaks among them

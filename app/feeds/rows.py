@@ -16,7 +16,7 @@ from app.core.money import CURRENCY_WORDS, NotMoney, OtherCurrency, decimal_text
 from app.core.numbers import NotANumber, decimal, whole
 from app.core.typed_numbers import ASK, POINT, Typed, read_quantity, tidy
 from app.core.values import HIDDEN, is_text, made_text
-from app.feeds.errors import SHEET_ERROR, Priced, Unread
+from app.feeds.cells import SHEET_ERROR, Priced, Unread
 from app.feeds.plain_text import plain_text
 from app.models.property import PROPERTY_TYPES
 from app.outbound.written_urls import as_called

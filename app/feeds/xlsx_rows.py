@@ -15,8 +15,8 @@ from datetime import date, datetime, time
 from typing import Any
 
 from app.core.money import names_a_currency
+from app.feeds.cells import NO_RESULT, SHEET_ERROR, Priced, Unread
 from app.feeds.csv_rows import COLUMNS, BadRow, NotCsv, Row, names_of, row_of
-from app.feeds.errors import NO_RESULT, SHEET_ERROR, Priced, Unread
 
 OPENED = 100 * 1024 * 1024  # bytes of all parts together, once they are opened
 PARTS = 2000

@@ -13,7 +13,7 @@ from app.delivery.registry import Registry
 from app.extensions import db
 from app.models import Agency
 from app.outbound.smtp import Letter, Party, sender
-from app.privacy import requests, retention
+from app.privacy import data_requests, retention
 
 
 def register(registry: Registry) -> None:
@@ -25,8 +25,8 @@ def register(registry: Registry) -> None:
 
 def _to_who_asked(owed: Owed) -> Letter:
     """The link that proves the request, or the agency's answer. `NoLongerOwed` once it, or its address, is gone."""
-    held = requests.by_id(owed.id_of("privacy_request"))
-    address = requests.address_of(held) if held else None
+    held = data_requests.by_id(owed.id_of("privacy_request"))
+    address = data_requests.address_of(held) if held else None
     if held is None or address is None:
         raise NoLongerOwed("gone")
     agency = db.session.get_one(Agency, owed.agency_id)
@@ -35,7 +35,7 @@ def _to_who_asked(owed: Owed) -> Letter:
         "kind": held.kind,
         "outcome": held.outcome,
         "offers": held.offers,
-        "reason": requests.reason_of(held),
+        "reason": data_requests.reason_of(held),
         "url": f"{base_url()}/{held.language}/gdpr/request/{sign(PRIVACY, held.id)}",
     }
     with speaking(held.language, agency.zone):
@@ -45,7 +45,7 @@ def _to_who_asked(owed: Owed) -> Letter:
 
 def _asked(owed: Owed) -> dict[str, Any]:
     """How many people wait for the agency's answer about their data; none any more, nothing to say."""
-    open_ones = [one for one in requests.waiting(owed.agency_id) if one.ended_at is None]
+    open_ones = [one for one in data_requests.waiting(owed.agency_id) if one.ended_at is None]
     if not open_ones:
         raise NoLongerOwed("answered")
     return {"count": len(open_ones), "due_at": open_ones[0].due_at, "url": f"{base_url()}/app/settings/requests"}

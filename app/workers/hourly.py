@@ -16,7 +16,7 @@ from app.core.clock import now
 from app.core.database import is_sqlite, scrub
 from app.extensions import db
 from app.offers import recipient_limits, saved_views
-from app.privacy import requests, retention
+from app.privacy import data_requests, retention
 from app.webhooks import editing as webhooks
 
 EVERY_SECONDS = 3600.0
@@ -74,8 +74,8 @@ def searches() -> Callable[[threading.Event], int]:
 # Each drops one batch and says how many rows that was.
 CHORES: dict[str, Callable[[], int]] = {
     "retention": lambda: retention.purge().rows,
-    "privacy reminders": requests.remind,
-    "privacy requests": requests.forget,
+    "privacy reminders": data_requests.remind,
+    "privacy requests": data_requests.forget,
     "webhook log": lambda: webhooks.forget_log(now() - webhooks.LOG_KEPT),
     "recipients": recipient_limits.forget,
     "killed backups": sweep_backups,

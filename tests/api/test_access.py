@@ -15,14 +15,15 @@ from sqlalchemy import select
 from app.accounts import editing as accounts
 from app.accounts import staff
 from app.accounts.api_keys import is_key, new_key
-from app.blueprints.api import examples, faults
+from app.blueprints.api import examples
 from app.blueprints.api.schemas.offers import OfferNew
 from app.core.clock import now
 from app.core.ledger import SYSTEM
 from app.extensions import db
 from app.models import ApiKey
+from app.web.errors import validation
+from app.web.errors.problems import KINDS
 from app.web.guards import Guard
-from app.web.problems import KINDS
 from app.webhooks import editing as webhooks
 from tests.api.conftest import ROOT, Crm, make_crm
 from tests.factories import make_offer, make_property
@@ -239,7 +240,7 @@ def test_of_very_many_faults_a_hundred_are_told_and_no_more_looked_into(
     crm: Crm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looked: list[str] = []
-    monkeypatch.setattr(faults, "get_close_matches", lambda name, *_rest: looked.append(name) or [])
+    monkeypatch.setattr(validation, "get_close_matches", lambda name, *_rest: looked.append(name) or [])
     for refused in (
         crm.call("POST", "/properties", {f"asking_{n}": 1 for n in range(500)}),
         crm.get("/offers?" + "&".join(f"a{n}=1" for n in range(3000))),

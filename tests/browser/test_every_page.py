@@ -27,7 +27,7 @@ from app.feeds.editing import FeedValues
 from app.models import Offer, PrivacyRequest
 from app.offers import notes, saved_views
 from app.offers.document import Bidder
-from app.privacy import requests
+from app.privacy import data_requests
 from app.properties import seller_links
 from app.web.guards import Guard
 from app.webhooks import editing as webhooks
@@ -82,9 +82,11 @@ class Made:
         )
         held = webhooks.get_endpoint(agency, endpoint)
         seller = seller_links.create(prop, 7, shows_names=True, by=by)
-        requests.ask(agency, "access", "o.adresa.foarte.lunga.0@un-domeniu-foarte-lung-al-unei-firme.example", "ro")
+        data_requests.ask(
+            agency, "access", "o.adresa.foarte.lunga.0@un-domeniu-foarte-lung-al-unei-firme.example", "ro"
+        )
         request = db.session.scalars(select(PrivacyRequest)).one()
-        requests.prove(request.id)
+        data_requests.prove(request.id)
         mail = EmailMessage()
         mail["Subject"], mail["To"], mail["Date"] = (
             "Ofertă nouă",

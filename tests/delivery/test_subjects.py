@@ -26,7 +26,7 @@ from app.extensions import db
 from app.models import Attempt, Delivery, Offer, Property, User
 from app.offers import better_offers, deciding, recording, withdrawing
 from app.offers.document import Signature
-from app.privacy import requests
+from app.privacy import data_requests
 from app.properties import editing as properties
 from app.properties import telling
 from app.webhooks import editing as webhooks
@@ -59,8 +59,8 @@ def owed_of_all_sorts() -> Property:
     telling.tell(fresh(prop), mail=True, by=SYSTEM)
     invitations.invite(agency, NewUser("alta@agentie.example", "Alta"), by=SYSTEM)
     invitations.invite_again(db.session.get_one(User, owner.id), by=SYSTEM)
-    requests.ask(agency, "erasure", "andrei.turcanu@client.example", "ro")
-    requests.ask_as_bidder(agency, "alt.client@client.example", "ro")
+    data_requests.ask(agency, "erasure", "andrei.turcanu@client.example", "ro")
+    data_requests.ask_as_bidder(agency, "alt.client@client.example", "ro")
     db.session.rollback()
     return fresh(prop)
 

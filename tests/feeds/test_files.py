@@ -17,9 +17,9 @@ from app.core.errors import Invalid
 from app.core.labels import FEED_FILE
 from app.core.ledger import SYSTEM
 from app.feeds import editing as feeds
+from app.feeds.cells import LONG_ROW, LOST_LETTERS, MORE_CELLS, NO_RESULT, QUOTES, SHEET_ERROR, Unread
 from app.feeds.csv_rows import COLUMNS, RECORD, BadRow, NotCsv
 from app.feeds.editing import FeedValues
-from app.feeds.errors import LONG_ROW, LOST_LETTERS, MORE_CELLS, NO_RESULT, QUOTES, SHEET_ERROR, Unread
 from app.feeds.files import OPENED, rows_of
 from app.feeds.rows import NOT_CURRENCY, NOT_VAT, read_row
 from app.models import User

@@ -23,7 +23,7 @@ from app.delivery.dispatcher import drain
 from app.extensions import db
 from app.models import Delivery
 from app.ops import health
-from app.privacy import requests
+from app.privacy import data_requests
 from tests.factories import make_agency, make_offer, make_property, make_user
 
 
@@ -63,7 +63,7 @@ def test_everything_that_can_be_wrong_is_named(mailed: Flask, monkeypatch: pytes
     agency = make_agency()
     make_user(agency, "owner")
     make_offer(make_property(agency, make_user(agency).id))
-    requests.ask_as_bidder(agency, "ana@client.example", "ro")
+    data_requests.ask_as_bidder(agency, "ana@client.example", "ro")
     settings = mailed.extensions["bidflux_settings"]
     mailed.extensions["bidflux_settings"] = dataclasses.replace(settings, mail_port=1)
     mailed.extensions["bidflux_keyring"], ring = Keyring([os.urandom(32)]), keyring()

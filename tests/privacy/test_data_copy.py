@@ -26,7 +26,7 @@ from app.privacy import data_copy, personal_data
 from app.properties import seller_links
 from tests.factories import confirm, make_draft, make_offer, make_sending, person_of
 from tests.mail_server import Mailbox
-from tests.privacy.test_requests import ask, link_in
+from tests.privacy.test_data_requests import ask, link_in
 from tests.proof.conftest import drawn, full_offer
 
 EMAIL = "andrei.turcanu@client.example"

@@ -12,7 +12,7 @@ from app.delivery.dispatcher import drain
 from app.extensions import db
 from app.models import Access, LedgerEntry, OfferKey, PrivacyRequest, Property, User
 from app.offers.document import Bidder
-from app.privacy import requests
+from app.privacy import data_requests
 from tests.factories import csrf, login, make_agency, make_draft, make_offer, make_property, make_user
 from tests.mail_server import Mailbox
 
@@ -67,7 +67,7 @@ def erase_again(client: FlaskClient, where: str) -> int:
 
 def test_what_the_client_asked_here_is_answered_by_it(client: FlaskClient, smtp: Mailbox, prop: Property) -> None:
     offer = make_offer(prop)
-    requests.ask_as_bidder(prop.agency_id, EMAIL, "ro")
+    data_requests.ask_as_bidder(prop.agency_id, EMAIL, "ro")
     assert erase(client, f"/app/offers/{offer}/erase") == 303
     (held,) = db.session.scalars(select(PrivacyRequest)).all()
     assert (held.outcome, held.offers) == ("done", 1)

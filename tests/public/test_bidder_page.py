@@ -39,7 +39,7 @@ from app.models import (
 )
 from app.offers import better_offers, deciding, withdrawing
 from app.offers.details import offer_by_id, open_offer
-from app.privacy import requests as privacy_requests
+from app.privacy import data_requests as privacy_requests
 from app.properties import editing as properties
 from tests.factories import login, make_agency, make_draft, make_offer, make_property, make_user, person_of
 from tests.public.test_offer_form import hidden

@@ -22,7 +22,7 @@ from app.feeds import editing as feeds
 from app.feeds.editing import FeedValues
 from app.models import Agency, ApiKey, Base, Offer, Property, User, UserSession
 from app.offers import notes, saved_views
-from app.privacy import requests
+from app.privacy import data_requests
 from app.properties import editing as properties
 from app.properties import seller_links
 from app.web.guards import Cache, Guard, Policy
@@ -52,8 +52,8 @@ def theirs(app: Flask) -> dict[str, Any]:
     note = notes.write(db.session.get_one(Offer, offer), "Țurcanu: de sunat", by=by)
     endpoint, _secret = webhooks.create(owner.agency_id, "https://crm.example/bidflux", by=SYSTEM)
     call = webhooks.send_test(webhooks.get_endpoint(owner.agency_id, endpoint), "offer.created", by=SYSTEM)
-    requests.ask_as_bidder(owner.agency_id, "ana@client.example", "ro")
-    asked = requests.erasure_of(owner.agency_id, "ana@client.example")
+    data_requests.ask_as_bidder(owner.agency_id, "ana@client.example", "ro")
+    asked = data_requests.erasure_of(owner.agency_id, "ana@client.example")
     assert asked
     invitations.invite(owner.agency_id, accounts.NewUser("dan@alta.example", "Dan Țurcanu"), by=SYSTEM)
     return {

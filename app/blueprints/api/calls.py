@@ -18,13 +18,13 @@ from flask import Response, request
 from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from app.blueprints.api.faults import faults
 from app.blueprints.api.idempotency import Kept, Request, answered_once
 from app.blueprints.api.preconditions import check_readable, conditional
 from app.blueprints.api.schemas.common import Query
 from app.core.errors import Invalid, Unreadable, WrongMedia
 from app.core.strict_json import NotJson, read_json
 from app.web.api_keys import key_holder, spent_now
+from app.web.errors.validation import faults
 from app.web.guards import Cache, Guard, Policy, rates
 
 READS, WRITES = "1200/minute", "600/minute"

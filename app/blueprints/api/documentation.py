@@ -16,8 +16,8 @@ from app.blueprints.api.openapi import describe
 from app.blueprints.api.preconditions import conditional
 from app.core.errors import NotFound
 from app.core.urls import base_url
+from app.web.errors.problems import KINDS
 from app.web.guards import Cache, Guard, policy
-from app.web.problems import KINDS
 
 api_docs = Blueprint("api_docs", __name__)
 

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from app.blueprints.api.schemas import events, offers, properties, stats, webhooks
-from app.web.problems import Kind
+from app.web.errors.problems import Kind
 from app.webhooks.samples import OFFER, PROPERTY, sample
 
 EXTERNAL_ID = "CRM-1042"

@@ -20,7 +20,7 @@ from app.blueprints.api.schemas.events import CARRIED, carrier
 from app.core.language import SOURCE
 from app.core.urls import base_url
 from app.models.webhook import EVENTS, TEST
-from app.web.problems import KINDS, MIMETYPE
+from app.web.errors.problems import KINDS, MIMETYPE
 
 REF = "#/components/schemas/{model}"
 ALWAYS = (400, 401, 403, 422, 429)

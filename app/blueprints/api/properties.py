@@ -33,7 +33,7 @@ from app.properties.fields import PropertyBulkItem, sent_property
 from app.properties.listing import property_by_external_id, version_of
 from app.properties.syncing import Sent, Synced
 from app.web.api_keys import key_holder
-from app.web.problems import problem_body
+from app.web.errors.problems import problem_body
 
 TAG = "Properties"
 

@@ -16,7 +16,7 @@ from app.offers.details import OpenedOffer, open_offer
 from app.offers.document import Bidder
 from app.privacy import erasure, personal_data
 from app.privacy.access_log import note_search
-from app.privacy.requests import erase_for_agency
+from app.privacy.data_requests import erase_for_agency
 from app.web.fragments import done, page
 from app.web.guards import Guard, person, policy
 from app.web.htmx import is_full_view

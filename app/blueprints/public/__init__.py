@@ -2,9 +2,9 @@ from app.blueprints.public import (  # noqa: F401  routes of the same blueprint
     bidder,
     codes,
     confirming,
+    data_requests,
     photos,
     receipts,
-    requests,
     seeing,
     sellers,
 )

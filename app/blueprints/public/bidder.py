@@ -27,7 +27,7 @@ from app.models import Offer, OfferState
 from app.offers import withdrawing
 from app.offers.details import Receipt, offer_by_id, offer_by_reference
 from app.offers.reading import unseen_removed
-from app.privacy import own_offer, requests
+from app.privacy import data_requests, own_offer
 from app.proof import receipts
 from app.proof.receipt_reading import stored
 from app.properties.links import open_request_of
@@ -188,7 +188,7 @@ def ask_to_be_forgotten(opened: Receipt, reference: str) -> AnyResponse | str:
         raise NotFound
     agency = opened.prop.agency
     if request.method == "POST":
-        requests.ask_as_bidder(agency.id, opened.email, language())
+        data_requests.ask_as_bidder(agency.id, opened.email, language())
         return redirect(url_for("public.ask_to_be_forgotten", reference=reference), 303)
-    held = requests.erasure_of(agency.id, opened.email)
+    held = data_requests.erasure_of(agency.id, opened.email)
     return render_template("public/erase.html", offer=opened, agency=agency, held=held)

@@ -1,11 +1,11 @@
 from app.blueprints.settings import (  # noqa: F401  routes of the same blueprint
     accesses,
     crm,
+    data_requests,
     feeds,
     notice,
     processing,
     register,
-    requests,
     retention,
     webhooks,
 )

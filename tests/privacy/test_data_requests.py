@@ -22,7 +22,7 @@ from app.delivery.dispatcher import drain
 from app.extensions import db
 from app.models import Agency, Attempt, Delivery, OfferKey, PrivacyRequest, Property, User
 from app.offers.document import Bidder
-from app.privacy import requests as service
+from app.privacy import data_requests as service
 from app.proof import texts
 from tests.factories import csrf, login, make_agency, make_draft, make_offer, make_property, make_user
 from tests.mail_server import Mailbox

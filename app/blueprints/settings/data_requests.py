@@ -13,8 +13,8 @@ from app.blueprints.settings.routes import settings
 from app.core.clock import now
 from app.core.errors import Conflict, NotFound
 from app.core.limits import REASON, plain_lines
+from app.privacy import data_requests as service
 from app.privacy import personal_data
-from app.privacy import requests as service
 from app.web.fragments import done, page
 from app.web.guards import Guard, person, policy
 
@@ -67,7 +67,7 @@ def _page(status: int = 200, wrong: uuid.UUID | None = None, problem: str = "") 
         for held in waiting
     ]
     return page(
-        "settings/requests.html",
+        "settings/data_requests.html",
         status=status,
         lines=lines,
         wrong=wrong,

@@ -1,4 +1,4 @@
-"""Why a row of a file of properties cannot be read, in words for the person who made the file."""
+"""Cells that hold no plain text, and why a row cannot be read, in words for the person who made the file."""
 
 from __future__ import annotations
 

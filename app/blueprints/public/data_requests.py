@@ -24,7 +24,7 @@ from app.models import Agency, PrivacyRequest
 from app.offers.document import Document
 from app.offers.sections import sections
 from app.privacy import data_copy
-from app.privacy import requests as service
+from app.privacy import data_requests as service
 from app.web.guards import Guard, policy
 from app.web.loaders import ByLink
 
