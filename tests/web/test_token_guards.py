@@ -49,7 +49,7 @@ from app.extensions import db
 from app.models import Offer, OfferRequest, PrivacyRequest, Property, User
 from app.offers import better_offers
 from app.outbound.images import read_photo
-from app.privacy import erasure, requests
+from app.privacy import data_requests, erasure
 from app.properties import editing as properties
 from app.properties import seller_links
 from app.web import guards
@@ -94,7 +94,7 @@ def world(app: Flask) -> World:
     offer = make_offer(prop)
     better_offers.ask([offer], now() + timedelta(days=1), None, by=by)
     seller = seller_links.create(prop, 7, shows_names=True, by=by)
-    requests.ask(agency, "access", "ana@client.example", "ro")
+    data_requests.ask(agency, "access", "ana@client.example", "ro")
     invitations.invite(agency, accounts.NewUser("dan@agentie.example", "Dan"), by=SYSTEM)
     (invited,) = invitations.waiting_in(agency)
     prop = db.session.get_one(Property, prop.id)
