@@ -29,10 +29,11 @@ def own_address(agency_id: uuid.UUID, offer_id: uuid.UUID) -> str | None:
 
 
 def reachable(agency_id: uuid.UUID, offer_id: uuid.UUID) -> str | None:
-    """The address of an offer's bidder, where it was not one of the agency's when the offer came in."""
+    """The address of an offer's bidder, where it was not one of the agency's when the offer came in; None too where
+    there is no such offer, after the same questions."""
     email = _address(agency_id, offer_id)
-    came = db.session.scalars(select(Offer.submitted_at).where(Offer.id == offer_id)).one()
-    return email if is_reachable(agency_id, email, came) else None
+    came = db.session.scalar(select(Offer.submitted_at).where(Offer.id == offer_id))
+    return email if came and is_reachable(agency_id, email, came) else None
 
 
 def is_reachable(agency_id: uuid.UUID, email: str | None, came: datetime) -> bool:

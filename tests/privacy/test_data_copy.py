@@ -32,11 +32,6 @@ from tests.proof.conftest import drawn, full_offer
 EMAIL = "andrei.turcanu@client.example"
 
 
-@pytest.fixture
-def owner(prop: Property) -> User:
-    return db.session.get_one(User, prop.agent_id)
-
-
 def words(pdf: bytes) -> str:
     """All text, spaces made one."""
     pages = [page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages]

@@ -56,7 +56,7 @@ def offers_read() -> int:
     [
         f"Aţi câştigat! http://alta.example <{EMAIL}>",
         f"mailto:{EMAIL}?subject=Aţi+câştigat&body=http://alta.example",
-        f'"Aţi\r\nBcc: alta@alta.example" <{EMAIL}>',
+        f'"Aţi\r\nBcc: alta.example" <{EMAIL}>',
     ],
 )
 def test_a_mail_to_whoever_was_named_repeats_nothing_that_was_typed_around_the_address(
