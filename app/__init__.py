@@ -20,12 +20,12 @@ from app.core.formats import register_presentation
 from app.core.language import Catalogs, LanguagePrefix, choose_language
 from app.core.logs import configure_logs, request_id
 from app.core.vault import Keyring
-from app.core.wake import Bell
+from app.core.wake import Waker
 from app.delivery.registry import Registry
 from app.extensions import babel, csrf, db, login_manager, mail, migrate
 from app.feeds import mails as feed_mails
 from app.offers import mails as offer_mails
-from app.offers.list.names import NameBook
+from app.offers.list.names import NameCache
 from app.privacy import mails as privacy_mails
 from app.proof import receipts
 from app.proof.authority import Authority
@@ -64,9 +64,9 @@ def create_app(settings: Settings | None = None) -> Flask:
         bidflux_signed_heads=Heads(settings.data_dir),
         bidflux_agency_keys={},
         bidflux_known_texts=set(),
-        bidflux_names=NameBook(),
+        bidflux_names=NameCache(),
         bidflux_witness=Witness(settings.data_dir),
-        bidflux_bell=Bell(settings.redis_url),
+        bidflux_waker=Waker(settings.redis_url),
         bidflux_counter=Counter(settings.redis_url),
         bidflux_registry=_registry(Path(app.root_path) / "templates" / "emails"),
     )

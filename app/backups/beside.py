@@ -25,7 +25,7 @@ from app.config import Settings
 from app.core.database import configure_engine, is_sqlite
 from app.core.epochs import Witness
 from app.extensions import db, migrate
-from app.offers.list.names import NameBook
+from app.offers.list.names import NameCache
 
 STOP = "stop web, worker and relay first"
 # A session that was closed a moment ago is still listed: looked at again for two seconds.
@@ -62,7 +62,7 @@ def _application(url: URL, folder: Path) -> Iterator[Flask]:
     made.extensions.update({name: held for name, held in live.extensions.items() if name.startswith("bidflux_")})
     address = url.render_as_string(hide_password=False)
     made.extensions["bidflux_settings"] = replace(settings, data_dir=folder, database_url=address)
-    made.extensions.update(bidflux_agency_keys={}, bidflux_known_texts=set(), bidflux_names=NameBook())
+    made.extensions.update(bidflux_agency_keys={}, bidflux_known_texts=set(), bidflux_names=NameCache())
     made.extensions["bidflux_witness"] = Witness(folder)
     db.init_app(made)
     configure_engine(made)

@@ -18,7 +18,7 @@ QUIET_SECONDS = 5.0
 log = structlog.get_logger(__name__)
 
 
-class Bell:
+class Waker:
     """Wakes the worker through Valkey; after a failure not again for five seconds, so that no request waits."""
 
     def __init__(self, url: str) -> None:
@@ -26,7 +26,7 @@ class Bell:
         self.queue = Queue(QUEUE, connection=self.connection, serializer=JSONSerializer)
         self._quiet_until = 0.0
 
-    def ring(self) -> bool:
+    def wake(self) -> bool:
         """Enqueue one job unless one is already waiting; return False when Valkey is away."""
         if time.monotonic() < self._quiet_until:
             return False
@@ -47,11 +47,11 @@ class Bell:
             log.warning("queue_away", error=type(error).__name__)
 
 
-def bell() -> Bell:
-    found: Bell = current_app.extensions["bidflux_bell"]
+def waker() -> Waker:
+    found: Waker = current_app.extensions["bidflux_waker"]
     return found
 
 
 def wake() -> bool:
     """Called once after each commit that owes something."""
-    return bell().ring()
+    return waker().wake()

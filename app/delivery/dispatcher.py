@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from app.core.clock import now
 from app.core.killpoints import AFTER_CALL, AFTER_CLAIM, passing
 from app.core.unit_of_work import housekeeping
-from app.core.wake import bell, wake
+from app.core.wake import wake, waker
 from app.delivery.letters import NoLongerOwed
 from app.delivery.mailer import Mailer, faulty
 from app.delivery.queue import Claimed, Outcome, Sender, claim, hurry, record
@@ -27,7 +27,7 @@ from app.delivery.scheduling import by_agency
 from app.delivery.webhook_dispatcher import hooks
 
 BATCH = 20
-BUDGET = 60.0  # seconds; below RQ's limit for the job. What is left then rings the bell again
+BUDGET = 60.0  # seconds; below RQ's limit for the job. What is left then wakes the worker again
 GATHER = 0.1  # seconds in which outcomes come together into one transaction
 SEALED_AT_ONCE = 1  # a receipt is a third of a second's work: letters never queue behind several
 GRACE = 4.0  # seconds that letters under way are given when the process is asked to stop
@@ -42,7 +42,7 @@ def drain(budget: float = BUDGET) -> int:
 
     Webhooks are left to their own thread: a receiver that dawdles must not hold up the mail.
     """
-    bell().answered()
+    waker().answered()
     with current_app.app_context():
         hooks().ring()
         for errand in registry().first:

@@ -21,7 +21,7 @@ from app.config import Settings
 from app.core.clock import now
 from app.core.database import is_sqlite
 from app.core.keys import lost_keys
-from app.core.wake import bell
+from app.core.wake import waker
 from app.extensions import db
 from app.models import Agency, Delivery, PrivacyRequest
 from app.proof.authority import Authority
@@ -98,7 +98,7 @@ def _serves(applied: set[str]) -> bool:
 
 def queue() -> str:
     try:
-        bell().connection.ping()
+        waker().connection.ping()
     except RedisError:
         return "away: mail still leaves, within half a minute; check REDIS_URL"
     return OK

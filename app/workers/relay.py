@@ -11,7 +11,7 @@ from flask import Flask
 
 from app.accounts import invitations
 from app.core.clock import now
-from app.core.wake import bell
+from app.core.wake import waker
 from app.delivery import dispatcher as drains
 from app.delivery.dispatcher import close_senders
 from app.delivery.queue import oldest_due
@@ -70,6 +70,6 @@ def sweep() -> None:
     since = oldest_due(now())
     if since is None:
         return
-    rung = bell().ring()
-    if not rung or now() - since > PATIENCE:
+    woken = waker().wake()
+    if not woken or now() - since > PATIENCE:
         drains.drain(BUDGET)

@@ -11,7 +11,7 @@ from rq.exceptions import StopRequested
 from rq.serializers import JSONSerializer
 from rq.worker import WorkerStatus
 
-from app.core.wake import QUEUE, bell
+from app.core.wake import QUEUE, waker
 from app.delivery.dispatcher import close_senders, drain, stopping
 from app.delivery.webhook_dispatcher import close_hooks
 from app.workers.signals import on_stop, pause
@@ -60,7 +60,7 @@ def run_worker(app: Flask) -> None:
     with app.app_context():
         while not stopping.is_set():
             try:
-                bell().connection.ping()
+                waker().connection.ping()
                 wait = FIRST_WAIT
                 _work()
             except (StopRequested, redis.RedisError) as fault:

@@ -18,7 +18,7 @@ from app.core.clock import now
 from app.core.keys import keyring
 from app.core.unit_of_work import housekeeping
 from app.core.vault import Keyring
-from app.core.wake import bell
+from app.core.wake import waker
 from app.delivery.dispatcher import drain
 from app.extensions import db
 from app.models import Delivery
@@ -82,8 +82,8 @@ def test_everything_that_can_be_wrong_is_named(mailed: Flask, monkeypatch: pytes
 
 def test_a_database_that_is_behind_or_away_and_a_queue_that_is(mailed: Flask) -> None:
     client = mailed.test_client()
-    bell().connection.connection_pool.connection_kwargs["port"] = 1
-    bell().connection.connection_pool.disconnect()
+    waker().connection.connection_pool.connection_kwargs["port"] = 1
+    waker().connection.connection_pool.disconnect()
     assert client.get("/readyz").status_code == 200 and client.get("/readyz").json["checks"]["queue"] == "away"
     db.session.execute(text("UPDATE alembic_version SET version_num = '0001'"))
     db.session.commit()

