@@ -319,7 +319,7 @@ def form_page(link: OpenedLink, way: Way, form: OfferForm, showing: Showing, cha
         form=form,
         stamp=showing.stamp(link.property),
         shown=packed(showing.snap),
-        answered=_answers_unasked(form),
+        confirmed=_answers_unasked(form),
         changes=changed,
         seen_url=way.seen_url,
         notice=showing.texts["notice"][0],
