@@ -129,7 +129,7 @@ def in_language(url: str, code: str) -> str:
     return f"/{code}{without_language(url)}"
 
 
-def answered() -> tuple[str, str] | None:
+def answered_form() -> tuple[str, str] | None:
     """Where a GET shows the form that this page answers, when something in it is wrong, and the form by its id or path.
     The page's place in the tab's history becomes that one's (came_back.js): Back would ask whether to send it again."""
     held: tuple[str, str] | None = request.environ.get(HELD)
@@ -140,7 +140,7 @@ def answered() -> tuple[str, str] | None:
 
 def register_held_forms(app: Flask) -> None:
     app.before_request(refilled)
-    app.jinja_env.globals.update(lang_url=other_language_url, in_language=in_language, answered=answered)
+    app.jinja_env.globals.update(lang_url=other_language_url, in_language=in_language, answered_form=answered_form)
 
 
 def _get(page: str, form: str, said: str = "") -> Response:
