@@ -9,6 +9,8 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 
+from app.offers.fields import FIELDS
+
 
 def N_(text: str) -> str:
     """gettext's own mark for a text that is translated where it is shown."""
@@ -137,6 +139,7 @@ CLASSES = (
 )
 
 # Table → class → its columns.
+_CLEAR = " ".join(one.clear for one in FIELDS if one.clear)
 COLUMNS: dict[str, dict[str, str]] = {
     "access": {"trail": "user_id kind offer_id at", "technical": "id agency_id"},
     "agency": {
@@ -186,8 +189,7 @@ COLUMNS: dict[str, dict[str, str]] = {
     "link_activity": {"property": "day opened begun", "technical": "property_id agency_id"},
     "note": {"dealing": "at body_ct", "trail": "user_id", "technical": "id agency_id offer_id"},
     "offer": {
-        "terms": "reference amount_minor currency asking_minor financing term_days valid_until signed source language"
-        " submitted_at previous_id",
+        "terms": f"reference {_CLEAR} currency asking_minor signed source language submitted_at previous_id",
         "technical": "id agency_id property_id link_version commitment schema_no",
     },
     "offer_body": {"content": "body_ct", "technical": "offer_id agency_id"},

@@ -27,7 +27,7 @@ from app.core.ids import new_id
 from app.core.labels import LABELS
 from app.core.unit_of_work import writing
 from app.models import Access
-from app.offers.exports.columns import COLUMNS, Kind, values
+from app.offers.exports.columns import COLUMNS, values
 from app.offers.exports.reading import Exported
 from app.offers.exports.workbook import Cell, Moment, Number, workbook
 from app.offers.list.filter import OfferFilter
@@ -99,7 +99,7 @@ def offers_xlsx(lines: Iterable[Exported], zone: str) -> Iterator[bytes]:
     return workbook(_("Offers"), [str(column.label) for column in COLUMNS], widths, rows)
 
 
-def _cells(lines: Iterable[Exported], by_kind: dict[Kind, Callable[[Any], Any]]) -> Iterator[list[Any]]:
+def _cells(lines: Iterable[Exported], by_kind: dict[str, Callable[[Any], Any]]) -> Iterator[list[Any]]:
     """The rows of a file: each value as its kind is written there. What has no way of its own is text or a number."""
     how = [(at, by_kind[column.kind]) for at, column in enumerate(COLUMNS) if column.kind in by_kind]
     for line in lines:
@@ -133,48 +133,48 @@ def _labels(kind: str) -> Callable[[str], str]:
     return lambda value: words.get(value, value)
 
 
-def _for_people(zone: ZoneInfo) -> dict[Kind, Callable[[Any], str]]:
+def _for_people(zone: ZoneInfo) -> dict[str, Callable[[Any], str]]:
     yes, no, condition = _("Yes"), _("No"), _labels("condition")
     return {
-        Kind.MONEY: _comma,
-        Kind.PERCENT: lambda value: f"{value:.1f}".replace(".", ","),
-        Kind.MOMENT: lambda at: at.astimezone(zone).isoformat(" ", "seconds")[:19],
-        Kind.DAY: date.isoformat,
-        Kind.YES: lambda value: yes if value else no,
-        Kind.STATUS: _labels("status"),
-        Kind.FINANCING: _labels("financing_short"),
-        Kind.SOURCE: _labels("source"),
-        Kind.CHANNEL: _labels("channel"),
-        Kind.PROOF: _labels("proof"),
-        Kind.PROGRAM: _labels("credit_program"),
-        Kind.CONDITIONS: lambda kinds: "; ".join(map(condition, kinds)),
-        Kind.TEXT: harmless,
-        Kind.PHONE: harmless,
+        "money": _comma,
+        "percent": lambda value: f"{value:.1f}".replace(".", ","),
+        "moment": lambda at: at.astimezone(zone).isoformat(" ", "seconds")[:19],
+        "day": date.isoformat,
+        "yes": lambda value: yes if value else no,
+        "status": _labels("status"),
+        "financing": _labels("financing_short"),
+        "source": _labels("source"),
+        "channel": _labels("channel"),
+        "proof": _labels("proof"),
+        "program": _labels("credit_program"),
+        "conditions": lambda kinds: "; ".join(map(condition, kinds)),
+        "text": harmless,
+        "phone": harmless,
     }
 
 
-_MACHINE: dict[Kind, Callable[[Any], str]] = {
-    Kind.PERCENT: lambda value: f"{value:.1f}",
-    Kind.MOMENT: rfc3339,
-    Kind.DAY: date.isoformat,
-    Kind.YES: lambda value: "true" if value else "false",
-    Kind.CONDITIONS: " ".join,
-    Kind.TEXT: harmless,
+_MACHINE: dict[str, Callable[[Any], str]] = {
+    "percent": lambda value: f"{value:.1f}",
+    "moment": rfc3339,
+    "day": date.isoformat,
+    "yes": lambda value: "true" if value else "false",
+    "conditions": " ".join,
+    "text": harmless,
 }
 
 
-def _for_workbook(zone: ZoneInfo) -> dict[Kind, Callable[[Any], Cell]]:
-    people: dict[Kind, Callable[[Any], Cell]] = {**_for_people(zone)}
+def _for_workbook(zone: ZoneInfo) -> dict[str, Callable[[Any], Cell]]:
+    people: dict[str, Callable[[Any], Cell]] = {**_for_people(zone)}
 
     def local(at: datetime) -> Moment:
         return Moment(at.astimezone(zone).replace(tzinfo=None))
 
     return people | {
-        Kind.TEXT: str,
-        Kind.PHONE: str,
-        Kind.MONEY: lambda decimal: Number(decimal, "money"),
-        Kind.PERCENT: lambda value: Number(f"{value / 100:.4f}", "percent"),
-        Kind.COUNT: lambda value: Number(str(value), "whole"),
-        Kind.MOMENT: local,
-        Kind.DAY: lambda day: day,
+        "text": str,
+        "phone": str,
+        "money": lambda decimal: Number(decimal, "money"),
+        "percent": lambda value: Number(f"{value / 100:.4f}", "percent"),
+        "count": lambda value: Number(str(value), "whole"),
+        "moment": local,
+        "day": lambda day: day,
     }
