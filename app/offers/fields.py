@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 
 from flask_babel import lazy_gettext as _l
 from pydantic import Field as Limits
+from pydantic import WithJsonSchema, WrapValidator
 
 from app.core import limits
 from app.core import values as v
@@ -24,6 +25,12 @@ from app.core.money import Money, from_decimal_text
 
 DECIMAL = {"inputmode": "decimal", "autocomplete": "off"}
 Percent = Annotated[str, v.Shape(v.PERCENT, "Must be a decimal string from 0 to 100, such as 10 or 12.5")]
+NOT_YET = "none"
+NotYetOrDay = Annotated[
+    v.Day,
+    WrapValidator(lambda value, read: value if value == NOT_YET else read(value)),
+    WithJsonSchema({"anyOf": [{"const": NOT_YET, "type": "string"}, {"format": "date", "type": "string"}]}),
+]
 Days = Annotated[int, Limits(ge=0, le=3650, description="From the pre-contract to full payment.")]
 
 
@@ -36,7 +43,7 @@ class Kind:
     `said` reads it aloud, in its currency. `nothing` stands for a value that nobody gave.
     """
 
-    input: str  # text, date, textarea, choices or checkboxes
+    input: str  # text, date, textarea, choices, checkboxes or not_yet_or_day
     taken: Callable[[Field], Any]
     said: Callable[[Any, Field, str], str] = lambda value, _field, _currency: str(value)
     cell: str = "text"
@@ -125,6 +132,14 @@ DAY = Kind(
     "day",
     shown=lambda _of: v.Day,
     kept=date.isoformat,
+)
+VIEWING = Kind(
+    "not_yet_or_day",
+    lambda _of: NotYetOrDay,
+    lambda value, of, _in: str(of.choices[NOT_YET]) if value == NOT_YET else _day_text(value),
+    "not_yet_or_day",
+    shown=lambda _of: NotYetOrDay,
+    kept=str,
 )
 CHOICE = Kind("choices", _one_of, lambda value, of, _in: str(of.choices.get(value, value)), shown=_one_of)
 YES = Kind(
@@ -317,6 +332,12 @@ FIELDS = (
     Field(
         "deed_date", DAY, _l("Preferred date of the deed"), Group.TERMS, limit=limits.DAY, rule="deed_date",
         beside="precontract_date",
+    ),
+    Field(
+        "viewing", VIEWING, _l("Have you viewed the property?"), Group.TERMS, called=_l("Viewing of the property"),
+        choices={NOT_YET: _l("Not yet"), "yes": _l("Yes, on this day")}, limit=limits.DAY, rule="viewing",
+        taken_note="`none`: not yet; or the day, not later than today.", shown_note="`none`: not yet; or the day.",
+        sample="2026-11-20",
     ),
     Field(
         "message", TEXT, _l("Message for the agent"), Group.MESSAGE, called=_l("Message"), limit=limits.TEXT,

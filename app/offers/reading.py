@@ -272,6 +272,20 @@ class OfferReader:
             self._wrong(name, _("This date is too far away"))
         return day
 
+    def _viewing(self, one: Field) -> date | str | None:
+        wrong, none = _("Choose “Not yet”, or write the day of the viewing"), _("There is no such day")
+        day = self._parsed(
+            one.name,
+            lambda text: text if text == kinds.NOT_YET else read_day(text),
+            lambda why: none if getattr(why, "impossible", False) else wrong,
+        )
+        today = self.at.astimezone(ZoneInfo(self.zone)).date()
+        if isinstance(day, date) and day > today:
+            self._wrong(one.name, _("This day has not come yet"))
+        if isinstance(day, date) and day.year < today.year - 10:
+            self._wrong(one.name, _("This day is too long ago"))
+        return day
+
     def _ticked(self, one: Field) -> tuple[str, ...]:
         if self._rule(one.name) == "hidden":
             return ()
@@ -344,6 +358,7 @@ READERS: dict[Kind, Callable[[OfferReader, Field], Any]] = {
     kinds.PERCENT: OfferReader._share,
     kinds.DAYS: OfferReader._days,
     kinds.DAY: OfferReader._date,
+    kinds.VIEWING: OfferReader._viewing,
     kinds.CHOICE: OfferReader._picked,
     kinds.YES: OfferReader._yes,
     kinds.CHOICES: OfferReader._ticked,

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import schemathesis
 
 PROPERTY = "CRM-1"  # the one that is there
-LATER = {name: days for days, name in enumerate(("valid_until", "precontract_date", "deed_date"), 10)}
+LATER = {name: days for days, name in enumerate(("valid_until", "precontract_date", "deed_date"), 10)} | {"viewing": -1}
 
 
 @schemathesis.hook

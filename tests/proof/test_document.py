@@ -26,6 +26,7 @@ WHOLE = Draft.of(
     conditions_text="fără „mobilă”",
     precontract_date=date(2030, 6, 1),
     deed_date=date(2030, 7, 2),
+    viewing="none",
     co_buyers=("Maria", "Ion"),
     represented_by="Dan Broker",
     message="rând\nrând",
@@ -47,10 +48,10 @@ def test_a_whole_document_is_these_very_bytes() -> None:
         '"payment_term_note":"după aprobare","precontract_date":"2030-06-01","replaces":"BF-AAAA",'
         '"represented_by":"Dan Broker","signature":{"image_sha256":"'
         + sha256(PICTURE).hexdigest()
-        + '","kind":"drawn","text":null},"valid_until":"2030-05-17"},'
+        + '","kind":"drawn","text":null},"valid_until":"2030-05-17","viewing":"none"},'
         '"salt":"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f","schema":"bidflux.offer/1"}'
     )
-    assert commitment(text).hex() == "65aeebd090d62c36dd4b1b4ea2d8a76e37e502f44017af413f531a616d7e3cd0"
+    assert commitment(text).hex() == "6903189117b8b2c39c6ea232304e5374599db844457912c4531e30547d77ddcd"
     opened = decode(text)
     assert opened.terms == WHOLE.terms() and opened.bidder == WHOLE.bidder and "Ana" not in repr(opened)
 

@@ -41,11 +41,24 @@ class Rules(dict[str, str]):
         return "optional"
 
 
+class NotYetOrDayField(StringField):
+    """`none`, or a day, which the page asks for in a field of its own beside the choice."""
+
+    data: str | None
+
+    def process(self, formdata: Any, *args: Any, **more: Any) -> None:
+        super().process(formdata, *args, **more)
+        day = (formdata.get(f"{self.name}_day") or "").strip() if formdata else ""
+        if day:
+            self.data = day if self.data in {None, "", "yes"} else f"{self.data} {day}"
+
+
 WIDGETS: dict[str, type[Field]] = {
     "text": StringField,
     "date": StringField,
     "textarea": TextAreaField,
     "choices": RadioField,
+    "not_yet_or_day": NotYetOrDayField,
     "checkboxes": SelectMultipleField,
 }
 
@@ -53,7 +66,7 @@ WIDGETS: dict[str, type[Field]] = {
 def _typed(one: fields.Field) -> Any:
     """The field of the form for a declared one."""
     widget = WIDGETS[one.kind.input]
-    if not one.choices:
+    if one.kind.input not in {"choices", "checkboxes"}:
         return widget(one.label)
     pairs = [SelectChoice(value, text) for value, text in one.choices.items()]
     return widget(one.label, choices=pairs, validate_choice=False)

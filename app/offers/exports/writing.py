@@ -30,6 +30,7 @@ from app.models import Access
 from app.offers.exports.columns import COLUMNS, values
 from app.offers.exports.reading import Exported
 from app.offers.exports.workbook import Cell, Moment, Number, workbook
+from app.offers.fields import NOT_YET
 from app.offers.list.filter import OfferFilter
 from app.offers.list.pages import count_offers
 
@@ -134,7 +135,7 @@ def _labels(kind: str) -> Callable[[str], str]:
 
 
 def _for_people(zone: ZoneInfo) -> dict[str, Callable[[Any], str]]:
-    yes, no, condition = _("Yes"), _("No"), _labels("condition")
+    yes, no, not_yet, condition = _("Yes"), _("No"), _("Not yet"), _labels("condition")
     return {
         "money": _comma,
         "percent": lambda value: f"{value:.1f}".replace(".", ","),
@@ -147,6 +148,7 @@ def _for_people(zone: ZoneInfo) -> dict[str, Callable[[Any], str]]:
         "channel": _labels("channel"),
         "proof": _labels("proof"),
         "program": _labels("credit_program"),
+        "not_yet_or_day": lambda value: not_yet if value == NOT_YET else value,
         "conditions": lambda kinds: "; ".join(map(condition, kinds)),
         "text": harmless,
         "phone": harmless,
@@ -177,4 +179,7 @@ def _for_workbook(zone: ZoneInfo) -> dict[str, Callable[[Any], Cell]]:
         "count": lambda value: Number(str(value), "whole"),
         "moment": local,
         "day": lambda day: day,
+        "not_yet_or_day": lambda value: (
+            people["not_yet_or_day"](value) if value == NOT_YET else date.fromisoformat(value)
+        ),
     }
