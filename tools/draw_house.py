@@ -24,6 +24,7 @@ PICTURE = ROOT / "docs" / "images" / "house.svg"
 WIDTH, MARGIN, LABEL, LANE = 1000, 16, 104, 22
 ROW_WIDTH, GAP, IN_A_ROW, BAND_GAP = 720, 10, 4, 18
 LINE_HEIGHT, LETTER_WIDTH = 14, 6.2
+COUNTED = re.compile(r'data-package="(\w+)" data-modules="(\d+)" data-lines="(\d+)"')
 # What a band is called, by a package that stands in it.
 BANDS = {
     "cli": "commands",
@@ -71,8 +72,9 @@ def read_package(name: str, drawn: str) -> Package:
     files = sorted(folder.rglob("*.py")) if folder.is_dir() else [folder.with_suffix(".py")]
     doc = ast.get_docstring(ast.parse((folder / "__init__.py" if folder.is_dir() else files[0]).read_text())) or ""
     modules, lines = len(files), sum(len(file.read_text().splitlines()) for file in files)
-    if before := re.search(rf'data-package="{name}" data-modules="(\d+)" data-lines="(\d+)"', drawn):
-        modules, lines = (keep(int(old), new) for old, new in zip(before.groups(), (modules, lines), strict=True))
+    for before in COUNTED.finditer(drawn):
+        if before[1] == name:
+            modules, lines = keep(int(before[2]), modules), keep(int(before[3]), lines)
     return Package(name, re.split(r"\.\s|\.$", doc.replace("`", ""), maxsplit=1)[0].replace("\n", " "), modules, lines)
 
 
