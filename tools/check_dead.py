@@ -12,7 +12,7 @@ from vulture.core import Item, Vulture  # type: ignore[import-untyped]
 ROOT = Path(__file__).resolve().parent.parent
 # Their fields in small letters are columns, or what the API gives out: many are only ever named by their reader.
 DECLARATIONS = ("app/models/", "app/blueprints/api/schemas/", "app/properties/fields.py", "app/offers/fields.py")
-EXPRESSION = re.compile(r"{[{%](.*?)[%}]}", re.S)
+OPENED, CLOSED = re.compile(r"{[{%]"), re.compile(r"[%}]}")  # a template's expressions
 
 
 def main() -> int:
@@ -20,7 +20,8 @@ def main() -> int:
     found = Vulture(ignore_names=settings["ignore_names"], ignore_decorators=settings["ignore_decorators"])
     found.scavenge([str(ROOT / path) for path in settings["paths"]])
     for template in (ROOT / "app" / "templates").rglob("*.*"):
-        for expression in EXPRESSION.findall(template.read_text()):
+        for opened in OPENED.split(template.read_text())[1:]:
+            expression = CLOSED.split(opened, maxsplit=1)[0]
             found.used_names.update(re.findall(r"[A-Za-z_]\w*", expression))
     dead = [item for item in found.get_unused_code() if not _declared(item)]
     for item in dead:
