@@ -67,7 +67,7 @@ def ask_again(agency_id: uuid.UUID, invitation_id: uuid.UUID, *, by: Actor) -> s
 
 
 def withdraw(agency_id: uuid.UUID, invitation_id: uuid.UUID, *, by: Actor) -> None:
-    """Ask them in no more: the link in their mail is good no more. Raises `NotFound`."""
+    """Withdraw an invitation; the link in the mail stops. Raises `NotFound`."""
     with writing(agency_id) as tx:
         mine = delete(Invitation).where(Invitation.agency_id == agency_id, Invitation.id == invitation_id)
         if not tx.connection.execute(mine).rowcount:
@@ -94,7 +94,7 @@ def of_mail(owed: Owed) -> tuple[Invitation, str, datetime]:
 
 
 def of_link(link: Timed) -> Invitation | None:
-    """Whom a link lets in; None once they are in, were asked again or no more, or its time is over."""
+    """The person a link invites; None once it was used, renewed or withdrawn, or has expired."""
     found = db.session.get(Invitation, link.id)
     return found if found and found.invited_at.timestamp() == link.moment and not _lapsed(found) else None
 

@@ -52,7 +52,7 @@ def _link(owed: Owed) -> dict[str, Any]:
 
 
 def _invitation(owed: Owed) -> Letter:
-    """The link, or, where the address signs in elsewhere, a word that it does. Raises `NoLongerOwed` once they are in,
+    """The link, or, where the address signs in elsewhere, that it does. Raises `NoLongerOwed` once they are in,
     were asked again or no more, or the link's time is over."""
     held, url, until = invitations.of_mail(owed)
     agency = db.session.get_one(Agency, owed.agency_id)

@@ -246,7 +246,7 @@ class _Member(tarfile.TarInfo):
 
 
 def _take(bundle: tarfile.TarFile, name: str, folder: Path, most: int) -> Path:
-    """Write a member out as a new file of our own. Links, devices and files with holes are none of ours."""
+    """Write a member out as a new file of our own. Links, devices and files with holes are refused."""
     member = bundle.getmember(name)
     content = bundle.extractfile(member) if member.isreg() and not member.issparse() else None
     if content is None or member.size > most:

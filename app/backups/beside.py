@@ -133,7 +133,7 @@ def _nobody_but(session: object) -> str:
 
 @contextmanager
 def _locked(live: Path) -> Iterator[sqlite3.Connection | None]:
-    """SQLite's exclusive lock on the file; on one that is damaged there is none to have, and nobody can use it."""
+    """SQLite's exclusive lock on the file; a damaged file cannot be locked, nor used by anybody."""
     with closing(sqlite3.connect(live, timeout=2, isolation_level=None)) as held:
         try:
             held.execute("PRAGMA locking_mode=EXCLUSIVE")

@@ -158,7 +158,7 @@ def user_list(agency_name: str, as_json: bool) -> None:
 @click.option("--heir", default="", help="Who becomes responsible for their properties; left out: an administrator.")
 @as_json
 def user_deactivate(email: str, heir: str, as_json: bool) -> None:
-    """Let a person sign in no more; their properties pass to somebody else."""
+    """Stop a person from signing in; their properties pass to somebody else."""
     person = find_user(email)
     address, follows = person.email, find_user(heir) if heir else staff.first_owner(person.agency_id, person.id)
     if follows is None or follows.agency_id != person.agency_id or not follows.active:

@@ -63,7 +63,7 @@ def seed(property_count: int, offer_count: int, name: str, as_json: bool) -> Non
 
 
 def _held(name: str) -> tuple[uuid.UUID, uuid.UUID] | None:
-    """The agency of that id or name and an owner of it; None for a name that there is none of. An id makes none."""
+    """The agency of that id or name, and an owner of it; None for an unknown name. An unknown id is refused."""
     name = " ".join(name.split())
     if name and (is_id(name) or db.session.scalar(select(Agency.id).where(Agency.name == name).limit(1))):
         agency_id = find_agency(name).id

@@ -44,7 +44,7 @@ def speak_plainly(group: click.Group) -> None:
 
 
 def line_of(error: BaseException) -> str | None:
-    """What an operator is told of a failure that is none of the product's; None for a bug."""
+    """What an operator is told of a failure outside the product; None for a bug."""
     if isinstance(error, BackupFailed):
         return str(error)
     if isinstance(error, click.ClickException):

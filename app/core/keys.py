@@ -1,4 +1,4 @@
-"""The keys of agencies and offers: made, unwrapped, cached where that is safe, wrapped anew."""
+"""The keys of agencies and offers: made, unwrapped, cached where that is safe, rewrapped."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def lost_keys(connection: Connection) -> list[str]:
 
 
 def rewrap_batch(connection: Connection, limit: int = 500) -> int:
-    """Wrap up to `limit` keys of each kind anew under the active key; return how many were. Rerun until 0."""
+    """Rewrap up to `limit` keys of each kind under the active key; return how many. Call again until 0."""
     offers = connection.execute(
         select(OfferKey.offer_id, OfferKey.agency_id, OfferKey.kek_id, OfferKey.wrapped)
         .where(_under_another(OfferKey.kek_id))

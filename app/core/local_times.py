@@ -44,7 +44,7 @@ def instead(local: datetime, zone: ZoneInfo) -> datetime:
 
 
 def naive(text: str) -> datetime:
-    """What a field holds, or what was written in it, as a local time: a day without its hour is none. Raises
+    """What a field holds, or what was written in it, as a local time: a day without an hour is refused. Raises
     `NotATime`."""
     found = _WRITTEN.fullmatch(text.strip()) if len(text) <= LONGEST else None
     if not found:

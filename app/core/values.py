@@ -54,7 +54,7 @@ def is_text(text: str) -> bool:
 
 
 def made_text(text: str) -> str:
-    """Whatever was sent as something that can be written down: what is none is dropped."""
+    """What was sent, as something that can be stored; what cannot is dropped."""
     return CONTROL.sub("", text.encode("utf-8", "ignore").decode())
 
 

@@ -128,7 +128,7 @@ def change(feed: PropertyFeed, values: FeedValues, *, by: Actor) -> None:
 
 
 def remove(feed: PropertyFeed, *, by: Actor) -> None:
-    """Read it no more. The properties stay."""
+    """Remove a feed. Its properties stay."""
     feed_id, agency_id = feed.id, feed.agency_id
     with writing(agency_id) as tx:
         tx.connection.execute(

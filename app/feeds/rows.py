@@ -99,7 +99,7 @@ NOT_LINK = msgid("Not an https:// or http:// address")
 
 
 class NotForSale(Exception):
-    """The row is none that takes offers: for rent only, or no longer active."""
+    """The row takes no offers: for rent only, or no longer active."""
 
 
 class _Wrong(Exception):

@@ -33,7 +33,7 @@ _MERGED = re.compile(rb'<(?:\w{1,20}:)?mergeCell [^<>]{0,200}?ref="([A-Z]{1,3})(
 
 
 def is_workbook(body: bytes) -> bool:
-    """Whether an archive calls itself a workbook of Excel; raises `NotCsv` for what is none, or grows too large."""
+    """Whether an archive is an Excel workbook; raises `NotCsv` for one that is broken or grows too large."""
     try:
         with zipfile.ZipFile(io.BytesIO(body)) as archive:
             parts = archive.infolist()

@@ -33,7 +33,7 @@ def note_view(offer_ids: Sequence[uuid.UUID], *, by: Person) -> None:
 
 
 def note_opening(offer_id: uuid.UUID, *, by: Person) -> None:
-    """That `by` opened one offer, or what a call says of it: each time anew."""
+    """Note that `by` opened one offer, or a call about it; each time is a row of its own."""
     row = {"id": new_id(), "agency_id": by.agency_id, "user_id": by.user.id, "kind": "viewed", "at": now()}
     with housekeeping() as connection:
         connection.execute(insert(Access), {**row, "offer_id": offer_id})

@@ -67,7 +67,7 @@ def ask_as_bidder(agency_id: uuid.UUID, email: str, language: str) -> None:
 
 
 def erase_for_agency(agency_id: uuid.UUID, email: str, language: str, *, by: Actor) -> int:
-    """The agency forgets whoever has this address, be it that they asked by phone or letter; they are told by mail.
+    """The agency forgets the person with this address, who asked by phone or letter and is told by mail.
 
     Answers what they asked here and still waits. Returns how many offers were forgotten.
     """

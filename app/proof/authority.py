@@ -80,7 +80,7 @@ class Authority:
         return [self._given[1], *own] if self._given else own
 
     def own_roots(self) -> list[x509.Certificate]:
-        """The roots that vouch for heads of ledgers and for backups; none is made where there is none yet.
+        """The roots under which heads of ledgers and backups are signed; empty where there is no root yet.
 
         Not the authority of `SEAL_FILE`: it vouches for whomever it likes, and never for these.
         """

@@ -86,7 +86,7 @@ def _opened(agency_id: uuid.UUID, table: str, column: str, row: Any) -> tuple[by
 
 
 def _gone(agency_id: uuid.UUID) -> Iterator[str]:
-    """What the ledger names, and is there no more."""
+    """What the ledger names and the database no longer has."""
     stands = exists().where(OfferState.offer_id == LedgerEntry.object_id, OfferState.erased_at.is_(None))
     for kind, table, name, words in (
         ("offer.confirmed", ConfirmationBody, "commitment", "confirmation"),

@@ -133,7 +133,7 @@ def _claims() -> dict[str, ColumnElement[bool]]:
 
 
 def _moments() -> Iterator[ColumnElement[bool]]:
-    """That a moment in the list is none of those at which that was done."""
+    """A fault for a moment in the list at which nothing of the kind was done."""
     at = OfferState
     its = (Decision.agency_id == Offer.agency_id, Decision.offer_id == Offer.id)
     answered = exists().where(*its, Decision.at == at.decided_at, Decision.to_status == at.status)

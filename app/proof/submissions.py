@@ -112,7 +112,7 @@ _TOLD = (
 def _body(
     offer_id: Any, digest: bytes, body_ct: Any, kek_id: str | None, wrapped: Any, opened: Opener
 ) -> tuple[dict[str, Any] | None, str | None]:
-    """The document, or why there is none; neither where the person was forgotten: the commitment stays."""
+    """The document, or why it is missing. Neither where the person was forgotten; the commitment stays."""
     if body_ct is None:
         return None, "its body is gone"
     if kek_id is None:

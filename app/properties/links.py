@@ -69,7 +69,7 @@ def open_property(property_id: uuid.UUID) -> OpenedLink | None:
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """What became of a link: opened, begun, sent. Of persons nothing is known."""
+    """How often a link was opened, begun and sent, without persons."""
 
     opened: int
     begun: int

@@ -33,7 +33,7 @@ SHOWN = 20
 
 
 class _NoPhoto(Exception):
-    """Nothing to keep came: why, in a word, and whether it may be otherwise later."""
+    """No picture came: the reason, and whether trying later may help."""
 
     def __init__(self, code: str, *, later: bool = False) -> None:
         self.code, self.later = code, later
@@ -157,7 +157,7 @@ def _give_up(taken: PhotoCopy, fault: _NoPhoto) -> None:
 
 
 def _settle(tx: UnitOfWork, taken: PhotoCopy, **values: object) -> bool:
-    """Write down what came of it; False when another address was named meanwhile."""
+    """Record the result; False when another address was named meanwhile."""
     mine = (PhotoCopy.agency_id == tx.agency_id, PhotoCopy.property_id == taken.property_id)
     settled = update(PhotoCopy).where(*mine, PhotoCopy.url_ct == taken.url_ct).values(updated_at=tx.at, **values)
     return bool(tx.connection.execute(settled).rowcount)

@@ -69,7 +69,7 @@ def link_state(prop: Property, version: int, at: datetime | None = None) -> str:
 
 
 def gone_as(prop: Any) -> str | None:
-    """What became of a property that is to be had no more, as its pages and mails say it; None while it is."""
+    """Why a property is off the market, as its pages and mails say it; None while it is not."""
     if prop.availability in GONE:
         return str(prop.availability)
     return "unavailable" if prop.archived_at else None

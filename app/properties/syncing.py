@@ -71,7 +71,7 @@ class Sent:
 
 @dataclass(slots=True)
 class Synced:
-    """What became of one: `created`, `updated`, `unchanged` or `error`."""
+    """The result for one property: `created`, `updated`, `unchanged` or `error`."""
 
     status: str
     property_id: uuid.UUID | None = None

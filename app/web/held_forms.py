@@ -44,7 +44,7 @@ def typed() -> list[tuple[str, str]]:
 
 
 def _from_here() -> bool:
-    """A form of another site is nobody's typing."""
+    """Whether the form came from this site; another site's is not kept."""
     said = request.headers.get("Origin") or request.referrer
     return not said or said == "null" or f"{said}/".startswith(request.host_url)
 

@@ -63,7 +63,7 @@ class Counter:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """Where a limit stands after a call: past it or not, calls left, seconds until it begins anew."""
+    """A limit after a call: exceeded or not, calls left, seconds until it is reset."""
 
     rate: RateLimitItem
     over: bool
@@ -102,7 +102,7 @@ def hit(rates: tuple[RateLimitItem, ...], *names: str, shared: bool = True) -> N
 
 
 def forget(rates: tuple[RateLimitItem, ...], *names: str) -> None:
-    """Begin to count anew."""
+    """Reset the count."""
     counter: Counter = current_app.extensions["bidflux_counter"]
     for rate in rates:
         counter.forget(rate, *names)

@@ -188,7 +188,7 @@ def _outcome(form: DecisionForm, chosen: list[Candidate], others: list[Chosen]) 
 
 
 def read_offers(args: MultiDict[str, str]) -> list[uuid.UUID]:
-    """The ids asked for, at most fifty; raises `NotFound` for none, or what is none."""
+    """The ids asked for, at most fifty; raises `NotFound` for no id, or one that is malformed."""
     try:
         found = [uuid.UUID(text) for text in args.getlist("offer")]
     except ValueError:

@@ -73,7 +73,7 @@ def feed_run(feed_id: uuid.UUID) -> AnyResponse:
 @settings.post("/app/settings/feeds/<uuid:feed_id>/remove")
 @policy(Guard.OWNER, limit="30/minute", scope="settings-feed-remove")
 def feed_remove(feed_id: uuid.UUID) -> AnyResponse:
-    """Read it no more; the properties stay."""
+    """Remove a feed; its properties stay."""
     feeds.remove(feeds.get_feed(person().agency_id, feed_id), by=person().actor)
     return done(url_for("settings.feed_list"), _("The feed is removed. Its properties stay."))
 

@@ -89,7 +89,7 @@ def agency() -> AnyResponse:
 @settings.route("/app/settings/users", methods=["GET", "POST"])
 @policy(Guard.OWNER, limit="300/minute", writes="60/minute", scope="settings-users")
 def users() -> AnyResponse:
-    """Who signs in, and who was asked in by mail: the answer is the same when the address signs in elsewhere."""
+    """Who signs in, and who was invited by mail: the answer is the same when the address signs in elsewhere."""
     if request.method == "GET":
         return _users()
     form = UserForm(request.form)
@@ -112,7 +112,7 @@ def users() -> AnyResponse:
 @settings.post("/app/settings/invitations/<uuid:invitation_id>/send")
 @policy(Guard.OWNER, limit="20/minute")
 def ask_again(invitation_id: uuid.UUID) -> AnyResponse:
-    """A fresh link to somebody who was asked in and has not come; the earlier one is good no more."""
+    """A new link to somebody who was invited and has not come; the earlier one stops."""
     try:
         hit(INVITES, "invite-again", invitation_id.hex)
     except TooMany:
@@ -123,7 +123,7 @@ def ask_again(invitation_id: uuid.UUID) -> AnyResponse:
 @settings.post("/app/settings/invitations/<uuid:invitation_id>/withdraw")
 @policy(Guard.OWNER, limit="60/minute")
 def withdraw_invitation(invitation_id: uuid.UUID) -> AnyResponse:
-    """Ask somebody in no more."""
+    """Withdraw an invitation."""
     invitations.withdraw(person().agency_id, invitation_id, by=person().actor)
     return done(url_for("settings.users"), _("The invitation is withdrawn"))
 
@@ -206,7 +206,7 @@ def api() -> AnyResponse:
 @settings.post("/app/settings/api/<uuid:key_id>/revoke")
 @policy(Guard.OWNER, limit="60/minute")
 def revoke(key_id: uuid.UUID) -> AnyResponse:
-    """Let a key open nothing any more."""
+    """Revoke an API key."""
     staff.revoke_api_key(person().agency_id, key_id, by=person().actor)
     return done(url_for("settings.api"), _("The key is revoked"))
 
