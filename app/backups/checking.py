@@ -9,7 +9,7 @@ from cryptography.x509 import Certificate
 from sqlalchemy import Connection, column, func, inspect, select, table
 
 from app.backups.archive import Manifest
-from app.core.ledger import Row, first_fault
+from app.core.ledger import EntryRow, first_fault
 from app.models import Agency, LedgerEntry, OfferKey, OfferState
 from app.proof.checkpoint_check import checkpoint_faults
 
@@ -62,7 +62,7 @@ def chain_faults(connection: Connection) -> list[str]:
     """The first entry of each agency's ledger that does not hold."""
     found = []
     for agency in connection.execute(select(Agency.id, Agency.head_seq, Agency.head_hash)).all():
-        columns = [getattr(LedgerEntry, name) for name in Row._fields]
+        columns = [getattr(LedgerEntry, name) for name in EntryRow._fields]
         query = select(*columns).where(LedgerEntry.agency_id == agency.id).order_by(LedgerEntry.seq)
         rows = connection.execute(query, execution_options={"yield_per": BATCH})
         if fault := first_fault(agency.id, rows, agency.head_seq, agency.head_hash):

@@ -21,7 +21,7 @@ from app.models import Agency
 from app.proof import checkpoints, receipts
 from app.proof import export as ledger_export
 from app.proof.checkpoint_check import checkpoint_faults, head_fault
-from app.proof.heads import Head, Unreadable
+from app.proof.heads import SignedHead, UnreadableHead
 from app.proof.register import chain_faults, offer_faults
 from app.proof.standing import readable
 
@@ -50,19 +50,19 @@ def verify(agency_name: str, offers: bool, as_json: bool) -> None:
     sys.exit(0 if sound else 1)
 
 
-def _heads() -> dict[uuid.UUID, Head | str]:
+def _heads() -> dict[uuid.UUID, SignedHead | str]:
     """What is kept beside the seal, or why it cannot be read, by agency."""
-    found: dict[uuid.UUID, Head | str] = {}
+    found: dict[uuid.UUID, SignedHead | str] = {}
     for agency_id in checkpoints.heads().agencies():
         try:
             if held := checkpoints.heads().held(agency_id):
                 found[agency_id] = held
-        except Unreadable:
+        except UnreadableHead:
             found[agency_id] = checkpoints.UNREADABLE
     return found
 
 
-def _gone(agency_id: uuid.UUID, head: Head | str) -> dict[str, Any]:
+def _gone(agency_id: uuid.UUID, head: SignedHead | str) -> dict[str, Any]:
     """The answer for a register of which only the head beside the seal is left."""
     words = head if isinstance(head, str) else f"{head.seq} entries were signed at {head.at}"
     reason = f"the database has no such agency: {words}"
@@ -70,7 +70,7 @@ def _gone(agency_id: uuid.UUID, head: Head | str) -> dict[str, Any]:
     return {**told, "reason": reason, "fault_count": 1, "faults": [reason]}
 
 
-def _verified(tenant: Agency, head: Head | str | None, *, offers: bool) -> dict[str, Any]:
+def _verified(tenant: Agency, head: SignedHead | str | None, *, offers: bool) -> dict[str, Any]:
     """All that is wrong with one agency's record: how much, the first thousands of it, and the first bad entry."""
     found: list[str] = []
     count, first = 0, None
@@ -90,7 +90,7 @@ def _verified(tenant: Agency, head: Head | str | None, *, offers: bool) -> dict[
     }
 
 
-def _faults(tenant: Agency, head: Head | str | None, *, offers: bool) -> Iterator[tuple[int | None, str]]:
+def _faults(tenant: Agency, head: SignedHead | str | None, *, offers: bool) -> Iterator[tuple[int | None, str]]:
     """Each with the number of the entry, where it is one of the chain itself."""
     for fault in chain_faults(tenant):
         yield fault.seq, f"entry {fault.seq}: {fault.reason}"
@@ -126,7 +126,7 @@ def checkpoint(agency_name: str, as_json: bool) -> None:
     for tenant_id, name in [(tenant.id, tenant.name) for tenant in tenants]:
         try:
             answers.append({"agency": str(tenant_id), "name": name, "seq": checkpoints.take(tenant_id), "reason": None})
-        except checkpoints.Broken as broken:
+        except checkpoints.BrokenRegister as broken:
             answers.append({"agency": str(tenant_id), "name": name, "seq": None, "reason": str(broken)})
     checkpoints.stamp_due()
     lines = [f"{a['name']}: {a['reason'] or 'empty' if a['seq'] is None else a['seq']}" for a in answers]

@@ -31,7 +31,7 @@ SYSTEM = Actor("system")
 BIDDER = Actor("bidder")
 
 
-class Row(NamedTuple):
+class EntryRow(NamedTuple):
     """What checking needs of an entry, in the order in which it is read.
 
     Ids may be 32 hex digits and the moment `2026-11-23 15:11:20.435912`: what SQLite holds costs least to read.
@@ -76,20 +76,24 @@ def chain(previous: bytes, body: bytes) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class EntryFault:
     """An entry that does not hold, and why."""
 
     seq: int
     reason: str
 
 
-def first_fault(agency_id: uuid.UUID, rows: Iterable[Sequence[Any]], head_seq: int, head_hash: bytes) -> Fault | None:
+def first_fault(
+    agency_id: uuid.UUID, rows: Iterable[Sequence[Any]], head_seq: int, head_hash: bytes
+) -> EntryFault | None:
     """The first of `faults`; None when the chain holds and ends at the head."""
     return next(faults(agency_id, rows, head_seq, head_hash), None)
 
 
-def faults(agency_id: uuid.UUID, rows: Iterable[Sequence[Any]], head_seq: int, head_hash: bytes) -> Iterator[Fault]:
-    """Walk a whole chain, each entry as `Row`, in order of `seq`, to its end: what does not hold, each thing once.
+def faults(
+    agency_id: uuid.UUID, rows: Iterable[Sequence[Any]], head_seq: int, head_hash: bytes
+) -> Iterator[EntryFault]:
+    """Walk a whole chain, each entry as `EntryRow`, in order of `seq`, to its end: what does not hold, each thing once.
 
     What follows a fault is held against what stands there now, so that one bent entry does not blame all after it.
     """
@@ -99,16 +103,16 @@ def faults(agency_id: uuid.UUID, rows: Iterable[Sequence[Any]], head_seq: int, h
     for seq, at, kind, about, actor, by, body, own in rows:
         if seq != last + 1:
             if type(seq) is not int or seq <= last:
-                yield Fault(last + 1, "out of order")
+                yield EntryFault(last + 1, "out of order")
                 continue
-            yield Fault(last + 1, "missing" if seq == last + 2 else f"missing, as are all up to {seq - 1}")
+            yield EntryFault(last + 1, "missing" if seq == last + 2 else f"missing, as are all up to {seq - 1}")
             linked = False  # to what is gone
         last = seq
         whole = isinstance(body, bytes)
         digest = sha256(previous + body).digest() if whole else None
         follows = whole and digest == own
         if linked and not follows and not (whole and meant and sha256(meant + body).digest() == own):
-            yield Fault(seq, "does not follow from the entry before it")
+            yield EntryFault(seq, "does not follow from the entry before it")
         meant = digest if linked and not follows else None
         linked = isinstance(own, bytes)
         previous = own if linked else GENESIS
@@ -117,11 +121,11 @@ def faults(agency_id: uuid.UUID, rows: Iterable[Sequence[Any]], head_seq: int, h
                 f'{{"actor":{{"id":{_quoted(by)},"type":"{actor}"}},"agency":"{agency_id}","at":"'
             )
         if whole and not _says(body, begin, at, f'}},"kind":"{kind}","object":{_quoted(about)},"seq":{seq},"v":1}}'):
-            yield Fault(seq, "its columns do not say what its body says")
+            yield EntryFault(seq, "its columns do not say what its body says")
     if last != head_seq:
-        yield Fault(min(last, head_seq) + 1, f"the head is at {head_seq}, the last entry at {last}")
+        yield EntryFault(min(last, head_seq) + 1, f"the head is at {head_seq}, the last entry at {last}")
     elif previous != head_hash:
-        yield Fault(last, "is not the head that the agency holds")
+        yield EntryFault(last, "is not the head that the agency holds")
 
 
 def _says(body: bytes, begin: str, at: Any, end: str) -> bool:

@@ -15,7 +15,7 @@ from flask_babel import gettext as _
 
 from app.core.days import read_day
 from app.core.numbers import whole
-from app.core.questions import Answer, Question
+from app.core.questions import Meaning, Question
 
 LOCAL = "%Y-%m-%dT%H:%M"
 LONGEST = 60
@@ -76,7 +76,7 @@ def read(
     for at in possible:
         if _key(name, local, at) in confirmed:
             return at
-    answers = [Answer(_key(name, local, at), _said(at, here)) for at in possible]
+    answers = [Meaning(_key(name, local, at), _said(at, here)) for at in possible]
     return _twice(local, answers) if found else _left_out(local, answers)
 
 
@@ -99,18 +99,18 @@ def _written(local: datetime) -> str:
     return str(format_datetime(local, "d MMMM y, HH:mm", rebase=False))
 
 
-def _twice(local: datetime, answers: list[Answer]) -> Question:
+def _twice(local: datetime, answers: list[Meaning]) -> Question:
     text = _("%(time)s comes twice: the clocks go back that night. Which one do you mean?", time=_written(local))
     first, second = answers
     return Question(
         text,
         _("The first: %(time)s", time=first.label),
         first.key,
-        others=(Answer(second.key, _("The second: %(time)s", time=second.label)),),
+        others=(Meaning(second.key, _("The second: %(time)s", time=second.label)),),
     )
 
 
-def _left_out(local: datetime, answers: list[Answer]) -> Question:
+def _left_out(local: datetime, answers: list[Meaning]) -> Question:
     text = _(
         "%(time)s does not exist: the clocks go forward that night. Do you mean what they show then?",
         time=_written(local),

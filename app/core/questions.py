@@ -8,7 +8,7 @@ from werkzeug.datastructures import MultiDict
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Meaning:
     """One of several meanings, to choose by its `key`."""
 
     key: str
@@ -26,11 +26,11 @@ class Question:
     confirm_label: str
     key: str
     suggestion: str | None = None
-    others: tuple[Answer, ...] = ()
+    others: tuple[Meaning, ...] = ()
 
     @property
-    def answers(self) -> tuple[Answer, ...]:
-        return (Answer(self.key, self.confirm_label), *self.others)
+    def answers(self) -> tuple[Meaning, ...]:
+        return (Meaning(self.key, self.confirm_label), *self.others)
 
 
 def answered(form: MultiDict[str, str]) -> list[str]:

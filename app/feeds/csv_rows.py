@@ -38,7 +38,7 @@ class NotCsv(Exception):
         super().__init__(code)
 
 
-class Row(dict[str, Any]):
+class FileRow(dict[str, Any]):
     """Cells by the names in the first line. `line` is where it begins in the file."""
 
     line: int = 0
@@ -56,7 +56,7 @@ class _TooLong(Exception):
     """The row that is being read goes on beyond any honest one."""
 
 
-def rows_of(body: bytes) -> Iterator[Row | BadRow]:
+def rows_of(body: bytes) -> Iterator[FileRow | BadRow]:
     """Rows by the names in the first line that is not empty; separated by what stands in it as often as in those below,
     or by what Excel's `sep=` says; in UTF-8, UTF-16, or the one of `encodings.OLD` in which its words are words.
 
@@ -70,7 +70,7 @@ def rows_of(body: bytes) -> Iterator[Row | BadRow]:
         if isinstance(found, BadRow) and not names:
             raise NotCsv
         if isinstance(found, BadRow) or not any(cell.strip() for cell in found):
-            row: Row | BadRow | None = found if isinstance(found, BadRow) else None
+            row: FileRow | BadRow | None = found if isinstance(found, BadRow) else None
         elif not names:
             names, row = names_of(found), None
         else:
@@ -78,7 +78,7 @@ def rows_of(body: bytes) -> Iterator[Row | BadRow]:
         if row is not None:
             bad += isinstance(row, BadRow)
             narrow = narrow and isinstance(row, BadRow) and row.why == MORE_CELLS
-            good += isinstance(row, Row)
+            good += isinstance(row, FileRow)
             yield row
     if not good:
         raise NotCsv("file_narrow" if bad and narrow else "file" if bad else "file_no_rows" if names else "file_empty")
@@ -103,13 +103,13 @@ def _name(cell: str) -> str:
     return " ".join(name.split()) if "\n" in name else name
 
 
-def row_of(names: Sequence[str], cells: Sequence[Any], line: int) -> Row | BadRow:
+def row_of(names: Sequence[str], cells: Sequence[Any], line: int) -> FileRow | BadRow:
     """Cells under their names."""
     if any(str(cell).strip() for cell in cells[len(names) :] if cell is not None):
         return BadRow(line, MORE_CELLS)
     if any(isinstance(cell, str) and "\ufffd" in cell for cell in cells):
         return BadRow(line, LOST_LETTERS)
-    row = Row((name, cell) for name, cell in zip(names, cells, strict=False) if name)
+    row = FileRow((name, cell) for name, cell in zip(names, cells, strict=False) if name)
     row.line = line
     return row
 

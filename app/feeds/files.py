@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from app.feeds import csv_rows, xlsx_rows
-from app.feeds.csv_rows import BadRow, NotCsv, Row
+from app.feeds.csv_rows import BadRow, FileRow, NotCsv
 from app.feeds.inflating import GZIP, NotCompressed, TooLarge, gunzip
 
 OPENED = 32 * 1024 * 1024  # bytes of a packed CSV once it is opened
@@ -14,7 +14,7 @@ ZIP, OLD_OFFICE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 OTHERS = (b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"Rar!", b"7z\xbc\xaf", b"{\\rtf", b"PK\x05\x06")
 
 
-def rows_of(body: bytes) -> Iterator[Row | BadRow]:
+def rows_of(body: bytes) -> Iterator[FileRow | BadRow]:
     """The rows, each with the line in which it begins. Raises `NotCsv` with the reason when there are none."""
     if body.startswith(GZIP):
         try:

@@ -22,7 +22,7 @@ from app.models.property import PROPERTY_TYPES
 from app.outbound.written_urls import as_called
 from app.properties.fields import PropertyBulkItem, sent_property
 from app.properties.plausible import SIZES, UNITS
-from app.properties.syncing import Sent
+from app.properties.syncing import SentProperty
 
 # What can be mapped. `active` only decides whether a row counts at all.
 FIELDS = (
@@ -117,7 +117,7 @@ def named_by(row: Any, mapping: Mapping[str, str]) -> str:
     return made_text(str(found)[:200]).strip()[:100] if isinstance(found, str | int | float) else ""
 
 
-def read_row(row: Any, mapping: Mapping[str, str], separators: str = ASK) -> Sent:
+def read_row(row: Any, mapping: Mapping[str, str], separators: str = ASK) -> SentProperty:
     """The property that a row names; only mapped fields that the row has are set. `separators` as the feed has them.
 
     Raises `Invalid` with the faults by our field, and `NotForSale`.
@@ -135,7 +135,7 @@ def read_row(row: Any, mapping: Mapping[str, str], separators: str = ASK) -> Sen
     return replace(sent, columns={k: v for k, v in sent.columns.items() if k in told}, photo=photo)
 
 
-def _as_the_api_takes_it(values: dict[str, Any], faults: dict[str, list[str]]) -> Sent:
+def _as_the_api_takes_it(values: dict[str, Any], faults: dict[str, list[str]]) -> SentProperty:
     """The model of the API over what was read; raises `Invalid` with its faults by our field, beside those known."""
     email, named = values.pop("agent_email", None), str(values.get("external_id") or "")
     if email:

@@ -24,11 +24,11 @@ from app.extensions import db
 from app.feeds.csv_rows import BadRow
 from app.feeds.editing import mapping_of, renew, source_of
 from app.feeds.rows import NotForSale, named_by, read_row
-from app.feeds.sources import Broken, Source, pages
+from app.feeds.sources import BrokenFeed, Source, pages
 from app.models import FeedItem, FeedRun, Property, PropertyFeed
 from app.models.agency import User
 from app.outbound.http_client import HttpClient
-from app.properties.syncing import UNUSUAL, Sent, upsert
+from app.properties.syncing import UNUSUAL, SentProperty, upsert
 
 BATCH = 100
 MOST_ERRORS = 100
@@ -91,7 +91,7 @@ def run(feed: PropertyFeed) -> uuid.UUID:
     code = ""
     try:
         _read(doing, source, mapping, http)
-    except Broken as broken:
+    except BrokenFeed as broken:
         code = broken.code
     except LeaseLost:
         return doing.id  # whoever has the feed now has written this run down as killed
@@ -107,7 +107,7 @@ def run(feed: PropertyFeed) -> uuid.UUID:
 def _read(doing: _Run, source: Source, mapping: dict[str, str], http: HttpClient) -> None:
     for rows in pages(source, http):
         _hold(doing)
-        good: list[tuple[int, Sent]] = []
+        good: list[tuple[int, SentProperty]] = []
         for row in rows:
             doing.counts["seen"] += 1
             _judge(doing, row, mapping, good)
@@ -126,7 +126,7 @@ def _hold(doing: _Run) -> None:
         tx.connection.execute(update(FeedRun).where(FeedRun.id == doing.id).values(**doing.counts))
 
 
-def _judge(doing: _Run, row: Any, mapping: dict[str, str], good: list[tuple[int, Sent]]) -> None:
+def _judge(doing: _Run, row: Any, mapping: dict[str, str], good: list[tuple[int, SentProperty]]) -> None:
     number, line = doing.counts["seen"], getattr(row, "line", 0)
     if isinstance(row, BadRow):
         doing.unread = True
@@ -154,16 +154,16 @@ def _judge(doing: _Run, row: Any, mapping: dict[str, str], good: list[tuple[int,
         doing.refuse(number, shown, {"external_id": [TWICE]}, line)
 
 
-def _digest(sent: Sent) -> bytes:
+def _digest(sent: SentProperty) -> bytes:
     said = json.dumps([dict(sent.columns), sent.agent_email, sent.photo], sort_keys=True)
     return hashlib.blake2b(said.encode(), digest_size=16).digest()
 
 
-def _take(doing: _Run, some: list[tuple[int, Sent]]) -> None:
+def _take(doing: _Run, some: list[tuple[int, SentProperty]]) -> None:
     try:
         all_done = upsert(doing.agency_id, [sent for _number, sent in some], by=SYSTEM)
     except QuotaReached:
-        raise Broken("quota") from None
+        raise BrokenFeed("quota") from None
     for (number, sent), done in zip(some, all_done, strict=True):
         if done.error:
             errors = dict(done.error.errors) if isinstance(done.error, Invalid) else {"": [done.error.title]}

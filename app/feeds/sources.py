@@ -26,7 +26,7 @@ WAITED = 600.0  # seconds that one reading spends waiting for the other side, al
 CSV_PAGE = 500
 
 
-class Broken(Exception):
+class BrokenFeed(Exception):
     """The feed cannot be read on. `code`: what the HTTP client says, or status, large, rows, slow, not_json, shape,
     next, short, encoding, or what a file is (`app.core.labels.FEED_FILE`)."""
 
@@ -55,19 +55,19 @@ class Bounds:
     seconds: float = WAITED
 
     def wait(self) -> float:
-        """How long the next page may take; raises `Broken` when nothing is left."""
+        """How long the next page may take; raises `BrokenFeed` when nothing is left."""
         if self.seconds <= 0:
-            raise Broken("slow")
+            raise BrokenFeed("slow")
         return min(PAGE_SECONDS, self.seconds)
 
     def count(self, rows: int) -> None:
         self.rows -= rows
         if self.rows < 0:
-            raise Broken("rows")
+            raise BrokenFeed("rows")
 
 
 def pages(source: Source, http: HttpClient, bounds: Bounds | None = None) -> Iterator[list[Any]]:
-    """The rows of each page. Ends without an error only when the whole feed was read; raises `Broken`."""
+    """The rows of each page. Ends without an error only when the whole feed was read; raises `BrokenFeed`."""
     bounds = bounds or Bounds()
     for found in _of_file(source.file) if source.kind == "csv" else _of_server(source, http, bounds):
         bounds.count(len(found))
@@ -80,14 +80,14 @@ def _of_file(body: bytes) -> Iterator[list[Any]]:
         while found := list(islice(rows, CSV_PAGE)):
             yield found
     except NotCsv as why:
-        raise Broken(why.code) from None
+        raise BrokenFeed(why.code) from None
 
 
 def _of_server(source: Source, http: HttpClient, bounds: Bounds) -> Iterator[list[Any]]:
     url, seen, rows, total = source.url, set[str](), 0, None
     while url:
         if url in seen or len(seen) >= bounds.pages:
-            raise Broken("next")
+            raise BrokenFeed("next")
         seen.add(url)
         found, following, told = _shape(_get(source, url, http, bounds))
         rows += len(found)
@@ -95,7 +95,7 @@ def _of_server(source: Source, http: HttpClient, bounds: Bounds) -> Iterator[lis
         yield found
         url = _following(source.url, urljoin(url, following)) if following else ""
     if total is not None and rows < total:
-        raise Broken("short")
+        raise BrokenFeed("short")
 
 
 def _get(source: Source, url: str, http: HttpClient, bounds: Bounds) -> Any:
@@ -110,22 +110,22 @@ def _get(source: Source, url: str, http: HttpClient, bounds: Bounds) -> Any:
     try:
         answer = http.call("GET", url, headers=headers, deadline=bounds.wait(), keep=PAGE_BYTES)
     except Refused as why:
-        raise Broken("port" if str(why) == "port" else "address") from None
+        raise BrokenFeed("port" if str(why) == "port" else "address") from None
     except Unreachable as fault:
-        raise Broken(fault.code) from None
+        raise BrokenFeed(fault.code) from None
     finally:
         bounds.seconds -= time.monotonic() - began
     if answer.status != 200:
-        raise Broken("key" if answer.status in {401, 403} else "status")
+        raise BrokenFeed("key" if answer.status in {401, 403} else "status")
     if not answer.whole:
-        raise Broken("large")
+        raise BrokenFeed("large")
     body = _opened(answer)
     if sum(map(body.count, (b",", b"[", b"{"))) > PAGE_PARTS:
-        raise Broken("large")
+        raise BrokenFeed("large")
     try:
         return read_json(body, row_by_row=True)
     except NotJson:
-        raise Broken("not_json") from None
+        raise BrokenFeed("not_json") from None
 
 
 def _opened(answer: HttpAnswer) -> bytes:
@@ -139,12 +139,12 @@ def _opened(answer: HttpAnswer) -> bytes:
             elif coding == "deflate":
                 body = inflate(body, PAGE_BYTES)
             else:
-                raise Broken("encoding")
+                raise BrokenFeed("encoding")
         return gunzip(body, PAGE_BYTES) if body.startswith(GZIP) else body
     except TooLarge:
-        raise Broken("large") from None
+        raise BrokenFeed("large") from None
     except NotCompressed:
-        raise Broken("encoding") from None
+        raise BrokenFeed("encoding") from None
 
 
 def _shape(body: Any) -> tuple[list[Any], str, int | None]:
@@ -152,26 +152,26 @@ def _shape(body: Any) -> tuple[list[Any], str, int | None]:
     if isinstance(body, list):
         return body, "", None
     if not isinstance(body, dict):
-        raise Broken("shape")
+        raise BrokenFeed("shape")
     rows = next((body[name] for name in ("objects", "data", "results", "items") if name in body), None)
     meta = body["meta"] if isinstance(body.get("meta"), dict) else body
     following, total = meta.get("next"), meta.get("total_count")
     if not isinstance(rows, list) or not isinstance(following, str | None):
-        raise Broken("shape")
+        raise BrokenFeed("shape")
     if following and not is_text(following):
-        raise Broken("next")
+        raise BrokenFeed("next")
     return rows, following or "", total if isinstance(total, int) else None
 
 
 def _following(first: str, url: str) -> str:
     """The next page's address, on the first one's server. Behind TLS many an application says `http:` of itself: what
-    began encrypted goes on so. Raises `Broken`."""
+    began encrypted goes on so. Raises `BrokenFeed`."""
     try:
         began, parts = urlsplit(first), urlsplit(url)
         if began.scheme not in _PORTS or parts.scheme not in _PORTS or _server(began) != _server(parts):
-            raise Broken("next")
+            raise BrokenFeed("next")
     except ValueError:
-        raise Broken("next") from None
+        raise BrokenFeed("next") from None
     if "https" not in {began.scheme, parts.scheme}:
         return url
     return urlunsplit(parts._replace(scheme="https", netloc=_server(parts)))
@@ -183,6 +183,6 @@ _PORTS = {"http": 80, "https": 443}
 def _server(parts: SplitResult) -> str:
     """Host and port; the scheme's own port need not be said."""
     if parts.username is not None or not parts.hostname:
-        raise Broken("next")
+        raise BrokenFeed("next")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return host if parts.port in {None, _PORTS.get(parts.scheme)} else f"{host}:{parts.port}"

@@ -26,7 +26,7 @@ from app.extensions import db
 from app.feeds.csv_rows import BadRow
 from app.feeds.editing import get_feed, mapping_of, source_of
 from app.feeds.rows import NotForSale, named_by, read_row
-from app.feeds.sources import Bounds, Broken, Source, pages
+from app.feeds.sources import Bounds, BrokenFeed, Source, pages
 from app.models import PropertyFeed
 from app.outbound.http_client import HttpClient
 
@@ -48,7 +48,7 @@ class Tried:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class TryResult:
     """What a try came to: rows, or the `code` by which it broke."""
 
     rows: list[Tried]
@@ -65,12 +65,12 @@ def ask(feed: PropertyFeed, *, by: Actor) -> None:
             tx.record("feed.tried", feed_id, by)
 
 
-def outcome_of(feed: PropertyFeed) -> Outcome | None:
+def outcome_of(feed: PropertyFeed) -> TryResult | None:
     """What the last try came to, while the feed is as it was tried."""
     if feed.tried_at is None or feed.tried_ct is None:
         return None
     told = json.loads(unseal(agency_key(feed.agency_id, "secret"), _place(feed.agency_id, feed.id), feed.tried_ct))
-    return Outcome([Tried(**row) for row in told["rows"]], told["code"])
+    return TryResult([Tried(**row) for row in told["rows"]], told["code"])
 
 
 def waiting() -> Sequence[uuid.UUID]:
@@ -103,11 +103,11 @@ def run(feed: PropertyFeed) -> None:
     source, mapping, separators = source_of(feed), mapping_of(feed), feed.separators
     db.session.rollback()  # no transaction stays open while somebody else's server thinks
     try:
-        outcome = Outcome(_rows(source, mapping, separators))
-    except Broken as broken:
-        outcome = Outcome([], broken.code)
+        outcome = TryResult(_rows(source, mapping, separators))
+    except BrokenFeed as broken:
+        outcome = TryResult([], broken.code)
     except Exception:
-        _keep(agency_id, feed_id, until, Outcome([], "fault"))
+        _keep(agency_id, feed_id, until, TryResult([], "fault"))
         raise
     _keep(agency_id, feed_id, until, outcome)
 
@@ -137,7 +137,7 @@ def _tried(number: int, row: Any, mapping: dict[str, str], separators: str) -> T
     return Tried(number, named, dict(sent.columns), sent.photo, line=line)
 
 
-def _keep(agency_id: uuid.UUID, feed_id: uuid.UUID, until: Any, outcome: Outcome) -> None:
+def _keep(agency_id: uuid.UUID, feed_id: uuid.UUID, until: Any, outcome: TryResult) -> None:
     text = json.dumps(asdict(outcome)).encode()
     sealed = seal(agency_key(agency_id, "secret"), _place(agency_id, feed_id), text)
     with writing(agency_id) as tx:

@@ -16,7 +16,7 @@ from typing import Any
 
 from app.core.money import names_a_currency
 from app.feeds.cells import NO_RESULT, SHEET_ERROR, Priced, Unread
-from app.feeds.csv_rows import COLUMNS, BadRow, NotCsv, Row, names_of, row_of
+from app.feeds.csv_rows import COLUMNS, BadRow, FileRow, NotCsv, names_of, row_of
 
 OPENED = 100 * 1024 * 1024  # bytes of all parts together, once they are opened
 PARTS = 2000
@@ -44,7 +44,7 @@ def is_workbook(body: bytes) -> bool:
         raise NotCsv("file_xlsx") from None
 
 
-def rows_of(body: bytes) -> Iterator[Row | BadRow]:
+def rows_of(body: bytes) -> Iterator[FileRow | BadRow]:
     """Rows by the names in the first line that is not empty. Raises `NotCsv`."""
     if not is_workbook(body):
         raise NotCsv("file_other")

@@ -35,7 +35,7 @@ GOOD_FOR, APART, LATER = timedelta(hours=1), timedelta(minutes=1), timedelta(day
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class CodeState:
     """Where an offer stands with its code: `none`, `waiting`, `expired`, `spent` (too many wrong ones) or `done`.
 
     `left` tries are left of this code; `more` says whether another may be asked for.
@@ -65,7 +65,7 @@ def issue(tx: UnitOfWork, offer_id: uuid.UUID, key: bytes, n: int = 1) -> None:
         tx.owe_mail("offer_code", about("email_code", offer_id, n), offer_id=offer_id)
 
 
-def standing(offer: Offer) -> Standing | None:
+def standing(offer: Offer) -> CodeState | None:
     """None where no code was ever asked for."""
     last = db.session.execute(_last(offer.agency_id, offer.id)).one_or_none()
     return _standing(last) if last else None
@@ -82,15 +82,15 @@ def _last(agency_id: uuid.UUID, offer_id: uuid.UUID) -> Any:
     )
 
 
-def _standing(last: Any) -> Standing:
+def _standing(last: Any) -> CodeState:
     if last.confirmed:
-        return Standing("done")
+        return CodeState("done")
     more = _may_follow(last)
     if last.tries >= TRIES:
-        return Standing("spent", more=more)
+        return CodeState("spent", more=more)
     if last.expires_at <= now():
-        return Standing("expired", more=more)
-    return Standing("waiting", TRIES - last.tries, more)
+        return CodeState("expired", more=more)
+    return CodeState("waiting", TRIES - last.tries, more)
 
 
 def _may_follow(last: Any) -> bool:
@@ -98,7 +98,7 @@ def _may_follow(last: Any) -> bool:
     return bool(last.n < CODES or (last.n < MOST and last.created_at <= now() - LATER))
 
 
-def attempt(tx: UnitOfWork, offer_id: uuid.UUID, typed: str) -> Standing:
+def attempt(tx: UnitOfWork, offer_id: uuid.UUID, typed: str) -> CodeState:
     """Try a code within another step; `done` when it is right, and then it is spent. Raises `IllegalTransition`."""
     digits = re.sub(r"\D", "", typed)[:12]
     key = keys.offer_key(tx.agency_id, offer_id)
@@ -106,7 +106,7 @@ def attempt(tx: UnitOfWork, offer_id: uuid.UUID, typed: str) -> Standing:
         raise IllegalTransition
     last = tx.connection.execute(_last(tx.agency_id, offer_id)).one_or_none()
     if last is None:
-        return Standing("none", more=True)
+        return CodeState("none", more=True)
     before = _standing(last)
     if before.state != "waiting" or not digits:
         return before
@@ -115,12 +115,12 @@ def attempt(tx: UnitOfWork, offer_id: uuid.UUID, typed: str) -> Standing:
     if not hmac.compare_digest(code, digits.encode()):
         tx.connection.execute(this.values(tries=EmailCode.tries + 1))
         left = before.left - 1
-        return Standing("waiting" if left else "spent", left, before.more)
+        return CodeState("waiting" if left else "spent", left, before.more)
     tx.connection.execute(this.values(used_at=tx.at))
-    return Standing("done")
+    return CodeState("done")
 
 
-def enter(offer: Offer, typed: str) -> Standing:
+def enter(offer: Offer, typed: str) -> CodeState:
     """Try the code of a signature. Where the offer then stands: `done`, or fewer tries left.
 
     A code that went to a mailbox of the agency's shows no bidder, and makes no signature count.

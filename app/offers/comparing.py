@@ -47,7 +47,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class PlacedOffer:
     """One offer in its property's order: why it stands before the next, and who moved it here, if anybody did."""
 
     line: OfferLine
@@ -222,7 +222,7 @@ def earlier_amounts(lines: Sequence[OfferLine]) -> dict[uuid.UUID, list[Money]]:
 # --- the order of a property's offers ---------------------------------------------------------------------------
 
 
-def standing(by: Person, prop: Property) -> list[Standing]:
+def standing(by: Person, prop: Property) -> list[PlacedOffer]:
     """The offers of a property that still stand, in its currency, the best first."""
     lines = lines_where(
         by,
@@ -242,7 +242,7 @@ def standing(by: Person, prop: Property) -> list[Standing]:
     for n, one in enumerate(order):
         who, why = moved.get(one.id, (None, None))
         after = order[n + 1] if n + 1 < len(order) else None
-        found.append(Standing(held[one.id], n + 1, _why(one, after, whys[n]), who, why))
+        found.append(PlacedOffer(held[one.id], n + 1, _why(one, after, whys[n]), who, why))
     return found
 
 

@@ -49,7 +49,7 @@ class Chosen:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class AgencyAnswer:
     """What is decided. `reason` stays in the agency; `message` is for the bidder, if `notify_bidder`."""
 
     status: str
@@ -59,7 +59,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Consequences:
     """What accepting an offer means for its property: others told no, or kept in reserve; the link closed, or not."""
 
     property_id: uuid.UUID
@@ -74,7 +74,7 @@ def view(offer: Offer, *, by: Person) -> None:
     with writing(offer.agency_id) as tx:
         state = _lock(tx, offer_id)
         if state.status == "new" and not state.erased_at:
-            _step(tx, offer_id, state, Answer("viewed"), actor)
+            _step(tx, offer_id, state, AgencyAnswer("viewed"), actor)
             announce(tx, offer_id, "offer.viewed", actor)
 
 
@@ -90,12 +90,17 @@ def decide(
     despite: Collection[str] = (),
 ) -> bool:
     """Set the status of one offer; return False when that adds nothing. Raises as `decide_all`."""
-    answer = Answer(status, reason, notify_bidder=notify_bidder)
+    answer = AgencyAnswer(status, reason, notify_bidder=notify_bidder)
     return decide_all(agency_id, [Chosen(offer_id, version, frozenset(despite))], answer, by=by) is not None
 
 
 def decide_all(
-    agency_id: uuid.UUID, chosen: Sequence[Chosen], answer: Answer, *, by: Actor, outcome: Outcome | None = None
+    agency_id: uuid.UUID,
+    chosen: Sequence[Chosen],
+    answer: AgencyAnswer,
+    *,
+    by: Actor,
+    outcome: Consequences | None = None,
 ) -> uuid.UUID | None:
     """Give one answer to some offers, all or none; return a decision by which it can be undone, or None.
 
@@ -109,7 +114,7 @@ def decide_all(
             hold_bytes(tx)
         made = [_decide(tx, one, answer, by) for one in chosen]
         if outcome:
-            no = Answer("rejected", message=outcome.message, notify_bidder=True)
+            no = AgencyAnswer("rejected", message=outcome.message, notify_bidder=True)
             made += [_decide(tx, one, no, by) for one in outcome.reject]
             closed = outcome.close_link and switch_link(tx, outcome.property_id, on=False, by=by)
             data = {"accepted": [str(one.offer_id) for one in chosen], "rejected": len(outcome.reject)}
@@ -117,7 +122,7 @@ def decide_all(
     return next((decision for decision in made if decision), None)
 
 
-def _decide(tx: UnitOfWork, chosen: Chosen, answer: Answer, by: Actor) -> uuid.UUID | None:
+def _decide(tx: UnitOfWork, chosen: Chosen, answer: AgencyAnswer, by: Actor) -> uuid.UUID | None:
     state = _lock(tx, chosen.offer_id)
     standing = _standing(tx, chosen.offer_id, state) if state.status == answer.status else None
     if chosen.version not in {None, state.version} and not _repeats(tx, chosen, state, answer, standing, by):
@@ -151,7 +156,7 @@ class _Standing:
     def untold_message(self) -> str | None:
         return self.messages[0] if self.messages and not self.told else None
 
-    def lacks(self, answer: Answer) -> bool:
+    def lacks(self, answer: AgencyAnswer) -> bool:
         """Whether an answer of the same status says more than that."""
         if answer.reason and answer.reason != self.reason:
             return True
@@ -192,7 +197,9 @@ def _despite(tx: UnitOfWork, chosen: Chosen) -> list[str]:
     return found
 
 
-def _repeats(tx: UnitOfWork, chosen: Chosen, state: Any, answer: Answer, standing: _Standing | None, by: Actor) -> bool:
+def _repeats(
+    tx: UnitOfWork, chosen: Chosen, state: Any, answer: AgencyAnswer, standing: _Standing | None, by: Actor
+) -> bool:
     """Whether the one step since that version was this answer by the same decider: sent twice. The keys of an agency
     are one decider: a call may come again with another one while they change."""
     if standing is None or standing.lacks(answer):
@@ -226,7 +233,7 @@ def undo(decision_id: uuid.UUID, agency_id: uuid.UUID, *, by: Actor) -> list[uui
                 tx.connection, decision.offer_id, decision.at, tx.at, but=offers
             ):
                 raise Unsaid([])  # taking it back would accept it in spite of what nobody was asked about
-            _step(tx, decision.offer_id, state, Answer(decision.from_status), by, undoes=decision)
+            _step(tx, decision.offer_id, state, AgencyAnswer(decision.from_status), by, undoes=decision)
             kind = "offer.status_changed"
             announce(tx, decision.offer_id, kind, by, after=None, previous_status=decision.to_status)
         for property_id in _closed_with(tx, offers, made[0].at):
@@ -305,7 +312,7 @@ def _step(
     tx: UnitOfWork,
     offer_id: uuid.UUID,
     state: Any,
-    answer: Answer,
+    answer: AgencyAnswer,
     by: Actor,
     *,
     undoes: Decision | None = None,

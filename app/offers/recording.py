@@ -36,13 +36,13 @@ from app.models import (
 )
 from app.models.property import GONE
 from app.offers import codes, submitting
-from app.offers.codes import Standing
+from app.offers.codes import CodeState
 from app.offers.document import Draft, Signature
 from app.offers.events import announce
 from app.offers.mailboxes import own_address, reachable
 from app.offers.recipient_limits import write_to_bidder
 from app.offers.replacing import carry_out, previous_of
-from app.offers.submitting import Sending, Sent
+from app.offers.submitting import Sending, SentOffer
 from app.proof import receipts
 
 NOT_TAKING = "The property is archived, gone or not for sale: it takes no offers."
@@ -54,7 +54,7 @@ class TooSoon(Conflict):
     """The last mail that asks the bidder to confirm went out a moment ago."""
 
 
-def record(prop: Property, draft: Draft, sending: Sending, *, by: Actor) -> Sent:
+def record(prop: Property, draft: Draft, sending: Sending, *, by: Actor) -> SentOffer:
     """Keep an offer taken elsewhere; the bidder is asked by mail to confirm it, where they gave an address.
 
     It needs no open link. What it says it replaces stands until its bidder confirms: see `replacements.carry_out`.
@@ -66,7 +66,7 @@ def record(prop: Property, draft: Draft, sending: Sending, *, by: Actor) -> Sent
     with writing(prop.agency_id) as tx:
         current = submitting.current(tx, property_id, sending.nonce, sealed)
         if current.pressed:
-            return Sent(current.pressed, fresh=False)
+            return SentOffer(current.pressed, fresh=False)
         sold_here = select(Property.id).where(Property.id == property_id, Property.transaction_type == "sale")
         if current.archived_at or current.availability in GONE or tx.connection.scalar(sold_here) is None:
             raise Conflict(NOT_TAKING)
@@ -81,7 +81,7 @@ def record(prop: Property, draft: Draft, sending: Sending, *, by: Actor) -> Sent
         tx.owe_mail("offer_agent", subject, offer_id=offer_id, user_id=current.agent_id)
         told = write_to_bidder(tx, "offer_confirm", subject, offer_id=offer_id) if draft.bidder.email else None
         receipts.owe(tx, offer_id, mailed=False)
-    return Sent(sealed.offer_id, fresh=True, mail=told)
+    return SentOffer(sealed.offer_id, fresh=True, mail=told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class Said:
     shown: bytes | None = None
 
 
-def confirm(offer: Offer, said: Said, code: str = "") -> Standing:
+def confirm(offer: Offer, said: Said, code: str = "") -> CodeState:
     """Somebody with the link says that an offer recorded for its bidder is theirs: `done`, or where the code stands.
 
     Where a code can reach the bidder nothing counts without it; elsewhere it is kept as said through a link that the
@@ -107,7 +107,7 @@ def confirm(offer: Offer, said: Said, code: str = "") -> Standing:
     with writing(agency_id) as tx:
         held = _standing(tx, offer_id)
         if held.confirmed:
-            return Standing("done")
+            return CodeState("done")
         if said.shown is not None:
             submitting.check_shown(tx, property_id, said.language, said.texts, said.shown)
         coded, proof = reachable(agency_id, offer_id) is not None, HELD_LINK
@@ -125,7 +125,7 @@ def confirm(offer: Offer, said: Said, code: str = "") -> Standing:
         announce(tx, offer_id, "offer.confirmed", BIDDER)
         tx.owe_mail("offer_confirmed", about("offer", offer_id), offer_id=offer_id, user_id=held.agent_id)
         receipts.owe(tx, offer_id, mailed=_wrote_to(tx, offer_id))
-    return Standing("done")
+    return CodeState("done")
 
 
 def ask_again(offer: Offer, *, by: Person) -> None:

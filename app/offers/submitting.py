@@ -76,7 +76,7 @@ class Sending:
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class SentOffer:
     """The outcome; `fresh` is False when the very same form had already been sent. `mail` says what became of the mail
     to the bidder, where it was not sent at once."""
 
@@ -85,7 +85,7 @@ class Sent:
     mail: str | None = None
 
 
-def submit(prop: Property, draft: Draft, sending: Sending, *, by: Actor) -> Sent:
+def submit(prop: Property, draft: Draft, sending: Sending, *, by: Actor) -> SentOffer:
     """Accept an offer. Raises `LinkClosed` when the link no longer takes it, `Invalid` for a wrong `replaces`,
     `CodeWanted` where it is not shown yet that its sender may replace that, and `FactsChanged` where the property,
     under the lock, is not what the sender was shown."""
@@ -96,7 +96,7 @@ def submit(prop: Property, draft: Draft, sending: Sending, *, by: Actor) -> Sent
     with writing(prop.agency_id) as tx:
         row = current(tx, property_id, sending.nonce, sealed)
         if row.pressed:
-            return Sent(row.pressed, fresh=False)
+            return SentOffer(row.pressed, fresh=False)
         state = link_state(row, sending.link_version, tx.at)
         if state != "open" and not sending.request_id:
             raise LinkClosed(state)
@@ -115,7 +115,7 @@ def submit(prop: Property, draft: Draft, sending: Sending, *, by: Actor) -> Sent
         if coded:
             codes.issue(tx, sealed.offer_id, sealed.key)
         receipts.owe(tx, sealed.offer_id, mailed=not coded)
-    return Sent(sealed.offer_id, fresh=True)
+    return SentOffer(sealed.offer_id, fresh=True)
 
 
 def current(tx: UnitOfWork, property_id: uuid.UUID, nonce: bytes, sealed: Prepared) -> Any:

@@ -26,7 +26,7 @@ from app.extensions import db
 from app.models import Agency, Delivery, PrivacyRequest
 from app.proof.authority import Authority
 from app.proof.checkpoint_check import head_fault
-from app.proof.heads import Heads, Unreadable
+from app.proof.heads import Heads, UnreadableHead
 
 OK = "ok"
 PATIENCE = 120  # seconds that something due may wait: a sweep is five, a lapsed lease forty-five
@@ -160,7 +160,7 @@ def registers() -> str:
     for agency_id in heads.agencies():
         try:
             held = heads.held(agency_id)
-        except Unreadable:
+        except UnreadableHead:
             return f"the head of {agency_id} beside the seal (seal/heads/) cannot be read"
         if why := head_fault(db.session.connection(), authority.own_roots(), agency_id, held):
             return f"of {agency_id}: {why}; see `ledger verify`, or, after a restore, `backup restored`"

@@ -17,7 +17,7 @@ from app.core.labels import STEPS, label
 from app.offers.document import Document
 from app.offers.fields import money_text
 from app.offers.sections import sections, signature_row
-from app.proof.pdf.sheet import MARGIN, SIZE, SMALL, WIDTH, Block, Sheet
+from app.proof.pdf.sheet import MARGIN, SIZE, SMALL, WIDTH, Sheet, SheetBlock
 from app.proof.receipts import lacking_letters
 
 OFFERS = 20  # in one file: about a second's work
@@ -53,7 +53,7 @@ def pdf_of(held: dict[str, Any], email: str, language: str, zone: str, part: int
             _offer(sheet, one)
         sheet.pdf.ln(4)
         sheet.column(
-            [Block(_("What for, on what basis, for how long, and your rights"), text=held["notice"][language])]
+            [SheetBlock(_("What for, on what basis, for how long, and your rights"), text=held["notice"][language])]
         )
         if sheet.lacking:
             sheet.line(lacking_letters(), SMALL, 4)
@@ -86,26 +86,26 @@ def _offer(sheet: Sheet, one: dict[str, Any]) -> None:
     for name, value in facts:
         sheet.row(name, value, MARGIN, WIDTH, SIZE)
     for part in sections(document.terms, offer["asking_price_at_submission"]):
-        sheet.column([Block(part.title, [(row.label, row.value) for row in part.rows])])
+        sheet.column([SheetBlock(part.title, [(row.label, row.value) for row in part.rows])])
     sheet.column(block for block in _blocks(one, document) if block.rows or block.image or block.text)
     kept = json.dumps(one["as_sent"], ensure_ascii=False)
-    sheet.block(Block(_("The document as it is kept"), text=kept), MARGIN, WIDTH, small=True)
+    sheet.block(SheetBlock(_("The document as it is kept"), text=kept), MARGIN, WIDTH, small=True)
 
 
-def _blocks(one: dict[str, Any], document: Document) -> Iterator[Block]:
+def _blocks(one: dict[str, Any], document: Document) -> Iterator[SheetBlock]:
     offer = one["offer"]
     if signed := signature_row(document.terms, counts=not offer["signature_pending"]):
-        yield Block(signed.label, [(_("Kind"), signed.value)], _picture(one["signature_png"]))
+        yield SheetBlock(signed.label, [(_("Kind"), signed.value)], _picture(one["signature_png"]))
     if said := one["confirmation"]:
         rows = [
             (_("Confirmed"), _when(said["at"])),
             (_("Confirmed by"), label("proof", said["proof"])),
             (_("Signature"), said["signature_text"] or ""),
         ]
-        yield Block(_("Confirmation"), [row for row in rows if row[1]], _picture(said["signature_png"]))
+        yield SheetBlock(_("Confirmation"), [row for row in rows if row[1]], _picture(said["signature_png"]))
     if origin := one["sent_from"]:
-        yield Block(_("Sent from"), [(_("Network address"), origin["address"]), (_("Browser"), origin["browser"])])
-    yield Block(_("What happened"), [(_when(step["at"]), _step(step)) for step in one["history"]])
+        yield SheetBlock(_("Sent from"), [(_("Network address"), origin["address"]), (_("Browser"), origin["browser"])])
+    yield SheetBlock(_("What happened"), [(_when(step["at"]), _step(step)) for step in one["history"]])
     names = {
         "answer": _("The agency's answer to you"),
         "better_asked": _("A better offer was asked for"),
@@ -113,16 +113,16 @@ def _blocks(one: dict[str, Any], document: Document) -> Iterator[Block]:
         "moved": _("Why an agent put the offer elsewhere in their order"),
     }
     written = [(f"{names[words['what']]}\n{_when(words['at'])}", words["text"]) for words in one["written"]]
-    yield Block(_("Written about the offer"), written)
-    yield Block(_("Notes"), [(_when(note["at"]), note["text"]) for note in one["notes"]])
+    yield SheetBlock(_("Written about the offer"), written)
+    yield SheetBlock(_("Notes"), [(_when(note["at"]), note["text"]) for note in one["notes"]])
     given = _receivers()
-    yield Block(_("Given to others"), [(_when(to["at"]), given[to["to"]]) for to in one["given_to"]])
+    yield SheetBlock(_("Given to others"), [(_when(to["at"]), given[to["to"]]) for to in one["given_to"]])
     sent = _mails()
     mails = [
         (_when(mail["at"]), f"{sent.get(mail['what'], mail['what'])} · {label('delivery', mail['state'])}")
         for mail in one["mails"]
     ]
-    yield Block(_("Mails to you"), mails)
+    yield SheetBlock(_("Mails to you"), mails)
 
 
 def _receivers() -> dict[str, str]:

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, func, inspect, select
 from app.core.clock import rfc3339
 from app.models import Checkpoint, LedgerEntry
 from app.proof.authority import issued
-from app.proof.heads import Head
+from app.proof.heads import SignedHead
 
 KIND = "bidflux.checkpoint"
 
@@ -52,7 +52,7 @@ def checkpoint_faults(
 
 
 def head_fault(
-    connection: Connection, roots: Sequence[x509.Certificate], agency_id: uuid.UUID, held: Head | None
+    connection: Connection, roots: Sequence[x509.Certificate], agency_id: uuid.UUID, held: SignedHead | None
 ) -> str | None:
     """What the ledger says otherwise than the head that is kept beside the seal.
 

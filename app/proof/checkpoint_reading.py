@@ -21,7 +21,7 @@ _ID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class CheckpointLine:
     """One checkpoint: `token` is its timestamp (DER), `faults` how often there was none, `fault` the last reason."""
 
     seq: int
@@ -46,7 +46,7 @@ class Line:
         }
 
 
-def checkpoints_of(agency_id: uuid.UUID, limit: int | None = None) -> list[Line]:
+def checkpoints_of(agency_id: uuid.UUID, limit: int | None = None) -> list[CheckpointLine]:
     """Newest first."""
     own = (Timestamping.agency_id == Checkpoint.agency_id, Timestamping.seq == Checkpoint.seq)
     token = select(Timestamping.token).where(*own, Timestamping.token.is_not(None)).limit(1).scalar_subquery()
@@ -59,7 +59,7 @@ def checkpoints_of(agency_id: uuid.UUID, limit: int | None = None) -> list[Line]
         .order_by(Checkpoint.seq.desc())
         .limit(limit)
     )
-    return [Line(*row) for row in db.session.execute(query)]
+    return [CheckpointLine(*row) for row in db.session.execute(query)]
 
 
 def entries(agency_id: uuid.UUID, until: int, *, anonymised: bool) -> Iterator[dict[str, Any]]:

@@ -21,7 +21,7 @@ from app.models import Agency, Checkpoint, Timestamping
 from app.outbound.timestamps import NoTimestamp, timestamp
 from app.proof.authority import Authority
 from app.proof.checkpoint_check import KIND, head_fault
-from app.proof.heads import Heads, Unreadable
+from app.proof.heads import Heads, UnreadableHead
 from app.proof.register import verify_chain
 
 END = "bidflux.ledger.end"
@@ -33,7 +33,7 @@ STEPS = (timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=2), timede
 log = structlog.get_logger(__name__)
 
 
-class Broken(Conflict):
+class BrokenRegister(Conflict):
     """The register does not hold, so its head is not signed. The argument says where."""
 
     title = "The register does not hold"
@@ -52,17 +52,17 @@ def signed(kind: str, agency_id: uuid.UUID, seq: int, head: bytes, at: datetime,
 
 
 def take(agency_id: uuid.UUID) -> int | None:
-    """Sign the head as it is now; its number, or None while the ledger is empty. Raises `Broken`.
+    """Sign the head as it is now; its number, or None while the ledger is empty. Raises `BrokenRegister`.
 
     The same head is signed once, and kept beside the seal too. The whole chain is walked first.
     """
     db.session.rollback()
     _entries, fault = verify_chain(db.session.get_one(Agency, agency_id))
     if fault:
-        raise Broken(f"entry {fault.seq}: {fault.reason}")
+        raise BrokenRegister(f"entry {fault.seq}: {fault.reason}")
     with writing(agency_id) as tx:
         if shorter := standing_head_fault(tx.connection, agency_id):
-            raise Broken(shorter)
+            raise BrokenRegister(shorter)
         known = select(Checkpoint.seq).where(Checkpoint.agency_id == agency_id, Checkpoint.seq == tx.seq)
         if tx.seq == 0 or tx.connection.scalar(known):
             return tx.seq or None
@@ -84,7 +84,7 @@ def standing_head_fault(connection: Connection, agency_id: uuid.UUID) -> str | N
     agency's lock."""
     try:
         held = heads().held(agency_id)
-    except Unreadable:
+    except UnreadableHead:
         return UNREADABLE
     return head_fault(connection, _authority().own_roots(), agency_id, held)
 
@@ -113,7 +113,7 @@ def note_heads() -> int:
 def _seen(agency_id: uuid.UUID) -> int:
     try:
         held = heads().held(agency_id)
-    except Unreadable:
+    except UnreadableHead:
         return -1
     return held.seq if held else 0
 
@@ -151,7 +151,7 @@ def nightly() -> int:
     for agency_id in _due():
         try:
             made += take(agency_id) is not None
-        except Broken as broken:
+        except BrokenRegister as broken:
             log.error("ledger_broken", agency=str(agency_id), where=str(broken))
     stamp_due()
     return made

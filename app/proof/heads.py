@@ -24,7 +24,7 @@ _NAME = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class SignedHead:
     """What one statement says, and the statement."""
 
     agency: str
@@ -36,7 +36,7 @@ class Head:
     certificate: str
 
 
-class Unreadable(ValueError):
+class UnreadableHead(ValueError):
     """The file is there and holds no statement."""
 
 
@@ -46,8 +46,8 @@ class Heads:
     def __init__(self, data_dir: Path) -> None:
         self._folder = data_dir / "seal" / FOLDER
 
-    def held(self, agency_id: uuid.UUID) -> Head | None:
-        """None where no head was signed yet. Raises `Unreadable`."""
+    def held(self, agency_id: uuid.UUID) -> SignedHead | None:
+        """None where no head was signed yet. Raises `UnreadableHead`."""
         try:
             return _parsed(self._path(agency_id).read_bytes())
         except FileNotFoundError:
@@ -64,7 +64,7 @@ class Heads:
         with self._alone():
             try:
                 before = self.held(agency_id)
-            except Unreadable:
+            except UnreadableHead:
                 return  # evidence of something: for a person to look at
             if before is None or before.seq < new.seq:
                 replace_file(self._path(agency_id), text, 0o600)
@@ -88,14 +88,14 @@ class Heads:
             yield
 
 
-def _parsed(text: bytes) -> Head:
+def _parsed(text: bytes) -> SignedHead:
     try:
         held = json.loads(text)
         said = json.loads(held["signed"])
         seq = whole(str(said["seq"]))
-        return Head(
+        return SignedHead(
             str(said["agency"]), seq, str(said["head"]), str(said["at"]), held["signed"].encode(),
             bytes.fromhex(held["signature"]), str(held["certificate"]),
         )  # fmt: skip
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise Unreadable from None
+        raise UnreadableHead from None

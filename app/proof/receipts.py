@@ -31,7 +31,7 @@ from app.offers.sections import sections, signature_row
 from app.proof import receipt_reading as reading
 from app.proof.authority import Authority
 from app.proof.pdf.receipt import Paper, draw
-from app.proof.pdf.sheet import Block
+from app.proof.pdf.sheet import SheetBlock
 from app.proof.receipt_reading import RECEIPT_KEPT, RECEIPT_MAIL, Facts
 from app.proof.sealing import seal_pdf
 
@@ -127,12 +127,12 @@ def paper_of(facts: Facts) -> Paper:
         (_("Received"), f"{show_datetime(offer.submitted_at)} · {offer.submitted_at:%Y-%m-%d %H:%M:%S} UTC"),
         (_("Sent to"), f"{agency.name}, {agency.email}"),
     ]
-    left = [Block(part.title, [(row.label, row.value) for row in part.rows]) for part in terms]
-    right = [Block(you.title, [(row.label, row.value) for row in you.rows])]
+    left = [SheetBlock(part.title, [(row.label, row.value) for row in part.rows]) for part in terms]
+    right = [SheetBlock(you.title, [(row.label, row.value) for row in you.rows])]
     if signed := signature_row(document.terms, counts=opened.offer.state.signed):
-        right.append(Block(signed.label, [(_("Kind"), signed.value)], facts.signature, signature_worth()))
-    right.append(Block(_("What happened"), [(show_datetime(at), _step(kind)) for at, kind in facts.steps]))
-    right.append(Block(_("How the offer came in"), text=_origin(facts)))
+        right.append(SheetBlock(signed.label, [(_("Kind"), signed.value)], facts.signature, signature_worth()))
+    right.append(SheetBlock(_("What happened"), [(show_datetime(at), _step(kind)) for at, kind in facts.steps]))
+    right.append(SheetBlock(_("How the offer came in"), text=_origin(facts)))
     return Paper(
         language=offer.language,
         title=_("Receipt of the offer %(reference)s", reference=offer.reference),
@@ -167,7 +167,7 @@ def lacking_letters() -> str:
     )
 
 
-def _proof(facts: Facts) -> list[Block]:
+def _proof(facts: Facts) -> list[SheetBlock]:
     """The small print: what binds this paper to the agency's register, and the texts that were shown."""
     offer, entry = facts.opened.offer.offer, facts.entry
     rows = [
@@ -181,11 +181,11 @@ def _proof(facts: Facts) -> list[Block]:
         " its seal."
     )
     contract = _("Accepting an offer is not a contract: in Romania a property is sold only before a notary.")
-    blocks = [Block(_("Proof"), rows, text=f"{what} {contract}")]
+    blocks = [SheetBlock(_("Proof"), rows, text=f"{what} {contract}")]
     names = {"notice": _("Privacy notice, read by the sender"), "rules": _("Rules of the offer, shown before sending")}
     for kind, (digest, body) in facts.texts.items():
         close = "\n".join(line for line in body.splitlines() if line.strip())  # without the empty lines
-        blocks.append(Block(names.get(kind, kind), [("SHA-256", digest)], text=close))
+        blocks.append(SheetBlock(names.get(kind, kind), [("SHA-256", digest)], text=close))
     return blocks
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from sqlalchemy import select
 
 from app.core import keys
-from app.core.ledger import Fault, faults
+from app.core.ledger import EntryFault, faults
 from app.core.raw_rows import raw
 from app.extensions import db
 from app.models import Agency, LedgerEntry, Offer
@@ -19,13 +19,13 @@ from app.proof.submissions import compare, missing_offers, offers_and_entries
 BATCH = 2_000
 
 
-def verify_chain(agency: Agency) -> tuple[int, Fault | None]:
+def verify_chain(agency: Agency) -> tuple[int, EntryFault | None]:
     """How many entries hold, and the first that does not."""
     fault = next(chain_faults(agency), None)
     return (fault.seq - 1 if fault else agency.head_seq), fault
 
 
-def chain_faults(agency: Agency) -> Iterator[Fault]:
+def chain_faults(agency: Agency) -> Iterator[EntryFault]:
     """Everything that does not hold of a chain."""
     entry = LedgerEntry.__table__.c  # by Core: the ORM's loading would take as long as all the rest
     query = (

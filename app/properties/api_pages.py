@@ -21,7 +21,7 @@ from app.properties.search import holding_words
 
 
 @dataclass(frozen=True, slots=True)
-class PropertyFilter:
+class ApiPropertyFilter:
     """Every field is optional. With `updated_since` the list is in order of change, else newest first."""
 
     updated_since: datetime | None = None
@@ -44,7 +44,7 @@ class PropertyFilter:
 
 
 def list_properties(
-    by: KeyHolder, chosen: PropertyFilter, *, after: str | None, limit: int
+    by: KeyHolder, chosen: ApiPropertyFilter, *, after: str | None, limit: int
 ) -> tuple[list[dict[str, Any]], str | None]:
     """One page as the API shows it, and the place from which the next one goes on, if there is one."""
     query = properties_of(by).where(*chosen.conditions()).options(joinedload(Property.agent))
@@ -59,7 +59,7 @@ def shown(by: KeyHolder, rows: Sequence[Property]) -> list[dict[str, Any]]:
     return [property_json(prop, offers_count=counts.get(prop.id, Counts()).offers) for prop in rows]
 
 
-def _ordered(query: Select[Property], chosen: PropertyFilter, after: str | None) -> Select[Property]:
+def _ordered(query: Select[Property], chosen: ApiPropertyFilter, after: str | None) -> Select[Property]:
     if chosen.updated_since is None:
         query = query.where(Property.id < uuid.UUID(after)) if after else query
         return query.order_by(Property.id.desc())
@@ -69,5 +69,5 @@ def _ordered(query: Select[Property], chosen: PropertyFilter, after: str | None)
     return query.order_by(Property.updated_at, Property.id)
 
 
-def _place(prop: Property, chosen: PropertyFilter) -> str:
+def _place(prop: Property, chosen: ApiPropertyFilter) -> str:
     return str(prop.id) if chosen.updated_since is None else f"{rfc3339(prop.updated_at)} {prop.id}"

@@ -30,7 +30,7 @@ from app.core.values import (
 )
 from app.models.property import AVAILABILITY, PRICE_VAT, PROPERTY_TYPES
 from app.properties.plausible import MOST
-from app.properties.syncing import Sent
+from app.properties.syncing import SentProperty
 
 PropertyType = Literal["apartment", "house", "land", "commercial", "office", "industrial", "other"]
 Availability = Literal["available", "reserved", "sold", "rented", "withdrawn", "unavailable"]
@@ -156,7 +156,7 @@ _NOT_COLUMNS = {"id", "offer_url", "offers_count", "created_at", "updated_at", "
 _NOT_COLUMNS |= {"agent", "photo_url", "asking_price", *OFFERING}
 
 
-def sent_property(body: PropertyFields) -> Sent:
+def sent_property(body: PropertyFields) -> SentProperty:
     """The columns that a body says; offering fields, agent and photo only when they were sent."""
     columns = body.model_dump(exclude=_NOT_COLUMNS)
     columns |= {name: getattr(body, name) for name in OFFERING if name in body.model_fields_set}
@@ -168,4 +168,4 @@ def sent_property(body: PropertyFields) -> Sent:
         except NotMoney:
             raise Invalid({"asking_price": ["Not an amount that we take"]}) from None
     photo = body.photo_url or "" if "photo_url" in body.model_fields_set else None
-    return Sent(columns, body.agent.email if body.agent else None, photo=photo)
+    return SentProperty(columns, body.agent.email if body.agent else None, photo=photo)

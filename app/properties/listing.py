@@ -49,13 +49,13 @@ class PropertyLine:
 
 
 @dataclass(frozen=True, slots=True)
-class PropertyPage:
+class PropertyListPage:
     lines: list[PropertyLine]
     number: int
     more: bool
 
 
-NOTHING = PropertyPage([], 1, more=False)
+NOTHING = PropertyListPage([], 1, more=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def _standing(link: str) -> ColumnElement[bool]:
     )
 
 
-def list_properties(by: Person, chosen: PropertyFilter, *, number: int = 1) -> PropertyPage:
+def list_properties(by: Person, chosen: PropertyFilter, *, number: int = 1) -> PropertyListPage:
     """One page, newest first; past the last one, the last one."""
     query = properties_of(by).where(*chosen.conditions()).options(joinedload(Property.agent))
     query = query.order_by(Property.created_at.desc(), Property.id.desc())
@@ -110,7 +110,7 @@ def list_properties(by: Person, chosen: PropertyFilter, *, number: int = 1) -> P
         found = db.session.scalars(query.offset((number - 1) * PAGE).limit(PAGE + 1)).all()
     counts = count_offers([prop.id for prop in found], by)
     lines = [PropertyLine(prop, counts.get(prop.id, Counts())) for prop in found[:PAGE]]
-    return PropertyPage(lines, number, len(found) > PAGE)
+    return PropertyListPage(lines, number, len(found) > PAGE)
 
 
 def line_of(by: Person, prop: Property) -> PropertyLine:

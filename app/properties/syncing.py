@@ -56,7 +56,7 @@ _HELD_BY_ID = _HELD.where(Property.id.in_(bindparam("those", expanding=True)))
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class SentProperty:
     """One property as it was sent: columns, the agent's e-mail or None.
 
     `photo` is the address of a picture to copy; None leaves what is there, and an empty one removes it.
@@ -82,7 +82,7 @@ class Synced:
 
 
 def upsert(
-    agency_id: uuid.UUID, sent: Sequence[Sent], *, by: Actor, version: int | None = None, only_new: bool = False
+    agency_id: uuid.UUID, sent: Sequence[SentProperty], *, by: Actor, version: int | None = None, only_new: bool = False
 ) -> list[Synced]:
     """Create or change each by its `external_id`; one that is refused spoils no other. The order is kept.
 
@@ -109,7 +109,7 @@ def upsert(
         return unit.finish()
 
 
-def create(agency_id: uuid.UUID, sent: Sent, *, by: Actor) -> Synced:
+def create(agency_id: uuid.UUID, sent: SentProperty, *, by: Actor) -> Synced:
     """A new property; raises `Invalid`, and `Conflict` when another has its `external_id`."""
     with writing(agency_id) as tx:
         unit = _Unit(tx, by)
@@ -119,7 +119,7 @@ def create(agency_id: uuid.UUID, sent: Sent, *, by: Actor) -> Synced:
 
 
 def change(
-    property_id: uuid.UUID, agency_id: uuid.UUID, sent: Sent, *, by: Actor, version: int | None = None
+    property_id: uuid.UUID, agency_id: uuid.UUID, sent: SentProperty, *, by: Actor, version: int | None = None
 ) -> Synced:
     """Change some columns of one; raises `Invalid`, and `Conflict` when `version` is not the present one."""
     with writing(agency_id) as tx:
@@ -172,7 +172,7 @@ class _Unit:
     def refuse(self, error: DomainError) -> None:
         self.done.append(Synced("error", error=error))
 
-    def take(self, sent: Sent, current: Property | None) -> None:
+    def take(self, sent: SentProperty, current: Property | None) -> None:
         """Set the columns of one, or refuse it."""
         if current is None and not self._has_room():
             self.refuse(QuotaReached("properties", quotas().properties))

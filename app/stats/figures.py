@@ -30,7 +30,7 @@ ROWS = 2000
 Key = TypeVar("Key", bound=Hashable)
 
 
-class Row(NamedTuple):
+class CountedOffer(NamedTuple):
     """What is counted of one offer. Amounts are minor units."""
 
     property_id: uuid.UUID
@@ -168,7 +168,7 @@ def count_up(by: Asker, chosen: OfferFilter, zone: str) -> Stats:
     )
 
 
-def _rows(by: Asker, chosen: OfferFilter) -> list[Row]:
+def _rows(by: Asker, chosen: OfferFilter) -> list[CountedOffer]:
     state = OfferState
     query = (
         select(
@@ -179,7 +179,7 @@ def _rows(by: Asker, chosen: OfferFilter) -> list[Row]:
         .where(offers_of(by), *chosen.conditions(by.agency_id))
     )  # fmt: skip
     found = db.session.execute(query.execution_options(yield_per=ROWS))
-    return [Row(*row) for row in found]
+    return [CountedOffer(*row) for row in found]
 
 
 def _names(by: Asker, ids: set[uuid.UUID]) -> dict[uuid.UUID, Any]:
@@ -192,18 +192,18 @@ def _names(by: Asker, ids: set[uuid.UUID]) -> dict[uuid.UUID, Any]:
     return {row.id: row for row in db.session.execute(query) if row.id in ids}
 
 
-def _grouped(rows: Iterable[Row], key: Callable[[Row], Key]) -> dict[Key, list[Row]]:
-    found: dict[Key, list[Row]] = defaultdict(list)
+def _grouped(rows: Iterable[CountedOffer], key: Callable[[CountedOffer], Key]) -> dict[Key, list[CountedOffer]]:
+    found: dict[Key, list[CountedOffer]] = defaultdict(list)
     for row in rows:
         found[key(row)].append(row)
     return found
 
 
-def _of_property(named: Any, currency: str, rows: Sequence[Row]) -> OfProperty:
+def _of_property(named: Any, currency: str, rows: Sequence[CountedOffer]) -> OfProperty:
     return OfProperty(named.id, named.external_id, named.title, summarise(rows), amounts(currency, rows))
 
 
-def summarise(rows: Sequence[Row]) -> Summary:
+def summarise(rows: Sequence[CountedOffer]) -> Summary:
     viewed = [_seconds(row.submitted_at, row.viewed_at) for row in rows if row.viewed_at]
     decided = [_seconds(row.submitted_at, row.decided_at) for row in rows if row.decided_at]
     return Summary(
@@ -221,7 +221,7 @@ def _seconds(first: datetime, then: datetime) -> int:
     return max(int((then - first).total_seconds()), 0)
 
 
-def amounts(currency: str, rows: Sequence[Row]) -> Amounts:
+def amounts(currency: str, rows: Sequence[CountedOffer]) -> Amounts:
     """Of one or more offers, all in this currency."""
     priced = [(row.amount, row.asking) for row in rows if row.asking]
     held = Counter(band(amount, asking) for amount, asking in priced)
@@ -235,7 +235,7 @@ def amounts(currency: str, rows: Sequence[Row]) -> Amounts:
 # --- over time ----------------------------------------------------------------------------------------------------
 
 
-def _told(rows: Sequence[Row], chosen: OfferFilter, zone: ZoneInfo) -> tuple[Unit, list[Period]]:
+def _told(rows: Sequence[CountedOffer], chosen: OfferFilter, zone: ZoneInfo) -> tuple[Unit, list[Period]]:
     """How many came in each stretch of the time asked about, days as the agency's zone has them."""
     first, last = _span(rows, chosen, zone)
     unit = unit_for(first, last)
@@ -245,7 +245,7 @@ def _told(rows: Sequence[Row], chosen: OfferFilter, zone: ZoneInfo) -> tuple[Uni
     return unit, [Period(begin, end, held[n]) for n, (begin, end) in enumerate(cuts)]
 
 
-def _span(rows: Sequence[Row], chosen: OfferFilter, zone: ZoneInfo) -> tuple[date, date]:
+def _span(rows: Sequence[CountedOffer], chosen: OfferFilter, zone: ZoneInfo) -> tuple[date, date]:
     """The days asked about; where they are left open, from the first offer to today."""
     today = now().astimezone(zone).date()
     came = [moment.astimezone(zone).date() for moment in _ends(rows)]
@@ -255,7 +255,7 @@ def _span(rows: Sequence[Row], chosen: OfferFilter, zone: ZoneInfo) -> tuple[dat
     return min(first, last), last
 
 
-def _ends(rows: Sequence[Row]) -> list[datetime]:
+def _ends(rows: Sequence[CountedOffer]) -> list[datetime]:
     moments = [row.submitted_at for row in rows]
     return [min(moments), max(moments)] if moments else []
 

@@ -114,7 +114,7 @@ def everything_happens(crm: Crm, prop: Property) -> None:
     person = person_of(crm.owner)
     first = db.session.get_one(Offer, make_offer(prop))
     deciding.view(first, by=person)
-    deciding.decide_all(agency, [deciding.Chosen(first.id)], deciding.Answer("rejected"), by=by)
+    deciding.decide_all(agency, [deciding.Chosen(first.id)], deciding.AgencyAnswer("rejected"), by=by)
     better_offers.ask([first.id], now() + timedelta(days=1), None, by=person)
     second = make_offer(prop, make_draft(replaces=first.reference))
     crm.call("POST", "/offers", {

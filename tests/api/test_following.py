@@ -125,7 +125,7 @@ class World:
     def decide(self, number: int) -> None:
         """From the dashboard, and at once taken back."""
         if offer := self._one(Offer, number):
-            answer = deciding.Answer(("accepted", "rejected")[number % 2])
+            answer = deciding.AgencyAnswer(("accepted", "rejected")[number % 2])
             made = deciding.decide_all(self.agency, [deciding.Chosen(offer.id)], answer, by=self.by)
             if made and number % 3 == 0:
                 deciding.undo(made, self.agency, by=self.by)

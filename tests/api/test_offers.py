@@ -343,7 +343,7 @@ def test_a_reason_for_what_is_withdrawn_is_refused_and_not_dropped(crm: Crm, pro
 def test_after_undo_the_earlier_reason_stands_again(crm: Crm, prop: Property) -> None:
     offer = make_offer(prop)
     crm.call("PATCH", f"/offers/{offer}/status", {"status": "accepted", "reason": "Prima"})
-    answer = deciding.Answer("rejected", reason="A doua")
+    answer = deciding.AgencyAnswer("rejected", reason="A doua")
     by = deciding.Actor("user", crm.owner.id)
     made = deciding.decide_all(crm.owner.agency_id, [deciding.Chosen(offer)], answer, by=by)
     assert made and crm.get(f"/offers/{offer}").json["decision_reason"] == "A doua"

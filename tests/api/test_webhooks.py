@@ -128,7 +128,9 @@ def test_an_undone_decision_is_never_replayed(app: Flask, crm: Crm, receiver: Re
     made = make_webhook(crm, receiver, "offer.status_changed")
     offer = make_offer(make_property(crm.owner.agency_id, crm.owner.id))
     by = Actor("user", crm.owner.id)
-    decided = deciding.decide_all(crm.owner.agency_id, [deciding.Chosen(offer)], deciding.Answer("accepted"), by=by)
+    decided = deciding.decide_all(
+        crm.owner.agency_id, [deciding.Chosen(offer)], deciding.AgencyAnswer("accepted"), by=by
+    )
     assert decided
     deciding.undo(decided, crm.owner.agency_id, by=by)
     crm.call("POST", f"/webhooks/{made['id']}/replay", {"since": began})

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select, text
 
 from app.core.database import is_sqlite
-from app.core.ledger import BIDDER, GENESIS, SYSTEM, Actor, Row, chain, entry_body, first_fault
+from app.core.ledger import BIDDER, GENESIS, SYSTEM, Actor, EntryRow, chain, entry_body, first_fault
 from app.extensions import db
 from app.models import Agency, Delivery, Event, LedgerEntry, Offer, OfferBody, OfferKey, OfferState
 from app.proof.register import offer_faults, verify_chain
@@ -25,13 +25,13 @@ from tests.factories import make_agency, make_draft, make_offer, make_property, 
 AGENCY = UUID(int=5)
 
 
-def entries(count: int) -> list[Row]:
+def entries(count: int) -> list[EntryRow]:
     made, previous, at = [], GENESIS, datetime(2026, 11, 1, tzinfo=UTC)
     for seq in range(1, count + 1):
         at += timedelta(seconds=1)
         body = entry_body(AGENCY, seq, at, "test", UUID(int=seq), SYSTEM, {"n": seq})
         previous = chain(previous, body)
-        made.append(Row(seq, at, "test", UUID(int=seq), "system", None, body, previous))
+        made.append(EntryRow(seq, at, "test", UUID(int=seq), "system", None, body, previous))
     return made
 
 
@@ -65,7 +65,7 @@ def test_the_first_bad_entry_is_named(place: int, how: str) -> None:
     assert fault and fault.seq == expected
 
 
-def rechained(rows: list[Row], place: int) -> list[Row]:
+def rechained(rows: list[EntryRow], place: int) -> list[EntryRow]:
     """As by somebody who knows how the chain is made: an entry is told anew, and so is every hash from there on."""
     made, previous = rows[:place], rows[place - 1].hash if place else GENESIS
     told = rows[place]._replace(kind="told", body=rows[place].body.replace(b'"test"', b'"told"'))
@@ -81,7 +81,7 @@ def flipped(content: bytes, bit: int) -> bytes:
     return bytes(bent)
 
 
-def edited(rows: list[Row], place: int, what: str, bit: int) -> list[Row]:
+def edited(rows: list[EntryRow], place: int, what: str, bit: int) -> list[EntryRow]:
     row, before, after = rows[place], rows[:place], rows[place + 1 :]
     other: dict[str, object] = {
         "seq": row.seq + bit - 40,
@@ -105,7 +105,7 @@ def edited(rows: list[Row], place: int, what: str, bit: int) -> list[Row]:
     st.lists(
         st.tuples(
             st.integers(0, 29),
-            st.sampled_from([*Row._fields, "drop", "double", "cut", "first", "rechain"]),
+            st.sampled_from([*EntryRow._fields, "drop", "double", "cut", "first", "rechain"]),
             st.integers(0, 2000),
         ),
         min_size=1,
@@ -176,7 +176,7 @@ def test_whoever_acted_the_chain_holds_and_another_name_in_a_column_shows(spelle
     ):
         body = entry_body(AGENCY, seq, at, "test", UUID(int=9), who, {})
         previous = chain(previous, body)
-        made.append(Row(seq, at, "test", UUID(int=9), who.type, who.id, body, previous))
+        made.append(EntryRow(seq, at, "test", UUID(int=9), who.type, who.id, body, previous))
     if spelled:
         plain = str(at.replace(tzinfo=None))
         made = [

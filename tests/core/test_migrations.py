@@ -10,7 +10,7 @@ from flask_migrate import downgrade, upgrade
 from sqlalchemy import insert, inspect, select, text, update
 
 from app.accounts import editing as accounts
-from app.blueprints.api.idempotency import Kept, Request, answered_once
+from app.blueprints.api.idempotency import KeptAnswer, RepeatableCall, answered_once
 from app.core.ids import new_id
 from app.core.ledger import SYSTEM
 from app.core.unit_of_work import writing
@@ -67,8 +67,8 @@ def test_answers_kept_for_two_keys_become_the_first_of_them_with_0033(either_app
     for name in ("old", "new"):
         accounts.create_api_key(agency, name, by=SYSTEM)
     old, new = db.session.scalars(select(ApiKey.id).order_by(ApiKey.created_at)).all()
-    given = Kept(201, {}, "first")
-    assert answered_once(Request(agency, old, "a-1", b"x"), lambda: given) == (given, False)
+    given = KeptAnswer(201, {}, "first")
+    assert answered_once(RepeatableCall(agency, old, "a-1", b"x"), lambda: given) == (given, False)
     db.session.remove()
     downgrade(directory=FOLDER, revision="0032")
     held = Idempotency.__table__
@@ -79,7 +79,10 @@ def test_answers_kept_for_two_keys_become_the_first_of_them_with_0033(either_app
     assert db.session.scalars(select(Idempotency.key_id)).all() == [old]
     db.session.remove()
     for key in (old, new):
-        assert answered_once(Request(agency, key, "a-1", b"x"), lambda: Kept(500, {}, "again")) == (given, True)
+        assert answered_once(RepeatableCall(agency, key, "a-1", b"x"), lambda: KeptAnswer(500, {}, "again")) == (
+            given,
+            True,
+        )
 
 
 def test_what_hangs_on_a_person_outlives_0037_and_its_way_back(either_app: Flask) -> None:

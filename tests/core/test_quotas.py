@@ -25,7 +25,7 @@ from app.core.quotas import GB, MB
 from app.core.unit_of_work import housekeeping
 from app.extensions import db
 from app.feeds import runs
-from app.feeds.sources import Broken
+from app.feeds.sources import BrokenFeed
 from app.models import Agency, Offer, Property, User
 from app.offers import deciding, notes
 from app.offers.recording import record
@@ -33,7 +33,7 @@ from app.offers.submitting import Sending
 from app.ops import usages
 from app.properties import editing as properties
 from app.properties import syncing
-from app.properties.syncing import Sent
+from app.properties.syncing import SentProperty
 from tests import factories
 
 API = Actor("api_key", uuid.uuid4())
@@ -68,8 +68,8 @@ def full_day(owner: User) -> None:
     used(owner, used_on=now().date(), day_bytes=2_000 * MB)
 
 
-def sent(number: int) -> Sent:
-    return Sent({"external_id": f"E{number}", "title": f"Casa {number}"})
+def sent(number: int) -> SentProperty:
+    return SentProperty({"external_id": f"E{number}", "title": f"Casa {number}"})
 
 
 def recorded(prop: Property, number: int) -> Any:
@@ -86,7 +86,7 @@ def test_a_bulk_takes_what_there_is_room_for_and_refuses_the_rest(either_app: Fl
     done = syncing.upsert(owner.agency_id, [sent(number) for number in range(5)], by=API)
     assert [one.status for one in done] == ["created"] * 3 + ["error"] * 2
     assert isinstance(done[4].error, QuotaReached) and done[4].error.most == 3
-    again = syncing.upsert(owner.agency_id, [Sent({"external_id": "E1", "title": "Alta"})], by=API)
+    again = syncing.upsert(owner.agency_id, [SentProperty({"external_id": "E1", "title": "Alta"})], by=API)
     assert again[0].status == "updated", "what is there is still changed"
     with pytest.raises(QuotaReached):
         properties.create(owner.agency_id, {"agent_id": owner.id, "title": "x"}, by=SYSTEM)
@@ -191,7 +191,7 @@ def test_every_other_door_is_held_as_well(app: Flask, owner: User, limit: Limit)
 def test_a_feed_that_meets_the_quota_says_so(app: Flask, owner: User, limit: Limit) -> None:
     full_day(owner)
     doing = runs._Run(uuid.uuid4(), owner.agency_id, now(), None)
-    with pytest.raises(Broken, match="quota"):
+    with pytest.raises(BrokenFeed, match="quota"):
         runs._take(doing, [(1, sent(1))])
 
 

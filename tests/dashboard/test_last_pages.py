@@ -18,7 +18,7 @@ from app.core.unit_of_work import housekeeping
 from app.extensions import db
 from app.models import Access, OfferState, Property, User
 from app.offers import deciding
-from app.offers.deciding import Answer, Chosen
+from app.offers.deciding import AgencyAnswer, Chosen
 from app.offers.document import Bidder
 from app.offers.list import pages
 from app.offers.list.filter import OfferFilter
@@ -58,7 +58,7 @@ def test_rejecting_all_of_the_last_page(either_app: object, sort: str, q: str) -
     last = pages.list_offers(by, chosen, after=first.older, limit=5)
     assert (len(first.lines), len(last.lines)) == (5, 3)
     gone = [Chosen(line.id) for line in last.lines]
-    deciding.decide_all(by.agency_id, gone, Answer("rejected"), by=by.actor)
+    deciding.decide_all(by.agency_id, gone, AgencyAnswer("rejected"), by=by.actor)
     again = pages.list_offers(by, chosen, after=first.older, limit=5)
     assert [line.id for line in again.lines] == [line.id for line in first.lines]
     assert again.newer is None and again.older is None and again.counts["new"] == 5
@@ -70,7 +70,7 @@ def test_the_last_of_several_pages_leads_back(owner: User, by: Person) -> None:
     chosen = OfferFilter(status="new")
     second = pages.list_offers(by, chosen, after=pages.list_offers(by, chosen, limit=5).older, limit=5)
     third = pages.list_offers(by, chosen, after=second.older, limit=5)
-    deciding.decide_all(by.agency_id, [Chosen(line.id) for line in third.lines], Answer("rejected"), by=by.actor)
+    deciding.decide_all(by.agency_id, [Chosen(line.id) for line in third.lines], AgencyAnswer("rejected"), by=by.actor)
     again = pages.list_offers(by, chosen, after=second.older, limit=5)
     assert [line.id for line in again.lines] == [line.id for line in second.lines]
     assert again.older is None and again.newer is not None
@@ -83,7 +83,7 @@ def test_nothing_at_all_is_still_nothing(owner: User, by: Person) -> None:
     chosen = OfferFilter(status="new", property_id=prop.id)
     first = pages.list_offers(by, chosen, limit=5)
     everything = db.session.scalars(select(OfferState.offer_id)).all()
-    deciding.decide_all(by.agency_id, [Chosen(one) for one in everything], Answer("rejected"), by=by.actor)
+    deciding.decide_all(by.agency_id, [Chosen(one) for one in everything], AgencyAnswer("rejected"), by=by.actor)
     again = pages.list_offers(by, chosen, after=first.older, limit=5)
     assert again.lines == [] and again.newer is None and again.older is None
 
@@ -93,7 +93,7 @@ def test_the_page_shows_it(client: FlaskClient, owner: User, by: Person) -> None
     page = unescape(client.get("/app/offers?status=new").get_data(as_text=True))
     (older,) = set(re.findall(r'href="(/app/offers\?[^"]*after=[^"]*)"', page))
     rows = db.session.scalars(select(OfferState.offer_id).order_by(OfferState.submitted_at).limit(2)).all()
-    deciding.decide_all(by.agency_id, [Chosen(one) for one in rows], Answer("rejected"), by=by.actor)
+    deciding.decide_all(by.agency_id, [Chosen(one) for one in rows], AgencyAnswer("rejected"), by=by.actor)
     shown = client.get(older).get_data(as_text=True)
     assert "Ana Pop 26" in shown and "Ana Pop 2<" in shown.replace("\n", "")
 

@@ -190,7 +190,7 @@ def test_undoing_takes_back_what_is_about_it_and_nothing_else_of_its_moment(app:
     given = factories.make_offer(factories.make_property(agency, owner.id))
     with time_machine.travel(now(), tick=False):
         better_offers.ask([given], now() + timedelta(days=2), None, by=factories.person_of(owner))
-        answer = deciding.Answer("rejected", notify_bidder=True)
+        answer = deciding.AgencyAnswer("rejected", notify_bidder=True)
         decision = deciding.decide_all(agency, [deciding.Chosen(given)], answer, by=SYSTEM)
         assert decision
         deciding.undo(decision, agency, by=SYSTEM)

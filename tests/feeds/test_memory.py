@@ -10,7 +10,7 @@ import zlib
 
 import pytest
 
-from app.feeds.sources import PAGE_BYTES, PAGE_PARTS, Bounds, Broken, Source, _following, _get
+from app.feeds.sources import PAGE_BYTES, PAGE_PARTS, Bounds, BrokenFeed, Source, _following, _get
 from app.outbound.http_client import HttpAnswer
 
 MEMORY = """
@@ -57,7 +57,7 @@ def test_twenty_megabytes_of_csv_take_few_more(kind: str, rows: int, code: str) 
 
 
 def test_a_page_of_very_many_values_is_refused_unread() -> None:
-    with pytest.raises(Broken, match="large"):
+    with pytest.raises(BrokenFeed, match="large"):
         got(Says(b"[" + b"[]," * PAGE_PARTS + b"[]]"))
 
 
@@ -113,7 +113,7 @@ def test_what_is_compressed_unasked_is_opened(body: bytes, coding: str) -> None:
     ],
 )
 def test_what_cannot_be_opened_or_grows_too_large_says_so(body: bytes, coding: str, code: str) -> None:
-    with pytest.raises(Broken, match=code):
+    with pytest.raises(BrokenFeed, match=code):
         got(Says(body, coding))
 
 
@@ -138,7 +138,7 @@ def test_what_cannot_be_opened_or_grows_too_large_says_so(body: bytes, coding: s
 )
 def test_the_next_page_is_never_less_encrypted_nor_elsewhere(first: str, following: str, called: str | None) -> None:
     if called is None:
-        with pytest.raises(Broken, match="next"):
+        with pytest.raises(BrokenFeed, match="next"):
             _following(first, following)
     else:
         assert _following(first, following) == called

@@ -17,7 +17,7 @@ from app.extensions import db
 from app.feeds import editing as feeds
 from app.feeds import tries
 from app.feeds.editing import FeedValues
-from app.feeds.sources import Bounds, Broken, Source, pages
+from app.feeds.sources import Bounds, BrokenFeed, Source, pages
 from app.models import FeedRun, Property, PropertyFeed, User
 from app.outbound.http_client import HttpClient
 from app.workers.feeds import read_due_feeds, try_due_feeds
@@ -46,7 +46,7 @@ def feed_of(owner: User, server: Receiver, **more: object) -> PropertyFeed:
     return feeds.get_feed(owner.agency_id, feeds.create(owner.agency_id, values, by=SYSTEM))
 
 
-def tried(feed: PropertyFeed) -> tries.Outcome | None:
+def tried(feed: PropertyFeed) -> tries.TryResult | None:
     db.session.rollback()
     return tries.outcome_of(feed)
 
@@ -67,7 +67,7 @@ def test_what_breaks_a_try_is_kept_and_said(owner: User, server: Receiver) -> No
     feed = feed_of(owner, server)
     tries.ask(feed, by=SYSTEM)
     try_due_feeds()
-    assert tried(feed) == tries.Outcome([], "status")
+    assert tried(feed) == tries.TryResult([], "status")
 
 
 def test_what_a_try_showed_goes_with_a_change(owner: User, server: Receiver) -> None:
@@ -96,14 +96,14 @@ def test_a_reading_waits_only_so_long_for_all_its_pages_together(app: Flask, ser
     next(walk)
     assert bounds.seconds < 10.0, "what a page took is gone"
     bounds.seconds = 0.0
-    with pytest.raises(Broken, match="slow"):
+    with pytest.raises(BrokenFeed, match="slow"):
         next(walk)
     http.close()
 
 
 def test_a_feed_without_an_end_ends(app: Flask, server: Receiver) -> None:
     http = HttpClient((ipaddress.ip_network("127.0.0.0/8"),))
-    with pytest.raises(Broken, match="rows"):
+    with pytest.raises(BrokenFeed, match="rows"):
         list(pages(Source("rebs", f"{server.url}/api"), http, Bounds(rows=20)))
     assert len(server.requests) == 21
     http.close()

@@ -24,7 +24,7 @@ from app.extensions import db
 from app.models import Agency, LedgerEntry, Offer, OfferState, Property, User
 from app.offers import deciding
 from app.offers.concerns import KINDS
-from app.offers.deciding import Answer, Chosen, Outcome
+from app.offers.deciding import AgencyAnswer, Chosen, Consequences
 from app.offers.replacing import Grounds
 from app.offers.submitting import FACTS, prepare, store
 from app.proof.register import offer_faults
@@ -113,10 +113,10 @@ def test_of_two_accepted_at_once_the_second_is_asked_about(owner: User) -> None:
     prop, by = make_property(owner.agency_id, owner.id), Actor("user", owner.id)
     first, second = (Chosen(make_offer(prop)) for _ in range(2))
     with pytest.raises(Unsaid):
-        deciding.decide_all(owner.agency_id, [first, second], Answer("accepted"), by=by)
+        deciding.decide_all(owner.agency_id, [first, second], AgencyAnswer("accepted"), by=by)
     assert status(first.offer_id) == status(second.offer_id) == "new", "all or none"
     both = [replace(one, despite=frozenset({"second"})) for one in (first, second)]
-    assert deciding.decide_all(owner.agency_id, both, Answer("accepted"), by=by)
+    assert deciding.decide_all(owner.agency_id, both, AgencyAnswer("accepted"), by=by)
     assert "despite" not in recorded(first.offer_id) and recorded(second.offer_id)["despite"] == ["second"]
 
 
@@ -133,7 +133,7 @@ def test_one_that_was_withdrawn_after_it_was_accepted_stands_in_nobodys_way(owne
 def test_undo_takes_it_back_and_accepting_again_is_asked_again(owner: User) -> None:
     offer, by = doubtful(owner, "second", "archived"), Actor("user", owner.id)
     chosen = Chosen(offer, despite=frozenset({"second", "archived"}))
-    made = deciding.decide_all(owner.agency_id, [chosen], Answer("accepted"), by=by)
+    made = deciding.decide_all(owner.agency_id, [chosen], AgencyAnswer("accepted"), by=by)
     assert made and deciding.undo(made, owner.agency_id, by=by) == [offer]
     assert status(offer) == "new" and "despite" not in recorded(offer)
     with pytest.raises(Unsaid):
@@ -144,7 +144,7 @@ def test_undo_makes_no_second_one_that_nobody_was_asked_about(owner: User) -> No
     prop, by = make_property(owner.agency_id, owner.id), Actor("user", owner.id)
     first, second = make_offer(prop), make_offer(prop)
     deciding.decide(first, owner.agency_id, "accepted", by=by)
-    made = deciding.decide_all(owner.agency_id, [Chosen(first)], Answer("rejected"), by=by)
+    made = deciding.decide_all(owner.agency_id, [Chosen(first)], AgencyAnswer("rejected"), by=by)
     deciding.decide(second, owner.agency_id, "accepted", by=SYSTEM)
     assert made
     with pytest.raises(Conflict):
@@ -167,7 +167,9 @@ def test_undo_accepts_nothing_again_that_would_be_asked_about_now(owner: User, m
         if meanwhile == "before":  # it was accepted, and then archived: that much stood when it was rejected
             properties.archive(db.session.get_one(Property, prop.id), by=SYSTEM)
         clock.shift(1)
-        made = deciding.decide_all(owner.agency_id, [Chosen(offer)], Answer("rejected", notify_bidder=True), by=by)
+        made = deciding.decide_all(
+            owner.agency_id, [Chosen(offer)], AgencyAnswer("rejected", notify_bidder=True), by=by
+        )
         clock.shift(1)
         prop = db.session.get_one(Property, prop.id)
         if meanwhile == "archived":
@@ -175,7 +177,7 @@ def test_undo_accepts_nothing_again_that_would_be_asked_about_now(owner: User, m
         elif meanwhile == "sold":
             properties.change(prop, {"availability": "sold"}, by=SYSTEM)
         elif meanwhile == "sold in a batch":
-            syncing.change(prop.id, owner.agency_id, syncing.Sent({"availability": "sold"}), by=SYSTEM)
+            syncing.change(prop.id, owner.agency_id, syncing.SentProperty({"availability": "sold"}), by=SYSTEM)
         clock.shift(7 if meanwhile == "expired" else 1)
         assert made
         if meanwhile in {"nothing", "before"}:
@@ -190,8 +192,8 @@ def test_undo_accepts_nothing_again_that_would_be_asked_about_now(owner: User, m
 def test_undo_opens_no_link_that_was_closed_since_for_another_reason(owner: User, meanwhile: str) -> None:
     by, prop = Actor("user", owner.id), make_property(owner.agency_id, owner.id)
     offer = make_offer(prop)
-    outcome = Outcome(prop.id, close_link=True)
-    made = deciding.decide_all(owner.agency_id, [Chosen(offer)], Answer("accepted"), by=by, outcome=outcome)
+    outcome = Consequences(prop.id, close_link=True)
+    made = deciding.decide_all(owner.agency_id, [Chosen(offer)], AgencyAnswer("accepted"), by=by, outcome=outcome)
     changes: list[dict[str, Any]] = [{"accepts_offers": True}, {"accepts_offers": False}]
     for values in [{"availability": "sold"}] if meanwhile == "sold" else changes:
         properties.change(db.session.get_one(Property, prop.id), values, by=SYSTEM)

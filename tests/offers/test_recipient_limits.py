@@ -18,7 +18,7 @@ from app.models.privacy import REASONS
 from app.offers import deciding, recipient_limits
 from app.offers.document import Bidder
 from app.offers.recording import record
-from app.offers.submitting import Sending, Sent
+from app.offers.submitting import Sending, SentOffer
 from app.offers.timeline import mails_owed
 from app.privacy import erasure
 from tests import factories
@@ -26,7 +26,7 @@ from tests import factories
 STRANGER = Bidder("Un Străin", "strain@client.example", "+40722000999")
 
 
-def recorded(prop: Property, number: int, bidder: Bidder = STRANGER) -> Sent:
+def recorded(prop: Property, number: int, bidder: Bidder = STRANGER) -> SentOffer:
     sending = Sending(number.to_bytes(16), prop.link_version, "ro", "api", {})
     return record(prop, factories.make_draft(bidder=bidder), sending, by=SYSTEM)
 
@@ -62,7 +62,7 @@ def test_another_address_and_another_agency_have_shares_of_their_own(app: Flask,
 def test_answers_toggled_a_hundred_times_count_as_well(app: Flask, prop: Property) -> None:
     offer_id = factories.make_offer(prop)
     for number in range(100):
-        answer = deciding.Answer(("accepted", "rejected")[number % 2], notify_bidder=True)
+        answer = deciding.AgencyAnswer(("accepted", "rejected")[number % 2], notify_bidder=True)
         deciding.decide_all(prop.agency_id, [deciding.Chosen(offer_id, None)], answer, by=SYSTEM)
     states = Counter(mail.state for mail in asked("decision_bidder"))
     assert states["cancelled"] == 70

@@ -67,7 +67,7 @@ def work(app: Flask, prop: Property, away: Path) -> bytes:
     offer = db.session.scalars(select(Offer)).one()
     offer_id, agency_id = offer.id, offer.agency_id
     notes.write(offer, f"{CANARIES['full_name']} sună mâine", by=by)
-    answer = deciding.Answer("rejected", CANARIES["message"], message=CANARIES["message"], notify_bidder=True)
+    answer = deciding.AgencyAnswer("rejected", CANARIES["message"], message=CANARIES["message"], notify_bidder=True)
     deciding.decide_all(agency_id, [deciding.Chosen(offer_id)], answer, by=by.actor)
     with housekeeping() as connection:
         connection.execute(update(Delivery).values(due_at=now() - timedelta(seconds=1)))

@@ -19,7 +19,7 @@ from app.core.logs import redact
 from app.extensions import db
 from app.models import Offer, OfferState, Property, SellerLink, User
 from app.offers import better_offers, deciding, notes, ordering, recording, withdrawing
-from app.offers.deciding import Answer, Chosen
+from app.offers.deciding import AgencyAnswer, Chosen
 from app.offers.document import Signature
 from app.offers.recording import Said
 from app.privacy import data_copy, personal_data
@@ -45,7 +45,7 @@ def dealt_with(app: Flask, prop: Property, owner: User) -> None:
     notes.write(offer, "De sunat după ora 18: țâfnos.", by=by)
     better_offers.ask([offer_id], now() + timedelta(days=2), "Mai puteți urca?", by=by)
     ordering.move(db.session.get_one(OfferState, offer_id), 1, "Plătește repede", by=by)
-    answer = Answer("rejected", "Prea puțin", "Ne pare rău, altul a dat mai mult.", notify_bidder=True)
+    answer = AgencyAnswer("rejected", "Prea puțin", "Ne pare rău, altul a dat mai mult.", notify_bidder=True)
     deciding.decide_all(prop.agency_id, [Chosen(offer_id)], answer, by=by.actor)
     withdrawing.withdraw(db.session.get_one(Offer, offer_id), "Am găsit altceva")
     sent = recording.record(prop, make_draft(), make_sending(prop, source="api"), by=Actor("system"))

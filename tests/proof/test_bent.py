@@ -17,7 +17,7 @@ from app.core.vault import Keyring
 from app.extensions import db
 from app.models import Agency, Offer, Property
 from app.offers import better_offers, deciding, recording, withdrawing
-from app.offers.deciding import Answer, Chosen
+from app.offers.deciding import AgencyAnswer, Chosen
 from app.offers.document import Signature
 from app.privacy import erasure
 from app.proof import checkpoints, receipts
@@ -44,7 +44,7 @@ def register(app: Flask) -> Iterator[Flask]:
     make_offer(prop, make_draft(signature=drawn()))
     withdrawing.withdraw(db.session.get_one(Offer, make_offer(prop)))
     decided = make_offer(prop)
-    deciding.decide_all(agency, [Chosen(decided)], Answer("rejected", reason="mic"), by=by)
+    deciding.decide_all(agency, [Chosen(decided)], AgencyAnswer("rejected", reason="mic"), by=by)
     erasure.erase_all(agency, [make_offer(prop)], "person")
     replacing(make_offer(prop))
     asked = make_offer(prop)

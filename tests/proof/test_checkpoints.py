@@ -69,7 +69,7 @@ def test_a_register_that_does_not_hold_is_not_signed(app: Flask, prop: Property)
     db.session.execute(text("DROP TRIGGER tr_ledger_update"))
     db.session.execute(text("UPDATE ledger SET kind = 'other' WHERE seq = 2"))
     db.session.commit()
-    with pytest.raises(checkpoints.Broken, match="entry 2"):
+    with pytest.raises(checkpoints.BrokenRegister, match="entry 2"):
         checkpoints.take(prop.agency_id)
     with time_machine.travel(NOON):
         checkpoints.nightly()

@@ -17,7 +17,7 @@ from app.models import Property
 from app.offers.document import Bidder, Signature
 from app.proof import receipts
 from app.proof.pdf import lettering
-from app.proof.pdf.sheet import Block, Sheet
+from app.proof.pdf.sheet import Sheet, SheetBlock
 from tests.factories import make_draft, make_offer
 
 NAMES = {
@@ -67,7 +67,7 @@ def sheet(foot: str = "foot") -> Sheet:
 def test_a_name_in_any_script_is_drawn_and_read_back(script: str) -> None:
     page = sheet(foot=NAMES[script])
     page.line(NAMES[script], 15, 7, bold=True)
-    page.column([Block(NAMES[script], [("Nume", NAMES[script])], text=NAMES[script])])
+    page.column([SheetBlock(NAMES[script], [("Nume", NAMES[script])], text=NAMES[script])])
     assert drawn(bytes(page.pdf.output())).count(bare(NAMES[script])) == 5 and not page.lacking
 
 

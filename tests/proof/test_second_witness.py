@@ -23,7 +23,7 @@ from app.extensions import db
 from app.models import Agency, Checkpoint, LedgerEntry, Property
 from app.ops import health
 from app.proof import checkpoints
-from app.proof.heads import Heads, Unreadable
+from app.proof.heads import Heads, UnreadableHead
 from tests.backups.test_backup import away, back_up, run, tools  # noqa: F401
 from tests.factories import make_agency, make_offer, make_property, make_user
 
@@ -119,13 +119,13 @@ def test_one_that_grew_again_after_the_cut_was_written_anew(signed: Flask) -> No
     assert f"entry {seq} is not the one that was signed" in fault
     checkpoints.note_heads()
     assert signed_seq() == seq and len(verified(signed)) == 1, "the witness is not talked round"
-    with pytest.raises(checkpoints.Broken, match="not the one that was signed"):
+    with pytest.raises(checkpoints.BrokenRegister, match="not the one that was signed"):
         checkpoints.take(agency_id())
 
 
 def test_one_that_was_cut_is_not_signed_again(signed: Flask) -> None:
     cut(signed_seq() - 1)
-    with pytest.raises(checkpoints.Broken, match=SHORTER):
+    with pytest.raises(checkpoints.BrokenRegister, match=SHORTER):
         checkpoints.take(agency_id())
     with time_machine.travel(now() + timedelta(days=2)):
         assert checkpoints.nightly() == 0
@@ -189,7 +189,7 @@ def test_a_witness_that_cannot_be_read_is_a_fault_and_is_not_written_over(app: F
     (path,) = heads_folder(app).glob("*.json")
     path.write_text(text_)
     assert verified(app) == [checkpoints.UNREADABLE]
-    with pytest.raises(checkpoints.Broken):
+    with pytest.raises(checkpoints.BrokenRegister):
         checkpoints.take(agency)
     checkpoints.note_heads()
     assert path.read_text() == text_
@@ -228,7 +228,7 @@ def test_a_head_is_replaced_by_a_later_one_only_and_is_private(app: Flask, tmp_p
         assert held and held.seq == kept
     (path,) = (tmp_path / "seal" / "heads").glob("*.json")
     assert path.stat().st_mode & 0o077 == 0 and heads.agencies() == [agency]
-    with pytest.raises(Unreadable):
+    with pytest.raises(UnreadableHead):
         heads.keep(agency, {"signed": "{}"})
     asides = [heads.set_aside(agency)]
     heads.keep(agency, statement(1))

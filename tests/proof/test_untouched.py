@@ -25,7 +25,7 @@ from app.extensions import db
 from app.models import Agency, LedgerEntry, Offer, OfferRequest, OfferState, Property, User
 from app.offers import better_offers, codes, deciding, notes, ordering, recording, withdrawing
 from app.offers.concerns import KINDS
-from app.offers.deciding import Answer, Chosen
+from app.offers.deciding import AgencyAnswer, Chosen
 from app.offers.details import open_offer
 from app.offers.document import Bidder, Signature
 from app.offers.entry import Submitted, submitted
@@ -60,7 +60,7 @@ def viewed(offer: Offer, owner: User) -> None:
 
 
 def decided(offer: Offer, owner: User, status: str = "rejected") -> uuid.UUID | None:
-    answer = Answer(status, reason="prea puțin", message="Mulțumim.", notify_bidder=True)
+    answer = AgencyAnswer(status, reason="prea puțin", message="Mulțumim.", notify_bidder=True)
     return deciding.decide_all(
         offer.agency_id, [Chosen(offer.id, despite=frozenset(KINDS))], answer, by=Actor("user", owner.id)
     )

@@ -25,7 +25,7 @@ from app.models import Delivery, LedgerEntry, OfferRequest, Property, User
 from app.models.property import GONE
 from app.offers import better_offers as asking
 from app.offers import deciding, recording
-from app.offers.deciding import Answer, Chosen, Outcome
+from app.offers.deciding import AgencyAnswer, Chosen, Consequences
 from app.offers.submitting import submit
 from app.properties import editing as properties
 from app.properties import telling
@@ -269,7 +269,7 @@ def test_an_archived_link_does_not_come_back_by_an_undo(either_app: Flask) -> No
     prop = make_property(agency, owner.id)
     offer_id, by = make_offer(prop), person_of(owner).actor
     made = deciding.decide_all(
-        agency, [Chosen(offer_id)], Answer("accepted"), by=by, outcome=Outcome(prop.id, close_link=True)
+        agency, [Chosen(offer_id)], AgencyAnswer("accepted"), by=by, outcome=Consequences(prop.id, close_link=True)
     )
     properties.archive(fresh(prop), by=by)
     assert isinstance(made, uuid.UUID)

@@ -11,7 +11,7 @@ from app.extensions import db
 from app.models import Delivery, Property, User
 from app.properties import editing as properties
 from app.properties import syncing
-from app.properties.syncing import Sent
+from app.properties.syncing import SentProperty
 from tests.factories import make_offer, make_property, make_user, person_of
 from tests.mail_server import Mailbox
 
@@ -62,7 +62,7 @@ def test_many_at_once_are_one_mail(smtp: Mailbox, prop: Property, two: Two) -> N
     make_user(agency_id, "owner")
     for n in range(3):
         make_property(agency_id, two[0].id, external_id=f"X-{n}", title=f"Casa {n}")
-    sent = [Sent({"external_id": f"X-{n}", "title": f"Casa {n}"}, two[1].email) for n in range(3)]
+    sent = [SentProperty({"external_id": f"X-{n}", "title": f"Casa {n}"}, two[1].email) for n in range(3)]
     syncing.upsert(agency_id, sent, by=SYSTEM)
     drain()
     (letter,) = smtp.letters

@@ -18,7 +18,7 @@ from flask import Response, request
 from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from app.blueprints.api.idempotency import Kept, Request, answered_once
+from app.blueprints.api.idempotency import KeptAnswer, RepeatableCall, answered_once
 from app.blueprints.api.preconditions import check_readable, conditional
 from app.blueprints.api.schemas.common import Query
 from app.core.errors import Invalid, Unreadable, WrongMedia
@@ -33,7 +33,7 @@ BYTES = "application/octet-stream"  # a file is given as this too, for whom its 
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ApiAnswer:
     """What a call gives: JSON, status, headers. `offer_id` names the offer that it shows, if it shows one."""
 
     body: Any
@@ -79,7 +79,7 @@ def operation(
     """Declare a call. `scope` is `read` or `write`; `answers` maps status to model, None for no JSON.
 
     The view is given the path's parameters, and, where they are declared, `query` and `body` as models. It returns an
-    `Answer`, or a `Response` of its own.
+    `ApiAnswer`, or a `Response` of its own.
     An action whose body is not `body_needed` is taken without one as with `{}`.
     `documented` describes a body whose items are checked one by one. `refusals` are statuses beyond those that every
     call may answer.
@@ -108,7 +108,7 @@ def operation(
     return declare
 
 
-def respond(answer: Answer) -> Response:
+def respond(answer: ApiAnswer) -> Response:
     """An answer as it travels."""
     if answer.body is None:
         return Response(status=answer.status, headers=answer.headers)
@@ -190,13 +190,13 @@ def _once(run: Callable[[], Any]) -> Any:
     what = b"\0".join((request.method.encode(), request.full_path.encode(), request.get_data(cache=True)))
     by = key_holder()
 
-    def first() -> Kept:
+    def first() -> KeptAnswer:
         answer = run()
         response = respond(answer)
         headers = {**answer.headers, "Content-Type": response.content_type or JSON}
-        return Kept(answer.status, headers, response.get_data(as_text=True), answer.offer_id)
+        return KeptAnswer(answer.status, headers, response.get_data(as_text=True), answer.offer_id)
 
-    kept, again = answered_once(Request(by.agency_id, by.key_id, name, what), first)
+    kept, again = answered_once(RepeatableCall(by.agency_id, by.key_id, name, what), first)
     response = Response(kept.body, kept.status, kept.headers)
     if again:
         response.headers["Idempotency-Replayed"] = "true"

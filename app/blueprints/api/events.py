@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.blueprints.api.blueprint import api
-from app.blueprints.api.calls import Answer, operation
+from app.blueprints.api.calls import ApiAnswer, operation
 from app.blueprints.api.paging import link_next
 from app.blueprints.api.schemas.events import EventPage, EventQuery
 from app.privacy.access_log import note_key
@@ -15,7 +15,7 @@ from app.webhooks.events import check_place, events_after
 @operation(
     "Follow every change", tag="Events", scope="read", query=EventQuery, answers={200: EventPage}, refusals=(409,)
 )
-def events_list(query: EventQuery) -> Answer:
+def events_list(query: EventQuery) -> ApiAnswer:
     """Nothing is skipped and nothing comes twice: keep `last_seq` and `epoch`; send them next as `after` and `epoch`.
 
     409 when a backup was restored that does not hold what you have seen: begin again with `after=0`, and drop from your
@@ -29,4 +29,4 @@ def events_list(query: EventQuery) -> Answer:
     if data:
         note_key("listed", [None], by=key_holder())
     body = {"data": data, "has_more": more, "next_cursor": cursor, "last_seq": last, "epoch": epoch}
-    return Answer(body, headers=link_next("after", cursor, epoch=epoch))
+    return ApiAnswer(body, headers=link_next("after", cursor, epoch=epoch))

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from app.blueprints.api.schemas import events, offers, properties, stats, webhooks
-from app.web.errors.problems import Kind
+from app.web.errors.problems import ProblemKind
 from app.webhooks.samples import OFFER, PROPERTY, sample
 
 EXTERNAL_ID = "CRM-1042"
@@ -152,7 +152,7 @@ ANSWERS: dict[type[BaseModel], dict[str, Any]] = {
 }
 
 
-def refusal(kind: Kind) -> dict[str, Any]:
+def refusal(kind: ProblemKind) -> dict[str, Any]:
     """A problem of a kind; to be called where the language is set."""
     body: dict[str, Any] = {
         "type": kind.uri,

@@ -26,7 +26,7 @@ KEPT_FOR = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class RepeatableCall:
     """`name` as the caller chose it, whichever of the agency's keys they hold; `what` is method, path and body."""
 
     agency_id: uuid.UUID
@@ -36,7 +36,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class KeptAnswer:
     """An answer. `offer_id` is the offer it shows: the kept copy is forgotten with the person."""
 
     status: int
@@ -45,7 +45,7 @@ class Kept:
     offer_id: uuid.UUID | None = None
 
 
-def answered_once(asked: Request, run: Callable[[], Kept]) -> tuple[Kept, bool]:
+def answered_once(asked: RepeatableCall, run: Callable[[], KeptAnswer]) -> tuple[KeptAnswer, bool]:
     """The answer, and whether it was given before. Raises `KeyReused` when `name` came with another request.
 
     `run` writes within the unit of work that is open here.
@@ -64,7 +64,7 @@ def answered_once(asked: Request, run: Callable[[], Kept]) -> tuple[Kept, bool]:
             if key is None:
                 raise Conflict("It was carried out; its answer was erased with the person.")
             plain = unseal(key, _place(asked.agency_id, held.key_id, name_hash), held.answer_ct)
-            return Kept(**json.loads(plain), offer_id=held.offer_id), True
+            return KeptAnswer(**json.loads(plain), offer_id=held.offer_id), True
         answer = run()
         tx.flush()
         text = json.dumps({"status": answer.status, "headers": answer.headers, "body": answer.body})

@@ -10,7 +10,7 @@ from typing import Any
 from flask import Response
 
 from app.blueprints.api.blueprint import api
-from app.blueprints.api.calls import Answer, file_answer, operation
+from app.blueprints.api.calls import ApiAnswer, file_answer, operation
 from app.blueprints.api.offer_bodies import read_offer, sending_of
 from app.blueprints.api.paging import link_next, next_cursor, page_body, place_of
 from app.blueprints.api.preconditions import etag, expected_version
@@ -43,7 +43,7 @@ TAG = "Offers"
 
 @api.get("/offers")
 @operation("List offers", tag=TAG, scope="read", query=OfferQuery, answers={200: OfferPage}, refusals=(409,))
-def offers_list(query: OfferQuery) -> Answer:
+def offers_list(query: OfferQuery) -> ApiAnswer:
     """Newest first, unless `sort` says otherwise; with `updated_since` in order of change. Reading changes nothing."""
     chosen = _filter(query)
     named = chosen.named()
@@ -53,14 +53,14 @@ def offers_list(query: OfferQuery) -> Answer:
         note_key("searched", [uuid.UUID(one["id"]) for one in data if one["bidder"]], by=key_holder())
     elif data:
         note_key("listed", [None], by=key_holder())
-    return Answer(page_body(data, cursor), headers=link_next("cursor", cursor))
+    return ApiAnswer(page_body(data, cursor), headers=link_next("cursor", cursor))
 
 
 @api.post("/offers")
 @operation(
     "Record an offer taken elsewhere", tag=TAG, scope="write", body=OfferNew, answers={201: OfferRecorded}, etag=True
 )
-def offers_record(body: OfferNew) -> Answer:
+def offers_record(body: OfferNew) -> ApiAnswer:
     """Of source `api`, and unconfirmed until its bidder, who is written to, confirms it. Needs no open link.
 
     One address gets at most 10 mails an hour and 30 a day from an agency: `warnings` says when one is late or not sent.
@@ -71,12 +71,12 @@ def offers_record(body: OfferNew) -> Answer:
     answer = _read(sent.offer_id)
     warnings = [{"pointer": "/bidder/email", "detail": sent.mail}] if sent.mail else []
     headers = {**answer.headers, "Location": f"/api/crm/offers/{sent.offer_id}"}
-    return Answer({**answer.body, "warnings": warnings}, 201, headers, sent.offer_id)
+    return ApiAnswer({**answer.body, "warnings": warnings}, 201, headers, sent.offer_id)
 
 
 @api.get("/offers/<uuid:offer_id>")
 @operation("Read an offer", tag=TAG, scope="read", answers={200: OfferOut}, refusals=(404,), etag=True)
-def offers_read(offer_id: uuid.UUID) -> Answer:
+def offers_read(offer_id: uuid.UUID) -> ApiAnswer:
     """One offer. Reading it over the API does not make it viewed; that a key read it is written down for the agency."""
     answer = _read(offer_id)
     note_key("read", [offer_id], by=key_holder())
@@ -116,7 +116,7 @@ def offers_receipt(offer_id: uuid.UUID) -> Response:
     if_match=True,
     etag=True,
 )
-def offers_status(offer_id: uuid.UUID, body: StatusChange) -> Answer:
+def offers_status(offer_id: uuid.UUID, body: StatusChange) -> ApiAnswer:
     """`viewed`, `accepted` or `rejected`, from any status. Setting the present one again changes nothing, unless it
     says more: another `reason` or `message`, or the first `notify_bidder`, is kept and told as a step of its own. A
     stale `If-Match` is 412, unless all that happened since is that a key set this very status and said just that: then
@@ -130,7 +130,7 @@ def offers_status(offer_id: uuid.UUID, body: StatusChange) -> Answer:
     by = key_holder()
     _offer, state = get_offer(by, offer_id, write=True)
     version = expected_version(state.version) or None
-    answer = deciding.Answer(body.status, body.reason, body.message, notify_bidder=body.notify_bidder)
+    answer = deciding.AgencyAnswer(body.status, body.reason, body.message, notify_bidder=body.notify_bidder)
     chosen = deciding.Chosen(offer_id, version, frozenset(body.despite))
     try:
         deciding.decide_all(by.agency_id, [chosen], answer, by=by.actor)
@@ -141,9 +141,9 @@ def offers_status(offer_id: uuid.UUID, body: StatusChange) -> Answer:
     return _read(offer_id)
 
 
-def _read(offer_id: uuid.UUID) -> Answer:
+def _read(offer_id: uuid.UUID) -> ApiAnswer:
     shown = show_offer(key_holder(), offer_id)
-    return Answer(shown, headers=etag(shown["version"]), offer_id=offer_id)
+    return ApiAnswer(shown, headers=etag(shown["version"]), offer_id=offer_id)
 
 
 def _property_of(body: OfferNew) -> Property:

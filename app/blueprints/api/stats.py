@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from app.blueprints.api.blueprint import api
-from app.blueprints.api.calls import Answer, operation
+from app.blueprints.api.calls import ApiAnswer, operation
 from app.blueprints.api.schemas.stats import FinancingCounts, StatsOut, StatsQuery, StatusCounts
 from app.core.errors import Invalid
 from app.core.money import Money
@@ -24,7 +24,7 @@ STATUSES, FINANCING = tuple(StatusCounts.model_fields), tuple(FinancingCounts.mo
     answers={200: StatsOut},
     limit="120/minute",
 )
-def stats_read(query: StatsQuery) -> Answer:
+def stats_read(query: StatsQuery) -> ApiAnswer:
     """By status, financing, property and period; amounts per currency, never mixed. Days are the agency's."""
     by = key_holder()
     chosen, errors = stats_filter(
@@ -33,7 +33,7 @@ def stats_read(query: StatsQuery) -> Answer:
     if errors:
         raise Invalid({f"?{name}": [str(text) for text in texts] for name, texts in errors.items()})
     found = count_up(by, chosen, by.zone)
-    return Answer(
+    return ApiAnswer(
         {
             **_summary(found.summary),
             "period_unit": found.unit,

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from app.blueprints.api.blueprint import api
-from app.blueprints.api.calls import Answer, operation
+from app.blueprints.api.calls import ApiAnswer, operation
 from app.blueprints.api.paging import link_next, next_cursor, page_body, place_of
 from app.blueprints.api.preconditions import check_content, content_etag
 from app.blueprints.api.schemas.webhooks import (
@@ -37,26 +37,26 @@ TAG = "Webhooks"
 
 @api.get("/webhooks")
 @operation("List webhooks", tag=TAG, scope="read", answers={200: WebhookPage})
-def webhooks_list() -> Answer:
+def webhooks_list() -> ApiAnswer:
     """The addresses at which the agency's CRM is called."""
-    return Answer(page_body([_shown(one) for one in service.endpoints_of(key_holder().agency_id)], None))
+    return ApiAnswer(page_body([_shown(one) for one in service.endpoints_of(key_holder().agency_id)], None))
 
 
 @api.post("/webhooks")
 @operation("Create a webhook", tag=TAG, scope="write", body=WebhookNew, answers={201: WebhookMade})
-def webhooks_create(body: WebhookNew) -> Answer:
+def webhooks_create(body: WebhookNew) -> ApiAnswer:
     """Calls begin with the next event. Keep the secret: it is shown this once."""
     by = key_holder()
     endpoint_id, secret = service.create(by.agency_id, body.url, _once(body.events), by=by.actor)
     headers = {"Location": f"/api/crm/webhooks/{endpoint_id}"}
-    return Answer({**_read(endpoint_id), "secret": secret}, 201, headers)
+    return ApiAnswer({**_read(endpoint_id), "secret": secret}, 201, headers)
 
 
 @api.get("/webhooks/<uuid:endpoint_id>")
 @operation("Read a webhook", tag=TAG, scope="read", answers={200: WebhookOut}, refusals=(404,))
-def webhooks_read(endpoint_id: uuid.UUID) -> Answer:
+def webhooks_read(endpoint_id: uuid.UUID) -> ApiAnswer:
     """One address, without its secret."""
-    return Answer(_read(endpoint_id))
+    return ApiAnswer(_read(endpoint_id))
 
 
 @api.patch("/webhooks/<uuid:endpoint_id>")
@@ -70,32 +70,32 @@ def webhooks_read(endpoint_id: uuid.UUID) -> Answer:
     if_match=True,
     etag=True,
 )
-def webhooks_change(endpoint_id: uuid.UUID, body: WebhookPatch) -> Answer:
+def webhooks_change(endpoint_id: uuid.UUID, body: WebhookPatch) -> ApiAnswer:
     """Address, events, or whether it is called at all. Enabled again, it begins as if it had never failed."""
     events = None if body.events is None else _once(body.events)
     with _as_meant(endpoint_id) as endpoint:
         service.change(endpoint, url=body.url, events=events, on=body.enabled, by=key_holder().actor)
     shown = _read(endpoint_id)
-    return Answer(shown, headers=content_etag(shown))
+    return ApiAnswer(shown, headers=content_etag(shown))
 
 
 @api.delete("/webhooks/<uuid:endpoint_id>")
 @operation("Remove a webhook", tag=TAG, scope="write", answers={204: None}, refusals=(404,), if_match=True)
-def webhooks_remove(endpoint_id: uuid.UUID) -> Answer:
+def webhooks_remove(endpoint_id: uuid.UUID) -> ApiAnswer:
     """It is called no more, and what was owed to it is cancelled."""
     with _as_meant(endpoint_id) as endpoint:
         service.remove(endpoint, by=key_holder().actor)
-    return Answer(None, 204)
+    return ApiAnswer(None, 204)
 
 
 @api.post("/webhooks/<uuid:endpoint_id>/rotate-secret")
 @operation("Rotate the secret", tag=TAG, scope="write", answers={200: SecretOut}, refusals=(404,), if_match=True)
-def webhooks_rotate(endpoint_id: uuid.UUID) -> Answer:
+def webhooks_rotate(endpoint_id: uuid.UUID) -> ApiAnswer:
     """A new secret. Each one before it signs too for 24 hours, so that nothing is refused while you change over. 409
     when ten do."""
     with _as_meant(endpoint_id) as endpoint:
         secret = service.rotate(endpoint, by=key_holder().actor)
-    return Answer({"secret": secret, "earlier_secret_until": _read(endpoint_id)["earlier_secret_until"]})
+    return ApiAnswer({"secret": secret, "earlier_secret_until": _read(endpoint_id)["earlier_secret_until"]})
 
 
 @api.post("/webhooks/<uuid:endpoint_id>/test")
@@ -108,11 +108,11 @@ def webhooks_rotate(endpoint_id: uuid.UUID) -> Answer:
     answers={202: DeliveryWhole},
     refusals=(404, 409),
 )
-def webhooks_test(endpoint_id: uuid.UUID, body: WebhookTest) -> Answer:
+def webhooks_test(endpoint_id: uuid.UUID, body: WebhookTest) -> ApiAnswer:
     """A whole sample of an event, `webhook.test` where none is named, with `"test": true` and `"seq": 0`, whatever the
     endpoint's filter. 409 while off."""
     delivery_id = service.send_test(_held(endpoint_id), body.type, by=key_holder().actor)
-    return Answer(_whole(delivery_id), 202)
+    return ApiAnswer(_whole(delivery_id), 202)
 
 
 @api.post("/webhooks/<uuid:endpoint_id>/replay")
@@ -125,10 +125,10 @@ def webhooks_test(endpoint_id: uuid.UUID, body: WebhookTest) -> Answer:
     answers={202: ReplayOut},
     refusals=(404, 409),
 )
-def webhooks_replay(endpoint_id: uuid.UUID, body: WebhookReplay) -> Answer:
+def webhooks_replay(endpoint_id: uuid.UUID, body: WebhookReplay) -> ApiAnswer:
     """Every event since a moment that has not arrived, with the ids and bodies that it always had, at once; at most of
     the last 90 days, all of which are meant without a moment. 409 while off."""
-    return Answer(
+    return ApiAnswer(
         {"calls": service.replay(_held(endpoint_id), body.since or now() - service.LOG_KEPT, by=key_holder().actor)},
         202,
     )
@@ -138,7 +138,7 @@ def webhooks_replay(endpoint_id: uuid.UUID, body: WebhookReplay) -> Answer:
 @operation(
     "List deliveries", tag=TAG, scope="read", query=DeliveryQuery, answers={200: DeliveryPage}, refusals=(404, 409)
 )
-def webhooks_deliveries(endpoint_id: uuid.UUID, query: DeliveryQuery) -> Answer:
+def webhooks_deliveries(endpoint_id: uuid.UUID, query: DeliveryQuery) -> ApiAnswer:
     """The log, newest first: what was owed, each try, and what was answered."""
     endpoint = _held(endpoint_id)
     chosen = query.model_dump(include={"state"}, exclude_none=True)
@@ -146,23 +146,23 @@ def webhooks_deliveries(endpoint_id: uuid.UUID, query: DeliveryQuery) -> Answer:
     tries = log.tries_of(endpoint.agency_id, [line.id for line in lines])
     cursor = next_cursor(more, chosen) if more else None
     data = [_delivery(line, tries.get(line.id, [])) for line in lines]
-    return Answer(page_body(data, cursor), headers=link_next("cursor", cursor))
+    return ApiAnswer(page_body(data, cursor), headers=link_next("cursor", cursor))
 
 
 @api.get("/deliveries/<uuid:delivery_id>")
 @operation("Read a delivery", tag=TAG, scope="read", answers={200: DeliveryWhole}, refusals=(404,))
-def deliveries_read(delivery_id: uuid.UUID) -> Answer:
+def deliveries_read(delivery_id: uuid.UUID) -> ApiAnswer:
     """One call with the body that it carries."""
-    return Answer(_whole(delivery_id))
+    return ApiAnswer(_whole(delivery_id))
 
 
 @api.post("/deliveries/<uuid:delivery_id>/retry")
 @operation("Send a delivery again", tag=TAG, scope="write", answers={202: DeliveryWhole}, refusals=(404, 409))
-def deliveries_retry(delivery_id: uuid.UUID) -> Answer:
+def deliveries_retry(delivery_id: uuid.UUID) -> ApiAnswer:
     """The same id and body once more, at once, also while it waits for its next try. 409 while it is on its way or not
     tried yet, its webhook is off, or it was cancelled."""
     service.resend(key_holder().agency_id, delivery_id)
-    return Answer(_whole(delivery_id), 202)
+    return ApiAnswer(_whole(delivery_id), 202)
 
 
 def _held(endpoint_id: uuid.UUID) -> WebhookEndpoint:

@@ -22,7 +22,7 @@ from app.extensions import db
 from app.offers import deciding
 from app.offers.choosing import MOST, Candidate, answerable, candidates, last_to_change, others_of
 from app.offers.concerns import SECOND, Concern, concerns_of
-from app.offers.deciding import Answer, Chosen, Outcome
+from app.offers.deciding import AgencyAnswer, Chosen, Consequences
 from app.web.fragments import done, local_path, page
 from app.web.guards import Guard, person, policy
 from app.webhooks.log import listens
@@ -51,7 +51,7 @@ def decide() -> AnyResponse:
     if not form.validate():
         return _page(form, chosen, 422)
     candidates(by, [one.offer_id for one in others])
-    answer = Answer(
+    answer = AgencyAnswer(
         str(form.status.data), form.text("reason"), form.text("message"), notify_bidder=bool(form.notify_bidder.data)
     )
     try:
@@ -178,13 +178,15 @@ def _offer_undo(decision_id: uuid.UUID, status: str, count: int) -> None:
     flash(shown, "undo")  # type: ignore[arg-type]  # Flask keeps whatever JSON can say
 
 
-def _outcome(form: DecisionForm, chosen: list[Candidate], others: list[Chosen]) -> Outcome | None:
+def _outcome(form: DecisionForm, chosen: list[Candidate], others: list[Chosen]) -> Consequences | None:
     """What else an acceptance does, when it is about one offer."""
     if form.status.data != "accepted" or len(chosen) != 1 or "others" not in request.form:
         return None
     reject = tuple(others) if form.others.data == "reject" else ()
     close = bool(form.close_link.data)
-    return Outcome(chosen[0].property_id, reject, form.text("others_message") if reject else None, close_link=close)
+    return Consequences(
+        chosen[0].property_id, reject, form.text("others_message") if reject else None, close_link=close
+    )
 
 
 def read_offers(args: MultiDict[str, str]) -> list[uuid.UUID]:

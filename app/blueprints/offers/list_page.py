@@ -25,7 +25,7 @@ from app.offers.choosing import MOST
 from app.offers.exports.writing import PURPOSES
 from app.offers.list.filter import MAIN_CURRENCY, Errors, Moment, OfferFilter, read_filter
 from app.offers.list.order import DEFAULT_SORT, WITHIN_ONE_CURRENCY
-from app.offers.list.pages import OfferPage, standing
+from app.offers.list.pages import OfferListPage, standing
 from app.offers.view_reading import views_of
 from app.properties.listing import agent_choices, property_choices, property_title
 
@@ -69,7 +69,7 @@ class Chip:
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class ColumnHead:
     """A column's head: where it leads, and `ascending` or `descending` while it sorts."""
 
     url: str
@@ -111,7 +111,7 @@ def around(by: Person, offer: Offer) -> dict[str, Any]:
     }
 
 
-def results(by: Person, chosen: OfferFilter, shown: OfferPage, errors: Errors) -> dict[str, Any]:
+def results(by: Person, chosen: OfferFilter, shown: OfferListPage, errors: Errors) -> dict[str, Any]:
     """What changes whenever the filter does."""
     return {
         "chosen": chosen,
@@ -168,11 +168,11 @@ def _tabs(chosen: OfferFilter, counts: dict[str, int]) -> list[Tab]:
     return tabs
 
 
-def _head(chosen: OfferFilter, name: str, first: str) -> Head:
+def _head(chosen: OfferFilter, name: str, first: str) -> ColumnHead:
     now = {name: "ascending", f"-{name}": "descending"}.get(chosen.sort, "")
     turned = {"ascending": f"-{name}", "descending": name}.get(now, f"{first}{name}")
     values = {**chosen.named(), "sort": turned}
-    return Head(url_for("offers.index", **values), now)  # type: ignore[arg-type]
+    return ColumnHead(url_for("offers.index", **values), now)  # type: ignore[arg-type]
 
 
 def _chips(by: Person, chosen: OfferFilter) -> list[Chip]:

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 from app.blueprints.public.receipts import BY_RECEIPT, shared_page
 from app.blueprints.public.routes import public
 from app.offers import codes
-from app.offers.codes import Standing
+from app.offers.codes import CodeState
 from app.offers.details import Receipt
 from app.web.guards import Guard, policy
 
@@ -25,7 +25,7 @@ def enter_code(opened: Receipt, token: str) -> Response | tuple[str, int]:
     return shared_page(opened, code_problem=wrong_code(after)), 422
 
 
-def wrong_code(after: Standing) -> str:
+def wrong_code(after: CodeState) -> str:
     """What is said of a code that was not the one; empty where the page says why none can be."""
     if after.state == "none":
         return str(_("Ask for a code first."))

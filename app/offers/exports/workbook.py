@@ -28,13 +28,13 @@ class Number(NamedTuple):
     shown: str
 
 
-class Moment(NamedTuple):
+class LocalMoment(NamedTuple):
     """A local time, without a zone: workbooks know none."""
 
     at: datetime
 
 
-Cell = str | Number | Moment | date | None
+Cell = str | Number | LocalMoment | date | None
 # Positions in `cellXfs` below.
 _STYLES = {"whole": 0, "head": 1, "money": 2, "percent": 3, "day": 4, "moment": 5}
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
@@ -103,7 +103,7 @@ def _cell(value: Cell) -> str:
         return _text(value)
     if isinstance(value, Number):
         return f'<c s="{_STYLES[value.shown]}"><v>{value.digits}</v></c>'
-    if isinstance(value, Moment):
+    if isinstance(value, LocalMoment):
         passed = value.at - EPOCH
         return f'<c s="{_STYLES["moment"]}"><v>{passed.days + passed.seconds / 86_400:.8f}</v></c>'
     return f'<c s="{_STYLES["day"]}"><v>{(value - EPOCH.date()).days}</v></c>'

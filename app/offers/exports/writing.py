@@ -29,7 +29,7 @@ from app.core.unit_of_work import writing
 from app.models import Access
 from app.offers.exports.columns import COLUMNS, values
 from app.offers.exports.reading import Exported
-from app.offers.exports.workbook import Cell, Moment, Number, workbook
+from app.offers.exports.workbook import Cell, LocalMoment, Number, workbook
 from app.offers.fields import NOT_YET
 from app.offers.list.filter import OfferFilter
 from app.offers.list.pages import count_offers
@@ -168,8 +168,8 @@ _MACHINE: dict[str, Callable[[Any], str]] = {
 def _for_workbook(zone: ZoneInfo) -> dict[str, Callable[[Any], Cell]]:
     people: dict[str, Callable[[Any], Cell]] = {**_for_people(zone)}
 
-    def local(at: datetime) -> Moment:
-        return Moment(at.astimezone(zone).replace(tzinfo=None))
+    def local(at: datetime) -> LocalMoment:
+        return LocalMoment(at.astimezone(zone).replace(tzinfo=None))
 
     return people | {
         "text": str,

@@ -33,7 +33,7 @@ Errors = dict[str, list[Any]]
 Condition = ColumnElement[bool]
 
 
-class Unreadable(ValueError):
+class UnreadableValue(ValueError):
     """A value that means nothing; its text says what would."""
 
 
@@ -226,7 +226,7 @@ def read_filter(
             continue
         try:
             read[item.name] = getattr(reading, item.name)(text)
-        except Unreadable as error:
+        except UnreadableValue as error:
             errors[item.name] = [error.args[0]]
     _check_order(read, errors)
     _check_currency(read, errors, reading.typed_in)
@@ -265,14 +265,14 @@ def _check_order(read: dict[str, Any], errors: Errors) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """How each field is read; the methods bear the fields' names and raise `Unreadable`."""
+    """How each field is read; the methods bear the fields' names and raise `UnreadableValue`."""
 
     zone: ZoneInfo
     typed_in: set[str]
 
     def q(self, text: str) -> str:
         if len(text) > SEARCH:
-            raise Unreadable(_l("Use at most %(limit)d characters", limit=SEARCH))
+            raise UnreadableValue(_l("Use at most %(limit)d characters", limit=SEARCH))
         return text
 
     def status(self, text: str) -> str:
@@ -294,30 +294,30 @@ class _Reading:
         try:
             return uuid.UUID(text)
         except ValueError:
-            raise Unreadable(_l("No property has this id")) from None
+            raise UnreadableValue(_l("No property has this id")) from None
 
     def property_external_id(self, text: str) -> str:
         if len(text) > PROPERTY["external_id"]:
-            raise Unreadable(_l("No property has this id"))
+            raise UnreadableValue(_l("No property has this id"))
         return text
 
     def agent(self, text: str) -> str:
         """An id, or the e-mail with which they sign in."""
         if len(text) > EMAIL:
-            raise Unreadable(_l("Use at most %(limit)d characters", limit=EMAIL))
+            raise UnreadableValue(_l("Use at most %(limit)d characters", limit=EMAIL))
         return text.lower()
 
     def min_amount(self, text: str) -> int:
         try:
             reading = read_amount(text)
         except OtherCurrency:
-            raise Unreadable(_l("Amounts are in EUR or RON")) from None
+            raise UnreadableValue(_l("Amounts are in EUR or RON")) from None
         except NotMoney:
-            raise Unreadable(_l("Write an amount such as 125000")) from None
+            raise UnreadableValue(_l("Write an amount such as 125000")) from None
         if reading.currency:
             self.typed_in.add(reading.currency)
         if reading.doubtful:
-            raise Unreadable(_l("This can be read in two ways: write the amount without separators"))
+            raise UnreadableValue(_l("This can be read in two ways: write the amount without separators"))
         return reading.minor
 
     max_amount = min_amount
@@ -326,7 +326,7 @@ class _Reading:
         try:
             return read_days(text, 99_999).days
         except NotANumber:
-            raise Unreadable(_l("Write a whole number of days")) from None
+            raise UnreadableValue(_l("Write a whole number of days")) from None
 
     max_term = min_term
 
@@ -334,7 +334,7 @@ class _Reading:
         try:
             return whole(text, 0, 9_999)
         except NotANumber:
-            raise Unreadable(_l("Write a whole number of percents")) from None
+            raise UnreadableValue(_l("Write a whole number of percents")) from None
 
     ratio_below = ratio_from
 
@@ -357,18 +357,18 @@ class _Reading:
             at = datetime.fromisoformat(text.replace(" ", "+"))
             return Moment(text.replace(" ", "+"), at.astimezone(UTC) if at.tzinfo else self._local(at))
         except (ValueError, OverflowError):
-            raise Unreadable(_l("Write a day such as 2026-11-23, or a time as in RFC 3339")) from None
+            raise UnreadableValue(_l("Write a day such as 2026-11-23, or a time as in RFC 3339")) from None
 
     def _local(self, at: datetime) -> datetime:
         if len(found := meanings(at, self.zone)) != 1:
-            raise Unreadable(
+            raise UnreadableValue(
                 _l("The clocks change that night: write the time with its offset, such as 2026-10-25T03:30:00+03:00")
             )
         return found[0]
 
     def signed(self, text: str) -> bool:
         if (value := _YES_NO.get(text.lower())) is None:
-            raise Unreadable(_l("Write true or false"))
+            raise UnreadableValue(_l("Write true or false"))
         return value
 
     confirmed = latest = signed
@@ -376,14 +376,14 @@ class _Reading:
     def reference(self, text: str) -> str:
         plain = text.upper().replace(" ", "")
         if len(plain) > REFERENCE:
-            raise Unreadable(_l("A reference looks like BF-7KQ4MXPA"))
+            raise UnreadableValue(_l("A reference looks like BF-7KQ4MXPA"))
         return plain if plain.startswith("BF-") else f"BF-{plain}"
 
     def email(self, text: str) -> str:
         try:
             return read_email(text).folded
         except NotAContact:
-            raise Unreadable(_l("Write the whole e-mail address: parts of it are not searched")) from None
+            raise UnreadableValue(_l("Write the whole e-mail address: parts of it are not searched")) from None
 
 
 _YES_NO = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
@@ -401,5 +401,5 @@ def _day_of(text: str) -> str:
 
 def _one_of(text: str, allowed: tuple[str, ...]) -> str:
     if text not in allowed:
-        raise Unreadable(_l("Choose one of: %(values)s", values=", ".join(allowed)))
+        raise UnreadableValue(_l("Choose one of: %(values)s", values=", ".join(allowed)))
     return text

@@ -26,7 +26,7 @@ from app.offers.list.filter import OfferFilter
 from app.offers.list.order import DEFAULT_SORT, Cursor, Order
 from app.offers.list.search import Found, Search, read_search, scan, totals, visible
 
-__all__ = ["Cursor", "OfferFilter", "OfferLine", "OfferPage"]
+__all__ = ["Cursor", "OfferFilter", "OfferLine", "OfferListPage"]
 
 PAGE = 25
 
@@ -75,7 +75,7 @@ class OfferLine:
 
 
 @dataclass(frozen=True, slots=True)
-class OfferPage:
+class OfferListPage:
     """One page. `newer` leads to the page before it, `older` to the next one, in whatever order the list stands.
 
     `counts`: how many offers each status would show, and under "" how many all would; more than `COUNTED` means
@@ -88,9 +88,9 @@ class OfferPage:
     counts: dict[str, int]
 
 
-def nothing() -> OfferPage:
+def nothing() -> OfferListPage:
     """What a filter shows that could not be read: rather nothing than more than was asked for."""
-    return OfferPage([], None, None, dict.fromkeys(("", *STATUSES), 0))
+    return OfferListPage([], None, None, dict.fromkeys(("", *STATUSES), 0))
 
 
 def ids_in_order(
@@ -189,7 +189,7 @@ def list_offers(
     before: Cursor | None = None,
     limit: int = PAGE,
     counted: bool = True,
-) -> OfferPage:
+) -> OfferListPage:
     """One page in the filter's order: from the top, what follows `after`, or what comes just before `before`.
 
     Whoever does not show the counters asks for none with `counted=False`.
@@ -221,7 +221,7 @@ def _find(
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Neighbours:
     """An offer within a list: the ones before and after it there; and whether it waits in reserve."""
 
     before: uuid.UUID | None
@@ -229,13 +229,13 @@ class Standing:
     in_reserve: bool
 
 
-def standing(by: Person, chosen: OfferFilter, offer: Offer) -> Standing:
+def standing(by: Person, chosen: OfferFilter, offer: Offer) -> Neighbours:
     """Where an offer, which the caller was allowed to load, stands: also when the filter no longer shows it."""
     order, search = Order(chosen.sort), read_search(by.agency_id, chosen.q)
     query = order.join(select(order.key, in_reserve()).select_from(OfferState)).where(OfferState.offer_id == offer.id)
     value, waits = db.session.execute(query).one()
     before, after = _beside(by, chosen, search, order, order.place_of(value, offer.id))
-    return Standing(before, after, waits)
+    return Neighbours(before, after, waits)
 
 
 def _beside(
@@ -252,8 +252,8 @@ def _beside(
     return found.get("before"), found.get("after")
 
 
-def _page(order: Order, rows: Sequence[Row[Any]], counts: dict[str, int], *, newer: bool, older: bool) -> OfferPage:
-    return OfferPage(
+def _page(order: Order, rows: Sequence[Row[Any]], counts: dict[str, int], *, newer: bool, older: bool) -> OfferListPage:
+    return OfferListPage(
         [_line(row) for row in rows],
         order.place_of(rows[0].sorted_by, rows[0].offer_id) if newer and rows else None,
         order.place_of(rows[-1].sorted_by, rows[-1].offer_id) if older and rows else None,

@@ -27,7 +27,7 @@ RIGHT_TO_LEFT = frozenset(("R", "AL", "AN"))
 BOX = "\u25af"
 
 
-class Line(NamedTuple):
+class DrawnLine(NamedTuple):
     """One line as it is drawn. `rtl`: its paragraph runs from right to left. `shaped`: letters join or turn round."""
 
     text: str

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.proof.pdf.sheet import COLUMN, GUTTER, INK, MARGIN, SIZE, SMALL, WIDTH, Block, Sheet
+from app.proof.pdf.sheet import COLUMN, GUTTER, INK, MARGIN, SIZE, SMALL, WIDTH, Sheet, SheetBlock
 
 MARK = 26.0  # the QR code's edge, in millimetres
 
@@ -23,9 +23,9 @@ class Paper:
     lead: str
     amount: str
     about: Sequence[tuple[str, str]]
-    left: Sequence[Block]
-    right: Sequence[Block]
-    proof: Sequence[Block]
+    left: Sequence[SheetBlock]
+    right: Sequence[SheetBlock]
+    proof: Sequence[SheetBlock]
     foot: str
     page_word: str
     check_url: str

@@ -14,7 +14,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 from app.proof.pdf import lettering
-from app.proof.pdf.lettering import FONTS, Line
+from app.proof.pdf.lettering import FONTS, DrawnLine
 
 if TYPE_CHECKING:
     from fpdf import FPDF
@@ -32,7 +32,7 @@ PAGES = "\ue000pages\ue000"  # stands for their number until it is known; nobody
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class SheetBlock:
     """A titled group: rows of label and value, then a picture (PNG), then free text. Any part may be missing."""
 
     title: str
@@ -114,18 +114,18 @@ class Sheet:
         yield
         pdf._out("EMC")
 
-    def column(self, blocks: Iterable[Block], x: float = MARGIN, width: float = WIDTH) -> None:
+    def column(self, blocks: Iterable[SheetBlock], x: float = MARGIN, width: float = WIDTH) -> None:
         for block in blocks:
             self.block(block, x, width)
 
-    def height(self, block: Block, width: float) -> float:
+    def height(self, block: SheetBlock, width: float) -> float:
         """What `block` takes on a page that has room for it."""
         height = SPACE + RULE + TITLE * len(self.wrapped(block.title, width, SIZE + 1, bold=True))
         height += sum(ROW * SIZE * max(map(len, self._row_lines(*row, width, SIZE))) for row in block.rows)
         height += PICTURE + 1 if block.image else 0
         return height + (LEADING * SIZE * len(self.wrapped(block.text, width, SIZE)) if block.text else 0)
 
-    def block(self, block: Block, x: float, width: float, *, small: bool = False) -> None:
+    def block(self, block: SheetBlock, x: float, width: float, *, small: bool = False) -> None:
         pdf, size = self.pdf, SMALL if small else SIZE
         pdf.set_xy(x, pdf.get_y() + SPACE)
         self.room_for(12)
@@ -166,11 +166,11 @@ class Sheet:
         if pdf.page == page:
             pdf.set_y(max(top + len(labels) * height, pdf.get_y()))
 
-    def _row_lines(self, label: str, value: str, width: float, size: float) -> tuple[list[Line], list[Line]]:
+    def _row_lines(self, label: str, value: str, width: float, size: float) -> tuple[list[DrawnLine], list[DrawnLine]]:
         share = _share(width)
         return self.wrapped(label, share - 2, size), self.wrapped(value, width - share, size)
 
-    def wrapped(self, text: str, width: float, size: float, *, bold: bool = False) -> list[Line]:
+    def wrapped(self, text: str, width: float, size: float, *, bold: bool = False) -> list[DrawnLine]:
         """Lines no wider than that, broken at spaces, and inside a word only where it alone is too wide.
 
         fpdf2's own breaking measures the line anew at every letter, which takes eight times as long.
@@ -185,7 +185,7 @@ class Sheet:
         for paragraph in words.replace("\t", "    ").splitlines() or [""]:
             rtl = lettering.runs_from_right(paragraph)
             for line in self._broken(paragraph, room, widths):
-                lines.append(Line(line, rtl, lettering.needs_shaping(line)))
+                lines.append(DrawnLine(line, rtl, lettering.needs_shaping(line)))
         return lines
 
     def _broken(self, paragraph: str, room: float, widths: dict[str, float]) -> Iterator[str]:
@@ -232,7 +232,7 @@ class Sheet:
             whole -= 1
         return whole if whole > 1 else max(1, n)
 
-    def _write(self, lines: Sequence[Line], x: float, width: float, height: float, tag: str = "P") -> None:
+    def _write(self, lines: Sequence[DrawnLine], x: float, width: float, height: float, tag: str = "P") -> None:
         """Lines below each other; those on one page are one element."""
         rest = list(lines)
         while rest:
@@ -248,7 +248,7 @@ class Sheet:
                         break
 
     @contextmanager
-    def _shape(self, line: Line) -> Iterator[None]:
+    def _shape(self, line: DrawnLine) -> Iterator[None]:
         """Letters joined, stacked and turned round where their script wants it. A reader is told the words themselves
         (ActualText), since glyphs no longer stand in the order of letters."""
         pdf = self.pdf

@@ -37,7 +37,7 @@ MIMETYPE = "application/problem+json"
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ProblemKind:
     """One kind of problem: the name in its address, its status, what it means and what to do about it."""
 
     slug: str
@@ -54,97 +54,97 @@ class Kind:
 KINDS = {
     kind.slug: kind
     for kind in (
-        Kind(
+        ProblemKind(
             "unreadable", 400, _l("The request could not be read"),
             _l("The body is not JSON in UTF-8, names a key twice, or holds what JSON does not know, such as NaN."),
             _l("Send one JSON document in UTF-8, as your language's JSON library writes it."),
         ),
-        Kind(
+        ProblemKind(
             "no-key", 401, _l("An API key is needed"),
             _l("The request carries no key, or one that is unknown, expired or revoked."),
             _l("Send `Authorization: Bearer bfx_live_…`. Keys are made in Settings, API."),
         ),
-        Kind(
+        ProblemKind(
             "no-scope", 403, _l("The key may not do this"),
             _l("The key is good, but was made for less than this call needs."),
             _l("Make a key with the scope that the answer names, and use it for this call."),
         ),
-        Kind(
+        ProblemKind(
             "not-found", 404, _l("Nothing here"),
             _l("No such path, or no such object in the agency that the key belongs to."),
             _l("Check the address and the id. What belongs to another agency does not exist for this key."),
         ),
-        Kind(
+        ProblemKind(
             "method-not-allowed", 405, _l("This path does not take this method"),
             _l("The path exists, and does something else."),
             _l("The `Allow` header says which methods it takes."),
         ),
-        Kind(
+        ProblemKind(
             "conflict", 409, _l("It conflicts with what is there"),
             _l("Something else holds what the request asks for, or it has changed in the meantime."),
             _l("Read the object again, then decide whether to repeat the request."),
         ),
-        Kind(
+        ProblemKind(
             "illegal-transition", 409, _l("The offer cannot be set to this status"),
             _l("The status cannot follow the present one, or the bidder has withdrawn the offer."),
             _l("`legal` in the answer lists the statuses that it can be set to now."),
         ),
-        Kind(
+        ProblemKind(
             "not-explicit", 409, _l("It has to be said explicitly"),
             _l("The offer was replaced or is past its validity, its property is gone, or another one is accepted."),
             _l("If it is meant, repeat the request and name in `despite` what the answer lists there."),
         ),
-        Kind(
+        ProblemKind(
             "not-ready", 409, _l("Not made yet"),
             _l("What is asked for is still being made: a receipt takes a few seconds after its offer came in."),
             _l("Repeat the request after as many seconds as `Retry-After` says."),
         ),
-        Kind(
+        ProblemKind(
             "other-epoch", 409, _l("This is a place of another history"),
             _l("A backup was restored, and what led to this place is not in it; or the place is none of this agency."),
             _l("Begin again without a cursor, for events with `after=0`, and drop from your copy what does not come."),
         ),
-        Kind(
+        ProblemKind(
             "stale", 412, _l("It has changed since it was read"),
             _l("`If-Match` names a version that is no longer the present one."),
             _l("Read the object again and repeat the request with its new `ETag`."),
         ),
-        Kind(
+        ProblemKind(
             "too-large", 413, _l("The body is too large"),
             _l("A request holds at most 2 MB, and a bulk request at most 100 properties."),
             _l("Split it into several requests."),
         ),
-        Kind(
+        ProblemKind(
             "wrong-media", 415, _l("The body must be JSON"),
             _l("The request has a body whose `Content-Type` is not `application/json`, or it is compressed."),
             _l("Send `Content-Type: application/json`, in UTF-8, without `Content-Encoding`."),
         ),
-        Kind(
+        ProblemKind(
             "invalid", 422, _l("Something is missing or wrong"),
             _l("The request could be read, but a field is unknown, missing, of the wrong type or not possible."),
             _l("`errors` names every fault: a JSON pointer into the body, or the name of a parameter or header."),
         ),
-        Kind(
+        ProblemKind(
             "idempotency-key-reused", 422, _l("This Idempotency-Key belongs to another request"),
             _l("The same key was sent within seven days with another method, path or body."),
             _l("Use a new random key for each new request, and the same one only to repeat it."),
         ),
-        Kind(
+        ProblemKind(
             "too-many", 429, _l("Too many requests"),
             _l("The key has used up its calls for now."),
             _l("Wait as many seconds as `Retry-After` says. `RateLimit` tells on every answer how many are left."),
         ),
-        Kind(
+        ProblemKind(
             "quota-reached", 409, _l("The agency has reached a quota"),
             _l("The agency holds as many objects of this kind, or as many bytes, as the operator lets it."),
             _l("`quota` names it and `most` says how many. Remove what is no longer needed, or ask the operator."),
         ),
-        Kind(
+        ProblemKind(
             "quota-of-day", 429, _l("The agency has reached its quota of the day"),
             _l("The agency has written as much today as the operator lets it in a day."),
             _l("Wait as many seconds as `Retry-After` says, or ask the operator. Offers through links still come in."),
         ),
-        Kind(
+        ProblemKind(
             "internal", 500, _l("Something went wrong on our side"),
             _l("It has been noted. Nothing half done was saved."),
             _l("Try again; if it stays, write to support with the `request_id`."),
@@ -173,7 +173,7 @@ _BY_ERROR: dict[type[DomainError], str] = {
 _BY_STATUS = {400: "unreadable", 404: "not-found", 405: "method-not-allowed", 413: "too-large", 415: "wrong-media"}
 
 
-def kind_of(error: Exception) -> Kind:
+def kind_of(error: Exception) -> ProblemKind:
     if isinstance(error, DomainError):
         return KINDS[next((slug for kind, slug in _BY_ERROR.items() if isinstance(error, kind)), "unreadable")]
     if isinstance(error, HTTPException) and (error.code or 500) < 500:
