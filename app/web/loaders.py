@@ -40,7 +40,7 @@ class ByLink:
 
 
 @dataclass(frozen=True, slots=True)
-class ByPass:
+class ByCookie:
     """By the cookie of one page. `named` finds in the path which row it is of, `load` loads that, as for a link."""
 
     guard: Guard

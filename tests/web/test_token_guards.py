@@ -54,7 +54,7 @@ from app.properties import editing as properties
 from app.properties import seller_links
 from app.web import guards
 from app.web.guards import BY_TOKEN, Guard, Policy, policy
-from app.web.loaders import ByLink, ByPass
+from app.web.loaders import ByCookie, ByLink
 from tests.api.test_photos import picture
 from tests.factories import PASSWORD, make_agency, make_offer, make_property, make_user, person_of
 from tests.web.test_routes import contents
@@ -134,7 +134,7 @@ def calls(app: Flask, *guards: Guard) -> Iterator[tuple[Rule, str]]:
 def takes(app: Flask, rule: Rule) -> set[Purpose[Any]]:
     loader = declared(app, rule).opens
     return (
-        set(loader.loads) if isinstance(loader, ByLink) else {loader.purpose} if isinstance(loader, ByPass) else set()
+        set(loader.loads) if isinstance(loader, ByLink) else {loader.purpose} if isinstance(loader, ByCookie) else set()
     )
 
 
@@ -328,7 +328,7 @@ def test_a_route_that_forgets_its_loader_stops_the_start(guard: Guard) -> None:
 
     with pytest.raises(TypeError, match="view"):
         policy(guard, limit="1/minute")(view)
-    other = ByLink({RECEIPT: str}) if guard is not Guard.LINK else ByPass(Guard.SELLER, SELLER_PASS, uuid.UUID, str)
+    other = ByLink({RECEIPT: str}) if guard is not Guard.LINK else ByCookie(Guard.SELLER, SELLER_PASS, uuid.UUID, str)
     with pytest.raises(TypeError, match="view"):
         policy(guard, limit="1/minute", opens=other)(view)
     with pytest.raises(TypeError, match="view"):

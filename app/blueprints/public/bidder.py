@@ -33,7 +33,7 @@ from app.proof.receipt_reading import stored
 from app.properties.links import open_request_of
 from app.web import passes
 from app.web.guards import Cache, Guard, policy
-from app.web.loaders import ByLink, ByPass
+from app.web.loaders import ByCookie, ByLink
 
 BASE = "/r/offer/<reference>"
 
@@ -63,7 +63,7 @@ def _by_mail() -> tuple[str, int]:
     return page, 403
 
 
-MINE = ByPass(Guard.BIDDER, BIDDER_PASS, _named, shown_receipt, _by_mail)
+MINE = ByCookie(Guard.BIDDER, BIDDER_PASS, _named, shown_receipt, _by_mail)
 
 
 @public.post("/r/<token>")

@@ -21,7 +21,7 @@ from app.properties.seller_page import OpenedSellerLink, open_seller_link, selle
 from app.web import passes
 from app.web.fragments import page
 from app.web.guards import Guard, policy
-from app.web.loaders import ByLink, ByPass
+from app.web.loaders import ByCookie, ByLink
 
 STATUS = {"invalid": 404, "expired": 410, "revoked": 410, "away": 403}
 
@@ -35,7 +35,7 @@ def _standing(link_id: uuid.UUID) -> OpenedSellerLink:
 
 
 BY_LINK = ByLink({SELLER: _standing}, lambda: _closed(None))
-BY_PASS = ByPass(Guard.SELLER, SELLER_PASS, lambda link_id: link_id, _standing, lambda: _closed(None, "away"))
+BY_COOKIE = ByCookie(Guard.SELLER, SELLER_PASS, lambda link_id: link_id, _standing, lambda: _closed(None, "away"))
 
 
 @public.get("/s/<token>")
@@ -57,7 +57,7 @@ def enter_as_seller(opened: OpenedSellerLink) -> AnyResponse:
 
 
 @public.get("/s/view/<uuid:link_id>")
-@policy(Guard.SELLER, limit="120/minute", opens=BY_PASS)
+@policy(Guard.SELLER, limit="120/minute", opens=BY_COOKIE)
 def seller(opened: OpenedSellerLink, link_id: uuid.UUID) -> Response:
     """All offers, as they are now. htmx asks for the block again and again."""
     number = request.args.get("page", 1, type=between(1, 10_000))
