@@ -52,6 +52,7 @@ def test_the_page_behind_the_link_speaks_as_the_mail_did(
     asks = {"Accept-Language": prefers}
     page = browser.get(link, headers=asks).get_data(as_text=True)
     assert f'<html lang="{invited}">' in page and title in page
+    assert "signed out" not in page and "Sesiunile" not in page, "who comes in is signed in nowhere"
     short = browser.post(link, data={"password": "x"}, headers=asks)
     assert short.status_code == 422 and f'<html lang="{invited}">' in short.get_data(as_text=True)
     chosen = browser.get(f"/{prefers}{link}", headers=asks).get_data(as_text=True)
