@@ -22,7 +22,7 @@ from app.core.unit_of_work import writing
 from app.core.vault import Keyring
 from app.demo import seeding
 from app.extensions import db
-from app.models import Agency, LedgerEntry, Offer, OfferRequest, OfferState, Property, User
+from app.models import HELD_LINK, Agency, Confirmation, LedgerEntry, Offer, OfferRequest, OfferState, Property, User
 from app.offers import better_offers, codes, deciding, notes, ordering, recording, withdrawing
 from app.offers.concerns import KINDS
 from app.offers.deciding import AgencyAnswer, Chosen
@@ -37,7 +37,16 @@ from app.proof import receipts
 from app.proof.register import faults_of_offer, offer_faults
 from app.proof.verifying import ERASED, VALID, find
 from app.properties import editing as properties
-from tests.factories import confirm, make_agency, make_draft, make_property, make_sending, make_user, person_of
+from tests.factories import (
+    confirm,
+    mailed_code,
+    make_agency,
+    make_draft,
+    make_property,
+    make_sending,
+    make_user,
+    person_of,
+)
 from tools.verify_receipt import named, verify_ledger, verify_receipt
 
 CHANNELS = (None, *LABELS["channel"])
@@ -216,6 +225,23 @@ def test_a_code_from_the_mailbox_is_valid_too(app: Flask, monkeypatch: pytest.Mo
     assert verify_receipt(pdf, receipts.authority().roots_pem())["reference"] == offer.reference
     erasure.erase_all(agency, [offer.id], "retention")
     whole(app)
+
+
+def test_a_code_from_a_mailbox_of_the_agency_is_valid_too(either_app: Flask) -> None:
+    """It came in by the link, and what confirms it is the agency's own word."""
+    agency = make_agency()
+    user = make_user(agency)
+    prop = make_property(agency, user.id, signature_required=True, code_required=True)
+    bidder = Bidder("Andrei Țurcanu", user.email, "+40722000111")
+    offer = db.session.get_one(Offer, send(prop, "link", None, signature=SIGNED, bidder=bidder))
+    assert codes.enter(offer, mailed_code(offer.id)).state == "done"
+    assert db.session.get_one(Confirmation, offer.id).proof == HELD_LINK
+    whole(either_app)
+    assert find(offer.reference, offer.commitment.hex()).state == VALID
+    with either_app.test_request_context():
+        pdf = receipts.make(agency, offer.id)
+    assert verify_receipt(pdf, receipts.authority().roots_pem())["reference"] == offer.reference
+    whole(either_app)
 
 
 @pytest.mark.parametrize("source", ["agent", "api"])
