@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from app.blueprints.api.schemas.common import Clean, Named, OneLine, Seen
 from app.core.clock import now
 from app.core.contacts import read_email, read_phone, show_phone
 from app.core.days import read_day
@@ -20,6 +19,7 @@ from app.core.money import from_decimal_text, read_amount
 from app.core.numbers import decimal, json_number, whole
 from app.core.strict_json import read_json
 from app.core.typed_numbers import read_days, read_quantity
+from app.core.values import Clean, Named, OneLine, Seen
 from app.delivery.retry import next_try
 from app.feeds.sources import BrokenFeed, Source, pages
 from app.offers import reading

@@ -15,10 +15,11 @@ from werkzeug.routing import Rule
 from app.blueprints.api import examples
 from app.blueprints.api.calls import BYTES, JSON, Operation
 from app.blueprints.api.preconditions import TAGS as TAG_LIST
-from app.blueprints.api.schemas.common import NAMED, Problem
+from app.blueprints.api.schemas.common import Problem
 from app.blueprints.api.schemas.events import CARRIED, carrier
 from app.core.language import SOURCE
 from app.core.urls import base_url
+from app.core.values import NAMED
 from app.models.webhook import EVENTS, TEST
 from app.web.errors.problems import KINDS, MIMETYPE
 

@@ -6,9 +6,10 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
-from app.blueprints.api.schemas.common import WHOLE, Moment, Page, Query, Strict
+from app.blueprints.api.schemas.common import Page, Query
 from app.blueprints.api.schemas.offers import OfferOut, Status
 from app.blueprints.api.schemas.properties import PropertyOut
+from app.core.values import WHOLE, Moment, Strict
 
 
 class ActorOut(Strict):

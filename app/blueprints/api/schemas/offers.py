@@ -7,7 +7,9 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
-from app.blueprints.api.schemas.common import (
+from app.blueprints.api.schemas.common import Page, Paged, Warning
+from app.core.language import DEFAULT
+from app.core.values import (
     WHOLE,
     AmountLimit,
     Currency,
@@ -17,15 +19,11 @@ from app.blueprints.api.schemas.common import (
     Line20x1,
     Line254x1,
     Moment,
-    Page,
-    Paged,
+    Spoken,
     Strict,
     Text4000,
     Uid,
-    Warning,
 )
-from app.core.language import DEFAULT
-from app.core.values import Spoken
 from app.offers.fields import AMOUNT, FIELDS, REPLACES, TERMS
 from app.offers.fields import Field as Declared
 from app.offers.list.order import SORTS

@@ -6,18 +6,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
-from app.blueprints.api.schemas.common import (
-    Currency,
-    ExternalId,
-    Flag,
-    Line200,
-    Moment,
-    Page,
-    Paged,
-    Problem,
-    Strict,
-    Warning,
-)
+from app.blueprints.api.schemas.common import Page, Paged, Problem, Warning
+from app.core.values import Currency, ExternalId, Flag, Line200, Moment, Strict
 from app.properties.fields import OFFERING, PriceVat, PropertyBulkItem, PropertyFields, PropertyType, Title, stays
 
 

@@ -7,7 +7,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from app.blueprints.api.schemas.common import Currency, Day, Line254x1, Query, Strict, Uid
+from app.blueprints.api.schemas.common import Query
+from app.core.values import Currency, Day, Line254x1, Strict, Uid
 
 Ratio = Annotated[str, Field(pattern=r"^\d+\.\d{4}$", description="A decimal string: `0.9480` is 94.80 %.")]
 Sum = Annotated[str, Field(description="A decimal string.")]

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
-from app.blueprints.api.schemas.common import Moment, Page, Paged, Shape, Strict, Uid
+from app.blueprints.api.schemas.common import Page, Paged
+from app.core.values import Moment, Shape, Strict, Uid
 from app.models.webhook import EVENTS, TEST
 
 State = Literal["pending", "leased", "delivered", "dead", "cancelled"]
