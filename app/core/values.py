@@ -185,12 +185,9 @@ ReadOnly = Annotated[
 
 # Text on one line, by how much of it there may be; the second number is the least.
 Line20x1 = Annotated[str, Field(min_length=1, max_length=20), OneLine]
-Line30 = Annotated[str, Field(max_length=30), OneLine]
-Line60 = Annotated[str, Field(max_length=60), OneLine]
 Line120 = Annotated[str, Field(max_length=120), OneLine]
 Line200 = Annotated[str, Field(max_length=200), OneLine]
 Line200x1 = Annotated[str, Field(min_length=1, max_length=200), Seen]
-Line200x3 = Annotated[str, Field(min_length=3, max_length=200), OneLine]
 Line254x1 = Annotated[str, Field(min_length=1, max_length=254), OneLine]
 Line300 = Annotated[str, Field(max_length=300), OneLine]
 # Text over several lines.
