@@ -242,7 +242,8 @@ class _Member(tarfile.TarInfo):
     def _block(self, count: int) -> int:  # CVE-2025-8194: a size below nothing leads back, and the reading never ends
         if count < 0:
             raise tarfile.HeaderError("a size below nothing")
-        return int(super()._block(count))  # type: ignore[misc]  # it has no public name
+        blocks: int = super()._block(count)  # type: ignore[misc]  # it has no public name
+        return blocks
 
 
 def _take(bundle: tarfile.TarFile, name: str, folder: Path, most: int) -> Path:
