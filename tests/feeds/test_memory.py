@@ -16,7 +16,7 @@ from app.outbound.http_client import HttpAnswer
 MEMORY = """
 import sys
 from app.outbound.http_client import HttpClient
-from app.feeds.sources import Broken, Source, pages
+from app.feeds.sources import BrokenFeed, Source, pages
 kind, size = sys.argv[1], int(sys.argv[2])
 line = b"A%d;Apartament cu 2 camere;" + b"text " * 80 + b";85000\\n"
 if kind == "rows":
@@ -34,7 +34,7 @@ seen, code = 0, ""
 try:
     for page in pages(Source("csv", file=body), HttpClient()):
         seen += len(page)
-except Broken as broken:
+except BrokenFeed as broken:
     code = broken.code
 print(seen, code, most() - before)
 """
