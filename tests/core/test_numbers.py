@@ -37,6 +37,14 @@ OURS = {
     ("app/feeds/xlsx_rows.py", "value"),  # a float of at most fifteen digits, looked at in the same line
     ("tools/api_linters.py", "found[1]"),  # of Node's version, four digits at most
     ("tools/api_linters.py", "found[2]"),
+    ("app/core/contacts.py", "MOLDOVA"),
+    ("app/delivery/letters.py", "self.key_of('entry')[0]"),  # of subjects that we named
+    ("app/offers/mails.py", "owed.key_of('email_code')[1]"),
+    ("app/offers/mails.py", "owed.key_of('telling')[0]"),
+    ("app/offers/mails.py", "n"),
+    ("app/feeds/xlsx_rows.py", "one[1]"),  # seven digits at most, by the pattern that found them
+    ("app/feeds/xlsx_rows.py", "one[2]"),
+    ("app/offers/document.py", "self.said['payment_term_days']"),  # of a document of ours
     ("tools/machine.py", "text"),  # five digits at most, looked at in the line above
 }
 
