@@ -81,6 +81,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     register_headers(app)
     register_blueprints(app)
     register_commands(app)
+    # Middleware as Flask documents it; its types take `wsgi_app` for a method that nobody assigns.
     app.wsgi_app = LanguagePrefix(app.wsgi_app)  # type: ignore[method-assign]
     if settings.trusted_proxies:
         hops = settings.trusted_proxies

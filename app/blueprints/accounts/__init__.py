@@ -1,5 +1,4 @@
-# The routes of these modules are of one blueprint.
-from app.blueprints.accounts import entering  # noqa: F401
+from app.blueprints.accounts import entering  # noqa: F401  its routes are of the same blueprint
 from app.blueprints.accounts.routes import accounts
 
 __all__ = ["accounts"]
