@@ -24,8 +24,7 @@ from sqlalchemy import select, update
 
 from app.core.clock import now
 from app.core.unit_of_work import housekeeping
-from app.delivery import dispatcher as drains
-from app.delivery import retry
+from app.delivery import dispatcher, retry
 from app.delivery.dispatcher import close_senders
 from app.extensions import db
 from app.models import Attempt, Delivery
@@ -150,9 +149,9 @@ def mailbox() -> Iterator[Mailbox]:
 
 def _served(app: Flask, mailbox: Mailbox) -> Iterator[Mailbox]:
     point(app, mailbox)
-    drains.stopping.clear()
+    dispatcher.stopping.clear()
     yield mailbox
-    drains.stopping.clear()
+    dispatcher.stopping.clear()
     close_senders(app)
 
 

@@ -12,7 +12,7 @@ from rq.serializers import JSONSerializer
 
 QUEUE = "bidflux"
 AWAKE = "bidflux:awake"
-DRAIN = "app.delivery.dispatcher.drain"
+DISPATCH = "app.delivery.dispatcher.dispatch"
 QUIET_SECONDS = 5.0
 
 log = structlog.get_logger(__name__)
@@ -32,7 +32,7 @@ class Waker:
             return False
         try:
             if self.connection.set(AWAKE, 1, nx=True, px=1000):
-                self.queue.enqueue(DRAIN, result_ttl=0, failure_ttl=3600, job_timeout=120)
+                self.queue.enqueue(DISPATCH, result_ttl=0, failure_ttl=3600, job_timeout=120)
         except redis.RedisError as error:
             self._quiet_until = time.monotonic() + QUIET_SECONDS
             log.warning("queue_away", error=type(error).__name__)

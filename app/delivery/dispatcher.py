@@ -37,7 +37,7 @@ stopping = threading.Event()
 log = structlog.get_logger(__name__)
 
 
-def drain(budget: float = BUDGET) -> int:
+def dispatch(budget: float = BUDGET) -> int:
     """Deliver what is due; return how many letters a server accepted. Called by RQ and by the relay, without data.
 
     Webhooks are left to their own thread: a receiver that dawdles must not hold up the mail.
@@ -47,7 +47,7 @@ def drain(budget: float = BUDGET) -> int:
         hooks().ring()
         for errand in registry().first:
             errand()
-        return _Drain(senders(), time.monotonic() + budget).run()
+        return _Dispatch(senders(), time.monotonic() + budget).run()
 
 
 class Senders:
@@ -81,7 +81,7 @@ class Senders:
         self.mailer.hang_up()
 
 
-class _Drain:
+class _Dispatch:
     """One run. Outcomes are recorded and new work is claimed in the same short transactions."""
 
     def __init__(self, through: Senders, until: float) -> None:

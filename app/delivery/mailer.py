@@ -20,14 +20,14 @@ from app.extensions import db
 from app.outbound.smtp import Broken, CannotConnect, Connection, open_connection
 
 AWAY_SECONDS = 3.0  # after a failed connection nobody else dials for this long
-LEAST_LEASE = timedelta(seconds=26)  # a letter may take 25 s; with less left another drain could send it too
+LEAST_LEASE = timedelta(seconds=26)  # a letter may take 25 s; with less left another dispatch could send it too
 REFUSED_TO_ALL = {530, 534, 535, 538}  # about us and our password (RFC 4954), not about the letter
 
 log = structlog.get_logger(__name__)
 
 
 class Mailer:
-    """Sends mails for one process. Its connections outlive a drain, so that a single mail needs no new handshake."""
+    """Sends mails for one process. Its connections outlive a dispatch, so that a single mail needs no new handshake."""
 
     def __init__(self) -> None:
         self._own = threading.local()

@@ -12,7 +12,7 @@ from flask import Flask
 from app.accounts import invitations
 from app.core.clock import now
 from app.core.wake import waker
-from app.delivery import dispatcher as drains
+from app.delivery import dispatcher
 from app.delivery.dispatcher import close_senders
 from app.delivery.queue import oldest_due
 from app.delivery.webhook_dispatcher import close_hooks
@@ -72,4 +72,4 @@ def sweep() -> None:
         return
     woken = waker().wake()
     if not woken or now() - since > PATIENCE:
-        drains.drain(BUDGET)
+        dispatcher.dispatch(BUDGET)

@@ -12,7 +12,7 @@ from rq.serializers import JSONSerializer
 from rq.worker import WorkerStatus
 
 from app.core.wake import QUEUE, waker
-from app.delivery.dispatcher import close_senders, drain, stopping
+from app.delivery.dispatcher import close_senders, dispatch, stopping
 from app.delivery.webhook_dispatcher import close_hooks
 from app.workers.signals import on_stop, pause
 
@@ -75,7 +75,7 @@ def run_worker(app: Flask) -> None:
 
 def _work() -> None:
     """Work until a signal comes or Valkey goes. What fell due in between is taken up first."""
-    drain()
+    dispatch()
     connection = redis.Redis.from_url(current_app.extensions["bidflux_settings"].redis_url)
     try:
         worker = Worker(

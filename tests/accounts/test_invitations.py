@@ -23,7 +23,7 @@ from app.core.clock import now
 from app.core.ledger import SYSTEM
 from app.core.signed_links import INVITATION, Timed, sign
 from app.core.unit_of_work import OPEN
-from app.delivery.dispatcher import drain
+from app.delivery.dispatcher import dispatch
 from app.extensions import db
 from app.models import Invitation, LedgerEntry, ResetRequest, User, UserSession
 from app.workers.relay import sweep
@@ -39,7 +39,7 @@ def forget(client: FlaskClient, email: str) -> int:
 
 
 def links(smtp: Mailbox, to: str) -> list[str]:
-    drain()
+    dispatch()
     return re.findall(r"http://localhost(/account/\S+)", "".join(one.body() for one in smtp.to(to)))
 
 
@@ -90,7 +90,7 @@ def test_who_signs_in_elsewhere_is_told_and_the_agency_is_not(client: FlaskClien
         invited = db.session.scalars(select(Invitation.id)).one()
         shown = shown.replace(email, "EMAIL").replace(str(invited), "ID")
         seen.append((said, re.sub(r'value="[^"]{40,}"|\d\d:\d\d', "", shown)))
-        drain()
+        dispatch()
         invitations.withdraw(agency_id, invited, by=SYSTEM)
     assert seen[0] == seen[1] == seen[2]
     for email, in_it in zip(addresses, (True, False, True), strict=True):

@@ -13,7 +13,7 @@ from app.accounts import editing as accounts
 from app.accounts import invitations
 from app.core.ledger import SYSTEM
 from app.core.signed_links import INVITATION, Timed, sign
-from app.delivery.dispatcher import drain
+from app.delivery.dispatcher import dispatch
 from app.extensions import db
 from app.models import Agency, Invitation, User
 from tests.factories import csrf, login, make_user
@@ -34,7 +34,7 @@ def test_an_invitation(client: FlaskClient, smtp: Mailbox, english: User, chosen
     form = {"full_name": "Dan Nou", "email": "dan@homes.example", "role": "agent", "csrf_token": csrf(page)}
     form |= {"language": chosen} if chosen else {}
     assert client.post("/app/settings/users", data=form).status_code == 303
-    drain()
+    dispatch()
     (letter,) = smtp.to("dan@homes.example")
     assert subject in letter.message["Subject"]
     assert db.session.scalars(select(Invitation.language)).one() == (chosen or "en")

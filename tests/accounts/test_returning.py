@@ -16,7 +16,7 @@ from app.accounts import invitations, staff
 from app.accounts.editing import authenticate
 from app.core.errors import Invalid
 from app.core.ledger import SYSTEM
-from app.delivery.dispatcher import drain
+from app.delivery.dispatcher import dispatch
 from app.extensions import db
 from app.models import LedgerEntry, Property, User, UserSession
 from tests.factories import PASSWORD, csrf, login, make_agency, make_property, make_user
@@ -37,7 +37,7 @@ def run(app: Flask, *words: str) -> tuple[int, Any]:
 
 
 def links(smtp: Mailbox, to: str) -> list[str]:
-    drain()
+    dispatch()
     return re.findall(r"http://localhost(/account/\S+)", "".join(one.body() for one in smtp.to(to)))
 
 

@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 
 from app.core.ledger import SYSTEM
-from app.delivery.dispatcher import close_senders, drain
+from app.delivery.dispatcher import close_senders, dispatch
 from app.delivery.webhook_dispatcher import close_hooks, hooks
 from app.extensions import db
 from app.webhooks import editing as webhooks
@@ -91,7 +91,7 @@ def test_requests_at_once_are_all_answered(crm: Crm, postgres_url: str) -> None:
 def test_worker_relay_and_hooks_go_on(crm: Crm, postgres_url: str) -> None:
     webhooks.create(crm.owner.agency_id, "https://crm.example/hook", by=SYSTEM)
     crm.put("A-1")
-    for work in (lambda: drain(1.0), sweep, hooks().run):
+    for work in (lambda: dispatch(1.0), sweep, hooks().run):
         fill_the_pool(crm.app)
         assert drop_all(postgres_url) >= POOLED
         work()

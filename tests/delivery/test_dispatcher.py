@@ -17,10 +17,9 @@ from app.core.clock import now
 from app.core.ledger import SYSTEM
 from app.core.unit_of_work import housekeeping
 from app.core.vault import Place, unseal
-from app.delivery import dispatcher as drains
+from app.delivery import dispatcher, queue, retry
 from app.delivery import mailer as posts
-from app.delivery import queue, retry
-from app.delivery.dispatcher import close_senders, drain, senders
+from app.delivery.dispatcher import close_senders, dispatch, senders
 from app.delivery.queue import Claimed, Outcome, oldest_due
 from app.delivery.retry import next_try, next_try_away
 from app.delivery.scheduling import by_agency
@@ -53,22 +52,22 @@ def answer_of(index: int = 0) -> str:
 def test_what_is_due_is_sent_once_and_written_down(either_app: Flask, either_smtp: Mailbox, prop: Property) -> None:
     for _ in range(25):
         factories.make_offer(prop)
-    assert drain() == 50
-    assert drain() == 0
+    assert dispatch() == 50
+    assert dispatch() == 0
     assert len(either_smtp.letters) == 50
     assert len({letter.message["Message-ID"] for letter in either_smtp.letters}) == 50
     assert set(states()) == {"delivered"}
     assert [tried.code for tried in attempts()] == [250] * 50
     assert "Kept" in answer_of()
-    assert either_smtp.connections <= drains.THREADS
+    assert either_smtp.connections <= dispatcher.THREADS
 
 
 def test_connections_are_used_again(app: Flask, smtp: Mailbox, prop: Property) -> None:
     for _ in range(3):
         factories.make_offer(prop)
-        drain()
+        dispatch()
     assert len(smtp.letters) == 6
-    assert smtp.connections <= drains.THREADS
+    assert smtp.connections <= dispatcher.THREADS
 
 
 def test_refused_for_now_is_tried_again(
@@ -77,7 +76,7 @@ def test_refused_for_now_is_tried_again(
     left = [451, 451]
     either_smtp.answer = lambda _to: f"{left.pop()} 4.7.1 Greylisted" if left else None
     factories.make_offer(prop)
-    drain()
+    dispatch()
     assert states() == ["delivered", "delivered"]
     assert sorted(tried.code for tried in attempts()) == [250, 250, 451, 451]
     assert len({letter.message["Message-ID"] for letter in either_smtp.letters}) == 2
@@ -86,7 +85,7 @@ def test_refused_for_now_is_tried_again(
 def test_a_refusal_for_now_waits_its_turn(app: Flask, smtp: Mailbox, prop: Property) -> None:
     smtp.answer = lambda _to: "451 4.7.1 Later"
     factories.make_offer(prop)
-    drain()
+    dispatch()
     for row in deliveries():
         assert row.state == "pending" and row.attempts == 1
         assert timedelta(seconds=2) < row.due_at - now() < timedelta(seconds=7)
@@ -95,7 +94,7 @@ def test_a_refusal_for_now_waits_its_turn(app: Flask, smtp: Mailbox, prop: Prope
 def test_final_refusal_is_dead_and_visible(either_app: Flask, either_smtp: Mailbox, prop: Property) -> None:
     either_smtp.answer = lambda to: "550 5.1.1 No such user" if to.endswith("client.example") else None
     factories.make_offer(prop)
-    assert drain() == 1
+    assert dispatch() == 1
     assert states() == ["delivered", "dead"]
     assert {tried.code for tried in attempts()} == {250, 550}
     assert deliveries()[1].ended_at
@@ -105,7 +104,7 @@ def test_final_refusal_is_dead_and_visible(either_app: Flask, either_smtp: Mailb
 def test_answer_to_the_content_counts(app: Flask, smtp: Mailbox, prop: Property, said: str, state: str) -> None:
     smtp.data = lambda _letter: said
     factories.make_offer(prop)
-    assert drain() == 0
+    assert dispatch() == 0
     told_instead = [state] if state == "dead" else []  # an owner, of the notice that the agent's server refused
     assert states() == [state, state, *told_instead]
 
@@ -113,7 +112,7 @@ def test_answer_to_the_content_counts(app: Flask, smtp: Mailbox, prop: Property,
 def test_broken_conversation_is_taken_up_again(app: Flask, smtp: Mailbox, prop: Property, impatient: None) -> None:
     smtp.drop = 3
     factories.make_offer(prop)
-    drain()
+    dispatch()
     assert states() == ["delivered", "delivered"] and len(smtp.letters) == 2
     assert [tried.code for tried in attempts()].count(0) == 3
 
@@ -125,14 +124,14 @@ def test_server_down_then_up(
     either_smtp.stop()
     for _ in range(15):
         factories.make_offer(prop)
-    assert drain() == 0
+    assert dispatch() == 0
     assert set(states()) == {"pending"}
     assert max(row.due_at for row in deliveries()) < now() + timedelta(seconds=10)
     untouched = [row for row in deliveries() if row.due_at <= now()]
     assert len(untouched) >= 10, "an outage must not rewrite the whole backlog"
     either_smtp.start()
     time.sleep(0.3)
-    assert drain() == 30, "the first success brings back what only waited for the server"
+    assert dispatch() == 30, "the first success brings back what only waited for the server"
     assert len(either_smtp.letters) == 30
 
 
@@ -142,7 +141,7 @@ def test_wrong_password_kills_no_mail(
     monkeypatch.setattr(app.extensions["mail"], "username", "us")
     monkeypatch.setattr(app.extensions["mail"], "password", "wrong")
     factories.make_offer(prop)
-    assert drain() == 0
+    assert dispatch() == 0
     assert states() == ["pending", "pending"]
 
 
@@ -151,27 +150,27 @@ def test_server_down_while_connected(
 ) -> None:
     monkeypatch.setattr(posts, "AWAY_SECONDS", 0.1)
     factories.make_offer(prop)
-    drain()
+    dispatch()
     smtp.stop()
     factories.make_offer(prop)
-    drain()
+    dispatch()
     assert states().count("pending") == 2
     smtp.start()
     time.sleep(0.2)
     change(due_at=LONG_AGO)
-    assert drain() == 2
+    assert dispatch() == 2
 
 
 def test_lease_of_the_dead_is_taken_up(either_app: Flask, either_smtp: Mailbox, prop: Property) -> None:
     factories.make_offer(prop)
     with housekeeping() as connection:
         assert len(claim(connection, 20)) == 2
-    assert drain() == 0, "a lease that still stands is respected"
+    assert dispatch() == 0, "a lease that still stands is respected"
     with housekeeping() as connection:
         leased = update(Delivery).where(Delivery.state == "leased")
         connection.execute(leased.values(lease_until=now() - timedelta(seconds=1)))
     assert oldest_due(now())
-    assert drain() == 2
+    assert dispatch() == 2
     assert [row.attempts for row in deliveries()] == [2, 2]
 
 
@@ -192,7 +191,7 @@ def test_two_drains_at_once_send_each_once(either_app: Flask, either_smtp: Mailb
 
     def run() -> None:
         with either_app.app_context():
-            counts.append(drain())
+            counts.append(dispatch())
 
     threads = [threading.Thread(target=run) for _ in range(3)]
     for thread in threads:
@@ -206,17 +205,17 @@ def test_two_drains_at_once_send_each_once(either_app: Flask, either_smtp: Mailb
 def test_cancelled_is_never_sent(app: Flask, smtp: Mailbox, prop: Property) -> None:
     factories.make_offer(prop)
     change(state="cancelled", ended_at=now())
-    assert drain() == 0 and not smtp.letters
+    assert dispatch() == 0 and not smtp.letters
 
 
 def test_time_to_undo_is_respected(either_app: Flask, either_smtp: Mailbox, prop: Property) -> None:
     offer_id = factories.make_offer(prop)
-    drain()
+    dispatch()
     deciding.decide(offer_id, prop.agency_id, "accepted", by=SYSTEM, notify_bidder=True)
-    assert drain() == 0
+    assert dispatch() == 0
     with housekeeping() as connection:
         connection.execute(update(Delivery).where(Delivery.template == "decision_bidder").values(due_at=now()))
-    assert drain() == 1
+    assert dispatch() == 1
 
 
 def test_fault_of_ours_blocks_nobody_and_waits(
@@ -227,7 +226,7 @@ def test_fault_of_ours_blocks_nobody_and_waits(
 
     monkeypatch.setattr(mails, "_to_agent", faulty)
     factories.make_offer(prop)
-    assert drain() == 1
+    assert dispatch() == 1
     agent, bidder = deliveries()
     assert agent.state == "pending" and agent.due_at > now() and bidder.state == "delivered"
     assert "ValueError" in said.getvalue() and "andrei" not in said.getvalue().lower()
@@ -238,7 +237,7 @@ def test_fault_of_ours_blocks_nobody_and_waits(
 def test_logs_hold_nothing_personal(app: Flask, smtp: Mailbox, prop: Property, said: io.StringIO) -> None:
     smtp.answer = lambda to: f"550 {to} is unknown"
     factories.make_offer(prop)
-    drain()
+    dispatch()
     assert "550" in said.getvalue()
     for personal in ("andrei", "urcanu", "client.example", "agentie.example", "722000111"):
         assert personal not in said.getvalue().lower()
@@ -248,7 +247,7 @@ def test_logs_hold_nothing_personal(app: Flask, smtp: Mailbox, prop: Property, s
 def test_asked_to_stop_it_hands_back_what_hangs(
     app: Flask, smtp: Mailbox, prop: Property, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(drains, "GRACE", 0.3)
+    monkeypatch.setattr(dispatcher, "GRACE", 0.3)
     hanging = threading.Event()
 
     def hang(_to: str) -> None:
@@ -260,24 +259,24 @@ def test_asked_to_stop_it_hands_back_what_hangs(
     smtp.answer = hang
     for _ in range(10):
         factories.make_offer(prop)
-    thread = threading.Thread(target=lambda: (hanging.wait(60), drains.stopping.set()))
+    thread = threading.Thread(target=lambda: (hanging.wait(60), dispatcher.stopping.set()))
     thread.start()
     began = time.monotonic()
-    drain()
+    dispatch()
     assert time.monotonic() - began < 30
     thread.join()
     release.set()
     assert "leased" not in states()
-    drains.stopping.clear()
+    dispatcher.stopping.clear()
     smtp.answer = lambda _to: None
     change(due_at=LONG_AGO)
-    assert drain() == 20
+    assert dispatch() == 20
 
 
 def test_slow_server_does_not_outlive_the_lease(
     app: Flask, smtp: Mailbox, prop: Property, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With little left on its lease a letter is handed back untried: another drain may be about to take it."""
+    """With little left on its lease a letter is handed back untried: another dispatch may be about to take it."""
     monkeypatch.setitem(queue.LEASES, "mail", timedelta(seconds=5))
     factories.make_offer(prop)
     with housekeeping() as connection:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from app.core.contacts import read_email
-from app.delivery.dispatcher import drain
+from app.delivery.dispatcher import dispatch
 from app.extensions import db
 from app.models import Delivery, Property, User
 from app.offers.document import Bidder
@@ -108,7 +108,7 @@ def test_a_reply_address_beyond_ascii_cannot_make_the_agents_notice_undeliverabl
     agent = db.session.get_one(User, prop.agent_id).email
     bidder = Bidder("Ionuț Țurcanu", "ionuț@client.example", "+40722000111")
     factories.make_offer(prop, factories.make_draft(bidder=bidder))
-    drain()
+    dispatch()
     [notice] = smtp.to(agent)
     check(notice.raw)
     assert notice.message["Reply-To"] is None and "ionuț@client.example" in notice.body()
@@ -122,7 +122,7 @@ def test_what_cannot_be_delivered_comes_back_to_an_address_of_its_own(
 
     app.extensions["bidflux_settings"] = replace(app.extensions["bidflux_settings"], mail_bounce_to="bounce@x.example")
     factories.make_offer(prop)
-    drain()
+    dispatch()
     assert {one.sender for one in smtp.letters} == {"bounce@x.example"}
 
 
@@ -155,8 +155,8 @@ def test_an_agent_whose_mailbox_refuses_is_told_by_the_dashboard_and_by_another_
     address, owner = agent.email, factories.make_user(prop.agency_id, "owner", full_name="Ana Owner", language="en")
     smtp.answer = lambda to: "550 5.1.1 no such user" if to == address else None
     offer_id = factories.make_offer(prop)
-    drain()
-    drain()
+    dispatch()
+    dispatch()
     [told] = smtp.to(owner.email)
     assert f"/app/offers/{offer_id}" in told.body() and address in told.body() and agent.full_name in told.body()
     assert told.message["Subject"].startswith("Ioana Ștefănescu could not be told")
@@ -177,6 +177,6 @@ def test_where_nobody_else_is_an_owner_the_agencys_own_address_is_written_to(smt
     db.session.commit()
     smtp.answer = lambda to: "550 no" if to == address else None
     factories.make_offer(prop)
-    drain()
-    drain()
+    dispatch()
+    dispatch()
     assert len([one for one in smtp.letters if one.to[0].startswith("contact-")]) == 1

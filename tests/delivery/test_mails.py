@@ -13,7 +13,7 @@ from sqlalchemy import delete, select, update
 from app.core.ledger import SYSTEM, Actor
 from app.core.money import Money
 from app.core.unit_of_work import housekeeping
-from app.delivery.dispatcher import drain
+from app.delivery.dispatcher import dispatch
 from app.delivery.letters import Owed
 from app.delivery.registry import registry
 from app.extensions import db
@@ -57,7 +57,7 @@ def agent_of(prop: Property) -> User:
 
 def both(smtp: Mailbox, prop: Property) -> tuple[Received, Received]:
     """The agent's letter and the bidder's."""
-    drain()
+    dispatch()
     agent, bidder = smtp.to(agent_of(prop).email), smtp.to("andrei.turcanu@client.example")
     assert len(agent) == len(bidder) == 1
     return agent[0], bidder[0]
@@ -162,7 +162,7 @@ def test_markup_is_shown_not_run(smtp: Mailbox, prop: Property) -> None:
 def test_html_is_valid_and_fetches_nothing(smtp: Mailbox, prop: Property) -> None:
     offer_id = factories.make_offer(prop, factories.make_draft(**EVERYTHING))
     _decide(offer_id, prop, "accepted")
-    drain()
+    dispatch()
     for letter in smtp.letters:
         html = letter.body("html")
         HTMLParser(strict=True).parse(html)
@@ -179,10 +179,10 @@ def _decide(offer_id: uuid.UUID, prop: Property, status: str, reason: str | None
 @pytest.mark.parametrize(("status", "notary"), [("accepted", True), ("rejected", False)])
 def test_decision_is_told_without_the_internal_reason(smtp: Mailbox, prop: Property, status: str, notary: bool) -> None:
     offer_id = factories.make_offer(prop, language="en")
-    drain()
+    dispatch()
     smtp.letters.clear()
     _decide(offer_id, prop, status, reason="he was rude at the viewing")
-    drain()
+    dispatch()
     letter = smtp.letters[0]
     for body in (letter.body(), letter.body("html")):
         assert ("notary" in body) == notary
@@ -192,11 +192,11 @@ def test_decision_is_told_without_the_internal_reason(smtp: Mailbox, prop: Prope
 
 def test_decision_taken_back_meanwhile_is_not_told(smtp: Mailbox, prop: Property) -> None:
     offer_id = factories.make_offer(prop)
-    drain()
+    dispatch()
     smtp.letters.clear()
     _decide(offer_id, prop, "accepted")
     deciding.decide(offer_id, prop.agency_id, "viewed", by=SYSTEM)
-    assert drain() == 0
+    assert dispatch() == 0
     assert {row.state for row in deliveries() if row.template == "decision_bidder"} == {"cancelled"}
 
 
@@ -204,7 +204,7 @@ def test_forgotten_person_gets_no_mail(smtp: Mailbox, prop: Property) -> None:
     factories.make_offer(prop)
     with housekeeping() as connection:
         connection.execute(delete(OfferKey))
-    assert drain() == 0
+    assert dispatch() == 0
     assert [row.state for row in deliveries()] == ["cancelled", "cancelled"]
 
 
@@ -212,7 +212,7 @@ def test_agent_who_left_gets_no_client_data(smtp: Mailbox, prop: Property) -> No
     with housekeeping() as connection:
         connection.execute(update(User).values(active=False))
     factories.make_offer(prop)
-    drain()
+    dispatch()
     assert not smtp.to(agent_of(prop).email)
     assert len([letter for letter in smtp.letters if letter.to[0].startswith("contact-")]) == 1
 

@@ -19,7 +19,7 @@ from app.core.keys import keyring
 from app.core.unit_of_work import housekeeping
 from app.core.vault import Keyring
 from app.core.wake import waker
-from app.delivery.dispatcher import drain
+from app.delivery.dispatcher import dispatch
 from app.extensions import db
 from app.models import Delivery
 from app.ops import health
@@ -94,7 +94,7 @@ def test_a_database_that_is_behind_or_away_and_a_queue_that_is(mailed: Flask) ->
     code, wrong = doctor(mailed)
     assert code == 1 and {"migrations", "queue"} <= set(wrong) and "flask db upgrade" in wrong["migrations"]
     assert client.get("/healthz").status_code == 200, "alive all the same"
-    drain()
+    dispatch()
 
 
 @pytest.mark.parametrize(("revision", "status"), [("9999", 200), ("0030", 503), ("0001", 503), ("", 503)])

@@ -92,7 +92,7 @@ def test_no_canary_is_found_at_rest(
     held = b"".join(queue.dump(key) or b"" for key in queue.scan_iter()) + repr([*queue.scan_iter()]).encode()
     queue.save()
     written = [path.read_bytes() for path in (tmp_path / "valkey").rglob("*") if path.is_file()]
-    assert b"drain" in b"".join(written), "the worker was woken, so the queue's files hold something"
+    assert b"dispatch" in b"".join(written), "the worker was woken, so the queue's files hold something"
     assert found_in(held + b"".join(written)) == []
     out, err = capfd.readouterr()
     assert found_in((out + err + caplog.text).encode()) == []

@@ -21,7 +21,7 @@ from app.core.database import is_sqlite
 from app.core.ledger import SYSTEM
 from app.core.logs import configure_logs
 from app.core.unit_of_work import housekeeping
-from app.delivery.dispatcher import drain
+from app.delivery.dispatcher import dispatch
 from app.delivery.webhook_dispatcher import close_hooks, hooks
 from app.extensions import db
 from app.models import Delivery, Offer, OfferKey, Property
@@ -71,8 +71,8 @@ def work(app: Flask, prop: Property, away: Path) -> bytes:
     deciding.decide_all(agency_id, [deciding.Chosen(offer_id)], answer, by=by.actor)
     with housekeeping() as connection:
         connection.execute(update(Delivery).values(due_at=now() - timedelta(seconds=1)))
-    drain()
-    drain()
+    dispatch()
+    dispatch()
     hooks().run()
     login(client, owner)
     page = client.get("/app/offers", query_string={"q": CANARIES["full_name"]}).get_data(as_text=True)
@@ -85,7 +85,7 @@ def work(app: Flask, prop: Property, away: Path) -> bytes:
         assert client.get(path).status_code == 200 and client.get(path).data, path
     ask = {"agency": str(agency_id), "kind": "access", "email": CANARIES["email"]}
     assert client.post("/gdpr/request", data=ask).status_code == 303
-    drain()
+    dispatch()
     return operate(app, away)
 
 

@@ -18,7 +18,7 @@ from app.core.clock import now
 from app.core.database import is_sqlite
 from app.core.signed_links import OFFER_LINK, RECEIPT, OfferLink, sign
 from app.core.unit_of_work import housekeeping
-from app.delivery.dispatcher import drain
+from app.delivery.dispatcher import dispatch
 from app.extensions import db
 from app.models import Agency, Attempt, Delivery, OfferKey, PrivacyRequest, Property, User
 from app.offers.document import Bidder
@@ -37,7 +37,7 @@ def ask(client: FlaskClient, owner: User, kind: str, email: str = EMAIL.upper())
 
 
 def link_in(smtp: Mailbox, address: str = EMAIL) -> str:
-    drain()
+    dispatch()
     bodies = [one.body() for one in smtp.letters if one.to[0].casefold() == address]
     return re.findall(r"http://localhost(/ro/gdpr/request/\S+)", "".join(bodies))[-1]
 
@@ -98,7 +98,7 @@ def test_erasure_waits_for_the_agency_and_both_sides_are_told(
     link = link_in(smtp)
     client.post(link)
     client.post(link)
-    drain()
+    dispatch()
     assert offers_read() == 1
     (told,) = [one for one in smtp.to(owner.email) if "ștergerea" in one.message["Subject"]]
     assert "/app/settings/requests" in told.body()
@@ -111,7 +111,7 @@ def test_erasure_waits_for_the_agency_and_both_sides_are_told(
     assert client.post(where, data={**answer, "answer": "erase"}).status_code == 303
     assert offers_read() == 0 and held().outcome == "done" and held().offers == 1
     assert client.post(where, data={**answer, "answer": "erase"}).status_code == 409
-    drain()
+    dispatch()
     (last,) = [one for one in smtp.letters if "au fost șterse" in one.message["Subject"]]
     assert last.to[0].casefold() == EMAIL
     assert "au fost șterse" in client.get(link).get_data(as_text=True)
@@ -125,7 +125,7 @@ def test_a_refusal_says_why_and_where_to_complain(
     link = link_in(smtp)
     client.post(link)
     service.decide(held().id, owner.agency_id, erase=False, reason="Proces pe rol, dosar 12/2026", by=service.SYSTEM)
-    drain()
+    dispatch()
     (letter,) = [one for one in smtp.letters if "refuzată" in one.message["Subject"]]
     for kind in ("plain", "html"):
         assert "dosar 12/2026" in letter.body(kind) and "ANSPDCP" in letter.body(kind)
@@ -176,7 +176,7 @@ def test_owners_are_reminded_once_and_what_has_ended_is_dropped(
         assert (service.remind(), service.remind()) == (1, 0)
         service.decide(held().id, owner.agency_id, erase=True, reason="", by=service.SYSTEM)
         assert service.forget() == 0 and held().email_ct, "the answer has not left yet"
-        drain()
+        dispatch()
         assert service.forget() == 1 and held().email_ct is None and held().tag, "shows that they were answered"
     with time_machine.travel(now() + timedelta(days=24 + 91)):
         assert service.forget() == 1 and held().tag is None
@@ -193,11 +193,11 @@ def test_after_an_erasure_nothing_of_the_person_is_found_at_rest(either_app: Fla
     ask(client, owner, "erasure", CANARIES["email"])
     link = link_in(either_smtp, CANARIES["email"])
     client.post(link)
-    drain()
+    dispatch()
     wrapped = db.session.scalars(select(OfferKey.wrapped).where(OfferKey.offer_id == offer_id)).one()
     service.decide(held().id, owner.agency_id, erase=True, reason="Am șters tot", by=service.SYSTEM)
     sealed_address = held().email_ct
-    drain()
+    dispatch()
     assert service.forget() == 1 and sealed_address
     kept = at_rest()
     assert found_in(kept) == [] and b"\xc8\x99ters tot" not in kept
@@ -227,7 +227,7 @@ def test_the_address_of_a_copy_goes_with_the_copy_and_of_a_refusal_after_ninety_
     ask(client, owner, "erasure")
     client.post(link_in(smtp))
     service.decide(held().id, owner.agency_id, erase=False, reason="Proces pe rol", by=service.SYSTEM)
-    drain()
+    dispatch()
     with time_machine.travel(now() + timedelta(days=89)):
         assert service.forget() == 0 and service.address_of(held()) and service.reason_of(held())
     with time_machine.travel(now() + timedelta(days=91)):

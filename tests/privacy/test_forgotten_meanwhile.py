@@ -15,7 +15,7 @@ from sqlalchemy import select, update
 from app.core.clock import now
 from app.core.ledger import SYSTEM
 from app.core.unit_of_work import housekeeping
-from app.delivery.dispatcher import drain
+from app.delivery.dispatcher import dispatch
 from app.delivery.webhook_dispatcher import close_hooks, hooks
 from app.extensions import db
 from app.models import Agency, Attempt, Delivery, OfferFile, OfferKey, Property
@@ -82,17 +82,17 @@ def test_while_a_mail_is_being_taken(either_app: Flask, either_smtp: Mailbox, pr
         forget(either_app, agency_id, offer_id)
 
     either_smtp.data = taking
-    drain()
+    dispatch()
     nothing_left(agency_id, offer_id)
     before = len(either_smtp.letters)
-    assert drain() == 0 and len(either_smtp.letters) == before
+    assert dispatch() == 0 and len(either_smtp.letters) == before
 
 
 def test_while_its_receipt_is_being_sealed(
     either_app: Flask, either_smtp: Mailbox, prop: Property, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     agency_id, offer_id = prop.agency_id, offer_of(prop)
-    drain()
+    dispatch()
     with housekeeping() as connection:
         due = update(Delivery).where(Delivery.kind == "receipt")
         connection.execute(due.values(due_at=now() - timedelta(seconds=1)))
@@ -105,7 +105,7 @@ def test_while_its_receipt_is_being_sealed(
 
     monkeypatch.setattr(receipts, "seal_pdf", seal)
     before = len(either_smtp.letters)
-    drain()
+    dispatch()
     assert len(sealing) == 1 and len(either_smtp.letters) == before, "it is not sent either"
     nothing_left(agency_id, offer_id)
 

@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from app.delivery.dispatcher import drain
+from app.delivery.dispatcher import dispatch
 from app.extensions import db
 from app.models import Access, LedgerEntry, OfferKey, PrivacyRequest, Property, User
 from app.offers.document import Bidder
@@ -49,7 +49,7 @@ def test_all_offers_of_the_address_go_and_the_client_is_told(
     assert len(db.session.scalars(seen).all()) == 2, "the owner saw whose offers they are"
     assert erase(client, f"/app/offers/{first}/erase") == 303
     assert keys() == {other}
-    drain()
+    dispatch()
     (letter,) = [one for one in smtp.letters if one.to[0].casefold() == EMAIL]
     assert "au fost șterse" in letter.message["Subject"]
     assert "Andrei" not in client.get(f"/app/offers/{first}").get_data(as_text=True)

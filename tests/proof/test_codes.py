@@ -22,7 +22,7 @@ from app.core.clock import now
 from app.core.ledger import SYSTEM
 from app.core.signed_links import RECEIPT, sign
 from app.core.unit_of_work import housekeeping
-from app.delivery.dispatcher import drain
+from app.delivery.dispatcher import dispatch
 from app.extensions import db
 from app.models import (
     Agency,
@@ -59,7 +59,7 @@ def offer(prop: Property) -> Offer:
 
 def code_in(smtp: Mailbox) -> str:
     """The digits of the last mail that holds some."""
-    drain()
+    dispatch()
     held = [
         re.findall(r"^(\d{6})\r?$", letter.body("plain"), re.M) for letter in smtp.to("andrei.turcanu@client.example")
     ]
@@ -192,7 +192,7 @@ def test_after_withdrawing_or_erasing_there_is_nothing_to_confirm(
             connection.execute(update(OfferState).values(withdrawn_at=now()))
     assert post(client, offer, "123456") == 409 and not confirmed(offer)
     if ended == "erased":
-        drain()
+        dispatch()
         assert not smtp.to("andrei.turcanu@client.example")
 
 

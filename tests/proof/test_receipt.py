@@ -19,7 +19,7 @@ from sqlalchemy import delete, select, update
 from app.core.clock import now
 from app.core.signed_links import RECEIPT, sign
 from app.core.unit_of_work import housekeeping
-from app.delivery.dispatcher import drain
+from app.delivery.dispatcher import dispatch
 from app.delivery.letters import NoLongerOwed
 from app.extensions import db
 from app.models import Delivery, LedgerEntry, Offer, OfferFile, OfferKey, Property
@@ -89,11 +89,11 @@ def test_the_mail_comes_after_the_confirmation_with_the_very_file(app: Flask, sm
     with housekeeping() as connection:
         held_back = update(Delivery).where(Delivery.template == "offer_bidder")
         connection.execute(held_back.values(due_at=now() + timedelta(hours=1)))
-    assert drain() == 1 and stored(prop.agency_id, offer_id) is None, "it waits for the confirmation"
+    assert dispatch() == 1 and stored(prop.agency_id, offer_id) is None, "it waits for the confirmation"
     with housekeeping() as connection:
         connection.execute(held_back.values(due_at=now()))
-    drain()
-    drain()
+    dispatch()
+    dispatch()
     first, second = smtp.to("andrei.turcanu@client.example")
     message = email.message_from_bytes(second.raw, policy=email.policy.default)
     enclosed = [part for part in message.iter_attachments()]
@@ -103,7 +103,7 @@ def test_the_mail_comes_after_the_confirmation_with_the_very_file(app: Flask, sm
     assert "/verify" in second.body("plain") and first.body("plain")
     states = db.session.scalars(select(Delivery.state)).all()
     assert states == ["delivered"] * 3
-    assert drain() == 0
+    assert dispatch() == 0
 
 
 def test_every_try_sends_the_same_bytes(app: Flask, prop: Property) -> None:
@@ -121,8 +121,8 @@ def test_who_was_forgotten_gets_none_and_leaves_none(app: Flask, smtp: Mailbox, 
     with pytest.raises(NoLongerOwed):
         receipts.make(prop.agency_id, offer_id)
     later()
-    drain()
-    drain()
+    dispatch()
+    dispatch()
     assert db.session.scalar(select(OfferFile.kind)) is None and not smtp.to("andrei.turcanu@client.example")
     assert db.session.scalar(select(Delivery.state).where(Delivery.template == "receipt_bidder")) == "cancelled"
 
@@ -176,5 +176,5 @@ def test_where_none_was_made_it_can_be_asked_for(app: Flask, client: FlaskClient
         assert client.post(where, data={"csrf_token": csrf(page)}).status_code == 303
     assert client.post(f"/r/{sign(RECEIPT, offer_id)}/receipt.pdf").status_code == 303
     assert db.session.scalars(select(Delivery.template)).all() == ["receipt_kept"]
-    drain()
+    dispatch()
     assert client.get(where).status_code == 200

@@ -22,7 +22,7 @@ from app.core.clock import now
 from app.core.errors import CodeWanted, Invalid
 from app.core.ledger import SYSTEM
 from app.core.signed_links import OFFER_LINK, REQUEST, STAMP, OfferLink, read, sign
-from app.delivery.dispatcher import drain
+from app.delivery.dispatcher import dispatch
 from app.extensions import db
 from app.models import (
     Agency,
@@ -140,7 +140,7 @@ def test_a_reference_and_a_phone_replace_nothing(
     assert 'value="send"' in first, "what Enter in the code's field presses"
     assert "95" in form.page
     assert stands(victim) and newest(prop).id == victim.id
-    drain()
+    dispatch()
     [letter] = [one for one in smtp.to(VICTIM) if "înlocuirea" in one.message["Subject"]]
     assert form.code() in letter.body("plain") and not smtp.to("rau@strain.example")
     for wrong in ("", "000000x", "1" * 9000):
@@ -156,7 +156,7 @@ def test_with_the_code_it_takes_the_place_and_the_address_is_told(
     new = newest(prop)
     assert new.previous_id == victim.id and not stands(victim)
     assert mails(victim, "offer_replaced") == 1
-    drain()
+    dispatch()
     assert any(new.reference in letter.body("plain") for letter in smtp.to(VICTIM))
     entry = db.session.scalars(
         select(LedgerEntry.body).where(LedgerEntry.object_id == new.id, LedgerEntry.kind == "offer.replaced")
@@ -356,7 +356,7 @@ def test_a_link_that_an_agent_saw_wants_a_code(
     assert wrong.status_code == 422 and stands(victim)
     assert agent.post(where, data={**hidden(page), "step": "send_new"}).status_code in {200, 422} and stands(victim)
     code = replacing.digits_of(prop.agency_id, nonce, 1)
-    drain()
+    dispatch()
     assert any(code in letter.body("plain") for letter in smtp.to(VICTIM))
     assert agent.post(where, data={**hidden(page), "step": "send", "code": code}).status_code == 303
     new = newest(prop)

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from app.core.ledger import SYSTEM
-from app.delivery.dispatcher import drain
+from app.delivery.dispatcher import dispatch
 from app.extensions import db
 from app.models import Delivery, Property, User
 from app.properties import editing as properties
@@ -36,7 +36,7 @@ def test_the_new_agent_is_told_and_gets_what_has_not_left_yet(smtp: Mailbox, pro
     offer = make_offer(prop)
     give(prop, new)
     assert owed_to("offer_agent") == [new.id]
-    drain()
+    dispatch()
     letters = smtp.to(new.email)
     handed = next(letter for letter in letters if "Sunteți responsabil" in letter.message["Subject"])
     assert prop.title in handed.message["Subject"]
@@ -53,7 +53,7 @@ def test_who_takes_it_themselves_is_not_told(prop: Property, two: Two) -> None:
 def test_handed_on_before_the_mail_left_nothing_is_said(smtp: Mailbox, prop: Property, two: Two) -> None:
     give(prop, two[1])
     give(prop, two[0])
-    drain()
+    dispatch()
     assert [letter.to for letter in smtp.letters] == [[two[0].email]]
 
 
@@ -64,7 +64,7 @@ def test_many_at_once_are_one_mail(smtp: Mailbox, prop: Property, two: Two) -> N
         make_property(agency_id, two[0].id, external_id=f"X-{n}", title=f"Casa {n}")
     sent = [SentProperty({"external_id": f"X-{n}", "title": f"Casa {n}"}, two[1].email) for n in range(3)]
     syncing.upsert(agency_id, sent, by=SYSTEM)
-    drain()
+    dispatch()
     (letter,) = smtp.letters
     assert letter.to == [two[1].email] and "3 proprietăți" in letter.message["Subject"]
     assert all(f"Casa {n}" in letter.body() for n in range(3))
