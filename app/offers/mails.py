@@ -63,11 +63,9 @@ def _compose(made: Made, owed: Owed) -> Letter:
     return made(owed, row, decode(unpad(unseal(key, place, row.body_ct))), key)
 
 
-Agent, Reader = aliased(User), aliased(User)
-
-
 def _load(owed: Owed) -> Any:
     """The offer with its keys, property, agency, responsible agent and the user written to."""
+    agent, reader = aliased(User), aliased(User)  # of this call alone: two threads would each complete half of it
     row = db.session.execute(
         select(
             Offer.id, Offer.agency_id, Offer.property_id, Offer.reference, Offer.amount_minor, Offer.asking_minor,
@@ -78,19 +76,19 @@ def _load(owed: Owed) -> Any:
             Property.availability, Property.archived_at,
             Agency.name.label("agency_name"), Agency.email.label("agency_email"), Agency.phone.label("agency_phone"),
             Agency.zone, Agency.language.label("agency_language"),
-            Agent.full_name.label("agent_name"), Agent.email.label("agent_email"), Agent.phone.label("agent_phone"),
-            Agent.active.label("agent_active"),
-            Reader.full_name.label("reader_name"), Reader.email.label("reader_email"),
-            Reader.language.label("reader_language"), Reader.active.label("reader_active"),
+            agent.full_name.label("agent_name"), agent.email.label("agent_email"), agent.phone.label("agent_phone"),
+            agent.active.label("agent_active"),
+            reader.full_name.label("reader_name"), reader.email.label("reader_email"),
+            reader.language.label("reader_language"), reader.active.label("reader_active"),
         )
         .join(OfferState, OfferState.offer_id == Offer.id)
         .join(OfferBody, OfferBody.offer_id == Offer.id)
         .join(Property, Property.id == Offer.property_id)
         .join(Agency, Agency.id == Offer.agency_id)
-        .join(Agent, Agent.id == Property.agent_id)
+        .join(agent, agent.id == Property.agent_id)
         .outerjoin(OfferKey, OfferKey.offer_id == Offer.id)
         .outerjoin(Confirmation, Confirmation.offer_id == Offer.id)
-        .outerjoin(Reader, and_(Reader.agency_id == Offer.agency_id, Reader.id == owed.user_id))
+        .outerjoin(reader, and_(reader.agency_id == Offer.agency_id, reader.id == owed.user_id))
         .where(Offer.agency_id == owed.agency_id, Offer.id == owed.offer_id)
     ).one_or_none()  # fmt: skip
     if row is None or row.wrapped is None or row.erased_at:
