@@ -43,7 +43,7 @@ from app.models import (
 FILE = "erased.txt"
 BATCH = 500  # offers in one transaction
 # What speaks of a person and can be deleted; all else that does is sealed under the key that goes with `OfferKey`.
-PERSONAL = (OfferKey, OfferFile, OfferOrigin, OfferTag, Submission, EmailCode, Note, OfferMove, Idempotency)
+PERSONAL = (OfferKey, OfferFile, OfferOrigin, OfferTag, Submission, EmailCode, Note, OfferMove)
 
 log = structlog.get_logger(__name__)
 
@@ -71,6 +71,7 @@ def erase(tx: UnitOfWork, offer_ids: Sequence[uuid.UUID], reason: str, *, by: Ac
     ids = [row.id for row in rows]
     if not ids:
         return 0
+    _empty_answers(tx, ids)
     for table in PERSONAL:
         tx.connection.execute(delete(table).where(table.agency_id == tx.agency_id, table.offer_id.in_(ids)))
     of_request = (OfferRequest.agency_id == tx.agency_id, OfferRequest.offer_id.in_(ids))
@@ -104,6 +105,15 @@ def erase(tx: UnitOfWork, offer_ids: Sequence[uuid.UUID], reason: str, *, by: Ac
     folder, agency_id, at = _folder(), tx.agency_id, rfc3339(tx.at)
     tx.then(lambda: _append(folder, [f"{one} {agency_id} {at}" for one in ids]))
     return len(ids)
+
+
+def _empty_answers(tx: UnitOfWork, offer_ids: Sequence[uuid.UUID]) -> None:
+    """Kept answers lose what they say, not their names: a call sent once more must not make the offer anew."""
+    mine = (Idempotency.agency_id == tx.agency_id, Idempotency.offer_id.in_(offer_ids))
+    held = [dict(row) for row in tx.connection.execute(select(Idempotency.__table__).where(*mine)).mappings()]
+    if held:
+        tx.connection.execute(delete(Idempotency).where(*mine))
+        tx.connection.execute(insert(Idempotency), [{**row, "body_mac": b"", "answer_ct": b""} for row in held])
 
 
 def replay() -> int:

@@ -58,11 +58,11 @@ def answered_once(asked: RepeatableCall, run: Callable[[], KeptAnswer]) -> tuple
         mine = (Idempotency.agency_id == asked.agency_id, Idempotency.name_hash == name_hash)
         held = tx.connection.execute(select(Idempotency.__table__).where(*mine)).one_or_none()
         if held:
-            if not hmac.compare_digest(held.body_mac, mac):
-                raise KeyReused
             key = keys.offer_key(tx.agency_id, held.offer_id) if held.offer_id else _agency_key(tx)
             if key is None:
                 raise Conflict("It was carried out; its answer was erased with the person.")
+            if not hmac.compare_digest(held.body_mac, mac):
+                raise KeyReused
             plain = unseal(key, _place(asked.agency_id, held.key_id, name_hash), held.answer_ct)
             return KeptAnswer(**json.loads(plain), offer_id=held.offer_id), True
         answer = run()
