@@ -12,13 +12,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from flask import abort, make_response
+from flask import abort, make_response, request
 
 from app.core.errors import NotFound
 from app.core.signed_links import BadToken, Purpose, Timed, read
+from app.core.urls import base_url
 from app.web import passes
 from app.web.guards import Guard
 
+READS = frozenset({"GET", "OPTIONS"})
 # Answers as a view does; None for the plain page of a 404.
 Refusal = Callable[[], Any] | None
 
@@ -41,7 +43,10 @@ class ByLink:
 
 @dataclass(frozen=True, slots=True)
 class ByCookie:
-    """By the cookie of one page. `named` finds in the path which row it is of, `load` loads that, as for a link."""
+    """By the cookie of one page. `named` finds in the path which row it is of, `load` loads that, as for a link.
+
+    What changes something comes from that page itself: a neighbouring subdomain is the same site to a cookie.
+    """
 
     guard: Guard
     purpose: Purpose[Timed]
@@ -51,7 +56,16 @@ class ByCookie:
 
     def row(self, **path: Any) -> Any:
         row_id = self.named(**path)
-        return _known(self.load(row_id) if row_id and passes.holds(self.purpose, row_id) else None, self.refused)
+        known = row_id and passes.holds(self.purpose, row_id) and (request.method in READS or not _from_elsewhere())
+        return _known(self.load(row_id) if row_id and known else None, self.refused)
+
+
+def _from_elsewhere() -> bool:
+    """Whether the browser says that another origin's page made this request. Pages without a referrer name no origin
+    ("null"), browsers of before 2023 no site; those have the cookie's own rule alone."""
+    site, origin = request.headers.get("Sec-Fetch-Site", "none"), request.headers.get("Origin", "null")
+    here = {"null/", request.host_url, f"{base_url()}/"}  # the two differ where a proxy does not pass the host on
+    return site not in {"same-origin", "none"} or f"{origin}/" not in here
 
 
 def _known(row: Any, refused: Refusal) -> Any:

@@ -138,14 +138,16 @@ def takes(app: Flask, rule: Rule) -> set[Purpose[Any]]:
     )
 
 
-def answer(app: Flask, world: World, rule: Rule, method: str, token: str) -> tuple[int, str]:
+def answer(
+    app: Flask, world: World, rule: Rule, method: str, token: str, headers: dict[str, str] | None = None
+) -> tuple[int, str]:
     """What a browser is told that has this token, in its path or as its cookie, and no other."""
     browser = FlaskClient(app, app.response_class)
     if "token" not in rule.arguments and token:
         (purpose,) = takes(app, rule)
         browser.set_cookie(purpose.name.removesuffix("-pass"), token)
     where = world.path(app, rule, token)
-    told = browser.open(where, method=method, environ_overrides={"REMOTE_ADDR": next(ADDRESSES)})
+    told = browser.open(where, method=method, headers=headers, environ_overrides={"REMOTE_ADDR": next(ADDRESSES)})
     body = "" if told.mimetype.startswith("image/") else told.get_data(as_text=True)
     return told.status_code, re.sub(r"\b[0-9a-f]{16}\b", "", body.replace(token, "") if token else body)
 
@@ -213,6 +215,28 @@ def test_a_cookie_that_is_over_or_of_another_row_opens_nothing(app: Flask, world
         for held in (Timed(mine, now().timestamp() - 1), Timed(other, 2e9), Timed(link, 2e9)):
             assert answer(app, world, rule, method, sign(purpose, held)) == nothing, (method, rule)
     assert contents() == before
+
+
+def test_another_origins_page_presses_no_button_behind_a_cookie(app: Flask, world: World) -> None:
+    """A neighbouring subdomain is the same site: SameSite=Strict sends the cookie along with a form of its page."""
+    elsewhere = (
+        {"Sec-Fetch-Site": "same-site"}, {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "x"},
+        {"Origin": "http://neighbour.localhost"}, {"Origin": "https://localhost"}, {"Origin": "http://localhost:81"},
+        {"Origin": "http://localhost", "Sec-Fetch-Site": "same-site"},
+    )  # fmt: skip
+    here = ({"Sec-Fetch-Site": "same-origin", "Origin": "null"}, {"Origin": "http://localhost"}, {"Origin": "null"}, {})
+    before, tried = contents(), 0
+    for rule, method in calls(app, Guard.BIDDER, Guard.SELLER):
+        (purpose,) = takes(app, rule)
+        nothing, good = answer(app, world, rule, method, ""), sign(purpose, world.payloads[purpose])
+        for headers in elsewhere:
+            told = answer(app, world, rule, method, good, headers)
+            assert (told == nothing) is (method == "POST"), (rule, headers)
+            tried += method == "POST"
+    assert tried >= 4 * len(elsewhere) and contents() == before
+    for rule, method in calls(app, Guard.BIDDER):
+        for headers in here if rule.endpoint == "public.withdraw" and method == "POST" else ():
+            assert answer(app, world, rule, method, sign(BIDDER_PASS, world.payloads[BIDDER_PASS]), headers)[0] == 303
 
 
 def erase(world: World) -> None:
