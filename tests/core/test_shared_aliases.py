@@ -1,7 +1,7 @@
 """Threads of one process share no alias of a table.
 
-SQLAlchemy completes an alias, and each attribute that is taken from it, when it is first used. Two threads that do so at
-the same moment can leave behind an attribute of the table itself, for as long as the process lives: every statement
+SQLAlchemy completes an alias, and each attribute that is taken from it, when it is first used. Two threads that do so
+at the same moment can leave behind an attribute of the table itself, for as long as the process lives: every statement
 made of it then joins a second, unbounded "user".
 """
 
