@@ -23,7 +23,8 @@ from tests.conftest import make_app, settings_for
 PATIENCE = 60_000  # milliseconds; a busy machine is no fault
 expect.set_options(timeout=PATIENCE)
 # htmx marks what it has wired, what it fetches and what it has just put into the page.
-AT_REST = """() => !document.querySelector(".htmx-request, .htmx-swapping, .htmx-settling, .htmx-added") && !(
+AT_REST = """() => !document.querySelector(
+        "[data-htmx-powered].htmx-request, .htmx-swapping, .htmx-settling, .htmx-added") && !(
     window.htmx && document.querySelector("[hx-get]:not([data-htmx-powered]), [hx-post]:not([data-htmx-powered])"))"""
 
 

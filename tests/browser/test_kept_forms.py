@@ -73,7 +73,7 @@ def test_a_corrected_offer_changes_language_and_still_replaces(browser: Browser,
     expect(page.locator("[name=amount]")).to_have_value("133000")
     page.locator("[name=consent]").check()
     page.get_by_role("button", name="Review the offer").click()
-    arrived(page, page.get_by_role("heading", name="Review the offer"))
+    arrived(page, page.get_by_role("heading", name="Review your offer"))
     page.get_by_text("Română", exact=True).click()
     expect(page.get_by_role("heading", name="Verificați oferta")).to_be_visible()
     page.get_by_role("button", name="Trimit oferta").click()
