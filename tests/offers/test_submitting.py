@@ -13,11 +13,12 @@ from sqlalchemy import func, select
 from app.core.errors import CodeWanted, Conflict, IllegalTransition, Invalid, LinkClosed
 from app.core.ledger import BIDDER, SYSTEM, Actor
 from app.extensions import db
-from app.models import Decision, Delivery, Event, LedgerEntry, Offer, OfferBody, OfferState, Property
+from app.models import Agency, Decision, Delivery, Event, LedgerEntry, Offer, OfferBody, OfferState, Property
 from app.offers import deciding
-from app.offers.details import offer_by_id
+from app.offers.details import offer_by_id, open_offer
 from app.offers.document import Bidder
 from app.offers.submitting import submit
+from app.proof.register import offer_faults
 from app.properties import editing as properties
 from tests.factories import make_agency, make_draft, make_offer, make_property, make_sending, make_user
 
@@ -170,3 +171,13 @@ def test_a_reference_drawn_twice_is_drawn_again(prop: Property, monkeypatch: pyt
     monkeypatch.setattr("app.offers.submitting.new_reference", lambda: next(drawn))
     assert db.session.get_one(Offer, make_offer(prop)).reference == "BF-22222222"
     books_balance()
+
+
+def test_a_property_of_seventy_two_and_a_half_square_metres_takes_offers(either_app: Flask, prop: Property) -> None:
+    sizes = {"usable_area_sqm": 72.4, "built_area_sqm": 80.05, "land_area_sqm": 0.01, "rooms": 2.5}
+    agency_id = prop.agency_id
+    held = make_property(agency_id, prop.agent_id, **sizes)
+    sent = offer_by_id(make_offer(held))
+    assert sent and (document := open_offer(*sent).document)
+    assert {name: document.body["property"][name] for name in sizes} == sizes
+    assert not [*offer_faults(db.session.get_one(Agency, agency_id))]
