@@ -1,16 +1,21 @@
 """A web process for gunicorn that reads and writes with waitress: slow callers wait in its loop and hold no thread.
 
-A request reaches a thread once its headers and body are whole; an answer that is taken slowly is kept in memory. So
-many half-sent requests, and so many answers that nobody takes, cost connections and nothing else.
+A request reaches a thread once its headers and body are whole, and the one before it on the same connection is
+answered and that answer taken; an answer that is taken slowly is kept in memory. So many half-sent requests, and so
+many answers that nobody takes, cost connections and nothing else. Only an answer of more than that memory has a thread
+wait for its taker, and never more than half of them.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import resource
 import secrets
 import sys
 import time
+from collections.abc import Collection
+from contextlib import suppress
 from typing import Any
 
 from gunicorn.workers.base import Worker
@@ -27,19 +32,31 @@ BODY = 13 * 1024 * 1024  # bytes; the application refuses less, with a page that
 ANSWER = 16 * 1024 * 1024  # bytes of one answer that wait for its taker before a thread does
 PATIENCE, RATE = 20.0, 2000  # a request is whole after so many seconds, and one more for so many bytes
 TAKING = 60.0  # seconds for an answer, and one more for so many bytes
+HASTE = 50_000  # bytes instead of RATE, while a thread waits for the taker
+ANSWERS = 256 * 1024 * 1024  # bytes of answers that are not taken yet, in a process
+RELIEF = 0.25  # seconds between two looks at who takes too slowly
+FILES = 8192  # open at once, where the system lets us: connections, and what they are answered from
 LARGE, HELD = 512 * 1024, 128 * 1024 * 1024  # bytes: bodies past LARGE share HELD in a process
 # Seconds. The loop wants the interpreter often and briefly; at Python's usual 5 ms a page loses a third of its rate.
 SWITCH = 0.0005
 STOPPING = 20.0  # seconds for requests under way once a process is to end
-COMING = 2.0  # seconds for the request of a connection that was taken just before
 
 log = logging.getLogger("gunicorn.error")
 
 
 class _Request(HTTPRequestParser):
-    def __init__(self, adj: Adjustments) -> None:
+    def __init__(self, adj: Adjustments, channel: _Channel) -> None:
         super().__init__(adj)
-        self.began, self.came = time.monotonic(), time.time()
+        self.channel = channel
+        self.began = time.monotonic()
+
+    def received(self, data: bytes) -> int:
+        """One request; what was sent behind it waits until its answer has been taken. Without that a connection holds a
+        thread as long as it likes: it asks for more than is kept in memory, and takes nothing."""
+        taken = int(super().received(data))
+        if self.completed and not self.empty and not self.expect_continue:
+            self.channel.rest, taken = data[taken:], len(data)
+        return taken
 
     def late(self, at: float) -> bool:
         """It drips in; who is at the other end does not mean to finish, or cannot."""
@@ -61,14 +78,21 @@ class _Refusal(ErrorTask):
 class _Channel(HTTPChannel):
     """One connection, cut when it gives or takes so slowly that it only takes up room."""
 
-    parser_class = _Request
     error_task_class = _Refusal
+    rest = b""  # of what was sent, behind the request that is being answered
     sent = 0
     owing_since: float | None = None
+    waits = False  # a thread, for this answer to be taken
+
+    def parser_class(self, adj: Adjustments) -> _Request:
+        return _Request(adj, self)
 
     def readable(self) -> bool:
         if self.request is not None and self.request.late(time.monotonic()):
             self.will_close = True
+        if self.rest and super().readable() and not self.requests:
+            data, self.rest = self.rest, b""
+            self.received(data)
         return bool(super().readable())
 
     def writable(self) -> bool:
@@ -76,9 +100,20 @@ class _Channel(HTTPChannel):
             self.owing_since = None
         elif self.owing_since is None:
             self.owing_since, self.sent = time.monotonic(), 0
-        elif time.monotonic() - self.owing_since > TAKING + self.sent / RATE:
+        elif time.monotonic() - self.owing_since > TAKING + self.sent / (HASTE if self.waits else RATE):
             self.will_close = True
         return bool(super().writable())
+
+    def pace(self) -> float:
+        """Bytes a second that are taken of what is owed."""
+        return self.sent / max(0.001, time.monotonic() - (self.owing_since or 0.0))
+
+    def _flush_outbufs_below_high_watermark(self) -> None:
+        self.waits = self.total_outbufs_len > self.adj.outbuf_high_watermark
+        try:
+            super()._flush_outbufs_below_high_watermark()
+        finally:
+            self.waits = False
 
     def send(self, data: bytes, do_close: bool = True) -> int:
         taken = int(super().send(data, do_close=do_close) or 0)
@@ -92,50 +127,64 @@ class _Channel(HTTPChannel):
             self.will_close = True
         return taken
 
-    def is_under_way(self) -> bool:
-        """Whether somebody would be refused were it cut now: a kept connection without a request is their own risk."""
-        if self.requests or self.total_outbufs_len:
-            return True
-        silent = self.last_activity == self.creation_time
-        began = self.creation_time if silent else self.request.came if self.request else 0.0
-        return bool(time.time() - began < COMING)
-
     def _held(self) -> int:
         channels = list(self.server.active_channels.values())
         return sum(body.body_bytes_received for one in channels for body in (one.request, *one.requests) if body)
 
 
+def relieve(channels: Collection[_Channel], threads: int) -> None:
+    """Cut who takes too slowly: at all, or slowest of too many for whom threads wait, or of all whose answers fill the
+    memory. Waitress itself closes a connection only once it can be written to, which is never."""
+    owing = sorted((one for one in channels if one.total_outbufs_len), key=_Channel.pace, reverse=True)
+    waiting, held = 0, 0
+    for one in owing:
+        waiting += one.waits
+        held += one.total_outbufs_len
+        if one.will_close or (one.waits and waiting > threads // 2) or held > ANSWERS:
+            one.will_close = True
+            one.handle_close()
+
+
+def serve(wsgi: Any, sockets: list[Any], dispatcher: Any, within: dict[int, Any], threads: int) -> list[BaseWSGIServer]:
+    """Answer what comes in on `sockets`, once `within` is looped over; the servers, one for each."""
+    adjustments: dict[str, Any] = {
+        "threads": threads,
+        "connection_limit": CONNECTIONS,
+        "max_request_header_size": HEADERS,
+        "max_request_body_size": BODY,
+        "inbuf_overflow": BODY,  # personal data is in no temporary file
+        "outbuf_overflow": 4 * ANSWER,
+        "outbuf_high_watermark": ANSWER,
+        "recv_bytes": 64 * 1024,
+        "channel_timeout": 20,
+        "cleanup_interval": 5,
+        "asyncore_use_poll": True,
+        "clear_untrusted_proxy_headers": False,  # the application reads those of proxies it was told of
+        "ident": "",
+    }
+    create_server(wsgi, map=within, _dispatcher=dispatcher, sockets=sockets, **adjustments)
+    servers = [one for one in within.values() if isinstance(one, BaseWSGIServer)]
+    for server in servers:
+        server.channel_class = _Channel
+    return servers
+
+
 class BufferingWorker(Worker):
     """`worker_class` for gunicorn; `threads` is how many requests are answered at once."""
 
+    relieved = 0.0
+
     def run(self) -> None:
-        adjustments: dict[str, Any] = {
-            "threads": self.cfg.threads,
-            "connection_limit": CONNECTIONS,
-            "max_request_header_size": HEADERS,
-            "max_request_body_size": BODY,
-            "inbuf_overflow": BODY,  # personal data is in no temporary file
-            "outbuf_overflow": 4 * ANSWER,
-            "outbuf_high_watermark": ANSWER,
-            "recv_bytes": 64 * 1024,
-            "channel_timeout": 20,
-            "cleanup_interval": 5,
-            "asyncore_use_poll": True,
-            "clear_untrusted_proxy_headers": False,  # the application reads those of proxies it was told of
-            "ident": "",
-        }
         _lend_log(self.log.error_log)
+        _open_more_files()
         sys.setswitchinterval(SWITCH)
         dispatcher = ThreadedTaskDispatcher()
         dispatcher.set_thread_count(self.cfg.threads)
         within: dict[int, Any] = {}
-        sockets = [one.sock for one in self.sockets]
-        create_server(self.wsgi, map=within, _dispatcher=dispatcher, sockets=sockets, **adjustments)
-        servers = [one for one in within.values() if isinstance(one, BaseWSGIServer)]
-        for server in servers:
-            server.channel_class = _Channel
+        servers = serve(self.wsgi, [one.sock for one in self.sockets], dispatcher, within, self.cfg.threads)
         while self.alive and os.getppid() == self.ppid:
             self._turn(within)
+            self._relieve(servers)
         self._finish(within, servers)
         dispatcher.shutdown(cancel_pending=True, timeout=1)
 
@@ -149,13 +198,28 @@ class BufferingWorker(Worker):
             server.accepting = False
         until = time.monotonic() + STOPPING
         while time.monotonic() < until and any(
-            one.is_under_way() for server in servers for one in server.active_channels.values()
+            one.requests or one.total_outbufs_len for server in servers for one in server.active_channels.values()
         ):
             self._turn(within, 0.1)
+            self._relieve(servers)
+
+    def _relieve(self, servers: list[Any]) -> None:
+        if time.monotonic() - self.relieved >= RELIEF:
+            self.relieved = time.monotonic()
+            relieve([one for server in servers for one in server.active_channels.values()], self.cfg.threads)
 
     def handle_quit(self, sig: int, frame: Any) -> None:
         """Ctrl-C, and gunicorn's own way to end a worker at once."""
         self.alive = False
+
+
+def _open_more_files() -> None:
+    """A thousand connections that are each answered from a file are more than the usual 1,024."""
+    few, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if most == resource.RLIM_INFINITY else min(FILES, most)
+    if few != resource.RLIM_INFINITY and few < wanted:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def _lend_log(to: logging.Logger) -> None:
