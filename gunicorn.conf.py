@@ -67,12 +67,13 @@ forwarded_allow_ips = ""
 secure_scheme_headers = {}
 
 
-def on_starting(_server):
+def on_starting(server):
     """Before anything is served: a restored database forgets again who was forgotten since its backup."""
     from app.cli.plainly import line_of
     from app.extensions import db
     from app.ops.belongings import require_belongings
     from app.privacy import erasure
+    from app.web.sockets import open_for_each
     from wsgi import app
 
     try:
@@ -85,8 +86,37 @@ def on_starting(_server):
         if (line := line_of(error)) is None:
             raise
         raise SystemExit(line) from None
+    open_for_each(server)
     # What is loaded stays: workers need not go through it at every collection, nor copy the pages it lies on.
     # A page makes thousands of short-lived tuples and no cycles worth looking for every 700 of them.
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
+
+
+def when_ready(server):
+    """What was handed over by the process before may be more than there are processes now."""
+    from app.web.sockets import close_spare
+
+    close_spare(server)
+
+
+def pre_fork(server, worker):
+    """Each process has a listening socket of its own (decision 0028)."""
+    from app.web.sockets import choose
+
+    choose(server, worker)
+
+
+def post_fork(server, worker):
+    """In the process that was made."""
+    from app.web.sockets import keep_own
+
+    keep_own(server, worker)
+
+
+def child_exit(server, _worker):
+    """A process has ended, and another takes its socket unless there shall be fewer."""
+    from app.web.sockets import close_spare
+
+    close_spare(server)

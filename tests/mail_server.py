@@ -116,18 +116,18 @@ class Mailbox:
 
         self._thread = threading.Thread(target=run, daemon=True)
         self._thread.start()
-        assert ready.wait(5)
+        assert ready.wait(60)
 
     def stop(self) -> None:
         """The server vanishes, as when its process is killed; `start` brings it back on the same port."""
         if self._loop and self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(5)
+            self._thread.join(60)
 
     def to(self, address: str) -> list[Received]:
         return [letter for letter in self.letters if address in letter.to]
 
-    def wait(self, count: int, seconds: float = 10) -> list[Received]:
+    def wait(self, count: int, seconds: float = 120) -> list[Received]:
         until = time.monotonic() + seconds
         while len(self.letters) < count and time.monotonic() < until:
             time.sleep(0.01)

@@ -13,11 +13,12 @@ import structlog
 from flask import current_app
 from limits import RateLimitItem
 from limits.errors import StorageError
-from limits.storage import MemoryStorage, storage_from_string
+from limits.storage import storage_from_string
 from limits.strategies import FixedWindowRateLimiter
 from redis import RedisError
 
 from app.core.errors import TooMany
+from app.web.windows import Windows
 
 QUIET_SECONDS = 5.0
 Answer = TypeVar("Answer")
@@ -29,7 +30,7 @@ class Counter:
 
     def __init__(self, url: str) -> None:
         options = {"socket_connect_timeout": 0.25, "socket_timeout": 0.5}
-        self.local = FixedWindowRateLimiter(MemoryStorage())
+        self.local = FixedWindowRateLimiter(Windows())
         self._shared = FixedWindowRateLimiter(storage_from_string(url, wrap_exceptions=True, **options))
         self._quiet_until = 0.0
 

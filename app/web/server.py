@@ -40,6 +40,7 @@ LARGE, HELD = 512 * 1024, 128 * 1024 * 1024  # bytes: bodies past LARGE share HE
 # Seconds. The loop wants the interpreter often and briefly; at Python's usual 5 ms a page loses a third of its rate.
 SWITCH = 0.0005
 STOPPING = 20.0  # seconds for requests under way once a process is to end
+COMING = 2.0  # seconds for the request of a connection that was taken just before
 
 log = logging.getLogger("gunicorn.error")
 
@@ -48,7 +49,7 @@ class _Request(HTTPRequestParser):
     def __init__(self, adj: Adjustments, channel: _Channel) -> None:
         super().__init__(adj)
         self.channel = channel
-        self.began = time.monotonic()
+        self.began, self.came = time.monotonic(), time.time()
 
     def received(self, data: bytes) -> int:
         """One request; what was sent behind it waits until its answer has been taken. Without that a connection holds a
@@ -127,6 +128,14 @@ class _Channel(HTTPChannel):
             self.will_close = True
         return taken
 
+    def is_under_way(self) -> bool:
+        """Whether somebody would be refused were it cut now: a kept connection without a request is their own risk."""
+        if self.requests or self.total_outbufs_len:
+            return True
+        silent = self.last_activity == self.creation_time
+        began = self.creation_time if silent else self.request.came if self.request else 0.0
+        return bool(time.time() - began < COMING)
+
     def _held(self) -> int:
         channels = list(self.server.active_channels.values())
         return sum(body.body_bytes_received for one in channels for body in (one.request, *one.requests) if body)
@@ -198,7 +207,7 @@ class BufferingWorker(Worker):
             server.accepting = False
         until = time.monotonic() + STOPPING
         while time.monotonic() < until and any(
-            one.requests or one.total_outbufs_len for server in servers for one in server.active_channels.values()
+            one.is_under_way() for server in servers for one in server.active_channels.values()
         ):
             self._turn(within, 0.1)
             self._relieve(servers)

@@ -165,7 +165,7 @@ def test_of_two_who_use_a_link_at_once_one_is_refused(
 
     class Together(PasswordHasher):
         def hash(self, password: str | bytes, *, salt: bytes | None = None) -> str:
-            both.wait(20)
+            both.wait(120)
             return super().hash(password, salt=salt)
 
     def post(password: str) -> int:

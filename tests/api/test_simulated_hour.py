@@ -86,7 +86,7 @@ def get(crm: Crm) -> Iterator[Get]:
     def read(path: str) -> dict[str, Any]:
         address = f"http://127.0.0.1:{server.port}{ROOT}{path}"
         asked = urllib.request.Request(address, headers={"Authorization": f"Bearer {crm.key}"})
-        with urllib.request.urlopen(asked, timeout=10) as answer:
+        with urllib.request.urlopen(asked, timeout=120) as answer:
             body: dict[str, Any] = json.load(answer)
             return body
 

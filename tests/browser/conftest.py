@@ -1,8 +1,13 @@
-"""A real Chromium against the running application."""
+"""A real Chromium against the running application.
+
+What a script, a swap, another page or another thread changes is waited for, by `expect` and `wait_for_…`; it is never
+looked at once.
+"""
 
 from __future__ import annotations
 
 import os
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,10 +15,17 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 from werkzeug.serving import make_server
 
-from tests.conftest import free_port, make_app, settings_for
+from tests.conftest import make_app, settings_for
+
+PATIENCE = 60_000  # milliseconds; a busy machine is no fault
+expect.set_options(timeout=PATIENCE)
+# htmx marks what it has wired, what it fetches and what it has just put into the page.
+AT_REST = """() => !document.querySelector(
+        "[data-htmx-powered].htmx-request, .htmx-swapping, .htmx-settling, .htmx-added") && !(
+    window.htmx && document.querySelector("[hx-get]:not([data-htmx-powered]), [hx-post]:not([data-htmx-powered])"))"""
 
 
 @pytest.fixture(scope="module")
@@ -26,20 +38,23 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def live(sqlite_url: str, tmp_path: Path, valkey: str) -> Iterator[tuple[Flask, str]]:
-    """The application on a port of its own, and its address."""
-    port = free_port()
-    base = f"http://127.0.0.1:{port}"
-    app = make_app(
-        settings_for(tmp_path, DATABASE_URL=sqlite_url, REDIS_URL=valkey, BASE_URL=base, OUTBOX_DIR=str(tmp_path))
-    )
-    server = make_server("127.0.0.1", port, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield app, base
-    server.shutdown()
-    thread.join()
-    server.server_close()
+def live(browser: Browser, sqlite_url: str, tmp_path: Path, valkey: str) -> Iterator[tuple[Flask, str]]:
+    """The application on a port of its own, and its address. Its pages are closed before it is: they would ask on."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        base = f"http://127.0.0.1:{port}"
+        app = make_app(
+            settings_for(tmp_path, DATABASE_URL=sqlite_url, REDIS_URL=valkey, BASE_URL=base, OUTBOX_DIR=str(tmp_path))
+        )
+        server = make_server("127.0.0.1", port, app, threaded=True, fd=listening.fileno())
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield app, base
+        for context in browser.contexts:
+            context.close()
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 class Watched:
@@ -68,6 +83,7 @@ class Watched:
     def findings(self, *rules: str) -> list[str]:
         """What the console said, what went off origin, what axe finds by all or these of its rules, whether it
         scrolls sideways."""
+        at_rest(self.page)
         found, self.faults = self.faults, []
         options: dict[str, object] = {"resultTypes": ["violations"], **({"runOnly": [*rules]} if rules else {})}
         for one in Axe().run(self.page, options=options).response["violations"]:
@@ -88,4 +104,17 @@ def open_page(browser: Browser, base: str, *, phone: bool = True, scripts: bool 
         color_scheme="dark" if dark else "light",
         reduced_motion="reduce",
     )
+    context.set_default_timeout(PATIENCE)
     return Watched(context.new_page(), base)
+
+
+def at_rest(page: Page) -> None:
+    """Until the page is loaded, its scripts have begun, and nothing is being swapped in."""
+    page.wait_for_load_state()
+    page.wait_for_function(AT_REST)
+
+
+def arrived(page: Page, landmark: Locator) -> None:
+    """Until the page that this stands on is there, with its scripts."""
+    expect(landmark).to_be_visible()
+    at_rest(page)

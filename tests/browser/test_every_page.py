@@ -196,8 +196,8 @@ def test_every_page_is_sound_on_the_narrowest_phone(browser: Browser, live: Live
     sign_in(page, base, made.owner)
     for door in (made.door_of_bidder, made.door_of_seller):
         page.goto(base + door)
-        page.locator("main button[type=submit]").first.click()
-        page.wait_for_load_state()
+        with page.expect_navigation():
+            page.locator("main button[type=submit]").first.click()
     assert walk(watched, base, made.paths(app)) == {}
 
 
@@ -231,7 +231,6 @@ def test_forms_with_something_missing_and_refusals_are_sound(browser: Browser, l
     wrong = {}
 
     def look(name: str) -> None:
-        page.wait_for_load_state()
         watched.faults[:] = [fault for fault in watched.faults if "status of 4" not in fault]
         if found := watched.findings() + faults_of_layout(page):
             wrong[name] = found
@@ -239,7 +238,7 @@ def test_forms_with_something_missing_and_refusals_are_sound(browser: Browser, l
     def send_empty(path: str) -> None:
         page.goto(f"{base}/ro/{path}")
         page.locator("main form[method=post]").evaluate_all("forms => forms.forEach(form => form.noValidate = true)")
-        with page.expect_response(lambda answer: answer.request.method == "POST") as answered:
+        with page.expect_navigation() as answered:
             page.locator("main form[method=post] button[type=submit]:not([formaction])").last.click()
         assert answered.value.status == 422, path
         look(path)
@@ -249,9 +248,10 @@ def test_forms_with_something_missing_and_refusals_are_sound(browser: Browser, l
     offer = made.tokens["public.offer"]
     for path in ("app/properties/new", "app/settings/users", "app/settings/webhooks", f"o/{offer}"):
         send_empty(path)
-    for _ in range(121):
+    for _ in range(120):
         page.request.get(f"{base}/robots.txt")
-    answer = page.goto(f"{base}/robots.txt")
-    assert answer and answer.status == 429
+    # The minute in which these count may end meanwhile; then the next one fills up.
+    asked = (page.goto(f"{base}/robots.txt") for _ in range(300))
+    assert any(answer is not None and answer.status == 429 for answer in asked)
     look("too many requests")
     assert wrong == {}

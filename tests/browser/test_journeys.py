@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from app.core.money import Money
 from app.core.signed_links import OFFER_LINK, OfferLink, sign
 from app.offers.document import Bidder
-from tests.browser.conftest import open_page
+from tests.browser.conftest import arrived, at_rest, open_page
 from tests.conftest import ROOT
 from tests.factories import PASSWORD, make_agency, make_draft, make_offer, make_property, make_user
 
@@ -112,6 +112,12 @@ def ink(page: Page) -> list[float]:
     }""")
 
 
+FITTED = """wide => {
+    const canvas = document.querySelector("canvas"), ratio = Math.min(Math.max(devicePixelRatio, 1), 2);
+    return innerWidth === wide && canvas.width > 0 && canvas.width === Math.floor(canvas.offsetWidth * ratio);
+}"""
+
+
 def test_a_signature_survives_the_phone_being_turned_and_what_is_seen_is_sent(browser: Browser, live: Live) -> None:
     app, base = live
     page = open_page(browser, base).page
@@ -132,7 +138,7 @@ def test_a_signature_survives_the_phone_being_turned_and_what_is_seen_is_sent(br
     for size in ({"width": 390, "height": 844}, {"width": 320, "height": 640}, {"width": 844, "height": 390}):
         page.set_viewport_size(size)  # type: ignore[arg-type]
         expect(pad).to_be_visible()
-        page.wait_for_function("document.querySelector('canvas').width > 0")
+        page.wait_for_function(FITTED, arg=size["width"])
         left, right, seen_left, seen_right = ink(page)
         assert abs(left - seen_left) < 0.01 and abs(right - seen_right) < 0.01, "what is seen is sent"
         assert left < 0.2 and 0.8 < right < 0.99, (size, left, right)
@@ -161,7 +167,9 @@ def test_by_keyboard_alone_a_signed_offer_is_sent(browser: Browser, live: Live) 
     reach("payment_term_days")
     page.keyboard.type("30")
     reach("signature_kind")
-    while page.evaluate("document.activeElement.value") != "typed":
+    for _ in range(6):
+        if page.evaluate("document.activeElement.value") == "typed":
+            break
         page.keyboard.press("ArrowDown")
     reach("signature_typed")
     page.keyboard.type("Ana Pop")
@@ -169,6 +177,7 @@ def test_by_keyboard_alone_a_signed_offer_is_sent(browser: Browser, live: Live) 
     page.keyboard.press("Space")
     page.keyboard.press("Enter")
     expect(page.locator("h1")).to_have_text("Verificați oferta")
+    at_rest(page)
     reach("step", "send")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Oferta a fost trimisă")).to_be_visible()
@@ -203,7 +212,7 @@ def test_an_agent_finds_opens_accepts_and_undoes_in_place(browser: Browser, live
     expect(page.locator("#offer-view .badge").first).to_have_text("Acceptată")
     expect(page.locator("#dialog")).to_be_hidden()
     expect(page.locator("#offer-view")).to_contain_text("notar")
-    assert page.url == before
+    expect(page).to_have_url(before)
     watched.check()
     page.get_by_role("button", name="Anulează").press("Enter")
     expect(page.locator("#offer-view .badge").first).to_have_text("Vizualizată")
@@ -257,18 +266,20 @@ def test_an_agent_compares_asks_and_answers_many_from_the_list(browser: Browser,
     sheet = page.pdf(prefer_css_page_size=True)
     assert len(re.findall(rb"/Type\s*/Page\b", sheet)) == 1
     page.go_back()
+    arrived(page, page.locator("#chosen"))
     page.locator("tr.is-link", has_text="Ana Pop").locator(".row-menu").press("Enter")
     page.locator("#answer-rejected").press("Enter")
     expect(page.locator("dialog #decision-title")).to_be_focused()
     watched.check()
     page.locator("dialog").get_by_role("button", name="Respinge oferta").click()
     expect(page.locator("tr", has_text="Ana Pop").locator(".badge")).to_have_text("Respinsă")
+    at_rest(page)
     for name in ("Dan Ilie", "Eva Rus"):
         page.get_by_label(f"Alege oferta de la {name}").check()
     page.get_by_role("button", name="Cere o ofertă mai bună…").click()
     page.locator("dialog").get_by_role("button", name="Cere o ofertă mai bună de la 2 clienți").click()
     expect(page.locator("#content")).to_contain_text("S-a cerut o ofertă mai bună de la 2 clienți")
-    assert page.url == base + "/app/offers"
+    expect(page).to_have_url(base + "/app/offers")
     watched.check()
 
 
@@ -277,17 +288,20 @@ def test_the_page_tells_that_it_was_looked_at_and_begun_once(browser: Browser, l
     watched = open_page(browser, base)
     page, told = watched.page, []
     page.on("request", lambda sent: told.append(sent.post_data) if sent.url.endswith("/seen") else None)
-    page.clock.install()
+    page.clock.install(time=0)
+    page.clock.pause_at(3600)  # it goes on only as it is told to
     where = base + link(app)
     page.goto(where)
     page.clock.run_for(4_500)
+    page.evaluate("fetch('/robots.txt')")  # what was asked for before this has been seen
     assert told == []
-    page.clock.run_for(1_000)
-    page.locator("[name=full_name]").press_sequentially("Ana")
-    page.wait_for_timeout(300)
+    with page.expect_response("**/seen"):
+        page.clock.run_for(1_000)
+    with page.expect_response("**/seen"):
+        page.locator("[name=full_name]").press_sequentially("Ana")
     page.goto(where)
     page.clock.run_for(9_000)
-    page.wait_for_timeout(300)
+    page.evaluate("fetch('/robots.txt')")
     assert told == ["what=opened", "what=begun"] and page.context.cookies() == []
     assert watched.faults == []
 

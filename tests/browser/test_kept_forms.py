@@ -16,25 +16,17 @@ from app.core.unit_of_work import housekeeping
 from app.extensions import db
 from app.models import Note, Offer, OfferState, Property, UserSession
 from app.properties import editing as properties
-from tests.browser.conftest import Watched, open_page
+from tests.browser.conftest import arrived, at_rest, open_page
 from tests.factories import PASSWORD, make_agency, make_offer, make_property, make_user
 
 pytestmark = pytest.mark.browser
 Live = tuple[Flask, str]
 
 
-expect.set_options(timeout=30_000)
-
-
-def opened(browser: Browser, base: str, **how: bool) -> Watched:
-    watched = open_page(browser, base, **how)
-    watched.page.set_default_timeout(30_000)  # a busy machine is no fault
-    return watched
-
-
 def sign_in(page: Page, base: str, email: str) -> None:
     page.goto(f"{base}/login")
     enter(page, email)
+    page.wait_for_url("**/app/offers")
 
 
 def enter(page: Page, email: str) -> None:
@@ -69,16 +61,19 @@ def test_a_corrected_offer_changes_language_and_still_replaces(browser: Browser,
         agency = make_agency()
         offer_id = make_offer(make_property(agency, make_user(agency).id))
         token, reference = sign(BIDDER, offer_id), db.session.get_one(Offer, offer_id).reference
-    page = opened(browser, base, scripts=scripts).page
+    page = open_page(browser, base, scripts=scripts).page
     page.goto(f"{base}/ro/r/{token}")
     page.get_by_role("button", name="Deschid oferta").click()
     page.get_by_role("link", name="Trimiteți o ofertă corectată").click()
+    arrived(page, page.locator("[name=amount]"))
     page.fill("[name=amount]", "133000")
     page.get_by_text("English", exact=True).click()
     expect(page.locator("html")).to_have_attribute("lang", "en")
-    assert page.input_value("[name=amount]") == "133000"
+    arrived(page, page.locator("[name=amount]"))
+    expect(page.locator("[name=amount]")).to_have_value("133000")
     page.locator("[name=consent]").check()
     page.get_by_role("button", name="Review the offer").click()
+    arrived(page, page.get_by_role("heading", name="Review your offer"))
     page.get_by_text("Română", exact=True).click()
     expect(page.get_by_role("heading", name="Verificați oferta")).to_be_visible()
     page.get_by_role("button", name="Trimit oferta").click()
@@ -93,50 +88,58 @@ def test_a_reload_keeps_what_was_typed_over_a_form_that_was_filled_in(browser: B
     with app.app_context():
         agency = make_agency()
         token = sign(BIDDER, make_offer(make_property(agency, make_user(agency).id)))
-    page = opened(browser, base).page
+    page = open_page(browser, base).page
     page.goto(f"{base}/ro/r/{token}")
     page.get_by_role("button", name="Deschid oferta").click()
     page.get_by_role("link", name="Trimiteți o ofertă corectată").click()
+    arrived(page, page.locator("[name=amount]"))
     where = page.url
-    name = page.input_value("[name=full_name]")
+    name, amount = page.input_value("[name=full_name]"), page.input_value("[name=amount]")
+    assert amount != "133000"
     page.fill("[name=amount]", "133000")
     page.fill("[name=phone]", "")
     for _ in range(2):
         page.goto(where)
-        assert page.input_value("[name=amount]") == "133000" and page.input_value("[name=phone]") == ""
-        assert page.input_value("[name=full_name]") == name
+        expect(page.locator("[name=amount]")).to_have_value("133000")
+        expect(page.locator("[name=phone]")).to_have_value("")
+        expect(page.locator("[name=full_name]")).to_have_value(name)
     page.goto(where.replace("/ro/", "/en/"))
-    assert page.input_value("[name=amount]") == "133000"
+    expect(page.locator("[name=amount]")).to_have_value("133000")
     page.get_by_role("button", name="Start over").click()
-    assert page.input_value("[name=amount]") != "133000"
+    expect(page.locator("[name=amount]")).to_have_value(amount)
     page.reload()
-    assert page.input_value("[name=amount]") != "133000"
+    expect(page.locator("[name=amount]")).to_have_value(amount)
 
 
 @pytest.mark.parametrize("scripts", [True, False])
 def test_back_shows_the_form_with_its_values(browser: Browser, live: Live, scripts: bool) -> None:
     app, base = live
-    page = opened(browser, base, scripts=scripts).page
+    page = open_page(browser, base, scripts=scripts).page
     page.goto(base + link(app))
     fill(page)
     page.get_by_role("button", name="Verificați oferta").click()
+    arrived(page, page.get_by_role("heading", name="Verificați oferta"))
     page.locator("button[formaction$='#amount']").click()
+    arrived(page, page.locator("[name=amount]"))
     page.fill("[name=amount]", "125000")
     page.go_back()
-    expect(page.get_by_role("heading", name="Verificați oferta")).to_be_visible()
+    arrived(page, page.get_by_role("heading", name="Verificați oferta"))
     page.go_back()
-    assert page.input_value("[name=full_name]") == "Ana Șerban"
+    expect(page.locator("[name=full_name]")).to_have_value("Ana Șerban")
     page.go_forward()
+    arrived(page, page.get_by_role("heading", name="Verificați oferta"))
     page.go_forward()
-    assert page.input_value("[name=full_name]") == "Ana Șerban"
+    expect(page.locator("[name=full_name]")).to_have_value("Ana Șerban")
     page.get_by_role("button", name="Verificați oferta").click()
     page.get_by_role("button", name="Trimit oferta").click()
     expect(page.get_by_role("main")).to_contain_text("BF-")
+    page.wait_for_load_state()
     sent = page.url
     page.go_back()
-    expect(page.get_by_role("heading", name="Verificați oferta")).to_be_visible()
+    arrived(page, page.get_by_role("heading", name="Verificați oferta"))
     page.get_by_role("button", name="Trimit oferta").click()
-    assert page.url == sent
+    expect(page.get_by_role("main")).to_contain_text("BF-")
+    expect(page).to_have_url(sent)
     with app.app_context():
         assert db.session.scalar(select(func.count()).select_from(Offer)) == 1
 
@@ -145,7 +148,7 @@ def test_back_shows_the_form_with_its_values(browser: Browser, live: Live, scrip
 def test_the_countdown_runs_by_the_server_clock(browser: Browser, live: Live, hours: int) -> None:
     app, base = live
     where = link(app, offers_close_at=now() + timedelta(hours=5, minutes=30))
-    page = opened(browser, base).page
+    page = open_page(browser, base).page
     page.clock.install(time=now() + timedelta(hours=hours))
     for _ in range(2):
         page.goto(base + where)
@@ -154,8 +157,7 @@ def test_the_countdown_runs_by_the_server_clock(browser: Browser, live: Live, ho
     page.get_by_role("button", name="Verificați oferta").click()
     expect(page.locator("[data-countdown]")).to_contain_text("5 ore")
     page.locator("button[formaction$='#amount']").click()
-    expect(page.get_by_role("button", name="Verificați oferta")).to_be_visible()  # Back is pressed on a page that came
-    page.wait_for_load_state()
+    arrived(page, page.get_by_role("button", name="Verificați oferta"))  # Back is pressed on a page that came
     page.go_back()
     expect(page.locator("[data-countdown]")).to_contain_text("5 ore")
 
@@ -166,7 +168,7 @@ def test_a_note_survives_the_end_of_the_session(browser: Browser, live: Live, sc
     with app.app_context():
         user = make_user(make_agency(), "owner")
         offer_id, email = make_offer(make_property(user.agency_id, user.id)), user.email
-    page = opened(browser, base, scripts=scripts, phone=False).page
+    page = open_page(browser, base, scripts=scripts, phone=False).page
     sign_in(page, base, email)
     page.goto(f"{base}/app/offers/{offer_id}")
     page.fill("#note-form textarea", "A sunat „domnul” <b>\nrevine")
@@ -178,6 +180,7 @@ def test_a_note_survives_the_end_of_the_session(browser: Browser, live: Live, sc
     if not scripts:
         page.get_by_role("button", name="Înapoi la formular").click()
     expect(page.locator("#note-form textarea")).to_have_value("A sunat „domnul” <b>\nrevine")
+    at_rest(page)
     page.locator("#note-save").click()
     expect(page.locator("#note-form textarea")).to_have_value("")
     expect(page.locator("#offer-view")).to_contain_text("A sunat „domnul”")
@@ -190,7 +193,7 @@ def test_the_reason_of_a_decision_survives_the_end_of_the_session(browser: Brows
     with app.app_context():
         user = make_user(make_agency(), "owner")
         offer_id, email = make_offer(make_property(user.agency_id, user.id)), user.email
-    page = opened(browser, base, phone=False).page
+    page = open_page(browser, base, phone=False).page
     sign_in(page, base, email)
     page.goto(f"{base}/app/offers/{offer_id}")
     page.locator("a[href*='status=rejected']").first.click()
@@ -209,7 +212,7 @@ def test_the_form_that_was_typed_in_comes_along(browser: Browser, live: Live, wh
     with app.app_context():
         user = make_user(make_agency(), "owner")
         prop_id, email = make_property(user.agency_id, user.id).id, user.email
-    watched = opened(browser, base, phone=False)
+    watched = open_page(browser, base, phone=False)
     page = watched.page
     sign_in(page, base, email)
     if which == "main":
@@ -229,7 +232,7 @@ def test_the_form_that_was_typed_in_comes_along(browser: Browser, live: Live, wh
 
 def test_enter_sends_the_form_and_does_not_change_the_language(browser: Browser, live: Live) -> None:
     app, base = live
-    page = opened(browser, base).page
+    page = open_page(browser, base).page
     page.goto(base + link(app))
     fill(page)
     page.locator("[name=amount]").press("Enter")
@@ -270,7 +273,7 @@ def test_back_and_forward_find_what_was_typed_after_a_wrong_answer(browser: Brow
         prop = make_property(owner.agency_id, owner.id, external_id="CRM-1")
         names = {"prop": str(prop.id), "offer": str(make_offer(prop))}
         email = owner.email
-    page = opened(browser, base, phone=False).page
+    page = open_page(browser, base, phone=False).page
     sign_in(page, base, email)
     for where, action, typed in WRONG:
         where, action = where.format(**names), action.format(**names)
@@ -297,7 +300,7 @@ def test_an_answer_that_is_wrong_stays_on_its_own_page(browser: Browser, live: L
     with app.app_context():
         owner = make_user(make_agency(), "owner")
         offer_id, email = make_offer(make_property(owner.agency_id, owner.id)), owner.email
-    watched = opened(browser, base, phone=False)
+    watched = open_page(browser, base, phone=False)
     page = watched.page
     sign_in(page, base, email)
     page.goto(f"{base}/app/offers/decision?status=rejected&offer={offer_id}")
@@ -307,7 +310,7 @@ def test_an_answer_that_is_wrong_stays_on_its_own_page(browser: Browser, live: L
     page.locator("#decision-form button[type=submit]").click()
     expect(page.locator("#decision .error").first).to_be_visible()
     expect(page.locator("#decision")).to_have_count(1)
-    assert not page.locator("dialog[open]").count()
+    expect(page.locator("dialog[open]")).to_have_count(0)
     watched.check()
     page.goto(f"{base}/app/offers/{offer_id}")
     page.locator("#answer-rejected-" + str(offer_id)).click()

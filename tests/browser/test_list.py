@@ -7,17 +7,18 @@ import uuid
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 from sqlalchemy import delete
 
 from app.extensions import db
 from app.models import Property, User, UserSession
 from app.offers.document import Bidder
-from tests.browser.conftest import Watched, open_page
+from tests.browser.conftest import Watched, arrived, at_rest, open_page
 from tests.factories import PASSWORD, make_agency, make_draft, make_offer, make_property, make_user
 
 pytestmark = pytest.mark.browser
 Live = tuple[Flask, str]
+HOUR = 3600
 NAMES = ("Ana Popescu", "Ion Ionescu", "Maria Popa")
 
 
@@ -40,11 +41,18 @@ def signed_in(browser: Browser, base: str, email: str, *, phone: bool = False, s
     page.fill("[name=password]", PASSWORD)
     page.locator("main button[type=submit]").click()
     page.wait_for_url("**/app/offers")
+    if scripts:
+        at_rest(page)
     return watched
 
 
-def names(page: Page) -> list[str]:
-    return [text.strip() for text in page.locator("tr.is-link .is-main a").all_inner_texts()]
+def expect_names(page: Page, *names: str) -> None:
+    expect(page.locator("tr.is-link .is-main a")).to_have_text(list(names))
+
+
+def at_row(page: Page, name: str) -> Locator:
+    """The link of that name, while it has the focus."""
+    return page.locator("tr.is-link .is-main a:focus", has_text=name)
 
 
 def test_filter_back_reload_and_a_shared_link_give_the_same_page(browser: Browser, live: Live) -> None:
@@ -54,7 +62,8 @@ def test_filter_back_reload_and_a_shared_link_give_the_same_page(browser: Browse
     page = watched.page
     page.locator("#q").press_sequentially("pop", delay=30)
     expect(page.locator("tr.is-link .is-main a")).to_have_count(2)
-    assert page.url.endswith("/app/offers?q=pop") and page.evaluate("document.activeElement.id") == "q"
+    expect(page).to_have_url(re.compile(r"/app/offers\?q=pop$"))
+    expect(page.locator("#q")).to_be_focused()
     expect(page.locator("#offers-said")).to_have_text("2 oferte")
     watched.check()
     page.locator("#q").press_sequentially("a", delay=30)
@@ -62,20 +71,28 @@ def test_filter_back_reload_and_a_shared_link_give_the_same_page(browser: Browse
     page.locator(".filter-more summary").click()
     page.select_option("#financing", "cash")
     expect(page.locator("#chip-financing")).to_be_visible()
-    shared, shown = page.url, names(page)
+    expect(page).to_have_url(re.compile(r"/app/offers\?(?=.*q=popa)(?=.*financing=cash)"))
+    expect_names(page, "Maria Popa")
     watched.check()
+    shared = page.url
     page.reload()
-    assert names(page) == shown == ["Maria Popa"] and page.input_value("#financing") == "cash"
+    expect_names(page, "Maria Popa")
+    expect(page.locator("#financing")).to_have_value("cash")
     page.locator("tr.is-link .is-main a").first.click()
     expect(page.locator("h1")).to_have_text("Maria Popa")
+    page.wait_for_load_state()
     page.go_back()
     expect(page.locator("#q")).to_have_value("popa")
-    assert page.url == shared and names(page) == shown
+    expect(page).to_have_url(shared)
+    expect_names(page, "Maria Popa")
+    at_rest(page)
     page.go_back()
+    arrived(page, page.locator("#chip-q"))
     expect(page.locator("#chip-financing")).to_have_count(0)
     expect(page.locator("#q")).to_have_value("popa")
     page.go_back()
     expect(page.locator("tr.is-link .is-main a")).to_have_count(3)
+    at_rest(page)
     page.locator("#status-1").click()
     expect(page.locator("#status-1[aria-current]")).to_be_visible()
     expect(page.locator("#status-1")).to_be_focused()
@@ -85,14 +102,36 @@ def test_a_click_takes_along_what_was_typed_just_before(browser: Browser, live: 
     app, base = live
     email, _prop = made(app)
     page = signed_in(browser, base, email).page
+    page.clock.install(time=0)
+    page.goto(f"{base}/app/offers")
+    at_rest(page)
+    page.clock.pause_at(HOUR)
     page.locator("#q").fill("pop")
     page.locator("#status-1").click()  # before the 300 ms are over
+    page.clock.resume()
     page.wait_for_url("**/app/offers?q=pop&status=new")
     expect(page.locator("tr.is-link")).to_have_count(2)
+    at_rest(page)
+    page.clock.pause_at(2 * HOUR)
     page.locator("#q").fill("popa")
     page.locator("#chip-q").click()  # the last one wins
+    page.clock.resume()
     page.wait_for_url("**/app/offers?status=new")
     expect(page.locator("#q")).to_have_value("")
+
+
+def test_a_click_takes_along_what_was_asked_for_and_not_answered_yet(browser: Browser, live: Live) -> None:
+    app, base = live
+    email, _prop = made(app)
+    page = signed_in(browser, base, email).page
+    typed = re.compile(r"/app/offers\?(?!.*status=).*q=pop")
+    page.route(typed, lambda _route: None)  # a slow server
+    with page.expect_request(typed):
+        page.locator("#q").fill("pop")
+    page.locator("#status-1").click()
+    page.wait_for_url("**/app/offers?q=pop&status=new")
+    expect(page.locator("tr.is-link")).to_have_count(2)
+    expect(page.locator("#q")).to_have_value("pop")
 
 
 def test_a_chip_that_goes_leaves_the_focus_near(browser: Browser, live: Live) -> None:
@@ -103,7 +142,7 @@ def test_a_chip_that_goes_leaves_the_focus_near(browser: Browser, live: Live) ->
     page.locator("#chip-financing").focus()
     page.keyboard.press("Enter")
     expect(page.locator("#chip-financing")).to_have_count(0)
-    assert page.evaluate("document.activeElement.id") == "chip-source"
+    expect(page.locator("#chip-source")).to_be_focused()
 
 
 def test_new_offers_stand_in_a_bar_and_the_title_while_rows_stay(browser: Browser, live: Live) -> None:
@@ -115,9 +154,9 @@ def test_new_offers_stand_in_a_bar_and_the_title_while_rows_stay(browser: Browse
         for _ in range(2):
             make_offer(db.session.get_one(Property, prop))
     before = page.locator("tr.is-link").first.bounding_box()
-    expect(page.locator("#show-new")).to_have_text("Arată 2 oferte noi", timeout=8000)
+    expect(page.locator("#show-new")).to_have_text("Arată 2 oferte noi")
     expect(page).to_have_title(re.compile(r"^\(2\) "))
-    assert names(page) == list(reversed(NAMES))
+    expect_names(page, *reversed(NAMES))
     assert page.locator("tr.is-link").first.bounding_box() == before
     watched.check()
     page.locator("#show-new").click()
@@ -129,14 +168,22 @@ def test_nobody_asks_in_a_hidden_tab(browser: Browser, live: Live) -> None:
     app, base = live
     email, _prop = made(app)
     page = signed_in(browser, base, email).page
+    page.clock.install(time=0)
+    page.goto(f"{base}/app/offers")
+    at_rest(page)
+    page.clock.pause_at(HOUR)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url) if "/news" in request.url else None)
+    with page.expect_response("**/news?*"):
+        page.clock.run_for(6_000)
+    before = len(asked)
     page.evaluate(
         "Object.defineProperty(document, 'visibilityState', {value: 'hidden', configurable: true});"
         "document.dispatchEvent(new Event('visibilitychange'))"
     )
-    page.wait_for_timeout(6000)
-    assert asked == []
+    page.clock.run_for(60_000)
+    page.evaluate("fetch('/robots.txt')")  # what was asked for before this has been seen
+    assert len(asked) == before
 
 
 def test_everything_by_keyboard(browser: Browser, live: Live) -> None:
@@ -151,15 +198,17 @@ def test_everything_by_keyboard(browser: Browser, live: Live) -> None:
     expect(page.locator("#keys")).to_be_hidden()
     for key, name in (("j", NAMES[2]), ("j", NAMES[1]), ("j", NAMES[0]), ("k", NAMES[1])):
         page.keyboard.press(key)
-        assert page.evaluate("document.activeElement.textContent.trim()") == name
+        expect(at_row(page, name)).to_be_visible()
     page.keyboard.press("x")
-    assert page.locator("input[name=offer]:checked").count() == 1
-    assert page.evaluate("document.activeElement.textContent.trim()") == NAMES[1], "the focus stays where it was"
+    expect(page.locator("input[name=offer]:checked")).to_have_count(1)
+    expect(at_row(page, NAMES[1]), "the focus stays where it was").to_be_visible()
     page.keyboard.press("/")
     page.keyboard.type("jk?x")
-    assert page.input_value("#q") == "jk?x"
+    expect(page.locator("#q")).to_have_value("jk?x")
+    expect(page.locator("tr.is-link")).to_have_count(0)
     page.locator("#q").fill("")
     expect(page.locator("tr.is-link")).to_have_count(3)
+    at_rest(page)
     page.locator("h1").click()
     page.keyboard.press("j")
     page.keyboard.press("Enter")
@@ -171,7 +220,8 @@ def test_everything_by_keyboard(browser: Browser, live: Live) -> None:
     page.goto(f"{base}/app/offers")
     page.keyboard.press("?")
     page.keyboard.press("j")
-    assert page.locator("#keys").count() == 0 and page.evaluate("document.activeElement.nodeName") == "BODY"
+    expect(page.locator("#keys")).to_have_count(0)
+    assert page.evaluate("document.activeElement.nodeName") == "BODY"
 
 
 def test_without_scripts_the_list_filters_and_pages(browser: Browser, live: Live) -> None:
@@ -180,7 +230,8 @@ def test_without_scripts_the_list_filters_and_pages(browser: Browser, live: Live
     page = signed_in(browser, base, email, scripts=False).page
     page.fill("#q", "popescu")
     page.get_by_role("button", name="Filtrează").click()
-    assert names(page) == ["Ana Popescu"] and re.search(r"\?q=popescu$", page.url)
+    expect(page).to_have_url(re.compile(r"\?q=popescu$"))
+    expect_names(page, "Ana Popescu")
 
 
 def test_what_is_chosen_follows_to_the_page_of_an_offer_and_through_filters(browser: Browser, live: Live) -> None:
@@ -197,12 +248,14 @@ def test_what_is_chosen_follows_to_the_page_of_an_offer_and_through_filters(brow
     watched.check()
     page.locator("tr.is-link .is-main a").click()
     expect(page.locator("#tray")).to_contain_text("Alese: 1")
+    at_rest(page)
     page.keyboard.press("x")
     expect(page.locator("#tray-toggle")).to_have_attribute("aria-pressed", "true")
     watched.check()
     page.keyboard.press("k")
     page.wait_for_url("**/app/offers/*financing=credit")  # the only one in this list: there is none before it
     page.keyboard.press("c")
+    arrived(page, page.locator("table.compare"))
     expect(page.locator("table.compare thead th")).to_have_count(3)
     assert {NAMES[0], NAMES[1]} == set(page.locator("table.compare thead th > a").all_inner_texts())
     page.goto(f"{base}/app/offers")
@@ -255,7 +308,7 @@ def test_on_the_propertys_page_row_counters_and_head_change_at_once(browser: Bro
     watched.check()
     page.locator("dialog[open] button[type=submit]").first.click()
     expect(page.locator(".undo")).to_be_visible()
-    assert page.locator("tr.is-link .badge").all_inner_texts() == ["Acceptată", "Respinsă", "Respinsă"]
+    expect(page.locator("tr.is-link .badge")).to_have_text(["Acceptată", "Respinsă", "Respinsă"])
     expect(page.locator(".title-bar .badge").first).to_have_text("Oprit")
     expect(page.locator(".figures").first).not_to_contain_text("noi")
     watched.check()
@@ -267,7 +320,7 @@ def test_without_scripts_the_arrow_of_a_row_leads_to_the_answers(browser: Browse
     page = signed_in(browser, base, email, scripts=False).page
     page.locator("tr.is-link", has_text=NAMES[1]).locator(".row-menu").click()
     expect(page.locator("h1")).to_have_text(NAMES[1])
-    assert page.url.endswith("#decide-title")
+    expect(page).to_have_url(re.compile("#decide-title$"))
 
 
 def test_two_agents_on_one_offer_the_second_sees_what_the_first_did(browser: Browser, live: Live) -> None:
@@ -277,18 +330,20 @@ def test_two_agents_on_one_offer_the_second_sees_what_the_first_did(browser: Bro
     for page in (first, second):
         page.locator("tr.is-link .is-main a", has_text=NAMES[0]).click()
         expect(page.locator("h1")).to_have_text(NAMES[0])
-        page.wait_for_load_state()
+        at_rest(page)
         page.keyboard.press("a" if page is first else "r")
         expect(page.locator("dialog[open] form")).to_be_visible()
     first.locator("dialog[open] button[type=submit]").first.click()
     expect(first.locator(".undo")).to_be_visible()
+    expect(first.locator("dialog[open]")).to_have_count(0)
     second.locator("dialog[open] button[type=submit]").first.click()
     expect(second.locator("dialog[open]")).to_contain_text("Acceptată")  # the fresh row, and nothing overwritten
     first.keyboard.press("r")
     expect(first.locator("dialog[open] form")).to_be_visible()
     second.locator("dialog[open] button[type=submit]").first.click()  # looked at again, and decided all the same
     expect(second.locator(".title-bar .badge")).to_have_text("Respinsă")
-    second.wait_for_load_state("networkidle")
+    expect(second.locator("dialog[open]")).to_have_count(0)
+    at_rest(second)
     second.locator(".undo button").click()
     expect(second.locator(".title-bar .badge")).to_have_text("Acceptată")
     first.locator("dialog[open] button[type=submit]").first.click()

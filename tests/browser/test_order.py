@@ -29,8 +29,8 @@ def made(app: Flask, *names: str) -> tuple[str, str]:
         return owner.email, f"/app/properties/{prop.id}/order"
 
 
-def names(page: Page) -> str:
-    return " ".join(page.locator(".standing-head > a").all_inner_texts())
+def expect_order(page: Page, *names: str) -> None:
+    expect(page.locator(".standing-head > a")).to_have_text(list(names))
 
 
 def test_an_offer_is_moved_by_pointer_and_by_keyboard_with_a_why(browser: Browser, live: Live) -> None:
@@ -46,20 +46,23 @@ def test_an_offer_is_moved_by_pointer_and_by_keyboard_with_a_why(browser: Browse
     page.mouse.down()
     page.mouse.move(grip["x"] + 9, last["y"] + last["height"] - 4, steps=5)
     page.mouse.up()
-    assert names(page) == "Dan Eva Ana" and page.evaluate("document.activeElement.name") == "reason"
-    assert page.locator("details[open] select").input_value() == "3"
+    expect_order(page, "Dan", "Eva", "Ana")
+    expect(page.locator("details[open] [name=reason]")).to_be_focused()
+    expect(page.locator("details[open] select")).to_have_value("3")
     watched.check()
     page.keyboard.press("Escape")
-    assert names(page) == "Ana Dan Eva"
+    expect_order(page, "Ana", "Dan", "Eva")
     page.locator("[data-move]").nth(1).focus()
     page.keyboard.press("ArrowUp")
-    assert names(page) == "Dan Ana Eva" and page.evaluate("'move' in document.activeElement.dataset")
+    expect_order(page, "Dan", "Ana", "Eva")
+    expect(page.locator("[data-move]:focus")).to_have_count(1)
     expect(page.locator("#order-said")).to_have_text("Dan: locul 1")
     page.keyboard.press("Enter")
+    expect(page.locator("details[open] [name=reason]")).to_be_focused()
     page.keyboard.type("vecinii")
     page.keyboard.press("Enter")
     expect(page.locator(".banner")).to_have_text("Oferta a fost mutată")
-    assert names(page) == "Dan Ana Eva"
+    expect_order(page, "Dan", "Ana", "Eva")
     expect(page.locator(".standing-line").first).to_contain_text("vecinii")
 
 
@@ -83,7 +86,7 @@ def test_all_of_a_page_are_chosen_at_once_and_never_more_than_fifty(browser: Bro
     expect(count).to_have_text("3")
     watched.check()
     page.locator("tr.is-link label.tick").first.click()
-    assert page.locator("#tick-all").evaluate("box => box.indeterminate")
+    expect(page.locator("#tick-all")).to_be_checked(indeterminate=True)
     others = [str(uuid.uuid4()) for _ in range(48)]  # ticked on pages before, or nobody's at all
     page.evaluate(
         "others => { const held = JSON.parse(sessionStorage['chosen-offers']);"

@@ -9,6 +9,7 @@ from flask import Flask
 from playwright.sync_api import Browser, Page, expect
 
 from app.offers.document import Bidder
+from tests.browser.conftest import at_rest
 from tests.browser.test_list import signed_in
 from tests.factories import make_agency, make_draft, make_offer, make_property, make_user
 
@@ -28,10 +29,10 @@ def made(app: Flask, count: int) -> str:
         return owner.email
 
 
-def focused(page: Page) -> str:
-    """The id of what has the focus; empty where nothing has it."""
-    found: str = page.evaluate("document.activeElement === document.body ? '' : document.activeElement.id || 'unnamed'")
-    return found
+def expect_focus(page: Page) -> None:
+    """The focus is somewhere, not thrown to the top of the page."""
+    at_rest(page)
+    page.wait_for_function("document.activeElement !== document.body")
 
 
 ROW_AT = "() => document.querySelectorAll('tr.is-link')[4].getBoundingClientRect().top"
@@ -52,15 +53,19 @@ def test_back_from_an_offer_and_from_the_comparison_finds_filter_and_scroll_as_t
     page.locator(".filter-more summary").click()
     page.select_option("#financing", "cash")
     expect(page.locator("tr.is-link")).to_have_count(MANY // 2)
+    page.wait_for_url("**/app/offers?*financing=cash*")
+    at_rest(page)
     filtered = page.url
     row = page.locator("tr.is-link").nth(4)
     row.scroll_into_view_if_needed()
     row.locator("label.tick").click()
     page.locator("tr.is-link").nth(5).locator("label.tick").click()
+    expect(page.locator("input[name=offer]:checked")).to_have_count(2)
+    page.wait_for_function("scrollY > 300")
     before = row_at(page)
-    assert page.evaluate("scrollY") > 300
     row.locator(".is-main a").click()
     expect(page.locator("h1")).to_contain_text("Client")
+    page.wait_for_load_state()
     page.go_back()
     page.wait_for_url(filtered)
     expect(page.locator("#chip-financing")).to_be_visible()
@@ -83,14 +88,16 @@ def test_filter_open_decide_and_undo_by_keyboard_alone(browser: Browser, live: L
     page.keyboard.type("client 01")
     expect(page.locator("tr.is-link")).to_have_count(1)
     expect(page.locator("#offers-said")).to_have_text(re.compile("^1 ofert"))
-    assert focused(page) == "q"
+    expect(page.locator("#q")).to_be_focused()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     expect(page.locator("h1")).to_have_text("Client 01")
     page.wait_for_load_state()
     page.keyboard.press("a")
     expect(page.locator("#dialog #decision-title")).to_be_focused()
-    while page.evaluate("document.activeElement.type") != "submit":
+    for _ in range(60):
+        if page.evaluate("document.activeElement.type") == "submit":
+            break
         page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(page.locator("#offer-view .badge").first).to_have_text("Acceptată")
@@ -99,7 +106,7 @@ def test_filter_open_decide_and_undo_by_keyboard_alone(browser: Browser, live: L
     page.keyboard.press("z")
     expect(page.locator("#offer-view .badge").first).to_have_text("Vizualizată")
     expect(page.locator("[role=status]", has_text="Nimeni nu a fost anunțat")).to_be_visible()
-    assert focused(page), "the focus is not thrown to the top of the page"
+    expect_focus(page)
     watched.check()
     page.go_back()
     expect(page.locator("#q")).to_have_value("client 01")
@@ -114,10 +121,10 @@ def test_after_an_answer_in_the_list_the_focus_is_near_its_row(browser: Browser,
     page.locator("#answer-viewed").press("Enter")
     page.locator("dialog[open] button[type=submit]").first.press("Enter")
     expect(row.locator(".badge")).to_have_text("Vizualizată")
-    assert focused(page)
+    expect_focus(page)
     page.keyboard.press("z")
     expect(row.locator(".badge")).to_have_text("Nouă")
-    assert focused(page)
+    expect_focus(page)
     for name in ("Client 01", "Client 03"):
         page.get_by_label(f"Alege oferta de la {name}").press("Space")
     page.locator("#bulk-rejected").press("Enter")

@@ -12,7 +12,7 @@ from app.core.money import Money
 from app.core.signed_links import BIDDER, SELLER, sign
 from app.extensions import db
 from app.properties import seller_links
-from tests.browser.conftest import open_page
+from tests.browser.conftest import arrived, open_page
 from tests.factories import make_agency, make_draft, make_offer, make_property, make_user, person_of
 
 pytestmark = pytest.mark.browser
@@ -35,6 +35,7 @@ def test_a_bidder_withdraws_their_offer(browser: Browser, live: Live, phone: boo
     assert token not in page.url
     watched.check()
     page.get_by_role("link", name="Retrageți oferta…").click()
+    expect(page.get_by_label("Mesaj pentru agent")).to_be_visible()
     watched.check()
     page.get_by_label("Mesaj pentru agent").fill("Am găsit altceva.")
     page.get_by_role("button", name="Retrag oferta").click()
@@ -57,6 +58,7 @@ def test_a_seller_sees_a_new_offer(browser: Browser, live: Live, phone: bool, da
     watched.check()
     page.get_by_role("button", name="Deschid ofertele").click()
     expect(page.locator("#seller-offers")).to_contain_text("Clientul 1")
+    page.wait_for_load_state()
     past_the_edge = (
         "e => [...e.querySelectorAll('td *')].filter(x => x.getBoundingClientRect().right > innerWidth - 16)"
     )
@@ -83,8 +85,10 @@ def test_a_bidder_corrects_and_signs_then_asks_to_be_forgotten(browser: Browser,
     check = watched.check if scripts else lambda: None  # axe needs scripts
     page.goto(f"{base}/r/{token}")
     page.get_by_role("button", name="Deschid oferta").click()
+    expect(page.get_by_role("link", name="Trimiteți o ofertă corectată")).to_be_visible()
     mine = page.url
     page.get_by_role("link", name="Trimiteți o ofertă corectată").click()
+    arrived(page, page.locator("[name=amount]"))
     check()
     name = page.input_value("[name=full_name]")
     assert name and page.input_value("[name=amount]"), "the old values are there"
@@ -93,6 +97,7 @@ def test_a_bidder_corrects_and_signs_then_asks_to_be_forgotten(browser: Browser,
     page.fill("[name=signature_typed]", name)
     page.locator("[name=consent]").check()
     page.get_by_role("button", name="Verificați oferta").click()
+    expect(page.get_by_role("button", name="Semnez și trimit")).to_be_visible()
     check()
     page.get_by_role("button", name="Semnez și trimit").click()
     expect(page.get_by_label("Codul de șase cifre")).to_be_visible()
@@ -100,6 +105,7 @@ def test_a_bidder_corrects_and_signs_then_asks_to_be_forgotten(browser: Browser,
     check()
     page.goto(mine)
     page.get_by_role("link", name="Cereți să fiți uitat").click()
+    expect(page.get_by_role("button", name="Cer să fiu uitat")).to_be_visible()
     check()
     page.get_by_role("button", name="Cer să fiu uitat").click()
     expect(page.get_by_role("status")).to_contain_text("Cererea")

@@ -54,6 +54,7 @@ def test_a_code_confirms_the_signature_and_the_receipt_is_checked(
     page.get_by_role("button", name="Verificați oferta").click()
     page.get_by_role("button", name="Semnez și trimit").click()
     field = page.get_by_label("Codul de șase cifre")
+    expect(field).to_be_visible()
     code = digits_sent(app)
     field.fill("000000" if code != "000000" else "111111")
     page.get_by_role("button", name="Confirm semnătura").click()

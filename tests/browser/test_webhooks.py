@@ -31,6 +31,7 @@ def test_an_address_is_added_and_tried_out(browser: Browser, live: tuple[Flask, 
     page.fill("[name=email]", email)
     page.fill("[name=password]", PASSWORD)
     page.locator("main form button[type=submit]").first.click()
+    page.wait_for_url("**/app/offers")
     page.goto(f"{base}/app/settings/webhooks")
     watched.check()
     with receiving(lambda _request: reply(500, b"nu acum" * 40)) as receiver:

@@ -105,7 +105,7 @@ def test_two_at_once_do_not_share_the_last_place(either_app: Flask, owner: User,
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(120)
     assert told.count("created") == 5 and count(Property) == 5
 
 

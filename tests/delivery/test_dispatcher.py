@@ -120,7 +120,7 @@ def test_broken_conversation_is_taken_up_again(app: Flask, smtp: Mailbox, prop: 
 def test_server_down_then_up(
     either_app: Flask, either_smtp: Mailbox, prop: Property, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(posts, "AWAY_SECONDS", 0.2)
+    monkeypatch.setattr(posts, "AWAY_SECONDS", 600)
     either_smtp.stop()
     for _ in range(15):
         factories.make_offer(prop)
@@ -130,7 +130,7 @@ def test_server_down_then_up(
     untouched = [row for row in deliveries() if row.due_at <= now()]
     assert len(untouched) >= 10, "an outage must not rewrite the whole backlog"
     either_smtp.start()
-    time.sleep(0.3)
+    senders().mailer._away_until = 0.0  # the ten minutes are over
     assert dispatch() == 30, "the first success brings back what only waited for the server"
     assert len(either_smtp.letters) == 30
 
@@ -148,7 +148,7 @@ def test_wrong_password_kills_no_mail(
 def test_server_down_while_connected(
     app: Flask, smtp: Mailbox, prop: Property, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(posts, "AWAY_SECONDS", 0.1)
+    monkeypatch.setattr(posts, "AWAY_SECONDS", 600)
     factories.make_offer(prop)
     dispatch()
     smtp.stop()
@@ -156,7 +156,7 @@ def test_server_down_while_connected(
     dispatch()
     assert states().count("pending") == 2
     smtp.start()
-    time.sleep(0.2)
+    senders().mailer._away_until = 0.0  # the ten minutes are over
     change(due_at=LONG_AGO)
     assert dispatch() == 2
 
@@ -197,7 +197,7 @@ def test_two_drains_at_once_send_each_once(either_app: Flask, either_smtp: Mailb
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(120)
     assert sum(counts) == 40 and len(either_smtp.letters) == 40
     assert len({letter.message["Message-ID"] for letter in either_smtp.letters}) == 40
 
@@ -251,19 +251,18 @@ def test_asked_to_stop_it_hands_back_what_hangs(
     hanging = threading.Event()
 
     def hang(_to: str) -> None:
-        time.sleep(0.05)
         hanging.set()
-        release.wait(60)
+        release.wait(300)
 
     release = threading.Event()
     smtp.answer = hang
     for _ in range(10):
         factories.make_offer(prop)
-    thread = threading.Thread(target=lambda: (hanging.wait(60), dispatcher.stopping.set()))
+    thread = threading.Thread(target=lambda: (hanging.wait(300), dispatcher.stopping.set()))
     thread.start()
     began = time.monotonic()
     dispatch()
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 200
     thread.join()
     release.set()
     assert "leased" not in states()

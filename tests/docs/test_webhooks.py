@@ -53,7 +53,7 @@ def test_the_python_example_verifies() -> None:
 def run_script(program: str, script: str, folder: Path, name: str) -> str:
     path = folder / name
     path.write_text(script)
-    done = subprocess.run([program, str(path)], capture_output=True, text=True, timeout=30)
+    done = subprocess.run([program, str(path)], capture_output=True, text=True, timeout=300)
     return done.stdout.strip() or done.stderr
 
 

@@ -36,9 +36,11 @@ class Receiver:
     answer: Callable[[Request], Iterator[bytes] | bytes | None] = lambda _request: reply()
     requests: list[Request] = field(default_factory=list)
     connections: int = 0
+    closed: int = 0
     under_way: int = 0
     most_at_once: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _told: threading.Condition = field(default_factory=threading.Condition)
 
     def serve(self, host: str = "127.0.0.1") -> None:
         self._socket = socket.create_server((host, 0))
@@ -62,7 +64,20 @@ class Receiver:
                 number = self.connections
             threading.Thread(target=self._converse, args=(peer, number), daemon=True).start()
 
+    def wait_closed(self, count: int) -> None:
+        """Until so many connections have been hung up here."""
+        with self._told:
+            assert self._told.wait_for(lambda: self.closed >= count, 120)
+
     def _converse(self, peer: socket.socket, number: int) -> None:
+        try:
+            self._talk(peer, number)
+        finally:
+            with self._told:
+                self.closed += 1
+                self._told.notify_all()
+
+    def _talk(self, peer: socket.socket, number: int) -> None:
         with peer, peer.makefile("rb") as stream, suppress(OSError, ValueError):
             peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             while (request := _read(stream, number)) is not None:

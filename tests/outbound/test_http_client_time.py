@@ -123,9 +123,9 @@ def test_who_hangs_up_between_calls_costs_no_call(http: HttpClient) -> None:
         raise OSError
 
     with receiving(once) as receiver:
-        for _ in range(3):
+        for calls in range(3):
             assert get(http, receiver.url).status == 200
-            time.sleep(0.05)
+            receiver.wait_closed(calls + 1)
     assert receiver.connections == 3
 
 

@@ -139,7 +139,7 @@ def test_sold_while_offers_are_being_sent(either_app: Flask) -> None:
     for thread in threads[2:]:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(120)
     assert len(outcomes) == 4
     sold = db.session.scalars(
         select(LedgerEntry.seq).where(LedgerEntry.kind == "property.availability", LedgerEntry.agency_id == agency)

@@ -78,7 +78,7 @@ def test_what_never_reaches_the_application_has_a_number_too(app: Flask, tmp_pat
     web = Web(app, tmp_path / "web.log")
     web.start()
     try:
-        with socket.create_connection(("127.0.0.1", web.port), timeout=20) as caller:
+        with socket.create_connection(("127.0.0.1", web.port), timeout=120) as caller:
             caller.sendall(REFUSED[case])
             said = b""
             while part := caller.recv(65536):

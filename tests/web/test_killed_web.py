@@ -75,7 +75,7 @@ class Web:
 
     def ask(self, method: str, path: str, body: str | None = None) -> tuple[int, str, str]:
         """Status, Location and body of an answer; raises `OSError` or `HTTPException` when there was none."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         where = ".".join(str(random.randrange(1, 250)) for _ in range(4))
         headers = {"Content-Type": "application/x-www-form-urlencoded", "X-Forwarded-For": where}
         try:

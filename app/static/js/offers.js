@@ -46,10 +46,11 @@
   look();
 })();
 
-/* What is typed applies after a moment. Whoever clicks before that keeps both: the click takes along what was typed. */
+/* What is typed applies after a moment. Whoever clicks before it has been answered keeps both: the click takes it along. */
 (function () {
   "use strict";
   var typed = {};
+  var asked = {};
   document.addEventListener("input", function (event) {
     var field = event.target;
     if (field.form && field.form.id === "filter" && field.name) { typed[field.name] = field.value; }
@@ -61,12 +62,21 @@
     if (source.id === "filter") {
       /* A click has overtaken what was typed, and has taken it along. */
       if (trigger && trigger.type === "input" && !Object.keys(typed).length) { event.preventDefault(); }
+      asked = Object.assign({}, typed);
     } else if (source.closest("#offer-results, #new-offers") && source.matches("a")) {
       Object.keys(typed).forEach(function (name) {
         if (source.id !== "chip-" + name && source.id !== "chip-all") { ctx.request.body.set(name, typed[name]); }
       });
-    } else { return; }
-    typed = {};
+      typed = {};
+    }
+  });
+  document.addEventListener("htmx:after:swap", function (event) {
+    var source = event.detail && event.detail.ctx ? event.detail.ctx.sourceElement : null;
+    if (!source || source.id !== "filter") { return; }
+    Object.keys(asked).forEach(function (name) {
+      if (typed[name] === asked[name]) { delete typed[name]; }
+    });
+    asked = {};
   });
 })();
 
