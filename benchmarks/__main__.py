@@ -9,13 +9,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import api, buyer, hooks, listing, mail, privacy, proof, starting
+from benchmarks import api, buyer, listing, mail, privacy, proof, starting, webhooks
 
 SUITES = {
     "buyer": buyer.rows,
     "mail": mail.rows,
     "api": api.rows,
-    "hooks": hooks.rows,
+    "webhooks": webhooks.rows,
     "list": listing.rows,
     "proof": proof.rows,
     "privacy": privacy.rows,

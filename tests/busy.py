@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from app.accounts import editing as accounts
 from app.core.ledger import SYSTEM
-from app.delivery.webhook_dispatcher import close_hooks, hooks
+from app.delivery.webhook_dispatcher import close_webhook_dispatcher, webhook_dispatcher
 from app.extensions import db
 from app.feeds import editing as feeds
 from app.feeds.editing import FeedValues
@@ -52,8 +52,8 @@ def fill(owner: User) -> dict[str, Any]:
         deciding.decide(earlier.id, agency, ("accepted", "rejected")[n % 2], by=by.actor, reason=f"Motivul {n}")
     make_offer(prop, make_draft(replaces=earlier.reference))
     access_log.note_view(offers, by=by)
-    hooks().run()
-    close_hooks(current_app)
+    webhook_dispatcher().run()
+    close_webhook_dispatcher(current_app)
     call = db.session.scalars(select(Delivery.id).where(Delivery.endpoint_id == endpoint, Delivery.attempts > 0))
     reference = db.session.get_one(Offer, offers[0]).reference
     return {

@@ -20,11 +20,11 @@ from app.core.unit_of_work import housekeeping
 from app.core.wake import wake, waker
 from app.delivery.letters import NoLongerOwed
 from app.delivery.mailer import Mailer, faulty
-from app.delivery.queue import Claimed, Outcome, Sender, claim, hurry, record
+from app.delivery.queue import Claimed, Outcome, Sender, claim, record, retry_now
 from app.delivery.receipt_sender import ReceiptSender
 from app.delivery.registry import registry
 from app.delivery.scheduling import by_agency
-from app.delivery.webhook_dispatcher import hooks
+from app.delivery.webhook_dispatcher import webhook_dispatcher
 
 BATCH = 20
 BUDGET = 60.0  # seconds; below RQ's limit for the job. What is left then wakes the worker again
@@ -44,9 +44,9 @@ def dispatch(budget: float = BUDGET) -> int:
     """
     waker().answered()
     with current_app.app_context():
-        hooks().ring()
-        for errand in registry().first:
-            errand()
+        webhook_dispatcher().notify()
+        for task in registry().first:
+            task()
         return _Dispatch(senders(), time.monotonic() + budget).run()
 
 
@@ -84,16 +84,16 @@ class Senders:
 class _Dispatch:
     """One run. Outcomes are recorded and new work is claimed in the same short transactions."""
 
-    def __init__(self, through: Senders, until: float) -> None:
-        self.senders = through
-        self.mailer = through.mailer
+    def __init__(self, senders: Senders, until: float) -> None:
+        self.senders = senders
+        self.mailer = senders.mailer
         self.until = until
         self.under_way: dict[Future[Outcome], Claimed] = {}
         self.accepted = 0
         self.more = True
 
     def run(self) -> int:
-        self._turn([])
+        self._step([])
         while self.under_way:
             done, _ = wait(self.under_way, timeout=0.5, return_when=FIRST_COMPLETED)
             if stopping.is_set():
@@ -101,12 +101,12 @@ class _Dispatch:
                 break
             if done:
                 wait(self.under_way, timeout=GATHER)
-                self._turn([future for future in self.under_way if future.done()])
+                self._step([future for future in self.under_way if future.done()])
         if self.more and not self.mailer.away and not stopping.is_set():
             wake()
         return self.accepted
 
-    def _turn(self, done: list[Future[Outcome]]) -> None:
+    def _step(self, done: list[Future[Outcome]]) -> None:
         """Record what is finished, claim as much as there is room for, commit, hand it to the threads."""
         outcomes = [future.result() for future in done]
         for future in done:
@@ -118,7 +118,7 @@ class _Dispatch:
             _record(connection, outcomes)
             if self.mailer.was_away and any(outcome.state == "delivered" for outcome in outcomes):
                 self.mailer.was_away = False
-                hurry(connection)
+                retry_now(connection)
             claimed = self._claim(connection) if go_on else []
         if claimed:
             passing(AFTER_CLAIM)

@@ -176,7 +176,7 @@ def oldest_due(at: datetime) -> datetime | None:
     return found
 
 
-def hurry(connection: Connection) -> None:
+def retry_now(connection: Connection) -> None:
     """The mail server is back: what only waited for it is due now."""
     last = exists().where(
         Attempt.delivery_id == Delivery.id, Attempt.n == Delivery.attempts, or_(Attempt.code == 0, Attempt.code >= 500)

@@ -78,14 +78,14 @@ class _Lane:
         self.began = time.monotonic()
 
 
-class Hooks:
-    """Sends the calls of one process. `ring` has a thread look; `run` looks here and now, until nothing is due."""
+class WebhookDispatcher:
+    """Sends the calls of one process. `notify` has a thread look; `run` looks here and now, until nothing is due."""
 
     def __init__(self, app: Flask) -> None:
         self._app = app
         self._http = HttpClient(*app.extensions["bidflux_settings"].outbound)
         self._sender = WebhookSender(self._http)
-        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="hooks")
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="webhooks")
         self._token = uuid.uuid4()
         self._lock = threading.Lock()
         self._endpoints: dict[uuid.UUID | None, _Endpoint] = {}
@@ -93,18 +93,18 @@ class Hooks:
         self._lane: _Lane | None = None
         self._held: set[uuid.UUID] = set()
         self._done: queue.SimpleQueue[Outcome | None] = queue.SimpleQueue()
-        self._news = threading.Event()
+        self._notified = threading.Event()
         self._stopping = threading.Event()
         self._running = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         """Something is due. Costs nothing when the thread is at it already."""
         with self._lock:
-            self._news.set()
+            self._notified.set()
             self._done.put(None)
             if self._thread is None and not self._stopping.is_set():
-                self._thread = threading.Thread(target=self._serve, name="hooks", daemon=True)
+                self._thread = threading.Thread(target=self._serve, name="webhooks", daemon=True)
                 self._thread.start()
 
     def run(self) -> int:
@@ -112,16 +112,16 @@ class Hooks:
         arrived, more = 0, True
         with self._running:
             while (more or self._held) and not self._stopping.is_set():
-                self._news.clear()
+                self._notified.clear()
                 outcomes = self._gather()
-                more = self._turn(outcomes) or self._news.is_set()
+                more = self._step(outcomes) or self._notified.is_set()
                 arrived += sum(outcome.state == "delivered" for outcome in outcomes)
         return arrived
 
     def close(self) -> None:
         """Make no more calls; those under way are waited for, so that none is made twice without need."""
         self._stopping.set()
-        self._news.set()
+        self._notified.set()
         self._done.put(None)
         if self._thread:
             self._thread.join(GRACE + 5)
@@ -129,20 +129,20 @@ class Hooks:
         self._http.close()
 
     def _serve(self) -> None:
-        """The thread's life: look when the bell rings."""
+        """The thread: look whenever notified."""
         while not self._stopping.is_set():
-            self._news.wait()
+            self._notified.wait()
             try:
                 with self._app.app_context():
                     self.run()
             except Exception as fault:  # the database is away
-                log.error("hooks_failed", fault=type(fault).__name__)
-                self._news.set()
+                log.error("webhook_dispatcher_failed", fault=type(fault).__name__)
+                self._notified.set()
                 self._stopping.wait(1.0)
         with self._app.app_context():
-            self._wind_up()
+            self._shut_down()
 
-    def _turn(self, outcomes: list[Outcome]) -> bool:
+    def _step(self, outcomes: list[Outcome]) -> bool:
         """Record what is finished and claim what there is room for, in one transaction, if there is either.
 
         Returns whether anything was claimed.
@@ -150,10 +150,10 @@ class Hooks:
         room = MOST - len(self._held) if not self._stopping.is_set() else 0
         if not outcomes and (room <= 0 or not any_call_due(now())):
             db.session.rollback()
-            self._employ()
+            self._assign_threads()
             return False
         try:
-            calls, claimed = self._exchange(outcomes, room)
+            calls, claimed = self._record_and_claim(outcomes, room)
         except BaseException:
             for done in outcomes:  # still to be written down
                 self._done.put(done)
@@ -166,11 +166,11 @@ class Hooks:
                 if call.id not in self._held:  # else its lease had run out in our own hands
                     self._held.add(call.id)
                     self._endpoint(call).ready.append(call)
-        self._employ()
-        _tell([outcome for outcome in outcomes if outcome.tried])
+        self._assign_threads()
+        _report([outcome for outcome in outcomes if outcome.tried])
         return claimed > 0
 
-    def _exchange(self, outcomes: list[Outcome], room: int) -> tuple[list[Call], int]:
+    def _record_and_claim(self, outcomes: list[Outcome], room: int) -> tuple[list[Call], int]:
         """The transaction: what is finished against what is claimed: the calls, and how many were claimed in all."""
         if any(outcome.tried for outcome in outcomes):
             passing(AFTER_CALL)
@@ -178,7 +178,7 @@ class Hooks:
             record(connection, outcomes)
             if room <= 0:
                 return [], 0
-            choose = by_endpoint(self._token, self._room, room, self._in_hand())
+            choose = by_endpoint(self._token, self._capacity, room, self._in_hand())
             claimed = claim(connection, "webhook", choose, self._token)
             loaded = load(connection, claimed) if claimed else []
             record(connection, [one for one in loaded if isinstance(one, Outcome)])
@@ -192,7 +192,7 @@ class Hooks:
             try:
                 done = self._done.get(timeout=min(left, STUCK))
             except queue.Empty:
-                self._employ()  # somebody may be stuck
+                self._assign_threads()  # somebody may be stuck
                 continue
             self._stopping.wait(GATHER)  # rather than woken by each
             with suppress(queue.Empty):
@@ -203,7 +203,7 @@ class Hooks:
             break
         return outcomes
 
-    def _room(self, endpoint_id: uuid.UUID) -> int:
+    def _capacity(self, endpoint_id: uuid.UUID) -> int:
         """How many more calls of an endpoint are wanted; none until half are gone, so that claims are few."""
         with self._lock:
             found = self._endpoints.get(endpoint_id)
@@ -224,7 +224,7 @@ class Hooks:
                 held[endpoint.agency_id] += len(endpoint.ready) + endpoint.threads
             return held
 
-    def _employ(self) -> None:
+    def _assign_threads(self) -> None:
         """Give every endpoint with calls ready its threads, as far as there are any.
 
         Those who answer at once share one: several would only wait for each other, for the interpreter's lock.
@@ -309,20 +309,20 @@ class Hooks:
             while endpoint.ready:
                 self._done.put(Outcome.untried(endpoint.ready.popleft()))
 
-    def _wind_up(self) -> None:
+    def _shut_down(self) -> None:
         """Calls under way end; those never begun are given back."""
         until = time.monotonic() + GRACE
         with self._running:
-            self._employ()
+            self._assign_threads()
             while self._held and time.monotonic() < until:
                 try:
-                    self._turn(self._gather())
+                    self._step(self._gather())
                 except Exception as fault:
-                    log.error("hooks_failed", fault=type(fault).__name__)
+                    log.error("webhook_dispatcher_failed", fault=type(fault).__name__)
                     time.sleep(1.0)
 
 
-def _tell(outcomes: list[Outcome]) -> None:
+def _report(outcomes: list[Outcome]) -> None:
     """The log, and the endpoints. What failed has a line of its own, what arrived at the same time shares one."""
     arrived = [str(outcome.claimed.id) for outcome in outcomes if outcome.state == "delivered"]
     if arrived:
@@ -335,12 +335,12 @@ def _tell(outcomes: list[Outcome]) -> None:
         try:
             _note(outcome)
         except Exception as fault:  # the endpoint's next call says the same
-            log.error("hooks_failed", delivery=str(outcome.claimed.id), fault=type(fault).__name__)
+            log.error("webhook_dispatcher_failed", delivery=str(outcome.claimed.id), fault=type(fault).__name__)
     db.session.rollback()
 
 
 def _note(outcome: Outcome) -> None:
-    """What the endpoint as a whole makes of it. Tests that fail say so to whoever pressed the button, nobody else."""
+    """What the endpoint hears of it. Tests that fail say so to whoever pressed the button, nobody else."""
     call, endpoints = outcome.claimed, registry().endpoints
     if not isinstance(call, Call) or call.endpoint_id is None:
         return
@@ -352,14 +352,16 @@ def _note(outcome: Outcome) -> None:
         endpoints.failed(call.agency_id, call.endpoint_id, attempts=call.tries, event_seq=call.event_seq, gone=gone)
 
 
-def hooks() -> Hooks:
+def webhook_dispatcher() -> WebhookDispatcher:
     """This process's own, made when first needed."""
-    found: Hooks = current_app.extensions.get("bidflux_hooks") or Hooks(current_app._get_current_object())  # type: ignore[attr-defined]
-    current_app.extensions["bidflux_hooks"] = found
+    found: WebhookDispatcher | None = current_app.extensions.get("bidflux_webhook_dispatcher")
+    if found is None:
+        found = WebhookDispatcher(current_app._get_current_object())  # type: ignore[attr-defined]
+        current_app.extensions["bidflux_webhook_dispatcher"] = found
     return found
 
 
-def close_hooks(app: Flask) -> None:
+def close_webhook_dispatcher(app: Flask) -> None:
     """End the threads, if anything was ever called."""
-    if found := app.extensions.pop("bidflux_hooks", None):
+    if found := app.extensions.pop("bidflux_webhook_dispatcher", None):
         found.close()

@@ -54,7 +54,7 @@ class WebhookSender:
         try:
             return self._send(claimed, at)
         except Exception as fault:
-            log.error("hook_fault", delivery=str(claimed.id), fault=type(fault).__name__)
+            log.error("webhook_fault", delivery=str(claimed.id), fault=type(fault).__name__)
             due = next_try("webhook", claimed.created_at, at, claimed.tries)
             return Outcome(claimed, "pending" if due else "dead", at, due, fault="fault")
 
@@ -68,7 +68,7 @@ class WebhookSender:
         except Unreachable as why:
             fault = why.code
         except Exception as why:
-            log.error("hook_fault", delivery=str(call.id), fault=type(why).__name__)
+            log.error("webhook_fault", delivery=str(call.id), fault=type(why).__name__)
             fault = "fault"
         elapsed = answer.elapsed if answer else time.monotonic() - began
         return _outcome(call, at, headers, answer, fault, elapsed)

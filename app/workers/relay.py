@@ -15,7 +15,7 @@ from app.core.wake import waker
 from app.delivery import dispatcher
 from app.delivery.dispatcher import close_senders
 from app.delivery.queue import oldest_due
-from app.delivery.webhook_dispatcher import close_hooks
+from app.delivery.webhook_dispatcher import close_webhook_dispatcher
 from app.proof import checkpoints
 from app.workers.feeds import THREADS, TRIES_EVERY, read_due_feeds, try_due_feeds, watch
 from app.workers.hourly import EVERY_SECONDS, searches, tidy
@@ -60,7 +60,7 @@ def run_relay(app: Flask, stop: threading.Event | None = None) -> None:
             log.error("sweep_failed", fault=type(fault).__name__)
         pause(stop, SWEEP_SECONDS)
     close_senders(app, at_once=True)
-    close_hooks(app)
+    close_webhook_dispatcher(app)
     log.info("relay_stopped")
 
 

@@ -13,7 +13,7 @@ from rq.worker import WorkerStatus
 
 from app.core.wake import QUEUE, waker
 from app.delivery.dispatcher import close_senders, dispatch, stopping
-from app.delivery.webhook_dispatcher import close_hooks
+from app.delivery.webhook_dispatcher import close_webhook_dispatcher
 from app.workers.signals import on_stop, pause
 
 TTL_SECONDS = 30  # a connection that silently died is noticed after this long
@@ -69,7 +69,7 @@ def run_worker(app: Flask) -> None:
             pause(stopping, wait)
             wait = min(wait * 2, LONGEST_WAIT)
         close_senders(app, at_once=True)
-        close_hooks(app)
+        close_webhook_dispatcher(app)
     log.info("worker_stopped")
 
 

@@ -23,7 +23,7 @@ from standardwebhooks import Webhook
 from werkzeug.serving import make_server
 
 from app.core.errors import DomainError
-from app.delivery.webhook_dispatcher import close_hooks, hooks
+from app.delivery.webhook_dispatcher import close_webhook_dispatcher, webhook_dispatcher
 from app.extensions import db
 from tests.api.conftest import ROOT, Crm, make_crm
 from tests.api.test_following import ACTS, Follower, Get, World
@@ -73,7 +73,7 @@ def crm(either_app: Flask) -> Iterator[Crm]:
     opened = (ipaddress.ip_network("127.0.0.0/8"),)
     either_app.extensions["bidflux_settings"] = dataclasses.replace(settings, webhook_allow_networks=opened)
     yield make_crm(either_app)
-    close_hooks(either_app)
+    close_webhook_dispatcher(either_app)
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def get(crm: Crm) -> Iterator[Get]:
 def deliver() -> None:
     """What the worker does when it is woken, or the relay sweeps."""
     db.session.remove()
-    hooks().run()
+    webhook_dispatcher().run()
     db.session.remove()
 
 

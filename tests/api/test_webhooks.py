@@ -16,7 +16,7 @@ from flask import Flask
 from app.blueprints.api.openapi import describe
 from app.core.clock import now, rfc3339
 from app.core.unit_of_work import housekeeping
-from app.delivery.webhook_dispatcher import close_hooks, hooks
+from app.delivery.webhook_dispatcher import close_webhook_dispatcher, webhook_dispatcher
 from app.extensions import db
 from app.models.webhook import EVENTS
 from app.webhooks import editing as webhooks
@@ -32,12 +32,12 @@ def receiver(app: Flask) -> Iterator[Receiver]:
     app.extensions["bidflux_settings"] = dataclasses.replace(settings, webhook_allow_networks=opened)
     with receiving() as made:
         yield made
-    close_hooks(app)
+    close_webhook_dispatcher(app)
 
 
 def run() -> int:
     db.session.rollback()
-    return hooks().run()
+    return webhook_dispatcher().run()
 
 
 def make_webhook(crm: Crm, receiver: Receiver, *events: str) -> dict[str, str]:

@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Browser, expect
 
-from app.delivery.webhook_dispatcher import close_hooks, hooks
+from app.delivery.webhook_dispatcher import close_webhook_dispatcher, webhook_dispatcher
 from tests.browser.conftest import open_page
 from tests.factories import PASSWORD, make_agency, make_user
 from tests.outbound.servers import receiving, reply
@@ -44,8 +44,8 @@ def test_an_address_is_added_and_tried_out(browser: Browser, live: tuple[Flask, 
         page.get_by_role("button", name="Trimite o probă").click()
         expect(page.get_by_text("Încă nu s-a încercat.")).to_be_visible()
         with app.app_context():
-            hooks().run()
-            close_hooks(app)
+            webhook_dispatcher().run()
+            close_webhook_dispatcher(app)
         page.get_by_role("link", name="Verifică din nou").click()
         expect(page.get_by_text("nu acum").first).to_be_visible()
         watched.check()

@@ -12,7 +12,7 @@ from flask import Flask
 
 from app.core.ledger import SYSTEM
 from app.delivery.dispatcher import close_senders, dispatch
-from app.delivery.webhook_dispatcher import close_hooks, hooks
+from app.delivery.webhook_dispatcher import close_webhook_dispatcher, webhook_dispatcher
 from app.extensions import db
 from app.webhooks import editing as webhooks
 from app.workers.relay import sweep
@@ -30,7 +30,7 @@ def crm(postgres_url: str, tmp_path: Path, valkey: str) -> Iterator[Crm]:
     with app.app_context():
         yield make_crm(app)
         close_senders(app, at_once=True)
-        close_hooks(app)
+        close_webhook_dispatcher(app)
         db.session.remove()
         db.engine.dispose()
 
@@ -91,7 +91,7 @@ def test_requests_at_once_are_all_answered(crm: Crm, postgres_url: str) -> None:
 def test_worker_relay_and_hooks_go_on(crm: Crm, postgres_url: str) -> None:
     webhooks.create(crm.owner.agency_id, "https://crm.example/hook", by=SYSTEM)
     crm.put("A-1")
-    for work in (lambda: dispatch(1.0), sweep, hooks().run):
+    for work in (lambda: dispatch(1.0), sweep, webhook_dispatcher().run):
         fill_the_pool(crm.app)
         assert drop_all(postgres_url) >= POOLED
         work()

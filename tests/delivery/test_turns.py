@@ -19,7 +19,7 @@ from app.delivery.dispatcher import BATCH
 from app.delivery.queue import claim
 from app.delivery.scheduling import by_agency, by_endpoint
 from app.delivery.turns import Turns, interleaved
-from app.delivery.webhook_dispatcher import MOST, SLOW_EACH, Hooks
+from app.delivery.webhook_dispatcher import MOST, SLOW_EACH, WebhookDispatcher
 from app.delivery.webhook_sender import Call
 from app.extensions import db
 from app.models import Delivery, PhotoCopy
@@ -132,20 +132,20 @@ def test_one_call_is_in_the_first_batch_beside_five_thousand(either_app: Flask) 
 
 def test_slow_endpoints_of_one_agency_leave_threads_to_the_others(app: Flask) -> None:
     crowd, single = uuid.uuid4(), uuid.uuid4()
-    hooks = Hooks(app)
+    dispatcher = WebhookDispatcher(app)
     begun: list[uuid.UUID] = []
-    hooks._pool.submit = lambda _work, endpoint: begun.append(endpoint.agency_id)  # type: ignore[method-assign,assignment]
+    dispatcher._pool.submit = lambda _work, endpoint: begun.append(endpoint.agency_id)  # type: ignore[method-assign,assignment]
     for agency_id, count in ((crowd, 50), (single, 1)):
         for _n in range(count):
             owed = [uuid.uuid4(), agency_id, "webhook", "x", "event", "1", 1, None, None, uuid.uuid4(), now()]
             call = Call(*owed, uuid.uuid4(), now(), 1, 1, None, "https://crm.example", [], b"", b"", False)  # type: ignore[arg-type]
-            made = hooks._endpoint(call)
+            made = dispatcher._endpoint(call)
             made.ready.extend([call] * 4)
             made.took = 10.0
-    hooks._employ()
+    dispatcher._assign_threads()
     assert Counter(begun) == {crowd: SLOW_EACH, single: 2} and single in begun[:4]
     assert MOST >= 2 * SLOW_EACH
-    hooks.close()
+    dispatcher.close()
 
 
 def test_photos_of_one_do_not_wait_for_all_of_another(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:

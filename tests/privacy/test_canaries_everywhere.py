@@ -22,7 +22,7 @@ from app.core.ledger import SYSTEM
 from app.core.logs import configure_logs
 from app.core.unit_of_work import housekeeping
 from app.delivery.dispatcher import dispatch
-from app.delivery.webhook_dispatcher import close_hooks, hooks
+from app.delivery.webhook_dispatcher import close_webhook_dispatcher, webhook_dispatcher
 from app.extensions import db
 from app.models import Delivery, Offer, OfferKey, Property
 from app.offers import deciding, notes
@@ -53,7 +53,7 @@ def open_app(either_app: Flask) -> Iterator[Flask]:
     settings = either_app.extensions["bidflux_settings"]
     either_app.extensions["bidflux_settings"] = dataclasses.replace(settings, webhook_allow_networks=LOOPBACK)
     yield either_app
-    close_hooks(either_app)
+    close_webhook_dispatcher(either_app)
 
 
 def files_in(*folders: Path) -> bytes:
@@ -73,7 +73,7 @@ def work(app: Flask, prop: Property, away: Path) -> bytes:
         connection.execute(update(Delivery).values(due_at=now() - timedelta(seconds=1)))
     dispatch()
     dispatch()
-    hooks().run()
+    webhook_dispatcher().run()
     login(client, owner)
     page = client.get("/app/offers", query_string={"q": CANARIES["full_name"]}).get_data(as_text=True)
     view = {"csrf_token": csrf(page), "name": CANARIES["full_name"], "query": f"email={CANARIES['email']}"}

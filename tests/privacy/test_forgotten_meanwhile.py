@@ -16,7 +16,7 @@ from app.core.clock import now
 from app.core.ledger import SYSTEM
 from app.core.unit_of_work import housekeeping
 from app.delivery.dispatcher import dispatch
-from app.delivery.webhook_dispatcher import close_hooks, hooks
+from app.delivery.webhook_dispatcher import close_webhook_dispatcher, webhook_dispatcher
 from app.extensions import db
 from app.models import Agency, Attempt, Delivery, OfferFile, OfferKey, Property
 from app.offers.document import Bidder
@@ -39,7 +39,7 @@ def open_app(either_app: Flask) -> Iterator[Flask]:
     settings = either_app.extensions["bidflux_settings"]
     either_app.extensions["bidflux_settings"] = dataclasses.replace(settings, webhook_allow_networks=LOOPBACK)
     yield either_app
-    close_hooks(either_app)
+    close_webhook_dispatcher(either_app)
 
 
 def offer_of(prop: Property) -> uuid.UUID:
@@ -115,7 +115,7 @@ def test_while_a_call_is_being_answered_and_no_call_is_made_again(open_app: Flas
     with receiving() as receiver:
         endpoint_id, _secret = webhooks.create(agency_id, receiver.url, ("offer.created",), by=SYSTEM)
         arrived, meanwhile = offer_of(prop), None
-        assert hooks().run() == 1
+        assert webhook_dispatcher().run() == 1
         meanwhile = offer_of(prop)
 
         def answer(_request: Request) -> bytes:
@@ -126,7 +126,7 @@ def test_while_a_call_is_being_answered_and_no_call_is_made_again(open_app: Flas
 
         receiver.answer = answer
         db.session.rollback()
-        hooks().run()
+        webhook_dispatcher().run()
         assert erased_in.is_set()
         receiver.answer = lambda _request: reply()
         nothing_left(agency_id, meanwhile)
@@ -137,5 +137,7 @@ def test_while_a_call_is_being_answered_and_no_call_is_made_again(open_app: Flas
         endpoint = webhooks.get_endpoint(agency_id, endpoint_id)
         webhooks.replay(endpoint, now() - timedelta(days=1), by=SYSTEM)
         db.session.rollback()
-        assert hooks().run() == 0 and len(receiver.requests) == came, "what was erased is not told once more"
+        assert webhook_dispatcher().run() == 0 and len(receiver.requests) == came, (
+            "what was erased is not told once more"
+        )
         nothing_left(agency_id, arrived, tried=1)

@@ -28,7 +28,7 @@ from app.core.unit_of_work import housekeeping
 from app.delivery.queue import Claimed, claim
 from app.delivery.retry import next_try
 from app.delivery.scheduling import by_endpoint
-from app.delivery.webhook_dispatcher import close_hooks, hooks
+from app.delivery.webhook_dispatcher import close_webhook_dispatcher, webhook_dispatcher
 from app.extensions import db
 from app.models import Attempt, Delivery, Property, User, WebhookEndpoint
 from app.offers import deciding
@@ -54,7 +54,7 @@ def running(request: pytest.FixtureRequest) -> Iterator[Flask]:
     settings = app.extensions["bidflux_settings"]
     app.extensions["bidflux_settings"] = dataclasses.replace(settings, webhook_allow_networks=LOOPBACK)
     yield app
-    close_hooks(app)
+    close_webhook_dispatcher(app)
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def make_endpoint(owner: User, url: str, events: tuple[str, ...] = ("offer.creat
 
 def run() -> int:
     db.session.rollback()
-    return hooks().run()
+    return webhook_dispatcher().run()
 
 
 def calls() -> list[Delivery]:
@@ -314,7 +314,7 @@ def test_one_slow_receiver_delays_no_other(owner: User, prop: Property, receiver
         make_endpoint(owner, receiver.url)
         for _ in range(6):
             factories.make_offer(prop)
-        hooks().ring()
+        webhook_dispatcher().notify()
         until = time.monotonic() + 60
         while len(receiver.requests) < 6 and time.monotonic() < until:
             time.sleep(0.02)
@@ -341,7 +341,7 @@ def test_one_that_answered_at_once_and_then_stalls_delays_no_other(
         stalled.set()
         for _ in range(6):
             factories.make_offer(prop)
-        hooks().ring()
+        webhook_dispatcher().notify()
         until = time.monotonic() + DEADLINE - 1  # then a stalled call would end by itself
         while len(receiver.requests) < 10 and time.monotonic() < until:
             time.sleep(0.02)
@@ -452,7 +452,7 @@ def test_a_name_that_leads_inside_is_not_called(app: Flask, monkeypatch: pytest.
         make_endpoint(owner, "https://inside.example/")
         factories.make_offer(prop)
         run()
-        close_hooks(app)
+        close_webhook_dispatcher(app)
     assert receiver.connections == 0
     [tried] = db.session.scalars(select(Attempt)).all()
     assert tried.code == 0
@@ -491,7 +491,7 @@ def test_the_log_is_dropped_after_its_time(owner: User, prop: Property, receiver
 
 
 def test_stopping_waits_for_what_is_under_way(running: Flask, owner: User, prop: Property) -> None:
-    stopping = hooks()._stopping
+    stopping = webhook_dispatcher()._stopping
 
     def dawdle(_request: Request) -> bytes:
         assert stopping.wait(DEADLINE)
@@ -501,10 +501,10 @@ def test_stopping_waits_for_what_is_under_way(running: Flask, owner: User, prop:
         make_endpoint(owner, slow.url)
         for _ in range(4):
             factories.make_offer(prop)
-        hooks().ring()
+        webhook_dispatcher().notify()
         until = time.monotonic() + DEADLINE
         while len(slow.requests) < 2 and time.monotonic() < until:
             time.sleep(0.01)
-        close_hooks(running)
+        close_webhook_dispatcher(running)
     assert sorted(states()) == ["delivered", "delivered", "pending", "pending"]
     assert len(slow.requests) == 2

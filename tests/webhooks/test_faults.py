@@ -35,7 +35,7 @@ def running(request: pytest.FixtureRequest) -> Iterator[Flask]:
     settings = app.extensions["bidflux_settings"]
     app.extensions["bidflux_settings"] = dataclasses.replace(settings, webhook_allow_networks=LOOPBACK)
     yield app
-    jobs.close_hooks(app)
+    jobs.close_webhook_dispatcher(app)
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_a_database_that_is_away_when_outcomes_are_written_down(
     fail_once(monkeypatch, jobs, "record")
     with receiving() as receiver:
         owe(prop, receiver)
-        jobs.hooks().ring()
+        jobs.webhook_dispatcher().notify()
         wait_for(lambda: found() == [("delivered", 1)] * CALLS)
     assert len(receiver.requests) == attempts() == CALLS
 
@@ -105,9 +105,9 @@ def test_a_database_that_is_away_for_the_last_outcomes(
     fail_once(monkeypatch, jobs, "record")
     with receiving(dawdle) as receiver:
         owe(prop, receiver, 2)
-        jobs.hooks().ring()
+        jobs.webhook_dispatcher().notify()
         wait_for(lambda: len(receiver.requests) == 2)
-        jobs.close_hooks(running)
+        jobs.close_webhook_dispatcher(running)
     assert found() == [("delivered", 1)] * 2 and attempts() == 2
 
 
@@ -117,17 +117,17 @@ def test_a_database_that_is_away_for_what_the_endpoint_makes_of_it(
     fail_once(monkeypatch, jobs, "_note")
     with receiving() as receiver:
         owe(prop, receiver)
-        assert jobs.hooks().run() == CALLS
+        assert jobs.webhook_dispatcher().run() == CALLS
     assert found() == [("delivered", 1)] * CALLS and len(receiver.requests) == CALLS
 
 
 def retried(receiver: Receiver) -> None:
     """Each call fails once, and arrives when it is tried again."""
-    assert jobs.hooks().run() < CALLS
+    assert jobs.webhook_dispatcher().run() < CALLS
     assert {state for state, _count in found()} <= {"pending", "delivered"}
     with housekeeping() as connection:
         connection.execute(update(Delivery).where(Delivery.state == "pending").values(due_at=now()))
-    jobs.hooks().run()
+    jobs.webhook_dispatcher().run()
     assert {state for state, _count in found()} == {"delivered"}
     assert len(receiver.requests) == attempts() == sum(count for _state, count in found())
 

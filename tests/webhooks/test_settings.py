@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 
 from app.core.clock import now
 from app.core.unit_of_work import housekeeping
-from app.delivery.webhook_dispatcher import close_hooks, hooks
+from app.delivery.webhook_dispatcher import close_webhook_dispatcher, webhook_dispatcher
 from app.extensions import db
 from app.models import Access, Delivery, OfferKey, User, WebhookEndpoint
 from tests.factories import csrf, login, make_agency, make_draft, make_offer, make_property, make_user
@@ -33,7 +33,7 @@ def receiver(app: Flask) -> Iterator[Receiver]:
     app.extensions["bidflux_settings"] = dataclasses.replace(settings, webhook_allow_networks=opened)
     with receiving() as made:
         yield made
-    close_hooks(app)
+    close_webhook_dispatcher(app)
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def add(client: FlaskClient, receiver: Receiver, *events: str) -> tuple[str, str
 
 def run() -> int:
     db.session.rollback()
-    return hooks().run()
+    return webhook_dispatcher().run()
 
 
 def calls() -> list[Delivery]:
