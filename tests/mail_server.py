@@ -51,7 +51,7 @@ class Received:
         return str(part.get_content()).replace("\r\n", "\n")
 
 
-class Mailbox:
+class MailServer:
     """The server. `answer` decides what is said to RCPT (by recipient); `data` what is said after DATA."""
 
     def __init__(self) -> None:
@@ -135,19 +135,19 @@ class Mailbox:
         return self.letters
 
 
-def point(app: Flask, mailbox: Mailbox) -> None:
+def point(app: Flask, mailbox: MailServer) -> None:
     app.extensions["mail"].server, app.extensions["mail"].port = "127.0.0.1", mailbox.port
 
 
 @pytest.fixture
-def mailbox() -> Iterator[Mailbox]:
-    box = Mailbox()
+def mailbox() -> Iterator[MailServer]:
+    box = MailServer()
     box.start()
     yield box
     box.stop()
 
 
-def _served(app: Flask, mailbox: Mailbox) -> Iterator[Mailbox]:
+def _served(app: Flask, mailbox: MailServer) -> Iterator[MailServer]:
     point(app, mailbox)
     dispatcher.stopping.clear()
     yield mailbox
@@ -156,13 +156,13 @@ def _served(app: Flask, mailbox: Mailbox) -> Iterator[Mailbox]:
 
 
 @pytest.fixture
-def smtp(app: Flask, mailbox: Mailbox) -> Iterator[Mailbox]:
+def smtp(app: Flask, mailbox: MailServer) -> Iterator[MailServer]:
     """The server that the application's mail goes to."""
     yield from _served(app, mailbox)
 
 
 @pytest.fixture
-def either_smtp(either_app: Flask, mailbox: Mailbox) -> Iterator[Mailbox]:
+def either_smtp(either_app: Flask, mailbox: MailServer) -> Iterator[MailServer]:
     """The same, for the application on both databases."""
     yield from _served(either_app, mailbox)
 

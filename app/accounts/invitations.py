@@ -25,7 +25,7 @@ from app.core.subjects import about
 from app.core.unit_of_work import UnitOfWork, housekeeping, writing
 from app.core.urls import base_url
 from app.core.wake import wake
-from app.delivery.letters import NoLongerOwed, Owed
+from app.delivery.composing import DeliveryRow, NoLongerOwed
 from app.extensions import db
 from app.models import Invitation, LedgerEntry, ResetRequest, User
 
@@ -81,13 +81,13 @@ def waiting_in(agency_id: uuid.UUID) -> list[Invitation]:
     return list(db.session.scalars(query))
 
 
-def of_mail(owed: Owed) -> tuple[Invitation, str, datetime]:
+def of_mail(delivery: DeliveryRow) -> tuple[Invitation, str, datetime]:
     """The invitation that a mail is about, its link, and until when that is good. Raises `NoLongerOwed`."""
-    entry = (LedgerEntry.agency_id == owed.agency_id, LedgerEntry.seq == owed.entry)
+    entry = (LedgerEntry.agency_id == delivery.agency_id, LedgerEntry.seq == delivery.entry)
     found = db.session.scalar(
         select(Invitation).join(LedgerEntry, LedgerEntry.object_id == Invitation.id).where(*entry)
     )
-    if found is None or _lapsed(found) or _asked_last(found) != owed.entry:
+    if found is None or _lapsed(found) or _asked_last(found) != delivery.entry:
         raise NoLongerOwed("lapsed")
     token = sign(INVITATION, Timed(found.id, found.invited_at.timestamp()))
     return found, f"{base_url()}/account/{token}", found.invited_at + INVITED
@@ -174,10 +174,10 @@ def _mark(email: str) -> bytes:
     return hmac.digest(secret, b"reset\0" + email.strip().lower().encode("utf-8", "replace"), hashlib.sha256)
 
 
-def link_for(owed: Owed) -> str:
+def link_for(delivery: DeliveryRow) -> str:
     """The address in the mail. Raises `NoLongerOwed` once its time is over."""
-    until = owed.created_at + LIVES[owed.template]
-    mine = (User.agency_id == owed.agency_id, User.id == owed.user_id, User.active)
+    until = delivery.created_at + LIVES[delivery.template]
+    mine = (User.agency_id == delivery.agency_id, User.id == delivery.user_id, User.active)
     user = db.session.scalar(select(User).where(*mine))
     if user is None or until < now():
         raise NoLongerOwed("lapsed")

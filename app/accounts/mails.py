@@ -9,13 +9,13 @@ from sqlalchemy import select
 
 from app.accounts import invitations
 from app.core.urls import base_url
-from app.delivery.letters import NoLongerOwed, Owed, letter, speaking
+from app.delivery.composing import DeliveryRow, NoLongerOwed, compose_mail, speaking
 from app.delivery.registry import Registry
 from app.extensions import db
 from app.models import Agency, User
-from app.outbound.smtp import Letter, Party, sender
+from app.outbound.smtp import Mailbox, OutgoingMail, sender
 
-Values = Callable[[Owed], dict[str, Any]]
+Values = Callable[[DeliveryRow], dict[str, Any]]
 
 
 def register(registry: Registry) -> None:
@@ -25,37 +25,39 @@ def register(registry: Registry) -> None:
     registry.first.append(invitations.answer_resets)
 
 
-def to_colleague(values_of: Values) -> Callable[[Owed], Letter]:
+def to_colleague(values_of: Values) -> Callable[[DeliveryRow], OutgoingMail]:
     """What composes a mail to the user whom the delivery names, saying `values_of` it beside what all such mails do.
 
     Raises `NoLongerOwed` when there is nothing to tell any more.
     """
 
-    def compose(owed: Owed) -> Letter:
+    def compose(delivery: DeliveryRow) -> OutgoingMail:
         row = db.session.execute(
             select(User.full_name, User.email, User.language, User.active, Agency.name, Agency.zone)
             .join(Agency, Agency.id == User.agency_id)
-            .where(User.agency_id == owed.agency_id, User.id == owed.user_id)
+            .where(User.agency_id == delivery.agency_id, User.id == delivery.user_id)
         ).one_or_none()
         if row is None or not row.active:
             raise NoLongerOwed("left")
         with speaking(row.language, row.zone):
             named = {"agency_name": row.name, "reader_name": row.full_name, "reader_email": row.email}
-            return letter(owed, {**values_of(owed), **named}, to=Party(row.email, row.full_name), sender=sender())
+            return compose_mail(
+                delivery, {**values_of(delivery), **named}, to=Mailbox(row.email, row.full_name), sender=sender()
+            )
 
     return compose
 
 
-def _link(owed: Owed) -> dict[str, Any]:
+def _link(delivery: DeliveryRow) -> dict[str, Any]:
     """The link by which a colleague chooses a password."""
-    return {"url": invitations.link_for(owed), "until": owed.created_at + invitations.LIVES[owed.template]}
+    return {"url": invitations.link_for(delivery), "until": delivery.created_at + invitations.LIVES[delivery.template]}
 
 
-def _invitation(owed: Owed) -> Letter:
+def _invitation(delivery: DeliveryRow) -> OutgoingMail:
     """The link, or, where the address signs in elsewhere, that it does. Raises `NoLongerOwed` once they are in,
     were asked again or no more, or the link's time is over."""
-    held, url, until = invitations.of_mail(owed)
-    agency = db.session.get_one(Agency, owed.agency_id)
+    held, url, until = invitations.of_mail(delivery)
+    agency = db.session.get_one(Agency, delivery.agency_id)
     known = db.session.scalar(select(User.id).where(User.email == held.email, User.active)) is not None
     values = {
         "agency_name": agency.name,
@@ -66,4 +68,6 @@ def _invitation(owed: Owed) -> Letter:
     }
     with speaking(held.language, agency.zone):
         template = "account_known" if known else "account_invited"
-        return letter(owed, values, to=Party(held.email, held.full_name), sender=sender(), template=template)
+        return compose_mail(
+            delivery, values, to=Mailbox(held.email, held.full_name), sender=sender(), template=template
+        )

@@ -18,7 +18,7 @@ from app.core.clock import now
 from app.core.killpoints import AFTER_CALL, AFTER_CLAIM, passing
 from app.core.unit_of_work import housekeeping
 from app.core.wake import wake, waker
-from app.delivery.letters import NoLongerOwed
+from app.delivery.composing import NoLongerOwed
 from app.delivery.mailer import Mailer, faulty
 from app.delivery.queue import Claimed, Outcome, Sender, claim, record, retry_now
 from app.delivery.receipt_sender import ReceiptSender
@@ -29,8 +29,8 @@ from app.delivery.webhook_dispatcher import webhook_dispatcher
 BATCH = 20
 BUDGET = 60.0  # seconds; below RQ's limit for the job. What is left then wakes the worker again
 GATHER = 0.1  # seconds in which outcomes come together into one transaction
-SEALED_AT_ONCE = 1  # a receipt is a third of a second's work: letters never queue behind several
-GRACE = 4.0  # seconds that letters under way are given when the process is asked to stop
+SEALED_AT_ONCE = 1  # a receipt is a third of a second's work: mails never queue behind several
+GRACE = 4.0  # seconds that mails under way are given when the process is asked to stop
 THREADS = 4
 
 stopping = threading.Event()
@@ -38,7 +38,7 @@ log = structlog.get_logger(__name__)
 
 
 def dispatch(budget: float = BUDGET) -> int:
-    """Deliver what is due; return how many letters a server accepted. Called by RQ and by the relay, without data.
+    """Deliver what is due; return how many mails a server accepted. Called by RQ and by the relay, without data.
 
     Webhooks are left to their own thread: a receiver that dawdles must not hold up the mail.
     """
@@ -74,7 +74,7 @@ class Senders:
                 return faulty(claimed, fault)
 
     def close(self, *, at_once: bool = False) -> None:
-        """End the threads and hang up. `at_once` cuts conversations short; their letters are sent again later."""
+        """End the threads and hang up. `at_once` cuts conversations short; their mails are sent again later."""
         if at_once:
             self.mailer.interrupt()
         self._pool.shutdown(wait=True, cancel_futures=True)
@@ -140,7 +140,7 @@ class _Dispatch:
         return mails + receipts
 
     def _stop(self) -> None:
-        """Give letters under way a few seconds, cut off what hangs, hand back what was never begun."""
+        """Give mails under way a few seconds, cut off what hangs, hand back what was never begun."""
         never = [future for future in self.under_way if future.cancel()]
         begun = self.under_way.keys() - never
         wait(begun, timeout=GRACE)

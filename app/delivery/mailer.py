@@ -12,7 +12,7 @@ import structlog
 from app.core.clock import now
 from app.core.keys import agency_key, offer_key
 from app.core.vault import Place, seal
-from app.delivery.letters import Owed
+from app.delivery.composing import DeliveryRow
 from app.delivery.queue import Claimed, Outcome
 from app.delivery.registry import registry
 from app.delivery.retry import next_try, next_try_away
@@ -20,8 +20,8 @@ from app.extensions import db
 from app.outbound.smtp import Broken, CannotConnect, Connection, open_connection
 
 AWAY_SECONDS = 3.0  # after a failed connection nobody else dials for this long
-LEAST_LEASE = timedelta(seconds=26)  # a letter may take 25 s; with less left another dispatch could send it too
-REFUSED_TO_ALL = {530, 534, 535, 538}  # about us and our password (RFC 4954), not about the letter
+LEAST_LEASE = timedelta(seconds=26)  # a mail may take 25 s; with less left another dispatch could send it too
+REFUSED_TO_ALL = {530, 534, 535, 538}  # about us and our password (RFC 4954), not about the mail
 
 log = structlog.get_logger(__name__)
 
@@ -42,11 +42,11 @@ class Mailer:
     def send(self, claimed: Claimed) -> Outcome:
         if self.away or claimed.until - now() < LEAST_LEASE:
             return Outcome.untried(claimed)
-        letter = registry().compose(claimed)
+        mail = registry().compose(claimed)
         key = answer_key(claimed)
         db.session.rollback()  # no transaction stays open while the server thinks
         try:
-            answer = self._connection().carry(letter)
+            answer = self._connection().transmit(mail)
         except CannotConnect as away:
             self._away_until, self.was_away = time.monotonic() + AWAY_SECONDS, True
             return outcome_of(claimed, away.code, away.answer, key, away=True)
@@ -55,7 +55,7 @@ class Mailer:
         return outcome_of(claimed, answer.code, answer.text, key)
 
     def interrupt(self) -> None:
-        """Cut conversations short; their letters are sent again later."""
+        """Cut conversations short; their mails are sent again later."""
         for connection in self._connections:
             connection.interrupt()
 
@@ -72,13 +72,17 @@ class Mailer:
         return connection
 
 
-def answer_key(owed: Owed) -> bytes | None:
+def answer_key(delivery: DeliveryRow) -> bytes | None:
     """What the server's answer is sealed under. Answers repeat addresses: where the person is forgotten, or asks about
     their data, there is no key and the answer is not kept."""
-    mail = registry().mails.get(owed.template)
+    mail = registry().mails.get(delivery.template)
     if mail and not mail.keeps_answer:
         return None
-    return offer_key(owed.agency_id, owed.offer_id) if owed.offer_id else agency_key(owed.agency_id, "secret")
+    return (
+        offer_key(delivery.agency_id, delivery.offer_id)
+        if delivery.offer_id
+        else agency_key(delivery.agency_id, "secret")
+    )
 
 
 def outcome_of(claimed: Claimed, code: int, answer: str, key: bytes | None, *, away: bool = False) -> Outcome:

@@ -30,7 +30,7 @@ from sqlalchemy import (
 )
 
 from app.core.clock import now
-from app.delivery.letters import COLUMNS, Owed
+from app.delivery.composing import COLUMNS, DeliveryRow
 from app.delivery.scheduling import blocked
 from app.extensions import db
 from app.models import Attempt, Delivery, WebhookEndpoint
@@ -42,7 +42,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed(Owed):
+class Claimed(DeliveryRow):
     """A delivery in our hands until `until`. `tries` are the attempts since it was last owed, this one among them;
     `body_ct` is the body of a call without an event."""
 

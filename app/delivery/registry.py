@@ -16,13 +16,13 @@ from flask import current_app
 from sqlalchemy import Connection
 
 from app.config import ConfigurationError
-from app.delivery.letters import PARTS, Owed
-from app.outbound.smtp import Letter
+from app.delivery.composing import PARTS, DeliveryRow
+from app.outbound.smtp import OutgoingMail
 
-Compose = Callable[[Owed], Letter]
+Compose = Callable[[DeliveryRow], OutgoingMail]
 
 
-class Mail(NamedTuple):
+class MailKind(NamedTuple):
     """What makes a mail, from which folders. Where the server's answer is personal beyond the mail, it is not kept."""
 
     compose: Compose
@@ -70,7 +70,7 @@ class Registry:
 
     receipts: Receipts
     endpoints: Endpoints
-    mails: dict[str, Mail] = field(default_factory=dict)
+    mails: dict[str, MailKind] = field(default_factory=dict)
     first: list[Callable[[], None]] = field(default_factory=list)
     dead: list[Callable[[Connection, uuid.UUID, datetime], None]] = field(default_factory=list)
 
@@ -78,11 +78,11 @@ class Registry:
         """`compose` makes the mail of this name, from the folder of its own name unless others are given."""
         if name in self.mails:
             raise ConfigurationError([f"mail {name}: composed twice"])
-        self.mails[name] = Mail(compose, folders or (name,), keeps_answer)
+        self.mails[name] = MailKind(compose, folders or (name,), keeps_answer)
 
-    def compose(self, owed: Owed) -> Letter:
-        """The letter, the same bytes each time. Raises `NoLongerOwed`; anything else is a fault of ours."""
-        return self.mails[owed.template].compose(owed)
+    def compose(self, delivery: DeliveryRow) -> OutgoingMail:
+        """The mail, the same bytes each time. Raises `NoLongerOwed`; anything else is a fault of ours."""
+        return self.mails[delivery.template].compose(delivery)
 
     def check(self, emails: Path) -> None:
         """Raise `ConfigurationError` for a mail without its texts, and for texts that nothing composes."""

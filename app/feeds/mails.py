@@ -6,7 +6,7 @@ from typing import Any
 
 from app.accounts.mails import to_colleague
 from app.core.urls import base_url
-from app.delivery.letters import NoLongerOwed, Owed
+from app.delivery.composing import DeliveryRow, NoLongerOwed
 from app.delivery.registry import Registry
 from app.feeds.runs import vanished_of
 
@@ -15,9 +15,9 @@ def register(registry: Registry) -> None:
     registry.mail("feed_vanished", to_colleague(_vanished))
 
 
-def _vanished(owed: Owed) -> dict[str, Any]:
+def _vanished(delivery: DeliveryRow) -> dict[str, Any]:
     """The person's properties that a feed no longer names; none left, nothing to say."""
-    found = vanished_of(owed.agency_id, owed.user_id)
+    found = vanished_of(delivery.agency_id, delivery.user_id)
     if not found:
         raise NoLongerOwed("back")
     return {"properties": [{"title": one.title, "url": f"{base_url()}/app/properties/{one.id}"} for one in found]}

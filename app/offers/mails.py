@@ -18,7 +18,7 @@ from app.core.money import Money
 from app.core.signed_links import BIDDER, RECEIPT, REQUEST, sign
 from app.core.urls import base_url
 from app.core.vault import Place, unpad, unseal
-from app.delivery.letters import NoLongerOwed, Owed, letter, speaking
+from app.delivery.composing import DeliveryRow, NoLongerOwed, compose_mail, speaking
 from app.delivery.registry import Registry
 from app.extensions import db
 from app.models import (
@@ -42,7 +42,7 @@ from app.offers import codes, replacing, undelivered
 from app.offers.document import Document, decode
 from app.offers.representation import request_state
 from app.offers.sections import sections, signature_row
-from app.outbound.smtp import Letter, Party, one_line, sender
+from app.outbound.smtp import Mailbox, OutgoingMail, one_line, sender
 from app.proof.receipt_reading import RECEIPT_MAIL, stored
 from app.properties import telling
 from app.properties.representation import gone_as
@@ -54,16 +54,16 @@ def register(registry: Registry) -> None:
     registry.dead.append(undelivered.tell_another)
 
 
-def _compose(made: Made, owed: Owed) -> Letter:
-    if owed.offer_id is None:
+def _compose(made: Made, delivery: DeliveryRow) -> OutgoingMail:
+    if delivery.offer_id is None:
         raise NoLongerOwed("nobody")  # owed all the same, so that asking for it costs the same
-    row = _load(owed)
-    key = keys.unwrap_offer_key(owed.agency_id, row.id, row.kek_id, row.wrapped)
-    place = Place(owed.agency_id, "offer_body", "body", row.id)
-    return made(owed, row, decode(unpad(unseal(key, place, row.body_ct))), key)
+    row = _load(delivery)
+    key = keys.unwrap_offer_key(delivery.agency_id, row.id, row.kek_id, row.wrapped)
+    place = Place(delivery.agency_id, "offer_body", "body", row.id)
+    return made(delivery, row, decode(unpad(unseal(key, place, row.body_ct))), key)
 
 
-def _load(owed: Owed) -> Any:
+def _load(delivery: DeliveryRow) -> Any:
     """The offer with its keys, property, agency, responsible agent and the user written to."""
     agent, reader = aliased(User), aliased(User)  # of this call alone: two threads would each complete half of it
     row = db.session.execute(
@@ -88,40 +88,40 @@ def _load(owed: Owed) -> Any:
         .join(agent, agent.id == Property.agent_id)
         .outerjoin(OfferKey, OfferKey.offer_id == Offer.id)
         .outerjoin(Confirmation, Confirmation.offer_id == Offer.id)
-        .outerjoin(reader, and_(reader.agency_id == Offer.agency_id, reader.id == owed.user_id))
-        .where(Offer.agency_id == owed.agency_id, Offer.id == owed.offer_id)
+        .outerjoin(reader, and_(reader.agency_id == Offer.agency_id, reader.id == delivery.user_id))
+        .where(Offer.agency_id == delivery.agency_id, Offer.id == delivery.offer_id)
     ).one_or_none()  # fmt: skip
     if row is None or row.wrapped is None or row.erased_at:
         raise NoLongerOwed("erased")
     return row
 
 
-def _decision(owed: Owed, row: Any, document: Document, key: bytes) -> Letter:
+def _decision(delivery: DeliveryRow, row: Any, document: Document, key: bytes) -> OutgoingMail:
     """What was decided, if it still stands, and what the agent wrote to the bidder: nobody is told of a decision that
     was taken back meanwhile."""
     made = db.session.execute(
         select(Decision.id, Decision.to_status, Decision.message_ct).where(
-            Decision.agency_id == owed.agency_id, Decision.id == owed.id_of("decision")
+            Decision.agency_id == delivery.agency_id, Decision.id == delivery.id_of("decision")
         )
     ).one()
     if made.to_status != row.status or row.withdrawn_at:
         raise NoLongerOwed("overtaken")
-    place = Place(owed.agency_id, "decision", "message", made.id)
+    place = Place(delivery.agency_id, "decision", "message", made.id)
     message = unseal(key, place, made.message_ct).decode() if made.message_ct else None
-    return _to_bidder(owed, row, document, status=made.to_status, message=message)
+    return _to_bidder(delivery, row, document, status=made.to_status, message=message)
 
 
-def _code(owed: Owed, row: Any, key: bytes) -> dict[str, Any]:
+def _code(delivery: DeliveryRow, row: Any, key: bytes) -> dict[str, Any]:
     """The digits that the mail is about, if they are still good, and where they are entered."""
-    digits = codes.digits_of(row.agency_id, row.id, int(owed.key_of("email_code")[1]), key)
+    digits = codes.digits_of(row.agency_id, row.id, int(delivery.key_of("email_code")[1]), key)
     if digits is None:
         raise NoLongerOwed("overtaken")
     return {"code": digits, "code_url": f"{_receipt_url(row)}#code"}
 
 
-def _replace_code(owed: Owed, row: Any) -> str:
+def _replace_code(delivery: DeliveryRow, row: Any) -> str:
     """The digits by which somebody may replace this offer, if they are still good."""
-    nonce, n, *_second = owed.key_of("replace_code")
+    nonce, n, *_second = delivery.key_of("replace_code")
     digits = replacing.mailed_digits(row.agency_id, row.id, bytes.fromhex(nonce), int(n))
     if digits is None:
         raise NoLongerOwed("overtaken")
@@ -141,12 +141,12 @@ def _replaced(row: Any) -> dict[str, Any]:
 _SUPERSEDED = select(Supersession.offer_id)
 
 
-def _asked(owed: Owed, row: Any, key: bytes) -> dict[str, Any]:
+def _asked(delivery: DeliveryRow, row: Any, key: bytes) -> dict[str, Any]:
     """The request for a better offer, if it still stands."""
-    asked = db.session.get_one(OfferRequest, owed.id_of("offer_request"))
+    asked = db.session.get_one(OfferRequest, delivery.id_of("offer_request"))
     if request_state(asked, row, now()) != "open":
         raise NoLongerOwed("overtaken")
-    place = Place(owed.agency_id, "offer_request", "message", asked.id)
+    place = Place(delivery.agency_id, "offer_request", "message", asked.id)
     message = unseal(key, place, asked.message_ct).decode() if asked.message_ct else None
     return {
         "url": f"{base_url()}/o/{sign(REQUEST, asked.id)}",
@@ -155,46 +155,56 @@ def _asked(owed: Owed, row: Any, key: bytes) -> dict[str, Any]:
     }
 
 
-def _gone(owed: Owed, row: Any) -> str:
+def _gone(delivery: DeliveryRow, row: Any) -> str:
     """What had become of the property when it was settled that its bidders are told, if that still stands."""
-    told = telling.last_told(owed.agency_id, row.property_id)
-    overtaken = told is None or told.seq != int(owed.key_of("telling")[0]) or not row.told_at
+    told = telling.last_told(delivery.agency_id, row.property_id)
+    overtaken = told is None or told.seq != int(delivery.key_of("telling")[0]) or not row.told_at
     if overtaken or row.withdrawn_at or row.status not in {"new", "viewed"}:
         raise NoLongerOwed("overtaken")
-    place = Place(owed.agency_id, "event", "body", str(owed.event_seq))
+    place = Place(delivery.agency_id, "event", "body", str(delivery.event_seq))
     body_ct = db.session.scalars(
-        select(Event.body_ct).where(Event.agency_id == owed.agency_id, Event.seq == owed.event_seq)
+        select(Event.body_ct).where(Event.agency_id == delivery.agency_id, Event.seq == delivery.event_seq)
     ).one()
-    data = json.loads(unseal(keys.agency_key(owed.agency_id, "secret"), place, body_ct))["data"]
+    data = json.loads(unseal(keys.agency_key(delivery.agency_id, "secret"), place, body_ct))["data"]
     return gone_as(SimpleNamespace(**data)) or "unavailable"
 
 
-def _parting(owed: Owed, key: bytes) -> str | None:
+def _parting(delivery: DeliveryRow, key: bytes) -> str | None:
     """What the bidder wrote when they withdrew."""
-    made = db.session.scalar(select(Withdrawal.message_ct).where(Withdrawal.offer_id == owed.offer_id))
-    if made is None or owed.offer_id is None:
+    made = db.session.scalar(select(Withdrawal.message_ct).where(Withdrawal.offer_id == delivery.offer_id))
+    if made is None or delivery.offer_id is None:
         return None
-    return unseal(key, Place(owed.agency_id, "withdrawal", "message", owed.offer_id), made).decode()
+    return unseal(key, Place(delivery.agency_id, "withdrawal", "message", delivery.offer_id), made).decode()
 
 
-Made = Callable[[Owed, Any, Document, bytes], Letter]
+Made = Callable[[DeliveryRow, Any, Document, bytes], OutgoingMail]
 
 # What each template is made of.
 _KINDS: dict[str, Made] = {
-    "offer_agent": lambda owed, row, document, _key: _to_agent(owed, row, document),
-    undelivered.TEMPLATE: lambda owed, row, document, _key: _to_agent(owed, row, document),
-    "offer_confirmed": lambda owed, row, document, _key: _to_agent(owed, row, document, by_code=row.proof == CODE),
-    "offer_bidder": lambda owed, row, document, _key: _to_bidder(owed, row, document),
-    "withdrawn_bidder": lambda owed, row, document, _key: _to_bidder(owed, row, document),
-    "offer_confirm": lambda owed, row, document, _key: _to_bidder(owed, row, document, url=_receipt_url(row)),
-    "withdrawn_agent": lambda owed, row, document, key: _to_agent(owed, row, document, message=_parting(owed, key)),
+    "offer_agent": lambda delivery, row, document, _key: _to_agent(delivery, row, document),
+    undelivered.TEMPLATE: lambda delivery, row, document, _key: _to_agent(delivery, row, document),
+    "offer_confirmed": lambda delivery, row, document, _key: _to_agent(
+        delivery, row, document, by_code=row.proof == CODE
+    ),
+    "offer_bidder": lambda delivery, row, document, _key: _to_bidder(delivery, row, document),
+    "withdrawn_bidder": lambda delivery, row, document, _key: _to_bidder(delivery, row, document),
+    "offer_confirm": lambda delivery, row, document, _key: _to_bidder(delivery, row, document, url=_receipt_url(row)),
+    "withdrawn_agent": lambda delivery, row, document, key: _to_agent(
+        delivery, row, document, message=_parting(delivery, key)
+    ),
     "decision_bidder": _decision,
-    telling.TEMPLATE: lambda owed, row, document, _key: _to_bidder(owed, row, document, gone=_gone(owed, row)),
-    "replace_code": lambda owed, row, document, _key: _to_bidder(owed, row, document, code=_replace_code(owed, row)),
-    "offer_replaced": lambda owed, row, document, _key: _to_bidder(owed, row, document, **_replaced(row)),
-    "offer_code": lambda owed, row, document, key: _to_bidder(owed, row, document, **_code(owed, row, key)),
-    RECEIPT_MAIL: lambda owed, row, document, _key: _with_receipt(_to_bidder(owed, row, document), row),
-    "offer_better": lambda owed, row, document, key: _to_bidder(owed, row, document, **_asked(owed, row, key)),
+    telling.TEMPLATE: lambda delivery, row, document, _key: _to_bidder(
+        delivery, row, document, gone=_gone(delivery, row)
+    ),
+    "replace_code": lambda delivery, row, document, _key: _to_bidder(
+        delivery, row, document, code=_replace_code(delivery, row)
+    ),
+    "offer_replaced": lambda delivery, row, document, _key: _to_bidder(delivery, row, document, **_replaced(row)),
+    "offer_code": lambda delivery, row, document, key: _to_bidder(delivery, row, document, **_code(delivery, row, key)),
+    RECEIPT_MAIL: lambda delivery, row, document, _key: _with_receipt(_to_bidder(delivery, row, document), row),
+    "offer_better": lambda delivery, row, document, key: _to_bidder(
+        delivery, row, document, **_asked(delivery, row, key)
+    ),
 }
 
 
@@ -202,49 +212,51 @@ def _receipt_url(row: Any) -> str:
     return f"{base_url()}/r/{sign(RECEIPT, row.id)}"
 
 
-def _to_agent(owed: Owed, row: Any, document: Document, **said: Any) -> Letter:
+def _to_agent(delivery: DeliveryRow, row: Any, document: Document, **said: Any) -> OutgoingMail:
     """To the agent, or to the agency when that account was ended: a client's data stays in the house."""
     bidder = document.bidder
     here = bool(row.reader_active)
-    to = Party(row.reader_email, row.reader_name) if here else Party(row.agency_email, row.agency_name)
+    to = Mailbox(row.reader_email, row.reader_name) if here else Mailbox(row.agency_email, row.agency_name)
     more = {"url": f"{base_url()}/app/offers/{row.id}", **said}
-    return _letter(
-        owed,
+    return _mail(
+        delivery,
         row,
         document,
         more,
         language=row.reader_language if here else row.agency_language,
         to=to,
         from_=sender(),
-        reply_to=Party(bidder.email, bidder.full_name) if bidder.email else None,
+        reply_to=Mailbox(bidder.email, bidder.full_name) if bidder.email else None,
     )
 
 
-def _to_bidder(owed: Owed, row: Any, document: Document, **said: Any) -> Letter:
+def _to_bidder(delivery: DeliveryRow, row: Any, document: Document, **said: Any) -> OutgoingMail:
     """`said` is what this very mail says beside what all mails to bidders do."""
     bidder = document.bidder
     if bidder.email is None:
         raise NoLongerOwed("no address")
-    contact = Party(row.agent_email, row.agent_name) if row.agent_active else Party(row.agency_email, row.agency_name)
+    contact = (
+        Mailbox(row.agent_email, row.agent_name) if row.agent_active else Mailbox(row.agency_email, row.agency_name)
+    )
     more = {
         "url": f"{base_url()}/r/{sign(BIDDER, row.id)}",
         "contact_party": contact,
         "contact_phone": row.agent_phone if row.agent_active else row.agency_phone,
         **said,
     }
-    return _letter(
-        owed,
+    return _mail(
+        delivery,
         row,
         document,
         more,
         language=row.language,
-        to=Party(bidder.email, bidder.full_name),
+        to=Mailbox(bidder.email, bidder.full_name),
         from_=sender(row.agency_name),
         reply_to=contact,
     )
 
 
-def _with_receipt(mail: Letter, row: Any) -> Letter:
+def _with_receipt(mail: OutgoingMail, row: Any) -> OutgoingMail:
     pdf = stored(row.agency_id, row.id)
     if pdf is None:
         raise LookupError("receipt")
@@ -252,17 +264,17 @@ def _with_receipt(mail: Letter, row: Any) -> Letter:
     return mail
 
 
-def _letter(
-    owed: Owed,
+def _mail(
+    delivery: DeliveryRow,
     row: Any,
     document: Document,
     more: dict[str, Any],
     *,
     language: str,
-    to: Party,
-    from_: Party,
-    reply_to: Party | None,
-) -> Letter:
+    to: Mailbox,
+    from_: Mailbox,
+    reply_to: Mailbox | None,
+) -> OutgoingMail:
     with speaking(language, row.zone):
         bidder, *terms = sections(document.terms, document.body["property"]["asking_price"])
         signature = signature_row(document.terms, counts=row.signed)
@@ -273,7 +285,7 @@ def _letter(
             "title": one_line(local(row, "title", language)),
             "amount": show_money(Money(row.amount_minor, row.currency)),
             "submitted_at": row.submitted_at,
-            "at": owed.created_at,
+            "at": delivery.created_at,
             "agency_name": row.agency_name,
             "channel": document.body.get("channel"),
             "recorded": document.body["source"] != "link",
@@ -285,4 +297,4 @@ def _letter(
             "offer_rows": [*(line for part in terms for line in part.rows), *([signature] if signature else [])],
             **more,
         }
-        return letter(owed, values, to=to, sender=from_, reply_to=reply_to)
+        return compose_mail(delivery, values, to=to, sender=from_, reply_to=reply_to)

@@ -1,4 +1,4 @@
-"""Mail: what a letter is made of, byte for byte, and the connection that carries it (Flask-Mail over smtplib)."""
+"""Mail: what it is made of, byte for byte, and the connection that carries it (Flask-Mail over smtplib)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from app.outbound import mail_headers
 from app.outbound.mail_headers import WIRE
 
 TIMEOUT = 15.0  # seconds without an answer
-PATIENCE = 25.0  # seconds for one letter, all its commands together
+PATIENCE = 25.0  # seconds for one mail, all its commands together
 IDLE_SECONDS = 30.0  # an older connection is opened anew: servers drop what is silent
 SURE_SECONDS = 1.0  # a younger one is used without asking whether it still lives
 SUBJECT_LENGTH, NAME_LENGTH = 180, 80
@@ -55,7 +55,7 @@ def paragraphs(text: str) -> str:
 
 
 class CannotConnect(Exception):
-    """The server is away, or does not let us in: nothing is wrong with the letter. `code` is 0 without an answer."""
+    """The server is away, or does not let us in: nothing is wrong with the mail. `code` is 0 without an answer."""
 
     def __init__(self, code: int, answer: str) -> None:
         self.code, self.answer = code, answer
@@ -63,12 +63,12 @@ class CannotConnect(Exception):
 
 
 class Broken(Exception):
-    """The conversation ended before the server had answered for the letter. Holds the kind of fault only."""
+    """The conversation ended before the server had answered for the mail. Holds the kind of fault only."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What the server said last about a letter: an SMTP reply (RFC 5321, section 4.2)."""
+class SmtpReply:
+    """What the server said last about a mail: an SMTP reply (RFC 5321, section 4.2)."""
 
     code: int
     text: str
@@ -79,7 +79,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Party:
+class Mailbox:
     """A sender or recipient. The address is `local@domain`; its domain may be international (IDNA)."""
 
     address: str
@@ -102,7 +102,7 @@ class Party:
         return written.encode().decode("ascii", "surrogateescape")
 
 
-class Letter(flask_mail.Message):
+class OutgoingMail(flask_mail.Message):
     """One mail with the same bytes however often it is made: identity, date and boundary come from its delivery."""
 
     def __init__(
@@ -110,13 +110,13 @@ class Letter(flask_mail.Message):
         ident: uuid.UUID,
         *,
         host: str,
-        to: Party,
-        sender: Party,
+        to: Mailbox,
+        sender: Mailbox,
         subject: str,
         text: str,
         html: str,
         at: datetime,
-        reply_to: Party | None = None,
+        reply_to: Mailbox | None = None,
     ) -> None:
         super().__init__(
             subject=one_line(subject) or "BidFlux", recipients=[to.wire], body=text, html=html, sender=sender.wire
@@ -140,7 +140,7 @@ class Letter(flask_mail.Message):
         whole["Subject"] = mail_headers.text("Subject", self.subject)
         whole["From"] = self.from_.header("From")
         whole["To"] = self.to.header("To")
-        if self.answer_to and self.answer_to.answerable:  # else only the body names it: the letter itself must arrive
+        if self.answer_to and self.answer_to.answerable:  # else only the body names it: the mail itself must arrive
             whole["Reply-To"] = self.answer_to.header("Reply-To")
         whole["Date"] = format_datetime(self.at.astimezone(UTC).replace(microsecond=0))
         whole["Message-ID"] = self.msgId
@@ -192,7 +192,7 @@ class _SmtpOverTls(_Dialled, smtplib.SMTP_SSL):
 class Connection(flask_mail.Connection):
     """Flask-Mail's connection with time limits, checked certificates, reuse, and the server's own words as answer.
 
-    It sends whatever `app.testing` says: a letter that is suppressed and called delivered is a letter lost.
+    It sends whatever `app.testing` says: a mail that is suppressed and called delivered is a mail lost.
     """
 
     def __init__(self, mail: Any) -> None:
@@ -218,18 +218,18 @@ class Connection(flask_mail.Connection):
             raise
         return host
 
-    def carry(self, letter: Letter) -> Answer:
-        """Hand the letter over and return what the server said. Raises `CannotConnect` and `Broken`."""
+    def transmit(self, mail: OutgoingMail) -> SmtpReply:
+        """Hand the mail over and return what the server said. Raises `CannotConnect` and `Broken`."""
         host = self._open()
         try:
-            answer = _converse(host, letter)
+            answer = _converse(host, mail)
             if answer.code == 421:  # "closing transmission channel"
                 self.close()
             elif not answer.accepted:
                 host.rset()
         except smtplib.SMTPNotSupportedError:
             host.rset()
-            return Answer(553, "the server takes no international address (SMTPUTF8)")
+            return SmtpReply(553, "the server takes no international address (SMTPUTF8)")
         except (smtplib.SMTPException, OSError) as error:
             self.close()
             raise Broken(type(error).__name__) from None
@@ -285,10 +285,10 @@ class Connection(flask_mail.Connection):
             self.close()
 
 
-def _converse(host: smtplib.SMTP, letter: Letter) -> Answer:
+def _converse(host: smtplib.SMTP, mail: OutgoingMail) -> SmtpReply:
     """One transaction (RFC 5321, section 3.3) in at most `PATIENCE` seconds."""
     deadline = time.monotonic() + PATIENCE
-    sender, to = letter.envelope_sender, letter.to.wire
+    sender, to = mail.envelope_sender, mail.to.wire
     options = [] if (sender + to).isascii() else ["SMTPUTF8"]
     _set_timeout(host, TIMEOUT)
     code, said = host.mail(sender, options)
@@ -298,13 +298,13 @@ def _converse(host: smtplib.SMTP, letter: Letter) -> Answer:
     if code in {250, 251}:
         _set_timeout(host, deadline - time.monotonic())
         try:
-            code, said = host.data(letter.as_bytes())
+            code, said = host.data(mail.as_bytes())
             passing(AFTER_DATA)
         except smtplib.SMTPDataError as error:
             code, said = error.smtp_code, cast(bytes, error.smtp_error)
     if code < 200:
         raise smtplib.SMTPServerDisconnected
-    return Answer(code, _text(said))
+    return SmtpReply(code, _text(said))
 
 
 def _set_timeout(host: smtplib.SMTP, seconds: float) -> None:
@@ -318,11 +318,11 @@ def _text(said: bytes | str) -> str:
 
 
 def open_connection() -> Connection:
-    """A connection to the application's mail server; nothing is dialled before the first letter."""
+    """A connection to the application's mail server; nothing is dialled before the first mail."""
     return Connection(current_app.extensions["mail"])
 
 
-def sender(name: str = "") -> Party:
+def sender(name: str = "") -> Mailbox:
     """The address this installation writes from, under `name` or the name configured with it."""
     configured, address = parseaddr(current_app.extensions["bidflux_settings"].mail_sender)
-    return Party(address, name or configured)
+    return Mailbox(address, name or configured)

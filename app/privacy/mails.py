@@ -8,11 +8,11 @@ from app.accounts.mails import to_colleague
 from app.core.clock import now
 from app.core.signed_links import PRIVACY, sign
 from app.core.urls import base_url
-from app.delivery.letters import NoLongerOwed, Owed, letter, speaking
+from app.delivery.composing import DeliveryRow, NoLongerOwed, compose_mail, speaking
 from app.delivery.registry import Registry
 from app.extensions import db
 from app.models import Agency
-from app.outbound.smtp import Letter, Party, sender
+from app.outbound.smtp import Mailbox, OutgoingMail, sender
 from app.privacy import data_requests, retention
 
 
@@ -23,13 +23,13 @@ def register(registry: Registry) -> None:
     registry.mail("retention_due", to_colleague(_due))
 
 
-def _to_who_asked(owed: Owed) -> Letter:
+def _to_who_asked(delivery: DeliveryRow) -> OutgoingMail:
     """The link that proves the request, or the agency's answer. `NoLongerOwed` once it, or its address, is gone."""
-    held = data_requests.by_id(owed.id_of("privacy_request"))
+    held = data_requests.by_id(delivery.id_of("privacy_request"))
     address = data_requests.address_of(held) if held else None
     if held is None or address is None:
         raise NoLongerOwed("gone")
-    agency = db.session.get_one(Agency, owed.agency_id)
+    agency = db.session.get_one(Agency, delivery.agency_id)
     values = {
         "agency_name": agency.name,
         "kind": held.kind,
@@ -39,21 +39,21 @@ def _to_who_asked(owed: Owed) -> Letter:
         "url": f"{base_url()}/{held.language}/gdpr/request/{sign(PRIVACY, held.id)}",
     }
     with speaking(held.language, agency.zone):
-        reply_to = Party(agency.email, agency.name)
-        return letter(owed, values, to=Party(address, ""), sender=sender(agency.name), reply_to=reply_to)
+        reply_to = Mailbox(agency.email, agency.name)
+        return compose_mail(delivery, values, to=Mailbox(address, ""), sender=sender(agency.name), reply_to=reply_to)
 
 
-def _asked(owed: Owed) -> dict[str, Any]:
+def _asked(delivery: DeliveryRow) -> dict[str, Any]:
     """How many people wait for the agency's answer about their data; none any more, nothing to say."""
-    open_ones = [one for one in data_requests.waiting(owed.agency_id) if one.ended_at is None]
+    open_ones = [one for one in data_requests.waiting(delivery.agency_id) if one.ended_at is None]
     if not open_ones:
         raise NoLongerOwed("answered")
     return {"count": len(open_ones), "due_at": open_ones[0].due_at, "url": f"{base_url()}/app/settings/requests"}
 
 
-def _due(owed: Owed) -> dict[str, Any]:
+def _due(delivery: DeliveryRow) -> dict[str, Any]:
     """How many offers are forgotten within a week from now; none any more, nothing to say."""
-    count = retention.coming_up(owed.agency_id, now())
+    count = retention.coming_up(delivery.agency_id, now())
     if not count:
         raise NoLongerOwed("kept")
     return {"count": count, "url": f"{base_url()}/app/settings/retention"}

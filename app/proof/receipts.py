@@ -22,7 +22,7 @@ from app.core.subjects import about
 from app.core.unit_of_work import UnitOfWork, writing
 from app.core.urls import base_url
 from app.core.vault import Place, seal
-from app.delivery.letters import NoLongerOwed
+from app.delivery.composing import NoLongerOwed
 from app.delivery.registry import Receipts
 from app.extensions import db
 from app.models import Offer, OfferFile, OfferKey

@@ -8,7 +8,7 @@ from flask import g
 
 from app.accounts.mails import to_colleague
 from app.core.urls import base_url
-from app.delivery.letters import NoLongerOwed, Owed
+from app.delivery.composing import DeliveryRow, NoLongerOwed
 from app.delivery.registry import Registry
 from app.properties.handover import handed_in
 
@@ -17,9 +17,9 @@ def register(registry: Registry) -> None:
     registry.mail("property_handed", to_colleague(_handed))
 
 
-def _handed(owed: Owed) -> dict[str, Any]:
+def _handed(delivery: DeliveryRow) -> dict[str, Any]:
     """What the person was made responsible for in one go; nothing of it theirs any more, nothing to say."""
-    found = handed_in(owed.agency_id, owed.user_id, *map(int, owed.key_of("entries")))
+    found = handed_in(delivery.agency_id, delivery.user_id, *map(int, delivery.key_of("entries")))
     if not found:
         raise NoLongerOwed("handed on")
     return {

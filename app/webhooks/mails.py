@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from app.accounts.mails import to_colleague
 from app.core.urls import base_url
-from app.delivery.letters import NoLongerOwed, Owed
+from app.delivery.composing import DeliveryRow, NoLongerOwed
 from app.delivery.registry import Endpoints, Registry, Target
 from app.extensions import db
 from app.models import WebhookEndpoint
@@ -23,12 +23,12 @@ def register(registry: Registry) -> None:
         registry.mail(name, to_colleague(_failing))
 
 
-def _failing(owed: Owed) -> dict[str, Any]:
+def _failing(delivery: DeliveryRow) -> dict[str, Any]:
     """The endpoints that fail now; none left, nothing to say."""
     query = select(WebhookEndpoint).where(
-        WebhookEndpoint.agency_id == owed.agency_id,
+        WebhookEndpoint.agency_id == delivery.agency_id,
         WebhookEndpoint.failing_since.is_not(None),
-        WebhookEndpoint.off_at.is_(None) if owed.template != "webhook_off" else WebhookEndpoint.off_at.is_not(None),
+        WebhookEndpoint.off_at.is_(None) if delivery.template != "webhook_off" else WebhookEndpoint.off_at.is_not(None),
     )
     found = db.session.scalars(query.order_by(WebhookEndpoint.failing_since)).all()
     if not found:

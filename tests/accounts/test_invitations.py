@@ -28,7 +28,7 @@ from app.extensions import db
 from app.models import Invitation, LedgerEntry, ResetRequest, User, UserSession
 from app.workers.relay import sweep
 from tests.factories import PASSWORD, csrf, login, make_agency, make_user
-from tests.mail_server import Mailbox
+from tests.mail_server import MailServer
 
 NEW, OTHER = "altă parolă foarte lungă", "încă o parolă destul de lungă"
 
@@ -38,7 +38,7 @@ def forget(client: FlaskClient, email: str) -> int:
     return client.post("/login/forgot", data={"email": email, "csrf_token": token}).status_code
 
 
-def links(smtp: Mailbox, to: str) -> list[str]:
+def links(smtp: MailServer, to: str) -> list[str]:
     dispatch()
     return re.findall(r"http://localhost(/account/\S+)", "".join(one.body() for one in smtp.to(to)))
 
@@ -48,7 +48,7 @@ def kinds() -> list[str]:
     return list(db.session.scalars(select(LedgerEntry.kind).where(LedgerEntry.kind.startswith("user."))))
 
 
-def test_an_invited_colleague_chooses_a_password_once(client: FlaskClient, smtp: Mailbox, owner: User) -> None:
+def test_an_invited_colleague_chooses_a_password_once(client: FlaskClient, smtp: MailServer, owner: User) -> None:
     login(client, owner)
     page = client.get("/app/settings/users").get_data(as_text=True)
     form = {"full_name": "Dan Nou", "email": "dan@agentie.example", "phone": "", "role": "agent"}
@@ -76,7 +76,9 @@ def test_an_invited_colleague_chooses_a_password_once(client: FlaskClient, smtp:
     assert kinds() == [*kinds()[:-3], "user.invited", "user.created", "user.invited"]
 
 
-def test_who_signs_in_elsewhere_is_told_and_the_agency_is_not(client: FlaskClient, smtp: Mailbox, owner: User) -> None:
+def test_who_signs_in_elsewhere_is_told_and_the_agency_is_not(
+    client: FlaskClient, smtp: MailServer, owner: User
+) -> None:
     elsewhere = make_user(make_agency("Cealaltă"), "owner")
     gone = make_user(elsewhere.agency_id)
     staff.deactivate(gone, heir=elsewhere.id, by=SYSTEM)
@@ -157,7 +159,7 @@ def test_a_password_is_hashed_before_the_agency_is_locked(
 
 
 def test_of_two_who_use_a_link_at_once_one_is_refused(
-    client: FlaskClient, smtp: Mailbox, owner: User, monkeypatch: pytest.MonkeyPatch
+    client: FlaskClient, smtp: MailServer, owner: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     email, both = owner.email, threading.Barrier(2)
     forget(client, email)
@@ -181,7 +183,7 @@ def test_of_two_who_use_a_link_at_once_one_is_refused(
 
 
 def test_a_forgotten_password_is_chosen_anew_and_every_session_ends(
-    client: FlaskClient, smtp: Mailbox, owner: User
+    client: FlaskClient, smtp: MailServer, owner: User
 ) -> None:
     login(client, owner)
     email = owner.email
@@ -197,7 +199,9 @@ def test_a_forgotten_password_is_chosen_anew_and_every_session_ends(
     assert kinds()[-2:] == ["user.reset_asked", "user.password_changed"]
 
 
-def test_nobody_learns_who_signs_in_and_no_mailbox_is_filled(client: FlaskClient, smtp: Mailbox, owner: User) -> None:
+def test_nobody_learns_who_signs_in_and_no_mailbox_is_filled(
+    client: FlaskClient, smtp: MailServer, owner: User
+) -> None:
     email = owner.email
     assert [forget(client, email) for _ in range(5)] == [303] * 5
     assert len(links(smtp, email)) == 3
@@ -206,7 +210,9 @@ def test_nobody_learns_who_signs_in_and_no_mailbox_is_filled(client: FlaskClient
     assert len(smtp.letters) == 3
 
 
-def test_a_link_lapses_and_a_person_who_left_comes_in_by_none(client: FlaskClient, smtp: Mailbox, owner: User) -> None:
+def test_a_link_lapses_and_a_person_who_left_comes_in_by_none(
+    client: FlaskClient, smtp: MailServer, owner: User
+) -> None:
     agent = make_user(owner.agency_id)
     forget(client, agent.email)
     (link,) = links(smtp, agent.email)

@@ -17,7 +17,7 @@ from app.delivery.dispatcher import dispatch
 from app.extensions import db
 from app.models import Agency, Invitation, User
 from tests.factories import csrf, login, make_user
-from tests.mail_server import Mailbox
+from tests.mail_server import MailServer
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def english(app: Flask) -> User:
 
 
 @pytest.mark.parametrize(("chosen", "subject"), [(None, "invites you"), ("en", "invites you"), ("ro", "invită")])
-def test_an_invitation(client: FlaskClient, smtp: Mailbox, english: User, chosen: str | None, subject: str) -> None:
+def test_an_invitation(client: FlaskClient, smtp: MailServer, english: User, chosen: str | None, subject: str) -> None:
     login(client, english)
     page = client.get("/app/settings/users").get_data(as_text=True)
     assert '<option value="en" selected' in page

@@ -20,7 +20,7 @@ from app.delivery.dispatcher import dispatch
 from app.extensions import db
 from app.models import LedgerEntry, Property, User, UserSession
 from tests.factories import PASSWORD, csrf, login, make_agency, make_property, make_user
-from tests.mail_server import Mailbox
+from tests.mail_server import MailServer
 
 NEW = "altă parolă foarte lungă"
 
@@ -36,12 +36,12 @@ def run(app: Flask, *words: str) -> tuple[int, Any]:
     return done.exit_code, json.loads(done.output) if done.exit_code == 0 else done.output
 
 
-def links(smtp: Mailbox, to: str) -> list[str]:
+def links(smtp: MailServer, to: str) -> list[str]:
     dispatch()
     return re.findall(r"http://localhost(/account/\S+)", "".join(one.body() for one in smtp.to(to)))
 
 
-def test_by_page(client: FlaskClient, app: Flask, smtp: Mailbox, owner: User) -> None:
+def test_by_page(client: FlaskClient, app: Flask, smtp: MailServer, owner: User) -> None:
     agent = make_user(owner.agency_id, language="en")
     there = app.test_client()
     login(there, agent)
@@ -64,7 +64,7 @@ def test_by_page(client: FlaskClient, app: Flask, smtp: Mailbox, owner: User) ->
     assert kinds[-3:] == ["user.deactivated", "user.reactivated", "user.password_changed"]
 
 
-def test_by_command(app: Flask, smtp: Mailbox, owner: User) -> None:
+def test_by_command(app: Flask, smtp: MailServer, owner: User) -> None:
     agent = make_user(owner.agency_id)
     held = make_property(owner.agency_id, agent.id)
     assert run(app, "deactivate", "--email", agent.email) == (
@@ -106,7 +106,7 @@ def test_an_invitation_says_that_somebody_left(owner: User) -> None:
     )
 
 
-def test_who_left_joins_another_agency(client: FlaskClient, app: Flask, smtp: Mailbox, owner: User) -> None:
+def test_who_left_joins_another_agency(client: FlaskClient, app: Flask, smtp: MailServer, owner: User) -> None:
     other = make_agency("Casa Cealaltă")
     agent, boss = make_user(owner.agency_id), make_user(other, "owner")
     email = agent.email
@@ -148,7 +148,7 @@ def test_one_address_signs_in_once(either_app: Flask) -> None:
     assert fresh(there).active and not fresh(agent).active
 
 
-def test_a_link_from_before_opens_nothing_afterwards(client: FlaskClient, smtp: Mailbox, owner: User) -> None:
+def test_a_link_from_before_opens_nothing_afterwards(client: FlaskClient, smtp: MailServer, owner: User) -> None:
     agent = make_user(owner.agency_id)
     invitations.ask_reset(agent.email)
     (old,) = links(smtp, agent.email)

@@ -38,9 +38,9 @@ OURS = {
     ("tools/api_linters.py", "found[1]"),  # of Node's version, four digits at most
     ("tools/api_linters.py", "found[2]"),
     ("app/core/contacts.py", "MOLDOVA"),
-    ("app/delivery/letters.py", "self.key_of('entry')[0]"),  # of subjects that we named
-    ("app/offers/mails.py", "owed.key_of('email_code')[1]"),
-    ("app/offers/mails.py", "owed.key_of('telling')[0]"),
+    ("app/delivery/composing.py", "self.key_of('entry')[0]"),  # of subjects that we named
+    ("app/offers/mails.py", "delivery.key_of('email_code')[1]"),
+    ("app/offers/mails.py", "delivery.key_of('telling')[0]"),
     ("app/offers/mails.py", "n"),
     ("app/feeds/xlsx_rows.py", "one[1]"),  # seven digits at most, by the pattern that found them
     ("app/feeds/xlsx_rows.py", "one[2]"),

@@ -27,7 +27,7 @@ from app.extensions import db
 from app.models import Delivery, Property
 from app.offers import deciding, mails
 from tests import factories
-from tests.mail_server import Mailbox, attempts, change, deliveries
+from tests.mail_server import MailServer, attempts, change, deliveries
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -49,7 +49,7 @@ def answer_of(index: int = 0) -> str:
     return unseal(key, Place(row.agency_id, "attempt", "answer", f"{row.id}/{tried.n}"), tried.answer_ct).decode()
 
 
-def test_what_is_due_is_sent_once_and_written_down(either_app: Flask, either_smtp: Mailbox, prop: Property) -> None:
+def test_what_is_due_is_sent_once_and_written_down(either_app: Flask, either_smtp: MailServer, prop: Property) -> None:
     for _ in range(25):
         factories.make_offer(prop)
     assert dispatch() == 50
@@ -62,7 +62,7 @@ def test_what_is_due_is_sent_once_and_written_down(either_app: Flask, either_smt
     assert either_smtp.connections <= dispatcher.THREADS
 
 
-def test_connections_are_used_again(app: Flask, smtp: Mailbox, prop: Property) -> None:
+def test_connections_are_used_again(app: Flask, smtp: MailServer, prop: Property) -> None:
     for _ in range(3):
         factories.make_offer(prop)
         dispatch()
@@ -71,7 +71,7 @@ def test_connections_are_used_again(app: Flask, smtp: Mailbox, prop: Property) -
 
 
 def test_refused_for_now_is_tried_again(
-    either_app: Flask, either_smtp: Mailbox, prop: Property, impatient: None
+    either_app: Flask, either_smtp: MailServer, prop: Property, impatient: None
 ) -> None:
     left = [451, 451]
     either_smtp.answer = lambda _to: f"{left.pop()} 4.7.1 Greylisted" if left else None
@@ -82,7 +82,7 @@ def test_refused_for_now_is_tried_again(
     assert len({letter.message["Message-ID"] for letter in either_smtp.letters}) == 2
 
 
-def test_a_refusal_for_now_waits_its_turn(app: Flask, smtp: Mailbox, prop: Property) -> None:
+def test_a_refusal_for_now_waits_its_turn(app: Flask, smtp: MailServer, prop: Property) -> None:
     smtp.answer = lambda _to: "451 4.7.1 Later"
     factories.make_offer(prop)
     dispatch()
@@ -91,7 +91,7 @@ def test_a_refusal_for_now_waits_its_turn(app: Flask, smtp: Mailbox, prop: Prope
         assert timedelta(seconds=2) < row.due_at - now() < timedelta(seconds=7)
 
 
-def test_final_refusal_is_dead_and_visible(either_app: Flask, either_smtp: Mailbox, prop: Property) -> None:
+def test_final_refusal_is_dead_and_visible(either_app: Flask, either_smtp: MailServer, prop: Property) -> None:
     either_smtp.answer = lambda to: "550 5.1.1 No such user" if to.endswith("client.example") else None
     factories.make_offer(prop)
     assert dispatch() == 1
@@ -101,7 +101,7 @@ def test_final_refusal_is_dead_and_visible(either_app: Flask, either_smtp: Mailb
 
 
 @pytest.mark.parametrize(("said", "state"), [("554 5.7.1 Spam", "dead"), ("452 4.3.1 Full", "pending")])
-def test_answer_to_the_content_counts(app: Flask, smtp: Mailbox, prop: Property, said: str, state: str) -> None:
+def test_answer_to_the_content_counts(app: Flask, smtp: MailServer, prop: Property, said: str, state: str) -> None:
     smtp.data = lambda _letter: said
     factories.make_offer(prop)
     assert dispatch() == 0
@@ -109,7 +109,7 @@ def test_answer_to_the_content_counts(app: Flask, smtp: Mailbox, prop: Property,
     assert states() == [state, state, *told_instead]
 
 
-def test_broken_conversation_is_taken_up_again(app: Flask, smtp: Mailbox, prop: Property, impatient: None) -> None:
+def test_broken_conversation_is_taken_up_again(app: Flask, smtp: MailServer, prop: Property, impatient: None) -> None:
     smtp.drop = 3
     factories.make_offer(prop)
     dispatch()
@@ -118,7 +118,7 @@ def test_broken_conversation_is_taken_up_again(app: Flask, smtp: Mailbox, prop: 
 
 
 def test_server_down_then_up(
-    either_app: Flask, either_smtp: Mailbox, prop: Property, monkeypatch: pytest.MonkeyPatch
+    either_app: Flask, either_smtp: MailServer, prop: Property, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(posts, "AWAY_SECONDS", 600)
     either_smtp.stop()
@@ -136,7 +136,7 @@ def test_server_down_then_up(
 
 
 def test_wrong_password_kills_no_mail(
-    app: Flask, smtp: Mailbox, prop: Property, monkeypatch: pytest.MonkeyPatch
+    app: Flask, smtp: MailServer, prop: Property, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(app.extensions["mail"], "username", "us")
     monkeypatch.setattr(app.extensions["mail"], "password", "wrong")
@@ -146,7 +146,7 @@ def test_wrong_password_kills_no_mail(
 
 
 def test_server_down_while_connected(
-    app: Flask, smtp: Mailbox, prop: Property, monkeypatch: pytest.MonkeyPatch
+    app: Flask, smtp: MailServer, prop: Property, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(posts, "AWAY_SECONDS", 600)
     factories.make_offer(prop)
@@ -161,7 +161,7 @@ def test_server_down_while_connected(
     assert dispatch() == 2
 
 
-def test_lease_of_the_dead_is_taken_up(either_app: Flask, either_smtp: Mailbox, prop: Property) -> None:
+def test_lease_of_the_dead_is_taken_up(either_app: Flask, either_smtp: MailServer, prop: Property) -> None:
     factories.make_offer(prop)
     with housekeeping() as connection:
         assert len(claim(connection, 20)) == 2
@@ -184,7 +184,7 @@ def test_who_lost_the_lease_records_nothing(either_app: Flask, prop: Property) -
     assert states() == ["leased", "leased"] and not attempts()
 
 
-def test_two_drains_at_once_send_each_once(either_app: Flask, either_smtp: Mailbox, prop: Property) -> None:
+def test_two_drains_at_once_send_each_once(either_app: Flask, either_smtp: MailServer, prop: Property) -> None:
     for _ in range(20):
         factories.make_offer(prop)
     counts: list[int] = []
@@ -202,13 +202,13 @@ def test_two_drains_at_once_send_each_once(either_app: Flask, either_smtp: Mailb
     assert len({letter.message["Message-ID"] for letter in either_smtp.letters}) == 40
 
 
-def test_cancelled_is_never_sent(app: Flask, smtp: Mailbox, prop: Property) -> None:
+def test_cancelled_is_never_sent(app: Flask, smtp: MailServer, prop: Property) -> None:
     factories.make_offer(prop)
     change(state="cancelled", ended_at=now())
     assert dispatch() == 0 and not smtp.letters
 
 
-def test_time_to_undo_is_respected(either_app: Flask, either_smtp: Mailbox, prop: Property) -> None:
+def test_time_to_undo_is_respected(either_app: Flask, either_smtp: MailServer, prop: Property) -> None:
     offer_id = factories.make_offer(prop)
     dispatch()
     deciding.decide(offer_id, prop.agency_id, "accepted", by=SYSTEM, notify_bidder=True)
@@ -219,7 +219,7 @@ def test_time_to_undo_is_respected(either_app: Flask, either_smtp: Mailbox, prop
 
 
 def test_fault_of_ours_blocks_nobody_and_waits(
-    app: Flask, smtp: Mailbox, prop: Property, said: io.StringIO, monkeypatch: pytest.MonkeyPatch
+    app: Flask, smtp: MailServer, prop: Property, said: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def faulty(*_: object) -> None:
         raise ValueError("andrei.turcanu@client.example")
@@ -234,7 +234,7 @@ def test_fault_of_ours_blocks_nobody_and_waits(
     assert codes[agent.id] == 0
 
 
-def test_logs_hold_nothing_personal(app: Flask, smtp: Mailbox, prop: Property, said: io.StringIO) -> None:
+def test_logs_hold_nothing_personal(app: Flask, smtp: MailServer, prop: Property, said: io.StringIO) -> None:
     smtp.answer = lambda to: f"550 {to} is unknown"
     factories.make_offer(prop)
     dispatch()
@@ -245,7 +245,7 @@ def test_logs_hold_nothing_personal(app: Flask, smtp: Mailbox, prop: Property, s
 
 
 def test_asked_to_stop_it_hands_back_what_hangs(
-    app: Flask, smtp: Mailbox, prop: Property, monkeypatch: pytest.MonkeyPatch
+    app: Flask, smtp: MailServer, prop: Property, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dispatcher, "GRACE", 0.3)
     hanging = threading.Event()
@@ -273,7 +273,7 @@ def test_asked_to_stop_it_hands_back_what_hangs(
 
 
 def test_slow_server_does_not_outlive_the_lease(
-    app: Flask, smtp: Mailbox, prop: Property, monkeypatch: pytest.MonkeyPatch
+    app: Flask, smtp: MailServer, prop: Property, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With little left on its lease a letter is handed back untried: another dispatch may be about to take it."""
     monkeypatch.setitem(queue.LEASES, "mail", timedelta(seconds=5))

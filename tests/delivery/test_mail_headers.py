@@ -21,21 +21,21 @@ from app.extensions import db
 from app.models import Delivery, Property, User
 from app.offers.document import Bidder
 from app.outbound import mail_headers
-from app.outbound.smtp import Letter, Party, one_line
+from app.outbound.smtp import Mailbox, OutgoingMail, one_line
 from tests import factories
-from tests.mail_server import Mailbox
+from tests.mail_server import MailServer
 from tests.public.test_offer_form import hidden
 
 LONG = "Ștefania-Alexandra Constantinescu-Brâncoveanu și Țurcanu-Văcărescu Imobiliare Premium"
 WORD = re.compile(rb"=\?[^?\s]+\?[^?\s]+\?[^?\s]*\?=")
 
 
-def letter(subject: str, name: str, reply: Party | None = None, address: str = "ana@client.example") -> Letter:
-    return Letter(
+def letter(subject: str, name: str, reply: Mailbox | None = None, address: str = "ana@client.example") -> OutgoingMail:
+    return OutgoingMail(
         uuid.UUID(int=7),
         host="localhost",
-        to=Party(address, name),
-        sender=Party("oferte@agentie.example", name),
+        to=Mailbox(address, name),
+        sender=Mailbox("oferte@agentie.example", name),
         reply_to=reply,
         subject=subject,
         text="x",
@@ -87,7 +87,7 @@ def test_any_text_folds_and_reads_back(subject: str, name: str) -> None:
 @pytest.mark.parametrize("domain", ["x.ro", f"{'b' * 60}.{'c' * 60}.example"])
 def test_names_and_addresses_of_every_length(name: str, domain: str) -> None:
     made = letter(
-        f"Ofertă nouă: 235.000 EUR – {name}", name, Party(f"{'a' * 60}@{domain}", name), f"{'a' * 60}@{domain}"
+        f"Ofertă nouă: 235.000 EUR – {name}", name, Mailbox(f"{'a' * 60}@{domain}", name), f"{'a' * 60}@{domain}"
     )
     check(made.as_bytes())
     for field in ("From", "To", "Reply-To"):
@@ -101,7 +101,7 @@ def test_mail_headers_that_only_machines_read() -> None:
 
 
 def test_a_reply_address_beyond_ascii_cannot_make_the_agents_notice_undeliverable(
-    smtp: Mailbox, prop: Property
+    smtp: MailServer, prop: Property
 ) -> None:
     """A server without SMTPUTF8 takes it; the body says whom to write to."""
     smtp.utf8 = False
@@ -116,7 +116,7 @@ def test_a_reply_address_beyond_ascii_cannot_make_the_agents_notice_undeliverabl
 
 
 def test_what_cannot_be_delivered_comes_back_to_an_address_of_its_own(
-    app: Flask, smtp: Mailbox, prop: Property
+    app: Flask, smtp: MailServer, prop: Property
 ) -> None:
     from dataclasses import replace
 
@@ -149,7 +149,7 @@ def test_letters_without_a_plain_spelling_are_asked_about(client: FlaskClient, p
 
 
 def test_an_agent_whose_mailbox_refuses_is_told_by_the_dashboard_and_by_another_owner(
-    client: FlaskClient, smtp: Mailbox, prop: Property
+    client: FlaskClient, smtp: MailServer, prop: Property
 ) -> None:
     agent = db.session.get_one(User, prop.agent_id)
     address, owner = agent.email, factories.make_user(prop.agency_id, "owner", full_name="Ana Owner", language="en")
@@ -169,7 +169,7 @@ def test_an_agent_whose_mailbox_refuses_is_told_by_the_dashboard_and_by_another_
     assert owed == ["delivered"]
 
 
-def test_where_nobody_else_is_an_owner_the_agencys_own_address_is_written_to(smtp: Mailbox, prop: Property) -> None:
+def test_where_nobody_else_is_an_owner_the_agencys_own_address_is_written_to(smtp: MailServer, prop: Property) -> None:
     agent = db.session.get_one(User, prop.agent_id)
     address = agent.email
     for other in db.session.scalars(select(User).where(User.id != agent.id)).all():

@@ -13,16 +13,16 @@ from sqlalchemy import delete, select, update
 from app.core.ledger import SYSTEM, Actor
 from app.core.money import Money
 from app.core.unit_of_work import housekeeping
+from app.delivery.composing import DeliveryRow
 from app.delivery.dispatcher import dispatch
-from app.delivery.letters import Owed
 from app.delivery.registry import registry
 from app.extensions import db
 from app.models import Delivery, OfferKey, Property, User
 from app.offers import deciding
 from app.offers.document import Bidder, Signature
-from app.outbound.smtp import Letter, Party, one_line, paragraphs
+from app.outbound.smtp import Mailbox, OutgoingMail, one_line, paragraphs
 from tests import factories
-from tests.mail_server import Mailbox, Received, change, deliveries
+from tests.mail_server import MailServer, Received, change, deliveries
 
 EVERYTHING = {
     "bidder": Bidder(
@@ -46,16 +46,16 @@ EVERYTHING = {
 }
 
 
-def owed(template: str) -> Owed:
+def owed(template: str) -> DeliveryRow:
     row = db.session.scalars(select(Delivery).filter_by(template=template)).one()
-    return Owed.of(row)
+    return DeliveryRow.of(row)
 
 
 def agent_of(prop: Property) -> User:
     return db.session.get_one(User, prop.agent_id)
 
 
-def both(smtp: Mailbox, prop: Property) -> tuple[Received, Received]:
+def both(smtp: MailServer, prop: Property) -> tuple[Received, Received]:
     """The agent's letter and the bidder's."""
     dispatch()
     agent, bidder = smtp.to(agent_of(prop).email), smtp.to("andrei.turcanu@client.example")
@@ -67,7 +67,7 @@ def flat(text: str) -> str:
     return text.replace("\u00a0", " ")
 
 
-def test_agent_reads_who_how_much_and_how(smtp: Mailbox, prop: Property) -> None:
+def test_agent_reads_who_how_much_and_how(smtp: MailServer, prop: Property) -> None:
     with housekeeping() as connection:
         connection.execute(update(User).values(language="en"))
     offer_id = factories.make_offer(prop, factories.make_draft(**EVERYTHING))
@@ -88,7 +88,7 @@ def test_agent_reads_who_how_much_and_how(smtp: Mailbox, prop: Property) -> None
     )
 
 
-def test_bidder_has_proof_in_the_language_of_the_offer(smtp: Mailbox, prop: Property) -> None:
+def test_bidder_has_proof_in_the_language_of_the_offer(smtp: MailServer, prop: Property) -> None:
     factories.make_offer(prop, factories.make_draft(**EVERYTHING), language="en")
     _, letter = both(smtp, prop)
     for kind in ("plain", "html"):
@@ -102,14 +102,14 @@ def test_bidder_has_proof_in_the_language_of_the_offer(smtp: Mailbox, prop: Prop
     assert 'lang="en"' in letter.body("html")
 
 
-def test_each_reader_has_their_own_language(smtp: Mailbox, prop: Property) -> None:
+def test_each_reader_has_their_own_language(smtp: MailServer, prop: Property) -> None:
     factories.make_offer(prop, language="en")
     agent, bidder = both(smtp, prop)
     assert "118.500 EUR" in flat(agent.body()) and "EUR 118,500" in flat(bidder.body())
     assert "Apartament cu 3 camere" in agent.body() and "Three-room apartment" in bidder.body()
 
 
-def test_headers_say_who_when_and_that_no_one_typed_this(smtp: Mailbox, prop: Property) -> None:
+def test_headers_say_who_when_and_that_no_one_typed_this(smtp: MailServer, prop: Property) -> None:
     factories.make_offer(prop)
     agent, bidder = both(smtp, prop)
     first, second = deliveries()
@@ -125,7 +125,7 @@ def test_headers_say_who_when_and_that_no_one_typed_this(smtp: Mailbox, prop: Pr
     assert bidder.to == ["andrei.turcanu@client.example"]
 
 
-def test_same_delivery_same_bytes(smtp: Mailbox, prop: Property) -> None:
+def test_same_delivery_same_bytes(smtp: MailServer, prop: Property) -> None:
     factories.make_offer(prop, factories.make_draft(**EVERYTHING))
     for template in ("offer_agent", "offer_bidder"):
         assert registry().compose(owed(template)).as_bytes() == registry().compose(owed(template)).as_bytes()
@@ -134,7 +134,7 @@ def test_same_delivery_same_bytes(smtp: Mailbox, prop: Property) -> None:
 EVIL = "Eve\r\nBcc: all@victim.example\r\n\t folded\x00\u2028\u202eX"
 
 
-def test_nothing_typed_becomes_a_header(smtp: Mailbox, prop: Property) -> None:
+def test_nothing_typed_becomes_a_header(smtp: MailServer, prop: Property) -> None:
     with housekeeping() as connection:
         connection.execute(update(Property).values(title=EVIL))
     db.session.expire_all()
@@ -149,7 +149,7 @@ def test_nothing_typed_becomes_a_header(smtp: Mailbox, prop: Property) -> None:
         assert "\x00" not in letter.body() and "\u202e" not in letter.body()
 
 
-def test_markup_is_shown_not_run(smtp: Mailbox, prop: Property) -> None:
+def test_markup_is_shown_not_run(smtp: MailServer, prop: Property) -> None:
     bidder = replace(EVERYTHING["bidder"], full_name="<script>alert(1)</script>")  # type: ignore[type-var]
     message = "<img src=x onerror=alert(1)> {{ 7 * 7 }}"
     factories.make_offer(prop, factories.make_draft(bidder=bidder, message=message, represented_by="<b>Bo</b>"))
@@ -159,7 +159,7 @@ def test_markup_is_shown_not_run(smtp: Mailbox, prop: Property) -> None:
         assert "&lt;script&gt;" in html and "{{ 7 * 7 }}" in html and message in letter.body()
 
 
-def test_html_is_valid_and_fetches_nothing(smtp: Mailbox, prop: Property) -> None:
+def test_html_is_valid_and_fetches_nothing(smtp: MailServer, prop: Property) -> None:
     offer_id = factories.make_offer(prop, factories.make_draft(**EVERYTHING))
     _decide(offer_id, prop, "accepted")
     dispatch()
@@ -177,7 +177,9 @@ def _decide(offer_id: uuid.UUID, prop: Property, status: str, reason: str | None
 
 
 @pytest.mark.parametrize(("status", "notary"), [("accepted", True), ("rejected", False)])
-def test_decision_is_told_without_the_internal_reason(smtp: Mailbox, prop: Property, status: str, notary: bool) -> None:
+def test_decision_is_told_without_the_internal_reason(
+    smtp: MailServer, prop: Property, status: str, notary: bool
+) -> None:
     offer_id = factories.make_offer(prop, language="en")
     dispatch()
     smtp.letters.clear()
@@ -190,7 +192,7 @@ def test_decision_is_told_without_the_internal_reason(smtp: Mailbox, prop: Prope
         assert "rude" not in body and "BF-" in body and "/r/" in body
 
 
-def test_decision_taken_back_meanwhile_is_not_told(smtp: Mailbox, prop: Property) -> None:
+def test_decision_taken_back_meanwhile_is_not_told(smtp: MailServer, prop: Property) -> None:
     offer_id = factories.make_offer(prop)
     dispatch()
     smtp.letters.clear()
@@ -200,7 +202,7 @@ def test_decision_taken_back_meanwhile_is_not_told(smtp: Mailbox, prop: Property
     assert {row.state for row in deliveries() if row.template == "decision_bidder"} == {"cancelled"}
 
 
-def test_forgotten_person_gets_no_mail(smtp: Mailbox, prop: Property) -> None:
+def test_forgotten_person_gets_no_mail(smtp: MailServer, prop: Property) -> None:
     factories.make_offer(prop)
     with housekeeping() as connection:
         connection.execute(delete(OfferKey))
@@ -208,7 +210,7 @@ def test_forgotten_person_gets_no_mail(smtp: Mailbox, prop: Property) -> None:
     assert [row.state for row in deliveries()] == ["cancelled", "cancelled"]
 
 
-def test_agent_who_left_gets_no_client_data(smtp: Mailbox, prop: Property) -> None:
+def test_agent_who_left_gets_no_client_data(smtp: MailServer, prop: Property) -> None:
     with housekeeping() as connection:
         connection.execute(update(User).values(active=False))
     factories.make_offer(prop)
@@ -217,12 +219,12 @@ def test_agent_who_left_gets_no_client_data(smtp: Mailbox, prop: Property) -> No
     assert len([letter for letter in smtp.letters if letter.to[0].startswith("contact-")]) == 1
 
 
-def letter_to(address: str) -> Letter:
-    return Letter(
+def letter_to(address: str) -> OutgoingMail:
+    return OutgoingMail(
         uuid.UUID(int=7),
         host="example.ro",
-        to=Party(address, "Șerban"),
-        sender=Party("noreply@example.ro"),
+        to=Mailbox(address, "Șerban"),
+        sender=Mailbox("noreply@example.ro"),
         subject="ș" * 500,
         text="a" * 5000 + "\nFrom here\n.\n",
         html="<p>ț</p>",
@@ -238,34 +240,34 @@ def letter_to(address: str) -> Letter:
         ("ștefan@exemplu.ro", "ștefan@exemplu.ro"),
     ],
 )
-def test_international_addresses(smtp: Mailbox, address: str, wire: str) -> None:
+def test_international_addresses(smtp: MailServer, address: str, wire: str) -> None:
     from app.outbound.smtp import open_connection
 
     connection = open_connection()
-    assert connection.carry(letter_to(address)).code == 250
+    assert connection.transmit(letter_to(address)).code == 250
     connection.quit()
     assert smtp.letters[0].to == [wire]
     assert f"<{wire}>".encode() in smtp.letters[0].raw
     assert smtp.letters[0].body() == "a" * 5000 + "\nFrom here\n.\n"
 
 
-def test_server_without_international_addresses_is_a_final_no(smtp: Mailbox) -> None:
+def test_server_without_international_addresses_is_a_final_no(smtp: MailServer) -> None:
     from app.outbound.smtp import open_connection
 
     smtp.utf8 = False
     connection = open_connection()
-    assert connection.carry(letter_to("ștefan@exemplu.ro")).code == 553
-    assert connection.carry(letter_to("ana@exemplu.ro")).code == 250
+    assert connection.transmit(letter_to("ștefan@exemplu.ro")).code == 553
+    assert connection.transmit(letter_to("ana@exemplu.ro")).code == 250
     connection.quit()
 
 
-def test_certificates_are_checked(smtp: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_certificates_are_checked(smtp: MailServer, monkeypatch: pytest.MonkeyPatch) -> None:
     from app.outbound.smtp import CannotConnect, open_connection
 
     connection = open_connection()
     monkeypatch.setattr(connection.mail, "use_tls", True)
     with pytest.raises(CannotConnect):
-        connection.carry(letter_to("ana@exemplu.ro"))
+        connection.transmit(letter_to("ana@exemplu.ro"))
 
 
 def test_washing() -> None:

@@ -9,7 +9,7 @@ from flask import Flask
 
 import app as product
 from app.config import ConfigurationError, Settings
-from app.delivery.letters import PARTS
+from app.delivery.composing import PARTS
 from app.delivery.registry import Registry
 from app.offers import mails as offer_mails
 

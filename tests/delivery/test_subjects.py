@@ -20,7 +20,7 @@ from app.core.clock import now
 from app.core.ledger import SYSTEM
 from app.core.subjects import about
 from app.core.unit_of_work import housekeeping, writing
-from app.delivery.letters import NoLongerOwed, Owed
+from app.delivery.composing import DeliveryRow, NoLongerOwed
 from app.delivery.registry import registry
 from app.extensions import db
 from app.models import Attempt, Delivery, Offer, Property, User
@@ -118,7 +118,7 @@ def test_what_was_owed_before_is_composed_after_as_it_was(either_app: Flask) -> 
         db.session.rollback()
         mails = db.session.scalars(select(Delivery).where(Delivery.kind == "mail")).all()
         made = {}
-        for owed in [Owed.of(row) for row in mails if row.template != "offer_replaced"]:
+        for owed in [DeliveryRow.of(row) for row in mails if row.template != "offer_replaced"]:
             try:
                 made[owed.id] = str(registry().compose(owed).body)
             except Exception as why:
@@ -166,7 +166,7 @@ def test_what_does_not_know_its_subject_is_still_delivered_where_it_needs_none(a
     with housekeeping() as connection:
         connection.execute(text("UPDATE delivery SET subject_type = NULL, subject_id = NULL"))
     for row in db.session.scalars(select(Delivery).where(Delivery.kind == "mail")):
-        assert registry().compose(Owed.of(row)).body
+        assert registry().compose(DeliveryRow.of(row)).body
 
 
 def test_what_happened_in_one_moment_is_told_apart(app: Flask) -> None:
@@ -178,9 +178,9 @@ def test_what_happened_in_one_moment_is_told_apart(app: Flask) -> None:
             better_offers.ask([asked], now() + timedelta(days=2), words, by=factories.person_of(owner))
             db.session.rollback()
         first, second = db.session.scalars(select(Delivery).filter_by(template="offer_better").order_by(Delivery.id))
-        assert "Doi" in str(registry().compose(Owed.of(second)).body)
+        assert "Doi" in str(registry().compose(DeliveryRow.of(second)).body)
         with pytest.raises(NoLongerOwed):
-            registry().compose(Owed.of(first))
+            registry().compose(DeliveryRow.of(first))
 
 
 def test_undoing_takes_back_what_is_about_it_and_nothing_else_of_its_moment(app: Flask) -> None:

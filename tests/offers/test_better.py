@@ -15,7 +15,7 @@ from sqlalchemy import select
 
 from app.core.money import Money
 from app.core.signed_links import REQUEST, sign
-from app.delivery.letters import Owed
+from app.delivery.composing import DeliveryRow
 from app.delivery.registry import registry
 from app.extensions import db
 from app.models import Delivery, Offer, OfferRequest, OfferState, Property, User
@@ -60,7 +60,7 @@ def letter() -> tuple[str, str]:
         select(Delivery).where(Delivery.template == "offer_better").order_by(Delivery.id.desc())
     ).first()
     assert owed
-    made = registry().compose(Owed.of(owed))
+    made = registry().compose(DeliveryRow.of(owed))
     found = re.search(r"http://localhost(/o/\S+)", str(made.body))
     assert found
     return str(made.body), found.group(1)

@@ -18,7 +18,7 @@ from app.core.errors import Conflict
 from app.core.ledger import SYSTEM, Actor
 from app.core.limits import MESSAGE, REASON
 from app.core.unit_of_work import housekeeping
-from app.delivery.letters import Owed
+from app.delivery.composing import DeliveryRow
 from app.delivery.registry import registry
 from app.extensions import db
 from app.models import Agency, Decision, Delivery, Offer, OfferState, Property, User
@@ -207,7 +207,7 @@ def test_the_bidder_is_told_only_when_asked_and_what_was_written(client: FlaskCl
     answer(client, offer, status="rejected", version=3, notify_bidder="y", message="Mulțumim, am ales pe altcineva.")
     owed = told()[0]
     assert owed.due_at - owed.created_at == timedelta(seconds=10)
-    letter = registry().compose(Owed.of(owed))
+    letter = registry().compose(DeliveryRow.of(owed))
     assert "Mulțumim, am ales pe altcineva." in str(letter.body) and "am ales pe altcineva" in str(letter.html)
 
 

@@ -31,7 +31,7 @@ from app.webhooks import editing as webhooks
 from app.workers import hourly
 from tests.backups.test_backup import tools  # noqa: F401
 from tests.factories import csrf, login, make_agency, make_property, make_user, person_of
-from tests.mail_server import Mailbox
+from tests.mail_server import MailServer
 from tests.outbound.servers import receiving, reply
 from tests.privacy.test_canaries import CANARIES, STRINGS, at_rest, found_in, send_canaries, valkey  # noqa: F401
 from tests.webhooks.test_dispatcher import LOOPBACK
@@ -113,7 +113,7 @@ def operate(app: Flask, away: Path) -> bytes:
 
 def test_no_canary_is_left_by_anything_that_is_done_with_an_offer(
     open_app: Flask,
-    either_smtp: Mailbox,
+    either_smtp: MailServer,
     valkey: str,  # noqa: F811
     elsewhere: Path,
     tmp_path: Path,

@@ -25,7 +25,7 @@ from app.offers.recording import Said
 from app.privacy import data_copy, personal_data
 from app.properties import seller_links
 from tests.factories import confirm, make_draft, make_offer, make_sending, person_of
-from tests.mail_server import Mailbox
+from tests.mail_server import MailServer
 from tests.privacy.test_data_requests import ask, link_in
 from tests.proof.conftest import drawn, full_offer
 
@@ -111,7 +111,7 @@ def test_a_file_holds_so_many_offers_and_the_rest_comes_in_others(
 
 
 def test_it_is_offered_beside_the_json_and_to_nobody_else(
-    client: FlaskClient, smtp: Mailbox, prop: Property, owner: User
+    client: FlaskClient, smtp: MailServer, prop: Property, owner: User
 ) -> None:
     make_offer(prop, make_draft(message="Ne place mult."))
     ask(client, owner, "access")
@@ -130,7 +130,7 @@ def test_it_is_offered_beside_the_json_and_to_nobody_else(
     assert 429 in codes, "it costs, so it is limited"
 
 
-def test_its_address_is_a_secret(client: FlaskClient, smtp: Mailbox, prop: Property, owner: User) -> None:
+def test_its_address_is_a_secret(client: FlaskClient, smtp: MailServer, prop: Property, owner: User) -> None:
     ask(client, owner, "access")
     link = link_in(smtp)
     assert redact(f"{link}/data.pdf") == "/ro/gdpr/request/…/data.pdf"

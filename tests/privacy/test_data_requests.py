@@ -25,7 +25,7 @@ from app.offers.document import Bidder
 from app.privacy import data_requests as service
 from app.proof import texts
 from tests.factories import csrf, login, make_agency, make_draft, make_offer, make_property, make_user
-from tests.mail_server import Mailbox
+from tests.mail_server import MailServer
 from tests.privacy.test_canaries import CANARIES, at_rest, found_in
 
 EMAIL = "andrei.turcanu@client.example"
@@ -36,7 +36,7 @@ def ask(client: FlaskClient, owner: User, kind: str, email: str = EMAIL.upper())
     return client.post("/ro/gdpr/request", data=form).status_code
 
 
-def link_in(smtp: Mailbox, address: str = EMAIL) -> str:
+def link_in(smtp: MailServer, address: str = EMAIL) -> str:
     dispatch()
     bodies = [one.body() for one in smtp.letters if one.to[0].casefold() == address]
     return re.findall(r"http://localhost(/ro/gdpr/request/\S+)", "".join(bodies))[-1]
@@ -60,7 +60,7 @@ def offers_read() -> int:
     ],
 )
 def test_a_mail_to_whoever_was_named_repeats_nothing_that_was_typed_around_the_address(
-    client: FlaskClient, smtp: Mailbox, owner: User, typed: str
+    client: FlaskClient, smtp: MailServer, owner: User, typed: str
 ) -> None:
     assert ask(client, owner, "access", typed) == 303
     link = link_in(smtp)
@@ -70,7 +70,7 @@ def test_a_mail_to_whoever_was_named_repeats_nothing_that_was_typed_around_the_a
 
 
 def test_a_copy_is_there_once_the_link_is_proved_and_for_a_week(
-    client: FlaskClient, smtp: Mailbox, owner: User, prop: Property
+    client: FlaskClient, smtp: MailServer, owner: User, prop: Property
 ) -> None:
     for amount_of in (prop, make_property(owner.agency_id, owner.id)):
         make_offer(amount_of, make_draft(message="Ne place mult."))
@@ -91,7 +91,7 @@ def test_a_copy_is_there_once_the_link_is_proved_and_for_a_week(
 
 
 def test_erasure_waits_for_the_agency_and_both_sides_are_told(
-    client: FlaskClient, smtp: Mailbox, owner: User, prop: Property
+    client: FlaskClient, smtp: MailServer, owner: User, prop: Property
 ) -> None:
     make_offer(prop)
     assert ask(client, owner, "erasure") == 303
@@ -118,7 +118,7 @@ def test_erasure_waits_for_the_agency_and_both_sides_are_told(
 
 
 def test_a_refusal_says_why_and_where_to_complain(
-    client: FlaskClient, smtp: Mailbox, owner: User, prop: Property
+    client: FlaskClient, smtp: MailServer, owner: User, prop: Property
 ) -> None:
     make_offer(prop)
     ask(client, owner, "erasure")
@@ -132,7 +132,7 @@ def test_a_refusal_says_why_and_where_to_complain(
     assert offers_read() == 1 and b"dosar" not in (held().reason_ct or b"")
 
 
-def test_nobody_learns_whether_an_address_is_known(client: FlaskClient, smtp: Mailbox, owner: User) -> None:
+def test_nobody_learns_whether_an_address_is_known(client: FlaskClient, smtp: MailServer, owner: User) -> None:
     assert ask(client, owner, "access", "nimeni@client.example") == 303
     client.post(link := link_in(smtp, "nimeni@client.example"))
     assert "nu se păstrează nimic" in client.get(link).get_data(as_text=True)
@@ -151,7 +151,7 @@ def test_a_mailbox_is_not_filled_by_somebody_else(client: FlaskClient, owner: Us
     assert len(db.session.scalars(mails).all()) == 3
 
 
-def test_another_agency_cannot_answer(client: FlaskClient, smtp: Mailbox, owner: User, prop: Property) -> None:
+def test_another_agency_cannot_answer(client: FlaskClient, smtp: MailServer, owner: User, prop: Property) -> None:
     make_offer(prop)
     ask(client, owner, "erasure")
     client.post(link_in(smtp))
@@ -166,7 +166,7 @@ def test_another_agency_cannot_answer(client: FlaskClient, smtp: Mailbox, owner:
 
 
 def test_owners_are_reminded_once_and_what_has_ended_is_dropped(
-    client: FlaskClient, smtp: Mailbox, owner: User, prop: Property
+    client: FlaskClient, smtp: MailServer, owner: User, prop: Property
 ) -> None:
     make_offer(prop)
     ask(client, owner, "erasure")
@@ -185,7 +185,7 @@ def test_owners_are_reminded_once_and_what_has_ended_is_dropped(
         assert service.forget() == 1
 
 
-def test_after_an_erasure_nothing_of_the_person_is_found_at_rest(either_app: Flask, either_smtp: Mailbox) -> None:
+def test_after_an_erasure_nothing_of_the_person_is_found_at_rest(either_app: Flask, either_smtp: MailServer) -> None:
     client, owner = either_app.test_client(), make_user(make_agency(), "owner")
     prop = make_property(owner.agency_id, owner.id)
     bidder = Bidder(CANARIES["full_name"], CANARIES["email"], "+40722918273")
@@ -214,7 +214,7 @@ def test_after_an_erasure_nothing_of_the_person_is_found_at_rest(either_app: Fla
 
 
 def test_the_address_of_a_copy_goes_with_the_copy_and_of_a_refusal_after_ninety_days(
-    client: FlaskClient, smtp: Mailbox, owner: User, prop: Property
+    client: FlaskClient, smtp: MailServer, owner: User, prop: Property
 ) -> None:
     make_offer(prop)
     ask(client, owner, "access")
@@ -235,7 +235,7 @@ def test_the_address_of_a_copy_goes_with_the_copy_and_of_a_refusal_after_ninety_
 
 
 def test_a_link_that_was_not_used_in_time_says_so_and_offers_a_new_one(
-    client: FlaskClient, smtp: Mailbox, owner: User
+    client: FlaskClient, smtp: MailServer, owner: User
 ) -> None:
     ask(client, owner, "erasure")
     link = link_in(smtp)

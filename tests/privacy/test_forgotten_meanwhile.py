@@ -25,7 +25,7 @@ from app.proof import receipts
 from app.proof.register import offer_faults, verify_chain
 from app.webhooks import editing as webhooks
 from tests import factories
-from tests.mail_server import Mailbox, Received
+from tests.mail_server import MailServer, Received
 from tests.outbound.servers import Request, receiving, reply
 from tests.privacy.test_canaries import CANARIES, at_rest, found_in
 from tests.webhooks.test_dispatcher import LOOPBACK
@@ -74,7 +74,7 @@ def nothing_left(agency_id: uuid.UUID, offer_id: uuid.UUID, *, tried: int = 0) -
     assert verify_chain(agency)[1] is None and not [*offer_faults(agency)]
 
 
-def test_while_a_mail_is_being_taken(either_app: Flask, either_smtp: Mailbox, prop: Property) -> None:
+def test_while_a_mail_is_being_taken(either_app: Flask, either_smtp: MailServer, prop: Property) -> None:
     agency_id, offer_id = prop.agency_id, offer_of(prop)
 
     def taking(letter: Received) -> None:
@@ -89,7 +89,7 @@ def test_while_a_mail_is_being_taken(either_app: Flask, either_smtp: Mailbox, pr
 
 
 def test_while_its_receipt_is_being_sealed(
-    either_app: Flask, either_smtp: Mailbox, prop: Property, monkeypatch: pytest.MonkeyPatch
+    either_app: Flask, either_smtp: MailServer, prop: Property, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     agency_id, offer_id = prop.agency_id, offer_of(prop)
     dispatch()

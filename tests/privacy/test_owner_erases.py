@@ -14,7 +14,7 @@ from app.models import Access, LedgerEntry, OfferKey, PrivacyRequest, Property, 
 from app.offers.document import Bidder
 from app.privacy import data_requests
 from tests.factories import csrf, login, make_agency, make_draft, make_offer, make_property, make_user
-from tests.mail_server import Mailbox
+from tests.mail_server import MailServer
 
 EMAIL = "andrei.turcanu@client.example"
 
@@ -37,7 +37,7 @@ def keys() -> set[object]:
 
 
 def test_all_offers_of_the_address_go_and_the_client_is_told(
-    client: FlaskClient, smtp: Mailbox, owner: User, prop: Property
+    client: FlaskClient, smtp: MailServer, owner: User, prop: Property
 ) -> None:
     first = make_offer(prop)
     make_offer(make_property(owner.agency_id, owner.id))
@@ -65,7 +65,7 @@ def erase_again(client: FlaskClient, where: str) -> int:
     return client.post(where, data={"csrf_token": token}).status_code
 
 
-def test_what_the_client_asked_here_is_answered_by_it(client: FlaskClient, smtp: Mailbox, prop: Property) -> None:
+def test_what_the_client_asked_here_is_answered_by_it(client: FlaskClient, smtp: MailServer, prop: Property) -> None:
     offer = make_offer(prop)
     data_requests.ask_as_bidder(prop.agency_id, EMAIL, "ro")
     assert erase(client, f"/app/offers/{offer}/erase") == 303
@@ -73,7 +73,7 @@ def test_what_the_client_asked_here_is_answered_by_it(client: FlaskClient, smtp:
     assert (held.outcome, held.offers) == ("done", 1)
 
 
-def test_without_an_address_only_this_offer_goes(client: FlaskClient, smtp: Mailbox, prop: Property) -> None:
+def test_without_an_address_only_this_offer_goes(client: FlaskClient, smtp: MailServer, prop: Property) -> None:
     nobody = Bidder("Ion Fără", None, "+40722000444")
     offer = make_offer(prop, make_draft(bidder=nobody), source="agent")
     kept = make_offer(prop, make_draft(bidder=nobody), source="agent")

@@ -45,7 +45,7 @@ from app.proof.register import offer_faults
 from app.properties import editing as properties
 from app.properties.seller_page import OpenedSellerLink, seller_page
 from tests.factories import confirm, login, make_draft, make_offer, make_property, make_sending, make_user
-from tests.mail_server import Mailbox
+from tests.mail_server import MailServer
 
 SIGNED = Signature("typed", "Andrei Țurcanu")
 
@@ -57,7 +57,7 @@ def offer(prop: Property) -> Offer:
     return db.session.get_one(Offer, make_offer(prop, make_draft(signature=SIGNED)))
 
 
-def code_in(smtp: Mailbox) -> str:
+def code_in(smtp: MailServer) -> str:
     """The digits of the last mail that holds some."""
     dispatch()
     held = [
@@ -83,7 +83,7 @@ def another(code: str) -> str:
     return f"{(int(code) + 1) % 1_000_000:06d}"
 
 
-def test_the_code_from_the_mail_confirms(app: Flask, client: FlaskClient, smtp: Mailbox, offer: Offer) -> None:
+def test_the_code_from_the_mail_confirms(app: Flask, client: FlaskClient, smtp: MailServer, offer: Offer) -> None:
     assert "Code of six digits" in page_of(client, offer)
     code = code_in(smtp)
     assert post(client, offer, f" {code[:3]} {code[3:]} ") == 303 and confirmed(offer)
@@ -95,7 +95,7 @@ def test_the_code_from_the_mail_confirms(app: Flask, client: FlaskClient, smtp: 
 
 
 def test_five_wrong_codes_end_it_and_the_right_one_comes_too_late(
-    app: Flask, client: FlaskClient, smtp: Mailbox, offer: Offer
+    app: Flask, client: FlaskClient, smtp: MailServer, offer: Offer
 ) -> None:
     code = code_in(smtp)
     for left in (4, 3, 2, 1):
@@ -108,7 +108,7 @@ def test_five_wrong_codes_end_it_and_the_right_one_comes_too_late(
 
 
 def test_another_code_may_be_sent_a_few_times_and_ends_the_one_before(
-    app: Flask, client: FlaskClient, smtp: Mailbox, offer: Offer
+    app: Flask, client: FlaskClient, smtp: MailServer, offer: Offer
 ) -> None:
     first = code_in(smtp)
     assert post(client, offer, "", "code/again") == 422, "not within a minute"
@@ -124,7 +124,7 @@ def test_another_code_may_be_sent_a_few_times_and_ends_the_one_before(
         assert post(client, offer, last) == 303 and confirmed(offer)
 
 
-def test_a_code_is_good_for_an_hour(app: Flask, client: FlaskClient, smtp: Mailbox, offer: Offer) -> None:
+def test_a_code_is_good_for_an_hour(app: Flask, client: FlaskClient, smtp: MailServer, offer: Offer) -> None:
     code = code_in(smtp)
     with time_machine.travel(now() + timedelta(minutes=61)):
         assert post(client, offer, code) == 422 and not confirmed(offer)
@@ -155,7 +155,7 @@ def test_tries_at_once_are_counted_one_by_one(either_app: Flask) -> None:
 
 
 def test_the_sealed_receipt_is_mailed_once_confirmed_and_says_so(
-    app: Flask, client: FlaskClient, smtp: Mailbox, offer: Offer, prop: Property
+    app: Flask, client: FlaskClient, smtp: MailServer, offer: Offer, prop: Property
 ) -> None:
     before = receipts.make(prop.agency_id, offer.id)
     owed = select(Delivery.template).where(Delivery.template == "receipt_bidder")
@@ -183,7 +183,7 @@ def test_unsigned_or_not_asked_for_there_is_no_code(app: Flask, client: FlaskCli
 
 @pytest.mark.parametrize("ended", ["withdrawn", "erased"])
 def test_after_withdrawing_or_erasing_there_is_nothing_to_confirm(
-    app: Flask, client: FlaskClient, smtp: Mailbox, offer: Offer, ended: str
+    app: Flask, client: FlaskClient, smtp: MailServer, offer: Offer, ended: str
 ) -> None:
     with housekeeping() as connection:
         if ended == "erased":
@@ -196,7 +196,7 @@ def test_after_withdrawing_or_erasing_there_is_nothing_to_confirm(
         assert not smtp.to("andrei.turcanu@client.example")
 
 
-def test_the_code_is_in_no_log_and_sealed_in_the_database(app: Flask, smtp: Mailbox, offer: Offer) -> None:
+def test_the_code_is_in_no_log_and_sealed_in_the_database(app: Flask, smtp: MailServer, offer: Offer) -> None:
     code = code_in(smtp).encode()
     row = db.session.scalars(select(EmailCode)).one()
     assert code not in row.code_ct and len(code) == 6
@@ -234,7 +234,7 @@ def said(client: FlaskClient, offer: Offer, prop: Property, plain: uuid.UUID, ke
 
 
 def test_until_the_code_is_entered_everybody_is_told_that_it_is_not_signed(
-    app: Flask, client: FlaskClient, smtp: Mailbox, prop: Property, offer: Offer
+    app: Flask, client: FlaskClient, smtp: MailServer, prop: Property, offer: Offer
 ) -> None:
     key = accounts.create_api_key(offer.agency_id, "CRM", by=SYSTEM)
     login(client, make_user(offer.agency_id, "owner"))

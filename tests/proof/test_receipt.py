@@ -19,8 +19,8 @@ from sqlalchemy import delete, select, update
 from app.core.clock import now
 from app.core.signed_links import RECEIPT, sign
 from app.core.unit_of_work import housekeeping
+from app.delivery.composing import NoLongerOwed
 from app.delivery.dispatcher import dispatch
-from app.delivery.letters import NoLongerOwed
 from app.extensions import db
 from app.models import Delivery, LedgerEntry, Offer, OfferFile, OfferKey, Property
 from app.offers import recording
@@ -28,7 +28,7 @@ from app.offers.recording import Said
 from app.proof import receipts
 from app.proof.receipt_reading import stored
 from tests.factories import confirm, csrf, login, make_draft, make_offer, make_sending, make_user
-from tests.mail_server import Mailbox
+from tests.mail_server import MailServer
 from tests.proof.conftest import full_offer
 
 
@@ -83,7 +83,7 @@ def test_letters_that_the_font_lacks_do_not_stop_it(app: Flask, prop: Property) 
     assert "fine" in words(pdf)
 
 
-def test_the_mail_comes_after_the_confirmation_with_the_very_file(app: Flask, smtp: Mailbox, prop: Property) -> None:
+def test_the_mail_comes_after_the_confirmation_with_the_very_file(app: Flask, smtp: MailServer, prop: Property) -> None:
     offer_id = full_offer(app, prop)
     later()
     with housekeeping() as connection:
@@ -114,7 +114,7 @@ def test_every_try_sends_the_same_bytes(app: Flask, prop: Property) -> None:
     assert entry["data"]["sha256"] == hashlib.sha256(stored(prop.agency_id, offer_id) or b"").hexdigest()
 
 
-def test_who_was_forgotten_gets_none_and_leaves_none(app: Flask, smtp: Mailbox, prop: Property) -> None:
+def test_who_was_forgotten_gets_none_and_leaves_none(app: Flask, smtp: MailServer, prop: Property) -> None:
     offer_id = make_offer(prop)
     with housekeeping() as connection:
         connection.execute(delete(OfferKey))

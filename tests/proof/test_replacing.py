@@ -58,7 +58,7 @@ from tests.factories import (
     make_user,
     person_of,
 )
-from tests.mail_server import Mailbox
+from tests.mail_server import MailServer
 from tests.public.test_offer_form import hidden
 
 VICTIM = "andrei.turcanu@client.example"
@@ -132,7 +132,7 @@ def origin(offer: Offer) -> str:
 
 
 def test_a_reference_and_a_phone_replace_nothing(
-    app: Flask, client: FlaskClient, smtp: Mailbox, prop: Property, victim: Offer
+    app: Flask, client: FlaskClient, smtp: MailServer, prop: Property, victim: Offer
 ) -> None:
     form = Form(client, prop, victim.reference)
     assert form.press() == 200 and "Nothing has been sent yet" in form.page
@@ -148,7 +148,7 @@ def test_a_reference_and_a_phone_replace_nothing(
 
 
 def test_with_the_code_it_takes_the_place_and_the_address_is_told(
-    app: Flask, client: FlaskClient, smtp: Mailbox, prop: Property, victim: Offer
+    app: Flask, client: FlaskClient, smtp: MailServer, prop: Property, victim: Offer
 ) -> None:
     form = Form(client, prop, victim.reference)
     form.press()
@@ -344,7 +344,7 @@ def test_an_answer_keeps_its_bidder_whatever_is_posted(
 
 
 def test_a_link_that_an_agent_saw_wants_a_code(
-    app: Flask, client: FlaskClient, smtp: Mailbox, prop: Property, victim: Offer
+    app: Flask, client: FlaskClient, smtp: MailServer, prop: Property, victim: Offer
 ) -> None:
     where, agent = asked(client, prop, victim)
     look(agent, victim)

@@ -18,7 +18,7 @@ from app.core.clock import now
 from app.core.errors import Conflict, IllegalTransition, LinkClosed
 from app.core.ledger import BIDDER, SYSTEM
 from app.core.signed_links import OFFER_LINK, RECEIPT, REQUEST, OfferLink, sign
-from app.delivery.letters import NoLongerOwed, Owed
+from app.delivery.composing import DeliveryRow, NoLongerOwed
 from app.delivery.registry import registry
 from app.extensions import db
 from app.models import Delivery, LedgerEntry, OfferRequest, Property, User
@@ -73,8 +73,8 @@ def post(client: FlaskClient, path: str, **more: Any) -> Any:
     return client.post(path, data={"csrf_token": token, **more})
 
 
-def owed(row: Delivery) -> Owed:
-    return Owed.of(row)
+def owed(row: Delivery) -> DeliveryRow:
+    return DeliveryRow.of(row)
 
 
 def told() -> list[Delivery]:

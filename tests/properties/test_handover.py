@@ -13,7 +13,7 @@ from app.properties import editing as properties
 from app.properties import syncing
 from app.properties.syncing import SentProperty
 from tests.factories import make_offer, make_property, make_user, person_of
-from tests.mail_server import Mailbox
+from tests.mail_server import MailServer
 
 Two = tuple[User, User]
 
@@ -31,7 +31,7 @@ def owed_to(template: str) -> list[object]:
     return list(db.session.scalars(select(Delivery.user_id).where(Delivery.template == template)))
 
 
-def test_the_new_agent_is_told_and_gets_what_has_not_left_yet(smtp: Mailbox, prop: Property, two: Two) -> None:
+def test_the_new_agent_is_told_and_gets_what_has_not_left_yet(smtp: MailServer, prop: Property, two: Two) -> None:
     _old, new = two
     offer = make_offer(prop)
     give(prop, new)
@@ -50,14 +50,14 @@ def test_who_takes_it_themselves_is_not_told(prop: Property, two: Two) -> None:
     assert owed_to("property_handed") == []
 
 
-def test_handed_on_before_the_mail_left_nothing_is_said(smtp: Mailbox, prop: Property, two: Two) -> None:
+def test_handed_on_before_the_mail_left_nothing_is_said(smtp: MailServer, prop: Property, two: Two) -> None:
     give(prop, two[1])
     give(prop, two[0])
     dispatch()
     assert [letter.to for letter in smtp.letters] == [[two[0].email]]
 
 
-def test_many_at_once_are_one_mail(smtp: Mailbox, prop: Property, two: Two) -> None:
+def test_many_at_once_are_one_mail(smtp: MailServer, prop: Property, two: Two) -> None:
     agency_id = prop.agency_id
     make_user(agency_id, "owner")
     for n in range(3):

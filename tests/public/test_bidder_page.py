@@ -21,7 +21,7 @@ from app.core.errors import IllegalTransition
 from app.core.ledger import SYSTEM, Actor
 from app.core.limits import MESSAGE
 from app.core.signed_links import BIDDER, OFFER_LINK, RECEIPT, REQUEST, OfferLink, sign
-from app.delivery.letters import NoLongerOwed, Owed
+from app.delivery.composing import DeliveryRow, NoLongerOwed
 from app.delivery.registry import registry
 from app.extensions import db
 from app.models import (
@@ -74,7 +74,7 @@ def state_of(offer: Offer) -> OfferState:
 
 def letter(template: str) -> Any:
     row = db.session.scalars(select(Delivery).where(Delivery.template == template)).one()
-    owed = Owed.of(row)
+    owed = DeliveryRow.of(row)
     return registry().compose(owed)
 
 

@@ -27,7 +27,7 @@ from app.workers.relay import run_relay, sweep
 from app.workers.relay import run_relay as relay_loop
 from tests import factories
 from tests.conftest import KEYS, ROOT, SECRET
-from tests.mail_server import Mailbox, Received, deliveries
+from tests.mail_server import MailServer, Received, deliveries
 from tests.outbound.servers import Request, receiving, reply
 
 PATIENCE = 120  # seconds; a busy machine is no fault
@@ -35,7 +35,7 @@ Start = Callable[..., subprocess.Popen[bytes]]
 
 
 @pytest.fixture
-def start(app: Flask, smtp: Mailbox, tmp_path: Path) -> Iterator[Start]:
+def start(app: Flask, smtp: MailServer, tmp_path: Path) -> Iterator[Start]:
     """Start `flask worker` or `flask relay` beside the test, on the test's own database and servers."""
     running: list[subprocess.Popen[bytes]] = []
 
@@ -85,7 +85,9 @@ def ready(app: Flask) -> None:
     queue.close()
 
 
-def test_worker_is_woken_to_deliver_and_stops_cleanly(app: Flask, smtp: Mailbox, prop: Property, start: Start) -> None:
+def test_worker_is_woken_to_deliver_and_stops_cleanly(
+    app: Flask, smtp: MailServer, prop: Property, start: Start
+) -> None:
     """No relay sweeps here: what arrives, arrives by the wake. How soon, `make bench` tells."""
     worker = start("worker")
     ready(app)
@@ -122,7 +124,7 @@ def test_jobs_carry_no_data(app: Flask, prop: Property) -> None:
     assert b"andrei" not in kept.lower()
 
 
-def test_killed_worker_loses_nothing(app: Flask, smtp: Mailbox, prop: Property, start: Start) -> None:
+def test_killed_worker_loses_nothing(app: Flask, smtp: MailServer, prop: Property, start: Start) -> None:
     worker = start("worker")
     ready(app)
     slow = threading.Event()
@@ -141,7 +143,7 @@ def test_killed_worker_loses_nothing(app: Flask, smtp: Mailbox, prop: Property, 
     assert len({letter.message["Message-ID"] for letter in smtp.letters}) == 10
 
 
-def test_a_rolling_restart_delivers_each_once(app: Flask, smtp: Mailbox, prop: Property, start: Start) -> None:
+def test_a_rolling_restart_delivers_each_once(app: Flask, smtp: MailServer, prop: Property, start: Start) -> None:
     def slowly(_request: Request) -> bytes:
         time.sleep(0.1)
         return reply()
@@ -179,7 +181,7 @@ def test_a_rolling_restart_delivers_each_once(app: Flask, smtp: Mailbox, prop: P
 
 @pytest.mark.slow
 def test_worker_survives_valkey(
-    app: Flask, smtp: Mailbox, prop: Property, start: Start, tmp_path: Path, nobody: int
+    app: Flask, smtp: MailServer, prop: Property, start: Start, tmp_path: Path, nobody: int
 ) -> None:
     first = ValkeyServer(port=nobody)
     first.start()
@@ -205,7 +207,7 @@ def test_worker_survives_valkey(
     second.stop()
 
 
-def test_relay_delivers_itself_while_valkey_is_away(app: Flask, smtp: Mailbox, prop: Property, nobody: int) -> None:
+def test_relay_delivers_itself_while_valkey_is_away(app: Flask, smtp: MailServer, prop: Property, nobody: int) -> None:
     app.extensions["bidflux_waker"] = Waker(f"redis://127.0.0.1:{nobody}/0")
     factories.make_offer(prop)
     stop = threading.Event()
@@ -218,7 +220,7 @@ def test_relay_delivers_itself_while_valkey_is_away(app: Flask, smtp: Mailbox, p
     assert {row.state for row in deliveries()} == {"delivered"}
 
 
-def test_relay_rings_for_what_fell_due(app: Flask, smtp: Mailbox, prop: Property) -> None:
+def test_relay_rings_for_what_fell_due(app: Flask, smtp: MailServer, prop: Property) -> None:
     factories.make_offer(prop)
     connection = waker().connection
     connection.flushall()
@@ -227,7 +229,7 @@ def test_relay_rings_for_what_fell_due(app: Flask, smtp: Mailbox, prop: Property
     assert not smtp.letters, "a worker that was woken is given its time"
 
 
-def test_relay_waits_ten_seconds_for_the_worker(app: Flask, smtp: Mailbox, prop: Property) -> None:
+def test_relay_waits_ten_seconds_for_the_worker(app: Flask, smtp: MailServer, prop: Property) -> None:
     from datetime import timedelta
 
     from app.core.clock import now

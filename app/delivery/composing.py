@@ -16,7 +16,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from app.core.urls import base_url
 from app.models import Delivery
-from app.outbound.smtp import Letter, Party, paragraphs
+from app.outbound.smtp import Mailbox, OutgoingMail, paragraphs
 
 
 class NoLongerOwed(Exception):
@@ -24,7 +24,7 @@ class NoLongerOwed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Owed:
+class DeliveryRow:
     """One delivery as its row names it."""
 
     id: uuid.UUID
@@ -60,7 +60,7 @@ class Owed:
         return int(self.key_of("entry")[0])
 
 
-COLUMNS: list[InstrumentedAttribute[Any]] = [getattr(Delivery, field.name) for field in fields(Owed)]
+COLUMNS: list[InstrumentedAttribute[Any]] = [getattr(Delivery, field.name) for field in fields(DeliveryRow)]
 
 
 @contextmanager
@@ -71,21 +71,21 @@ def speaking(language: str, zone: str) -> Iterator[None]:
         yield
 
 
-def letter(
-    owed: Owed,
+def compose_mail(
+    delivery: DeliveryRow,
     values: dict[str, Any],
     *,
-    to: Party,
-    sender: Party,
-    reply_to: Party | None = None,
+    to: Mailbox,
+    sender: Mailbox,
+    reply_to: Mailbox | None = None,
     template: str | None = None,
-) -> Letter:
+) -> OutgoingMail:
     """The mail made of its texts, the same bytes each time; within `speaking`."""
-    name = template or owed.template
+    name = template or delivery.template
     values = {"lang": g.language, "support_email": current_app.extensions["bidflux_settings"].support_email, **values}
     subject, text, html = (_render(name, part, values) for part in PARTS)
-    return Letter(
-        owed.id,
+    return OutgoingMail(
+        delivery.id,
         host=urlsplit(base_url()).hostname or "localhost",
         to=to,
         sender=sender,
@@ -93,7 +93,7 @@ def letter(
         subject=subject,
         text=paragraphs(text),
         html=paragraphs(html),
-        at=owed.created_at,
+        at=delivery.created_at,
     )
 
 
