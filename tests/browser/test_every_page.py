@@ -116,7 +116,7 @@ class Made:
         self.tokens = {
             "public.offer": sign(OFFER_LINK, OfferLink(prop.id, prop.link_version)),
             "public.receipt": sign(RECEIPT, first.id),
-            "public.seller_door": sign(SELLER, seller),
+            "public.seller_landing": sign(SELLER, seller),
             "public.prove_address": sign(PRIVACY, request.id),
             "accounts.choose_password": invitations.account_token(colleague, 2e9),
         }

@@ -49,7 +49,7 @@ def addresses(app: Flask, client: FlaskClient, owner: User) -> dict[str, str]:
     offer, link = known["offers"][0], known["link_id"]
     for door in (f"/r/{sign(BIDDER, offer)}", f"/s/{sign(SELLER, link)}"):
         let_in(client, door)
-    tokens = {"public.receipt": sign(RECEIPT, offer), "public.seller_door": sign(SELLER, link)}
+    tokens = {"public.receipt": sign(RECEIPT, offer), "public.seller_landing": sign(SELLER, link)}
     usual = sign(OFFER_LINK, OfferLink(known["property_id"], 1))
     found = {}
     with app.test_request_context():

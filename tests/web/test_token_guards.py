@@ -256,7 +256,7 @@ def changed(**values: Any) -> Callable[[World], None]:
 
 
 CLOSED = {"public.offer": {410}, "public.photo": {404}, "public.seen": {204}}
-DOOR = {"public.seller_door": {410}, "public.enter_as_seller": {410}}
+DOOR = {"public.seller_landing": {410}, "public.enter_as_seller": {410}}
 # How a token that was good ends, after how many days, and what each route that takes it then answers.
 ENDED: dict[str, tuple[Purpose[Any], Callable[[World], Any], int, dict[str, set[int]]]] = {
     "rotated": (OFFER_LINK, lambda one: properties.rotate_link(one.prop, by=SYSTEM), 0, CLOSED),

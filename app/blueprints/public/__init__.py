@@ -3,9 +3,9 @@ from app.blueprints.public import (  # noqa: F401  routes of the same blueprint
     codes,
     confirming,
     data_requests,
+    link_activity,
     photos,
     receipts,
-    seeing,
     sellers,
 )
 from app.blueprints.public.routes import public

@@ -15,8 +15,8 @@ from wtforms.validators import Length
 
 from app.blueprints.public.forms import OfferForm, typed_again
 from app.blueprints.public.receipts import pdf_answer, receipt_page, shown_receipt
-from app.blueprints.public.routes import Answer, Submission, form_page, link_page, public
-from app.blueprints.public.showing import Showing, Way
+from app.blueprints.public.routes import FormPost, RouteAnswer, form_page, link_page, public
+from app.blueprints.public.showing import FormTarget, Showing
 from app.core import limits
 from app.core.errors import IllegalTransition, NotFound
 from app.core.language import language
@@ -132,25 +132,25 @@ def _withdraw_page(opened: Receipt, form: WithdrawForm) -> str:
     keeps_answers=True,
     opens=MINE,
 )
-def send_again(opened: Receipt, reference: str) -> Answer:
+def send_again(opened: Receipt, reference: str) -> RouteAnswer:
     """The form with what was sent filled in. A corrected offer replaces the earlier one, unless that was withdrawn.
 
     It is sent to this very page: who had a link that was replaced is not shown the new one.
     """
     asked = open_request_of(opened.offer.offer)
-    way = Way.by_own_page(opened.offer.offer, asked.id if asked else None)
-    link = way.open()
+    target = FormTarget.by_own_page(opened.offer.offer, asked.id if asked else None)
+    link = target.open()
     if link is None:
         return link_page("invalid", None)
     if request.method == "POST":
-        return Submission(link, way).answer()
+        return FormPost(link, target).answer()
     document, state = opened.offer.document, opened.offer.state
     if document is None or not state.latest:
         return redirect(url_for("public.own_offer_page", reference=reference), 303)
     if link.state != "open":
         return link_page(link.state, link)
     form = OfferForm(data=typed_again(document, "" if state.withdrawn_at else reference)).bind(link.property)
-    return form_page(link, way, form, Showing.of(link, None))
+    return form_page(link, target, form, Showing.of(link, None))
 
 
 @public.get(f"{BASE}/receipt.pdf")

@@ -31,7 +31,7 @@ from app.web.loaders import ByLink
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class BidderLanding:
     """What a bidder's private link shows: whose page it opens, and the button."""
 
     receipt: Receipt
@@ -45,9 +45,9 @@ def shown_receipt(offer_id: uuid.UUID) -> Receipt | None:
     return opened
 
 
-def _door(offer_id: uuid.UUID) -> Door | None:
+def _bidder_landing(offer_id: uuid.UUID) -> BidderLanding | None:
     opened = shown_receipt(offer_id)
-    return Door(opened) if opened else None
+    return BidderLanding(opened) if opened else None
 
 
 BY_RECEIPT = ByLink({RECEIPT: shown_receipt})
@@ -57,13 +57,13 @@ BY_RECEIPT = ByLink({RECEIPT: shown_receipt})
 @policy(
     Guard.LINK,
     limit="120/minute",
-    opens=ByLink({RECEIPT: shown_receipt, BIDDER: _door}, lambda: link_page("invalid", None)),
+    opens=ByLink({RECEIPT: shown_receipt, BIDDER: _bidder_landing}, lambda: link_page("invalid", None)),
 )
-def receipt(opened: Receipt | Door, token: str) -> str:
+def receipt(opened: Receipt | BidderLanding, token: str) -> str:
     """What was sent; or, for a bidder's private link, the button that opens their page."""
-    if isinstance(opened, Door):
+    if isinstance(opened, BidderLanding):
         sent = opened.receipt
-        return render_template("public/bidder_door.html", offer=sent, agency=sent.prop.agency, token=token)
+        return render_template("public/bidder_landing.html", offer=sent, agency=sent.prop.agency, token=token)
     return shared_page(opened, fresh=request.args.get("sent") == "1")
 
 

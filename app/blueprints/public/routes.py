@@ -13,11 +13,11 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.blueprints.public import pace
+from app.blueprints.public import throttle
 from app.blueprints.public.blank_forms import BlankForms
 from app.blueprints.public.facts import Change, changes, facts, told
 from app.blueprints.public.forms import OfferForm, typed_again
-from app.blueprints.public.showing import Showing, Way, opened_at, posted
+from app.blueprints.public.showing import FormTarget, Showing, opened_at, posted
 from app.core.clock import now
 from app.core.errors import CodeWanted, FactsChanged, Invalid, LinkClosed
 from app.core.language import language
@@ -43,7 +43,7 @@ public = Blueprint("public", __name__)
 csrf.exempt(public)  # no cookie speaks for the buyer; the form's signed stamp ties it to its link
 
 blank_forms = BlankForms()
-Answer = AnyResponse | str | tuple[str, int]
+RouteAnswer = AnyResponse | str | tuple[str, int]
 SENDS = {"send", "send_new", "send_code"}  # what was reviewed; without replacing; once more a code for that
 STATE_STATUS = {"not_open": 403, "closed": 410, "off": 410, "rotated": 410, "answered": 410, "invalid": 404}
 STATE_STATUS |= dict.fromkeys(GONE, 410)
@@ -61,17 +61,17 @@ OFFER_LINKS: dict[Purpose[Any], Callable[[Any], OpenedLink | None]] = {OFFER_LIN
     keeps_answers=True,
     opens=ByLink(OFFER_LINKS, lambda: link_page("invalid", None)),
 )
-def offer(link: OpenedLink, token: str) -> Answer:
+def offer(link: OpenedLink, token: str) -> RouteAnswer:
     """The form; POSTed with `step` review, edit or send."""
-    way = Way.by_link(link, token)
+    target = FormTarget.by_link(link, token)
     g.zone = link.property.agency.zone
     if request.method != "POST":
         if link.state != "open":
             return link_page(link.state, link)
         if link.request:
-            return _blank(link, way)[0]
-        return blank_forms.page(link.property, lambda: _blank(link, way))
-    return Submission(link, way).answer()
+            return _blank(link, target)[0]
+        return blank_forms.page(link.property, lambda: _blank(link, target))
+    return FormPost(link, target).answer()
 
 
 @public.get("/o/<token>/photo")
@@ -84,11 +84,11 @@ def photo(link: OpenedLink) -> Response:
     return Response(picture.body, mimetype=picture.mime)
 
 
-class Submission:
+class FormPost:
     """One POST of the form: read it, then show it again, show the review, or send it."""
 
-    def __init__(self, link: OpenedLink, way: Way) -> None:
-        self.way = way
+    def __init__(self, link: OpenedLink, target: FormTarget) -> None:
+        self.target = target
         self.step = request.form.get("step", "review")
         self.stamp, self.seen = posted(link.property)
         self._open(link)
@@ -113,14 +113,14 @@ class Submission:
         self.draft = self.reader.read()
         self.showing = Showing.of(link, self.stamp)
 
-    def answer(self) -> Answer:
+    def answer(self) -> RouteAnswer:
         if self.step in SENDS and self.draft and self.stamp and not self.form.website.data:
             if was_sent(self.link.property, self._to_send(self.draft), self.stamp.nonce):
                 return self._submit(self.draft, self.stamp)
             return self._send(self.draft, self.stamp)
         return self._again(_("The form could not be recognised. Check it and send it once more."))
 
-    def _again(self, message: str) -> Answer:
+    def _again(self, message: str) -> RouteAnswer:
         """The form or the review, and why: `message` where nothing else stands in the way of what was asked for."""
         if self.link.state != "open":
             return self._closed(self.link.state, self.link)
@@ -143,7 +143,7 @@ class Submission:
         alone = self.step == "send_new" and not self.link.request
         return replace(draft, said={**draft.said, "replaces": None}) if alone else draft
 
-    def _send(self, draft: Draft, stamp: Stamp) -> Answer:
+    def _send(self, draft: Draft, stamp: Stamp) -> RouteAnswer:
         if stamp.terms == NOTHING:
             return self._again(_("Check the offer once more: it is sent when you press the button below."))
         if stamp.shown != digest_of(self.showing.snap):
@@ -155,7 +155,7 @@ class Submission:
             return self._again(_("That was very quick. Check the offer and send it once more."))
         if self._has_other_notice():
             return self._again("")
-        if self.link.state == "open" and (seconds := pace.wait(self.link.property, draft.bidder, stamp.ready)):
+        if self.link.state == "open" and (seconds := throttle.wait(self.link.property, draft.bidder, stamp.ready)):
             return self._slow(draft, seconds)
         return self._submit(draft, stamp)
 
@@ -169,7 +169,7 @@ class Submission:
         page = self._review(draft, message, ready=time.time() + seconds)
         return Response(page, 429, {"Retry-After": str(seconds)})
 
-    def _code(self, draft: Draft, stamp: Stamp, typed: str) -> Answer:
+    def _code(self, draft: Draft, stamp: Stamp, typed: str) -> RouteAnswer:
         """The address of the offer that would be replaced shows who sends this. The page is the same whether there is
         such an offer, such an address, or neither."""
         asked = self.link.request
@@ -184,7 +184,7 @@ class Submission:
         message = _("Nothing has been sent yet: the code below shows that the earlier offer is yours.")
         return self._review(draft, message, code_wanted=True, code_problem=problem), 422 if typed else 200
 
-    def _submit(self, draft: Draft, stamp: Stamp) -> Answer:
+    def _submit(self, draft: Draft, stamp: Stamp) -> RouteAnswer:
         asked, typed = self.link.request, request.form.get("code", "") if self.step == "send" else ""
         if typed:
             replacing.enter(self.link.property, stamp.nonce, typed)
@@ -199,23 +199,23 @@ class Submission:
             request_id=asked.id if asked else None,
             asked=asked.shown() if asked else None,
             shown=stamp.shown,
-            own_page=self.way.own_page,
+            own_page=self.target.own_page,
         )
         try:
             sent = submit(self.link.property, self._to_send(draft), sending, by=BIDDER)
         except CodeWanted:
             return self._code(draft, stamp, typed)
         except LinkClosed as closed:
-            return self._closed(closed.state, self.way.open())
+            return self._closed(closed.state, self.target.open())
         except FactsChanged:
-            self._open(self.way.open() or self.link)
+            self._open(self.target.open() or self.link)
             return self._again(_("Something has changed since you reviewed the offer, so it was not sent. Check it."))
         except Invalid as invalid:
-            self.link = self.way.open() or self.link
+            self.link = self.target.open() or self.link
             self.form.add_errors({name: [str(message) for message in held] for name, held in invalid.errors.items()})
             return self._show_form(), 422
         if sent.fresh:
-            pace.sent(self.link.property, draft.bidder)
+            throttle.sent(self.link.property, draft.bidder)
         return redirect(url_for("public.receipt", token=sign(RECEIPT, sent.offer_id), sent=1), 303)
 
     def _has_other_notice(self) -> bool:
@@ -226,7 +226,7 @@ class Submission:
 
     def _closed(self, state: str, link: OpenedLink | None) -> tuple[str, int]:
         held = [(name, value) for name, value in request.form.items(multi=True) if name != "step"]
-        return link_page(state, link, self._kept(self.draft), held=held, action=self.way.action)
+        return link_page(state, link, self._kept(self.draft), held=held, action=self.target.action)
 
     def _kept(self, draft: Draft | None) -> list[Section]:
         """What was typed, to copy: as an offer where it reads as one, else field by field."""
@@ -246,7 +246,7 @@ class Submission:
         return self._show_form()
 
     def _show_form(self) -> str:
-        return form_page(self.link, self.way, self.form, self.showing, self._changes())
+        return form_page(self.link, self.target, self.form, self.showing, self._changes())
 
     def _changes(self) -> Sequence[Change]:
         """What differs from the page that was sent, not counting that it was in another language."""
@@ -263,7 +263,7 @@ class Submission:
         terms = content_mac(self.link.property.agency_id, draft.terms())
         return render_template(
             "public/review.html",
-            **_context(self.link, self.way),
+            **_context(self.link, self.target),
             sections=shown,
             facts=told(self.showing.snap),
             hidden=[*self.form.pairs(), *(("confirmed", key) for key in answered(request.form))],
@@ -279,27 +279,27 @@ class Submission:
         )
 
 
-def _blank(link: OpenedLink, way: Way) -> tuple[str, Showing]:
+def _blank(link: OpenedLink, target: FormTarget) -> tuple[str, Showing]:
     """A form opened now, and what it shows."""
     if link.request:
         data = typed_again(link.request.document, link.request.reference)
     else:
         data = {"replaces": request.args.get("replaces", ""), "type": "person"}
     showing = Showing.of(link, None)
-    return form_page(link, way, OfferForm(data=data).bind(link.property), showing), showing
+    return form_page(link, target, OfferForm(data=data).bind(link.property), showing), showing
 
 
-def _context(link: OpenedLink, way: Way) -> dict[str, Any]:
+def _context(link: OpenedLink, target: FormTarget) -> dict[str, Any]:
     prop = link.property
     return {
-        "property": facts(prop, way.photo(prop), windowed=link.request is None),
+        "property": facts(prop, target.photo(prop), windowed=link.request is None),
         "agency": prop.agency,
         "agent": prop.agent,
         "opens_at": None if link.request else prop.offers_open_at,
         "closes_at": link.closes_at(),
         "asked_for": link.request,
         "signature_required": prop.signature_required,
-        "action": way.action,
+        "action": target.action,
     }
 
 
@@ -309,9 +309,11 @@ def _answers_unasked(form: OfferForm) -> list[str]:
     return [key for key in dict.fromkeys(answered(request.form)) if key not in asked]
 
 
-def form_page(link: OpenedLink, way: Way, form: OfferForm, showing: Showing, changed: Sequence[Change] = ()) -> str:
-    """The form as it is, with the texts of the moment when it was opened; it is sent by `way`."""
-    context = _context(link, way)
+def form_page(
+    link: OpenedLink, target: FormTarget, form: OfferForm, showing: Showing, changed: Sequence[Change] = ()
+) -> str:
+    """The form as it is, with the texts of the moment when it was opened; it is sent to `target`."""
+    context = _context(link, target)
     photo_url = context["property"].photo_url
     return render_template(
         "public/form.html",
@@ -321,7 +323,7 @@ def form_page(link: OpenedLink, way: Way, form: OfferForm, showing: Showing, cha
         shown=packed(showing.snap),
         confirmed=_answers_unasked(form),
         changes=changed,
-        seen_url=way.seen_url,
+        seen_url=target.seen_url,
         notice=showing.texts["notice"][0],
         notice_url=url_for("site.gdpr"),
         rules_text=showing.texts["rules"][0],

@@ -40,9 +40,9 @@ BY_COOKIE = ByCookie(Guard.SELLER, SELLER_PASS, lambda link_id: link_id, _standi
 
 @public.get("/s/<token>")
 @policy(Guard.LINK, limit="120/minute", opens=BY_LINK)
-def seller_door(opened: OpenedSellerLink, token: str) -> Response:
+def seller_landing(opened: OpenedSellerLink, token: str) -> Response:
     """Opening the link shows whose page it is and a button; nothing is written."""
-    return page("public/seller_door.html", token=token, **_head(opened))
+    return page("public/seller_landing.html", token=token, **_head(opened))
 
 
 @public.post("/s/<token>")

@@ -1,4 +1,4 @@
-"""What one form or review shows, the stamp that ties what is sent to it, and the way by which it is sent."""
+"""What one form or review shows, the stamp that ties what is sent to it, and where it is sent."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _said(prop: Property, code: str, at: datetime) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class FormTarget:
     """Where a form is sent: to a link, or to the page of a bidder, which does not name the link."""
 
     action: str
@@ -90,7 +90,7 @@ class Way:
     own_page: uuid.UUID | None = None  # the offer from whose private page it is sent
 
     @classmethod
-    def by_link(cls, link: OpenedLink, token: str) -> Way:
+    def by_link(cls, link: OpenedLink, token: str) -> FormTarget:
         def photo(prop: Property) -> str | None:
             return f"/o/{token}/photo?v={prop.photo_id.hex[-10:]}" if prop.photo_id else None
 
@@ -99,7 +99,7 @@ class Way:
         return cls(action, partial(open_request, link.request.id) if link.request else again, photo, seen)
 
     @classmethod
-    def by_own_page(cls, offer: Offer, asked: uuid.UUID | None) -> Way:
+    def by_own_page(cls, offer: Offer, asked: uuid.UUID | None) -> FormTarget:
         """`asked` is the request that is answered there."""
 
         def photo(prop: Property) -> str | None:

@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from app.blueprints.public import pace
+from app.blueprints.public import throttle
 from app.models import Property
 from tests.factories import login, make_agency, make_user
 from tests.public.test_offer_form import fill, hidden, offers, path_of
@@ -37,18 +37,18 @@ def test_one_press_repeated_for_ever_takes_nothing_from_anybody(client: FlaskCli
 def test_who_sends_many_waits_and_then_is_taken(
     client: FlaskClient, prop: Property, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pace, "PER_PERSON", pace.rates("3/hour"))
+    monkeypatch.setattr(throttle, "PER_PERSON", throttle.rates("3/hour"))
     with time_machine.travel(datetime.now(UTC), tick=False) as clock:
-        for _ in range(pace.PER_PERSON[0].amount):
+        for _ in range(throttle.PER_PERSON[0].amount):
             assert sent_by(client, prop, 5).status_code == 303
         slowed = sent_by(client, prop, 5)
-        assert slowed.status_code == 429 and int(slowed.headers["Retry-After"]) == pace.WHILE
+        assert slowed.status_code == 429 and int(slowed.headers["Retry-After"]) == throttle.WHILE
         page = slowed.get_data(as_text=True)
         assert "om5@client.example" in page and 'role="alert"' in page, "all that was typed is there"
-        clock.shift(timedelta(seconds=pace.WHILE // 2))
+        clock.shift(timedelta(seconds=throttle.WHILE // 2))
         early = client.post(path_of(prop), data={**hidden(page), "step": "send"})
-        assert early.status_code == 429 and int(early.headers["Retry-After"]) <= pace.WHILE // 2
-        clock.shift(timedelta(seconds=pace.WHILE // 2 + 1))
+        assert early.status_code == 429 and int(early.headers["Retry-After"]) <= throttle.WHILE // 2
+        clock.shift(timedelta(seconds=throttle.WHILE // 2 + 1))
         assert client.post(path_of(prop), data={**hidden(early.text), "step": "send"}).status_code == 303
 
 
@@ -56,8 +56,8 @@ def test_nobody_uses_up_what_a_person_may_send(
     client: FlaskClient, prop: Property, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From another address, under the victim's mail address and phone."""
-    monkeypatch.setattr(pace, "PER_PERSON", pace.rates("3/hour"))
-    for _ in range(pace.PER_PERSON[0].amount + 1):
+    monkeypatch.setattr(throttle, "PER_PERSON", throttle.rates("3/hour"))
+    for _ in range(throttle.PER_PERSON[0].amount + 1):
         sent_by(client, prop, 7, "203.0.113.66")
     assert sent_by(client, prop, 7, "198.51.100.9").status_code == 303
 
@@ -65,26 +65,26 @@ def test_nobody_uses_up_what_a_person_may_send(
 def test_an_address_shared_with_a_flood_waits_a_moment_and_is_never_refused(
     client: FlaskClient, prop: Property, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pace, "PER_ADDRESS", pace.rates("3/hour"))
+    monkeypatch.setattr(throttle, "PER_ADDRESS", throttle.rates("3/hour"))
     with time_machine.travel(datetime.now(UTC), tick=False) as clock:
         for number in range(3):
             assert sent_by(client, prop, number, "2001:db8::1").status_code == 303
         slowed = sent_by(client, prop, 50, "2001:db8::2")
-        assert slowed.status_code == 429 and int(slowed.headers["Retry-After"]) == pace.MOMENT, "the same /64"
+        assert slowed.status_code == 429 and int(slowed.headers["Retry-After"]) == throttle.MOMENT, "the same /64"
         assert sent_by(client, prop, 51, "2001:db8:0:1::1").status_code == 303, "another /64"
         client.environ_base["REMOTE_ADDR"] = "2001:db8::2"
-        clock.shift(timedelta(seconds=pace.MOMENT + 1))
+        clock.shift(timedelta(seconds=throttle.MOMENT + 1))
         assert client.post(path_of(prop), data={**hidden(slowed.text), "step": "send"}).status_code == 303
 
 
 def test_a_full_link_slows_everybody_and_closes_for_nobody(
     client: FlaskClient, prop: Property, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pace, "PER_LINK", pace.rates("3/hour"))
+    monkeypatch.setattr(throttle, "PER_LINK", throttle.rates("3/hour"))
     with time_machine.travel(datetime.now(UTC), tick=False) as clock:
         answers = [sent_by(client, prop, n, f"203.0.113.{n}") for n in range(4)]
         assert [answer.status_code for answer in answers] == [303, 303, 303, 429]
-        clock.shift(timedelta(seconds=pace.MOMENT + 1))
+        clock.shift(timedelta(seconds=throttle.MOMENT + 1))
         assert client.post(path_of(prop), data={**hidden(answers[3].text), "step": "send"}).status_code == 303
 
 
