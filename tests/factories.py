@@ -21,7 +21,7 @@ from app.models import Agency, EmailCode, Offer, Property, User
 from app.offers import codes, recording
 from app.offers.document import Bidder, Draft
 from app.offers.mailboxes import reachable
-from app.offers.recording import Said
+from app.offers.recording import ConfirmationInput
 from app.offers.submitting import Sending, submit
 from app.properties import editing as properties
 
@@ -108,7 +108,7 @@ def mailed_code(offer_id: uuid.UUID) -> str:
     return digits
 
 
-def confirm(offer_id: uuid.UUID, said: Said) -> None:
+def confirm(offer_id: uuid.UUID, said: ConfirmationInput) -> None:
     """What was recorded is confirmed by its bidder: with the code from their mailbox, where they have one."""
     offer = db.session.get_one(Offer, offer_id)
     digits = ""

@@ -24,7 +24,7 @@ from app.accounts.passwords import MAX_PASSWORD, check_password
 from app.core import keys
 from app.core.access import SCOPES, Person
 from app.core.clock import now
-from app.core.errors import Invalid, Stale
+from app.core.errors import Invalid, StaleVersion
 from app.core.ids import new_id
 from app.core.language import DEFAULT
 from app.core.ledger import SYSTEM, Actor
@@ -134,8 +134,8 @@ def create_user(
 def set_password(
     user: User, password: str, *, by: Actor, keep_session: uuid.UUID | None = None, only_once: bool = False
 ) -> None:
-    """Change a password and end the person's other sessions. With `only_once`, raises `Stale` when it is another than
-    the caller saw by now, or the person has left; `Invalid` for one that is unfit, or the present one."""
+    """Change a password and end the person's other sessions. With `only_once`, raises `StaleVersion` when it is another
+    than the caller saw by now, or the person has left; `Invalid` for one that is unfit, or the present one."""
     check_password(password, _known_of(user.agency_id, user.email, user.full_name, user.phone))
     if _fits(user.password_hash, password):
         raise Invalid({"password": [UNCHANGED]})
@@ -145,7 +145,7 @@ def set_password(
         mine = mine.where(User.password_hash == seen, User.active)
     with writing(user.agency_id) as tx:
         if not tx.connection.execute(mine.values(password_hash=hashed)).rowcount:
-            raise Stale
+            raise StaleVersion
         others = delete(UserSession).where(UserSession.user_id == user_id)
         tx.connection.execute(others if keep_session is None else others.where(UserSession.id != keep_session))
         tx.record("user.password_changed", user_id, by)

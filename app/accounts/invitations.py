@@ -16,11 +16,11 @@ from app.accounts import editing as accounts
 from app.accounts import facts as account_facts
 from app.accounts.editing import NewUser
 from app.core.clock import now
-from app.core.errors import Invalid, NotFound, Stale
+from app.core.errors import Invalid, NotFound, StaleVersion
 from app.core.ids import new_id
 from app.core.ledger import SYSTEM, Actor
 from app.core.quotas import hold_rows
-from app.core.signed_links import ACCOUNT, INVITATION, AccountLink, Timed, sign
+from app.core.signed_links import ACCOUNT, INVITATION, AccountLink, TimedId, sign
 from app.core.subjects import about
 from app.core.unit_of_work import UnitOfWork, housekeeping, writing
 from app.core.urls import base_url
@@ -89,31 +89,31 @@ def of_mail(delivery: DeliveryRow) -> tuple[Invitation, str, datetime]:
     )
     if found is None or _lapsed(found) or _asked_last(found) != delivery.entry:
         raise NoLongerOwed("lapsed")
-    token = sign(INVITATION, Timed(found.id, found.invited_at.timestamp()))
+    token = sign(INVITATION, TimedId(found.id, found.invited_at.timestamp()))
     return found, f"{base_url()}/account/{token}", found.invited_at + INVITED
 
 
-def of_link(link: Timed) -> Invitation | None:
+def of_link(link: TimedId) -> Invitation | None:
     """The person a link invites; None once it was used, renewed or withdrawn, or has expired."""
     found = db.session.get(Invitation, link.id)
     return found if found and found.invited_at.timestamp() == link.moment and not _lapsed(found) else None
 
 
 def accept(held: Invitation, password: str) -> None:
-    """Come in, with this password. Raises `Invalid` for one that is unfit, `Stale` when the link was used in the
+    """Come in, with this password. Raises `Invalid` for one that is unfit, `StaleVersion` when the link was used in the
     meantime or the address signs in elsewhere by now."""
     mine = (Invitation.id == held.id, Invitation.invited_at == held.invited_at)
     new = NewUser(held.email, held.full_name, role=held.role, phone=held.phone, language=held.language)
 
     def once(tx: UnitOfWork, _user_id: uuid.UUID) -> None:
         if not tx.connection.execute(delete(Invitation).where(*mine)).rowcount:
-            raise Stale
+            raise StaleVersion
 
     try:
         accounts.create_user(held.agency_id, new, password, then=once)
     except Invalid as invalid:
         if "email" in invalid.errors:
-            raise Stale from None
+            raise StaleVersion from None
         raise
 
 
@@ -203,7 +203,7 @@ def user_of(link: AccountLink) -> User | None:
 
 def choose(user: User | Invitation, password: str) -> None:
     """Set the password that the holder of a link chose; every session of theirs ends. Who was invited is in from
-    now on. Raises `Invalid` if unfit, `Stale` when the link was used in the meantime."""
+    now on. Raises `Invalid` if unfit, `StaleVersion` when the link was used in the meantime."""
     if isinstance(user, Invitation):
         accept(user, password)
         return

@@ -68,7 +68,7 @@ class IllegalTransition(Conflict):
         super().__init__()
 
 
-class Unsaid(Conflict):
+class UnnamedConcern(Conflict):
     """Something speaks against accepting this offer, and nobody said that it is accepted all the same: `despite`."""
 
     title = "It has to be said explicitly"
@@ -78,7 +78,7 @@ class Unsaid(Conflict):
         super().__init__()
 
 
-class Stale(Conflict):
+class StaleVersion(Conflict):
     """The caller said which version it had seen, and the row has moved on (RFC 9110, section 13.1.1)."""
 
     status = 412

@@ -16,7 +16,7 @@ from babel.core import get_global
 
 from app.core.language import LANGUAGES
 from app.core.numbers import NotANumber, whole
-from app.core.typed_numbers import ASK, Typed, hundredths, parts_of, read_digits
+from app.core.typed_numbers import ASK, TypedNumber, hundredths, parts_of, read_digits
 
 MAX_MINOR = 10**13  # a hundred billion: beyond any property, far below 2^53
 NBSP = "\u00a0"
@@ -71,7 +71,7 @@ def decimal_text(minor: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ReadAmount:
     """What a text means as an amount; `other` is a second meaning a thousand times away, when there is one.
 
     `currency` is the one that was typed with it, and `said` the word. What is `doubtful` is asked about.
@@ -88,7 +88,7 @@ class Reading:
         return self.odd or self.other is not None
 
 
-def read_amount(text: str, currency: str | None = None, separators: str = ASK) -> Reading:
+def read_amount(text: str, currency: str | None = None, separators: str = ASK) -> ReadAmount:
     """Read an amount typed by a person; raise `NotMoney`, and `OtherCurrency` for a word of another than `currency`.
 
     >>> read_amount("125.000").minor, read_amount("125 000,50").minor, read_amount("125,000.50 lei")
@@ -105,14 +105,14 @@ def read_amount(text: str, currency: str | None = None, separators: str = ASK) -
         raise NotMoney(text) from None
     if minor > MAX_MINOR:
         raise NotMoney("too large")
-    return Reading(minor, int(typed.other * 100) if typed.other is not None else None, typed_in, said, typed.odd)
+    return ReadAmount(minor, int(typed.other * 100) if typed.other is not None else None, typed_in, said, typed.odd)
 
 
-def _scaled(typed: Typed, scale: str) -> Typed:
+def _scaled(typed: TypedNumber, scale: str) -> TypedNumber:
     if not scale:
         return typed
     if typed.other is not None:  # `1,250 milioane` is rather one and a quarter
-        typed = Typed(typed.other, typed.value)
+        typed = TypedNumber(typed.other, typed.value)
     return typed.times(1_000 if scale in _THOUSANDS else 1_000_000, unsure=scale in _SHORT)
 
 

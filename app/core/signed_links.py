@@ -42,7 +42,7 @@ class AccountLink(NamedTuple):
     mark: bytes
 
 
-class Timed(NamedTuple):
+class TimedId(NamedTuple):
     """One row, and a moment (Unix time)."""
 
     id: uuid.UUID
@@ -100,11 +100,11 @@ REQUEST = Purpose("better-offer", _alone)  # one bidder's, who was asked for a b
 RECEIPT = Purpose("receipt", _alone)  # what was sent, to read
 BIDDER = Purpose("bidder-page", _alone)  # the private link of a bidder's mail
 SELLER = Purpose("seller-page", _alone)
-BIDDER_PASS = Purpose("bidder-page-pass", Timed, "d")  # what a private link is exchanged for: until the moment
-SELLER_PASS = Purpose("seller-page-pass", Timed, "d")
+BIDDER_PASS = Purpose("bidder-page-pass", TimedId, "d")  # what a private link is exchanged for: until the moment
+SELLER_PASS = Purpose("seller-page-pass", TimedId, "d")
 PRIVACY = Purpose("privacy-request", _alone)  # by which a person proves that an address is theirs
 ACCOUNT = Purpose("account", AccountLink, "d8s")
-INVITATION = Purpose("invitation", Timed, "d")  # of the moment when they were last asked in
+INVITATION = Purpose("invitation", TimedId, "d")  # of the moment when they were last asked in
 PHOTO = Purpose("photo", _alone)  # for whoever shows the property elsewhere
 DEVICE = Purpose("device", Device, "12s")
 STAMP = Purpose("form-stamp", Stamp, "16sdd32s32s")

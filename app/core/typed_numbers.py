@@ -37,19 +37,19 @@ _BY_RULE = {
 
 
 @dataclass(frozen=True, slots=True)
-class Typed:
+class TypedNumber:
     """What a text means; `other` is a second meaning a thousand times away, `odd` a spelling to be asked about."""
 
     value: Decimal
     other: Decimal | None = None
     odd: bool = False
 
-    def times(self, factor: int, *, unsure: bool = False) -> Typed:
+    def times(self, factor: int, *, unsure: bool = False) -> TypedNumber:
         """So many thousands, hectares or months. With `unsure` the word may have meant a thousandth."""
         other = self.other if self.other is None else self.other * factor
         if unsure and other is None and self.value:
             other = self.value * factor / 1000
-        return Typed(self.value * factor, other, self.odd)
+        return TypedNumber(self.value * factor, other, self.odd)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(word for word in words if word not in _PUNCTUATION)
 
 
-def read_digits(text: str, separators: str = ASK, *, sure: str = "") -> Typed:
+def read_digits(text: str, separators: str = ASK, *, sure: str = "") -> TypedNumber:
     """Digits with their separators; raises `NotANumber`.
 
     `sure` is the separator that before three digits at the end always means thousands.
@@ -88,23 +88,23 @@ def read_digits(text: str, separators: str = ASK, *, sure: str = "") -> Typed:
     (Typed(value=Decimal('1250'), other=Decimal('1.250'), odd=False), None, Decimal('1.250'))
     """
     if spaced := _SPACED.fullmatch(text):
-        return Typed(_exact(spaced[1], spaced[3]))
+        return TypedNumber(_exact(spaced[1], spaced[3]))
     if separators != ASK:
         found = _BY_RULE[separators].fullmatch(text)
         if not found:
             raise NotANumber
-        return Typed(_exact(found[1], found[2]))
+        return TypedNumber(_exact(found[1], found[2]))
     if plain := _PLAIN.fullmatch(text):
         unsure = len(plain[1]) < 4 and len(plain[2] or "") > 3  # `125.0000` is rather thousands with a zero too many
-        return Typed(_exact(plain[1], plain[2]), odd=unsure)
+        return TypedNumber(_exact(plain[1], plain[2]), odd=unsure)
     if lakhs := _LAKHS.fullmatch(text):
-        return Typed(_exact(lakhs[1], lakhs[2]), odd=True)
+        return TypedNumber(_exact(lakhs[1], lakhs[2]), odd=True)
     grouped = _GROUPED.fullmatch(text)
     if not grouped or grouped[2] == grouped[3]:
         raise NotANumber
     value = _exact(grouped[1], grouped[4])
     lone = len(grouped[1]) <= len("125.000") and not grouped[4] and grouped[2] != sure
-    return Typed(value, decimal(text.replace(",", ".")) if lone else None)
+    return TypedNumber(value, decimal(text.replace(",", ".")) if lone else None)
 
 
 def _exact(whole: str, decimals: str | None) -> Decimal:
@@ -112,7 +112,7 @@ def _exact(whole: str, decimals: str | None) -> Decimal:
     return decimal(f"{digits}.{decimals}" if decimals else digits)
 
 
-def read_quantity(text: str, units: Mapping[str, int], separators: str = ASK) -> Typed:
+def read_quantity(text: str, units: Mapping[str, int], separators: str = ASK) -> TypedNumber:
     """A number with its unit, of those that are taken, or with none; raises `NotANumber`.
 
     >>> read_quantity("72,40 mp", {"mp": 1}).value

@@ -37,7 +37,7 @@ ROW_BYTES = 100  # of a row beside its texts
 
 
 @dataclass(slots=True)
-class Used:
+class QuotaUse:
     """What the agency has written, this unit included: in all, and on the day of the unit."""
 
     bytes: int = 0
@@ -46,7 +46,7 @@ class Used:
     day_offers: int = 0
 
     @classmethod
-    def of(cls, head: Any, at: datetime) -> Used:
+    def of(cls, head: Any, at: datetime) -> QuotaUse:
         today = head.used_on == at.date()
         return cls(
             head.all_bytes, head.recorded_offers, head.day_bytes if today else 0, head.day_offers if today else 0
@@ -79,7 +79,7 @@ class UnitOfWork:
     sends_mail: bool = True
     has_webhooks: bool = False
     owes: bool = field(default=False)
-    used: Used = field(default_factory=Used)
+    used: QuotaUse = field(default_factory=QuotaUse)
     restored: bool = field(default=False)  # this unit began a new epoch
     _then: list[Callable[[], None]] = field(default_factory=list)
     _rows: dict[type[Base], list[dict[str, Any]]] = field(default_factory=dict)
@@ -299,7 +299,7 @@ def writing(agency_id: uuid.UUID) -> Iterator[UnitOfWork]:
             agency.epoch,
             sends_mail=not agency.test_of_id,
             has_webhooks=agency.has_webhooks,
-            used=Used.of(agency, at),
+            used=QuotaUse.of(agency, at),
         )
         if (seen := witness.seen(agency_id)) > agency.event_seq:
             tx.begin_epoch(seen)

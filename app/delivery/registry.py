@@ -39,7 +39,7 @@ class Receipts(NamedTuple):
     only_made: str
 
 
-class Target(NamedTuple):
+class EndpointTarget(NamedTuple):
     """Where a webhook endpoint is, and the secrets that sign, the newest first."""
 
     url: str
@@ -58,7 +58,7 @@ class Endpoints(NamedTuple):
     """`targets` of the endpoints whose rows are given, at a moment. `recovered` hears that a call arrived where some
     failed before."""
 
-    targets: Callable[[Iterable[Any], datetime], dict[uuid.UUID, Target]]
+    targets: Callable[[Iterable[Any], datetime], dict[uuid.UUID, EndpointTarget]]
     recovered: Callable[[uuid.UUID], None]
     failed: Failed
 

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from app.accounts import editing as accounts
 from app.core.clock import now
-from app.core.errors import Unsaid
+from app.core.errors import UnnamedConcern
 from app.core.ids import new_id
 from app.core.ledger import BIDDER, SYSTEM, Actor
 from app.core.unit_of_work import writing
@@ -100,7 +100,7 @@ def _decide(agency_id: uuid.UUID, offers: list[uuid.UUID], pick: random.Random) 
         status = pick.choice(("viewed", "viewed", "rejected", "rejected", "accepted"))
         try:
             deciding.decide(offer_id, agency_id, status, by=by, reason=content.REASONS.get(status))
-        except Unsaid:  # it was replaced, or another one is accepted: nobody would here
+        except UnnamedConcern:  # it was replaced, or another one is accepted: nobody would here
             deciding.decide(offer_id, agency_id, "viewed", by=by)
 
 

@@ -14,7 +14,7 @@ from app.core.errors import Invalid
 from app.core.language import msgid
 from app.core.money import CURRENCY_WORDS, NotMoney, OtherCurrency, decimal_text, read_amount
 from app.core.numbers import NotANumber, decimal, whole
-from app.core.typed_numbers import ASK, POINT, Typed, read_quantity, tidy
+from app.core.typed_numbers import ASK, POINT, TypedNumber, read_quantity, tidy
 from app.core.values import HIDDEN, is_text, made_text
 from app.feeds.cells import SHEET_ERROR, Priced, Unread
 from app.feeds.plain_text import plain_text
@@ -279,7 +279,11 @@ def _size(name: str, value: Any, separators: str) -> int | float | None:
     if not text:
         return None
     try:
-        typed = Typed(decimal(text)) if isinstance(value, int | float) else read_quantity(text, UNITS[name], separators)
+        typed = (
+            TypedNumber(decimal(text))
+            if isinstance(value, int | float)
+            else read_quantity(text, UNITS[name], separators)
+        )
         size = tidy(round(typed.value, 2))
     except NotANumber:
         raise _Wrong(NOT_NUMBER) from None

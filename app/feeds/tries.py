@@ -36,7 +36,7 @@ LEASE = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
+class TriedRow:
     """One row: `columns` of the property as it would come in; without them, `errors`, or it is not for sale."""
 
     number: int
@@ -51,7 +51,7 @@ class Tried:
 class TryResult:
     """What a try came to: rows, or the `code` by which it broke."""
 
-    rows: list[Tried]
+    rows: list[TriedRow]
     code: str = ""
 
 
@@ -70,7 +70,7 @@ def outcome_of(feed: PropertyFeed) -> TryResult | None:
     if feed.tried_at is None or feed.tried_ct is None:
         return None
     told = json.loads(unseal(agency_key(feed.agency_id, "secret"), _place(feed.agency_id, feed.id), feed.tried_ct))
-    return TryResult([Tried(**row) for row in told["rows"]], told["code"])
+    return TryResult([TriedRow(**row) for row in told["rows"]], told["code"])
 
 
 def waiting() -> Sequence[uuid.UUID]:
@@ -112,7 +112,7 @@ def run(feed: PropertyFeed) -> None:
     _keep(agency_id, feed_id, until, outcome)
 
 
-def _rows(source: Source, mapping: dict[str, str], separators: str) -> list[Tried]:
+def _rows(source: Source, mapping: dict[str, str], separators: str) -> list[TriedRow]:
     http = HttpClient(*current_app.extensions["bidflux_settings"].outbound)
     try:
         read = islice(pages(source, http, Bounds(seconds=SECONDS)), PAGES)
@@ -122,19 +122,19 @@ def _rows(source: Source, mapping: dict[str, str], separators: str) -> list[Trie
         http.close()
 
 
-def _tried(number: int, row: Any, mapping: dict[str, str], separators: str) -> Tried:
+def _tried(number: int, row: Any, mapping: dict[str, str], separators: str) -> TriedRow:
     line = getattr(row, "line", 0)
     if isinstance(row, BadRow):
-        return Tried(number, "", errors={"": [row.why]}, line=line)
+        return TriedRow(number, "", errors={"": [row.why]}, line=line)
     named = named_by(row, mapping)
     try:
         sent = read_row(row, mapping, separators)
     except Invalid as invalid:
         errors = {name: [str(text) for text in said] for name, said in invalid.errors.items()}
-        return Tried(number, named, errors=errors, line=line)
+        return TriedRow(number, named, errors=errors, line=line)
     except NotForSale:
-        return Tried(number, named, line=line)
-    return Tried(number, named, dict(sent.columns), sent.photo, line=line)
+        return TriedRow(number, named, line=line)
+    return TriedRow(number, named, dict(sent.columns), sent.photo, line=line)
 
 
 def _keep(agency_id: uuid.UUID, feed_id: uuid.UUID, until: Any, outcome: TryResult) -> None:

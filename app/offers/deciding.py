@@ -17,7 +17,7 @@ from sqlalchemy.orm import aliased
 
 from app.core import keys
 from app.core.access import Person
-from app.core.errors import Conflict, IllegalTransition, Unsaid
+from app.core.errors import Conflict, IllegalTransition, UnnamedConcern
 from app.core.ids import new_id
 from app.core.ledger import Actor
 from app.core.quotas import hold_bytes
@@ -106,7 +106,7 @@ def decide_all(
 
     None means that all were so already, and all of it was said. `Conflict` when one has moved on since it was seen,
     unless what moved it was this very answer, sent before. `IllegalTransition` for an offer withdrawn or erased, and
-    for anyone but a person marking an offer new. `Unsaid` where something speaks against accepting an offer and
+    for anyone but a person marking an offer new. `UnnamedConcern` where something speaks against accepting an offer and
     `despite` does not name it; the ledger keeps what was accepted in spite of. Bidders are told after ten seconds.
     """
     with writing(agency_id) as tx:
@@ -190,10 +190,10 @@ def _standing(tx: UnitOfWork, offer_id: uuid.UUID, state: Any) -> _Standing:
 
 
 def _despite(tx: UnitOfWork, chosen: Chosen) -> list[str]:
-    """What the offer is accepted in spite of; raises `Unsaid` for anything of it that was not said."""
+    """What the offer is accepted in spite of; raises `UnnamedConcern` for anything of it that was not said."""
     found = sorted({one.kind for one in concerns_of(tx.connection, [chosen.offer_id], tx.at)})
     if not chosen.despite.issuperset(found):
-        raise Unsaid(found)
+        raise UnnamedConcern(found)
     return found
 
 
@@ -216,7 +216,7 @@ def undo(decision_id: uuid.UUID, agency_id: uuid.UUID, *, by: Actor) -> list[uui
     """Take back everything that was decided in the same moment, within ten seconds; return the offers it was about.
 
     What was owed because of it is cancelled. `Conflict` when it is too late, something has left the house, an offer
-    has moved on since, or the decision was somebody else's. `Unsaid` when an offer would be accepted again and
+    has moved on since, or the decision was somebody else's. `UnnamedConcern` when an offer would be accepted again and
     something has come up against it meanwhile.
     """
     with writing(agency_id) as tx:
@@ -232,7 +232,7 @@ def undo(decision_id: uuid.UUID, agency_id: uuid.UUID, *, by: Actor) -> list[uui
             if decision.from_status == "accepted" != decision.to_status and come_up_since(
                 tx.connection, decision.offer_id, decision.at, tx.at, but=offers
             ):
-                raise Unsaid([])  # taking it back would accept it in spite of what nobody was asked about
+                raise UnnamedConcern([])  # taking it back would accept it in spite of what nobody was asked about
             _step(tx, decision.offer_id, state, AgencyAnswer(decision.from_status), by, undoes=decision)
             kind = "offer.status_changed"
             announce(tx, decision.offer_id, kind, by, after=None, previous_status=decision.to_status)

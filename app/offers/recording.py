@@ -85,7 +85,7 @@ def record(prop: Property, draft: Draft, sending: Sending, *, by: Actor) -> Sent
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ConfirmationInput:
     """What a bidder saw and gave when they confirmed. `texts` and `shown` as in `Sending`."""
 
     language: str
@@ -96,7 +96,7 @@ class Said:
     shown: bytes | None = None
 
 
-def confirm(offer: Offer, said: Said, code: str = "") -> CodeState:
+def confirm(offer: Offer, said: ConfirmationInput, code: str = "") -> CodeState:
     """Somebody with the link says that an offer recorded for its bidder is theirs: `done`, or where the code stands.
 
     Where a code can reach the bidder nothing counts without it; elsewhere it is kept as said through a link that the
@@ -175,7 +175,7 @@ def _standing(tx: UnitOfWork, offer_id: uuid.UUID) -> Any:
     return held
 
 
-def _keep(tx: UnitOfWork, offer_id: uuid.UUID, commitment: bytes, proof: str, said: Said) -> bytes:
+def _keep(tx: UnitOfWork, offer_id: uuid.UUID, commitment: bytes, proof: str, said: ConfirmationInput) -> bytes:
     """Seal what was said under the offer's key; returns its hash. A random salt keeps that from being guessed."""
     key = keys.offer_key(tx.agency_id, offer_id)
     if key is None:

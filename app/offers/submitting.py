@@ -47,7 +47,7 @@ from app.offers.replacing import Grounds, bidder_of_request, settle, supersede
 from app.offers.representation import offer_json
 from app.proof import receipts
 from app.properties.representation import link_state
-from app.properties.shown import Shown, digest_of, shown_of, snapshot
+from app.properties.shown import ShownFacts, digest_of, shown_of, snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,12 +145,12 @@ def check_shown(tx: UnitOfWork, property_id: uuid.UUID, language: str, texts: di
         raise FactsChanged
 
 
-def _shown(row: Any, language: str, *, windowed: bool = True) -> Shown:
+def _shown(row: Any, language: str, *, windowed: bool = True) -> ShownFacts:
     agent = SimpleNamespace(full_name=row.agent_name, email=row.agent_email, phone=row.agent_phone)
     return shown_of(row, row.agency_name, agent, language, windowed=windowed)
 
 
-def _shown_to(row: Any, sending: Sending) -> Shown:
+def _shown_to(row: Any, sending: Sending) -> ShownFacts:
     return _shown(row, sending.language, windowed=sending.request_id is None)
 
 

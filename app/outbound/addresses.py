@@ -51,7 +51,7 @@ def _is_public(address: Address) -> bool:
     return address.is_global and not any(address in network for network in _SPECIAL)
 
 
-class Target(NamedTuple):
+class ParsedUrl(NamedTuple):
     """What an address says, taken apart."""
 
     secure: bool
@@ -104,7 +104,7 @@ def _check_port(port: int, ports: Collection[int]) -> None:
 
 
 @lru_cache(1024)
-def target_of(url: str) -> Target:
+def target_of(url: str) -> ParsedUrl:
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -124,7 +124,7 @@ def target_of(url: str) -> Target:
     named = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     path = quote(parts.path or "/", safe=_IN_PATH) + (f"?{quote(parts.query, safe=_IN_PATH)}" if parts.query else "")
     named += "" if port in {None, usual} else f":{port}"
-    return Target(parts.scheme == "https", parts.hostname, port or usual, named, path)
+    return ParsedUrl(parts.scheme == "https", parts.hostname, port or usual, named, path)
 
 
 _HOST_AND_PORT = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\[\]:@%\\]+)(:[0-9]*)?")  # a bracket ends the host

@@ -21,7 +21,7 @@ from http.client import OK, SWITCHING_PROTOCOLS, HTTPConnection, HTTPException, 
 from io import BufferedIOBase
 from typing import Any
 
-from app.outbound.addresses import Network, Target, check_address, target_of
+from app.outbound.addresses import Network, ParsedUrl, check_address, target_of
 
 DEADLINE = 15.0  # seconds for the whole call, however slowly the other side drips
 CONNECT = 5.0  # seconds to be let in
@@ -117,7 +117,7 @@ class HttpClient:
         self._deadlines.stop()
         self._pool.close()
 
-    def _connect(self, to: Target, until: float) -> _Connection:
+    def _connect(self, to: ParsedUrl, until: float) -> _Connection:
         """A connection to the first address that answers, once all of them were found allowed."""
         try:
             found = _looked_up(to.host, to.port, until)
@@ -288,7 +288,7 @@ class _Pool:
         self._lock = threading.Lock()
         self._connections: dict[tuple[bool, str, int], list[_Connection]] = {}
 
-    def take(self, to: Target) -> _Connection | None:
+    def take(self, to: ParsedUrl) -> _Connection | None:
         while True:
             with self._lock:
                 connections = self._connections.get(to[:3])
@@ -297,7 +297,7 @@ class _Pool:
                 return connection
             connection.close()
 
-    def give(self, to: Target, connection: _Connection) -> None:
+    def give(self, to: ParsedUrl, connection: _Connection) -> None:
         with self._lock:
             connections = self._connections.pop(to[:3], [])
             self._connections[to[:3]] = connections  # the last one used

@@ -23,7 +23,7 @@ LINE = ("id", "at", "who", "kind", "offer_id", "reference", "title")
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class AccessLine:
     """One line: who (a colleague, or a key's name), what, when, of which offer; of an export how many and what for."""
 
     id: uuid.UUID
@@ -55,7 +55,7 @@ def accesses(
     by_id: uuid.UUID | None = None,
     offer_ids: Sequence[uuid.UUID] | None = None,
     before: uuid.UUID | None = None,
-) -> tuple[list[Seen], uuid.UUID | None]:
+) -> tuple[list[AccessLine], uuid.UUID | None]:
     """One page, newest first, of one user or key or of all, and what the next page comes before.
 
     With `offer_ids`, only what concerns these offers: their openings and searches, and every export or list since the
@@ -85,7 +85,9 @@ def accesses(
     if before and not rows:  # forgotten by now: the oldest that there are
         rows = db.session.execute(whole.order_by(seen.c.id).limit(PAGE)).all()[::-1]
     told = _exports(agency_id, [row.at for row in rows if row.kind == "exported"])
-    shown = [Seen(*(getattr(row, name) for name in LINE), *told.get((row.at, row.by_id), ())) for row in rows[:PAGE]]
+    shown = [
+        AccessLine(*(getattr(row, name) for name in LINE), *told.get((row.at, row.by_id), ())) for row in rows[:PAGE]
+    ]
     return shown, shown[-1].id if len(rows) > PAGE else None
 
 

@@ -67,7 +67,7 @@ def own_confirmation(opened: OpenedOffer) -> tuple[datetime, str, str | None, by
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class Disclosure:
     """Who outside the agency was given the offer: `crm_told` (a call), `crm_read` (over the API), `crm_listed`
     (the first list that a key took which may have held it), `seller` (the property's owner on their page),
     `seller_names` (there with the names)."""
@@ -76,15 +76,15 @@ class Given:
     to: str
 
 
-def given_to(opened: OpenedOffer) -> list[Given]:
+def given_to(opened: OpenedOffer) -> list[Disclosure]:
     """Oldest first."""
     offer = opened.offer
     mine = (Delivery.agency_id == offer.agency_id, Delivery.offer_id == offer.id)
     called = select(Delivery.ended_at).where(*mine, Delivery.kind == "webhook", Delivery.state == "delivered")
     read = select(KeyAccess.at).where(KeyAccess.agency_id == offer.agency_id, KeyAccess.offer_id == offer.id)
-    found = [Given(at, "crm_told") for at in db.session.scalars(called) if at]
-    found += [Given(at, "crm_read") for at in db.session.scalars(read)]
-    found += [Given(max(at, offer.submitted_at), "crm_listed") for at in db.session.scalars(_lists_since(offer))]
+    found = [Disclosure(at, "crm_told") for at in db.session.scalars(called) if at]
+    found += [Disclosure(at, "crm_read") for at in db.session.scalars(read)]
+    found += [Disclosure(max(at, offer.submitted_at), "crm_listed") for at in db.session.scalars(_lists_since(offer))]
     entry = LedgerEntry
     seen = select(entry.at, entry.body).where(
         entry.agency_id == offer.agency_id,
@@ -96,7 +96,7 @@ def given_to(opened: OpenedOffer) -> list[Given]:
     named = {str(row.id): row.shows_names for row in db.session.execute(links)}
     for row in db.session.execute(seen):
         shown = named.get(json.loads(row.body)["data"]["link"])
-        found.append(Given(row.at, "seller_names" if shown else "seller"))
+        found.append(Disclosure(row.at, "seller_names" if shown else "seller"))
     return sorted(found, key=lambda one: one.at)
 
 

@@ -45,7 +45,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class ReceiptFacts:
     """Everything a receipt says. `text` is the document's very bytes, `signature` a PNG; `steps` are moments with the
     ledger's kind or `mail.<template>`, in order; `texts` what was shown, kind to SHA-256 and words."""
 
@@ -72,7 +72,7 @@ def entry_of(agency_id: uuid.UUID, offer_id: uuid.UUID) -> Entry:
     return Entry(row.seq, row.at, db.session.scalar(before) or GENESIS, row.body, row.hash)
 
 
-def facts_of(agency_id: uuid.UUID, offer_id: uuid.UUID) -> Facts | None:
+def facts_of(agency_id: uuid.UUID, offer_id: uuid.UUID) -> ReceiptFacts | None:
     """What the receipt of an offer says now; None once its person has been forgotten."""
     opened = open_receipt(offer_id)
     if opened is None or opened.offer.document is None:
@@ -85,7 +85,7 @@ def facts_of(agency_id: uuid.UUID, offer_id: uuid.UUID) -> Facts | None:
         TextVersion.sha256.in_([bytes.fromhex(digest) for digest in named.values()])
     )
     bodies = {row.sha256.hex(): row.body for row in db.session.execute(kept)}
-    return Facts(
+    return ReceiptFacts(
         opened,
         opened.offer.document,
         text,

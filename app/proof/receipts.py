@@ -30,9 +30,9 @@ from app.offers.fields import money_text
 from app.offers.sections import sections, signature_row
 from app.proof import receipt_reading as reading
 from app.proof.authority import Authority
-from app.proof.pdf.receipt import Paper, draw
+from app.proof.pdf.receipt import ReceiptContent, draw
 from app.proof.pdf.sheet import SheetBlock
-from app.proof.receipt_reading import RECEIPT_KEPT, RECEIPT_MAIL, Facts
+from app.proof.receipt_reading import RECEIPT_KEPT, RECEIPT_MAIL, ReceiptFacts
 from app.proof.sealing import seal_pdf
 
 LATER = timedelta(seconds=10)  # the mails that somebody waits for go first
@@ -115,7 +115,7 @@ def check_url(reference: str, commitment: str) -> str:
     return f"{base_url()}/verify?offer={reference}&hash={commitment}"
 
 
-def paper_of(facts: Facts) -> Paper:
+def paper_of(facts: ReceiptFacts) -> ReceiptContent:
     """The words of a receipt, in the language of the request for it."""
     opened, entry, document = facts.opened, facts.entry, facts.document
     offer = opened.offer.offer
@@ -133,7 +133,7 @@ def paper_of(facts: Facts) -> Paper:
         right.append(SheetBlock(signed.label, [(_("Kind"), signed.value)], facts.signature, signature_worth()))
     right.append(SheetBlock(_("What happened"), [(show_datetime(at), _step(kind)) for at, kind in facts.steps]))
     right.append(SheetBlock(_("How the offer came in"), text=_origin(facts)))
-    return Paper(
+    return ReceiptContent(
         language=offer.language,
         title=_("Receipt of the offer %(reference)s", reference=offer.reference),
         lead=agency.name,
@@ -167,7 +167,7 @@ def lacking_letters() -> str:
     )
 
 
-def _proof(facts: Facts) -> list[SheetBlock]:
+def _proof(facts: ReceiptFacts) -> list[SheetBlock]:
     """The small print: what binds this paper to the agency's register, and the texts that were shown."""
     offer, entry = facts.opened.offer.offer, facts.entry
     rows = [
@@ -206,7 +206,7 @@ def _step(kind: str) -> str:
     return str(words.get(kind, kind))
 
 
-def _confirmed(facts: Facts) -> str:
+def _confirmed(facts: ReceiptFacts) -> str:
     """Whose word it is that the offer is the client's."""
     said = facts.opened.confirmed
     if said is None:
@@ -218,7 +218,7 @@ def _confirmed(facts: Facts) -> str:
     )
 
 
-def _answered(facts: Facts) -> str:
+def _answered(facts: ReceiptFacts) -> str:
     """Who had the link of a request for a better offer. Of before that was written down nothing is claimed."""
     body = facts.document.body
     proof, shown = body.get("previous_proof"), body.get("link_shown")
@@ -235,7 +235,7 @@ def _answered(facts: Facts) -> str:
     return str(how)
 
 
-def _origin(facts: Facts) -> str:
+def _origin(facts: ReceiptFacts) -> str:
     """How the link reached the bidder, and what is known of who they are."""
     offer, language = facts.opened.offer.offer, facts.opened.offer.offer.language
     if offer.source != "link":

@@ -11,7 +11,7 @@ from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import joinedload
 
 from app.core import keys
-from app.core.errors import Conflict, Invalid, Stale
+from app.core.errors import Conflict, Invalid, StaleVersion
 from app.core.ids import new_id
 from app.core.language import msgid
 from app.core.ledger import Actor
@@ -101,11 +101,11 @@ def switch_link(tx: UnitOfWork, property_id: uuid.UUID, *, on: bool, by: Actor) 
 
 
 def rotate_link(prop: Property, *, by: Actor, version: int | None = None) -> None:
-    """A new link; the old one stops at once. Raises `Stale` when `version` is not the present one."""
+    """A new link; the old one stops at once. Raises `StaleVersion` when `version` is not the present one."""
     with writing(prop.agency_id) as tx:
         current = load_property(prop.id)
         if version not in {None, current.version}:
-            raise Stale
+            raise StaleVersion
         current.link_version += 1
         _touch(tx, current)
         tx.record("link.rotated", current.id, by, {"version": current.link_version})
@@ -113,8 +113,8 @@ def rotate_link(prop: Property, *, by: Actor, version: int | None = None) -> Non
 
 
 def archive(prop: Property, *, by: Actor, version: int | None = None) -> None:
-    """Take a property off the list; its link stops, its offers stay. Raises `Stale` when `version` is not the present
-    one, nor, where it was archived already, the one before."""
+    """Take a property off the list; its link stops, its offers stay. Raises `StaleVersion` when `version` is not the
+    present one, nor, where it was archived already, the one before."""
     with writing(prop.agency_id) as tx:
         current = load_property(prop.id)
         _held_at(current, version, done=current.archived_at is not None)
@@ -146,7 +146,7 @@ def restore(prop: Property, *, by: Actor, version: int | None = None) -> None:
 def _held_at(current: Property, version: int | None, *, done: bool) -> None:
     """A step that was taken already may be asked for once more with the version before it."""
     if version not in {None, current.version, current.version - 1 if done else None}:
-        raise Stale
+        raise StaleVersion
 
 
 def open_again(prop: Property) -> None:

@@ -23,7 +23,7 @@ MOST = 20_000  # bytes of a snapshot that a form may bring back
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ShownFacts:
     """Every fact on a link's page. `opens_at` and `closes_at` are the link's; a request has its own deadline."""
 
     title: str
@@ -73,9 +73,9 @@ class Shown:
         }
 
 
-def shown_of(prop: Any, agency_name: str, agent: Any, language: str, *, windowed: bool = True) -> Shown:
+def shown_of(prop: Any, agency_name: str, agent: Any, language: str, *, windowed: bool = True) -> ShownFacts:
     """From rows as they are now. `prop` has the columns of a property, `agent` a name, an address and a phone."""
-    return Shown(
+    return ShownFacts(
         title=local(prop, "title", language),
         description=local(prop, "description", language),
         property_type=prop.property_type,
@@ -99,7 +99,9 @@ def shown_of(prop: Any, agency_name: str, agent: Any, language: str, *, windowed
     )
 
 
-def snapshot(shown: Shown, texts: Mapping[str, str], asked: Mapping[str, str | None] | None = None) -> dict[str, Any]:
+def snapshot(
+    shown: ShownFacts, texts: Mapping[str, str], asked: Mapping[str, str | None] | None = None
+) -> dict[str, Any]:
     """What the digest is made of. `texts` by version (SHA-256), `asked` a request for a better offer, if it is one."""
     facts = shown.body()
     for long in ("description",):

@@ -12,7 +12,7 @@ from sqlalchemy.orm import attributes
 
 from app.core import keys
 from app.core.clock import now
-from app.core.errors import Conflict, DomainError, Invalid, QuotaReached, Stale
+from app.core.errors import Conflict, DomainError, Invalid, QuotaReached, StaleVersion
 from app.core.ids import new_id
 from app.core.language import msgid
 from app.core.ledger import Actor
@@ -87,7 +87,7 @@ def upsert(
     """Create or change each by its `external_id`; one that is refused spoils no other. The order is kept.
 
     With a `version`, only what exists in that version (0: in any) is changed, and with `only_new` nothing that exists;
-    all else is refused as `Stale`.
+    all else is refused as `StaleVersion`.
     """
     with writing(agency_id) as tx:
         unit = _Unit(tx, by)
@@ -103,7 +103,7 @@ def upsert(
                 current = by_external.get(external_id)
                 changed = version is not None and (current is None or version not in {0, current.version})
                 if changed or (only_new and current):
-                    unit.refuse(Stale())
+                    unit.refuse(StaleVersion())
                 else:
                     unit.take(one, current)
         return unit.finish()

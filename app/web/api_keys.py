@@ -16,7 +16,7 @@ from app.core.errors import NoKey, NoScope, TooMany
 from app.core.unit_of_work import housekeeping
 from app.extensions import db
 from app.models import Agency, ApiKey
-from app.web.rate_limits import Spent, hit, keyed, spend
+from app.web.rate_limits import LimitState, hit, keyed, spend
 
 USED_EVERY = timedelta(minutes=15)
 WRONG_KEYS = (parse("60/minute"),)
@@ -48,9 +48,9 @@ def let_in(scope: str, rates: tuple[RateLimitItem, ...], address: str) -> None:
         raise NoScope(scope)
 
 
-def spent_now() -> Spent | None:
+def spent_now() -> LimitState | None:
     """What is left of the limit that this call was counted against."""
-    found: Spent | None = g.get("spent")
+    found: LimitState | None = g.get("spent")
     return found
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from flask import abort, make_response, request
 
 from app.core.errors import NotFound
-from app.core.signed_links import BadToken, Purpose, Timed, read
+from app.core.signed_links import BadToken, Purpose, TimedId, read
 from app.core.urls import base_url
 from app.web import passes
 from app.web.guards import Guard
@@ -49,7 +49,7 @@ class ByCookie:
     """
 
     guard: Guard
-    purpose: Purpose[Timed]
+    purpose: Purpose[TimedId]
     named: Callable[..., uuid.UUID | None]
     load: Callable[[uuid.UUID], Any]
     refused: Refusal = None

@@ -14,14 +14,14 @@ from flask import current_app, request
 from werkzeug.wrappers import Response
 
 from app.core.language import LANGUAGES
-from app.core.signed_links import BadToken, Purpose, Timed, read, sign
+from app.core.signed_links import BadToken, Purpose, TimedId, read, sign
 
 SECONDS = 24 * 3600
 
 
-def grant(response: Response, purpose: Purpose[Timed], object_id: uuid.UUID, path: str) -> Response:
+def grant(response: Response, purpose: Purpose[TimedId], object_id: uuid.UUID, path: str) -> Response:
     """Let this browser in at `path`, in either language, until tomorrow."""
-    token = sign(purpose, Timed(object_id, time.time() + SECONDS))
+    token = sign(purpose, TimedId(object_id, time.time() + SECONDS))
     cookie, secure = _cookie(purpose), current_app.extensions["bidflux_settings"].secure
     for prefix in ("", *(f"/{code}" for code in LANGUAGES)):
         where = f"{prefix}{path}"
@@ -29,7 +29,7 @@ def grant(response: Response, purpose: Purpose[Timed], object_id: uuid.UUID, pat
     return response
 
 
-def holds(purpose: Purpose[Timed], object_id: uuid.UUID) -> bool:
+def holds(purpose: Purpose[TimedId], object_id: uuid.UUID) -> bool:
     """Has this browser been let in?"""
     try:
         return read(purpose, request.cookies.get(_cookie(purpose), ""), object_id).moment > time.time()
@@ -37,7 +37,7 @@ def holds(purpose: Purpose[Timed], object_id: uuid.UUID) -> bool:
         return False
 
 
-def _cookie(purpose: Purpose[Timed]) -> str:
+def _cookie(purpose: Purpose[TimedId]) -> str:
     """Over TLS only. It stays with one page's path, which `__Host-` would not let it."""
     kind = purpose.name.removesuffix("-pass")
     return f"__Secure-{kind}" if current_app.extensions["bidflux_settings"].secure else kind

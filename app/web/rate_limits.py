@@ -21,7 +21,7 @@ from app.core.errors import TooMany
 from app.web.windows import Windows
 
 QUIET_SECONDS = 5.0
-Answer = TypeVar("Answer")
+T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 
@@ -42,7 +42,7 @@ class Counter:
         """Whether one more would be within the rate; nothing is counted."""
         return self._counted(lambda limiter: limiter.test(rate, *names))
 
-    def spend(self, rate: RateLimitItem, *names: str) -> Spent:
+    def spend(self, rate: RateLimitItem, *names: str) -> LimitState:
         """Count, and say what is left."""
         return self._counted(lambda limiter: _spent(limiter.storage, rate, names))
 
@@ -51,7 +51,7 @@ class Counter:
         self.local.clear(rate, *names)
         self._counted(lambda limiter: limiter.clear(rate, *names))
 
-    def _counted(self, ask: Callable[[FixedWindowRateLimiter], Answer]) -> Answer:
+    def _counted(self, ask: Callable[[FixedWindowRateLimiter], T]) -> T:
         """In Valkey; after a failure here for five seconds, so that limits hold and no request waits."""
         if time.monotonic() >= self._quiet_until:
             try:
@@ -63,7 +63,7 @@ class Counter:
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
+class LimitState:
     """A limit after a call: exceeded or not, calls left, seconds until it is reset."""
 
     rate: RateLimitItem
@@ -72,13 +72,13 @@ class Spent:
     reset: int
 
 
-def _spent(storage: Any, rate: RateLimitItem, names: tuple[str, ...]) -> Spent:
+def _spent(storage: Any, rate: RateLimitItem, names: tuple[str, ...]) -> LimitState:
     """One call more in a fixed window, which begins with its first call. The library's own window statistics would ask
     Valkey a third time for the count that `incr` has just told."""
     key = rate.key_for(*names)
     count = storage.incr(key, rate.get_expiry())
     reset = storage.get_expiry(key)
-    return Spent(rate, count > rate.amount, max(0, rate.amount - count), max(1, round(reset - time.time())))
+    return LimitState(rate, count > rate.amount, max(0, rate.amount - count), max(1, round(reset - time.time())))
 
 
 def keyed(value: str) -> str:
@@ -87,7 +87,7 @@ def keyed(value: str) -> str:
     return hmac.digest(secret, b"limit\0" + value.encode("utf-8", "replace"), hashlib.sha256)[:12].hex()
 
 
-def spend(rate: RateLimitItem, *names: str) -> Spent:
+def spend(rate: RateLimitItem, *names: str) -> LimitState:
     """Count one call against a rate over all processes, and say where it stands."""
     counter: Counter = current_app.extensions["bidflux_counter"]
     return counter.spend(rate, *names)

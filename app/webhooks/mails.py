@@ -12,7 +12,7 @@ from sqlalchemy import select
 from app.accounts.mails import to_colleague
 from app.core.urls import base_url
 from app.delivery.composing import DeliveryRow, NoLongerOwed
-from app.delivery.registry import Endpoints, Registry, Target
+from app.delivery.registry import Endpoints, EndpointTarget, Registry
 from app.extensions import db
 from app.models import WebhookEndpoint
 from app.webhooks import editing
@@ -42,7 +42,9 @@ def endpoints() -> Endpoints:
     return Endpoints(_targets, editing.recovered, editing.failed)
 
 
-def _targets(endpoints: Iterable[Any], at: datetime) -> dict[uuid.UUID, Target]:
+def _targets(endpoints: Iterable[Any], at: datetime) -> dict[uuid.UUID, EndpointTarget]:
     rows = list(endpoints)
     earlier = editing.earlier_secrets([row.id for row in rows], at)
-    return {row.id: Target(editing.url_of(row), editing.secrets_of(row, earlier.get(row.id, ()))) for row in rows}
+    return {
+        row.id: EndpointTarget(editing.url_of(row), editing.secrets_of(row, earlier.get(row.id, ()))) for row in rows
+    }

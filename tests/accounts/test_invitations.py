@@ -21,7 +21,7 @@ from app.accounts import invitations, staff
 from app.accounts.editing import authenticate
 from app.core.clock import now
 from app.core.ledger import SYSTEM
-from app.core.signed_links import INVITATION, Timed, sign
+from app.core.signed_links import INVITATION, TimedId, sign
 from app.core.unit_of_work import OPEN
 from app.delivery.dispatcher import dispatch
 from app.extensions import db
@@ -103,7 +103,7 @@ def test_who_signs_in_elsewhere_is_told_and_the_agency_is_not(
 def test_an_address_taken_in_the_meantime_does_not_come_in_twice(app: Flask, owner: User) -> None:
     invitations.invite(owner.agency_id, accounts.NewUser("dan@agentie.example", "Dan Nou"), by=SYSTEM)
     (held,) = invitations.waiting_in(owner.agency_id)
-    link = f"/account/{sign(INVITATION, Timed(held.id, held.invited_at.timestamp()))}"
+    link = f"/account/{sign(INVITATION, TimedId(held.id, held.invited_at.timestamp()))}"
     other = make_agency("Cealaltă")
     accounts.create_user(other, accounts.NewUser("dan@agentie.example", "Dan"), PASSWORD)
     browser = app.test_client()
@@ -116,11 +116,11 @@ def test_an_invitation_lapses_and_only_its_last_link_is_good(either_app: Flask) 
     owner = make_user(make_agency(), "owner")
     invitations.invite(owner.agency_id, accounts.NewUser("dan@agentie.example", "Dan Nou"), by=SYSTEM)
     (held,) = invitations.waiting_in(owner.agency_id)
-    first = Timed(held.id, held.invited_at.timestamp())
+    first = TimedId(held.id, held.invited_at.timestamp())
     assert invitations.of_link(first)
     invitations.ask_again(owner.agency_id, held.id, by=SYSTEM)
     (held,) = invitations.waiting_in(owner.agency_id)
-    second = Timed(held.id, held.invited_at.timestamp())
+    second = TimedId(held.id, held.invited_at.timestamp())
     assert invitations.of_link(second) and not invitations.of_link(first)
     with time_machine.travel(now() + timedelta(days=8)):
         assert not invitations.of_link(second)
@@ -129,7 +129,7 @@ def test_an_invitation_lapses_and_only_its_last_link_is_good(either_app: Flask) 
 def test_of_two_who_accept_at_once_one_comes_in(app: Flask, owner: User) -> None:
     invitations.invite(owner.agency_id, accounts.NewUser("dan@agentie.example", "Dan Nou"), by=SYSTEM)
     (held,) = invitations.waiting_in(owner.agency_id)
-    link = f"/account/{sign(INVITATION, Timed(held.id, held.invited_at.timestamp()))}"
+    link = f"/account/{sign(INVITATION, TimedId(held.id, held.invited_at.timestamp()))}"
     db.session.rollback()
 
     def post(password: str) -> int:

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from app.accounts import editing as accounts
 from app.accounts import invitations
 from app.core.ledger import SYSTEM
-from app.core.signed_links import INVITATION, Timed, sign
+from app.core.signed_links import INVITATION, TimedId, sign
 from app.delivery.dispatcher import dispatch
 from app.extensions import db
 from app.models import Agency, Invitation, User
@@ -47,7 +47,7 @@ def test_the_page_behind_the_link_speaks_as_the_mail_did(
     new = accounts.NewUser("dan@homes.example", "Dan Nou", language=invited)
     invitations.invite(english.agency_id, new, by=SYSTEM)
     (held,) = invitations.waiting_in(english.agency_id)
-    link = f"/account/{sign(INVITATION, Timed(held.id, held.invited_at.timestamp()))}"
+    link = f"/account/{sign(INVITATION, TimedId(held.id, held.invited_at.timestamp()))}"
     browser = app.test_client()
     asks = {"Accept-Language": prefers}
     page = browser.get(link, headers=asks).get_data(as_text=True)

@@ -15,7 +15,7 @@ from limits import parse
 from werkzeug.serving import make_server
 
 from app.web import api_keys
-from app.web.rate_limits import Spent
+from app.web.rate_limits import LimitState
 from tests.api.conftest import Crm
 from tests.conftest import ROOT
 from tests.factories import make_offer, make_property
@@ -42,7 +42,7 @@ PHASES = os.environ.get("SCHEMA_PHASES", "examples,fuzzing,stateful")
 @pytest.fixture
 def served(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The application on a port of the loopback, with limits that never end."""
-    unspent = Spent(parse("1200/minute"), False, 1200, 60)
+    unspent = LimitState(parse("1200/minute"), False, 1200, 60)
     monkeypatch.setattr(api_keys, "spend", lambda *_: unspent)
     monkeypatch.setattr(api_keys, "hit", lambda *_: None)
     app.config["TESTING"] = False

@@ -122,7 +122,7 @@ def everything_happens(crm: Crm, prop: Property) -> None:
         "bidder": {"full_name": "Ana Pop", "email": "ana@client.example", "phone": "0722000111"},
     })  # fmt: skip
     recorded = db.session.scalars(select(Offer).where(Offer.source == "api")).one()
-    confirm(recorded.id, recording.Said("ro", {}))
+    confirm(recorded.id, recording.ConfirmationInput("ro", {}))
     withdrawing.withdraw(recorded)
     erasure.erase_all(agency, [second], "person", by=by)
     properties.rotate_link(prop, by=by)

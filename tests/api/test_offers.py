@@ -21,7 +21,7 @@ from app.extensions import db
 from app.models import Decision, Delivery, LedgerEntry, Offer, OfferKey, Property
 from app.offers import deciding, withdrawing
 from app.offers.document import Bidder, Signature
-from app.offers.recording import Said
+from app.offers.recording import ConfirmationInput
 from tests.api.conftest import Crm
 from tests.factories import confirm, mailed_code, make_draft, make_offer, make_property, make_user
 from tests.public.test_offer_form import hidden
@@ -280,7 +280,7 @@ def test_a_replaced_offer_is_announced_as_it_now_is(crm: Crm, prop: Property) ->
     again = {**TAKEN, "amount": "120000", "own_funds_amount": "20000", "replaces": first["reference"]}
     second = crm.call("POST", "/offers", again).json
     assert second["previous_offer_id"] is None and crm.get(f"/offers/{first['id']}").json["is_latest"]
-    confirm(uuid.UUID(second["id"]), Said("ro", {}))
+    confirm(uuid.UUID(second["id"]), ConfirmationInput("ro", {}))
     assert crm.get(f"/offers/{second['id']}").json["previous_offer_id"] == first["id"]
     event = crm.get("/events").json["data"][-2]
     assert event["type"] == "offer.superseded" and event["data"] == crm.get(f"/offers/{first['id']}").json

@@ -32,7 +32,7 @@ from app.core.signed_links import (
     OfferLink,
     Purpose,
     Stamp,
-    Timed,
+    TimedId,
     read,
     sign,
 )
@@ -55,11 +55,19 @@ SENT: tuple[tuple[Purpose[Any], Any, str], ...] = (
     ),
     (
         INVITATION,
-        Timed(PROPERTY, 1764000000.25),
+        TimedId(PROPERTY, 1764000000.25),
         "AZKkvgAAcACAAAAAAAAAAUHaSSBAEAAA.mlukNNkVFy1BDJfRpbNLgDhppV1-86x-4RA9luP2T54",
     ),
-    (BIDDER_PASS, Timed(PROPERTY, 2e9), "AZKkvgAAcACAAAAAAAAAAUHdzWUAAAAA.89n2NHp4l405dBYUDGrb0EEi9KOWw5ewmwTAmJr90Q8"),
-    (SELLER_PASS, Timed(PROPERTY, 2e9), "AZKkvgAAcACAAAAAAAAAAUHdzWUAAAAA.CbQo-pjN5ItgQFPcbknzwE8q4-M3T_J5kBMXA3fiYjU"),
+    (
+        BIDDER_PASS,
+        TimedId(PROPERTY, 2e9),
+        "AZKkvgAAcACAAAAAAAAAAUHdzWUAAAAA.89n2NHp4l405dBYUDGrb0EEi9KOWw5ewmwTAmJr90Q8",
+    ),
+    (
+        SELLER_PASS,
+        TimedId(PROPERTY, 2e9),
+        "AZKkvgAAcACAAAAAAAAAAUHdzWUAAAAA.CbQo-pjN5ItgQFPcbknzwE8q4-M3T_J5kBMXA3fiYjU",
+    ),
     (
         DEVICE,
         Device(uuid.UUID("8e43ca37-7012-28e7-4983-efdbd0cff5c1"), bytes(range(12))),
@@ -93,7 +101,7 @@ def test_each_purpose_is_tried_and_takes_no_other_purposes_token(app: Flask) -> 
 
 
 def test_a_token_of_one_row_is_refused_for_another(app: Flask) -> None:
-    token = sign(BIDDER_PASS, Timed(PROPERTY, 2e9))
+    token = sign(BIDDER_PASS, TimedId(PROPERTY, 2e9))
     assert read(BIDDER_PASS, token, PROPERTY).moment == 2e9
     with pytest.raises(BadToken):
         read(BIDDER_PASS, token, uuid.uuid4())

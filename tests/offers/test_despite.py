@@ -17,7 +17,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from app.core.clock import now
-from app.core.errors import Conflict, Unsaid
+from app.core.errors import Conflict, UnnamedConcern
 from app.core.ledger import BIDDER, SYSTEM, Actor
 from app.core.unit_of_work import writing
 from app.extensions import db
@@ -84,7 +84,7 @@ def test_each_has_to_be_named_and_what_was_is_kept(owner: User, kinds: tuple[str
     agency = owner.agency_id
     with time_machine.travel(now() + LATER, tick=False):
         for said in ((), kinds[1:], set(KINDS) - {kinds[0]}):
-            with pytest.raises(Unsaid) as unsaid:
+            with pytest.raises(UnnamedConcern) as unsaid:
                 deciding.decide(offer, agency, "accepted", by=by, despite=said)
             assert set(unsaid.value.despite) == set(kinds) and status(offer) == "new"
         assert deciding.decide(offer, agency, "accepted", by=by, despite=kinds)
@@ -112,7 +112,7 @@ def test_an_offer_stands_on_its_last_day_at_the_agency(owner: User) -> None:
 def test_of_two_accepted_at_once_the_second_is_asked_about(owner: User) -> None:
     prop, by = make_property(owner.agency_id, owner.id), Actor("user", owner.id)
     first, second = (Chosen(make_offer(prop)) for _ in range(2))
-    with pytest.raises(Unsaid):
+    with pytest.raises(UnnamedConcern):
         deciding.decide_all(owner.agency_id, [first, second], AgencyAnswer("accepted"), by=by)
     assert status(first.offer_id) == status(second.offer_id) == "new", "all or none"
     both = [replace(one, despite=frozenset({"second"})) for one in (first, second)]
@@ -136,7 +136,7 @@ def test_undo_takes_it_back_and_accepting_again_is_asked_again(owner: User) -> N
     made = deciding.decide_all(owner.agency_id, [chosen], AgencyAnswer("accepted"), by=by)
     assert made and deciding.undo(made, owner.agency_id, by=by) == [offer]
     assert status(offer) == "new" and "despite" not in recorded(offer)
-    with pytest.raises(Unsaid):
+    with pytest.raises(UnnamedConcern):
         deciding.decide(offer, owner.agency_id, "accepted", by=by)
 
 
@@ -183,7 +183,7 @@ def test_undo_accepts_nothing_again_that_would_be_asked_about_now(owner: User, m
         if meanwhile in {"nothing", "before"}:
             assert deciding.undo(made, owner.agency_id, by=by) == [offer]
         else:
-            with pytest.raises(Unsaid):
+            with pytest.raises(UnnamedConcern):
                 deciding.undo(made, owner.agency_id, by=by)
     assert status(offer) == ("accepted" if meanwhile in {"nothing", "before"} else "rejected")
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from app.core.contacts import NotAContact, Phone, read_email, read_phone
 from app.core.days import MONTHS, NotADay, read_day
 from app.core.numbers import NotANumber
-from app.core.typed_numbers import Typed, read_quantity
+from app.core.typed_numbers import TypedNumber, read_quantity
 from app.models import Property
 from app.offers.exports.writing import harmless
 from app.offers.tax_ids import NotATaxId, read_tax_id
@@ -198,7 +198,7 @@ def test_letters_are_never_dialled(typed: str) -> None:
      ("72 m^2", "72"), ("72 qm", "72"), ("72 de metri pătrați", "72")],
 )  # fmt: skip
 def test_an_area_with_its_unit_as_people_write_it(typed: str, size: str) -> None:
-    assert read_quantity(typed, UNITS["usable_area_sqm"]) == Typed(Decimal(size))
+    assert read_quantity(typed, UNITS["usable_area_sqm"]) == TypedNumber(Decimal(size))
 
 
 @pytest.mark.parametrize("typed", ["1000 sq ft", "65-70", "65½", "65 + 5", "~65", "5 pogoane", "65 mp teren"])

@@ -21,7 +21,7 @@ from app.models import Offer, OfferState, Property, SellerLink, User
 from app.offers import better_offers, deciding, notes, ordering, recording, withdrawing
 from app.offers.deciding import AgencyAnswer, Chosen
 from app.offers.document import Signature
-from app.offers.recording import Said
+from app.offers.recording import ConfirmationInput
 from app.privacy import data_copy, personal_data
 from app.properties import seller_links
 from tests.factories import confirm, make_draft, make_offer, make_sending, person_of
@@ -49,7 +49,7 @@ def dealt_with(app: Flask, prop: Property, owner: User) -> None:
     deciding.decide_all(prop.agency_id, [Chosen(offer_id)], answer, by=by.actor)
     withdrawing.withdraw(db.session.get_one(Offer, offer_id), "Am găsit altceva")
     sent = recording.record(prop, make_draft(), make_sending(prop, source="api"), by=Actor("system"))
-    confirm(sent.offer_id, Said("ro", {}, Signature("typed", "A. Țurcanu")))
+    confirm(sent.offer_id, ConfirmationInput("ro", {}, Signature("typed", "A. Țurcanu")))
     link = seller_links.create(prop, 7, shows_names=True, by=by)
     seller_links.opened(db.session.get_one(SellerLink, link))
     key = accounts.create_api_key(prop.agency_id, "CRM", by=by.actor)

@@ -33,7 +33,7 @@ from app.offers.document import Signature
 from app.proof import checkpoints, receipts, texts
 from app.proof import export as ledger_export
 from app.proof.authority import Authority, _certificate, _name
-from app.proof.pdf.receipt import Paper, draw
+from app.proof.pdf.receipt import ReceiptContent, draw
 from tests.conftest import make_app, settings_for
 from tests.delivery.test_mails import EVERYTHING
 from tests.factories import make_agency, make_draft, make_offer, make_property, make_user
@@ -74,7 +74,9 @@ def unsealed(offer: dict[str, str] | None = None, entry: dict[str, str] | None =
         "offer.json": json.dumps({**whole, **(offer or {})}).encode(),
         "ledger.json": json.dumps({**held, **(entry or {})}).encode(),
     }
-    return draw(Paper("en", "t", "l", "1", [], [], [], [], "f", "page", "https://x.example", "h", "", now(), files))
+    return draw(
+        ReceiptContent("en", "t", "l", "1", [], [], [], [], "f", "page", "https://x.example", "h", "", now(), files)
+    )
 
 
 class Kept(NamedTuple):

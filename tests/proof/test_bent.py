@@ -53,7 +53,7 @@ def register(app: Flask) -> Iterator[Flask]:
         prop, make_draft(), make_sending(prop, source="agent", channel="phone", address=None, browser=None), by=by
     )
     offer = db.session.get_one(Offer, taken.offer_id)
-    confirm(offer.id, recording.Said("ro", {}, Signature("typed", "Andrei Țurcanu")))
+    confirm(offer.id, recording.ConfirmationInput("ro", {}, Signature("typed", "Andrei Țurcanu")))
     receipts.make(agency, offer.id)
     for name in db.session.scalars(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).all():
         db.session.execute(text(f"DROP TRIGGER {name}"))

@@ -18,7 +18,7 @@ from app.extensions import db
 from app.models import Agency, ConfirmationBody, Offer, OfferFile
 from app.offers import better_offers, codes, deciding, recording, withdrawing
 from app.offers.document import Bidder
-from app.offers.recording import Said
+from app.offers.recording import ConfirmationInput
 from app.proof import receipts
 from app.proof.register import offer_faults
 from app.proof.verifying import find
@@ -66,7 +66,7 @@ def everything(app: Flask) -> uuid.UUID:
     sending = make_sending(prop, source="agent", channel="phone")
     nobody = make_draft(bidder=Bidder("Fără Poștă", None, "+40722000113"))
     taken = recording.record(prop, nobody, sending, by=by.actor).offer_id
-    recording.confirm(db.session.get_one(Offer, taken), Said("ro", {}, drawn()))
+    recording.confirm(db.session.get_one(Offer, taken), ConfirmationInput("ro", {}, drawn()))
     better_offers.ask([coded], now() + timedelta(days=2), "Puteți mai mult?", by=by)
     better_offers.show_link(coded, by=by)
     deciding.decide(waiting, agency, "rejected", by=by.actor)

@@ -39,7 +39,7 @@ from app.models import (
 )
 from app.offers import codes, recording
 from app.offers.document import Signature
-from app.offers.recording import Said
+from app.offers.recording import ConfirmationInput
 from app.proof import receipts
 from app.proof.register import offer_faults
 from app.properties import editing as properties
@@ -263,7 +263,7 @@ def test_a_recorded_offer_is_signed_once_its_bidder_confirms_it_with_a_signature
     key = accounts.create_api_key(prop.agency_id, "CRM", by=SYSTEM)
     sent = recording.record(prop, make_draft(), make_sending(prop, source="api"), by=SYSTEM)
     assert listed(client, key)[0]["signature"] is None and listed(client, key, signed="true") == []
-    confirm(sent.offer_id, Said("ro", {}, SIGNED))
+    confirm(sent.offer_id, ConfirmationInput("ro", {}, SIGNED))
     [shown] = listed(client, key, signed="true")
     assert shown["signature"] == {"kind": "typed", "signed_at": shown["confirmed_at"]}
     assert not shown["signature_pending"]

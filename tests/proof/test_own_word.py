@@ -37,7 +37,7 @@ from app.models import (
 )
 from app.offers import codes, recording, withdrawing
 from app.offers.document import Bidder
-from app.offers.recording import Said
+from app.offers.recording import ConfirmationInput
 from app.privacy import erasure, personal_data
 from app.proof import receipts
 from app.proof.register import offer_faults
@@ -238,7 +238,7 @@ def test_pressed_at_once_it_is_said_once(either_app: Flask) -> None:
 
     def confirm(_n: int) -> str:
         with either_app.app_context():
-            return recording.confirm(db.session.get_one(Offer, offer_id), Said("ro", {}), code).state
+            return recording.confirm(db.session.get_one(Offer, offer_id), ConfirmationInput("ro", {}), code).state
 
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(confirm, range(4))) == ["done"] * 4
@@ -259,6 +259,6 @@ def test_the_database_takes_no_other_proof(either_app: Flask) -> None:
 def test_what_its_bidder_sent_is_confirmed_by_no_button(app: Flask, client: FlaskClient, prop: Property) -> None:
     offer = db.session.get_one(Offer, make_offer(prop))
     with pytest.raises(IllegalTransition):
-        recording.confirm(offer, Said("ro", {}))
+        recording.confirm(offer, ConfirmationInput("ro", {}))
     assert client.post(f"/r/{sign(RECEIPT, offer.id)}/code/again").status_code == 409
     assert db.session.scalar(select(EmailCode.n)) is None

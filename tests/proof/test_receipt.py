@@ -24,7 +24,7 @@ from app.delivery.dispatcher import dispatch
 from app.extensions import db
 from app.models import Delivery, LedgerEntry, Offer, OfferFile, OfferKey, Property
 from app.offers import recording
-from app.offers.recording import Said
+from app.offers.recording import ConfirmationInput
 from app.proof import receipts
 from app.proof.receipt_reading import stored
 from tests.factories import confirm, csrf, login, make_draft, make_offer, make_sending, make_user
@@ -133,7 +133,7 @@ def test_one_recorded_for_a_bidder_is_made_anew_when_they_confirm(app: Flask, pr
     sent = recording.record(prop, make_draft(), make_sending(prop, source="api"), by=Actor("system"))
     before = receipts.make(prop.agency_id, sent.offer_id)
     assert "Clientul nu a confirmat-o" in words(before)
-    confirm(sent.offer_id, Said("ro", {}))
+    confirm(sent.offer_id, ConfirmationInput("ro", {}))
     after = receipts.make(prop.agency_id, sent.offer_id)
     assert "Clientul a confirmat-o" in words(after) and after != before
     assert receipts.make(prop.agency_id, sent.offer_id) == after

@@ -39,7 +39,7 @@ from app.models import (
 from app.offers import better_offers, recording, replacing, withdrawing
 from app.offers.details import offer_by_id, open_offer
 from app.offers.document import Bidder
-from app.offers.recording import Said
+from app.offers.recording import ConfirmationInput
 from app.offers.timeline import chain_of
 from app.privacy import erasure
 from app.proof import receipts
@@ -419,7 +419,7 @@ def test_what_is_recorded_replaces_when_its_bidder_confirms(
 ) -> None:
     new = record(prop, victim.reference, VICTIM, source)
     assert stands(victim) and new.previous_id is None
-    confirm(new.id, Said("ro", {}))
+    confirm(new.id, ConfirmationInput("ro", {}))
     assert not stands(victim) and mails(victim, "offer_replaced") == 1
     assert db.session.scalars(select(Supersession.previous_id)).one() == victim.id
     assert [link.id for link in chain_of(victim)] == [victim.id, new.id] == [link.id for link in chain_of(new)]
@@ -431,7 +431,7 @@ def test_what_is_recorded_replaces_when_its_bidder_confirms(
 @pytest.mark.parametrize("email", ["rau@strain.example", None])
 def test_another_mailbox_confirms_for_nobody_else(app: Flask, prop: Property, victim: Offer, email: str | None) -> None:
     new = record(prop, victim.reference, email)
-    confirm(new.id, Said("ro", {}))
+    confirm(new.id, ConfirmationInput("ro", {}))
     assert stands(victim) and stands(new) and db.session.scalars(select(Supersession)).all() == []
 
 
@@ -442,7 +442,7 @@ def test_a_recording_without_a_mailbox_gives_way_to_the_next(app: Flask, prop: P
     old = db.session.get_one(Offer, first)
     new = record(prop, old.reference, None)
     assert stands(old)
-    confirm(new.id, Said("ro", {}))
+    confirm(new.id, ConfirmationInput("ro", {}))
     assert not stands(old) and db.session.get_one(Confirmation, new.id).proof == "held_link"
 
 
@@ -450,5 +450,5 @@ def test_a_claim_holds_no_place(app: Flask, client: FlaskClient, prop: Property,
     """The bidder corrects their offer themselves while an agent's recording claims to replace it."""
     claim = record(prop, victim.reference, VICTIM)
     own = make_offer(prop, make_draft(replaces=victim.reference))
-    confirm(claim.id, Said("ro", {}))
+    confirm(claim.id, ConfirmationInput("ro", {}))
     assert stands(db.session.get_one(Offer, own)) and stands(claim)

@@ -127,7 +127,7 @@ def answered(offer: Offer, owner: User) -> None:
 
 def confirmed(offer: Offer, owner: User) -> None:
     if offer.source != "link":
-        confirm(offer.id, recording.Said("ro", {}, SIGNED, "192.0.2.1", "Testing"))
+        confirm(offer.id, recording.ConfirmationInput("ro", {}, SIGNED, "192.0.2.1", "Testing"))
 
 
 def asked_to_confirm(offer: Offer, owner: User) -> None:
@@ -250,7 +250,7 @@ def test_what_was_confirmed_through_a_link_the_agency_held_is_valid(either_app: 
     prop = make_property(agency, make_user(agency).id)
     bidder = Bidder("Andrei Țurcanu", None, "+40722000111")
     offer = db.session.get_one(Offer, send(prop, source, "phone" if source == "agent" else None, bidder=bidder))
-    assert recording.confirm(offer, recording.Said("ro", {}, SIGNED)).state == "done"
+    assert recording.confirm(offer, recording.ConfirmationInput("ro", {}, SIGNED)).state == "done"
     whole(either_app)
 
 

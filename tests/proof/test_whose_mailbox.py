@@ -20,7 +20,7 @@ from app.models import Agency, Confirmation, Offer, OfferRequest, OfferState, Pr
 from app.offers import better_offers, codes, recording
 from app.offers.document import Bidder, Signature
 from app.offers.mailboxes import own_address, reachable
-from app.offers.recording import Said
+from app.offers.recording import ConfirmationInput
 from app.proof import receipts
 from app.proof.receipt_reading import facts_of
 from app.proof.register import offer_faults
@@ -116,7 +116,7 @@ def test_what_was_the_agencys_address_once_shows_no_bidder_later(prop: Property,
     becomes_the_agencys(owner, "vechi@agentie.example", name)
     becomes_the_agencys(owner, "nou@agentie.example", name)
     offer_id = recorded(prop, owner, by("vechi@agentie.example"))
-    assert recording.confirm(db.session.get_one(Offer, offer_id), Said("ro", {}, SIGNED)).state == "done"
+    assert recording.confirm(db.session.get_one(Offer, offer_id), ConfirmationInput("ro", {}, SIGNED)).state == "done"
     assert db.session.get_one(Confirmation, offer_id).proof == "held_link"
     assert not db.session.get_one(OfferState, offer_id).signed
 
@@ -124,18 +124,18 @@ def test_what_was_the_agencys_address_once_shows_no_bidder_later(prop: Property,
 def test_an_owner_who_takes_a_bidders_address_cannot_confirm_without_their_code(prop: Property, owner: User) -> None:
     offer_id = recorded(prop, owner, VICTIM)
     becomes_the_agencys(owner, str(VICTIM.email))
-    assert recording.confirm(db.session.get_one(Offer, offer_id), Said("ro", {})).state == "none"
+    assert recording.confirm(db.session.get_one(Offer, offer_id), ConfirmationInput("ro", {})).state == "none"
     assert db.session.get(Confirmation, offer_id) is None
     assert reachable(prop.agency_id, offer_id)
 
 
 def test_nor_have_a_recording_take_the_place_of_one_that_was_confirmed(prop: Property, owner: User) -> None:
     first = recorded(prop, owner, VICTIM)
-    confirm(first, Said("ro", {}))
+    confirm(first, ConfirmationInput("ro", {}))
     becomes_the_agencys(owner, str(VICTIM.email))
     reference = db.session.get_one(Offer, first).reference
     low = recorded(prop, owner, VICTIM, amount=Money(50_000_00, "EUR"), replaces=reference)
-    recording.confirm(db.session.get_one(Offer, low), Said("ro", {}))
+    recording.confirm(db.session.get_one(Offer, low), ConfirmationInput("ro", {}))
     db.session.rollback()
     assert db.session.get_one(OfferState, first).latest
 

@@ -41,7 +41,7 @@ from app.core.signed_links import (
     OfferLink,
     Purpose,
     Stamp,
-    Timed,
+    TimedId,
     read,
     sign,
 )
@@ -103,12 +103,12 @@ def world(app: Flask) -> World:
         REQUEST: db.session.scalars(select(OfferRequest.id)).one(),
         RECEIPT: offer,
         BIDDER: offer,
-        BIDDER_PASS: Timed(offer, 2e9),
+        BIDDER_PASS: TimedId(offer, 2e9),
         SELLER: seller,
-        SELLER_PASS: Timed(seller, 2e9),
+        SELLER_PASS: TimedId(seller, 2e9),
         PRIVACY: db.session.scalars(select(PrivacyRequest.id)).one(),
         ACCOUNT: read(ACCOUNT, invitations.account_token(colleague, 2e9)),
-        INVITATION: Timed(invited.id, invited.invited_at.timestamp()),
+        INVITATION: TimedId(invited.id, invited.invited_at.timestamp()),
         PHOTO: prop.photo_id,
         DEVICE: Device(uuid.uuid4(), bytes(12)),
         STAMP: Stamp(prop.id, bytes(16), 1.0),
@@ -212,7 +212,7 @@ def test_a_cookie_that_is_over_or_of_another_row_opens_nothing(app: Flask, world
         mine = world.payloads[purpose].id
         nothing = answer(app, world, rule, method, "")
         assert nothing[0] == 403
-        for held in (Timed(mine, now().timestamp() - 1), Timed(other, 2e9), Timed(link, 2e9)):
+        for held in (TimedId(mine, now().timestamp() - 1), TimedId(other, 2e9), TimedId(link, 2e9)):
             assert answer(app, world, rule, method, sign(purpose, held)) == nothing, (method, rule)
     assert contents() == before
 

@@ -13,7 +13,7 @@ from wtforms.validators import InputRequired
 from app.accounts import invitations
 from app.blueprints.accounts.routes import accounts
 from app.blueprints.accounts.throttle import succeeded
-from app.core.errors import Invalid, Stale, TooMany
+from app.core.errors import Invalid, StaleVersion, TooMany
 from app.core.language import language
 from app.core.limits import EMAIL
 from app.core.signed_links import ACCOUNT, INVITATION
@@ -87,6 +87,6 @@ def choose_password(user: User | Invitation, token: str) -> AnyResponse:
             return succeeded(email, redirect(onward, 303))
         except Invalid as invalid:
             form.password.errors = [str(message) for message in invalid.errors["password"]]
-        except Stale:
+        except StaleVersion:
             return _used()
     return page("accounts/choose.html", status=422, user=user, token=token, form=form)

@@ -25,7 +25,7 @@ from app.blueprints.api.schemas.offers import (
 )
 from app.core.access import get_offer, get_property
 from app.core.contacts import NotAContact, read_email
-from app.core.errors import Conflict, IllegalTransition, Invalid, NotFound, NotReady, Stale, Unsaid
+from app.core.errors import Conflict, IllegalTransition, Invalid, NotFound, NotReady, StaleVersion, UnnamedConcern
 from app.core.money import from_decimal_text
 from app.models import Property
 from app.offers import deciding
@@ -134,10 +134,10 @@ def offers_status(offer_id: uuid.UUID, body: StatusChange) -> ApiAnswer:
     chosen = deciding.Chosen(offer_id, version, frozenset(body.despite))
     try:
         deciding.decide_all(by.agency_id, [chosen], answer, by=by.actor)
-    except (IllegalTransition, Unsaid):
+    except (IllegalTransition, UnnamedConcern):
         raise
     except Conflict:
-        raise Stale from None
+        raise StaleVersion from None
     return _read(offer_id)
 
 

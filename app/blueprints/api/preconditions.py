@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 from flask import Response, request
 
-from app.core.errors import Stale, Unreadable
+from app.core.errors import StaleVersion, Unreadable
 from app.web.api_keys import key_holder
 
 ANY = 0  # `*`: whatever version it is, as long as there is one
@@ -46,12 +46,12 @@ def expected_version(current: int | None) -> int | None:
     """The version to ask for under the lock: None when any will do and none need be there.
 
     `current` is the present version, None when there is none yet. Of several that `If-Match` names it is the present
-    one, else the one before (a repeated call may be answered as at first), else `NEVER`. Raises `Stale` when
+    one, else the one before (a repeated call may be answered as at first), else `NEVER`. Raises `StaleVersion` when
     `If-None-Match` names the present one, and `Unreadable`.
     """
     refused = _header("If-None-Match")
     if refused and current is not None and refused.has(_tag(current)):
-        raise Stale
+        raise StaleVersion
     wanted = _header("If-Match")
     if wanted is None:
         return None
@@ -67,10 +67,10 @@ def content_etag(shown: Any) -> dict[str, str]:
 
 
 def check_content(shown: Any) -> None:
-    """Raises `Stale` when the caller means another content than this, which is present and locked; and `Unreadable`."""
+    """Raises `StaleVersion` when the caller means other content than this, which is locked; and `Unreadable`."""
     wanted, known, tag = _header("If-Match"), _header("If-None-Match"), _opaque(content_etag(shown)["ETag"])
     if (wanted and not wanted.has(tag)) or (known and known.has(tag)):
-        raise Stale
+        raise StaleVersion
 
 
 def check_readable() -> None:
@@ -94,7 +94,7 @@ def conditional(response: Response) -> Response:
         response.headers["ETag"] = _content_tag(response.get_data())
     tag = _opaque(response.headers["ETag"])
     if wanted and not wanted.has(tag):
-        raise Stale
+        raise StaleVersion
     if known and known.has(tag):
         headers = {name: value for name, value in response.headers.items() if not name.startswith("Content-")}
         return Response(status=304, headers=headers)

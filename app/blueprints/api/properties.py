@@ -25,7 +25,7 @@ from app.blueprints.api.schemas.properties import (
     PropertyQuery,
 )
 from app.core.access import get_property
-from app.core.errors import Conflict, DomainError, Invalid, Stale
+from app.core.errors import Conflict, DomainError, Invalid, StaleVersion
 from app.properties import editing as service
 from app.properties import syncing as sync
 from app.properties.api_pages import ApiPropertyFilter, list_properties, shown
@@ -96,7 +96,7 @@ def properties_change(property_id: uuid.UUID, body: PropertyPatch) -> ApiAnswer:
     try:
         done = sync.change(prop.id, by.agency_id, sent, by=by.actor, version=version)
     except Conflict as error:
-        raise error if version is None or error.args else Stale from None
+        raise error if version is None or error.args else StaleVersion from None
     return _written(done)
 
 

@@ -15,7 +15,7 @@ from app.blueprints.offers.forms import DecisionForm
 from app.blueprints.offers.routes import note_seen, offers, today
 from app.core.access import Person
 from app.core.clock import now
-from app.core.errors import Conflict, IllegalTransition, NotFound, Unsaid
+from app.core.errors import Conflict, IllegalTransition, NotFound, UnnamedConcern
 from app.core.labels import label
 from app.core.numbers import whole
 from app.extensions import db
@@ -58,7 +58,7 @@ def decide() -> AnyResponse:
         made = deciding.decide_all(
             by.agency_id, _despite(seen), answer, by=by.actor, outcome=_outcome(form, chosen, others)
         )
-    except Unsaid:
+    except UnnamedConcern:
         return _page(form, candidates(by, [one.offer_id for one in seen]), 422, unsaid=True)
     except IllegalTransition:
         unread = answer.status == "new" and all(one.stands for one in chosen)
@@ -83,7 +83,7 @@ def undo() -> AnyResponse:
         raise NotFound from None
     try:
         deciding.undo(decision_id, person().agency_id, by=person().actor)
-    except Unsaid:
+    except UnnamedConcern:
         flash(
             _("Not undone: something has come up meanwhile that speaks against accepting it. You can still accept it."),
             "warn",

@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 
 from app.blueprints.offers import passing_on
 from app.blueprints.offers.forms import NoteForm
-from app.blueprints.offers.passing_on import Ways
+from app.blueprints.offers.passing_on import OwnLink
 from app.core.access import Person
 from app.core.formats import show_percent
 from app.core.language import language
@@ -67,7 +67,7 @@ def offer_page(
     }
 
 
-def _to_better_offer(opened: OpenedOffer, prop: Property, here: ChainLink) -> Ways | None:
+def _to_better_offer(opened: OpenedOffer, prop: Property, here: ChainLink) -> OwnLink | None:
     """The link of an open request, to be passed on: where no mail can bring it, or once somebody asked to see it."""
     if opened.document is None or here.request_id is None or here.asked_until is None:
         return None

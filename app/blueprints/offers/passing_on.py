@@ -19,7 +19,7 @@ from app.offers.document import Bidder
 
 
 @dataclass(frozen=True, slots=True)
-class Ways:
+class OwnLink:
     """`text` is the message with the link in it; `whatsapp` and `sms` open it addressed to the bidder."""
 
     url: str
@@ -28,7 +28,7 @@ class Ways:
     sms: str
 
 
-def confirmation(offer: Offer, bidder: Bidder, prop: Property) -> Ways:
+def confirmation(offer: Offer, bidder: Bidder, prop: Property) -> OwnLink:
     """The link by which they confirm what was recorded for them."""
     url = f"{base_url()}/{offer.language}/r/{sign(RECEIPT, offer.id)}"
     amount = show(Money(offer.amount_minor, offer.currency), offer.language)
@@ -44,7 +44,7 @@ def confirmation(offer: Offer, bidder: Bidder, prop: Property) -> Ways:
     return _ways(bidder, url, text)
 
 
-def better_offer(offer: Offer, bidder: Bidder, prop: Property, request_id: uuid.UUID, until: datetime) -> Ways:
+def better_offer(offer: Offer, bidder: Bidder, prop: Property, request_id: uuid.UUID, until: datetime) -> OwnLink:
     """The form of their own in which they answer, while it is asked for."""
     url = f"{base_url()}/{offer.language}/o/{sign(REQUEST, request_id)}"
     with force_locale(offer.language):
@@ -59,6 +59,6 @@ def better_offer(offer: Offer, bidder: Bidder, prop: Property, request_id: uuid.
     return _ways(bidder, url, text)
 
 
-def _ways(bidder: Bidder, url: str, text: str) -> Ways:
+def _ways(bidder: Bidder, url: str, text: str) -> OwnLink:
     number = bidder.phone.lstrip("+")
-    return Ways(url, text, f"https://wa.me/{number}?text={quote(text)}", f"sms:{bidder.phone}?&body={quote(text)}")
+    return OwnLink(url, text, f"https://wa.me/{number}?text={quote(text)}", f"sms:{bidder.phone}?&body={quote(text)}")

@@ -21,7 +21,7 @@ from app.offers import recording
 from app.offers.details import Receipt
 from app.offers.document import Signature
 from app.offers.reading import OfferReader
-from app.offers.recording import Said
+from app.offers.recording import ConfirmationInput
 from app.proof import texts
 from app.web.guards import Guard, caller_address, policy
 
@@ -38,7 +38,7 @@ def confirm(opened: Receipt, token: str) -> AnyResponse | tuple[str, int]:
             return shared_page(opened, form=form), 422
         if stamp is None or stamp.terms != opened.offer.offer.commitment:
             return _again(opened, form)
-    said = Said(
+    said = ConfirmationInput(
         language=language(),
         texts=texts.kept_all(opened.prop, language(), opened_at(stamp)),
         shown=stamp.shown if stamp else None,

@@ -15,14 +15,14 @@ from app.core.labels import label
 from app.core.language import language
 from app.core.money import Money, from_decimal_text
 from app.models import Property
-from app.properties.shown import Shown, shown_of
+from app.properties.shown import ShownFacts, shown_of
 
 
 @dataclass(frozen=True, slots=True)
 class PropertyFacts:
     """What the page shows, and where the picture is."""
 
-    shown: Shown
+    shown: ShownFacts
     photo_url: str | None
 
     def __getattr__(self, name: str) -> Any:

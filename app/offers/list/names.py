@@ -29,7 +29,7 @@ Names = dict[Any, bytes]
 _FOLDED = re.compile(rb"[a-z0-9 ]*")  # others may have been kept when folding left more in a name
 
 
-class Held(NamedTuple):
+class CachedNames(NamedTuple):
     """The names of one agency by raw id of their offers, complete up to event number `seq`. Never changed in place."""
 
     seq: int
@@ -41,14 +41,14 @@ class NameCache:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._held: dict[uuid.UUID, Held] = {}
+        self._held: dict[uuid.UUID, CachedNames] = {}
         self._end: threading.Timer | None = None
 
-    def of(self, agency_id: uuid.UUID) -> Held | None:
+    def of(self, agency_id: uuid.UUID) -> CachedNames | None:
         with self._lock:
             return self._held.get(agency_id)
 
-    def keep(self, agency_id: uuid.UUID, held: Held) -> None:
+    def keep(self, agency_id: uuid.UUID, held: CachedNames) -> None:
         """Hold these, and nothing else where they would be too many together."""
         with self._lock:
             if self._end:
@@ -71,11 +71,11 @@ def names_of(agency_id: uuid.UUID) -> Names:
     seq = db.session.scalars(select(Agency.event_seq).where(Agency.id == agency_id)).one()
     held = cache.of(agency_id)
     if held is None:
-        held = Held(seq, dict(_opened(agency_id, OfferKey.agency_id == agency_id)))
+        held = CachedNames(seq, dict(_opened(agency_id, OfferKey.agency_id == agency_id)))
     elif held.seq < seq:
         sent = (Event.agency_id == agency_id, Event.seq > held.seq, Event.type == "offer.created")
         new = dict(_opened(agency_id, OfferKey.offer_id.in_(select(Event.offer_id).where(*sent))))
-        held = Held(seq, {**held.names, **new} if new else held.names)
+        held = CachedNames(seq, {**held.names, **new} if new else held.names)
     cache.keep(agency_id, held)
     return held.names
 

@@ -24,7 +24,7 @@ from app.models.offer import STATUSES
 from app.offers.document import Document, decode
 from app.offers.list.filter import OfferFilter
 from app.offers.list.order import DEFAULT_SORT, Cursor, Order
-from app.offers.list.search import Found, Search, read_search, scan, totals, visible
+from app.offers.list.search import Search, SearchPage, read_search, scan, totals, visible
 
 __all__ = ["Cursor", "OfferFilter", "OfferLine", "OfferListPage"]
 
@@ -213,11 +213,11 @@ def list_offers(
 
 def _find(
     by: Person, chosen: OfferFilter, search: Search, order: Order, place: Cursor | None, *, backward: bool, limit: int
-) -> Found:
+) -> SearchPage:
     """What the columns in clear decide; the counters are counted apart."""
     query = ids_in_order(by, chosen, search, order, place, backward=backward).limit(limit + 1)
     ids = list(db.session.scalars(query))
-    return Found(ids[:limit], len(ids) > limit, {})
+    return SearchPage(ids[:limit], len(ids) > limit, {})
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,7 +105,7 @@ def _by_reference(agency_id: uuid.UUID, word: str) -> Condition | None:
     return referenced(agency_id, reference)
 
 
-class Found(NamedTuple):
+class SearchPage(NamedTuple):
     """One page of what was found; where that was counted on the way, how many of each status, and in all under ""."""
 
     ids: list[uuid.UUID]
@@ -123,7 +123,7 @@ def visible(by: Asker, chosen: OfferFilter, search: Search, *, with_status: bool
 
 def scan(
     by: Person, chosen: OfferFilter, search: Search, order: Order, place: Cursor | None, *, backward: bool, limit: int
-) -> Found:
+) -> SearchPage:
     """Go through the names within the filter, once: for the page at `place`, and for the counters."""
     beyond: ColumnElement[bool] = order.beyond(place, backward=backward) if place else literal(True)
     conditions = [*visible(by, chosen, search, with_status=False), OfferState.erased_at.is_(None)]
@@ -142,7 +142,7 @@ def scan(
             counts[status] = counts.get(status, 0) + 1
             if follows and len(kept) <= limit and chosen.status in {None, status}:
                 kept.append(uuid.UUID(hex_of(offer_id)))
-    return Found(kept[:limit], len(kept) > limit, totals(counts))
+    return SearchPage(kept[:limit], len(kept) > limit, totals(counts))
 
 
 def totals(counts: Mapping[str, int]) -> dict[str, int]:

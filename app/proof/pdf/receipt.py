@@ -15,7 +15,7 @@ MARK = 26.0  # the QR code's edge, in millimetres
 
 
 @dataclass(frozen=True, slots=True)
-class Paper:
+class ReceiptContent:
     """Everything that stands on a receipt, in the reader's language, and the files that travel in it."""
 
     language: str
@@ -35,7 +35,7 @@ class Paper:
     files: dict[str, bytes]
 
 
-def draw(paper: Paper) -> bytes:
+def draw(paper: ReceiptContent) -> bytes:
     """The document, not yet sealed."""
     sheet = Sheet(title=paper.title, language=paper.language, foot=paper.foot, page_word=paper.page_word, at=paper.at)
     pdf = sheet.pdf
@@ -60,7 +60,7 @@ def draw(paper: Paper) -> bytes:
     return bytes(pdf.output())
 
 
-def _head(sheet: Sheet, paper: Paper) -> None:
+def _head(sheet: Sheet, paper: ReceiptContent) -> None:
     pdf, width = sheet.pdf, WIDTH - MARK - GUTTER
     sheet.line(paper.lead, SIZE, 4, width)
     sheet.line(paper.title, 15, 7, width, bold=True, tag="H1")
@@ -72,7 +72,7 @@ def _head(sheet: Sheet, paper: Paper) -> None:
     pdf.set_y(max(end, pdf.get_y()) + 1)
 
 
-def _mark(sheet: Sheet, paper: Paper, x: float, y: float) -> None:
+def _mark(sheet: Sheet, paper: ReceiptContent, x: float, y: float) -> None:
     """The QR code, and under it what it is for."""
     import segno
 

@@ -58,7 +58,7 @@ class Sheet:
 
         sheet = self
 
-        class Document(FPDF):
+        class PdfPages(FPDF):
             def footer(self) -> None:
                 with sheet.artifact():
                     self.set_y(-11)
@@ -71,7 +71,7 @@ class Sheet:
         self.lacking = False
         self._opened: list[str] = []
         self._widths: dict[tuple[bool, float], dict[str, float]] = {}
-        self.pdf: FPDF = Document(format="A4")
+        self.pdf: FPDF = PdfPages(format="A4")
         pdf = self.pdf
         pdf.alias_nb_pages(PAGES)
         pdf.set_margins(MARGIN, 12, MARGIN)

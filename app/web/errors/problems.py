@@ -24,10 +24,10 @@ from app.core.errors import (
     OtherEpoch,
     QuotaOfDay,
     QuotaReached,
-    Stale,
+    StaleVersion,
     TooMany,
+    UnnamedConcern,
     Unreadable,
-    Unsaid,
     WrongMedia,
 )
 from app.core.logs import request_id
@@ -158,10 +158,10 @@ _BY_ERROR: dict[type[DomainError], str] = {
     NoScope: "no-scope",
     NotFound: "not-found",
     IllegalTransition: "illegal-transition",
-    Unsaid: "not-explicit",
+    UnnamedConcern: "not-explicit",
     NotReady: "not-ready",
     OtherEpoch: "other-epoch",
-    Stale: "stale",
+    StaleVersion: "stale",
     QuotaOfDay: "quota-of-day",
     QuotaReached: "quota-reached",
     Conflict: "conflict",
@@ -196,7 +196,7 @@ def problem_body(error: Exception) -> dict[str, Any]:
         body |= {"quota": error.kind, "most": error.most}
     if isinstance(error, IllegalTransition):
         body["legal"] = list(error.legal)
-    if isinstance(error, Unsaid):
+    if isinstance(error, UnnamedConcern):
         body["despite"] = list(error.despite)
     if isinstance(error, OtherEpoch):
         body |= {"epoch": error.epoch, "shared_until": error.shared}

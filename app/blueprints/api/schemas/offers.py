@@ -54,10 +54,10 @@ def _shown(one: Declared) -> tuple[Any, Any]:
     return (kind if known else kind | None), Field(description=one.shown_note)
 
 
-Way = Callable[[Declared], tuple[Any, Any]]
+Declare = Callable[[Declared], tuple[Any, Any]]
 
 
-def _declare(model: dict[str, Any], way: Way, fields: Iterable[Declared], within: str = "", **objects: Any) -> None:
+def _declare(model: dict[str, Any], way: Declare, fields: Iterable[Declared], within: str = "", **objects: Any) -> None:
     """Put declared fields into the class that `model` is the namespace of; `objects` stand for those they hold."""
     annotations = model.setdefault("__annotations__", {})
     for one in fields:
