@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from babel.dates import format_date
 from flask import Flask, g
 from flask_babel import format_date as babel_date
 from flask_babel import format_datetime as babel_datetime
@@ -52,10 +53,19 @@ def show_datetime(moment: datetime) -> str:
 
 def show_short(moment: datetime) -> str:
     """`23 nov., 18:00`, for tables whose head names the zone."""
-    here = zone()
+    return short_in(moment, zone(), language())
+
+
+def short_in(moment: datetime, here: ZoneInfo, spoken: str) -> str:
+    """The same of many moments, with zone and language asked for once."""
     local = moment.astimezone(here)
     this_year = local.year == datetime.now(here).year
-    return str(babel_datetime(local, "d MMM, HH:mm" if this_year else "d MMM y, HH:mm", rebase=False))
+    return f"{_short_day(local.date(), spoken, this_year=this_year)}, {local:%H:%M}"
+
+
+@lru_cache(maxsize=1000)
+def _short_day(day: date, spoken: str, *, this_year: bool) -> str:
+    return format_date(day, "d MMM" if this_year else "d MMM y", locale=spoken)
 
 
 def show_seconds(moment: datetime) -> str:

@@ -14,6 +14,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 
+from app.blueprints.offers.rows import shown_rows
 from app.core.access import Person
 from app.core.formats import COUNTED, days, show_date, show_money
 from app.core.labels import filter_label, label
@@ -111,15 +112,17 @@ def around(by: Person, offer: Offer) -> dict[str, Any]:
     }
 
 
-def results(by: Person, chosen: OfferFilter, shown: OfferListPage, errors: Errors) -> dict[str, Any]:
+def results(by: Person, chosen: OfferFilter, shown: OfferListPage, errors: Errors, today: date) -> dict[str, Any]:
     """What changes whenever the filter does."""
+    named = chosen.named()
     return {
         "chosen": chosen,
         "shown": shown,
+        "rows": shown_rows(shown.lines, by=by, today=today, named=named),
         "errors": errors,
         "purposes": PURPOSES,
         "most": MOST,
-        "named": chosen.named(),
+        "named": named,
         "views": views_of(by),
         "tabs": _tabs(chosen, shown.counts),
         "chips": _chips(by, chosen),

@@ -34,7 +34,7 @@ def index() -> AnyResponse:
     chosen, errors = list_page.read_address(by, request.args)
     after, before = (pages.Cursor.read(request.args.get(name), chosen.sort) for name in ("after", "before"))
     shown = pages.nothing() if errors else pages.list_offers(by, chosen, after=after, before=before)
-    context = list_page.results(by, chosen, shown, errors) | {"today": today()}
+    context = list_page.results(by, chosen, shown, errors, today())
     rows_only = request.headers.get("HX-Target", "").endswith("#offer-results")
     if not (live and rows_only):
         context |= list_page.choices(by, chosen)

@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.blueprints.offers.routes import today
+from app.blueprints.offers.rows import shown_rows
 from app.blueprints.properties.saving import PropertySaving
 from app.blueprints.properties.sharing import qr_file, share, shared_with_seller
 from app.core.access import get_property
@@ -174,6 +175,8 @@ def _property(property_id: uuid.UUID, *, toast: str = "") -> Response:
     by = person()
     prop = get_property(by, property_id)
     may_change = by.is_owner or prop.agent_id == by.user.id
+    chosen = OfferFilter(property_id=prop.id)
+    shown = pages.list_offers(by, chosen, limit=SHOWN_OFFERS)
     context: dict[str, Any] = {
         "property": prop,
         "may_change": may_change,
@@ -182,10 +185,10 @@ def _property(property_id: uuid.UUID, *, toast: str = "") -> Response:
         "line": listing.line_of(by, prop),
         "share": share(prop, language()),
         "activity": activity_of(prop),
-        "shown": pages.list_offers(by, OfferFilter(property_id=prop.id), limit=SHOWN_OFFERS),
+        "shown": shown,
+        "rows": shown_rows(shown.lines, by=by, today=today(), named=chosen.named()),
         "standing_ids": [one.id for one in others_of(by, prop.id, [])][:MOST],
         "steps": property_steps(by.agency_id, prop.id),
-        "today": today(),
         "waiting": telling.left_waiting(prop) if may_change else 0,
     }
     return page("properties/show.html", "property_view", toast=toast, **context)

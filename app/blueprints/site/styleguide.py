@@ -7,11 +7,41 @@ from werkzeug.datastructures import MultiDict
 from wtforms import BooleanField, FileField, Form, RadioField, SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 
+from app.blueprints.offers.rows import ShownRow
 from app.blueprints.site.routes import site
 from app.stats.charts import bars, columns
 from app.web.guards import Guard, policy
 
 ANSWERS = [SelectChoice(value, f"Answer {value}") for value in ("one", "two")]
+
+
+ROWS = [
+    ShownRow(
+        id=f"shown-{number}",
+        url="#tables",
+        who=who,
+        reference="BF-7VEF9A9W",
+        property_title="House with a garden in Brașov",
+        amount=amount,
+        share=share,
+        financing="Cash",
+        term="30 days",
+        status=status,
+        status_text=status.capitalize(),
+        marks=marks,
+        choose=f"Choose {who}",
+        answers=f"Answer {who}" if share else "",
+        submitted_at="2026-11-23",
+        submitted="23 Nov, 10:15",
+    )
+    for number, (who, status, amount, share, marks) in enumerate(
+        (
+            ("Ana Pop", "new", "118.500 EUR", "94,8%", [("expired", "warn")]),
+            ("Alexandrina-Mărioara Constantinescu-Țepeș", "accepted", "1.118.500,50 EUR", "102%", []),
+            ("Erased", "rejected", "9 RON", "", [("unconfirmed", "warn"), ("replaced", "")]),
+        )
+    )
+]
 
 
 class Fields(Form):
@@ -35,4 +65,4 @@ def styleguide() -> str:
         "columns": columns("columns", (2, 1, 4, 3, 6, 5), title="Offers over time", text="2, 1, 4, 3, 6, 5"),
         "bars": bars("bars", (("New", 20), ("Viewed", 14), ("Accepted", 5)), title="Offers by status"),
     }
-    return render_template("site/styleguide.html", plain=Fields(), wrong=wrong, charts=charts)
+    return render_template("site/styleguide.html", plain=Fields(), wrong=wrong, charts=charts, rows=ROWS)

@@ -1,0 +1,116 @@
+"""The rows of a list of offers in words, looked up once a page: `offers/_rows.html` only has to place them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from datetime import date
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from flask import url_for
+from flask_babel import gettext as _
+
+from app.core import money
+from app.core.access import Person
+from app.core.formats import days, short_in
+from app.core.labels import label
+from app.core.language import language
+from app.models.offer import FINANCING, STATUSES
+from app.offers.list.pages import OfferLine
+
+_ANY = uuid.UUID(int=0)
+
+
+class ShownRow(NamedTuple):
+    """What one row shows. `marks` are texts, each with its tone; `answers` is what the arrow that opens the answers is
+    called, empty where the reader may not answer."""
+
+    id: str
+    url: str
+    who: str
+    reference: str
+    property_title: str
+    amount: str
+    share: str
+    financing: str
+    term: str
+    status: str
+    status_text: str
+    marks: list[tuple[str, str]]
+    choose: str
+    answers: str
+    submitted_at: str
+    submitted: str
+
+
+def shown_rows(lines: Iterable[OfferLine], *, by: Person, today: date, named: dict[str, str]) -> list[ShownRow]:
+    """The rows as this person reads them; an offer that is opened keeps the filter `named`."""
+    words = _Words(by, today, named)
+    return [words.row(line) for line in lines]
+
+
+class _Words:
+    """What is the same for all rows of a page."""
+
+    def __init__(self, by: Person, today: date, named: dict[str, str]) -> None:
+        self._today, self._zone, self._language = today, ZoneInfo(by.agency.zone), language()
+        self._answers_all, self._user_id = by.is_owner, by.user.id
+        # The path comes before whatever the filter says, so the first of these is the id.
+        self._before, _id, self._after = url_for("offers.show", offer_id=_ANY, **named).partition(str(_ANY))  # type: ignore[arg-type]
+        self._statuses = {status: label("status", status) for status in STATUSES}
+        self._financing = {kind: label("financing_short", kind) for kind in FINANCING}
+        self._choose, self._answer = _("Choose the offer of %(name)s"), _("Answer the offer of %(name)s")
+        self._erased = _("Erased")
+        self._marks = {
+            "withdrawn": (_("withdrawn"), "warn"),
+            "unconfirmed": (_("unconfirmed"), "warn"),
+            "held_link": (_("confirmed through the agency's link"), "warn"),
+            "awaits_code": (_("not signed yet"), "warn"),
+            "in_reserve": (_("in reserve"), ""),
+            "lapsed": (_("expired"), "warn"),
+            "replaced": (_("replaced"), ""),
+        }
+        self._terms: dict[int, str] = {}
+
+    def row(self, line: OfferLine) -> ShownRow:
+        offer_id, name = str(line.id), line.name
+        if (term := self._terms.get(line.term_days)) is None:
+            term = self._terms[line.term_days] = days(line.term_days)
+        asking = line.asking_minor
+        named = {"name": name or line.reference}
+        return ShownRow(
+            id=offer_id,
+            url=f"{self._before}{offer_id}{self._after}",
+            who=name or self._erased,
+            reference=line.reference,
+            property_title=line.property_title,
+            amount=money.show(line.amount, self._language),
+            share=money.percent(line.amount.minor, asking, self._language) if asking else "",
+            financing=self._financing[line.financing],
+            term=term,
+            status=line.status,
+            status_text=self._statuses[line.status],
+            marks=self._marked(line),
+            choose=self._choose % named,
+            answers=self._answer % named if self._may_answer(line) else "",
+            submitted_at=line.submitted_at.isoformat(),
+            submitted=short_in(line.submitted_at, self._zone, self._language),
+        )
+
+    def _may_answer(self, line: OfferLine) -> bool:
+        if line.document is None or line.withdrawn_at:
+            return False
+        return self._answers_all or line.agent_id == self._user_id
+
+    def _marked(self, line: OfferLine) -> list[tuple[str, str]]:
+        told = (
+            ("withdrawn", line.withdrawn_at),
+            ("unconfirmed", line.unconfirmed),
+            ("held_link", line.held_link),
+            ("awaits_code", line.awaits_code),
+            ("in_reserve", line.in_reserve),
+            ("lapsed", line.lapsed(self._today)),
+            ("replaced", not line.latest),
+        )
+        return [self._marks[name] for name, holds in told if holds]
