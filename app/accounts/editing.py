@@ -15,7 +15,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from flask import g
 from flask_babel import lazy_gettext
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.accounts import facts as account_facts
@@ -207,17 +207,22 @@ def start_session(user: User, browser: str) -> str:
 def find_session(token: str) -> Person | None:
     """Whoever the cookie's token names, while the session lives."""
     at = now()
-    row = db.session.execute(
-        select(User, Agency, UserSession)
-        .join(UserSession, UserSession.user_id == User.id)
-        .join(Agency, Agency.id == User.agency_id)
-        .where(UserSession.token_hash == _hash(token), UserSession.expires_at > at, User.active)
-    ).one_or_none()
+    row = db.session.execute(_BY_TOKEN, {"token": _hash(token), "at": at}).one_or_none()
     if row is None:
         return None
-    if at - row[2].seen_at > SEEN_EVERY:
-        g.unseen = row[2].id
-    return Person(row[0], row[1], row[2].id, token)
+    user, agency, session_id, seen_at = row
+    if at - seen_at > SEEN_EVERY:
+        g.unseen = session_id
+    return Person(user, agency, session_id, token)
+
+
+# Asked at every page: building it would take longer than running it.
+_BY_TOKEN = (
+    select(User, Agency, UserSession.id, UserSession.seen_at)
+    .join(UserSession, UserSession.user_id == User.id)
+    .join(Agency, Agency.id == User.agency_id)
+    .where(UserSession.token_hash == bindparam("token"), UserSession.expires_at > bindparam("at"), User.active)
+)
 
 
 def note_seen(session_id: uuid.UUID) -> None:

@@ -93,6 +93,9 @@ class Wrapped:
     wrapped: bytes
 
 
+Opener = Callable[[str, str, bytes, bytes], bytes]
+
+
 class Keyring:
     """The key-encryption keys of this installation; the first wraps, all unwrap."""
 
@@ -121,7 +124,7 @@ class Keyring:
             raise KeyMissing(f"key {kek_id} is not among BIDFLUX_KEYS")
         return unseal(self._keys[kek_id], place, wrapped)
 
-    def opener(self, agency: uuid.UUID, table: str, column: str) -> Callable[[str, str, bytes, bytes], bytes]:
+    def opener(self, agency: uuid.UUID, table: str, column: str) -> Opener:
         """For reading a column of many offers at once: a function of an offer's id in hex, its key's `kek_id` and
         `wrapped`, and the ciphertext. The same as `unwrap` and `unseal`, with what is the same for all rows done once.
         """

@@ -13,6 +13,7 @@ from app.models.base import Base, Id, Kept, kept, own, tenant_unique
 DELIVERY_STATES = ("pending", "leased", "delivered", "dead", "cancelled")
 _ENDPOINT = text("endpoint_id IS NOT NULL")
 _OPEN_MAIL = text("endpoint_id IS NULL AND ended_at IS NULL")
+_DEAD_MAIL = text("kind = 'mail' AND state = 'dead'")
 _TO_SOMEBODY = text("recipient IS NOT NULL")
 _TO_USER = text("kind = 'mail' AND user_id IS NOT NULL")
 _TO_OTHERS = text("kind = 'mail' AND user_id IS NULL")
@@ -99,6 +100,14 @@ class Delivery(Base):
             postgresql_where=_OPEN_MAIL,
         ),
         Index("ix_delivery_offer", "agency_id", "offer_id"),
+        Index(
+            "ix_delivery_dead_mail",
+            "agency_id",
+            "template",
+            "offer_id",
+            sqlite_where=_DEAD_MAIL,
+            postgresql_where=_DEAD_MAIL,
+        ),
         Index(
             "ix_delivery_recipient",
             "agency_id",

@@ -7,17 +7,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, ScalarSelect, and_, func, literal, literal_column, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    ScalarSelect,
+    and_,
+    bindparam,
+    func,
+    literal,
+    literal_column,
+    select,
+    union_all,
+)
 from sqlalchemy.orm import aliased
 
 from app.core.access import Person, offers_of
 from app.core.formats import COUNTED
-from app.core.keys import unwrap_offer_key
+from app.core.keys import keyring
 from app.core.money import Money
 from app.core.planner_hints import Aside
-from app.core.vault import Place, unpad, unseal
+from app.core.vault import Opener, unpad
 from app.extensions import db
 from app.models import HELD_LINK, Confirmation, Event, Offer, OfferBody, OfferKey, OfferState, Property
 from app.models.offer import STATUSES
@@ -31,8 +42,7 @@ __all__ = ["Cursor", "OfferFilter", "OfferLine", "OfferListPage"]
 PAGE = 25
 
 
-@dataclass(frozen=True, slots=True)
-class OfferLine:
+class OfferLine(NamedTuple):
     """One row. `document` is None once the person has been forgotten."""
 
     id: uuid.UUID
@@ -67,7 +77,7 @@ class OfferLine:
 
     @property
     def name(self) -> str | None:
-        return self.document.bidder.full_name if self.document else None
+        return self.document.terms["bidder"]["full_name"] if self.document else None
 
     def lapsed(self, today: date) -> bool:
         """Past its own "valid until" while nobody has decided."""
@@ -105,7 +115,7 @@ def ids_in_order(
 
 def _read(order: Order, ids: Sequence[uuid.UUID]) -> list[Row[Any]]:
     """Everything about these offers, in this order. The caller has found the ids within what may be seen."""
-    rows = db.session.execute(_rows(order).where(OfferState.offer_id.in_(ids))).all()
+    rows = db.session.connection().execute(_page_rows(order), {"ids": ids}).all()
     held = {row.offer_id: row for row in rows}
     return [held[offer_id] for offer_id in ids if offer_id in held]
 
@@ -131,6 +141,11 @@ def _rows(order: Order) -> Any:
     )  # fmt: skip
 
 
+@cache
+def _page_rows(order: Order) -> Any:
+    return _rows(order).where(OfferState.offer_id.in_(bindparam("ids", expanding=True)))
+
+
 def in_reserve() -> ColumnElement[bool]:
     """Whether an offer waits while another one of its property is accepted: a bank may still refuse that one."""
     other = aliased(OfferState)
@@ -149,11 +164,18 @@ def proof_of() -> ScalarSelect[str]:
     return select(Confirmation.proof).where(Confirmation.offer_id == OfferState.offer_id).scalar_subquery()
 
 
-def _line(row: Row[Any]) -> OfferLine:
+def _lines_of(rows: Sequence[Row[Any]]) -> list[OfferLine]:
+    """All of one agency, as whatever a person may see is."""
+    if not rows:
+        return []
+    opened = keyring().opener(rows[0].agency_id, "offer_body", "body")
+    return [_line(row, opened) for row in rows]
+
+
+def _line(row: Row[Any], opened: Opener) -> OfferLine:
     document = None
     if row.wrapped is not None and row.body_ct is not None:
-        key = unwrap_offer_key(row.agency_id, row.offer_id, row.kek_id, row.wrapped)
-        document = decode(unpad(unseal(key, Place(row.agency_id, "offer_body", "body", row.offer_id), row.body_ct)))
+        document = decode(unpad(opened(row.offer_id.hex, row.kek_id, row.wrapped, row.body_ct)))
     return OfferLine(
         id=row.offer_id,
         reference=row.reference,
@@ -254,7 +276,7 @@ def _beside(
 
 def _page(order: Order, rows: Sequence[Row[Any]], counts: dict[str, int], *, newer: bool, older: bool) -> OfferListPage:
     return OfferListPage(
-        [_line(row) for row in rows],
+        _lines_of(rows),
         order.place_of(rows[0].sorted_by, rows[0].offer_id) if newer and rows else None,
         order.place_of(rows[-1].sorted_by, rows[-1].offer_id) if older and rows else None,
         counts,
@@ -325,4 +347,4 @@ def lines_where(by: Person, *conditions: ColumnElement[bool]) -> list[OfferLine]
 
 def _lines(*conditions: ColumnElement[bool]) -> list[OfferLine]:
     order = Order(DEFAULT_SORT)
-    return [_line(row) for row in db.session.execute(order.apply(_rows(order).where(*conditions)))]
+    return _lines_of(db.session.execute(order.apply(_rows(order).where(*conditions))).all())
