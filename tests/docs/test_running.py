@@ -35,7 +35,7 @@ class Product:
         keep = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         self.env = {**keep, "BIDFLUX_DATA": str(data), "PORT": str(port), "BIDFLUX": f"http://127.0.0.1:{port}"}
         self.process = subprocess.Popen([sys.executable, ROOT / "tools" / "run.py"], env=self.env)
-        quickstart, until = data / "quickstart.json", time.monotonic() + 120
+        quickstart, until = data / "quickstart.json", time.monotonic() + 300
         while not quickstart.exists():
             assert self.process.poll() is None and time.monotonic() < until, "it did not become ready"
             time.sleep(0.1)
@@ -45,7 +45,7 @@ class Product:
         return [str(BIN / "flask"), "--app", "wsgi", *words]
 
     def say(self, *words: str, **more: str) -> str:
-        done = subprocess.run(words, cwd=ROOT, env={**self.env, **more}, capture_output=True, text=True, timeout=90)
+        done = subprocess.run(words, cwd=ROOT, env={**self.env, **more}, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, (words, done.stdout, done.stderr)
         return done.stdout
 
@@ -60,7 +60,7 @@ def product(tmp_path: Path) -> Iterator[Product]:
     started = Product(tmp_path / "data", free_port())
     yield started
     started.process.send_signal(signal.SIGTERM)
-    assert started.process.wait(60) == 0
+    assert started.process.wait(300) == 0
 
 
 def holds(got: Any, shown: Any, where: str = "") -> None:
@@ -147,7 +147,7 @@ def webhook_calls_arrive(product: Product) -> None:
         wait_until_delivered(product, named["DELIVERY"])
     finally:
         receiver.terminate()  # an interrupt is ignored where the tests themselves run in the background
-        said, _ = receiver.communicate(timeout=60)
+        said, _ = receiver.communicate(timeout=300)
     calls = [json.loads(line) for line in said.splitlines()]
     assert {call["verdict"] for call in calls} == {"verified"}
     one, two = [call["body"] for call in calls if call["webhook-id"] == named["DELIVERY"]]
@@ -155,7 +155,7 @@ def webhook_calls_arrive(product: Product) -> None:
 
 
 def wait_until_delivered(product: Product, delivery: str) -> None:
-    until = time.monotonic() + 60
+    until = time.monotonic() + 300
     state = ""
     while state != "delivered":
         assert time.monotonic() < until, state
