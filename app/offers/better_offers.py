@@ -18,6 +18,7 @@ from app.core.unit_of_work import UnitOfWork, writing
 from app.core.vault import Place, seal
 from app.models import OfferRequest, OfferState, Property
 from app.models.property import GONE
+from app.offers.entry import witness
 from app.offers.events import announce
 from app.offers.recipient_limits import write_to_bidder
 
@@ -48,6 +49,7 @@ def _ask(tx: UnitOfWork, offer_id: uuid.UUID, deadline: datetime, message: str |
     end_request(tx, offer_id)
     request_id = new_id()
     place = Place(tx.agency_id, "offer_request", "message", request_id)
+    sealed = seal(key, place, message.encode()) if message else None
     tx.add(
         OfferRequest,
         id=request_id,
@@ -56,13 +58,13 @@ def _ask(tx: UnitOfWork, offer_id: uuid.UUID, deadline: datetime, message: str |
         user_id=by.user.id,
         created_at=tx.at,
         deadline=deadline,
-        message_ct=seal(key, place, message.encode()) if message else None,
+        message_ct=sealed,
         answer_id=None,
         cancelled_at=None,
         shown_at=None,
         shown_to=None,
     )
-    data = {"request": str(request_id), "deadline": deadline.isoformat()}
+    data = {"request": str(request_id), "deadline": deadline.isoformat(), "message": witness(sealed)}
     tx.record("offer.better_asked", offer_id, by.actor, data)
     announce(tx, offer_id, "offer.better_asked", by.actor, deadline=rfc3339(deadline))
     write_to_bidder(tx, "offer_better", about("offer_request", request_id), offer_id=offer_id)

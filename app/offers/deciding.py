@@ -28,6 +28,7 @@ from app.extensions import db
 from app.models import Decision, Delivery, LedgerEntry, Offer, OfferState
 from app.models.offer import STATUSES
 from app.offers.concerns import come_up_since, concerns_of
+from app.offers.entry import witness
 from app.offers.events import announce
 from app.offers.recipient_limits import write_to_bidder
 from app.properties.editing import switch_link
@@ -327,6 +328,7 @@ def _step(
     def sealed(column: str, text: str | None) -> bytes | None:
         return seal(key, Place(tx.agency_id, "decision", column, decision_id), text.encode()) if text and key else None
 
+    reason, message = sealed("reason", answer.reason), sealed("message", answer.message)
     tx.add(
         Decision,
         id=decision_id,
@@ -336,8 +338,8 @@ def _step(
         actor_type=by.type,
         actor_id=by.id,
         at=tx.at,
-        reason_ct=sealed("reason", answer.reason),
-        message_ct=sealed("message", answer.message),
+        reason_ct=reason,
+        message_ct=message,
         undoes_id=undoes.id if undoes else None,
     )
     tx.connection.execute(
@@ -353,6 +355,7 @@ def _step(
     )
     kind = "offer.viewed" if state.status == "new" and to == "viewed" else "offer.decided"
     data: dict[str, Any] = {"from": state.status, "to": to, "decision": str(decision_id)}
+    data |= {"reason": witness(reason), "message": witness(message)}
     data |= {"undoes": str(undoes.id)} if undoes else {}
     tx.record(kind, offer_id, by, data | ({"despite": list(despite)} if despite else {}))
     return decision_id

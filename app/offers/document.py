@@ -20,7 +20,11 @@ from app.core.money import Money
 from app.offers.fields import BY_NAME, FIELDS, nested
 
 SCHEMA_NO = 1
-SCHEMA = "bidflux.offer/1"
+
+
+def schema_name(number: int) -> str:
+    """How a document says which kind of document it is."""
+    return f"bidflux.offer/{number}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +122,7 @@ class Document:
 
 def encode(header: dict[str, Any], terms: dict[str, Any], salt: bytes) -> bytes:
     """The canonical bytes."""
-    return canonical({"schema": SCHEMA, **header, "offer": terms, "salt": salt.hex()})
+    return canonical({"schema": schema_name(SCHEMA_NO), **header, "offer": terms, "salt": salt.hex()})
 
 
 def decode(text: bytes) -> Document:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import os
 import uuid
 from dataclasses import dataclass
@@ -30,7 +29,6 @@ from app.models import (
     ConfirmationBody,
     Delivery,
     Offer,
-    OfferOrigin,
     OfferState,
     Property,
 )
@@ -38,6 +36,7 @@ from app.models.property import GONE
 from app.offers import codes, submitting
 from app.offers.codes import CodeState
 from app.offers.document import Draft, Signature
+from app.offers.entry import witness
 from app.offers.events import announce
 from app.offers.mailboxes import own_address, reachable
 from app.offers.recipient_limits import write_to_bidder
@@ -116,11 +115,12 @@ def confirm(offer: Offer, said: ConfirmationInput, code: str = "") -> CodeState:
         if coded and own_address(agency_id, offer_id):
             proof = CODE
         tx.add(Confirmation, offer_id=offer_id, at=tx.at, proof=proof)
-        digest = _keep(tx, offer_id, commitment, proof, said)
+        digest, origin = _keep(tx, offer_id, commitment, proof, said)
         signed = said.signature is not None and proof == CODE
-        told = {"signed": signed, "version": OfferState.version + 1, "updated_at": tx.at}
-        tx.connection.execute(update(OfferState).where(OfferState.offer_id == offer_id).values(told))
-        tx.record("offer.confirmed", offer_id, BIDDER, {"commitment": digest.hex(), "proof": proof})
+        changed = {"signed": signed, "version": OfferState.version + 1, "updated_at": tx.at}
+        tx.connection.execute(update(OfferState).where(OfferState.offer_id == offer_id).values(changed))
+        told = {"commitment": digest.hex(), "proof": proof, "origin": witness(origin)}
+        tx.record("offer.confirmed", offer_id, BIDDER, told)
         carry_out(tx, offer_id, proof, BIDDER, coded=coded)
         announce(tx, offer_id, "offer.confirmed", BIDDER)
         tx.owe_mail("offer_confirmed", about("offer", offer_id), offer_id=offer_id, user_id=held.agent_id)
@@ -175,8 +175,11 @@ def _standing(tx: UnitOfWork, offer_id: uuid.UUID) -> Any:
     return held
 
 
-def _keep(tx: UnitOfWork, offer_id: uuid.UUID, commitment: bytes, proof: str, said: ConfirmationInput) -> bytes:
-    """Seal what was said under the offer's key; returns its hash. A random salt keeps that from being guessed."""
+def _keep(
+    tx: UnitOfWork, offer_id: uuid.UUID, commitment: bytes, proof: str, said: ConfirmationInput
+) -> tuple[bytes, bytes | None]:
+    """Seal what was said under the offer's key, and from where; returns the hash of the first, which a random salt
+    keeps from being guessed, and the second as it is kept."""
     key = keys.offer_key(tx.agency_id, offer_id)
     if key is None:
         raise IllegalTransition
@@ -199,8 +202,5 @@ def _keep(tx: UnitOfWork, offer_id: uuid.UUID, commitment: bytes, proof: str, sa
     kind = signature.kind if signature else None
     row = {"signature": kind, "commitment": digest, "body_ct": seal(key, place, pad(text))}
     tx.add(ConfirmationBody, offer_id=offer_id, **row)
-    if said.address or said.browser:
-        origin = json.dumps({"address": said.address, "browser": (said.browser or "")[:300]}).encode()
-        place = Place(tx.agency_id, "offer_origin", "body", offer_id)
-        tx.add(OfferOrigin, offer_id=offer_id, body_ct=seal(key, place, origin))
-    return digest
+    sealed = submitting.sealed_origin(tx, offer_id, key, said.address, said.browser)
+    return digest, sealed

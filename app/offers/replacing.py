@@ -49,18 +49,19 @@ GOOD_FOR, APART, DAY = timedelta(hours=1), timedelta(minutes=1), timedelta(days=
 
 @dataclass(frozen=True, slots=True)
 class Grounds:
-    """Which offer is replaced, by what it shows that its bidder does so, and who of the agency saw the link."""
+    """Which offer is replaced, by what it shows that its bidder does so, which request that answers, and who of the
+    agency saw its link."""
 
     previous_id: uuid.UUID | None = None
     proof: str | None = None
-    answers: bool = False
+    request_id: uuid.UUID | None = None
     shown_to: str | None = None
     shown_at: datetime | None = None
 
     @property
     def word(self) -> str | None:
         """An answer to a request carries its bidder's name without having been typed by them: whose word it is."""
-        return self.proof if self.answers and self.proof in {CODE, HELD_LINK} else None
+        return self.proof if self.request_id and self.proof in {CODE, HELD_LINK} else None
 
     def said(self) -> dict[str, Any]:
         """For the document, which is sealed."""
@@ -69,7 +70,9 @@ class Grounds:
 
     def entry(self) -> dict[str, Any]:
         """For the ledger: nobody's name."""
-        return {"previous": str(self.previous_id), "proof": self.proof, "link_shown": self.shown_at is not None}
+        asked = str(self.request_id) if self.request_id else None
+        shown = self.shown_at is not None
+        return {"previous": str(self.previous_id), "proof": self.proof, "link_shown": shown, "request": asked}
 
 
 class Form(Protocol):
@@ -134,7 +137,7 @@ def _answer(tx: UnitOfWork, prop: Any, request_id: uuid.UUID, form: Form) -> Gro
         proof = _if_own(tx, asked.offer_id, CODE)
     else:
         raise CodeWanted
-    return Grounds(chain[-1], proof, answers=True, shown_to=asked.full_name, shown_at=asked.shown_at)
+    return Grounds(chain[-1], proof, request_id, shown_to=asked.full_name, shown_at=asked.shown_at)
 
 
 def bidder_of_request(agency_id: uuid.UUID, request_id: uuid.UUID) -> Bidder | None:

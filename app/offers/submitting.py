@@ -20,7 +20,7 @@ from app.core.ids import new_id, new_reference
 from app.core.ledger import Actor
 from app.core.subjects import about
 from app.core.unit_of_work import UnitOfWork, writing
-from app.core.vault import Place, Wrapped, blind, offer_key_place, pad, seal
+from app.core.vault import Place, Wrapped, offer_key_place, pad, seal
 from app.extensions import db
 from app.models import (
     CODE,
@@ -42,9 +42,10 @@ from app.models.offer import COPIED
 from app.offers import codes
 from app.offers import document as offer_document
 from app.offers.document import Document, Draft
-from app.offers.entry import Submitted
+from app.offers.entry import Submitted, witness
 from app.offers.replacing import Grounds, bidder_of_request, settle, supersede
 from app.offers.representation import offer_json
+from app.offers.tags import tags_of
 from app.proof import receipts
 from app.properties.representation import link_state
 from app.properties.shown import ShownFacts, digest_of, shown_of, snapshot
@@ -177,10 +178,7 @@ class Prepared:
 
 def prepare(agency_id: uuid.UUID, draft: Draft) -> Prepared:
     """Hash and make keys; nothing is written."""
-    offer_id, terms = new_id(), draft.terms()
-    tags = {"phone": blind(keys.agency_key(agency_id, "blind_phone"), draft.bidder.phone)}
-    if draft.bidder.email:
-        tags["email"] = blind(keys.agency_key(agency_id, "blind_email"), draft.bidder.email.casefold())
+    offer_id, terms, tags = new_id(), draft.terms(), tags_of(agency_id, draft.bidder)
     content = content_mac(agency_id, terms)
     key, wrapped = keys.keyring().new_key(offer_key_place(agency_id, offer_id))
     return Prepared(offer_id, new_reference(), draft, terms, key, wrapped, tags, content)
@@ -226,14 +224,12 @@ def store(tx: UnitOfWork, prop: Any, sealed: Prepared, sending: Sending, *, by: 
         tx.add(OfferTag, offer_id=offer_id, field=name, tag=tag)
     press = {"nonce": sending.nonce, "content_mac": sealed.content}
     tx.add(Submission, property_id=row["property_id"], offer_id=offer_id, **press)
-    if sending.address or sending.browser:
-        origin = json.dumps({"address": sending.address, "browser": (sending.browser or "")[:300]})
-        tx.add(OfferOrigin, offer_id=offer_id, body_ct=_seal(tx, sealed, "offer_origin", "body", origin.encode()))
+    origin = sealed_origin(tx, offer_id, sealed.key, sending.address, sending.browser)
     if draft.signature and (image := draft.signature.image):
         digest, body_ct = hashlib.sha256(image).digest(), _seal(tx, sealed, "offer_file", "signature", image)
         file = {"kind": "signature", "mime": "image/png", "sha256": digest, "body_ct": body_ct}
         tx.add(OfferFile, offer_id=offer_id, **file)
-    tx.record("offer.submitted", offer_id, by, _entry(row, sending))
+    tx.record("offer.submitted", offer_id, by, _entry(row, sending, origin))
     if previous_id:
         tx.record("offer.replaced", offer_id, by, sending.grounds.entry())
     if word:
@@ -253,8 +249,16 @@ def store(tx: UnitOfWork, prop: Any, sealed: Prepared, sending: Sending, *, by: 
         supersede(tx, previous_id, by)
 
 
-def _confirmed(tx: UnitOfWork, word: str | None) -> dict[str, Any]:
-    return {"confirmed_at": tx.at if word else None, "proof": word}
+def sealed_origin(
+    tx: UnitOfWork, offer_id: uuid.UUID, key: bytes, address: str | None, browser: str | None
+) -> bytes | None:
+    """Keep where an offer, or its confirmation, was sent from, as far as that is known; returns what is kept."""
+    if not (address or browser):
+        return None
+    origin = json.dumps({"address": address, "browser": (browser or "")[:300]}).encode()
+    body_ct = seal(key, Place(tx.agency_id, "offer_origin", "body", offer_id), origin)
+    tx.add(OfferOrigin, offer_id=offer_id, body_ct=body_ct)
+    return body_ct
 
 
 def _seal(tx: UnitOfWork, sealed: Prepared, table: str, column: str, plain: bytes) -> bytes:
@@ -347,7 +351,7 @@ def _header(row: dict[str, Any], prop: Any, sending: Sending) -> dict[str, Any]:
     }
 
 
-def _entry(row: dict[str, Any], sending: Sending) -> dict[str, Any]:
+def _entry(row: dict[str, Any], sending: Sending, origin: bytes | None) -> dict[str, Any]:
     return Submitted(
         reference=row["reference"],
         commitment=row["commitment"].hex(),
@@ -357,4 +361,5 @@ def _entry(row: dict[str, Any], sending: Sending) -> dict[str, Any]:
         amount_minor=row["amount_minor"],
         currency=row["currency"],
         channel=sending.channel,
+        origin=witness(origin),
     ).data()

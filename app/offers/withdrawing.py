@@ -12,6 +12,7 @@ from app.core.unit_of_work import writing
 from app.core.vault import Place, seal
 from app.models import Offer, OfferState, Property, Withdrawal
 from app.offers.better_offers import end_request
+from app.offers.entry import witness
 from app.offers.events import announce
 
 
@@ -41,7 +42,7 @@ def withdraw(offer: Offer, message: str | None = None) -> bool:
             update(OfferState).where(*mine).values(withdrawn_at=tx.at, version=OfferState.version + 1, updated_at=tx.at)
         )
         end_request(tx, offer_id)
-        tx.record("offer.withdrawn", offer_id, BIDDER)
+        tx.record("offer.withdrawn", offer_id, BIDDER, {"message": witness(sealed)})
         announce(tx, offer_id, "offer.withdrawn", BIDDER)
         tx.owe_mail("withdrawn_agent", about("offer", offer_id), offer_id=offer_id, user_id=state.agent_id)
         tx.owe_mail("withdrawn_bidder", about("offer", offer_id), offer_id=offer_id)

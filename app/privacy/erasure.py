@@ -77,7 +77,9 @@ def erase(tx: UnitOfWork, offer_ids: Sequence[uuid.UUID], reason: str, *, by: Ac
     of_request = (OfferRequest.agency_id == tx.agency_id, OfferRequest.offer_id.in_(ids))
     tx.connection.execute(update(OfferRequest).where(*of_request).values(message_ct=None))
     tx.connection.execute(
-        update(OfferRequest).where(*of_request, OfferRequest.answer_id.is_(None)).values(cancelled_at=tx.at)
+        update(OfferRequest)
+        .where(*of_request, OfferRequest.answer_id.is_(None), OfferRequest.cancelled_at.is_(None))
+        .values(cancelled_at=tx.at)
     )
     tx.connection.execute(
         update(Delivery)

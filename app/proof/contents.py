@@ -1,13 +1,13 @@
-"""Compares what lies beside offers with the hash that names it: confirmations, signatures, receipts, texts; and the
-requests for a better offer, with what the ledger says of them."""
+"""Compares what lies beside offers with the hash that names it: confirmations, signatures, receipts, texts, what was
+written with a withdrawal, and where an offer was sent from."""
 
 from __future__ import annotations
 
 import json
 import uuid
 from collections.abc import Iterator
-from datetime import datetime
 from hashlib import sha256
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import and_, exists, select
@@ -15,10 +15,22 @@ from sqlalchemy import and_, exists, select
 from app.core import keys
 from app.core.vault import CannotOpen, KeyMissing, unpad
 from app.extensions import db
-from app.models import ConfirmationBody, LedgerEntry, OfferFile, OfferKey, OfferRequest, OfferState, TextVersion
-from app.proof.standing import readable
+from app.models import (
+    ConfirmationBody,
+    LedgerEntry,
+    OfferFile,
+    OfferKey,
+    OfferOrigin,
+    OfferState,
+    TextVersion,
+    Withdrawal,
+)
+from app.offers.entry import differs
+from app.proof.requests import link_faults, request_faults, said_in
+from app.proof.standing import BATCH, readable
 
 FEW = 100  # receipts are large
+MIMES = {"signature": "image/png", "receipt": "application/pdf"}
 
 
 def texts_kept() -> frozenset[str]:
@@ -33,7 +45,10 @@ def content_faults(agency_id: uuid.UUID, texts: frozenset[str]) -> Iterator[str]
     yield from readable("confirmation", _confirmations(agency_id, texts))
     yield from readable("file", _files(agency_id))
     yield from readable("file or confirmation", _gone(agency_id))
-    yield from readable("request", _requests(agency_id))
+    yield from readable("request", request_faults(agency_id))
+    yield from readable("seller's link", link_faults(agency_id))
+    yield from readable("withdrawal", _withdrawals(agency_id))
+    yield from readable("origin", _origins(agency_id))
 
 
 def _confirmations(agency_id: uuid.UUID, texts: frozenset[str]) -> Iterator[str]:
@@ -56,10 +71,12 @@ def _confirmations(agency_id: uuid.UUID, texts: frozenset[str]) -> Iterator[str]
 
 
 def _files(agency_id: uuid.UUID) -> Iterator[str]:
-    for row in _sealed(agency_id, OfferFile, OfferFile.sha256.label("digest"), OfferFile.kind):
+    for row in _sealed(agency_id, OfferFile, OfferFile.sha256.label("digest"), OfferFile.kind, OfferFile.mime):
         text, why = _opened(agency_id, "offer_file", row.kind, row)
         if text is not None and sha256(text).digest() != row.digest:
             why = "is not what its hash names"
+        elif row.mime != MIMES[row.kind]:
+            why = "is said to be of another kind than it is"
         if why:
             yield f"offer {row.offer_id}: its {row.kind} {why}"
 
@@ -96,7 +113,7 @@ def _gone(agency_id: uuid.UUID) -> Iterator[str]:
         query = select(LedgerEntry.object_id, LedgerEntry.body).where(
             LedgerEntry.agency_id == agency_id, LedgerEntry.kind == kind, ~exists().where(held), stands
         )
-        lost = {row.object_id for row in db.session.execute(query) if _data(row.body).get(name)}
+        lost = {row.object_id for row in db.session.execute(query) if said_in(row.body).get(name)}
         yield from (f"offer {offer_id}: its {words} is gone" for offer_id in sorted(lost))
 
 
@@ -104,42 +121,29 @@ def _of_kind(table: Any) -> tuple[Any, ...]:
     return (OfferFile.kind == "receipt",) if table is OfferFile else ()
 
 
-def _requests(agency_id: uuid.UUID) -> Iterator[str]:
-    """Each request as the ledger says: until when, and when and to whom of the agency its link was first shown."""
-    query = select(OfferRequest.id, OfferRequest.deadline, OfferRequest.shown_at, OfferRequest.shown_to)
-    asked = query.add_columns(OfferRequest.created_at).where(OfferRequest.agency_id == agency_id)
-    held = {str(row.id): row for row in db.session.execute(asked)}
-    entries = select(
-        LedgerEntry.kind, LedgerEntry.at, LedgerEntry.object_id, LedgerEntry.actor_id, LedgerEntry.body
-    ).where(LedgerEntry.agency_id == agency_id, LedgerEntry.kind.in_(("offer.better_asked", "offer.better_link_shown")))
-    seen: set[str] = set()
-    for entry in db.session.execute(entries.order_by(LedgerEntry.seq)):
-        data = _data(entry.body)
-        name = str(data.get("request"))
-        row = held.get(name)
-        if row is None:
-            yield f"offer {entry.object_id}: what its bidder was asked is gone"
-        elif entry.kind == "offer.better_asked":
-            if row.deadline != _moment(data.get("deadline")):
-                yield f"offer {entry.object_id}: until when a better one was asked for is not what the ledger says"
-        elif name not in seen:
-            seen.add(name)
-            # Of before this was written down, the migration says that it was shown at once.
-            if row.shown_at != row.created_at and (row.shown_at, row.shown_to) != (entry.at, entry.actor_id):
-                yield f"offer {entry.object_id}: who saw the link of a request is not what the ledger says"
+def _withdrawals(agency_id: uuid.UUID) -> Iterator[str]:
+    """What bidders wrote when they withdrew."""
+    same = and_(LedgerEntry.object_id == Withdrawal.offer_id, LedgerEntry.at == Withdrawal.at)
+    query = (
+        select(Withdrawal.offer_id, Withdrawal.message_ct, LedgerEntry.body)
+        .join(LedgerEntry, and_(LedgerEntry.agency_id == agency_id, LedgerEntry.kind == "offer.withdrawn", same))
+        .where(Withdrawal.agency_id == agency_id)
+    )
+    for row in db.session.execute(query, execution_options={"yield_per": BATCH}):
+        if differs(said_in(row.body).get("message"), row.message_ct):
+            yield f"offer {row.offer_id}: what was written when it was withdrawn is not what the ledger names"
 
 
-def _moment(text: object) -> datetime | None:
-    try:
-        return datetime.fromisoformat(str(text))
-    except ValueError:
-        return None
-
-
-def _data(body: object) -> dict[str, Any]:
-    """What an entry says; nothing where somebody put something else in its place."""
-    try:
-        said = json.loads(body)["data"]  # type: ignore[arg-type]  # SQLite holds what it was given
-    except (ValueError, TypeError, KeyError):
-        return {}
-    return said if isinstance(said, dict) else {}
+def _origins(agency_id: uuid.UUID) -> Iterator[str]:
+    """From where offers and confirmations were sent, as long as that is kept."""
+    entry, sent = LedgerEntry, LedgerEntry.kind.in_(("offer.submitted", "offer.confirmed"))
+    query = (
+        select(OfferOrigin.offer_id, OfferOrigin.body_ct, entry.body)
+        .join(entry, and_(entry.agency_id == agency_id, entry.object_id == OfferOrigin.offer_id, sent), isouter=True)
+        .where(OfferOrigin.agency_id == agency_id)
+        .order_by(OfferOrigin.offer_id)
+    )
+    rows = db.session.execute(query, execution_options={"yield_per": BATCH})
+    for offer_id, told in groupby(rows, lambda row: row.offer_id):
+        if all(row.body is None or differs(said_in(row.body).get("origin"), row.body_ct) for row in told):
+            yield f"offer {offer_id}: where it was sent from is not what the ledger names"

@@ -7,14 +7,13 @@ from collections.abc import Iterator
 
 from sqlalchemy import select
 
-from app.core import keys
 from app.core.ledger import EntryFault, faults
 from app.core.raw_rows import raw
 from app.extensions import db
 from app.models import Agency, LedgerEntry, Offer
 from app.proof.contents import content_faults, texts_kept
 from app.proof.standing import readable, standing_faults
-from app.proof.submissions import compare, missing_offers, offers_and_entries
+from app.proof.submissions import Means, compare, missing_offers, offers_and_entries
 
 BATCH = 2_000
 
@@ -43,10 +42,11 @@ def chain_faults(agency: Agency) -> Iterator[EntryFault]:
 
 def offer_faults(agency: Agency) -> Iterator[str]:
     """Open every offer of an agency; say of each what differs between columns, sealed document and ledger."""
-    opened, texts = keys.keyring().opener(agency.id, "offer_body", "body"), texts_kept()
+    texts = texts_kept()
+    means = Means.of(agency.id, texts)
     query = offers_and_entries().where(Offer.agency_id == agency.id)
     for row in db.session.connection().execute(query, execution_options={"yield_per": BATCH}):
-        if found := compare(row, opened, texts):
+        if found := compare(row, means):
             yield from (f"offer {row[1]}: {one}" for one in found)
     yield from readable("register's entry", missing_offers(agency.id))
     yield from standing_faults(agency.id)
@@ -56,6 +56,6 @@ def offer_faults(agency: Agency) -> Iterator[str]:
 def faults_of_offer(offer_id: uuid.UUID) -> list[str]:
     """What is wrong with one offer; empty when columns, sealed document and ledger say the same."""
     agency_id = db.session.scalars(select(Offer.agency_id).where(Offer.id == offer_id)).one()
-    opened, texts = keys.keyring().opener(agency_id, "offer_body", "body"), texts_kept()
+    means = Means.of(agency_id, texts_kept())
     rows = db.session.execute(offers_and_entries().where(Offer.id == offer_id)).all()
-    return [found for row in rows for found in compare(row, opened, texts)]
+    return [found for row in rows for found in compare(row, means)]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
 from app.extensions import db
@@ -29,6 +29,7 @@ from app.models import (
 from app.models.followup import HELD_LINK
 from app.models.offer import COPIED
 from app.offers.chain import replaced_by
+from app.offers.entry import differs
 from app.offers.signed import counts_as_signed
 
 BATCH = 2_000
@@ -58,6 +59,8 @@ class _Data(msgspec.Struct):
     proof: str | None = None
     previous: str | None = None
     sha256: str | None = None
+    reason: str | None = None
+    message: str | None = None
     before: str | None = msgspec.field(default=None, name="from")
     to: str | None = None
 
@@ -81,6 +84,7 @@ def standing_faults(agency_id: uuid.UUID) -> Iterator[str]:
     for table, kinds in APPENDED.items():
         yield from readable(table.__tablename__, _appended(agency_id, table, kinds))
     yield from readable("confirmation", _proofs(agency_id))
+    yield from readable("tombstone", _reasons(agency_id))
     yield from readable("supersession", _replacements(agency_id))
     yield from readable("decision", _decisions(agency_id))
     yield from readable("receipt or confirmation", _pinned(agency_id))
@@ -135,17 +139,29 @@ def _claims() -> dict[str, ColumnElement[bool]]:
 def _moments() -> Iterator[ColumnElement[bool]]:
     """A fault for a moment in the list at which nothing of the kind was done."""
     at = OfferState
-    its = (Decision.agency_id == Offer.agency_id, Decision.offer_id == Offer.id)
-    answered = exists().where(*its, Decision.at == at.decided_at, Decision.to_status == at.status)
-    opened = exists().where(*its, Decision.at == at.viewed_at, Decision.to_status != "new")
     for held, done in (
         (at.withdrawn_at, exists().where(Withdrawal.offer_id == Offer.id, Withdrawal.at == at.withdrawn_at)),
         (at.erased_at, exists().where(Tombstone.offer_id == Offer.id, Tombstone.at == at.erased_at)),
-        (at.viewed_at, opened),
-        (at.decided_at, answered),
     ):
         yield and_(held.is_not(None), ~done)
-    yield at.decided_at.is_not(None) != at.status.in_(("accepted", "rejected"))
+    yield at.viewed_at.is_distinct_from(_first_seen())
+    answered = case((at.status.in_(("accepted", "rejected")), _last_moved()))
+    yield at.decided_at.is_distinct_from(answered)
+
+
+def _first_seen() -> Any:
+    """When an offer was first opened or answered; what was taken back was not."""
+    undoing = aliased(Decision)
+    undone = exists().where(undoing.agency_id == Decision.agency_id, undoing.undoes_id == Decision.id)
+    its = (Decision.agency_id == Offer.agency_id, Decision.offer_id == Offer.id)
+    seen = (Decision.to_status != "new", Decision.undoes_id.is_(None), ~undone)
+    return select(func.min(Decision.at)).where(*its, *seen).scalar_subquery()
+
+
+def _last_moved() -> Any:
+    """When an offer came to the status that it has."""
+    its = (Decision.agency_id == Offer.agency_id, Decision.offer_id == Offer.id)
+    return select(func.max(Decision.at)).where(*its, Decision.from_status != Decision.to_status).scalar_subquery()
 
 
 def _undecided() -> ColumnElement[bool]:
@@ -187,6 +203,19 @@ def _proofs(agency_id: uuid.UUID) -> Iterator[str]:
             yield f"offer {row.offer_id}: what proves its confirmation is not what the ledger says"
 
 
+def _reasons(agency_id: uuid.UUID) -> Iterator[str]:
+    """Why somebody was forgotten, as its entry says."""
+    same = and_(LedgerEntry.object_id == Tombstone.offer_id, LedgerEntry.at == Tombstone.at)
+    query = (
+        select(Tombstone.offer_id, Tombstone.reason, LedgerEntry.body)
+        .join(LedgerEntry, and_(LedgerEntry.agency_id == agency_id, LedgerEntry.kind == "offer.erased", same))
+        .where(Tombstone.agency_id == agency_id)
+    )
+    for row in db.session.execute(query, execution_options={"yield_per": BATCH}):
+        if _data(row.body).reason != row.reason:
+            yield f"offer {row.offer_id}: why it was forgotten is not what the ledger says"
+
+
 def _replacements(agency_id: uuid.UUID) -> Iterator[str]:
     """What took another's place as its entry says; and no recorded offer took one without an entry."""
     entry = (LedgerEntry.agency_id == agency_id, LedgerEntry.kind == "offer.replaced")
@@ -217,6 +246,7 @@ def _decisions(agency_id: uuid.UUID) -> Iterator[str]:
     query = (
         select(LedgerEntry.seq, LedgerEntry.object_id, LedgerEntry.body, LedgerEntry.actor_type.label("by"))
         .add_columns(LedgerEntry.actor_id.label("by_id"), *step, Decision.undoes_id)
+        .add_columns(Decision.reason_ct, Decision.message_ct)
         .join(Decision, same, isouter=True)
         .where(*mine)
         .order_by(LedgerEntry.seq)
@@ -229,6 +259,9 @@ def _decisions(agency_id: uuid.UUID) -> Iterator[str]:
         held = (str(row.id), row.from_status, row.to_status, row.actor_type, row.actor_id, undoes)
         if held != (said.decision, said.before, said.to, row.by, row.by_id, said.undoes):
             yield f"offer {row.object_id}: its decision is not the one in the ledger (entry {row.seq})"
+        for name, sealed in (("reason", row.reason_ct), ("message", row.message_ct)):
+            if differs(getattr(said, name), sealed):
+                yield f"offer {row.object_id}: the {name} of its decision is not what the ledger names"
     alone = select(Decision.offer_id).where(Decision.agency_id == agency_id, ~exists().where(*mine, same))
     for offer_id in db.session.scalars(alone):
         yield f"offer {offer_id}: its decision is not in the ledger"

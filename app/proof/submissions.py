@@ -4,20 +4,43 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from msgspec.structs import replace
 from sqlalchemy import Row, exists, func, select
+from sqlalchemy.orm import aliased
 
+from app.core import keys
 from app.core.ledger import id_text, moment_text
 from app.core.money import decimal_text
 from app.core.raw_rows import hex_of, raw
 from app.core.vault import CannotOpen, KeyMissing, unpad
 from app.extensions import db
-from app.models import Confirmation, EmailCode, LedgerEntry, Offer, OfferBody, OfferFile, OfferKey
-from app.offers.document import commitment, decode
+from app.models import Confirmation, EmailCode, LedgerEntry, Offer, OfferBody, OfferFile, OfferKey, OfferTag
+from app.offers.document import Bidder, commitment, decode, schema_name
 from app.offers.entry import Submitted, submitted
+from app.offers.tags import tags_of
 
 Opener = Callable[[str, str, bytes, bytes], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What offers of one agency are compared with: what opens them, and the texts (SHA-256 in hex) that are as they
+    were when they were shown."""
+
+    agency_id: uuid.UUID
+    body: Opener
+    name: Opener
+    texts: Collection[str]
+
+    @classmethod
+    def of(cls, agency_id: uuid.UUID, texts: Collection[str]) -> Means:
+        ring = keys.keyring()
+        openers = ring.opener(agency_id, "offer_body", "body"), ring.opener(agency_id, "offer_key", "name")
+        return cls(agency_id, *openers, texts)
+
 
 KIND = "offer.submitted"
 LOCKED = "its body cannot be opened here"  # which is no fault of the offer
@@ -26,19 +49,22 @@ LOCKED = "its body cannot be opened here"  # which is no fault of the offer
 def offers_and_entries() -> Any:
     """Offers with what is sealed of them and their entry in the ledger, in the order in which `compare` takes them;
     ids and moments as the driver gives them."""
-    entry = LedgerEntry
+    entry, by_email, by_phone = LedgerEntry, aliased(OfferTag), aliased(OfferTag)
     return (
         select(
             raw(Offer.id), Offer.reference, raw(Offer.agency_id), raw(Offer.property_id), raw(Offer.submitted_at),
             Offer.source, Offer.language, Offer.link_version, Offer.amount_minor, Offer.currency, Offer.financing,
             Offer.term_days, raw(Offer.valid_until), Offer.signed, Offer.asking_minor, raw(Offer.previous_id),
-            Offer.commitment, OfferBody.body_ct, OfferKey.kek_id, OfferKey.wrapped, entry.body, raw(entry.at),
+            Offer.commitment, Offer.schema_no, OfferBody.body_ct, OfferKey.kek_id, OfferKey.wrapped, OfferKey.name_ct,
+            by_email.tag, by_phone.tag, entry.body, raw(entry.at),
             OfferFile.sha256, exists().where(EmailCode.offer_id == Offer.id),
             exists().where(Confirmation.offer_id == Offer.id, Confirmation.at == Offer.submitted_at),
         )
         .join(OfferBody, OfferBody.offer_id == Offer.id, isouter=True)
         .join(OfferKey, OfferKey.offer_id == Offer.id, isouter=True)
         .join(OfferFile, (OfferFile.offer_id == Offer.id) & (OfferFile.kind == "signature"), isouter=True)
+        .join(by_email, _tag_of(by_email, "email"), isouter=True)
+        .join(by_phone, _tag_of(by_phone, "phone"), isouter=True)
         .join(
             entry,
             (entry.agency_id == Offer.agency_id) & (entry.object_id == Offer.id) & (entry.kind == KIND),
@@ -47,23 +73,27 @@ def offers_and_entries() -> Any:
     )  # fmt: skip
 
 
-def compare(row: Sequence[Any], opened: Opener, texts: Collection[str]) -> list[str]:
-    """What is wrong with an offer; empty when all that is held of it says the same. `texts` that are as they were."""
+def _tag_of(tag: Any, kind: str) -> Any:
+    return (tag.agency_id == Offer.agency_id) & (tag.offer_id == Offer.id) & (tag.field == kind)
+
+
+def compare(row: Sequence[Any], means: Means) -> list[str]:
+    """What is wrong with an offer; empty when all that is held of it says the same."""
     try:
-        return list(_differences(row, opened, texts))
+        return list(_differences(row, means))
     except (TypeError, ValueError, KeyError, AttributeError) as fault:
         return [f"a column holds what it never can ({type(fault).__name__})"]
 
 
-def _differences(row: Sequence[Any], opened: Opener, texts: Collection[str]) -> Iterator[str]:
+def _differences(row: Sequence[Any], means: Means) -> Iterator[str]:
     # Taken apart at once: asking a row for each of its columns by name would take a tenth of the whole time.
     (
         offer_id, reference, agency, prop, submitted_at, source, language, link_version, amount_minor, currency,
-        financing, term_days, valid_until, signed, asking_minor, previous, digest, body_ct, kek_id, wrapped, entry, at,
-        image, coded, answered,
+        financing, term_days, valid_until, signed, asking_minor, previous, digest, schema_no, body_ct, kek_id, wrapped,
+        name_ct, email_tag, phone_tag, entry, at, image, coded, answered,
     ) = row  # fmt: skip
     prop, previous, moment = id_text(prop), id_text(previous) if previous else None, moment_text(submitted_at)
-    body, why = _body(offer_id, digest, body_ct, kek_id, wrapped, opened)
+    body, why = _body(offer_id, digest, body_ct, kek_id, wrapped, means.body)
     if why:
         yield why
     yield from _against_entry(
@@ -79,21 +109,39 @@ def _differences(row: Sequence[Any], opened: Opener, texts: Collection[str]) -> 
         body["id"], body["agency_id"], body["reference"], sent["id"], body["submitted_at"], body["source"],
         body["language"], body["link_version"], terms["amount"], terms["currency"], terms["financing"],
         terms["payment_term_days"], terms["valid_until"], signature is not None, sent["asking_price"],
-        body["previous_offer_id"], signature["image_sha256"] if signature else None,
+        body["previous_offer_id"], signature["image_sha256"] if signature else None, body["schema"],
     )  # fmt: skip
     held = (
         id_text(offer_id), id_text(agency), reference, prop, moment, source, language, link_version,
         decimal_text(amount_minor), currency, financing, term_days, str(valid_until) if valid_until else None,
         signed, decimal_text(asking_minor) if asking_minor else None, previous,
-        image.hex() if image else None,
+        image.hex() if image else None, schema_name(schema_no),
     )  # fmt: skip
     if told != held:
         differ = (name for name, one, other in zip(_TOLD, told, held, strict=True) if one != other)
         yield f"{', '.join(differ)} differs from what was sent"
     if source == "link" and not answered and _coded(body) not in {None, bool(coded)}:
         yield "whether its signature takes a code is not what was sent"
-    if not all(version in texts for version in body["texts"].values()):
+    yield from _against_person(
+        Bidder(**terms["bidder"]), means, (hex_of(offer_id), kek_id, wrapped, name_ct), (email_tag, phone_tag)
+    )
+    if not all(version in means.texts for version in body["texts"].values()):
         yield "a text that its bidder was shown is not kept as it was"
+
+
+def _against_person(bidder: Bidder, means: Means, name: Any, tags: tuple[Any, Any]) -> Iterator[str]:
+    """By what an offer is found: its bidder's name, and the blind indexes of address and phone."""
+    try:
+        if means.name(*name) != bidder.folded_name.encode():
+            yield "the name that it is found by is not its bidder's"
+    except CannotOpen:
+        yield "the name that it is found by does not open"
+    try:
+        due = tags_of(means.agency_id, bidder)
+    except KeyMissing:
+        return
+    if tags != (due.get("email"), due.get("phone")):
+        yield "the address or phone that it is found by is not its bidder's"
 
 
 def _coded(body: dict[str, Any]) -> bool | None:
@@ -105,7 +153,7 @@ def _coded(body: dict[str, Any]) -> bool | None:
 
 _TOLD = (
     "id", "agency", "reference", "property_id", "submitted_at", "source", "language", "link_version", "amount",
-    "currency", "financing", "term_days", "valid_until", "signed", "asking", "previous", "signature",
+    "currency", "financing", "term_days", "valid_until", "signed", "asking", "previous", "signature", "schema_no",
 )  # fmt: skip
 
 
@@ -139,8 +187,7 @@ def _against_entry(held: Submitted, body: dict[str, Any] | None, entry: Any) -> 
         return
     # How an offer came in stands in the document and in the entry, in no column.
     channel = body.get("channel") if body else told.channel
-    if channel is not None:
-        held = Submitted(**{**held.data(), "channel": channel})
+    held = replace(held, channel=channel, origin=told.origin)  # what lies beside it is compared for itself
     if held != told:
         names = ", ".join(held.differing(told))
         yield f"{names}: its entry in the ledger says otherwise"

@@ -273,7 +273,7 @@ def test_writer_checker_and_tool_have_one_idea_of_an_entry(app: Flask, channel: 
     assert document
     said = submitted(entry).data()
     assert said == json.loads(entry)["data"]
-    assert {**named(document.body), "commitment": said["commitment"]} == said
+    assert {**named(document.body), "commitment": said["commitment"], "origin": ""} == said
     assert set(Submitted.__struct_fields__) - set(said) <= {"channel"}
 
 
