@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, update
@@ -67,6 +68,14 @@ def days_for(agency_id: uuid.UUID, property_id: uuid.UUID | None = None) -> dict
     """The days that hold for offers of a property: its own where it has some, else the agency's."""
     own = days_of(agency_id, property_id) if property_id else {}
     return {kind: own.get(kind) or usual or DEFAULTS[kind] for kind, usual in days_of(agency_id).items()}
+
+
+@lru_cache(maxsize=4096)
+def days_told(
+    agency_id: uuid.UUID, property_id: uuid.UUID | None, facts_at: datetime | None
+) -> tuple[tuple[str, int], ...]:
+    """The same for the notice. `facts_at` is the agency's: whatever moves the days moves it too (`set_days`)."""
+    return tuple(days_for(agency_id, property_id).items())
 
 
 def set_days(

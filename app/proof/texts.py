@@ -40,7 +40,7 @@ def default_notice(language: str, agency: Agency | None = None, prop: Property |
     """The notice of an agency that wrote none: with its name and contact, and how long it keeps what."""
     if agency is None:
         return _render("notice", language)
-    days = retention.days_for(agency.id, prop.id if prop else None)
+    days = retention.days_told(agency.id, prop.id if prop else None, agency.facts_at)
     return _render(
         "notice",
         language,
@@ -49,7 +49,7 @@ def default_notice(language: str, agency: Agency | None = None, prop: Property |
         contact=", ".join(filter(None, (agency.email, _phone(agency)))),
         company=agency.company,
         privacy_contact=agency.privacy_contact,
-        days=tuple(days.items()),
+        days=days,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -21,6 +21,12 @@ from app.core.errors import TooMany
 from app.web.windows import Windows
 
 QUIET_SECONDS = 5.0
+Count = tuple[RateLimitItem, tuple[str, ...]]  # a rate, and the names of what is counted against it
+_ADD = """
+for i, key in ipairs(KEYS) do
+    if redis.call('INCR', key) == 1 then redis.call('EXPIRE', key, ARGV[i]) end
+end
+"""
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
@@ -31,16 +37,42 @@ class Counter:
     def __init__(self, url: str) -> None:
         options = {"socket_connect_timeout": 0.25, "socket_timeout": 0.5}
         self.local = FixedWindowRateLimiter(Windows())
-        self._shared = FixedWindowRateLimiter(storage_from_string(url, wrap_exceptions=True, **options))
+        storage: Any = storage_from_string(url, wrap_exceptions=True, **options)
+        self._shared = FixedWindowRateLimiter(storage)
+        self._add = storage.get_connection().register_script(_ADD)
         self._quiet_until = 0.0
 
     def shared(self, rate: RateLimitItem, *names: str) -> bool:
         """Count, and say whether it was within the rate."""
         return self._counted(lambda limiter: limiter.hit(rate, *names))
 
-    def has_room(self, rate: RateLimitItem, *names: str) -> bool:
-        """Whether one more would be within the rate; nothing is counted."""
-        return self._counted(lambda limiter: limiter.test(rate, *names))
+    def have_room(self, counts: Sequence[Count]) -> list[bool]:
+        """Whether one more would be within each rate; nothing is counted. One round trip."""
+
+        def rooms(limiter: FixedWindowRateLimiter) -> list[bool]:
+            keys = [rate.key_for(*names) for rate, names in counts]
+            if limiter is self.local:
+                held = [limiter.storage.get(key) for key in keys]
+            else:
+                storage: Any = limiter.storage
+                held = storage.get_connection().mget([storage.prefixed_key(key) for key in keys])
+            return [int(n or 0) < rate.amount for n, (rate, _names) in zip(held, counts, strict=True)]
+
+        return self._counted(rooms)
+
+    def add(self, counts: Sequence[Count]) -> None:
+        """Count one against each, within its rate or not. One round trip."""
+
+        def added(limiter: FixedWindowRateLimiter) -> None:
+            storage: Any = limiter.storage
+            if limiter is self.local:
+                for rate, names in counts:
+                    storage.incr(rate.key_for(*names), rate.get_expiry())
+            else:
+                keys = [storage.prefixed_key(rate.key_for(*names)) for rate, names in counts]
+                self._add(keys, [rate.get_expiry() for rate, _names in counts])
+
+        self._counted(added)
 
     def spend(self, rate: RateLimitItem, *names: str) -> LimitState:
         """Count, and say what is left."""
@@ -109,14 +141,13 @@ def forget(rates: tuple[RateLimitItem, ...], *names: str) -> None:
         counter.forget(rate, *names)
 
 
-def has_room(rates: tuple[RateLimitItem, ...], *names: str) -> bool:
+def have_room(counts: Sequence[Count]) -> list[bool]:
     """Whether one more call would be within each rate; nothing is counted."""
     counter: Counter = current_app.extensions["bidflux_counter"]
-    return all(counter.has_room(rate, *names) for rate in rates)
+    return counter.have_room(counts)
 
 
-def note(rates: tuple[RateLimitItem, ...], *names: str) -> None:
-    """Count one, whether or not it is within the rates."""
+def note(counts: Sequence[Count]) -> None:
+    """Count one against each, whether or not it is within the rate."""
     counter: Counter = current_app.extensions["bidflux_counter"]
-    for rate in rates:
-        counter.shared(rate, *names)
+    counter.add(counts)

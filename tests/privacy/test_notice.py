@@ -170,3 +170,24 @@ def test_who_had_sent_it_before_the_facts_changed_and_presses_once_more_has_one_
         assert (first.status_code, again.status_code) == (303, 303) and again.location == first.location
         assert client.post(address, data={**sent, "amount": "119.000"}).status_code == 422, "other words are another"
     assert len(db.session.scalars(select(Offer.id)).all()) == 1
+
+
+def test_days_of_the_notice_follow_every_rule_and_are_nobody_elses(owner: User, prop: Property) -> None:
+    """They are remembered from one form to the next."""
+
+    def told(of: Property) -> str:
+        db.session.rollback()
+        query = select(Property).options(joinedload(Property.agency)).where(Property.id == of.id)
+        return texts.notice("en", db.session.scalars(query).one())
+
+    stranger = make_user(make_agency("Alta"), "owner")
+    theirs = make_property(stranger.agency_id, stranger.id)
+    beside = make_property(owner.agency_id, owner.id)
+    usual = {of.id: told(of) for of in (prop, beside, theirs)}
+    own = dict(retention.DEFAULTS) | {"origin_days": 41}
+    retention.set_days(owner.agency_id, own, by=SYSTEM)
+    assert "41 days" in told(prop) and "41 days" in told(beside) and told(theirs) == usual[theirs.id]
+    retention.set_days(owner.agency_id, own | {"origin_days": 43}, by=SYSTEM, property_id=prop.id)
+    assert "43 days" in told(prop) and "41 days" in told(beside) and told(theirs) == usual[theirs.id]
+    retention.set_days(owner.agency_id, own | {"origin_days": None}, by=SYSTEM, property_id=prop.id)
+    assert "41 days" in told(prop)

@@ -155,7 +155,7 @@ class FormPost:
             return self._again(_("That was very quick. Check the offer and send it once more."))
         if self._has_other_notice():
             return self._again("")
-        if self.link.state == "open" and (seconds := throttle.wait(self.link.property, draft.bidder, stamp.ready)):
+        if self.link.state == "open" and (seconds := throttle.wait(self.link.property.id, draft.bidder, stamp.ready)):
             return self._slow(draft, seconds)
         return self._submit(draft, stamp)
 
@@ -186,6 +186,7 @@ class FormPost:
 
     def _submit(self, draft: Draft, stamp: Stamp) -> RouteAnswer:
         asked, typed = self.link.request, request.form.get("code", "") if self.step == "send" else ""
+        property_id = self.link.property.id  # once the offer is kept, asking the row would load it again
         if typed:
             replacing.enter(self.link.property, stamp.nonce, typed)
         sending = Sending(
@@ -215,7 +216,7 @@ class FormPost:
             self.form.add_errors({name: [str(message) for message in held] for name, held in invalid.errors.items()})
             return self._show_form(), 422
         if sent.fresh:
-            throttle.sent(self.link.property, draft.bidder)
+            throttle.sent(property_id, draft.bidder)
         return redirect(url_for("public.receipt", token=sign(RECEIPT, sent.offer_id), sent=1), 303)
 
     def _has_other_notice(self) -> bool:

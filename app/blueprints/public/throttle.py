@@ -7,13 +7,11 @@ beyond which everybody waits a moment: a link cannot be closed by filling it.
 from __future__ import annotations
 
 import time
+import uuid
 
-from limits import RateLimitItem
-
-from app.models import Property
 from app.offers.document import Bidder
 from app.web.guards import caller_line, rates
-from app.web.rate_limits import has_room, keyed, note
+from app.web.rate_limits import Count, have_room, keyed, note
 
 PER_PERSON = rates("30/hour")  # of one address: nobody uses up the count of a person whose mail address they know
 PER_ADDRESS = rates("100/hour")
@@ -21,31 +19,28 @@ PER_LINK = rates("300/hour")
 MOMENT, WHILE = 15, 120
 
 
-def wait(prop: Property, bidder: Bidder, ready: float) -> int:
+def wait(property_id: uuid.UUID, bidder: Bidder, ready: float) -> int:
     """Seconds to wait before this offer is taken; 0 for none. `ready` is when an earlier wait ends (Unix time)."""
     if ready:
         return max(0, round(ready - time.time() + 0.5))
-    if not all(has_room(PER_PERSON, *names) for names in _people(prop, bidder)):
+    people, crowds = _people(property_id, bidder), _crowds(property_id)
+    rooms = have_room([*people, *crowds])
+    if not all(rooms[: len(people)]):
         return WHILE
-    return 0 if all(has_room(rate, *names) for rate, names in _crowds(prop)) else MOMENT
+    return 0 if all(rooms) else MOMENT
 
 
-def sent(prop: Property, bidder: Bidder) -> None:
+def sent(property_id: uuid.UUID, bidder: Bidder) -> None:
     """One more was kept."""
-    for names in _people(prop, bidder):
-        note(PER_PERSON, *names)
-    for rate, names in _crowds(prop):
-        note(rate, *names)
+    note([*_people(property_id, bidder), *_crowds(property_id)])
 
 
-def _people(prop: Property, bidder: Bidder) -> list[tuple[str, ...]]:
+def _people(property_id: uuid.UUID, bidder: Bidder) -> list[Count]:
     known = [bidder.phone, *([bidder.email.casefold()] if bidder.email else [])]
     address = keyed(caller_line())
-    return [("send-person", prop.id.hex, address, keyed(one)) for one in known]
+    return [(rate, ("send-person", property_id.hex, address, keyed(one))) for one in known for rate in PER_PERSON]
 
 
-def _crowds(prop: Property) -> list[tuple[tuple[RateLimitItem, ...], tuple[str, ...]]]:
-    return [
-        (PER_ADDRESS, ("send-address", prop.id.hex, keyed(caller_line()))),
-        (PER_LINK, ("send-link", prop.id.hex)),
-    ]
+def _crowds(property_id: uuid.UUID) -> list[Count]:
+    of_address, of_link = ("send-address", property_id.hex, keyed(caller_line())), ("send-link", property_id.hex)
+    return [*((rate, of_address) for rate in PER_ADDRESS), *((rate, of_link) for rate in PER_LINK)]
