@@ -11,11 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import Connection, Insert, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, select, update
 
 from app.core import ledger
 from app.core.clock import now, rfc3339
@@ -24,6 +23,7 @@ from app.core.epochs import Witness, leap, new_epoch
 from app.core.ids import new_id
 from app.core.killpoints import AFTER_COMMIT, BEFORE_COMMIT, passing
 from app.core.ledger import Actor
+from app.core.statements import Change, Query, write
 from app.core.subjects import Subject, about
 from app.core.vault import Place, seal
 from app.core.wake import wake
@@ -88,6 +88,11 @@ class UnitOfWork:
         """Gather a row of this agency; `agency_id` is filled in."""
         self._rows.setdefault(table, []).append({"agency_id": self.agency_id, **row})
 
+    @property
+    def has_gathered(self) -> bool:
+        """Whether rows wait to be written."""
+        return bool(self._rows)
+
     def then(self, act: Callable[[], None]) -> None:
         """Do something once all this is committed, and only then."""
         self._then.append(act)
@@ -95,7 +100,7 @@ class UnitOfWork:
     def flush(self) -> None:
         """Write what was gathered."""
         for table, rows in self._rows.items():
-            self.connection.execute(_insert(table), rows)
+            write(self.connection, table.__table__, rows)  # type: ignore[arg-type]  # each model has one table
             self.weigh(sum(ROW_BYTES + len(v) for row in rows for v in row.values() if isinstance(v, bytes | str)))
         self._rows.clear()
 
@@ -249,17 +254,16 @@ class UnitOfWork:
         return delivery_id
 
 
-_HEAD = (
+_HEAD = Query(
     select(Agency.head_seq, Agency.head_hash, Agency.event_seq, Agency.epoch, Agency.test_of_id, Agency.has_webhooks)
     .add_columns(Agency.used_on, Agency.all_bytes, Agency.recorded_offers, Agency.day_bytes, Agency.day_offers)
     .where(Agency.id == bindparam("id"))
     .with_for_update()
 )
-
-
-@cache
-def _insert(table: type[Base]) -> Insert:
-    return insert(table)
+_MOVED = ("head_seq", "head_hash", "event_seq", "used_on", "all_bytes", "recorded_offers", "day_bytes", "day_offers")
+_MOVE_HEAD = Change(
+    update(Agency).where(Agency.id == bindparam("agency")).values({name: bindparam(name) for name in _MOVED})
+)
 
 
 def witness_of_numbers() -> Witness:
@@ -288,7 +292,7 @@ def writing(agency_id: uuid.UUID) -> Iterator[UnitOfWork]:
         return
     witness = witness_of_numbers()
     with _turn() as connection:
-        agency, at = connection.execute(_HEAD, {"id": agency_id}).one(), now()
+        agency, at = _HEAD.one(connection, id=agency_id), now()
         tx = UnitOfWork(
             agency_id,
             connection,
@@ -312,7 +316,7 @@ def writing(agency_id: uuid.UUID) -> Iterator[UnitOfWork]:
             db.session.info.pop(OPEN, None)
         if (tx.seq, tx.event_seq, tx.used.bytes) != (agency.head_seq, agency.event_seq, agency.all_bytes):
             head = {"head_seq": tx.seq, "head_hash": tx.hash, "event_seq": tx.event_seq, **tx.used.columns(at)}
-            connection.execute(update(Agency).where(Agency.id == agency_id).values(**head))
+            _MOVE_HEAD.run(connection, agency=agency_id, **head)
         passing(BEFORE_COMMIT)
     passing(AFTER_COMMIT)
     if tx.event_seq != agency.event_seq:

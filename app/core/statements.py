@@ -1,0 +1,118 @@
+"""Statements that are run very often: compiled once, run on the driver's cursor within the connection's transaction.
+
+Of what a small statement costs, SQLAlchemy's own part (cache keys, contexts, results) is by far the most. Its compiler
+still writes the text, its types still convert every value, its errors are what is raised, and who listens to a
+connection's statements hears of these too. See docs/decisions/0029-driver-statements.md.
+"""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Insert, Select, Table, Update, insert
+from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import MultipleResultsFound, NoResultFound
+from sqlalchemy.sql.compiler import SQLCompiler
+
+Values = Mapping[str, Any]
+_MADE: dict[tuple[Table, tuple[str, ...], str], _Compiled] = {}
+
+
+class Query:
+    """A SELECT whose rows have its columns by name."""
+
+    def __init__(self, query: Select[Any]) -> None:
+        self._query = query
+        self._made: dict[str, tuple[_Compiled, Any, list[Any]]] = {}
+
+    def all(self, connection: Connection, **values: Any) -> list[Any]:
+        dialect = connection.dialect
+        if (made := self._made.get(dialect.name)) is None:
+            columns = self._query.selected_columns
+            row: Any = namedtuple("Row", columns.keys())  # type: ignore[misc]  # of this very query
+            reads = [one.type.dialect_impl(dialect).result_processor(dialect, None) for one in columns]
+            made = self._made[dialect.name] = _Compiled(self._query, dialect), row, reads
+        compiled, named, reads = made
+        return [
+            named._make([read(value) if read else value for read, value in zip(reads, held, strict=True)])
+            for held in compiled.run(connection, [values]).fetchall()
+        ]
+
+    def one_or_none(self, connection: Connection, **values: Any) -> Any:
+        """The only row; None where there is none."""
+        found = self.all(connection, **values)
+        if len(found) > 1:
+            raise MultipleResultsFound
+        return found[0] if found else None
+
+    def one(self, connection: Connection, **values: Any) -> Any:
+        """The only row; raises `NoResultFound`."""
+        if (found := self.one_or_none(connection, **values)) is None:
+            raise NoResultFound
+        return found
+
+
+class Change:
+    """An UPDATE by named values."""
+
+    def __init__(self, change: Update) -> None:
+        self._change = change
+        self._made: dict[str, _Compiled] = {}
+
+    def run(self, connection: Connection, **values: Any) -> None:
+        name = connection.dialect.name
+        if (made := self._made.get(name)) is None:
+            made = self._made[name] = _Compiled(self._change, connection.dialect)
+        made.run(connection, [values])
+
+
+def write(connection: Connection, table: Table, rows: Sequence[Values]) -> None:
+    """Insert rows that name the same columns; a column that they leave out gets its default."""
+    key = table, tuple(rows[0]), connection.dialect.name
+    if (made := _MADE.get(key)) is None:
+        made = _MADE[key] = _Compiled(insert(table), connection.dialect, key[1])
+    made.run(connection, rows)
+
+
+class _Compiled:
+    """The text for one engine, and how each value is bound."""
+
+    def __init__(self, element: Select[Any] | Insert | Update, dialect: Dialect, keys: tuple[str, ...] | None = None):
+        made = element.compile(dialect=dialect, column_keys=list(keys) if keys else None)
+        if not isinstance(made, SQLCompiler):
+            raise TypeError("a statement is needed")
+        self.text = str(made)
+        self.by_name = made.positiontup is None
+        self.names = made.positiontup or list(made.binds)
+        self.binds = [made.binds[name].type.dialect_impl(dialect).bind_processor(dialect) for name in self.names]
+        self.fixed = {name: bound.value for name, bound in made.binds.items() if not bound.required}
+        for column in made.insert_prefetch:
+            default: Any = column.default
+            if not default.is_scalar:
+                raise TypeError(f"{column}: give its value")
+            self.fixed[column.key] = default.arg
+
+    def run(self, connection: Connection, rows: Sequence[Values]) -> Any:
+        """The driver's cursor, after one run for each row."""
+        bound = [self.bound(row) for row in rows]
+        if connection.dispatch.before_cursor_execute:
+            return connection.exec_driver_sql(self.text, bound if len(bound) > 1 else bound[0])
+        cursor = connection.connection.cursor()
+        try:
+            if len(bound) > 1:
+                cursor.executemany(self.text, bound)
+            else:
+                cursor.execute(self.text, bound[0])
+        except connection.dialect.loaded_dbapi.Error as error:
+            # As SQLAlchemy tells it, which also lets go of a connection that is lost.
+            connection._handle_dbapi_exception(error, self.text, bound, cursor, None)
+        return cursor
+
+    def bound(self, row: Values) -> Any:
+        if self.fixed:
+            row = {**self.fixed, **row}
+        binds = zip(self.names, self.binds, strict=True)
+        values = [row[name] if bind is None else bind(row[name]) for name, bind in binds]
+        return dict(zip(self.names, values, strict=True)) if self.by_name else tuple(values)
