@@ -17,6 +17,7 @@ from app.config import ConfigurationError, Settings, load_settings
 from app.core.database import configure_engine
 from app.core.epochs import Witness
 from app.core.formats import register_presentation
+from app.core.group_commit import GroupCommit
 from app.core.language import Catalogs, LanguagePrefix, choose_language
 from app.core.logs import configure_logs, request_id
 from app.core.vault import Keyring
@@ -66,6 +67,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         bidflux_known_texts=set(),
         bidflux_names=NameCache(),
         bidflux_witness=Witness(settings.data_dir),
+        bidflux_group=GroupCommit(),
         bidflux_waker=Waker(settings.redis_url),
         bidflux_counter=Counter(settings.redis_url),
         bidflux_registry=_registry(Path(app.root_path) / "templates" / "emails"),

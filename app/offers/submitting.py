@@ -8,6 +8,7 @@ import json
 import os
 import uuid
 from dataclasses import dataclass, field, replace
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,8 +17,10 @@ from sqlalchemy import bindparam, exists, select, update
 from app.core import keys
 from app.core.clock import rfc3339
 from app.core.errors import FactsChanged, LinkClosed
+from app.core.group_commit import write_together
 from app.core.ids import new_id, new_reference
 from app.core.ledger import Actor
+from app.core.statements import Query
 from app.core.subjects import about
 from app.core.unit_of_work import UnitOfWork, writing
 from app.core.vault import Place, Wrapped, offer_key_place, pad, seal
@@ -89,40 +92,49 @@ class SentOffer:
 def submit(prop: Property, draft: Draft, sending: Sending, *, by: Actor) -> SentOffer:
     """Accept an offer. Raises `LinkClosed` when the link no longer takes it, `Invalid` for a wrong `replaces`,
     `CodeWanted` where it is not shown yet that its sender may replace that, and `FactsChanged` where the property,
-    under the lock, is not what the sender was shown."""
-    property_id = prop.id
+    under the lock, is not what the sender was shown.
+
+    One that touches no other offer may be committed together with others."""
+    agency_id, property_id = prop.agency_id, prop.id
     if sending.request_id:
-        draft = replace(draft, bidder=bidder_of_request(prop.agency_id, sending.request_id) or draft.bidder)
-    sealed = prepare(prop.agency_id, draft)
-    with writing(prop.agency_id) as tx:
-        row = current(tx, property_id, sending.nonce, sealed)
-        if row.pressed:
-            return SentOffer(row.pressed, fresh=False)
-        state = link_state(row, sending.link_version, tx.at)
-        if state != "open" and not sending.request_id:
-            raise LinkClosed(state)
-        sending = replace(sending, grounds=settle(tx, row, draft.replaces, sending))
-        as_shown(tx, row, draft, sending, sending.grounds.previous_id)
-        if row.taken:
-            sealed = renamed(tx, sealed)
-        store(tx, row, sealed, sending, by=by)
-        if sending.request_id:
-            tx.flush()
-            tx.connection.execute(_ANSWERED, {"request": sending.request_id, "answer": sealed.offer_id})
-        subject = about("offer", sealed.offer_id)
-        tx.owe_mail("offer_agent", subject, offer_id=sealed.offer_id, user_id=row.agent_id)
-        tx.owe_mail("offer_bidder", subject, offer_id=sealed.offer_id)
-        coded = row.code_required and draft.signature is not None and sending.grounds.word is None
-        if coded:
-            codes.issue(tx, sealed.offer_id, sealed.key)
-        receipts.owe(tx, sealed.offer_id, mailed=not coded)
+        draft = replace(draft, bidder=bidder_of_request(agency_id, sending.request_id) or draft.bidder)
+    act = partial(_submit, property_id=property_id, sealed=prepare(agency_id, draft), sending=sending, by=by)
+    if sending.request_id or draft.replaces:
+        with writing(agency_id) as tx:
+            return act(tx)
+    return write_together(agency_id, act)
+
+
+def _submit(tx: UnitOfWork, property_id: uuid.UUID, sealed: Prepared, sending: Sending, by: Actor) -> SentOffer:
+    draft = sealed.draft
+    row = current(tx, property_id, sending.nonce, sealed)
+    if row.pressed:
+        return SentOffer(row.pressed, fresh=False)
+    state = link_state(row, sending.link_version, tx.at)
+    if state != "open" and not sending.request_id:
+        raise LinkClosed(state)
+    sending = replace(sending, grounds=settle(tx, row, draft.replaces, sending))
+    as_shown(tx, row, draft, sending, sending.grounds.previous_id)
+    if row.taken:
+        sealed = renamed(tx, sealed)
+    store(tx, row, sealed, sending, by=by)
+    if sending.request_id:
+        tx.flush()
+        tx.connection.execute(_ANSWERED, {"request": sending.request_id, "answer": sealed.offer_id})
+    subject = about("offer", sealed.offer_id)
+    tx.owe_mail("offer_agent", subject, offer_id=sealed.offer_id, user_id=row.agent_id)
+    tx.owe_mail("offer_bidder", subject, offer_id=sealed.offer_id)
+    coded = row.code_required and draft.signature is not None and sending.grounds.word is None
+    if coded:
+        codes.issue(tx, sealed.offer_id, sealed.key)
+    receipts.owe(tx, sealed.offer_id, mailed=not coded)
     return SentOffer(sealed.offer_id, fresh=True)
 
 
 def current(tx: UnitOfWork, property_id: uuid.UUID, nonce: bytes, sealed: Prepared) -> Any:
     """The property under the lock, with `pressed`, the offer that this form was already sent as, and `taken`."""
     press = {"id": property_id, "nonce": nonce, "content_mac": sealed.content, "reference": sealed.reference}
-    return tx.connection.execute(_CURRENT, press).one()
+    return _CURRENT.one(tx.connection, **press)
 
 
 def as_shown(tx: UnitOfWork, row: Any, draft: Draft, sending: Sending, previous_id: uuid.UUID | None) -> None:
@@ -187,7 +199,7 @@ def prepare(agency_id: uuid.UUID, draft: Draft) -> Prepared:
 def was_sent(prop: Property, draft: Draft, nonce: bytes) -> bool:
     """Whether this very form was sent already: who presses once more is led to the offer that it became."""
     press = {"id": prop.id, "nonce": nonce, "content_mac": content_mac(prop.agency_id, draft.terms())}
-    return db.session.scalar(_PRESSED, press) is not None
+    return bool(_WAS_PRESSED.all(db.session.connection(), **press))
 
 
 def content_mac(agency_id: uuid.UUID, terms: dict[str, Any]) -> bytes:
@@ -285,7 +297,8 @@ FACTS = (
     .join(User, User.id == Property.agent_id)
 )
 _FACTS = FACTS.where(Property.id == bindparam("id"))
-_CURRENT = _FACTS.add_columns(_PRESSED.scalar_subquery().label("pressed"), _TAKEN.label("taken"))
+_CURRENT = Query(_FACTS.add_columns(_PRESSED.scalar_subquery().label("pressed"), _TAKEN.label("taken")))
+_WAS_PRESSED = Query(_PRESSED)
 
 
 _ANSWERED = update(OfferRequest).where(OfferRequest.id == bindparam("request")).values(answer_id=bindparam("answer"))
