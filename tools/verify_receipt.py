@@ -29,7 +29,8 @@ from pathlib import Path
 from typing import Any
 
 from asn1crypto import cms, pem, x509
-from cryptography.x509 import load_pem_x509_certificates
+from cryptography.exceptions import InvalidSignature
+from cryptography.x509 import Certificate, load_pem_x509_certificates
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.validation import generic_cms
 from pyhanko_certvalidator import ValidationContext
@@ -106,7 +107,17 @@ def verify_receipt(pdf: bytes, roots: bytes) -> dict[str, str]:
     need(named(offer).items() <= body["data"].items(), "its entry does not say what its offer says")
     about = {"reference": offer["reference"], "received": body["at"], "agency": body["agency"]}
     about |= {"entry": str(body["seq"]), "head": entry["hash"], "fingerprint": digest}
-    return about | {"sealed": f"{at}", "seal": sha256(path[-1]).hexdigest()}
+    by = " ".join(status.signing_cert.subject.human_friendly.split())  # an authority may vouch for others too
+    return about | {"sealed": f"{at}", "sealed_by": by, "seal": sha256(path[-1]).hexdigest()}
+
+
+def vouches(root: Certificate, certificate: Certificate) -> bool:
+    """Several roots may have one name."""
+    try:
+        certificate.verify_directly_issued_by(root)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
 
 
 def verify_ledger(export: bytes, roots: bytes) -> dict[str, str]:
@@ -117,7 +128,7 @@ def verify_ledger(export: bytes, roots: bytes) -> dict[str, str]:
         if text := line.get("signed"):
             need(len(line["certificate"]) < 1 << 14, f"the certificate at {seq} is too large")
             (certificate,), said = load_pem_x509_certificates(line["certificate"].encode()), json.loads(text)
-            certificate.verify_directly_issued_by(next(r for r in anchors if r.subject == certificate.issuer))
+            need(any(vouches(root, certificate) for root in anchors), f"not signed at {seq} under this root")
             certificate.public_key().verify(bytes.fromhex(line["signature"]), text.encode())
             need((said["agency"], said["seq"], said["head"]) == (about["agency"], seq, head), f"not signed at {seq}")
         else:
@@ -126,7 +137,8 @@ def verify_ledger(export: bytes, roots: bytes) -> dict[str, str]:
             need(not body or chain(head, body) == line["hash"], f"entry {seq} does not follow from the one before")
             head = line["hash"]
     need(said.get("lines") == sha256(b"".join(lines[:-1])).hexdigest(), "the end is not the one signed")
-    return {"agency": about["agency"], "form": about["form"], "entries": str(seq), "head": head}
+    about |= {"entries": str(seq), "head": head, "signed_by": certificate.subject.rfc4514_string()}
+    return {name: about[name] for name in ("agency", "form", "entries", "head", "signed_by")}
 
 
 if __name__ == "__main__":

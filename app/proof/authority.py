@@ -98,7 +98,10 @@ class Authority:
                 replace_file(public, public.read_bytes() + new, 0o644)
 
     def roots_pem(self) -> bytes:
-        return b"".join(root.public_bytes(serialization.Encoding.PEM) for root in self.roots())
+        return _pem(self.roots())
+
+    def own_roots_pem(self) -> bytes:
+        return _pem(self.own_roots())
 
     def _leaf(self, name: str) -> Identity:
         """The key of that name; a new one when there is none yet, or the old one has served its year."""
@@ -156,6 +159,10 @@ class Authority:
         with (self._folder / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+
+def _pem(certificates: Sequence[x509.Certificate]) -> bytes:
+    return b"".join(one.public_bytes(serialization.Encoding.PEM) for one in certificates)
 
 
 def issued(certificate: x509.Certificate, root: x509.Certificate) -> bool:

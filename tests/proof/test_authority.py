@@ -23,7 +23,7 @@ from app.proof.authority import Authority, Identity
 from app.proof.sealing import seal_pdf
 from tests.conftest import settings_for
 from tests.proof.conftest import Kept, unsealed
-from tools.verify_receipt import verify_receipt
+from tools.verify_receipt import verify_ledger, verify_receipt
 
 
 def test_all_who_start_at_once_use_one_root(tmp_path: Path) -> None:
@@ -262,3 +262,20 @@ def test_the_key_of_checkpoints_is_named_so(tmp_path: Path) -> None:
 def test_its_certificates_are_small(kept: Kept) -> None:
     for root in kept.authority.roots():
         assert is_small(root.public_bytes(serialization.Encoding.DER))
+
+
+def test_two_roots_of_one_name_vouch_each_for_their_own(kept: Kept, tmp_path: Path) -> None:
+    """A machine that was lost and replaced in one year: both roots have its name, and what either signed stays valid."""
+    new = Authority(settings_for(tmp_path))
+    (old,) = x509.load_pem_x509_certificates(kept.roots)
+    assert new.roots()[0].subject == old.subject
+    new.adopt([old])
+    for roots in (new.roots_pem(), kept.roots + new.roots_pem()):
+        assert verify_receipt(kept.receipt, roots)["seal"] == kept.said["seal"]
+        for export in (kept.export, kept.anonymised):
+            assert verify_ledger(export, roots)["signed_by"].startswith("CN=BidFlux checkpoint")
+    for text in (kept.receipt, kept.export):
+        with pytest.raises(ValueError, match="under this root"):
+            (verify_ledger if text[:1] == b"{" else verify_receipt)(
+                text, Authority(settings_for(tmp_path / "x")).roots_pem()
+            )

@@ -5,12 +5,17 @@ from __future__ import annotations
 import importlib
 import re
 import tempfile
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from flask import Flask
 from flask.testing import FlaskClient
+from flask_babel import force_locale
 from sqlalchemy import delete, text, update
 from werkzeug.test import TestResponse
 
@@ -19,9 +24,17 @@ from app.core.unit_of_work import housekeeping
 from app.extensions import db
 from app.models import Offer, OfferKey, OfferState, Property
 from app.proof import checking, receipts
+from app.proof import receipt_reading as reading
+from app.proof.authority import Authority, Identity, _certificate, _name, _usage
+from app.proof.pdf.receipt import draw
+from app.proof.sealing import seal_pdf
+from tests.conftest import settings_for
 from tests.factories import make_offer
 from tests.proof.conftest import Kept, full_offer, unsealed
+from tests.proof.test_authority import _given as given_seal
+from tests.proof.test_authority import _rsa_keys
 from tests.web.test_routes import contents
+from tools.verify_receipt import verify_receipt
 
 
 def send(client: FlaskClient, pdf: bytes, language: str = "/en") -> TestResponse:
@@ -90,6 +103,34 @@ def test_a_file_that_was_touched_is_not_and_the_page_says_what_is_wrong(
         page = upload(client, pdf)
         assert "Not valid" in page and words in page and "genuine" not in page
     assert not caplog.records, "a library quotes what a stranger's file holds"
+
+
+def test_another_customer_of_the_same_authority_seals_no_receipt_of_ours(
+    app: Flask, client: FlaskClient, prop: Property, tmp_path: Path
+) -> None:
+    """`SEAL_FILE` has a root that vouches for many: each could seal a paper of another amount round our register's
+    entry."""
+    offer_id = full_offer(app, prop)
+    own = app.extensions["bidflux_authority"] = Authority(settings_for(tmp_path, SEAL_FILE=str(given_seal(tmp_path))))
+    key = ec.generate_private_key(ec.SECP256R1())
+    leaf = _certificate(_name("Altcineva SRL"), own.roots()[0].subject, key, now() + timedelta(days=9))
+    leaf = leaf.add_extension(_usage("digital_signature", "content_commitment"), critical=True)
+    stranger = Identity(key, leaf.sign(_rsa_keys()[2], hashes.SHA256()))
+    facts = reading.facts_of(prop.agency_id, offer_id)
+    assert facts
+    with app.test_request_context(), force_locale("ro"):
+        paper = receipts.paper_of(facts)
+    forged = seal_pdf(draw(replace(paper, amount="1 €")), stranger)
+    said = verify_receipt(forged, own.roots_pem())
+    assert said["sealed_by"] == "Common Name: Altcineva SRL", "the tool knows no installation; it says who sealed"
+    page = upload(client, forged)
+    assert "not by this installation" in page and "genuine" not in page and "unchanged" not in page
+    genuine = receipts.make(prop.agency_id, offer_id)
+    assert "The receipt is genuine" in upload(client, genuine)
+    assert "The receipt is genuine" in upload(client, seal_pdf(draw(paper), own.seal())), "ours, though not registered"
+    app.extensions["bidflux_authority"] = Authority(settings_for(tmp_path))
+    later = seal_pdf(draw(paper), app.extensions["bidflux_authority"].seal())
+    assert "The receipt is genuine" in upload(client, later), "under our own root"
 
 
 def test_no_file_and_too_large_a_file_are_answered_plainly(app: Flask, client: FlaskClient) -> None:
