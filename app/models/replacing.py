@@ -15,7 +15,7 @@ class ReplaceCode(Base):
     """One form whose sender wants to replace an offer, and the code that went to the address of that offer.
 
     `offer_id` is None where nothing can be replaced: a row is kept all the same, so that nobody is told what exists.
-    The digits are made of the agency's secret, `nonce` (the form's) and `n` (how many were sent): they are not stored.
+    The digits are made of the agency's secret and of this row, so that no two sendings share them: they are not stored.
     """
 
     __tablename__ = "replace_code"

@@ -15,6 +15,7 @@ from flask_babel import lazy_gettext
 from sqlalchemy import delete, func, select, update
 
 from app.core import keys
+from app.core.canonical_json import canonical
 from app.core.clock import now, rfc3339
 from app.core.errors import CodeWanted, Invalid, LinkClosed
 from app.core.ids import new_id
@@ -231,30 +232,34 @@ def enter(prop: Property, nonce: bytes, typed: str) -> bool:
         held = tx.connection.execute(select(ReplaceCode.__table__).where(*mine)).one_or_none()
         if held is None or held.sent_at + GOOD_FOR <= tx.at or held.tries >= TRIES or not digits:
             return False
-        right = hmac.compare_digest(digits_of(agency_id, nonce, held.n), digits) and held.offer_id is not None
+        right = hmac.compare_digest(digits_of(held), digits) and held.offer_id is not None
         change = {"proved_at": tx.at} if right else {"tries": held.tries + 1}
         tx.connection.execute(update(ReplaceCode).where(*mine).values(**change))
     return right
 
 
-def digits_of(agency_id: uuid.UUID, nonce: bytes, n: int) -> str:
-    """The `n`th code of a form."""
-    made = hmac.digest(keys.agency_key(agency_id, "secret"), b"replace-code" + nonce + bytes([n]), hashlib.sha256)
+def digits_of(sent: Any) -> str:
+    """The code of a form as it was sent last (a row of `ReplaceCode`): other digits for every sending and every offer.
+
+    Forms do not end and are counted anew after a day: what one mailbox was told must say nothing of another's.
+    """
+    said = canonical([sent.nonce.hex(), sent.n, rfc3339(sent.sent_at), str(sent.offer_id)])
+    made = hmac.digest(keys.agency_key(sent.agency_id, "secret"), b"replace-code" + said, hashlib.sha256)
     return f"{int.from_bytes(made[:8]) % 1_000_000:06d}"
 
 
 def mailed_digits(agency_id: uuid.UUID, offer_id: uuid.UUID, nonce: bytes, n: int) -> str | None:
     """The digits of a form's `n`th code, for its mail; None when they are good for nothing any more."""
-    sent_at = db.session.scalar(
-        select(ReplaceCode.sent_at).where(
+    sent = db.session.execute(
+        select(ReplaceCode.__table__).where(
             ReplaceCode.agency_id == agency_id,
             ReplaceCode.offer_id == offer_id,
             ReplaceCode.nonce == nonce,
             ReplaceCode.n == n,
             ReplaceCode.proved_at.is_(None),
         )
-    )
-    return digits_of(agency_id, nonce, n) if sent_at and sent_at + GOOD_FOR > now() else None
+    ).one_or_none()
+    return digits_of(sent) if sent and sent.sent_at + GOOD_FOR > now() else None
 
 
 def _proved(tx: UnitOfWork, nonce: bytes, offer_id: uuid.UUID) -> bool:

@@ -265,7 +265,7 @@ def test_its_certificates_are_small(kept: Kept) -> None:
 
 
 def test_two_roots_of_one_name_vouch_each_for_their_own(kept: Kept, tmp_path: Path) -> None:
-    """A machine that was lost and replaced in one year: both roots have its name, and what either signed stays valid."""
+    """A machine that was replaced in one year: both roots have its name, and what either signed stays valid."""
     new = Authority(settings_for(tmp_path))
     (old,) = x509.load_pem_x509_certificates(kept.roots)
     assert new.roots()[0].subject == old.subject

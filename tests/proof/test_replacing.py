@@ -102,8 +102,13 @@ class Form:
 
     def code(self) -> str:
         db.session.rollback()
-        row = db.session.scalars(select(ReplaceCode).where(ReplaceCode.nonce == self.nonce)).one()
-        return replacing.digits_of(row.agency_id, row.nonce, row.n)
+        return digits(self.nonce)
+
+
+def digits(nonce: bytes) -> str:
+    """The code that went out last for a form."""
+    db.session.rollback()
+    return replacing.digits_of(db.session.scalars(select(ReplaceCode).where(ReplaceCode.nonce == nonce)).one())
 
 
 def stands(offer: Offer) -> bool:
@@ -236,6 +241,22 @@ def test_a_code_is_good_for_its_form_and_its_offer_alone(
     assert stands(victim)
 
 
+def test_what_ones_own_mailbox_was_told_says_nothing_of_anothers(
+    app: Flask, client: FlaskClient, prop: Property, victim: Offer
+) -> None:
+    """A form is counted anew after a day; were its digits the same again, whoever had them sent to themselves first
+    would know what the next mailbox is told."""
+    mine = make_offer(prop, make_draft(bidder=Bidder("Rău", "rau@strain.example", "+40733000999")))
+    form = Form(client, prop, db.session.get_one(Offer, mine).reference)
+    form.press()
+    known = form.code()
+    with time_machine.travel(now() + timedelta(days=2)):
+        answer = client.post(form.where, data={**hidden(form.page), "replaces": victim.reference, "step": "review"})
+        form.page = answer.get_data(as_text=True)
+        assert form.press() == 200 and mails(victim, "replace_code") == 1, "the very form takes another reference"
+        assert form.press(code=known) == 422 and stands(victim)
+
+
 def test_it_can_be_sent_beside(app: Flask, client: FlaskClient, prop: Property, victim: Offer) -> None:
     form = Form(client, prop, victim.reference)
     form.press()
@@ -269,7 +290,7 @@ def test_two_forms_at_once_replace_once(either_app: Flask) -> None:
     nonces = [bytes([n]) * 16 for n in (1, 2)]
     for nonce in nonces:
         replacing.ask(prop, nonce, replaces=reference, asked=None)
-        assert replacing.enter(prop, nonce, replacing.digits_of(agency, nonce, 1))
+        assert replacing.enter(prop, nonce, digits(nonce))
 
     def send(nonce: bytes) -> str:
         with either_app.app_context():
@@ -355,7 +376,7 @@ def test_a_link_that_an_agent_saw_wants_a_code(
     wrong = agent.post(where, data={**hidden(page), "step": "send", "code": "1"})
     assert wrong.status_code == 422 and stands(victim)
     assert agent.post(where, data={**hidden(page), "step": "send_new"}).status_code in {200, 422} and stands(victim)
-    code = replacing.digits_of(prop.agency_id, nonce, 1)
+    code = digits(nonce)
     dispatch()
     assert any(code in letter.body("plain") for letter in smtp.to(VICTIM))
     assert agent.post(where, data={**hidden(page), "step": "send", "code": code}).status_code == 303
