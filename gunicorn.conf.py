@@ -69,16 +69,16 @@ secure_scheme_headers = {}
 
 def on_starting(server):
     """Before anything is served: a restored database forgets again who was forgotten since its backup."""
-    from app.cli.plainly import line_of
+    from app.cli.errors import line_of
     from app.extensions import db
-    from app.ops.belongings import require_belongings
+    from app.ops.own_files import require_own_files
     from app.privacy import erasure
     from app.web.sockets import open_for_each
     from wsgi import app
 
     try:
         with app.app_context():
-            require_belongings()
+            require_own_files()
             erasure.replay()
             db.session.remove()
             db.engine.dispose()

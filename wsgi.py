@@ -1,6 +1,6 @@
 """What gunicorn and `flask --app wsgi` load."""
 
 from app import create_app
-from app.cli.plainly import started
+from app.cli.errors import started
 
 app = started(create_app)

@@ -5,8 +5,8 @@ from flask import Flask
 
 def register_commands(app: Flask) -> None:
     from app.cli import accounts, backup, demo, keys, ledger, ops, privacy, webhooks
-    from app.cli.plainly import speak_plainly
+    from app.cli.errors import handle_errors
 
     for module in (accounts, backup, demo, keys, ledger, ops, privacy, webhooks):
         module.register(app)
-    speak_plainly(app.cli)
+    handle_errors(app.cli)

@@ -17,7 +17,7 @@ from app.cli.output import as_json, say
 from app.extensions import db
 from app.models import Agency
 from app.ops import health, usages
-from app.ops.belongings import require_belongings
+from app.ops.own_files import require_own_files
 
 json_lines = click.option("--json", is_flag=True, expose_value=False, help="Changes nothing: it logs lines of JSON.")
 
@@ -34,7 +34,7 @@ def setup(demo: bool, as_json: bool) -> None:
     """Bring the database up to date; with --demo make it worth looking at."""
     from app.cli.demo import first_link, seed_demo
 
-    require_belongings()  # before anything is written with them
+    require_own_files()  # before anything is written with them
     upgrade(directory=str(Path(current_app.root_path).parent / "migrations"))
     answer: dict[str, Any] = {"email": None, "password": None, "api_key": None, "buyer_path": None}
     if demo:
@@ -50,7 +50,7 @@ def worker() -> None:
     """Deliver what becomes due, until SIGTERM."""
     from app.workers.worker import run_worker
 
-    require_belongings()
+    require_own_files()
     run_worker(current_app._get_current_object())  # type: ignore[attr-defined]
 
 
@@ -60,7 +60,7 @@ def relay() -> None:
     """Own the clock: sweep every five seconds for what is due, and deliver it when nobody else does."""
     from app.workers.relay import run_relay
 
-    require_belongings()
+    require_own_files()
     run_relay(current_app._get_current_object())  # type: ignore[attr-defined]
 
 

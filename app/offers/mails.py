@@ -44,7 +44,7 @@ from app.offers.representation import request_state
 from app.offers.sections import sections, signature_row
 from app.outbound.smtp import Mailbox, OutgoingMail, one_line, sender
 from app.proof.receipt_reading import RECEIPT_MAIL, stored
-from app.properties import telling
+from app.properties import gone_notices
 from app.properties.representation import gone_as
 
 
@@ -157,7 +157,7 @@ def _asked(delivery: DeliveryRow, row: Any, key: bytes) -> dict[str, Any]:
 
 def _gone(delivery: DeliveryRow, row: Any) -> str:
     """What had become of the property when it was settled that its bidders are told, if that still stands."""
-    told = telling.last_told(delivery.agency_id, row.property_id)
+    told = gone_notices.last_told(delivery.agency_id, row.property_id)
     overtaken = told is None or told.seq != int(delivery.key_of("telling")[0]) or not row.told_at
     if overtaken or row.withdrawn_at or row.status not in {"new", "viewed"}:
         raise NoLongerOwed("overtaken")
@@ -193,7 +193,7 @@ _KINDS: dict[str, Made] = {
         delivery, row, document, message=_parting(delivery, key)
     ),
     "decision_bidder": _decision,
-    telling.TEMPLATE: lambda delivery, row, document, _key: _to_bidder(
+    gone_notices.TEMPLATE: lambda delivery, row, document, _key: _to_bidder(
         delivery, row, document, gone=_gone(delivery, row)
     ),
     "replace_code": lambda delivery, row, document, _key: _to_bidder(

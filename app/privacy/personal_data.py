@@ -21,7 +21,7 @@ from app.offers.details import OpenedOffer, open_offer, signature_image
 from app.offers.document import Document
 from app.offers.representation import offer_json
 from app.offers.timeline import mails_owed, notes_of, offer_steps
-from app.privacy.dealings import given_to, own_confirmation, words_about
+from app.privacy.correspondence import given_to, own_confirmation, words_about
 from app.proof import texts
 
 

@@ -28,7 +28,7 @@ from app.offers import better_offers, deciding, recording, withdrawing
 from app.offers.document import Signature
 from app.privacy import data_requests
 from app.properties import editing as properties
-from app.properties import telling
+from app.properties import gone_notices
 from app.webhooks import editing as webhooks
 from tests import factories
 from tests.conftest import ROOT
@@ -56,7 +56,7 @@ def owed_of_all_sorts() -> Property:
     recording.record(prop, factories.make_draft(), factories.make_sending(prop, source="api"), by=SYSTEM)
     properties.change(fresh(prop), {"agent_id": factories.make_user(agency, email="nou@agentie.example").id}, by=SYSTEM)
     properties.change(fresh(prop), {"availability": "sold"}, by=SYSTEM)
-    telling.tell(fresh(prop), mail=True, by=SYSTEM)
+    gone_notices.tell(fresh(prop), mail=True, by=SYSTEM)
     invitations.invite(agency, NewUser("alta@agentie.example", "Alta"), by=SYSTEM)
     invitations.invite_again(db.session.get_one(User, owner.id), by=SYSTEM)
     data_requests.ask(agency, "erasure", "andrei.turcanu@client.example", "ro")

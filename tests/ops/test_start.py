@@ -15,12 +15,12 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from app.cli.plainly import line_of
+from app.cli.errors import line_of
 from app.config import ConfigurationError, load_settings
 from app.core.keys import keyring
 from app.core.vault import Keyring
 from app.extensions import db
-from app.ops import belongings, health
+from app.ops import health, own_files
 from app.privacy import erasure
 from app.proof import checkpoints
 from tests.conftest import ROOT, make_app, migrate, settings_for
@@ -46,13 +46,13 @@ def start(data: Path, **environment: str) -> subprocess.CompletedProcess[str]:
 
 def wrong(**changes: Any) -> str:
     with pytest.raises(ConfigurationError) as error:
-        belongings.require_belongings()
+        own_files.require_own_files()
     return str(error.value)
 
 
 def test_other_keys_are_not_taken(app: Flask) -> None:
     make_agency()
-    belongings.require_belongings()
+    own_files.require_own_files()
     mine = keyring().active
     app.extensions["bidflux_keyring"] = Keyring([os.urandom(32)])
     assert mine in wrong() and "BIDFLUX_KEYS" in wrong() and "secrets.env" in wrong()
@@ -69,34 +69,34 @@ def test_a_key_that_is_not_there_any_more_is_named_by_the_commands(app: Flask) -
 
 
 def test_another_secret_key_is_not_taken_unless_the_old_one_is_a_fallback(app: Flask, tmp_path: Path) -> None:
-    belongings.require_belongings()
-    held = (tmp_path / belongings.CHECK).read_text()
+    own_files.require_own_files()
+    held = (tmp_path / own_files.CHECK).read_text()
     old = app.extensions["bidflux_settings"].secret_key
-    assert old not in held and (tmp_path / belongings.CHECK).stat().st_mode & 0o077 == 0
+    assert old not in held and (tmp_path / own_files.CHECK).stat().st_mode & 0o077 == 0
     new = secrets.token_hex(32)
     app.extensions["bidflux_settings"] = settings_for(tmp_path, SECRET_KEY=new)
     assert "SECRET_KEY_FALLBACKS" in wrong() and new not in wrong()
     app.extensions["bidflux_settings"] = settings_for(tmp_path, SECRET_KEY=new, SECRET_KEY_FALLBACKS=old)
-    belongings.require_belongings()
+    own_files.require_own_files()
     app.extensions["bidflux_settings"] = settings_for(tmp_path, SECRET_KEY=new)
-    belongings.require_belongings()
+    own_files.require_own_files()
     app.extensions["bidflux_settings"] = settings_for(tmp_path, SECRET_KEY=old)
     assert "SECRET_KEY" in wrong()
-    (tmp_path / belongings.CHECK).unlink()
-    belongings.require_belongings()
-    (tmp_path / belongings.CHECK).write_bytes(b"\xff" * 99)
+    (tmp_path / own_files.CHECK).unlink()
+    own_files.require_own_files()
+    (tmp_path / own_files.CHECK).write_bytes(b"\xff" * 99)
     assert "SECRET_KEY" in wrong()
 
 
 def test_a_seal_that_is_gone_is_not_made_anew_by_itself(app: Flask, tmp_path: Path) -> None:
     agency = make_agency()
     make_offer(make_property(agency, make_user(agency).id))
-    belongings.require_belongings()
+    own_files.require_own_files()
     checkpoints.take(agency)
     (tmp_path / "seal").rename(tmp_path / "elsewhere")
     assert "seal" in wrong() and not (tmp_path / "seal").exists()
     (tmp_path / "seal").mkdir()
-    belongings.require_belongings()
+    own_files.require_own_files()
 
 
 def test_the_list_of_the_erased_is_made_anew_from_the_database(app: Flask, tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_the_list_of_the_erased_is_made_anew_from_the_database(app: Flask, tmp_p
     offer = make_offer(make_property(agency, make_user(agency).id))
     erasure.erase_all(agency, [offer], "person")
     (tmp_path / erasure.FILE).unlink()
-    belongings.require_belongings()
+    own_files.require_own_files()
     erasure.replay()
     assert str(offer) in (tmp_path / erasure.FILE).read_text()
 

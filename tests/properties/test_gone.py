@@ -28,7 +28,7 @@ from app.offers import deciding, recording
 from app.offers.deciding import AgencyAnswer, Chosen, Consequences
 from app.offers.submitting import submit
 from app.properties import editing as properties
-from app.properties import telling
+from app.properties import gone_notices
 from app.properties.representation import link_state, offer_url
 from tests.factories import (
     csrf,
@@ -79,7 +79,7 @@ def owed(row: Delivery) -> DeliveryRow:
 
 def told() -> list[Delivery]:
     db.session.rollback()
-    return list(db.session.scalars(select(Delivery).where(Delivery.template == telling.TEMPLATE)))
+    return list(db.session.scalars(select(Delivery).where(Delivery.template == gone_notices.TEMPLATE)))
 
 
 @pytest.mark.parametrize("state", GONE)
@@ -244,7 +244,7 @@ def test_it_is_taken_back_within_ten_seconds(client: FlaskClient, owner: User, p
         assert f"{where}/tell/undo" in client.get(where).get_data(as_text=True)
         clock.shift(9)
         with pytest.raises(Conflict):
-            telling.undo(fresh(prop), by=SYSTEM)
+            gone_notices.undo(fresh(prop), by=SYSTEM)
         post(client, f"{where}/tell/undo")
         assert [one.state for one in told()] == ["cancelled"] and fresh(prop).told_at is None
         post(client, f"{where}/tell", tell="nothing")
@@ -253,7 +253,7 @@ def test_it_is_taken_back_within_ten_seconds(client: FlaskClient, owner: User, p
         post(client, f"{where}/tell/undo")
         assert fresh(prop).told_at is not None, "too late"
     kinds = db.session.scalars(select(LedgerEntry.kind).where(LedgerEntry.object_id == prop.id)).all()
-    assert kinds.count(telling.TOLD) == 2 and "property.telling_undone" in kinds
+    assert kinds.count(gone_notices.TOLD) == 2 and "property.telling_undone" in kinds
 
 
 def test_nobody_elses_property_can_be_told_about(client: FlaskClient, owner: User) -> None:

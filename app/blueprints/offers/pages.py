@@ -8,9 +8,9 @@ from urllib.parse import quote
 
 from flask_babel import gettext as _
 
-from app.blueprints.offers import passing_on
+from app.blueprints.offers import bidder_links
+from app.blueprints.offers.bidder_links import OwnLink
 from app.blueprints.offers.forms import NoteForm
-from app.blueprints.offers.passing_on import OwnLink
 from app.core.access import Person
 from app.core.formats import show_percent
 from app.core.language import language
@@ -75,7 +75,7 @@ def _to_better_offer(opened: OpenedOffer, prop: Property, here: ChainLink) -> Ow
     by_mail = is_reachable(offer.agency_id, opened.document.bidder.email, offer.submitted_at)
     if by_mail and db.session.get_one(OfferRequest, here.request_id).shown_at is None:
         return None
-    return passing_on.better_offer(offer, opened.document.bidder, prop, here.request_id, here.asked_until)
+    return bidder_links.better_offer(offer, opened.document.bidder, prop, here.request_id, here.asked_until)
 
 
 def _sections(document: Document) -> list[Section]:

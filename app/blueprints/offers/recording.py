@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from wtforms import RadioField
 from wtforms.fields.choices import SelectChoice
 
-from app.blueprints.offers import passing_on
+from app.blueprints.offers import bidder_links
 from app.blueprints.offers.routes import note_seen, offers
 from app.blueprints.public.forms import SIGNATURE_FIELDS, OfferForm, Rules
 from app.core.access import get_offer, get_property
@@ -205,5 +205,5 @@ def _confirmation(offer_id: uuid.UUID, status: int = 200, problem: str = "") -> 
         "problem": problem,
     }
     if waits:
-        context["ways"] = passing_on.confirmation(offer, document.bidder, prop)
+        context["ways"] = bidder_links.confirmation(offer, document.bidder, prop)
     return page("offers/confirmation.html", status=status, **context)

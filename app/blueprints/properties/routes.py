@@ -25,7 +25,7 @@ from app.offers.list import pages
 from app.offers.list.filter import OfferFilter
 from app.offers.timeline import property_steps
 from app.properties import editing as service
-from app.properties import listing, seller_links, telling
+from app.properties import gone_notices, listing, seller_links
 from app.properties.links import activity_of
 from app.properties.listing import PropertyFilter
 from app.properties.representation import offer_url
@@ -189,6 +189,6 @@ def _property(property_id: uuid.UUID, *, toast: str = "") -> Response:
         "rows": shown_rows(shown.lines, by=by, today=today(), named=chosen.named()),
         "standing_ids": [one.id for one in others_of(by, prop.id, [])][:MOST],
         "steps": property_steps(by.agency_id, prop.id),
-        "waiting": telling.left_waiting(prop) if may_change else 0,
+        "waiting": gone_notices.left_waiting(prop) if may_change else 0,
     }
     return page("properties/show.html", "property_view", toast=toast, **context)

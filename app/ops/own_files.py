@@ -26,7 +26,7 @@ CHECK = "links.check"
 log = structlog.get_logger(__name__)
 
 
-def require_belongings() -> None:
+def require_own_files() -> None:
     """Raise `ConfigurationError` that names what is missing or another's, and where to put it."""
     settings: Settings = current_app.extensions["bidflux_settings"]
     faults = []

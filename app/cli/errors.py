@@ -31,13 +31,13 @@ T = TypeVar("T")
 UNPREPARED = ("no such table", "no such column")
 
 
-def speak_plainly(group: click.Group) -> None:
+def handle_errors(group: click.Group) -> None:
     """Give every command under `group` the one way to fail, those of Flask's extensions too."""
     context = click.Context(group)
     for name in group.list_commands(context):
         command = group.get_command(context, name)
         if isinstance(command, click.Group):
-            speak_plainly(command)
+            handle_errors(command)
         elif command is not None:
             command.invoke = _invoking(command)  # type: ignore[method-assign, assignment]  # click has no hook for it
             command.make_context = _reading(command)  # type: ignore[method-assign]

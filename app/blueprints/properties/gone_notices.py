@@ -14,7 +14,7 @@ from app.blueprints.properties.routes import properties
 from app.core.access import get_property
 from app.core.errors import Conflict, IllegalTransition, NotFound
 from app.offers.deciding import UNDO
-from app.properties import telling
+from app.properties import gone_notices
 from app.web.fragments import done
 from app.web.guards import Guard, person, policy
 
@@ -28,7 +28,7 @@ def tell(property_id: uuid.UUID) -> AnyResponse:
         raise NotFound
     back = url_for("properties.show", property_id=property_id)
     try:
-        count = telling.tell(prop, mail=chosen == "mail", by=person().actor)
+        count = gone_notices.tell(prop, mail=chosen == "mail", by=person().actor)
     except IllegalTransition:
         raise
     except Conflict:
@@ -49,7 +49,7 @@ def undo_tell(property_id: uuid.UUID) -> AnyResponse:
     """Take back what was just settled, while nothing of it has left the house."""
     back = url_for("properties.show", property_id=property_id)
     try:
-        telling.undo(get_property(person(), property_id, write=True), by=person().actor)
+        gone_notices.undo(get_property(person(), property_id, write=True), by=person().actor)
     except Conflict:
         flash(_("It was too late to undo."), "warn")
         return redirect(back, 303)
