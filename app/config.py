@@ -255,7 +255,7 @@ class _Reader:
     def folder(self, name: str, default: str) -> Path:
         """A folder that is there or can be made, and written to."""
         path = Path(self.text(name, default)).expanduser().resolve()
-        there = next(one for one in (path, *path.parents) if os.path.lexists(one))
+        there = next(folder for folder in (path, *path.parents) if os.path.lexists(folder))
         if not there.is_dir():
             self.faults.append(f"{name}: {there} is a file, not a folder")
         elif not os.access(there, os.W_OK | os.X_OK):

@@ -99,32 +99,40 @@ def of_link(link: TimedId) -> Invitation | None:
     return found if found and found.invited_at.timestamp() == link.moment and not _lapsed(found) else None
 
 
-def accept(held: Invitation, password: str) -> None:
+def accept(invitation: Invitation, password: str) -> None:
     """Come in, with this password. Raises `Invalid` for one that is unfit, `StaleVersion` when the link was used in the
     meantime or the address signs in elsewhere by now."""
-    mine = (Invitation.id == held.id, Invitation.invited_at == held.invited_at)
-    new = NewUser(held.email, held.full_name, role=held.role, phone=held.phone, language=held.language)
+    mine = (Invitation.id == invitation.id, Invitation.invited_at == invitation.invited_at)
+    new = NewUser(
+        invitation.email,
+        invitation.full_name,
+        role=invitation.role,
+        phone=invitation.phone,
+        language=invitation.language,
+    )
 
     def once(tx: UnitOfWork, _user_id: uuid.UUID) -> None:
         if not tx.connection.execute(delete(Invitation).where(*mine)).rowcount:
             raise StaleVersion
 
     try:
-        accounts.create_user(held.agency_id, new, password, then=once)
+        accounts.create_user(invitation.agency_id, new, password, then=once)
     except Invalid as invalid:
         if "email" in invalid.errors:
             raise StaleVersion from None
         raise
 
 
-def _asked_last(held: Invitation) -> int | None:
+def _asked_last(invitation: Invitation) -> int | None:
     """The ledger's number of when they were last asked in."""
-    asked = (LedgerEntry.object_id == held.id, LedgerEntry.kind == "user.invited")
-    return db.session.scalar(select(func.max(LedgerEntry.seq)).where(LedgerEntry.agency_id == held.agency_id, *asked))
+    asked = (LedgerEntry.object_id == invitation.id, LedgerEntry.kind == "user.invited")
+    return db.session.scalar(
+        select(func.max(LedgerEntry.seq)).where(LedgerEntry.agency_id == invitation.agency_id, *asked)
+    )
 
 
-def _lapsed(held: Invitation) -> bool:
-    return held.invited_at + INVITED < now()
+def _lapsed(invitation: Invitation) -> bool:
+    return invitation.invited_at + INVITED < now()
 
 
 def _owe(tx: UnitOfWork, invitation_id: uuid.UUID, by: Actor) -> None:

@@ -56,18 +56,18 @@ def _link(delivery: DeliveryRow) -> dict[str, Any]:
 def _invitation(delivery: DeliveryRow) -> OutgoingMail:
     """The link, or, where the address signs in elsewhere, that it does. Raises `NoLongerOwed` once they are in,
     were asked again or no more, or the link's time is over."""
-    held, url, until = invitations.of_mail(delivery)
+    invitation, url, until = invitations.of_mail(delivery)
     agency = db.session.get_one(Agency, delivery.agency_id)
-    known = db.session.scalar(select(User.id).where(User.email == held.email, User.active)) is not None
+    known = db.session.scalar(select(User.id).where(User.email == invitation.email, User.active)) is not None
     values = {
         "agency_name": agency.name,
-        "reader_name": held.full_name,
-        "reader_email": held.email,
+        "reader_name": invitation.full_name,
+        "reader_email": invitation.email,
         "url": f"{base_url()}/login/forgot" if known else url,
         "until": until,
     }
-    with speaking(held.language, agency.zone):
+    with speaking(invitation.language, agency.zone):
         template = "account_known" if known else "account_invited"
         return compose_mail(
-            delivery, values, to=Mailbox(held.email, held.full_name), sender=sender(), template=template
+            delivery, values, to=Mailbox(invitation.email, invitation.full_name), sender=sender(), template=template
         )

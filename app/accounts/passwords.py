@@ -65,7 +65,7 @@ def _looked_at(text: str) -> str:
 def _words(about: Iterable[str]) -> Iterator[str]:
     for text in map(_plain, about):
         parts = [part for part in re.split(r"[\W_]+", text) if len(part) > 2]
-        yield from (one for one in (text, "".join(parts), *parts) if one)
+        yield from (form for form in (text, "".join(parts), *parts) if form)
 
 
 def _plain(text: str) -> str:

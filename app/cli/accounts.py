@@ -74,7 +74,7 @@ def find_user(address: str, agency_name: str = "", *, left: bool = False) -> Use
     if agency_name:
         query = query.where(User.agency_id == find_agency(agency_name).id)
     found = db.session.scalars(query).all()
-    found = [one for one in found if one.active is not left] or found
+    found = [user for user in found if user.active is not left] or found
     if not found:
         fail(f"nobody signs in with {address}")
     if len(found) > 1:
@@ -146,8 +146,8 @@ def user_set_password(email: str, typed: bool, as_json: bool) -> None:
 def user_list(agency_name: str, as_json: bool) -> None:
     """List who signs in, and who did."""
     rows: list[dict[str, Any]] = [
-        {"id": str(one.id), "email": one.email, "name": one.full_name, "role": one.role, "active": one.active}
-        for one in staff.users_of(find_agency(agency_name).id)
+        {"id": str(user.id), "email": user.email, "name": user.full_name, "role": user.role, "active": user.active}
+        for user in staff.users_of(find_agency(agency_name).id)
     ]
     lines = [f"{r['email']}  {r['name']}  {r['role']}{'' if r['active'] else '  cannot sign in'}" for r in rows]
     say({"data": rows}, "\n".join(lines) or "nobody", as_json=as_json)
@@ -165,8 +165,8 @@ def user_deactivate(email: str, heir: str, as_json: bool) -> None:
         fail("nobody of the agency can take over: an agency needs at least one administrator")
     name = follows.email
     staff.deactivate(person, heir=follows.id, by=SYSTEM)
-    said = f"{address} can no longer sign in; {name} is responsible for their properties"
-    say({"email": address, "active": False, "heir": name}, said, as_json=as_json)
+    message = f"{address} can no longer sign in; {name} is responsible for their properties"
+    say({"email": address, "active": False, "heir": name}, message, as_json=as_json)
 
 
 @user.command("reactivate")
@@ -178,8 +178,8 @@ def user_reactivate(email: str, agency_name: str, as_json: bool) -> None:
     person = find_user(email, agency_name, left=True)
     address = person.email
     staff.reactivate(person, by=SYSTEM)
-    said = f"{address} can sign in again, once they have chosen a password by the link in their mail"
-    say({"email": address, "active": True}, said, as_json=as_json)
+    message = f"{address} can sign in again, once they have chosen a password by the link in their mail"
+    say({"email": address, "active": True}, message, as_json=as_json)
 
 
 @api_key.command("create")

@@ -68,13 +68,13 @@ def line_of(error: BaseException) -> str | None:
 def _of_database(error: DBAPIError | sqlite3.Error) -> str | None:
     """Away, locked, full, read-only, empty, no database: its own first line. A question of ours that was wrong, or a
     rule of ours that was broken, is a bug."""
-    said = (str(getattr(error, "orig", error)).strip().splitlines() or [type(error).__name__])[0]
-    missing = any(words in said for words in UNPREPARED)
-    if missing or (isinstance(error, ProgrammingError) and "does not exist" in said):
-        return f"the database is not up to date ({said}): run `flask db upgrade`"
+    message = (str(getattr(error, "orig", error)).strip().splitlines() or [type(error).__name__])[0]
+    missing = any(words in message for words in UNPREPARED)
+    if missing or (isinstance(error, ProgrammingError) and "does not exist" in message):
+        return f"the database is not up to date ({message}): run `flask db upgrade`"
     states = (OperationalError, InterfaceError, sqlite3.OperationalError)
     state = isinstance(error, states) or type(error) in (DatabaseError, sqlite3.DatabaseError)
-    return f"the database says: {said}" if state and "syntax error" not in said else None
+    return f"the database says: {message}" if state and "syntax error" not in message else None
 
 
 def _invoking(command: click.Command) -> Callable[[click.Context], Any]:

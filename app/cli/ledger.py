@@ -55,8 +55,8 @@ def _heads() -> dict[uuid.UUID, SignedHead | str]:
     found: dict[uuid.UUID, SignedHead | str] = {}
     for agency_id in checkpoints.heads().agencies():
         try:
-            if held := checkpoints.heads().held(agency_id):
-                found[agency_id] = held
+            if head := checkpoints.heads().held(agency_id):
+                found[agency_id] = head
         except UnreadableHead:
             found[agency_id] = checkpoints.UNREADABLE
     return found

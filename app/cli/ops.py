@@ -89,9 +89,9 @@ def usage(measure: bool, as_json: bool) -> None:
         f"  {most.offers} offers  {most.properties} properties  {most.users} users"
     )
     lines = [
-        f"{one.bytes / 1e9:.3f} GB  {one.day_bytes / 1e6:.1f} MB  {one.day_offers}  {one.offers}  {one.properties}"
-        f"  {one.users}  {one.name}"
-        for one in rows
+        f"{row.bytes / 1e9:.3f} GB  {row.day_bytes / 1e6:.1f} MB  {row.day_offers}  {row.offers}  {row.properties}"
+        f"  {row.users}  {row.name}"
+        for row in rows
     ]
-    told = [{name: str(value) if name == "id" else value for name, value in one._asdict().items()} for one in rows]
+    told = [{name: str(value) if name == "id" else value for name, value in row._asdict().items()} for row in rows]
     say({"quotas": asdict(most), "agencies": told}, "\n".join([head, *lines]), as_json=as_json)

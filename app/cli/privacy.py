@@ -46,10 +46,10 @@ def export(email: str, agency_name: str, out: Path | None, form: str, language: 
         return
     agencies = []
     for tenant_id in [tenant.id for tenant in _tenants(agency_name)]:
-        held = personal_data.held_about(tenant_id, _folded(email))
-        if held["offers"]:
-            _record(tenant_id, held, form)
-            agencies.append(held)
+        copy = personal_data.held_about(tenant_id, _folded(email))
+        if copy["offers"]:
+            _record(tenant_id, copy, form)
+            agencies.append(copy)
     answer = {"email": email, "agencies": agencies}
     text = json.dumps(answer, ensure_ascii=False, indent=None if as_json else 2)
     if out:
@@ -65,21 +65,21 @@ def _export_pdf(email: str, agency_name: str, out: Path | None, language: str, a
         fail("a PDF needs --out FILE")
     written: list[str] = []
     for tenant_id, zone in [(tenant.id, tenant.zone) for tenant in _tenants(agency_name)]:
-        held = personal_data.held_about(tenant_id, _folded(email))
-        if held["offers"]:
-            _record(tenant_id, held, "pdf")
+        copy = personal_data.held_about(tenant_id, _folded(email))
+        if copy["offers"]:
+            _record(tenant_id, copy, "pdf")
             path = out.with_stem(f"{out.stem}-{len(written) + 1}") if written else out
             path.touch(mode=0o600)
             path.chmod(0o600)
-            path.write_bytes(data_copy.pdf_of(held, email, language, zone))
+            path.write_bytes(data_copy.pdf_of(copy, email, language, zone))
             written.append(str(path))
     say({"files": written}, "\n".join(written) or f"nothing is held about {email}", as_json=as_json)
 
 
-def _record(agency_id: uuid.UUID, held: dict[str, Any], form: str) -> None:
+def _record(agency_id: uuid.UUID, copy: dict[str, Any], form: str) -> None:
     """That the operator took a copy, before it leaves."""
     with writing(agency_id) as tx:
-        tx.record("privacy.exported", None, SYSTEM, {"offers": len(held["offers"]), "form": form})
+        tx.record("privacy.exported", None, SYSTEM, {"offers": len(copy["offers"]), "form": form})
 
 
 @privacy.command("erase")

@@ -39,17 +39,17 @@ def register(app: Flask) -> None:
 def listed(agency_name: str, as_json: bool) -> None:
     """The addresses of an agency, and until when replaced secrets sign too."""
     agency_id, at = find_agency(agency_name).id, now()
-    held = service.endpoints_of(agency_id)
-    earlier = service.earlier_secrets([one.id for one in held], at)
+    endpoints = service.endpoints_of(agency_id)
+    earlier = service.earlier_secrets([endpoint.id for endpoint in endpoints], at)
     rows: list[dict[str, Any]] = [
         {
-            "id": str(one.id),
-            "url": service.url_of(one),
-            "events": one.events.split(),
-            "enabled": one.off_at is None,
-            "earlier_secrets_until": [rfc3339(secret.until) for secret in earlier.get(one.id, ())],
+            "id": str(endpoint.id),
+            "url": service.url_of(endpoint),
+            "events": endpoint.events.split(),
+            "enabled": endpoint.off_at is None,
+            "earlier_secrets_until": [rfc3339(secret.until) for secret in earlier.get(endpoint.id, ())],
         }
-        for one in held
+        for endpoint in endpoints
     ]
     lines = [
         f"{row['id']}  {'on ' if row['enabled'] else 'off'}  {row['url']}"
@@ -100,7 +100,7 @@ def fault_of(headers: dict[str, str], body: bytes, key: bytes, at: float) -> str
     if abs(at - seconds) > TOLERANCE:
         return "webhook-timestamp is too far from now"
     right = signed(headers.get("webhook-id", ""), seconds, body, [key])["webhook-signature"]
-    if not any(hmac.compare_digest(right.encode(), one.encode()) for one in given.split()):
+    if not any(hmac.compare_digest(right.encode(), signature.encode()) for signature in given.split()):
         return "webhook-signature is not by this secret"
     return ""
 
@@ -133,19 +133,19 @@ class _Sink(ThreadingHTTPServer):
 
     def _print(self, headers: dict[str, str], body: bytes, verdict: str) -> None:
         try:
-            said: Any = read_json(body)
+            shown: Any = read_json(body)
         except NotJson:
-            said = body.decode("utf-8", "replace")
-        known = said if isinstance(said, dict) else {}
+            shown = body.decode("utf-8", "replace")
+        known = shown if isinstance(shown, dict) else {}
         ident = headers.get("webhook-id", "")
         if self.as_json:
-            line = {"at": rfc3339(now()), "webhook-id": ident, "verdict": verdict, "body": said}
+            line = {"at": rfc3339(now()), "webhook-id": ident, "verdict": verdict, "body": shown}
             click.echo(json.dumps(line, ensure_ascii=False))
             return
         what = f"{known.get('type', '?')} {known.get('seq', '')}"
         click.echo(f"{now():%H:%M:%S}  {what}  {ident}  {verdict}")
         if self.shows_body:
-            click.echo(json.dumps(said, ensure_ascii=False, indent=2))
+            click.echo(json.dumps(shown, ensure_ascii=False, indent=2))
 
 
 class _Handler(BaseHTTPRequestHandler):

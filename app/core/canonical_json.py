@@ -29,13 +29,13 @@ def _require_plain(value: Any) -> None:
     if kind is str or kind is bool or value is None:
         return
     if kind is dict:
-        for name, held in value.items():
+        for name, item in value.items():
             if type(name) is not str or not name.isascii():
                 raise ValueError("a name in canonical JSON is ASCII text")
-            _require_plain(held)
+            _require_plain(item)
     elif kind is list or kind is tuple:
-        for held in value:
-            _require_plain(held)
+        for item in value:
+            _require_plain(item)
     elif kind is float:
         if value.is_integer() or not SMALLEST <= abs(value) <= EXACT:
             raise ValueError("such a number has no place in canonical JSON")

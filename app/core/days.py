@@ -72,7 +72,7 @@ def _weekday(bare: str) -> tuple[int | None, str]:
     """The day of the week that a date begins with, and the rest. `mar` is rather the month."""
     if (found := _NAMED.fullmatch(bare)) and (found[1] == "marti" or not _month(found[1])):
         for at, names in enumerate(_WEEKDAYS):
-            if any(one.startswith(found[1]) for one in names):
+            if any(month.startswith(found[1]) for month in names):
                 return at, found[2]
     return None, bare
 
@@ -99,4 +99,4 @@ def _month(name: str) -> int | None:
         return _ROMAN.index(name) + 1
     if len(name) < 3:
         return None
-    return next((at for at, names in enumerate(MONTHS, 1) if any(one.startswith(name) for one in names)), None)
+    return next((at for at, names in enumerate(MONTHS, 1) if any(month.startswith(name) for month in names)), None)

@@ -151,7 +151,7 @@ def step_text(step: Any) -> str:
         text = gettext("Answer undone")
     if step.kind != "offer.decided":
         return text
-    despite = "".join(f", {label('despite_step', one)}" for one in step.data.get("despite", []))
+    despite = "".join(f", {label('despite_step', concern)}" for concern in step.data.get("despite", []))
     return f"{text}: {label('status', step.data['to']).lower()}{despite}"
 
 

@@ -55,7 +55,7 @@ def offer_key(agency_id: uuid.UUID, offer_id: uuid.UUID) -> bytes | None:
 
 def lost_keys(connection: Connection) -> list[str]:
     """The keys that data of this database is sealed under and BIDFLUX_KEYS lacks, by id."""
-    named = {one for table in (AgencyKey, OfferKey) for one in connection.scalars(select(table.kek_id).distinct())}
+    named = {key for table in (AgencyKey, OfferKey) for key in connection.scalars(select(table.kek_id).distinct())}
     return sorted(named - set(keyring().ids))
 
 
@@ -70,13 +70,13 @@ def rewrap_batch(connection: Connection, limit: int = 500) -> int:
         changes = [
             _rewrapped(row, offer_key_place(row.agency_id, row.offer_id)) | {"id": row.offer_id} for row in offers
         ]
-        its = (OfferKey.offer_id == bindparam("id"), OfferKey.kek_id == bindparam("was"))
-        connection.execute(_REWRAP_OFFER.where(*its), changes)
+        of_offer = (OfferKey.offer_id == bindparam("id"), OfferKey.kek_id == bindparam("was"))
+        connection.execute(_REWRAP_OFFER.where(*of_offer), changes)
     agencies = connection.execute(select(AgencyKey).where(_under_another(AgencyKey.kek_id)).limit(limit)).all()
-    for held in agencies:
-        new = _rewrapped(held, agency_key_place(held.agency_id, held.purpose))
-        its = (AgencyKey.agency_id == held.agency_id, AgencyKey.purpose == held.purpose)
-        connection.execute(update(AgencyKey).where(*its).values(kek_id=new["kek"], wrapped=new["new"]))
+    for key in agencies:
+        new = _rewrapped(key, agency_key_place(key.agency_id, key.purpose))
+        of_agency = (AgencyKey.agency_id == key.agency_id, AgencyKey.purpose == key.purpose)
+        connection.execute(update(AgencyKey).where(*of_agency).values(kek_id=new["kek"], wrapped=new["new"]))
     return len(offers) + len(agencies)
 
 

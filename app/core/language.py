@@ -94,9 +94,9 @@ class Catalogs(Domain):  # type: ignore[misc]
         locale = getattr(g.get("_flask_babel"), "babel_locale", None) if has_app_context() else None
         if locale is None:
             return super().get_translations()
-        if (held := self.cache.get(locale.language)) is None:
-            held = self.cache[locale.language] = super().get_translations()
-        return held
+        if (catalogue := self.cache.get(locale.language)) is None:
+            catalogue = self.cache[locale.language] = super().get_translations()
+        return catalogue
 
 
 def msgid(text: str) -> str:

@@ -57,15 +57,15 @@ def naive(text: str) -> datetime:
 
 
 def read(
-    name: str, text: str, zone: str, confirmed: Collection[str], held: datetime | None = None
+    name: str, text: str, zone: str, confirmed: Collection[str], stored: datetime | None = None
 ) -> datetime | Question:
     """The moment in UTC that the field `name` means, or what is asked about it; raises `NotATime`.
 
     `held` is the moment that the field was filled in with: left as it was shown, it stays that moment to the second.
     """
     local, here = naive(text), ZoneInfo(zone)
-    if held and local.strftime(LOCAL) == shown_in(held, zone) and not (local.second or local.microsecond):
-        return held
+    if stored and local.strftime(LOCAL) == shown_in(stored, zone) and not (local.second or local.microsecond):
+        return stored
     try:
         found = meanings(local, here)
     except OverflowError:  # the first or the last year there is

@@ -98,14 +98,14 @@ def read_amount(text: str, currency: str | None = None, separators: str = ASK) -
         found = parts_of(text)
         after = [word for word in found.after if word != "de"]
         scale = after.pop(0) if after and after[0] in (*_THOUSANDS, *_MILLIONS, *_SHORT) else ""
-        said, typed_in = _currency((*found.before, *after), currency)
+        unit, typed_in = _currency((*found.before, *after), currency)
         typed = _scaled(read_digits(found.digits, separators, sure="" if scale else "."), scale)
         minor = hundredths(typed.value)
     except NotANumber:
         raise NotMoney(text) from None
     if minor > MAX_MINOR:
         raise NotMoney("too large")
-    return ReadAmount(minor, int(typed.other * 100) if typed.other is not None else None, typed_in, said, typed.odd)
+    return ReadAmount(minor, int(typed.other * 100) if typed.other is not None else None, typed_in, unit, typed.odd)
 
 
 def _scaled(typed: TypedNumber, scale: str) -> TypedNumber:

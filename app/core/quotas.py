@@ -47,16 +47,16 @@ def hold_recorded(tx: UnitOfWork) -> None:
     tx.used.offers += 1
 
 
-def hold_rows(tx: UnitOfWork, kind: str, held: Select[Any], more: int = 0) -> None:
+def hold_rows(tx: UnitOfWork, kind: str, rows: Select[Any], more: int = 0) -> None:
     """One more row of a kind beside those `held`, which are counted no further than the quota goes."""
-    if left(tx, kind, held) <= more:
+    if left(tx, kind, rows) <= more:
         raise QuotaReached(kind, getattr(quotas(), kind))
 
 
-def left(tx: UnitOfWork, kind: str, held: Select[Any]) -> int:
+def left(tx: UnitOfWork, kind: str, rows: Select[Any]) -> int:
     """How many rows of a kind there is room for."""
     most: int = getattr(quotas(), kind)
-    return most - (tx.connection.scalar(select(func.count()).select_from(held.limit(most).subquery())) or 0)
+    return most - (tx.connection.scalar(select(func.count()).select_from(rows.limit(most).subquery())) or 0)
 
 
 def until_tomorrow(at: datetime) -> int:

@@ -89,14 +89,14 @@ def _number_or_text(text: str) -> int | float | str:
         return text
 
 
-def _inside(one: dict[str, Any] | list[Any]) -> list[Any]:
-    return [inner for inner in (one.values() if isinstance(one, dict) else one) if isinstance(inner, dict | list)]
+def _inside(node: dict[str, Any] | list[Any]) -> list[Any]:
+    return [inner for inner in (node.values() if isinstance(node, dict) else node) if isinstance(inner, dict | list)]
 
 
 def _check_depth(found: Any) -> None:
     level = [found]
     for _ in range(DEPTH):
-        level = [inner for one in level if isinstance(one, dict | list) for inner in _inside(one)]
+        level = [inner for node in level if isinstance(node, dict | list) for inner in _inside(node)]
         if not level:
             return
     raise NotJson("The body is nested too deeply.")

@@ -123,16 +123,16 @@ class _Dispatch:
         if claimed:
             passing(AFTER_CLAIM)
         self.accepted += sum(outcome.state == "delivered" for outcome in outcomes)
-        for one in claimed:
-            self.under_way[self.senders.begin(one)] = one
+        for delivery in claimed:
+            self.under_way[self.senders.begin(delivery)] = delivery
 
     def _claim(self, connection: Connection) -> list[Claimed]:
         room = BATCH - len(self.under_way)
         if room <= 0:
             return []
-        in_hand = Counter(one.agency_id for one in self.under_way.values())
+        in_hand = Counter(delivery.agency_id for delivery in self.under_way.values())
         mails = claim(connection, "mail", by_agency("mail", room, in_hand))
-        sealing = sum(one.kind == "receipt" for one in self.under_way.values())
+        sealing = sum(delivery.kind == "receipt" for delivery in self.under_way.values())
         seals = min(room - len(mails), SEALED_AT_ONCE - sealing)
         receipts = claim(connection, "receipt", by_agency("receipt", seals)) if seals > 0 else []
         # A full claim means there may be more; after a short one everything due is in hand.

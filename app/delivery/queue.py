@@ -93,7 +93,7 @@ def claim(connection: Connection, kind: str, choose: Choose, token: uuid.UUID | 
     rows = connection.execute(_LEASE, {"ids": chosen, "token": token, "until": until}).all()
     place = {delivery_id: number for number, delivery_id in enumerate(chosen)}
     claimed = [_claimed(row, token, until) for row in rows]
-    return sorted(claimed, key=lambda one: place[one.id])
+    return sorted(claimed, key=lambda delivery: place[delivery.id])
 
 
 _LEASE = (
@@ -111,8 +111,8 @@ _LEASE = (
 
 def _claimed(row: Any, token: uuid.UUID, until: datetime) -> Claimed:
     *own, attempts, tried_before, body_ct = row
-    held: list[Any] = [*own, token, until, attempts, attempts - tried_before, body_ct]
-    return Claimed(*held)
+    values: list[Any] = [*own, token, until, attempts, attempts - tried_before, body_ct]
+    return Claimed(*values)
 
 
 def release_lapsed(connection: Connection, kind: str, at: datetime) -> None:

@@ -44,17 +44,17 @@ def by_agency(
 ) -> Callable[[Connection, datetime], list[uuid.UUID]]:
     """Up to `count` mails or receipts: agencies take turns, those with least `in_hand` first; of each agency the
     longest waiting first."""
-    held = Counter(in_hand or {})
+    counts = Counter(in_hand or {})
 
     def choose(connection: Connection, at: datetime) -> list[uuid.UUID]:
         with_due = select(Agency.id).where(exists().where(Delivery.agency_id == Agency.id, due(kind, at)))
-        agencies = sorted(turns.order(connection.scalars(with_due).all()), key=held.__getitem__)[:count]
+        agencies = sorted(turns.order(connection.scalars(with_due).all()), key=counts.__getitem__)[:count]
         queues = {agency_id: deque(_first(connection, at, agency_id, kind, count)) for agency_id in agencies}
         chosen: list[uuid.UUID] = []
         while len(chosen) < count and (waiting := [agency_id for agency_id, queue in queues.items() if queue]):
-            agency_id = min(waiting, key=held.__getitem__)
+            agency_id = min(waiting, key=counts.__getitem__)
             chosen.append(queues[agency_id].popleft())
-            held[agency_id] += 1
+            counts[agency_id] += 1
             turns.served(agency_id)
         return chosen
 
@@ -84,7 +84,7 @@ def by_endpoint(
     An endpoint of which another process (another `token`) has calls in hand is left to it, so that whoever has them can
     see to it that no more than two are under way.
     """
-    held = Counter(in_hand or {})
+    counts = Counter(in_hand or {})
 
     def choose(connection: Connection, at: datetime) -> list[uuid.UUID]:
         ready = endpoints_with_due(at)
@@ -93,18 +93,18 @@ def by_endpoint(
         agency_of = {row.id: row.agency_id for row in connection.execute(ready)}
         if not agency_of:
             return []
-        ids = interleaved(sorted(agency_of, key=lambda one: held[agency_of[one]]), agency_of.__getitem__)
-        share = (most + held.total()) // len(set(agency_of.values()))
+        ids = interleaved(sorted(agency_of, key=lambda endpoint: counts[agency_of[endpoint]]), agency_of.__getitem__)
+        share = (most + counts.total()) // len(set(agency_of.values()))
         elsewhere = set(connection.scalars(_LEASED_BY_OTHERS, {"ids": ids, "token": token}))
         chosen: list[uuid.UUID] = []
         for endpoint_id in ids:
             agency_id = agency_of[endpoint_id]
-            count = min(room(endpoint_id), most - len(chosen), share - held[agency_id])
+            count = min(room(endpoint_id), most - len(chosen), share - counts[agency_id])
             if count > 0 and endpoint_id not in elsewhere:
                 given = {"endpoint": endpoint_id, "at": at, "count": count}
                 found = connection.scalars(_CALLS, given).all()
                 chosen += found
-                held[agency_id] += len(found)
+                counts[agency_id] += len(found)
         return chosen
 
     return choose
@@ -112,9 +112,9 @@ def by_endpoint(
 
 def endpoints_with_due(at: datetime) -> Select[uuid.UUID, uuid.UUID]:
     """The endpoints that something is due for. Asked of each, so that a long queue is never read to its end."""
-    its = (Delivery.endpoint_id == WebhookEndpoint.id,)
-    waiting = exists().where(*its, Delivery.state == "pending", Delivery.due_at <= at)
-    lapsed = exists().where(*its, Delivery.state == "leased", Delivery.lease_until < at)
+    of_endpoint = (Delivery.endpoint_id == WebhookEndpoint.id,)
+    waiting = exists().where(*of_endpoint, Delivery.state == "pending", Delivery.due_at <= at)
+    lapsed = exists().where(*of_endpoint, Delivery.state == "leased", Delivery.lease_until < at)
     return select(WebhookEndpoint.id, WebhookEndpoint.agency_id).where(
         WebhookEndpoint.off_at.is_(None), or_(waiting, lapsed)
     )

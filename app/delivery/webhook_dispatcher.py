@@ -181,8 +181,8 @@ class WebhookDispatcher:
             choose = by_endpoint(self._token, self._capacity, room, self._in_hand())
             claimed = claim(connection, "webhook", choose, self._token)
             loaded = load(connection, claimed) if claimed else []
-            record(connection, [one for one in loaded if isinstance(one, Outcome)])
-        return [one for one in loaded if isinstance(one, Call)], len(claimed)
+            record(connection, [item for item in loaded if isinstance(item, Outcome)])
+        return [item for item in loaded if isinstance(item, Call)], len(claimed)
 
     def _gather(self) -> list[Outcome]:
         """What came back: waited for a while if anything is in hand, and a little longer for what follows."""
@@ -219,10 +219,10 @@ class WebhookDispatcher:
     def _in_hand(self) -> Counter[uuid.UUID]:
         """How many calls each agency has ready or under way."""
         with self._lock:
-            held: Counter[uuid.UUID] = Counter()
+            counts: Counter[uuid.UUID] = Counter()
             for endpoint in self._endpoints.values():
-                held[endpoint.agency_id] += len(endpoint.ready) + endpoint.threads
-            return held
+                counts[endpoint.agency_id] += len(endpoint.ready) + endpoint.threads
+            return counts
 
     def _assign_threads(self) -> None:
         """Give every endpoint with calls ready its threads, as far as there are any.

@@ -98,13 +98,13 @@ def _outcome(
         asked = answer.headers.get("retry-after") if answer else None
         due = None if code == GONE else next_try("webhook", call.created_at, at, call.tries, retry_after=asked)
         state = "pending" if due else "dead"
-    said: dict[str, Any] = {"ms": round(elapsed * 1000), "fault": fault, "sent": sent}
+    log_entry: dict[str, Any] = {"ms": round(elapsed * 1000), "fault": fault, "sent": sent}
     if answer:
-        said["headers"] = {name: answer.headers[name][:500] for name in SHOWN_HEADERS if name in answer.headers}
-        said["body"] = answer.body.decode("utf-8", "replace")
-        said["whole"] = answer.whole
+        log_entry["headers"] = {name: answer.headers[name][:500] for name in SHOWN_HEADERS if name in answer.headers}
+        log_entry["body"] = answer.body.decode("utf-8", "replace")
+        log_entry["whole"] = answer.whole
     place = Place(call.agency_id, "attempt", "answer", f"{call.id}/{call.attempts}")
-    sealed = seal(call.key, place, json.dumps(said, ensure_ascii=False).encode())
+    sealed = seal(call.key, place, json.dumps(log_entry, ensure_ascii=False).encode())
     return Outcome(call, state, at, due, code, sealed, fault)
 
 
@@ -113,10 +113,10 @@ def load(connection: Connection, claimed: Sequence[Claimed]) -> list[Call | Outc
     sent: endpoint off, or person forgotten."""
     of_endpoint: dict[uuid.UUID | None, list[Claimed]] = defaultdict(list)
     numbers: dict[uuid.UUID, set[int]] = defaultdict(set)
-    for one in claimed:
-        of_endpoint[one.endpoint_id].append(one)
-        if one.event_seq:
-            numbers[one.agency_id].add(one.event_seq)
+    for claim in claimed:
+        of_endpoint[claim.endpoint_id].append(claim)
+        if claim.event_seq:
+            numbers[claim.agency_id].add(claim.event_seq)
     query = select(WebhookEndpoint.__table__).where(WebhookEndpoint.id.in_(of_endpoint))
     endpoints = connection.execute(query).all()
     targets = registry().endpoints.targets(endpoints, now())
@@ -124,24 +124,24 @@ def load(connection: Connection, claimed: Sequence[Claimed]) -> list[Call | Outc
     loaded: list[Call | Outcome] = []
     for endpoint in endpoints:
         failing = endpoint.failing_since is not None or endpoint.warned > 0
-        for one in sorted(of_endpoint[endpoint.id], key=lambda call: call.event_seq or 0):
-            found = _test_body(one) if one.body_ct else bodies[one.agency_id].get(one.event_seq or 0)
+        for claim in sorted(of_endpoint[endpoint.id], key=lambda call: call.event_seq or 0):
+            found = _test_body(claim) if claim.body_ct else bodies[claim.agency_id].get(claim.event_seq or 0)
             if endpoint.off_at or found is None:
-                loaded.append(Outcome.untried(one, "cancelled"))
+                loaded.append(Outcome.untried(claim, "cancelled"))
             else:
-                held: list[Any] = [getattr(one, name) for name in _HELD]
-                held += [*targets[endpoint.id], *found, failing]
-                loaded.append(Call(*held))
+                values: list[Any] = [getattr(claim, name) for name in _HELD]
+                values += [*targets[endpoint.id], *found, failing]
+                loaded.append(Call(*values))
     return loaded
 
 
 _HELD = [field.name for field in fields(Claimed)]
 
 
-def _test_body(one: Claimed) -> tuple[bytes, bytes]:
+def _test_body(claim: Claimed) -> tuple[bytes, bytes]:
     """What a test says, and the key that it is sealed by."""
-    key = agency_key(one.agency_id, "secret")
-    return unseal(key, Place(one.agency_id, "delivery", "body", one.id), one.body_ct or b""), key
+    key = agency_key(claim.agency_id, "secret")
+    return unseal(key, Place(claim.agency_id, "delivery", "body", claim.id), claim.body_ct or b""), key
 
 
 def _bodies(connection: Connection, agency_id: uuid.UUID, numbers: set[int]) -> dict[int, tuple[bytes, bytes]]:

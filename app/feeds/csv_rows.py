@@ -194,10 +194,10 @@ class _Lines:
 
 def _separator(lines: _Lines) -> str:
     first = lines.peek()
-    if said := re.fullmatch(r'"?sep=(\\t|.)?"?[;,\t]*\s*', first, re.IGNORECASE):
+    if declared := re.fullmatch(r'"?sep=(\\t|.)?"?[;,\t]*\s*', first, re.IGNORECASE):
         lines.drop()
-        if said[1] and said[1] not in "\r\n":
-            return said[1].replace("\\t", "\t")
+        if declared[1] and declared[1] not in "\r\n":
+            return declared[1].replace("\\t", "\t")
         first = lines.peek()
     bare = [re.sub(r'"[^"]*"', "", line) for line in lines.look_on(LOOKED_AT)]
 

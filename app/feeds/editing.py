@@ -247,8 +247,8 @@ def take(agency_id: uuid.UUID) -> PropertyFeed | None:
         found = None if busy else tx.connection.scalar(due)
         if found is None:
             return None
-        held = update(PropertyFeed).where(own, PropertyFeed.id == found)
-        tx.connection.execute(held.values(lease_until=tx.at + LEASE))
+        taking = update(PropertyFeed).where(own, PropertyFeed.id == found)
+        tx.connection.execute(taking.values(lease_until=tx.at + LEASE))
     return get_feed(agency_id, found)
 
 
@@ -256,5 +256,5 @@ def renew(tx: UnitOfWork, feed_id: uuid.UUID, lease: datetime) -> datetime | Non
     """Hold a feed for longer, by the lease that is held; the new lease, or None when it is somebody else's by now."""
     until = max(tx.at + LEASE, lease + timedelta(microseconds=1))
     mine = (PropertyFeed.agency_id == tx.agency_id, PropertyFeed.id == feed_id, PropertyFeed.lease_until == lease)
-    held = tx.connection.execute(update(PropertyFeed).where(*mine).values(lease_until=until)).rowcount
-    return until if held else None
+    renewed = tx.connection.execute(update(PropertyFeed).where(*mine).values(lease_until=until)).rowcount
+    return until if renewed else None

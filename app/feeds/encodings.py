@@ -19,7 +19,7 @@ _CYRILLIC = re.compile("[а-яёіїєґў]+|[А-ЯЁІЇЄҐЎ][а-яёіїєґ
 
 def old_encoding(body: bytes) -> str:
     """The name that Python knows it by."""
-    found = (one[0] for one in _WORD.finditer(body) if not one[0].isascii() and len(one[0]) <= LONGEST)
+    found = (word[0] for word in _WORD.finditer(body) if not word[0].isascii() and len(word[0]) <= LONGEST)
     words = list(islice(found, WORDS))
     return max(OLD, key=lambda encoding: sum(_is_word(word.decode(encoding, "replace")) for word in words))
 

@@ -20,4 +20,4 @@ def _vanished(delivery: DeliveryRow) -> dict[str, Any]:
     found = vanished_of(delivery.agency_id, delivery.user_id)
     if not found:
         raise NoLongerOwed("back")
-    return {"properties": [{"title": one.title, "url": f"{base_url()}/app/properties/{one.id}"} for one in found]}
+    return {"properties": [{"title": prop.title, "url": f"{base_url()}/app/properties/{prop.id}"} for prop in found]}

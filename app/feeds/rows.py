@@ -145,8 +145,8 @@ def _as_the_api_takes_it(values: dict[str, Any], faults: dict[str, list[str]]) -
     except ValidationError as error:
         for fault in error.errors(include_url=False, include_context=False, include_input=False):
             name = "agent_email" if fault["loc"][0] == "agent" else str(fault["loc"][0])
-            said = NOT_CLEAN if name == "external_id" and not (is_text(named) and named.isprintable()) else ""
-            faults.setdefault(name, [said or _said_of(name, fault["type"])])
+            problem = NOT_CLEAN if name == "external_id" and not (is_text(named) and named.isprintable()) else ""
+            faults.setdefault(name, [problem or _said_of(name, fault["type"])])
     if faults:
         raise Invalid(faults)
     return sent_property(item)
@@ -265,8 +265,8 @@ def _photo(_name: str, value: Any) -> str | None:
     """The first address in a text, an object or a list of them; what holds none has no photo."""
     if isinstance(value, Unread):
         raise _Wrong(value.why)
-    for one in value if isinstance(value, list) else [value]:
-        for text in [one.get(name) for name in PHOTO_NAMES] if isinstance(one, dict) else [one]:
+    for item in value if isinstance(value, list) else [value]:
+        for text in [item.get(name) for name in PHOTO_NAMES] if isinstance(item, dict) else [item]:
             if isinstance(text, str) and len(text) <= LISTED and (found := _ADDRESS.match(text.strip())):
                 scheme, _, rest = found[0].replace("&amp;", "&").partition("//")
                 return as_called(f"{scheme or 'https:'}//{rest}")

@@ -143,20 +143,20 @@ def _judge(doing: _Run, row: Any, mapping: dict[str, str], good: list[tuple[int,
         if shown:  # wrong, yet there: it has not vanished
             doing.named.setdefault(shown, b"")
         return
-    said = _digest(sent)
+    digest = _digest(sent)
     before = doing.named.get(shown := sent.columns["external_id"])
     if not before:
-        doing.named[shown] = said
+        doing.named[shown] = digest
         good.append((number, sent))
-    elif before == said:
+    elif before == digest:
         doing.counts["skipped"] += 1  # pages move while they are read: a row may come again
     else:
         doing.refuse(number, shown, {"external_id": [TWICE]}, line)
 
 
 def _digest(sent: SentProperty) -> bytes:
-    said = json.dumps([dict(sent.columns), sent.agent_email, sent.photo], sort_keys=True)
-    return hashlib.blake2b(said.encode(), digest_size=16).digest()
+    text = json.dumps([dict(sent.columns), sent.agent_email, sent.photo], sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
 
 def _take(doing: _Run, some: list[tuple[int, SentProperty]]) -> None:
@@ -205,14 +205,14 @@ def _end(doing: _Run, code: str, hours: int) -> None:
 
 def _mark_vanished(tx: UnitOfWork, doing: _Run, *, complete: bool) -> list[str]:
     """Note what was named, and, after a complete walk, what no longer is; the ids that vanished just now."""
-    held = {
+    vanished_since = {
         row.external_id: row.vanished_at
         for row in tx.connection.execute(
             select(FeedItem.external_id, FeedItem.vanished_at).where(FeedItem.feed_id == doing.feed_id)
         )
     }
     for external_id in doing.named:
-        if external_id in held:
+        if external_id in vanished_since:
             tx.connection.execute(
                 update(FeedItem)
                 .where(FeedItem.feed_id == doing.feed_id, FeedItem.external_id == external_id)
@@ -220,7 +220,11 @@ def _mark_vanished(tx: UnitOfWork, doing: _Run, *, complete: bool) -> list[str]:
             )
         else:
             tx.add(FeedItem, feed_id=doing.feed_id, external_id=external_id, seen_at=tx.at, vanished_at=None)
-    gone = [one for one, since in held.items() if complete and one not in doing.named and since is None]
+    gone = [
+        external_id
+        for external_id, since in vanished_since.items()
+        if complete and external_id not in doing.named and since is None
+    ]
     for start in range(0, len(gone), BATCH):
         some = FeedItem.external_id.in_(gone[start : start + BATCH])
         tx.connection.execute(update(FeedItem).where(FeedItem.feed_id == doing.feed_id, some).values(vanished_at=tx.at))

@@ -92,8 +92,8 @@ def take(agency_id: uuid.UUID) -> PropertyFeed | None:
         found = None if tx.connection.scalar(busy.limit(1)) else tx.connection.scalar(next_one)
         if found is None:
             return None
-        held = update(PropertyFeed).where(PropertyFeed.agency_id == agency_id, PropertyFeed.id == found)
-        tx.connection.execute(held.values(try_until=tx.at + LEASE))
+        taking = update(PropertyFeed).where(PropertyFeed.agency_id == agency_id, PropertyFeed.id == found)
+        tx.connection.execute(taking.values(try_until=tx.at + LEASE))
     return get_feed(agency_id, found)
 
 
@@ -130,7 +130,7 @@ def _tried(number: int, row: Any, mapping: dict[str, str], separators: str) -> T
     try:
         sent = read_row(row, mapping, separators)
     except Invalid as invalid:
-        errors = {name: [str(text) for text in said] for name, said in invalid.errors.items()}
+        errors = {name: [str(text) for text in messages] for name, messages in invalid.errors.items()}
         return TriedRow(number, named, errors=errors, line=line)
     except NotForSale:
         return TriedRow(number, named, line=line)

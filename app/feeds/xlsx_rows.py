@@ -98,7 +98,7 @@ def _book(body: bytes, *, data_only: bool) -> Any:
 
 
 def _shown(book: Any) -> list[str]:
-    return [one.title for one in book.worksheets if one.sheet_state == "visible"] or [book.worksheets[0].title]
+    return [sheet.title for sheet in book.worksheets if sheet.sheet_state == "visible"] or [book.worksheets[0].title]
 
 
 def _ranges(book: Any, name: str) -> list[tuple[int, int, int]]:
@@ -112,8 +112,8 @@ def _ranges(book: Any, name: str) -> list[tuple[int, int, int]]:
             rest = piece[piece.rfind(b"<") :]
     from openpyxl.utils import column_index_from_string
 
-    said = {(column_index_from_string(one[0].decode()) - 1, int(one[1]), int(one[2])) for one in found}
-    return sorted((at, first, last) for at, first, last in said if at < COLUMNS and first < last)
+    spans = {(column_index_from_string(cell[0].decode()) - 1, int(cell[1]), int(cell[2])) for cell in found}
+    return sorted((at, first, last) for at, first, last in spans if at < COLUMNS and first < last)
 
 
 class Merged:

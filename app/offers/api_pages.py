@@ -107,8 +107,8 @@ def standing_reasons(agency_id: uuid.UUID, offers: Sequence[uuid.UUID]) -> dict[
     return {offer_id: (row[1], row[2], row[3]) for offer_id, row in last.items() if row[3]}
 
 
-def open_reason(row: Any, held: Reason | None, key: bytes) -> str | None:
+def open_reason(row: Any, reason: Reason | None, key: bytes) -> str | None:
     """Why the offer stands where it does, or None."""
-    if held is None or held[0] != row.status:
+    if reason is None or reason[0] != row.status:
         return None
-    return unseal(key, Place(row.agency_id, "decision", "reason", held[1]), held[2]).decode()
+    return unseal(key, Place(row.agency_id, "decision", "reason", reason[1]), reason[2]).decode()

@@ -74,9 +74,14 @@ def compare(lines: Sequence[OfferLine]) -> list[Line]:
         "conditions": _freest,
     }
     offered, *others = [
-        _row(str(one.compared or one.title), lines, SAID.get(one.name) or partial(_said, one), best.get(one.name))
-        for one in sorted(FIELDS, key=lambda one: one.group)
-        if one.compared is not None
+        _row(
+            str(field.compared or field.title),
+            lines,
+            SAID.get(field.name) or partial(_said, field),
+            best.get(field.name),
+        )
+        for field in sorted(FIELDS, key=lambda field: field.group)
+        if field.compared is not None
     ]
     rows = [
         offered,
@@ -98,7 +103,7 @@ def _row(name: str, lines: Sequence[OfferLine], text: Callable[[OfferLine], str]
     texts = [text(line) for line in lines]
     values = [best(line) for line in lines] if best else []
     top = max(values) if values and len(set(values)) > 1 else None
-    cells = [Cell(said, best=bool(values) and top is not None and values[n] == top) for n, said in enumerate(texts)]
+    cells = [Cell(text, best=bool(values) and top is not None and values[n] == top) for n, text in enumerate(texts)]
     return Line(name, cells, len(set(texts)) > 1)
 
 
@@ -106,9 +111,9 @@ def _terms(line: OfferLine) -> dict[str, Any]:
     return line.document.terms if line.document else {}
 
 
-def _said(one: Field, line: OfferLine) -> str:
+def _said(field: Field, line: OfferLine) -> str:
     """What the document says of a field."""
-    return one.said(_terms(line), line.amount.currency)
+    return field.said(_terms(line), line.amount.currency)
 
 
 def _amount(line: OfferLine) -> str:
@@ -233,16 +238,16 @@ def standing(by: Person, prop: Property) -> list[PlacedOffer]:
         OfferState.withdrawn_at.is_(None),
         OfferState.erased_at.is_(None),
     )
-    held = {line.id: line for line in lines if line.document}
+    shown = {line.id: line for line in lines if line.document}
     moves = _moves(prop)
-    order = ordered([_contender(line) for line in held.values()], [move for move, _who, _why in moves])
+    order = ordered([_contender(line) for line in shown.values()], [move for move, _who, _why in moves])
     moved = {move.offer_id: (who, why) for move, who, why in moves}
     whys = [*reasons(order), None]
     found = []
-    for n, one in enumerate(order):
-        who, why = moved.get(one.id, (None, None))
+    for n, contender in enumerate(order):
+        who, why = moved.get(contender.id, (None, None))
         after = order[n + 1] if n + 1 < len(order) else None
-        found.append(PlacedOffer(held[one.id], n + 1, _why(one, after, whys[n]), who, why))
+        found.append(PlacedOffer(shown[contender.id], n + 1, _why(contender, after, whys[n]), who, why))
     return found
 
 
@@ -251,15 +256,15 @@ def _contender(line: OfferLine) -> Contender:
     return Contender(line.id, line.amount, certainty(terms), conditions_count(terms), line.term_days, line.submitted_at)
 
 
-def _why(one: Contender, after: Contender | None, step: str | None) -> str:
+def _why(contender: Contender, after: Contender | None, step: str | None) -> str:
     """Why it stands before the next one, in words; nothing for the last, and for one that was moved."""
     if after is None or step is None:
         return ""
     if step == "amount":
-        more = show_money(Money(one.amount.minor - after.amount.minor, one.amount.currency))
+        more = show_money(Money(contender.amount.minor - after.amount.minor, contender.amount.currency))
         return str(_("%(money)s more than the next", money=more))
     if step == "certainty":
-        names = {"better": _certainty_name(one.certainty), "worse": _certainty_name(after.certainty)}
+        names = {"better": _certainty_name(contender.certainty), "worse": _certainty_name(after.certainty)}
         return str(_("the same amount; %(better)s before %(worse)s", **names))
     if step == "conditions":
         return str(_("the same amount and financing; fewer conditions"))

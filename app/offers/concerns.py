@@ -33,7 +33,7 @@ class Concern:
 
 def concerns_of(connection: Connection, offers: Iterable[uuid.UUID], at: datetime) -> list[Concern]:
     """Of these offers at that moment; an offer that is accepted already raises none, it only stands against others."""
-    later, other, held = aliased(Offer), aliased(OfferState), aliased(Offer)
+    later, other, owner_offer = aliased(Offer), aliased(OfferState), aliased(Offer)
     by = select(later.reference).where(
         later.agency_id == Offer.agency_id,
         or_(
@@ -42,8 +42,8 @@ def concerns_of(connection: Connection, offers: Iterable[uuid.UUID], at: datetim
         ),
     )
     beside = (
-        select(held.reference)
-        .join(other, other.offer_id == held.id)
+        select(owner_offer.reference)
+        .join(other, other.offer_id == owner_offer.id)
         .where(
             other.agency_id == OfferState.agency_id,
             other.property_id == OfferState.property_id,

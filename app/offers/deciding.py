@@ -113,12 +113,12 @@ def decide_all(
     with writing(agency_id) as tx:
         if by.type == "api_key":  # a script may go on for days; a person's answer is never refused
             hold_bytes(tx)
-        made = [_decide(tx, one, answer, by) for one in chosen]
+        made = [_decide(tx, offer, answer, by) for offer in chosen]
         if outcome:
             no = AgencyAnswer("rejected", message=outcome.message, notify_bidder=True)
-            made += [_decide(tx, one, no, by) for one in outcome.reject]
+            made += [_decide(tx, offer, no, by) for offer in outcome.reject]
             closed = outcome.close_link and switch_link(tx, outcome.property_id, on=False, by=by)
-            data = {"accepted": [str(one.offer_id) for one in chosen], "rejected": len(outcome.reject)}
+            data = {"accepted": [str(offer.offer_id) for offer in chosen], "rejected": len(outcome.reject)}
             tx.record("property.outcome", outcome.property_id, by, {**data, "link_closed": bool(closed)})
     return next((decision for decision in made if decision), None)
 
@@ -192,7 +192,7 @@ def _standing(tx: UnitOfWork, offer_id: uuid.UUID, state: Any) -> _Standing:
 
 def _despite(tx: UnitOfWork, chosen: Chosen) -> list[str]:
     """What the offer is accepted in spite of; raises `UnnamedConcern` for anything of it that was not said."""
-    found = sorted({one.kind for one in concerns_of(tx.connection, [chosen.offer_id], tx.at)})
+    found = sorted({concern.kind for concern in concerns_of(tx.connection, [chosen.offer_id], tx.at)})
     if not chosen.despite.issuperset(found):
         raise UnnamedConcern(found)
     return found
@@ -245,15 +245,15 @@ def undo(decision_id: uuid.UUID, agency_id: uuid.UUID, *, by: Actor) -> list[uui
 def _made_with(tx: UnitOfWork, decision_id: uuid.UUID) -> list[Decision]:
     """The decisions of the moment in which this one was made, unless they undo others."""
     of = select(Decision).where(Decision.agency_id == tx.agency_id)
-    one = db.session.scalar(of.where(Decision.id == decision_id))
-    if one is None:
+    decision = db.session.scalar(of.where(Decision.id == decision_id))
+    if decision is None:
         return []
-    return list(db.session.scalars(of.where(Decision.at == one.at, Decision.undoes_id.is_(None))))
+    return list(db.session.scalars(of.where(Decision.at == decision.at, Decision.undoes_id.is_(None))))
 
 
 def _closed_with(tx: UnitOfWork, offers: list[uuid.UUID], at: datetime) -> list[uuid.UUID]:
     """The properties of these offers whose links were turned off in that moment, and by nobody again since."""
-    held = select(Offer.property_id).where(Offer.agency_id == tx.agency_id, Offer.id.in_(offers))
+    properties = select(Offer.property_id).where(Offer.agency_id == tx.agency_id, Offer.id.in_(offers))
     switched = aliased(LedgerEntry)
     since = exists().where(
         switched.agency_id == LedgerEntry.agency_id,
@@ -261,7 +261,7 @@ def _closed_with(tx: UnitOfWork, offers: list[uuid.UUID], at: datetime) -> list[
         switched.kind.in_(("link.on", "link.off")),
         switched.seq > LedgerEntry.seq,
     )
-    off = (LedgerEntry.kind == "link.off", LedgerEntry.at == at, LedgerEntry.object_id.in_(held), ~since)
+    off = (LedgerEntry.kind == "link.off", LedgerEntry.at == at, LedgerEntry.object_id.in_(properties), ~since)
     closed = db.session.scalars(select(LedgerEntry.object_id).where(LedgerEntry.agency_id == tx.agency_id, *off))
     return [property_id for property_id in closed if property_id]
 

@@ -183,16 +183,16 @@ class ConfirmationShown:
 
 def confirmation_of(opened: OpenedOffer) -> ConfirmationShown | None:
     """The confirmation of an offer, opened; None without one, for a signature's code, or for a forgotten person."""
-    said = opened.said
-    if said is None or (opened.offer.source == "link" and said.proof == CODE):
+    confirmation = opened.said
+    if confirmation is None or (opened.offer.source == "link" and confirmation.proof == CODE):
         return None
     signature = None
-    if said.said_ct:
-        body = json.loads(unpad(opened.unseal("confirmation_body", "body", opened.offer.id, said.said_ct)))
+    if confirmation.said_ct:
+        body = json.loads(unpad(opened.unseal("confirmation_body", "body", opened.offer.id, confirmation.said_ct)))
         signature = body["signature"]
     if signature and signature["image"]:
         signature = {**signature, "data_url": f"data:image/png;base64,{signature['image']}"}
-    return ConfirmationShown(said.at, said.proof, signature)
+    return ConfirmationShown(confirmation.at, confirmation.proof, signature)
 
 
 def link_photo(prop: Property) -> Upload | None:

@@ -98,7 +98,7 @@ class Draft:
     def terms(self) -> dict[str, Any]:
         """What was offered, under the names of the API."""
         values = {**self.said, **self.bidder.shown}
-        kept = {one.name: one.kept(values.get(one.name)) for one in FIELDS}
+        kept = {field.name: field.kept(values.get(field.name)) for field in FIELDS}
         shown = self.signature.shown if self.signature else None
         money = {"amount": kept["amount"], "currency": self.amount.currency}
         return {**money, **nested(kept), "signature": shown}

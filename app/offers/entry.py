@@ -27,8 +27,8 @@ class Submitted(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
 
     def data(self) -> dict[str, Any]:
         """As the ledger takes it."""
-        said: dict[str, Any] = msgspec.to_builtins(self)
-        return said
+        data: dict[str, Any] = msgspec.to_builtins(self)
+        return data
 
     def differing(self, other: Submitted) -> list[str]:
         """The names of the fields in which two differ."""

@@ -6,9 +6,10 @@ the API, the columns of files, the rows of the comparison and the sample. The or
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -54,7 +55,7 @@ class Kind:
     nothing: Any = None
     unit: Any = ""
     size: str = ""
-    attributes: Mapping[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 def money_text(text: str | None, currency: str) -> str:
@@ -153,7 +154,7 @@ YES = Kind(
 CHOICES = Kind(
     "checkboxes",
     lambda of: list[_one_of(of)],  # type: ignore[misc]  # made while the program starts
-    lambda value, of, _in: "\n".join(str(of.choices.get(one, one)) for one in value),
+    lambda value, of, _in: "\n".join(str(of.choices.get(choice, choice)) for choice in value),
     "conditions",
     held=list[str],
     kept=sorted,
@@ -204,7 +205,7 @@ class Field:
     buyer_hint: Any = ""
     limit: int | None = None
     least: int | None = None
-    choices: Mapping[str, Any] = field(default_factory=dict)
+    choices: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     most: int = 0
     default: str | None = None
     needed: bool = False
@@ -222,7 +223,7 @@ class Field:
     rows: int = 4
     size: str = ""
     beside: str | None = None
-    attributes: Mapping[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, str] = dataclasses.field(default_factory=dict)
     taken_note: str | None = None
     shown_note: str | None = None
     sample: Any = None
@@ -246,8 +247,8 @@ class Field:
     def value_in(self, terms: Mapping[str, Any]) -> Any:
         """From a document's terms; None too where the document is older than the field."""
         *around, last = self.path
-        held = (terms.get(around[0]) or {}) if around else terms
-        return held.get(last)
+        parent = (terms.get(around[0]) or {}) if around else terms
+        return parent.get(last)
 
     def kept(self, value: Any) -> Any:
         """What stands in the document for what was read."""
@@ -381,23 +382,23 @@ FIELDS = (
         taken_note="Reference of this bidder's earlier offer, if it replaces it.",
     ),
 )  # fmt: skip
-BY_NAME = {one.name: one for one in FIELDS}
+BY_NAME = {field.name: field for field in FIELDS}
 AMOUNT, *TERMS, REPLACES = FIELDS
-LIMITS = {one.name: one.limit for one in FIELDS if one.limit}
-NEEDED = frozenset(one.name for one in FIELDS if one.needed)
+LIMITS = {field.name: field.limit for field in FIELDS if field.limit}
+NEEDED = frozenset(field.name for field in FIELDS if field.needed)
 # As the form asks for them, from the top of the page to its end.
-ON_PAGE = sorted(FIELDS, key=lambda one: (one.part, one.group))
+ON_PAGE = sorted(FIELDS, key=lambda field: (field.part, field.group))
 # The rules of a property, each with what it is called and the fields it speaks of.
 RULES: dict[str, Any] = {}
-for one in ON_PAGE:
-    if one.rule:
-        RULES.setdefault(one.rule, one.title)
+for declared in ON_PAGE:
+    if declared.rule:
+        RULES.setdefault(declared.rule, declared.title)
 
 
 def nested(values: Mapping[str, Any], fields: Iterable[Field] = FIELDS) -> dict[str, Any]:
     """Values under the fields' names, as the document and the API arrange them."""
     found: dict[str, Any] = {}
-    for one in fields:
-        *around, last = one.path
-        (found.setdefault(around[0], {}) if around else found)[last] = values.get(one.name)
+    for field in fields:
+        *around, last = field.path
+        (found.setdefault(around[0], {}) if around else found)[last] = values.get(field.name)
     return found

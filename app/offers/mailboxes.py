@@ -63,8 +63,8 @@ def _address(agency_id: uuid.UUID, offer_id: uuid.UUID) -> str | None:
 def _ours_since(agency_id: uuid.UUID, email: str) -> datetime | None:
     """When a mailbox first was one of the agency's or of its people's; None where it never was."""
     mailbox = _mailbox(email)
-    held = select(StaffAddress.email, StaffAddress.since).where(StaffAddress.agency_id == agency_id)
-    return min((row.since for row in db.session.execute(held) if _mailbox(row.email) == mailbox), default=None)
+    addresses = select(StaffAddress.email, StaffAddress.since).where(StaffAddress.agency_id == agency_id)
+    return min((row.since for row in db.session.execute(addresses) if _mailbox(row.email) == mailbox), default=None)
 
 
 def _mailbox(email: str) -> str:

@@ -212,12 +212,12 @@ def _receipt_url(row: Any) -> str:
     return f"{base_url()}/r/{sign(RECEIPT, row.id)}"
 
 
-def _to_agent(delivery: DeliveryRow, row: Any, document: Document, **said: Any) -> OutgoingMail:
+def _to_agent(delivery: DeliveryRow, row: Any, document: Document, **values: Any) -> OutgoingMail:
     """To the agent, or to the agency when that account was ended: a client's data stays in the house."""
     bidder = document.bidder
     here = bool(row.reader_active)
     to = Mailbox(row.reader_email, row.reader_name) if here else Mailbox(row.agency_email, row.agency_name)
-    more = {"url": f"{base_url()}/app/offers/{row.id}", **said}
+    more = {"url": f"{base_url()}/app/offers/{row.id}", **values}
     return _mail(
         delivery,
         row,
@@ -230,7 +230,7 @@ def _to_agent(delivery: DeliveryRow, row: Any, document: Document, **said: Any) 
     )
 
 
-def _to_bidder(delivery: DeliveryRow, row: Any, document: Document, **said: Any) -> OutgoingMail:
+def _to_bidder(delivery: DeliveryRow, row: Any, document: Document, **values: Any) -> OutgoingMail:
     """`said` is what this very mail says beside what all mails to bidders do."""
     bidder = document.bidder
     if bidder.email is None:
@@ -242,7 +242,7 @@ def _to_bidder(delivery: DeliveryRow, row: Any, document: Document, **said: Any)
         "url": f"{base_url()}/r/{sign(BIDDER, row.id)}",
         "contact_party": contact,
         "contact_phone": row.agent_phone if row.agent_active else row.agency_phone,
-        **said,
+        **values,
     }
     return _mail(
         delivery,

@@ -50,25 +50,25 @@ def conditions_count(terms: dict[str, Any]) -> int:
     return len(conditions["kinds"]) + bool(conditions["text"])
 
 
-def _key(one: Contender) -> tuple[Any, ...]:
+def _key(contender: Contender) -> tuple[Any, ...]:
     """Smaller is better, step by step; the id only keeps ties in one order."""
     return (
-        -one.amount.minor,
-        -CERTAINTY.index(one.certainty),
-        one.conditions,
-        one.term_days,
-        one.submitted_at,
-        one.id,
+        -contender.amount.minor,
+        -CERTAINTY.index(contender.certainty),
+        contender.conditions,
+        contender.term_days,
+        contender.submitted_at,
+        contender.id,
     )
 
 
 def ordered(offers: Iterable[Contender], moves: Iterable[Move] = ()) -> list[Contender]:
     """The best first, then each move applied in turn. All in one currency: amounts of two are never compared."""
     found = sorted(offers, key=_key)
-    if len({one.amount.currency for one in found}) > 1:
+    if len({contender.amount.currency for contender in found}) > 1:
         raise ValueError("offers in two currencies have no order")
     for move in moves:
-        at = next((n for n, one in enumerate(found) if one.id == move.offer_id), None)
+        at = next((n for n, contender in enumerate(found) if contender.id == move.offer_id), None)
         if at is not None:
             found.insert(min(max(move.place, 1), len(found)) - 1, found.pop(at))
     return found
@@ -76,12 +76,12 @@ def ordered(offers: Iterable[Contender], moves: Iterable[Move] = ()) -> list[Con
 
 def reason(better: Contender, worse: Contender) -> str | None:
     """The step that decides between two, or None when `worse` would stand first: somebody moved it."""
-    for step, one, other in zip(STEPS, _key(better), _key(worse), strict=False):
-        if one != other:
-            return step if one < other else None
+    for step, first, second in zip(STEPS, _key(better), _key(worse), strict=False):
+        if first != second:
+            return step if first < second else None
     return STEPS[-1]
 
 
 def reasons(order: Sequence[Contender]) -> list[str | None]:
     """For each but the last, why it stands before the next."""
-    return [reason(one, other) for one, other in pairwise(order)]
+    return [reason(better, other) for better, other in pairwise(order)]

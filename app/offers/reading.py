@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
@@ -47,19 +48,19 @@ class OfferReader:
     at: datetime
     zone: str
     bidder: Bidder | None = None  # of an offer whose bidder is known already, whatever is typed
-    errors: dict[str, list[str]] = field(default_factory=dict)
-    questions: dict[str, Question] = field(default_factory=dict)
-    eased: dict[str, str] = field(default_factory=dict)  # rules that give way to what was typed elsewhere
+    errors: dict[str, list[str]] = dataclasses.field(default_factory=dict)
+    questions: dict[str, Question] = dataclasses.field(default_factory=dict)
+    eased: dict[str, str] = dataclasses.field(default_factory=dict)  # rules that give way to what was typed elsewhere
 
     def read(self) -> Draft | None:
         """The draft, or None with `errors` and `questions` saying what stands in the way."""
         said: dict[str, Any] = {}
         self._ease_advance()
-        for one in FIELDS:
-            known = self.bidder is not None and one.inside == "bidder"
-            if known or (one.when and said[one.when[0]] not in one.when[1]):
+        for field in FIELDS:
+            known = self.bidder is not None and field.inside == "bidder"
+            if known or (field.when and said[field.when[0]] not in field.when[1]):
                 continue
-            said[one.name] = READERS[one.kind](self, one)
+            said[field.name] = READERS[field.kind](self, field)
         self._make_up(said)
         self._weigh(said)
         given = {name: said.pop(name) for name in list(said) if BY_NAME[name].inside == "bidder"}
@@ -125,16 +126,16 @@ class OfferReader:
 
     # --- people ---
 
-    def _name(self, one: Field) -> str:
-        name = self._line(one.name) or ""
+    def _name(self, field: Field) -> str:
+        name = self._line(field.name) or ""
         if name and (len(name) < 2 or not any(c.isalpha() for c in name)):
-            self._wrong(one.name, _("Write your name and surname"))
+            self._wrong(field.name, _("Write your name and surname"))
         return name
 
-    def _company(self, one: Field) -> str | None:
-        company = self._line(one.name)
-        if not company and one.name not in self.errors:
-            self._wrong(one.name, _("Write the name of the company"))
+    def _company(self, field: Field) -> str | None:
+        company = self._line(field.name)
+        if not company and field.name not in self.errors:
+            self._wrong(field.name, _("Write the name of the company"))
         return company
 
     def _email(self, _one: Field) -> str | None:
@@ -172,13 +173,13 @@ class OfferReader:
             self._wrong("tax_id", _("Write the tax id of the company"))
         return tax_id
 
-    def _names(self, one: Field) -> tuple[str, ...]:
-        lines = [" ".join(line.split()) for line in (self._text(one.name) or "").splitlines()]
+    def _names(self, field: Field) -> tuple[str, ...]:
+        lines = [" ".join(line.split()) for line in (self._text(field.name) or "").splitlines()]
         names = tuple(line for line in lines if line)
         if len(names) > limits.CO_BUYERS:
-            self._wrong(one.name, _("Name at most ten co-buyers, one a line"))
+            self._wrong(field.name, _("Name at most ten co-buyers, one a line"))
         if any(len(name) > limits.LINE for name in names):
-            self._wrong(one.name, _("Use at most %(limit)d characters for each name", limit=limits.LINE))
+            self._wrong(field.name, _("Use at most %(limit)d characters for each name", limit=limits.LINE))
         return names
 
     # --- money ---
@@ -207,11 +208,11 @@ class OfferReader:
             return amount.minor < 1_000_00
         return not FAR_BELOW <= Decimal(amount.minor) / asking <= FAR_ABOVE
 
-    def _make_up(self, said: dict[str, Any]) -> None:
+    def _make_up(self, terms: dict[str, Any]) -> None:
         """Own funds and credit make the amount; the one that was not typed is the rest of it."""
-        financing, amount = said["financing"], said["amount"]
-        own: Any = said.get("own_funds_amount")
-        credit: Any = said.get("credit_amount")
+        financing, amount = terms["financing"], terms["amount"]
+        own: Any = terms.get("own_funds_amount")
+        credit: Any = terms.get("credit_amount")
         faulty = self.errors.keys() & {"amount", "own_funds_amount", "credit_amount"}
         if financing not in {"mixed", "credit"} or not amount or faulty:
             return
@@ -219,7 +220,7 @@ class OfferReader:
             self._wrong("own_funds_amount", _("Say how much of the amount is own funds and how much is credit"))
         elif bool(own) != bool(credit) and (own or credit) < amount:
             rest = Money(amount.minor - (own or credit).minor, amount.currency)
-            said["own_funds_amount"], said["credit_amount"] = own, credit = own or rest, credit or rest
+            terms["own_funds_amount"], terms["credit_amount"] = own, credit = own or rest, credit or rest
         made = sum(part.minor for part in (own, credit) if part)
         if made and made != amount.minor:
             total, whole = show_money(Money(made, amount.currency)), show_money(amount)
@@ -236,33 +237,33 @@ class OfferReader:
         if not given:
             self._wrong("advance_amount", _("Write the advance as an amount or in percent"))
 
-    def _weigh(self, said: dict[str, Any]) -> None:
+    def _weigh(self, terms: dict[str, Any]) -> None:
         """What fields say beside each other."""
-        advance, amount = said["advance_amount"], said["amount"]
-        if advance and said["advance_percent"]:
+        advance, amount = terms["advance_amount"], terms["amount"]
+        if advance and terms["advance_percent"]:
             self._wrong("advance_percent", _("Write the advance once: as an amount or in percent"))
         if advance and amount and advance > amount:
             self._wrong("advance_amount", _("The advance is more than the offer"))
-        precontract, deed = said["precontract_date"], said["deed_date"]
+        precontract, deed = terms["precontract_date"], terms["deed_date"]
         if precontract and deed and deed < precontract:
             self._wrong("deed_date", _("The deed comes after the pre-contract"))
 
-    def _share(self, one: Field) -> str | None:
-        return self._parsed(one.name, _percent, _("Write a percentage from 0 to 100, such as 10 or 12,5"))
+    def _share(self, field: Field) -> str | None:
+        return self._parsed(field.name, _percent, _("Write a percentage from 0 to 100, such as 10 or 12,5"))
 
     # --- terms ---
 
-    def _days(self, one: Field) -> int | None:
+    def _days(self, field: Field) -> int | None:
         wrong = _("Write a number of days, from 0 to %(most)d", most=MAX_TERM_DAYS)
-        term = self._parsed(one.name, lambda text: read_days(text, MAX_TERM_DAYS), wrong)
+        term = self._parsed(field.name, lambda text: read_days(text, MAX_TERM_DAYS), wrong)
         if term and term.about:
             shown = days(term.days)
             question = _("This reads as %(days)s. Is that what you mean?", days=shown)
-            self._ask(one.name, str(term.days), question, _("Yes, %(days)s", days=shown))
+            self._ask(field.name, str(term.days), question, _("Yes, %(days)s", days=shown))
         return term.days if term else None
 
-    def _date(self, one: Field) -> date | None:
-        name = one.name
+    def _date(self, field: Field) -> date | None:
+        name = field.name
         wrong, none = _("Write a date such as 2026-12-31 or 31.12.2026"), _("There is no such day")
         day = self._parsed(name, read_day, lambda why: none if getattr(why, "impossible", False) else wrong)
         today = self.at.astimezone(ZoneInfo(self.zone)).date()
@@ -272,42 +273,42 @@ class OfferReader:
             self._wrong(name, _("This date is too far away"))
         return day
 
-    def _viewing(self, one: Field) -> date | str | None:
+    def _viewing(self, field: Field) -> date | str | None:
         wrong, none = _("Choose “Not yet”, or write the day of the viewing"), _("There is no such day")
         day = self._parsed(
-            one.name,
+            field.name,
             lambda text: text if text == kinds.NOT_YET else read_day(text),
             lambda why: none if getattr(why, "impossible", False) else wrong,
         )
         today = self.at.astimezone(ZoneInfo(self.zone)).date()
         if isinstance(day, date) and day > today:
-            self._wrong(one.name, _("This day has not come yet"))
+            self._wrong(field.name, _("This day has not come yet"))
         if isinstance(day, date) and day.year < today.year - 10:
-            self._wrong(one.name, _("This day is too long ago"))
+            self._wrong(field.name, _("This day is too long ago"))
         return day
 
-    def _ticked(self, one: Field) -> tuple[str, ...]:
-        if self._rule(one.name) == "hidden":
+    def _ticked(self, field: Field) -> tuple[str, ...]:
+        if self._rule(field.name) == "hidden":
             return ()
-        ticked = set(self.chosen.get(one.name) or ())
-        if ticked - one.choices.keys():
-            self._wrong(one.name, _("Choose one of the answers"))
+        ticked = set(self.chosen.get(field.name) or ())
+        if ticked - field.choices.keys():
+            self._wrong(field.name, _("Choose one of the answers"))
         return tuple(sorted(ticked))
 
-    def _picked(self, one: Field) -> str | None:
-        return self._choice(one.name, one.choices) or one.default
+    def _picked(self, field: Field) -> str | None:
+        return self._choice(field.name, field.choices) or field.default
 
-    def _yes(self, one: Field) -> bool | None:
-        picked = self._picked(one)
+    def _yes(self, field: Field) -> bool | None:
+        picked = self._picked(field)
         return None if picked is None else picked == "yes"
 
-    def _reference(self, one: Field) -> str | None:
-        typed = (self._line(one.name) or "").upper().replace(" ", "")
+    def _reference(self, field: Field) -> str | None:
+        typed = (self._line(field.name) or "").upper().replace(" ", "")
         if not typed:
             return None
         reference = typed if typed.startswith("BF-") else f"BF-{typed.removeprefix('BF')}"
         if not re.fullmatch(r"BF-[0-9A-Z]{8}", reference):
-            self._wrong(one.name, _("A reference looks like BF-7KQ4MXPA"))
+            self._wrong(field.name, _("A reference looks like BF-7KQ4MXPA"))
         return reference
 
     # --- signature ---
@@ -345,8 +346,8 @@ class OfferReader:
 
 
 READERS: dict[Kind, Callable[[OfferReader, Field], Any]] = {
-    kinds.LINE: lambda reader, one: reader._line(one.name),
-    kinds.TEXT: lambda reader, one: reader._text(one.name),
+    kinds.LINE: lambda reader, field: reader._line(field.name),
+    kinds.TEXT: lambda reader, field: reader._text(field.name),
     kinds.NAME: OfferReader._name,
     kinds.EMAIL: OfferReader._email,
     kinds.PHONE: OfferReader._phone,
@@ -354,7 +355,7 @@ READERS: dict[Kind, Callable[[OfferReader, Field], Any]] = {
     kinds.TAX_ID: OfferReader._tax_id,
     kinds.NAMES: OfferReader._names,
     kinds.REFERENCE: OfferReader._reference,
-    kinds.MONEY: lambda reader, one: reader._amount(one.name, ask=one.needed),
+    kinds.MONEY: lambda reader, field: reader._amount(field.name, ask=field.needed),
     kinds.PERCENT: OfferReader._share,
     kinds.DAYS: OfferReader._days,
     kinds.DAY: OfferReader._date,
@@ -365,11 +366,11 @@ READERS: dict[Kind, Callable[[OfferReader, Field], Any]] = {
 }
 
 
-def foreign(said: str, currency: str) -> str:
+def foreign(typed: str, currency: str) -> str:
     """What is said to somebody who wrote an amount in another currency than the offer's."""
     names = {"EUR": _("euro"), "RON": _("lei")}
-    said = names.get(CURRENCY_WORDS.get(said, ""), said)
-    return str(_("You wrote %(said)s; the offer is in %(currency)s", said=said, currency=names[currency]))
+    typed = names.get(CURRENCY_WORDS.get(typed, ""), typed)
+    return str(_("You wrote %(said)s; the offer is in %(currency)s", said=typed, currency=names[currency]))
 
 
 def unseen_removed(text: str) -> str:

@@ -95,7 +95,7 @@ class ConfirmationInput:
     shown: bytes | None = None
 
 
-def confirm(offer: Offer, said: ConfirmationInput, code: str = "") -> CodeState:
+def confirm(offer: Offer, given: ConfirmationInput, code: str = "") -> CodeState:
     """Somebody with the link says that an offer recorded for its bidder is theirs: `done`, or where the code stands.
 
     Where a code can reach the bidder nothing counts without it; elsewhere it is kept as said through a link that the
@@ -104,26 +104,26 @@ def confirm(offer: Offer, said: ConfirmationInput, code: str = "") -> CodeState:
     """
     offer_id, agency_id, commitment, property_id = offer.id, offer.agency_id, offer.commitment, offer.property_id
     with writing(agency_id) as tx:
-        held = _standing(tx, offer_id)
-        if held.confirmed:
+        state = _standing(tx, offer_id)
+        if state.confirmed:
             return CodeState("done")
-        if said.shown is not None:
-            submitting.check_shown(tx, property_id, said.language, said.texts, said.shown)
+        if given.shown is not None:
+            submitting.check_shown(tx, property_id, given.language, given.texts, given.shown)
         coded, proof = reachable(agency_id, offer_id) is not None, HELD_LINK
         if coded and (after := codes.attempt(tx, offer_id, code)).state != "done":
             return after
         if coded and own_address(agency_id, offer_id):
             proof = CODE
         tx.add(Confirmation, offer_id=offer_id, at=tx.at, proof=proof)
-        digest, origin = _keep(tx, offer_id, commitment, proof, said)
-        signed = said.signature is not None and proof == CODE
+        digest, origin = _keep(tx, offer_id, commitment, proof, given)
+        signed = given.signature is not None and proof == CODE
         changed = {"signed": signed, "version": OfferState.version + 1, "updated_at": tx.at}
         tx.connection.execute(update(OfferState).where(OfferState.offer_id == offer_id).values(changed))
         told = {"commitment": digest.hex(), "proof": proof, "origin": witness(origin)}
         tx.record("offer.confirmed", offer_id, BIDDER, told)
         carry_out(tx, offer_id, proof, BIDDER, coded=coded)
         announce(tx, offer_id, "offer.confirmed", BIDDER)
-        tx.owe_mail("offer_confirmed", about("offer", offer_id), offer_id=offer_id, user_id=held.agent_id)
+        tx.owe_mail("offer_confirmed", about("offer", offer_id), offer_id=offer_id, user_id=state.agent_id)
         receipts.owe(tx, offer_id, mailed=_wrote_to(tx, offer_id))
     return CodeState("done")
 
@@ -159,7 +159,7 @@ def _wrote_to(tx: UnitOfWork, offer_id: uuid.UUID) -> bool:
 
 def _standing(tx: UnitOfWork, offer_id: uuid.UUID) -> Any:
     """The offer's `confirmed` and `agent_id`; raises `IllegalTransition` where nothing can be confirmed."""
-    held = tx.connection.execute(
+    state = tx.connection.execute(
         select(
             OfferState.withdrawn_at,
             OfferState.erased_at,
@@ -170,20 +170,20 @@ def _standing(tx: UnitOfWork, offer_id: uuid.UUID) -> Any:
         .join(Property, Property.id == OfferState.property_id)
         .where(OfferState.offer_id == offer_id)
     ).one()
-    if held.source == "link" or held.withdrawn_at or held.erased_at:
+    if state.source == "link" or state.withdrawn_at or state.erased_at:
         raise IllegalTransition
-    return held
+    return state
 
 
 def _keep(
-    tx: UnitOfWork, offer_id: uuid.UUID, commitment: bytes, proof: str, said: ConfirmationInput
+    tx: UnitOfWork, offer_id: uuid.UUID, commitment: bytes, proof: str, given: ConfirmationInput
 ) -> tuple[bytes, bytes | None]:
     """Seal what was said under the offer's key, and from where; returns the hash of the first, which a random salt
     keeps from being guessed, and the second as it is kept."""
     key = keys.offer_key(tx.agency_id, offer_id)
     if key is None:
         raise IllegalTransition
-    signature = said.signature
+    signature = given.signature
     image = base64.b64encode(signature.image).decode() if signature and signature.image else None
     text = canonical(
         {
@@ -191,8 +191,8 @@ def _keep(
             "offer_commitment": commitment.hex(),
             "confirmed_at": rfc3339(tx.at),
             "proof": proof,
-            "language": said.language,
-            "texts": said.texts,
+            "language": given.language,
+            "texts": given.texts,
             "signature": {**signature.shown, "image": image} if signature else None,
             "salt": os.urandom(32).hex(),
         }
@@ -202,5 +202,5 @@ def _keep(
     kind = signature.kind if signature else None
     row = {"signature": kind, "commitment": digest, "body_ct": seal(key, place, pad(text))}
     tx.add(ConfirmationBody, offer_id=offer_id, **row)
-    sealed = submitting.sealed_origin(tx, offer_id, key, said.address, said.browser)
+    sealed = submitting.sealed_origin(tx, offer_id, key, given.address, given.browser)
     return digest, sealed

@@ -183,16 +183,16 @@ def ask(prop: Property, nonce: bytes, *, replaces: str | None, asked: uuid.UUID 
         tx.connection.execute(delete(ReplaceCode).where(ReplaceCode.sent_at < tx.at - DAY))
         target = _target(tx, property_id, replaces, asked)
         mine = (ReplaceCode.agency_id == agency_id, ReplaceCode.nonce == nonce)
-        held = tx.connection.execute(select(ReplaceCode.__table__).where(*mine)).one_or_none()
+        code = tx.connection.execute(select(ReplaceCode.__table__).where(*mine)).one_or_none()
         row = {"offer_id": target, "n": 1, "tries": 0, "sent_at": tx.at, "proved_at": None}
-        if held is None:
+        if code is None:
             tx.add(ReplaceCode, nonce=nonce, **row)
-        elif not _may_follow(held, target, tx.at, again=again):
+        elif not _may_follow(code, target, tx.at, again=again):
             return
         else:
-            tx.connection.execute(update(ReplaceCode).where(*mine).values(**{**row, "n": held.n + 1}))
+            tx.connection.execute(update(ReplaceCode).where(*mine).values(**{**row, "n": code.n + 1}))
         if tx.sends_mail:
-            n = 1 if held is None else held.n + 1
+            n = 1 if code is None else code.n + 1
             tx.owe("mail", "replace_code", _subject(tx, nonce, n), offer_id=target)
 
 
@@ -201,17 +201,19 @@ def _subject(tx: UnitOfWork, nonce: bytes, n: int) -> Subject:
     return about("replace_code", nonce, n, int(tx.at.timestamp()))
 
 
-def _may_follow(held: Any, target: uuid.UUID | None, at: datetime, *, again: bool) -> bool:
+def _may_follow(code: Any, target: uuid.UUID | None, at: datetime, *, again: bool) -> bool:
     """Another code of a form: when it is asked for, or when the form names another offer now."""
-    wanted = again or target != held.offer_id
-    return bool(wanted and held.n < CODES_OF_FORM and at >= held.sent_at + APART)
+    wanted = again or target != code.offer_id
+    return bool(wanted and code.n < CODES_OF_FORM and at >= code.sent_at + APART)
 
 
 def _target(tx: UnitOfWork, property_id: uuid.UUID, replaces: str | None, asked: uuid.UUID | None) -> uuid.UUID | None:
     """The offer whose address gets a code; None where it gets none, at the price of the same questions."""
     if asked:
-        one = select(OfferRequest.offer_id).where(OfferRequest.agency_id == tx.agency_id, OfferRequest.id == asked)
-        offer_id, stands = tx.connection.scalars(one).one(), True
+        asked_offer = select(OfferRequest.offer_id).where(
+            OfferRequest.agency_id == tx.agency_id, OfferRequest.id == asked
+        )
+        offer_id, stands = tx.connection.scalars(asked_offer).one(), True
     else:
         found = _named(tx, property_id, replaces or "")
         stands = found is not None and found.latest and not (found.withdrawn_at or found.erased_at)
@@ -229,11 +231,11 @@ def enter(prop: Property, nonce: bytes, typed: str) -> bool:
     digits = re.sub(r"\D", "", typed[:100])[:12]
     mine = (ReplaceCode.agency_id == agency_id, ReplaceCode.nonce == nonce)
     with writing(agency_id) as tx:
-        held = tx.connection.execute(select(ReplaceCode.__table__).where(*mine)).one_or_none()
-        if held is None or held.sent_at + GOOD_FOR <= tx.at or held.tries >= TRIES or not digits:
+        code = tx.connection.execute(select(ReplaceCode.__table__).where(*mine)).one_or_none()
+        if code is None or code.sent_at + GOOD_FOR <= tx.at or code.tries >= TRIES or not digits:
             return False
-        right = hmac.compare_digest(digits_of(held), digits) and held.offer_id is not None
-        change = {"proved_at": tx.at} if right else {"tries": held.tries + 1}
+        right = hmac.compare_digest(digits_of(code), digits) and code.offer_id is not None
+        change = {"proved_at": tx.at} if right else {"tries": code.tries + 1}
         tx.connection.execute(update(ReplaceCode).where(*mine).values(**change))
     return right
 
@@ -263,13 +265,13 @@ def mailed_digits(agency_id: uuid.UUID, offer_id: uuid.UUID, nonce: bytes, n: in
 
 
 def _proved(tx: UnitOfWork, nonce: bytes, offer_id: uuid.UUID) -> bool:
-    held = select(ReplaceCode.nonce).where(
+    codes_of_offer = select(ReplaceCode.nonce).where(
         ReplaceCode.agency_id == tx.agency_id,
         ReplaceCode.nonce == nonce,
         ReplaceCode.offer_id == offer_id,
         ReplaceCode.proved_at > tx.at - DAY,
     )
-    return tx.connection.scalar(held) is not None
+    return tx.connection.scalar(codes_of_offer) is not None
 
 
 # --- taking the place ---------------------------------------------------------------------------------------------

@@ -71,7 +71,7 @@ def offer_json(
         "status": state.status,
         "decision_reason": reason,
         **{name: value for name, value in terms.items() if name not in {"signature", "replaces"}},
-        **{one.path[0]: None for one in TERMS if one.path[0] not in terms},
+        **{field.path[0]: None for field in TERMS if field.path[0] not in terms},
         "language": offer.language,
         "signature": {"kind": kind, "signed_at": _time(at)} if kind and state.signed else None,
         "signature_pending": own is not None and not state.signed and proof != HELD_LINK,
@@ -95,7 +95,7 @@ def offer_json(
 # What is forgotten with a person, and what then stands in its place.
 PERSONAL: dict[str, Any] = {
     **dict.fromkeys(("decision_reason", "signature")),
-    **{one.path[0]: None if one.inside or one.kind.nothing is None else [] for one in TERMS if not one.clear},
+    **{field.path[0]: None if field.inside or field.kind.nothing is None else [] for field in TERMS if not field.clear},
 }
 
 

@@ -32,9 +32,9 @@ TOO_MANY = lazy_gettext("There are 50 saved views; delete one first")
 
 def save(name: str, query: dict[str, str], *, by: Person) -> uuid.UUID:
     """Keep the filter under a name; one of the same name is replaced. Raises `Invalid` for `name`."""
-    name, held = _checked(name), views_of(by)
-    same = next((view for view in held if view.name.casefold() == name.casefold()), None)
-    if same is None and len(held) >= MOST:
+    name, views = _checked(name), views_of(by)
+    same = next((view for view in views if view.name.casefold() == name.casefold()), None)
+    if same is None and len(views) >= MOST:
         raise Invalid({"name": [TOO_MANY]})
     agency_id, user_id, view_id = by.agency_id, by.user.id, same.id if same else new_id()
     body_ct = _sealed(agency_id, view_id, name, query)

@@ -22,8 +22,8 @@ class Row(NamedTuple):
     @property
     def long(self) -> bool:
         """Free text, which may hold line ends."""
-        one = BY_NAME.get(self.field)
-        return "\n" in self.value or (one is not None and (one.long or one.kind is TEXT))
+        field = BY_NAME.get(self.field)
+        return "\n" in self.value or (field is not None and (field.long or field.kind is TEXT))
 
 
 class Section(NamedTuple):
@@ -47,8 +47,8 @@ def sections(terms: dict[str, Any], asking_price: str | None = None) -> list[Sec
 
 def _rows(terms: dict[str, Any], group: Group) -> list[Row]:
     """What a group of fields says, a field a row."""
-    shown = [one for one in FIELDS if one.group is group and one.shown]
-    return [Row(str(one.title), one.said(terms, terms["currency"]), one.name) for one in shown]
+    shown = [field for field in FIELDS if field.group is group and field.shown]
+    return [Row(str(field.title), field.said(terms, terms["currency"]), field.name) for field in shown]
 
 
 def signature_row(terms: dict[str, Any], *, counts: bool) -> Row | None:

@@ -36,16 +36,16 @@ def read_tax_id(text: str) -> str:
     """Letters and digits alone; `CUI: 12345678` and `DE 123.456.789` lose what stands around. Raises `NotATaxId`."""
     if len(text) > NUMBER:
         raise NotATaxId(text)
-    said = " ".join(unicodedata.normalize("NFKC", text).upper().translate(_DASHES).split()).strip("()[] ;,:")
-    bare = re.sub(r"[ .\-/;,]", "", _BEHIND.sub("", _without_labels(said)))
-    if _REGISTER.search(said):
+    spelled = " ".join(unicodedata.normalize("NFKC", text).upper().translate(_DASHES).split()).strip("()[] ;,:")
+    bare = re.sub(r"[ .\-/;,]", "", _BEHIND.sub("", _without_labels(spelled)))
+    if _REGISTER.search(spelled):
         raise NotATaxId(text, register=True)
     if not _ID.fullmatch(bare) or not any(letter.isdigit() for letter in bare):
         raise NotATaxId(text)
     return bare
 
 
-def _without_labels(said: str) -> str:
+def _without_labels(spelled: str) -> str:
     """What follows the words that a number is introduced with."""
-    found = _LABEL.match(said)
-    return said[found.end() :] if found else said
+    found = _LABEL.match(spelled)
+    return spelled[found.end() :] if found else spelled

@@ -159,10 +159,10 @@ def registers() -> str:
     db.session.rollback()
     for agency_id in heads.agencies():
         try:
-            held = heads.held(agency_id)
+            head = heads.held(agency_id)
         except UnreadableHead:
             return f"the head of {agency_id} beside the seal (seal/heads/) cannot be read"
-        if why := head_fault(db.session.connection(), authority.own_roots(), agency_id, held):
+        if why := head_fault(db.session.connection(), authority.own_roots(), agency_id, head):
             return f"of {agency_id}: {why}; see `ledger verify`, or, after a restore, `backup restored`"
     return OK
 
@@ -204,6 +204,6 @@ def _revisions() -> tuple[set[str], set[str]]:
     known: tuple[set[str], set[str]] | None = current_app.extensions.get("bidflux_revisions")
     if known is None:
         directory = ScriptDirectory(f"{current_app.root_path}/../{current_app.extensions['migrate'].directory}")
-        known = set(directory.get_heads()), {one.revision for one in directory.walk_revisions()}
+        known = set(directory.get_heads()), {script.revision for script in directory.walk_revisions()}
         current_app.extensions["bidflux_revisions"] = known
     return known

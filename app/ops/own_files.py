@@ -55,13 +55,13 @@ def _other_secret(settings: Settings) -> list[str]:
     """The secret leaves a keyed check value in the data folder, which says nothing of the secret itself."""
     path = settings.data_dir / CHECK
     own, *earlier = (_check_of(secret) for secret in (settings.secret_key, *settings.secret_key_fallbacks))
-    held = path.read_bytes()[:100].decode("ascii", "replace").strip() if path.exists() else ""
-    if held and held not in {own, *earlier}:
+    stored = path.read_bytes()[:100].decode("ascii", "replace").strip() if path.exists() else ""
+    if stored and stored not in {own, *earlier}:
         return [
             "SECRET_KEY is not the one that links and sessions here are signed with: put it back, or name the old one"
             f" in SECRET_KEY_FALLBACKS. Where the old ones are to be void, remove {path}"
         ]
-    if held != own:
+    if stored != own:
         _write(path, own)
     return []
 

@@ -58,9 +58,9 @@ def by_agency() -> list[Usage]:
 def measure() -> None:
     """Set what each agency has in all to the bytes that it holds now, what was deleted since no longer among them."""
     for agency_id in db.session.scalars(select(Agency.id)).all():
-        held = 0
+        size_held = 0
         for column in HEAVY:
             size = select(func.coalesce(func.sum(func.length(column)), 0)).where(column.class_.agency_id == agency_id)
-            held += db.session.scalar(size) or 0
+            size_held += db.session.scalar(size) or 0
         with housekeeping() as connection:
-            connection.execute(update(Agency).where(Agency.id == agency_id).values(all_bytes=held))
+            connection.execute(update(Agency).where(Agency.id == agency_id).values(all_bytes=size_held))

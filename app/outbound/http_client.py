@@ -95,8 +95,8 @@ class HttpClient:
                 self._pool.give(to, connection)
             else:
                 connection.close()
-        said = {name.lower(): value for name, value in response.getheaders()}
-        return HttpAnswer(response.status, said, kept, whole, time.monotonic() - began)
+        answer_headers = {name.lower(): value for name, value in response.getheaders()}
+        return HttpAnswer(response.status, answer_headers, kept, whole, time.monotonic() - began)
 
     def _body(
         self, connection: _Connection, response: HTTPResponse, keep: int, until: float, *, part_will_do: bool

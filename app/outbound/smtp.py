@@ -291,20 +291,20 @@ def _converse(host: smtplib.SMTP, mail: OutgoingMail) -> SmtpReply:
     sender, to = mail.envelope_sender, mail.to.wire
     options = [] if (sender + to).isascii() else ["SMTPUTF8"]
     _set_timeout(host, TIMEOUT)
-    code, said = host.mail(sender, options)
+    code, reply = host.mail(sender, options)
     if code == 250:
         _set_timeout(host, deadline - time.monotonic())
-        code, said = host.rcpt(to)
+        code, reply = host.rcpt(to)
     if code in {250, 251}:
         _set_timeout(host, deadline - time.monotonic())
         try:
-            code, said = host.data(mail.as_bytes())
+            code, reply = host.data(mail.as_bytes())
             passing(AFTER_DATA)
         except smtplib.SMTPDataError as error:
-            code, said = error.smtp_code, cast(bytes, error.smtp_error)
+            code, reply = error.smtp_code, cast(bytes, error.smtp_error)
     if code < 200:
         raise smtplib.SMTPServerDisconnected
-    return SmtpReply(code, _text(said))
+    return SmtpReply(code, _text(reply))
 
 
 def _set_timeout(host: smtplib.SMTP, seconds: float) -> None:
@@ -312,8 +312,8 @@ def _set_timeout(host: smtplib.SMTP, seconds: float) -> None:
         host.sock.settimeout(max(0.1, min(TIMEOUT, seconds)))
 
 
-def _text(said: bytes | str) -> str:
-    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
+def _text(reply: bytes | str) -> str:
+    text = reply.decode("utf-8", "replace") if isinstance(reply, bytes) else reply
     return one_line(text, 500)
 
 

@@ -41,11 +41,11 @@ def note_opening(offer_id: uuid.UUID, *, by: Person) -> None:
 
 def _note(kind: str, offer_ids: Sequence[uuid.UUID], by: Person) -> None:
     agency_id, user_id, at = by.agency_id, by.user.id, now()
-    held = select(Access.offer_id).where(Access.agency_id == agency_id, Access.at > at - ONCE_IN)
-    mine = held.where(Access.user_id == user_id, Access.kind == kind, Access.offer_id.in_(offer_ids))
+    noted = select(Access.offer_id).where(Access.agency_id == agency_id, Access.at > at - ONCE_IN)
+    mine = noted.where(Access.user_id == user_id, Access.kind == kind, Access.offer_id.in_(offer_ids))
     known = set(db.session.scalars(mine))
     row = {"agency_id": agency_id, "user_id": user_id, "kind": kind, "at": at}
-    rows = [{**row, "id": new_id(), "offer_id": one} for one in offer_ids if one not in known]
+    rows = [{**row, "id": new_id(), "offer_id": offer_id} for offer_id in offer_ids if offer_id not in known]
     if rows:
         with housekeeping() as connection:
             connection.execute(insert(Access), rows)
@@ -54,12 +54,12 @@ def _note(kind: str, offer_ids: Sequence[uuid.UUID], by: Person) -> None:
 def note_key(kind: str, offer_ids: Sequence[uuid.UUID | None], *, by: KeyHolder) -> None:
     """That a CRM `read` an offer, `searched` for its person, or was given a list (`listed`, of offer None)."""
     at = now()
-    its = KeyAccess
-    held = select(its.offer_id).where(its.agency_id == by.agency_id, its.key_id == by.key_id, its.kind == kind)
-    which = its.offer_id.is_(None) if kind == "listed" else its.offer_id.in_(offer_ids)
-    known = set(db.session.scalars(held.where(its.at > at - NOTED_ONCE_IN, which)))
+    table = KeyAccess
+    noted = select(table.offer_id).where(table.agency_id == by.agency_id, table.key_id == by.key_id, table.kind == kind)
+    which = table.offer_id.is_(None) if kind == "listed" else table.offer_id.in_(offer_ids)
+    known = set(db.session.scalars(noted.where(table.at > at - NOTED_ONCE_IN, which)))
     row = {"agency_id": by.agency_id, "key_id": by.key_id, "kind": kind, "at": at}
-    rows = [{**row, "id": new_id(), "offer_id": one} for one in offer_ids if one not in known]
+    rows = [{**row, "id": new_id(), "offer_id": offer_id} for offer_id in offer_ids if offer_id not in known]
     if rows:
         with housekeeping() as connection:
             connection.execute(insert(KeyAccess), rows)

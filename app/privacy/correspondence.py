@@ -53,17 +53,17 @@ def words_about(opened: OpenedOffer) -> list[Words]:
         )
         for moment, its_id, body in db.session.execute(query):
             found.append(Words(moment, what, opened.unseal(table, column, its_id, body or b"").decode()))
-    return sorted(found, key=lambda one: one.at)
+    return sorted(found, key=lambda line: line.at)
 
 
 def own_confirmation(opened: OpenedOffer) -> tuple[datetime, str, str | None, bytes | None] | None:
     """When an offer was said to be theirs, by what that shows, and how it was signed then: a name typed, or a PNG."""
-    said = confirmation_of(opened)
-    if said is None:
+    confirmation = confirmation_of(opened)
+    if confirmation is None:
         return None
-    signature = said.signature or {}
+    signature = confirmation.signature or {}
     image = signature.get("image")
-    return said.at, said.proof, signature.get("text"), base64.b64decode(image) if image else None
+    return confirmation.at, confirmation.proof, signature.get("text"), base64.b64decode(image) if image else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +97,11 @@ def given_to(opened: OpenedOffer) -> list[Disclosure]:
     for row in db.session.execute(seen):
         shown = named.get(json.loads(row.body)["data"]["link"])
         found.append(Disclosure(row.at, "seller_names" if shown else "seller"))
-    return sorted(found, key=lambda one: one.at)
+    return sorted(found, key=lambda line: line.at)
 
 
 def _lists_since(offer: Offer) -> Select[datetime]:
     """When each key first took a list after the offer came in; noted once an hour, so from an hour before."""
-    its = KeyAccess
-    listed = select(func.min(its.at)).where(its.agency_id == offer.agency_id, its.kind == "listed")
-    return listed.where(its.at >= offer.submitted_at - NOTED_ONCE_IN).group_by(its.key_id)
+    table = KeyAccess
+    listed = select(func.min(table.at)).where(table.agency_id == offer.agency_id, table.kind == "listed")
+    return listed.where(table.at >= offer.submitted_at - NOTED_ONCE_IN).group_by(table.key_id)

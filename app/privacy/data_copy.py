@@ -23,21 +23,21 @@ from app.proof.receipts import lacking_letters
 OFFERS = 20  # in one file: about a second's work
 
 
-def parts_of(held: dict[str, Any]) -> int:
+def parts_of(copy: dict[str, Any]) -> int:
     """How many files the copy takes."""
-    return max(1, -(-len(held["offers"]) // OFFERS))
+    return max(1, -(-len(copy["offers"]) // OFFERS))
 
 
-def pdf_of(held: dict[str, Any], email: str, language: str, zone: str, part: int | None = None) -> bytes:
+def pdf_of(copy: dict[str, Any], email: str, language: str, zone: str, part: int | None = None) -> bytes:
     """`held` as `personal_data.held_about` gives it, in that language and zone: all, or its `part`th file, from 1.
 
     A letter that no font has shows as a box with its number; the JSON has it as it was written.
     """
-    offers = held["offers"] if part is None else held["offers"][(part - 1) * OFFERS : part * OFFERS]
+    offers = copy["offers"] if part is None else copy["offers"][(part - 1) * OFFERS : part * OFFERS]
     g.language, g.zone = language, zone
     with force_locale(language):
-        controller = held["controller"]
-        made = from_rfc3339(held["made_at"])
+        controller = copy["controller"]
+        made = from_rfc3339(copy["made_at"])
         sheet = Sheet(
             title=_("What %(agency)s holds about you", agency=controller["name"]),
             language=language,
@@ -47,80 +47,80 @@ def pdf_of(held: dict[str, Any], email: str, language: str, zone: str, part: int
         )
         sheet.line(controller["name"], SIZE, 4)
         sheet.line(_("What %(agency)s holds about you", agency=controller["name"]), 15, 7, bold=True, tag="H1")
-        for name, value in _about(held, email, show_datetime(made), part):
+        for name, value in _about(copy, email, show_datetime(made), part):
             sheet.row(name, value, MARGIN, WIDTH, SIZE)
-        for one in offers:
-            _offer(sheet, one)
+        for offer in offers:
+            _offer(sheet, offer)
         sheet.pdf.ln(4)
         sheet.column(
-            [SheetBlock(_("What for, on what basis, for how long, and your rights"), text=held["notice"][language])]
+            [SheetBlock(_("What for, on what basis, for how long, and your rights"), text=copy["notice"][language])]
         )
         if sheet.lacking:
             sheet.line(lacking_letters(), SMALL, 4)
         return bytes(sheet.pdf.output())
 
 
-def _about(held: dict[str, Any], email: str, made: str, part: int | None) -> Iterator[tuple[str, str]]:
-    controller, count = held["controller"], len(held["offers"])
+def _about(copy: dict[str, Any], email: str, made: str, part: int | None) -> Iterator[tuple[str, str]]:
+    controller, count = copy["controller"], len(copy["offers"])
     yield _("Asked by"), email
     yield _("Agency"), ", ".join(filter(None, (controller["name"], controller["email"], controller["phone"])))
     yield _("Made on"), made
     none = _("Nothing is held under this address.")
     yield _("Offers"), ngettext("%(num)d offer", "%(num)d offers", count) if count else none
-    if part is not None and parts_of(held) > 1:
-        yield _("Part"), _("%(part)s of %(parts)s", part=part, parts=parts_of(held))
+    if part is not None and parts_of(copy) > 1:
+        yield _("Part"), _("%(part)s of %(parts)s", part=part, parts=parts_of(copy))
 
 
-def _offer(sheet: Sheet, one: dict[str, Any]) -> None:
-    offer, document = one["offer"], Document(one["as_sent"])
+def _offer(sheet: Sheet, copied: dict[str, Any]) -> None:
+    offer, document = copied["offer"], Document(copied["as_sent"])
     sheet.pdf.ln(4)
     sheet.room_for(40)
-    sheet.line(f"{offer['reference']} · {one['property']}", 12, 6, bold=True)
+    sheet.line(f"{offer['reference']} · {copied['property']}", 12, 6, bold=True)
     sheet.line(money_text(offer["amount"], offer["currency"]), 11, 6, bold=True)
     facts = [
         (_("Received"), _when(offer["submitted_at"])),
         (_("Source"), label("source", offer["source"])),
         (_("Status"), label("status", offer["status"])),
-        (_("Fingerprint (SHA-256)"), one["commitment_sha256"]),
+        (_("Fingerprint (SHA-256)"), copied["commitment_sha256"]),
     ]
     for name, value in facts:
         sheet.row(name, value, MARGIN, WIDTH, SIZE)
     for part in sections(document.terms, offer["asking_price_at_submission"]):
         sheet.column([SheetBlock(part.title, [(row.label, row.value) for row in part.rows])])
-    sheet.column(block for block in _blocks(one, document) if block.rows or block.image or block.text)
-    kept = json.dumps(one["as_sent"], ensure_ascii=False)
+    sheet.column(block for block in _blocks(copied, document) if block.rows or block.image or block.text)
+    kept = json.dumps(copied["as_sent"], ensure_ascii=False)
     sheet.block(SheetBlock(_("The document as it is kept"), text=kept), MARGIN, WIDTH, small=True)
 
 
-def _blocks(one: dict[str, Any], document: Document) -> Iterator[SheetBlock]:
-    offer = one["offer"]
+def _blocks(copied: dict[str, Any], document: Document) -> Iterator[SheetBlock]:
+    offer = copied["offer"]
     if signed := signature_row(document.terms, counts=not offer["signature_pending"]):
-        yield SheetBlock(signed.label, [(_("Kind"), signed.value)], _picture(one["signature_png"]))
-    if said := one["confirmation"]:
+        yield SheetBlock(signed.label, [(_("Kind"), signed.value)], _picture(copied["signature_png"]))
+    if confirmation := copied["confirmation"]:
         rows = [
-            (_("Confirmed"), _when(said["at"])),
-            (_("Confirmed by"), label("proof", said["proof"])),
-            (_("Signature"), said["signature_text"] or ""),
+            (_("Confirmed"), _when(confirmation["at"])),
+            (_("Confirmed by"), label("proof", confirmation["proof"])),
+            (_("Signature"), confirmation["signature_text"] or ""),
         ]
-        yield SheetBlock(_("Confirmation"), [row for row in rows if row[1]], _picture(said["signature_png"]))
-    if origin := one["sent_from"]:
+        yield SheetBlock(_("Confirmation"), [row for row in rows if row[1]], _picture(confirmation["signature_png"]))
+    if origin := copied["sent_from"]:
         yield SheetBlock(_("Sent from"), [(_("Network address"), origin["address"]), (_("Browser"), origin["browser"])])
-    yield SheetBlock(_("What happened"), [(_when(step["at"]), _step(step)) for step in one["history"]])
+    yield SheetBlock(_("What happened"), [(_when(step["at"]), _step(step)) for step in copied["history"]])
     names = {
         "answer": _("The agency's answer to you"),
         "better_asked": _("A better offer was asked for"),
         "withdrawn": _("What you wrote when you withdrew"),
         "moved": _("Why an agent put the offer elsewhere in their order"),
     }
-    written = [(f"{names[words['what']]}\n{_when(words['at'])}", words["text"]) for words in one["written"]]
+    written = [(f"{names[words['what']]}\n{_when(words['at'])}", words["text"]) for words in copied["written"]]
     yield SheetBlock(_("Written about the offer"), written)
-    yield SheetBlock(_("Notes"), [(_when(note["at"]), note["text"]) for note in one["notes"]])
+    yield SheetBlock(_("Notes"), [(_when(note["at"]), note["text"]) for note in copied["notes"]])
     given = _receivers()
-    yield SheetBlock(_("Given to others"), [(_when(to["at"]), given[to["to"]]) for to in one["given_to"]])
+    yield SheetBlock(_("Given to others"), [(_when(to["at"]), given[to["to"]]) for to in copied["given_to"]])
     sent = _mails()
     mails = [
         (_when(mail["at"]), f"{sent.get(mail['what'], mail['what'])} · {label('delivery', mail['state'])}")
-        for mail in one["mails"]
+        for mail in copied["mails"]
     ]
     yield SheetBlock(_("Mails to you"), mails)
 

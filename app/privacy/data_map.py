@@ -139,7 +139,7 @@ CLASSES = (
 )
 
 # Table → class → its columns.
-_CLEAR = " ".join(one.clear for one in FIELDS if one.clear)
+_CLEAR = " ".join(field.clear for field in FIELDS if field.clear)
 COLUMNS: dict[str, dict[str, str]] = {
     "access": {"trail": "user_id kind offer_id at", "technical": "id agency_id"},
     "agency": {
@@ -314,7 +314,7 @@ IN_CLEAR: dict[str, str] = {
 
 def personal(whose: str | None = None) -> list[DataClass]:
     """The classes that speak of people, or of these people."""
-    return [one for one in CLASSES if one.personal and whose in (None, one.whose)]
+    return [entry for entry in CLASSES if entry.personal and whose in (None, entry.whose)]
 
 
 def markdown() -> str:
@@ -324,27 +324,27 @@ def markdown() -> str:
         "The class of every column, from `app/privacy/data_map.py`. Made by `python -m app.privacy.data_map`;",
         "a test fails for a column without a class, and when this page is not what the map says.\n",
     ]
-    for one in CLASSES:
-        lines.append(f"## {one.name}\n\n{one.title}.\n")
-        if one.personal:
+    for entry in CLASSES:
+        lines.append(f"## {entry.name}\n\n{entry.title}.\n")
+        if entry.personal:
             lines += [
-                f"- Whose: {one.whose}",
-                f"- What for: {one.purpose}. {one.basis}.",
-                f"- How long: {one.retention}.",
-                f"- In a person's copy of what is held: {'yes' if one.exported else 'no'}.",
-                f"- When a client is erased: {one.erased[0].lower()}{one.erased[1:]}.\n",
+                f"- Whose: {entry.whose}",
+                f"- What for: {entry.purpose}. {entry.basis}.",
+                f"- How long: {entry.retention}.",
+                f"- In a person's copy of what is held: {'yes' if entry.exported else 'no'}.",
+                f"- When a client is erased: {entry.erased[0].lower()}{entry.erased[1:]}.\n",
             ]
         else:
             lines.append("Not personal.\n")
         for table, by_class in COLUMNS.items():
-            if one.name in by_class:
-                columns = ", ".join(f"`{column}`" for column in by_class[one.name].split())
+            if entry.name in by_class:
+                columns = ", ".join(f"`{column}`" for column in by_class[entry.name].split())
                 lines.append(f"- `{table}`: {columns}")
         lines.append("")
     lines.append(
         "## In clear\n\nOf what speaks of people, these stay unencrypted; `/gdpr` names them in the same words.\n"
     )
-    lines += [f"- {words}: {', '.join(f'`{one}`' for one in its.split())}" for words, its in IN_CLEAR.items()]
+    lines += [f"- {words}: {', '.join(f'`{name}`' for name in names.split())}" for words, names in IN_CLEAR.items()]
     lines.append("")
     return "\n".join(lines)
 

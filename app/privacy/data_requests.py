@@ -71,8 +71,8 @@ def erase_for_agency(agency_id: uuid.UUID, email: str, language: str, *, by: Act
 
     Answers what they asked here and still waits. Returns how many offers were forgotten.
     """
-    held = erasure_of(agency_id, email)
-    request_id = held.id if held else None
+    erasure = erasure_of(agency_id, email)
+    request_id = erasure.id if erasure else None
     if request_id is None:
         with writing(agency_id) as tx:
             request_id = _add_proved(tx, email, language)
@@ -94,18 +94,18 @@ def _add_proved(tx: UnitOfWork, email: str, language: str) -> uuid.UUID:
 def erasure_of(agency_id: uuid.UUID, email: str) -> PrivacyRequest | None:
     """The erasure that this address asked for and the agency has not answered yet."""
     tag = blind(agency_key(agency_id, "blind_email"), read_email(email).folded)
-    its = (PrivacyRequest.agency_id == agency_id, PrivacyRequest.tag == tag, PrivacyRequest.kind == "erasure")
+    of_person = (PrivacyRequest.agency_id == agency_id, PrivacyRequest.tag == tag, PrivacyRequest.kind == "erasure")
     open_ones = (PrivacyRequest.proved_at.is_not(None), PrivacyRequest.ended_at.is_(None))
-    return db.session.scalar(select(PrivacyRequest).where(*its, *open_ones).limit(1))
+    return db.session.scalar(select(PrivacyRequest).where(*of_person, *open_ones).limit(1))
 
 
 def prove(request_id: uuid.UUID) -> PrivacyRequest | None:
     """The person pressed the button behind the link in their mail. A copy is theirs at once; forgetting waits for
     the agency, whose owners are told. None for a request that is gone."""
-    held = by_id(request_id)
-    if held is None or held.proved_at or lapsed(held):
-        return held if held and held.proved_at else None
-    agency_id, kind = held.agency_id, held.kind
+    asked = by_id(request_id)
+    if asked is None or asked.proved_at or lapsed(asked):
+        return asked if asked and asked.proved_at else None
+    agency_id, kind = asked.agency_id, asked.kind
     with writing(agency_id) as tx:
         first = tx.connection.execute(
             update(PrivacyRequest)
@@ -123,17 +123,17 @@ def prove(request_id: uuid.UUID) -> PrivacyRequest | None:
     return by_id(request_id)
 
 
-def lapsed(held: PrivacyRequest) -> bool:
+def lapsed(asked: PrivacyRequest) -> bool:
     """Whether the link in the mail was not used in time."""
-    return held.proved_at is None and held.created_at < now() - UNPROVED_KEPT
+    return asked.proved_at is None and asked.created_at < now() - UNPROVED_KEPT
 
 
-def copy_of(held: PrivacyRequest) -> dict[str, Any] | None:
+def copy_of(asked: PrivacyRequest) -> dict[str, Any] | None:
     """Everything held about who asked; None unless they proved it, and for a week only."""
-    if held.kind != "access" or not held.proved_at or held.proved_at < now() - COPY_OPEN:
+    if asked.kind != "access" or not asked.proved_at or asked.proved_at < now() - COPY_OPEN:
         return None
-    email = address_of(held)
-    return {"email": email, **personal_data.held_about(held.agency_id, read_email(email).folded)} if email else None
+    email = address_of(asked)
+    return {"email": email, **personal_data.held_about(asked.agency_id, read_email(email).folded)} if email else None
 
 
 def decide(request_id: uuid.UUID, agency_id: uuid.UUID, *, erase: bool, reason: str, by: Actor) -> int:
@@ -141,10 +141,10 @@ def decide(request_id: uuid.UUID, agency_id: uuid.UUID, *, erase: bool, reason: 
 
     Raises `Conflict` for a request that was answered already or is not the agency's.
     """
-    held = by_id(request_id)
-    if held is None or held.agency_id != agency_id or not held.proved_at or held.ended_at:
+    asked = by_id(request_id)
+    if asked is None or asked.agency_id != agency_id or not asked.proved_at or asked.ended_at:
         raise Conflict
-    email = address_of(held)
+    email = address_of(asked)
     if email is None:
         raise Conflict
     sealed = seal(agency_key(agency_id, "secret"), _place(agency_id, request_id, "reason"), reason.encode())
@@ -184,14 +184,14 @@ def by_id(request_id: uuid.UUID) -> PrivacyRequest | None:
     )
 
 
-def address_of(held: PrivacyRequest) -> str | None:
+def address_of(asked: PrivacyRequest) -> str | None:
     """The address that asked, while it is kept."""
-    return _opened(held, "email", held.email_ct)
+    return _opened(asked, "email", asked.email_ct)
 
 
-def reason_of(held: PrivacyRequest) -> str | None:
+def reason_of(asked: PrivacyRequest) -> str | None:
     """What the agency answered with, while it is kept."""
-    return _opened(held, "reason", held.reason_ct)
+    return _opened(asked, "reason", asked.reason_ct)
 
 
 def remind() -> int:
@@ -203,8 +203,8 @@ def remind() -> int:
     rows = db.session.execute(late.limit(100)).all()
     for request_id, agency_id in rows:
         with writing(agency_id) as tx:
-            its = update(PrivacyRequest).where(PrivacyRequest.id == request_id).values(reminded_at=tx.at)
-            tx.connection.execute(its)
+            reminding = update(PrivacyRequest).where(PrivacyRequest.id == request_id).values(reminded_at=tx.at)
+            tx.connection.execute(reminding)
             _tell_owners(tx, "privacy_asked", tx.record("privacy.reminded", request_id, SYSTEM))
     return len(rows)
 
@@ -216,19 +216,19 @@ def forget() -> int:
     stays of it for a while is the blind index: with the address at hand it shows that the person was answered.
     """
     at = now()
-    its = PrivacyRequest
-    read = and_(its.kind == "access", its.ended_at < at - COPY_OPEN)
-    told = and_(its.kind == "erasure", ~_answer_on_its_way())
-    old = its.ended_at < at - ENDED_KEPT
+    table = PrivacyRequest
+    read = and_(table.kind == "access", table.ended_at < at - COPY_OPEN)
+    told = and_(table.kind == "erasure", ~_answer_on_its_way())
+    old = table.ended_at < at - ENDED_KEPT
     with housekeeping() as connection:
-        unproved = delete(its).where(its.proved_at.is_(None), its.created_at < at - UNPROVED_KEPT)
+        unproved = delete(table).where(table.proved_at.is_(None), table.created_at < at - UNPROVED_KEPT)
         done = (
-            update(its)
-            .where(its.outcome == "done", its.email_ct.is_not(None), or_(read, told))
+            update(table)
+            .where(table.outcome == "done", table.email_ct.is_not(None), or_(read, told))
             .values(email_ct=None, reason_ct=None)
         )
-        ended = update(its).where(old, its.tag.is_not(None)).values(email_ct=None, reason_ct=None, tag=None)
-        dropped = sum(int(connection.execute(one).rowcount) for one in (unproved, done, ended))
+        ended = update(table).where(old, table.tag.is_not(None)).values(email_ct=None, reason_ct=None, tag=None)
+        dropped = sum(int(connection.execute(statement).rowcount) for statement in (unproved, done, ended))
     if dropped:
         scrub(db.engine)
     return dropped
@@ -244,10 +244,10 @@ def _answer_on_its_way() -> ColumnElement[bool]:
     )
 
 
-def _opened(held: PrivacyRequest, column: str, sealed: bytes | None) -> str | None:
+def _opened(asked: PrivacyRequest, column: str, sealed: bytes | None) -> str | None:
     if sealed is None:
         return None
-    return unseal(agency_key(held.agency_id, "secret"), _place(held.agency_id, held.id, column), sealed).decode()
+    return unseal(agency_key(asked.agency_id, "secret"), _place(asked.agency_id, asked.id, column), sealed).decode()
 
 
 def _place(agency_id: uuid.UUID, request_id: uuid.UUID, column: str) -> Place:
@@ -266,5 +266,5 @@ def _tell_owners(tx: UnitOfWork, template: str, seq: int) -> None:
         tx.owe_mail(template, about("entry", seq), user_id=user_id)
 
 
-def is_late(held: PrivacyRequest, at: datetime) -> bool:
-    return held.ended_at is None and held.due_at is not None and held.due_at < at + REMIND
+def is_late(asked: PrivacyRequest, at: datetime) -> bool:
+    return asked.ended_at is None and asked.due_at is not None and asked.due_at < at + REMIND

@@ -97,7 +97,7 @@ def erase(tx: UnitOfWork, offer_ids: Sequence[uuid.UUID], reason: str, *, by: Ac
     )
     tx.connection.execute(
         insert(Tombstone),
-        [{"offer_id": one, "agency_id": tx.agency_id, "at": tx.at, "reason": reason} for one in ids],
+        [{"offer_id": offer_id, "agency_id": tx.agency_id, "at": tx.at, "reason": reason} for offer_id in ids],
     )
     key = agency_key(tx.agency_id, "secret")
     for row in rows:
@@ -105,17 +105,17 @@ def erase(tx: UnitOfWork, offer_ids: Sequence[uuid.UUID], reason: str, *, by: Ac
         shown = {"id": str(row.id), "property_id": str(row.property_id)}
         tx.announce("offer.erased", by, shown, key=key, property_id=row.property_id, erased=True)
     folder, agency_id, at = _folder(), tx.agency_id, rfc3339(tx.at)
-    tx.then(lambda: _append(folder, [f"{one} {agency_id} {at}" for one in ids]))
+    tx.then(lambda: _append(folder, [f"{offer_id} {agency_id} {at}" for offer_id in ids]))
     return len(ids)
 
 
 def _empty_answers(tx: UnitOfWork, offer_ids: Sequence[uuid.UUID]) -> None:
     """Kept answers lose what they say, not their names: a call sent once more must not make the offer anew."""
     mine = (Idempotency.agency_id == tx.agency_id, Idempotency.offer_id.in_(offer_ids))
-    held = [dict(row) for row in tx.connection.execute(select(Idempotency.__table__).where(*mine)).mappings()]
-    if held:
+    answers = [dict(row) for row in tx.connection.execute(select(Idempotency.__table__).where(*mine)).mappings()]
+    if answers:
         tx.connection.execute(delete(Idempotency).where(*mine))
-        tx.connection.execute(insert(Idempotency), [{**row, "body_mac": b"", "answer_ct": b""} for row in held])
+        tx.connection.execute(insert(Idempotency), [{**row, "body_mac": b"", "answer_ct": b""} for row in answers])
 
 
 def replay() -> int:
@@ -130,11 +130,13 @@ def replay() -> int:
         raise ConfigurationError(
             [f"{folder / FILE} is not the list of who was erased: put it back as it was"]
         ) from None
-    held = {row.offer_id: row.agency_id for row in db.session.execute(select(Tombstone.offer_id, Tombstone.agency_id))}
-    missing = [f"{offer_id} {held[offer_id]} {rfc3339(now())}" for offer_id in held if offer_id not in listed]
+    agency_of = {
+        row.offer_id: row.agency_id for row in db.session.execute(select(Tombstone.offer_id, Tombstone.agency_id))
+    }
+    missing = [f"{offer_id} {agency_of[offer_id]} {rfc3339(now())}" for offer_id in agency_of if offer_id not in listed]
     _append(folder, missing)  # a crash between commit and file
     again: dict[uuid.UUID, list[uuid.UUID]] = {}
-    for some in _batches(sorted(listed - held.keys())):
+    for some in _batches(sorted(listed - agency_of.keys())):
         for row in db.session.execute(select(Offer.id, Offer.agency_id).where(Offer.id.in_(some))):
             again.setdefault(row.agency_id, []).append(row.id)
     db.session.rollback()

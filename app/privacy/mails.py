@@ -25,27 +25,27 @@ def register(registry: Registry) -> None:
 
 def _to_who_asked(delivery: DeliveryRow) -> OutgoingMail:
     """The link that proves the request, or the agency's answer. `NoLongerOwed` once it, or its address, is gone."""
-    held = data_requests.by_id(delivery.id_of("privacy_request"))
-    address = data_requests.address_of(held) if held else None
-    if held is None or address is None:
+    asked = data_requests.by_id(delivery.id_of("privacy_request"))
+    address = data_requests.address_of(asked) if asked else None
+    if asked is None or address is None:
         raise NoLongerOwed("gone")
     agency = db.session.get_one(Agency, delivery.agency_id)
     values = {
         "agency_name": agency.name,
-        "kind": held.kind,
-        "outcome": held.outcome,
-        "offers": held.offers,
-        "reason": data_requests.reason_of(held),
-        "url": f"{base_url()}/{held.language}/gdpr/request/{sign(PRIVACY, held.id)}",
+        "kind": asked.kind,
+        "outcome": asked.outcome,
+        "offers": asked.offers,
+        "reason": data_requests.reason_of(asked),
+        "url": f"{base_url()}/{asked.language}/gdpr/request/{sign(PRIVACY, asked.id)}",
     }
-    with speaking(held.language, agency.zone):
+    with speaking(asked.language, agency.zone):
         reply_to = Mailbox(agency.email, agency.name)
         return compose_mail(delivery, values, to=Mailbox(address, ""), sender=sender(agency.name), reply_to=reply_to)
 
 
 def _asked(delivery: DeliveryRow) -> dict[str, Any]:
     """How many people wait for the agency's answer about their data; none any more, nothing to say."""
-    open_ones = [one for one in data_requests.waiting(delivery.agency_id) if one.ended_at is None]
+    open_ones = [asked for asked in data_requests.waiting(delivery.agency_id) if asked.ended_at is None]
     if not open_ones:
         raise NoLongerOwed("answered")
     return {"count": len(open_ones), "due_at": open_ones[0].due_at, "url": f"{base_url()}/app/settings/requests"}

@@ -66,8 +66,8 @@ def _origin(opened: Receipt) -> dict[str, Any] | None:
     sealed = db.session.scalar(select(OfferOrigin.body_ct).where(OfferOrigin.offer_id == opened.offer.offer.id))
     if sealed is None:
         return None
-    held: dict[str, Any] = json.loads(opened.offer.unseal("offer_origin", "body", opened.offer.offer.id, sealed))
-    return held
+    origin: dict[str, Any] = json.loads(opened.offer.unseal("offer_origin", "body", opened.offer.offer.id, sealed))
+    return origin
 
 
 def _withdrawal(opened: Receipt) -> dict[str, Any] | None:

@@ -62,7 +62,7 @@ def held_about(agency_id: uuid.UUID, folded: str) -> dict[str, Any]:
         "controller": {"name": agency.name, "email": agency.email, "phone": agency.phone},
         "made_at": rfc3339(now()),
         "notice": {language: texts.notice_of(agency, language) for language in LANGUAGES},
-        "offers": [one for one in found if one],
+        "offers": [offer for offer in found if offer],
     }
 
 
@@ -91,10 +91,10 @@ def _held(opened: OpenedOffer, prop: Property) -> dict[str, Any] | None:
 
 
 def _confirmation(opened: OpenedOffer) -> dict[str, Any] | None:
-    said = own_confirmation(opened)
-    if said is None:
+    confirmation = own_confirmation(opened)
+    if confirmation is None:
         return None
-    at, proof, text, image = said
+    at, proof, text, image = confirmation
     png = base64.b64encode(image).decode() if image else None
     return {"at": rfc3339(at), "proof": proof, "signature_text": text, "signature_png": png}
 

@@ -103,8 +103,8 @@ def purge(at: datetime | None = None) -> Purged:
     """One round over all agencies."""
     at, done = at or now(), Purged()
     for agency_id in db.session.scalars(select(Agency.id)).all():
-        one = purge_agency(agency_id, at)
-        done = Purged(done.offers + one.offers, done.origins + one.origins, done.told + one.told)
+        purged = purge_agency(agency_id, at)
+        done = Purged(done.offers + purged.offers, done.origins + purged.origins, done.told + purged.told)
     return done
 
 

@@ -16,8 +16,8 @@ COUNTED = ("opened", "begun")
 
 def count(agency_id: uuid.UUID, property_id: uuid.UUID, day: date, what: str) -> None:
     """One more of `what`, a name of `COUNTED`, on a day of the agency."""
-    its = (LinkActivity.agency_id == agency_id, LinkActivity.property_id == property_id, LinkActivity.day == day)
-    more = update(LinkActivity).where(*its).values({what: getattr(LinkActivity, what) + 1})
+    of_day = (LinkActivity.agency_id == agency_id, LinkActivity.property_id == property_id, LinkActivity.day == day)
+    more = update(LinkActivity).where(*of_day).values({what: getattr(LinkActivity, what) + 1})
     first = {"agency_id": agency_id, "property_id": property_id, "day": day, "opened": 0, "begun": 0, what: 1}
     with housekeeping() as connection:
         if connection.execute(more).rowcount:

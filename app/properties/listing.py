@@ -74,8 +74,8 @@ class PropertyFilter:
         return {name: value for name, value in given.items() if value}
 
     def conditions(self) -> list[ColumnElement[bool]]:
-        held = Property.archived_at.is_not(None) if self.archived else Property.archived_at.is_(None)
-        found = [held, *holding_words(self.q)]
+        shelf = Property.archived_at.is_not(None) if self.archived else Property.archived_at.is_(None)
+        found = [shelf, *holding_words(self.q)]
         if self.agent:
             found.append(Property.agent_id == self.agent)
         return [*found, _standing(self.link)] if self.link else found

@@ -53,8 +53,8 @@ def wish(tx: UnitOfWork, named: Mapping[uuid.UUID, str]) -> None:
         sealed = seal(agency_key(tx.agency_id, "secret"), _place(tx.agency_id, property_id), url.encode())
         fresh = {"url_ct": sealed, "due_at": tx.at, "tries": 0, "fault": "", "updated_at": tx.at}
         if property_id in known:
-            one = (PhotoCopy.agency_id == tx.agency_id, PhotoCopy.property_id == property_id)
-            tx.connection.execute(update(PhotoCopy).where(*one).values(**fresh))
+            of_property = (PhotoCopy.agency_id == tx.agency_id, PhotoCopy.property_id == property_id)
+            tx.connection.execute(update(PhotoCopy).where(*of_property).values(**fresh))
         else:
             ids = {"property_id": property_id, "agency_id": tx.agency_id}
             tx.connection.execute(insert(PhotoCopy), {**ids, **fresh})
@@ -144,8 +144,8 @@ def _keep(taken: PhotoCopy, picture: Picture) -> None:
         if not _settle(tx, taken, due_at=None, fault=""):
             return
         mine = (Property.agency_id == tx.agency_id, Property.id == taken.property_id, Upload.id == Property.photo_id)
-        held = tx.connection.scalar(select(Upload.sha256).where(*mine))
-        if held != picture.columns()["sha256"]:
+        stored = tx.connection.scalar(select(Upload.sha256).where(*mine))
+        if stored != picture.columns()["sha256"]:
             put_photo(tx, taken.property_id, picture, by=SYSTEM)
 
 

@@ -40,7 +40,7 @@ def _by_us(text: Plain, compiler: SQLCompiler, **kw: Any) -> str:
 
 def holding_words(text: str) -> Sequence[ColumnElement[bool]]:
     """One condition for each word; a property is found that meets all."""
-    said: Any = ""
+    words: Any = ""
     for column in _COLUMNS:
-        said = said + func.coalesce(column, "") + " "
-    return [Plain(said).contains(plain(word), autoescape=True) for word in text.split()[:MOST]]
+        words = words + func.coalesce(column, "") + " "
+    return [Plain(words).contains(plain(word), autoescape=True) for word in text.split()[:MOST]]

@@ -66,10 +66,10 @@ def opened(link: SellerLink) -> bool:
     """Somebody pressed the button behind the link: written down with how many offers there were. False: not open."""
     agency_id, property_id, link_id = link.agency_id, link.property_id, link.id
     with writing(agency_id) as tx:
-        held = tx.connection.execute(
+        row = tx.connection.execute(
             select(SellerLink.revoked_at, SellerLink.expires_at).where(SellerLink.id == link_id)
         ).one()
-        if held.revoked_at or held.expires_at <= tx.at:
+        if row.revoked_at or row.expires_at <= tx.at:
             return False
         count = select(func.count()).where(Offer.agency_id == agency_id, Offer.property_id == property_id)
         data = {"link": str(link_id), "offers": tx.connection.scalar(count) or 0}

@@ -91,11 +91,11 @@ def upsert(
     """
     with writing(agency_id) as tx:
         unit = _Unit(tx, by)
-        held = unit.load(_HELD_BY_EXTERNAL, [one.columns["external_id"] for one in sent])
-        by_external = {prop.external_id: prop for prop in held}
+        present = unit.load(_HELD_BY_EXTERNAL, [item.columns["external_id"] for item in sent])
+        by_external = {prop.external_id: prop for prop in present}
         seen: set[str] = set()
-        for one in sent:
-            external_id = one.columns["external_id"]
+        for item in sent:
+            external_id = item.columns["external_id"]
             if external_id in seen:
                 unit.refuse(Invalid({"external_id": [TWICE]}))
             else:
@@ -105,7 +105,7 @@ def upsert(
                 if changed or (only_new and current):
                     unit.refuse(StaleVersion())
                 else:
-                    unit.take(one, current)
+                    unit.take(item, current)
         return unit.finish()
 
 
@@ -154,8 +154,8 @@ class _Unit:
         self.by_email = {user.email: user for user in users if user.active}
         self.owner = next(user for user in users if user.role == OWNER and user.active)
 
-    def load(self, held: Select[Property], those: Sequence[Any]) -> Sequence[Property]:
-        found = db.session.scalars(held, {"agency_id": self.tx.agency_id, "those": those}).all()
+    def load(self, query: Select[Property], those: Sequence[Any]) -> Sequence[Property]:
+        found = db.session.scalars(query, {"agency_id": self.tx.agency_id, "those": those}).all()
         for prop in found:
             attributes.set_committed_value(prop, "agent", self.users[prop.agent_id])
         return found

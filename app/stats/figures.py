@@ -159,11 +159,11 @@ def count_up(by: Asker, chosen: OfferFilter, zone: str) -> Stats:
         [amounts(currency, some) for currency, some in sorted(_grouped(rows, lambda row: row.currency).items())],
         sorted(
             (_of_property(named[key[0]], key[1], some) for key, some in of_properties.items()),
-            key=lambda one: (-one.summary.count, one.title, one.id),
+            key=lambda row: (-row.summary.count, row.title, row.id),
         ),
         sorted(
             (OfAgent(key, people[key].full_name, people[key].email, summarise(s)) for key, s in of_agents.items()),
-            key=lambda one: (-one.summary.count, one.name, one.id),
+            key=lambda row: (-row.summary.count, row.name, row.id),
         ),
     )
 
@@ -224,11 +224,11 @@ def _seconds(first: datetime, then: datetime) -> int:
 def amounts(currency: str, rows: Sequence[CountedOffer]) -> Amounts:
     """Of one or more offers, all in this currency."""
     priced = [(row.amount, row.asking) for row in rows if row.asking]
-    held = Counter(band(amount, asking) for amount, asking in priced)
+    per_band = Counter(band(amount, asking) for amount, asking in priced)
     ratio = median(amount * 10_000 // asking for amount, asking in priced)
     middle = median(row.amount for row in rows) or 0
     best = max(row.amount for row in rows)
-    bands = [held[n] for n in range(len(BANDS))]
+    bands = [per_band[n] for n in range(len(BANDS))]
     return Amounts(currency, len(rows), best, middle, ratio, bands, len(rows) - len(priced))
 
 
@@ -241,8 +241,8 @@ def _told(rows: Sequence[CountedOffer], chosen: OfferFilter, zone: ZoneInfo) -> 
     unit = unit_for(first, last)
     cuts = periods(first, last, unit)
     starts = [datetime.combine(begin, time(), zone).astimezone(UTC) for begin, _end in cuts]
-    held = Counter(bisect_right(starts, row.submitted_at) - 1 for row in rows)
-    return unit, [Period(begin, end, held[n]) for n, (begin, end) in enumerate(cuts)]
+    per_period = Counter(bisect_right(starts, row.submitted_at) - 1 for row in rows)
+    return unit, [Period(begin, end, per_period[n]) for n, (begin, end) in enumerate(cuts)]
 
 
 def _span(rows: Sequence[CountedOffer], chosen: OfferFilter, zone: ZoneInfo) -> tuple[date, date]:

@@ -37,34 +37,34 @@ class _Filling(HTMLParser):
         self.chosen: list[str] | None = None  # of the select that is open
 
     def handle_starttag(self, tag: str, attrs: Attributes) -> None:
-        held = dict(attrs)
-        if tag == "form" and not self.done and self.is_form(held):
+        attributes = dict(attrs)
+        if tag == "form" and not self.done and self.is_form(attributes):
             self.within = self.done = True
         elif self.within and tag in {"input", "option"}:
-            self._field(tag, attrs, held)
+            self._field(tag, attrs, attributes)
             return
         self.out.append(self.get_starttag_text() or "")
         if self.within and tag == "select":
-            self.chosen = self.left.get(held.get("name") or "")
-        if self.within and tag == "textarea" and (typed := self._next(held.get("name"))) is not None:
+            self.chosen = self.left.get(attributes.get("name") or "")
+        if self.within and tag == "textarea" and (typed := self._next(attributes.get("name"))) is not None:
             self.out.append("\n" + escape(typed, quote=False))
             self.muted = True
 
     handle_startendtag = handle_starttag
 
-    def _field(self, tag: str, attrs: Attributes, held: dict[str, str | None]) -> None:
-        name, value = held.get("name") or "", held.get("value") or ""
-        kind = (held.get("type") or "text").lower()
+    def _field(self, tag: str, attrs: Attributes, attributes: dict[str, str | None]) -> None:
+        name, value = attributes.get("name") or "", attributes.get("value") or ""
+        kind = (attributes.get("type") or "text").lower()
         if tag == "option":
             if self.chosen is not None:
                 attrs = _marked(attrs, "selected", value in self.chosen)
         elif kind in {"checkbox", "radio"}:
             if kind == "checkbox" or name in self.left:
-                attrs = _marked(attrs, "checked", (held.get("value") or "on") in self.left.get(name, []))
+                attrs = _marked(attrs, "checked", (attributes.get("value") or "on") in self.left.get(name, []))
         elif kind not in NOT_TYPED and (typed := self._next(name)) is not None:
             attrs = [pair for pair in attrs if pair[0] != "value"] + [("value", typed)]
-        said = "".join(f" {key}" if text is None else f' {key}="{escape(text)}"' for key, text in attrs)
-        self.out.append(f"<{tag}{said}>")
+        written = "".join(f" {key}" if text is None else f' {key}="{escape(text)}"' for key, text in attrs)
+        self.out.append(f"<{tag}{written}>")
 
     def _next(self, name: str | None) -> str | None:
         """Of several fields of one name each takes its own."""

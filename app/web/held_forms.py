@@ -45,8 +45,8 @@ def typed() -> list[tuple[str, str]]:
 
 def _from_here() -> bool:
     """Whether the form came from this site; another site's is not kept."""
-    said = request.headers.get("Origin") or request.referrer
-    return not said or said == "null" or f"{said}/".startswith(request.host_url)
+    origin = request.headers.get("Origin") or request.referrer
+    return not origin or origin == "null" or f"{origin}/".startswith(request.host_url)
 
 
 def page_of_form() -> str | None:
@@ -85,7 +85,7 @@ def refilled() -> AnyResponse | None:
     return refill(request.form[REFILL])
 
 
-def refill(form: str, said: str = "") -> AnyResponse | None:
+def refill(form: str, message: str = "") -> AnyResponse | None:
     """The page of the form that was sent, with what was typed in it, and what is `said` on top; nothing is done.
 
     `form` is its id, or the path that it is sent to. None where no page is known to show it.
@@ -93,13 +93,13 @@ def refill(form: str, said: str = "") -> AnyResponse | None:
     page = page_of_form()
     if page is None:
         return None
-    shown = _get(page, form, said)
+    shown = _get(page, form, message)
     if shown.status_code == 303 and urlsplit(shown.location or "").path.endswith("/login") and (kept := typed()):
         sign_in: AnyResponse = current_app.extensions["bidflux_sign_in"](page, kept)
         return sign_in
     if shown.mimetype == "text/html":
         shown.set_data(fill(shown.get_data(as_text=True), is_form(form), request.form))
-        if said:
+        if message:
             shown.status_code = 400
     return shown
 
@@ -132,10 +132,10 @@ def in_language(url: str, code: str) -> str:
 def answered_form() -> tuple[str, str] | None:
     """Where a GET shows the form that this page answers, when something in it is wrong, and the form by its id or path.
     The page's place in the tab's history becomes that one's (came_back.js): Back would ask whether to send it again."""
-    held: tuple[str, str] | None = request.environ.get(HELD)
-    if held is None and request.method == "POST" and g.get("answer") in {409, 422} and (page := page_of_form()):
-        held = (page, request.path)
-    return (f"{request.script_root}{held[0]}", held[1]) if held else None
+    answer: tuple[str, str] | None = request.environ.get(HELD)
+    if answer is None and request.method == "POST" and g.get("answer") in {409, 422} and (page := page_of_form()):
+        answer = (page, request.path)
+    return (f"{request.script_root}{answer[0]}", answer[1]) if answer else None
 
 
 def register_held_forms(app: Flask) -> None:
@@ -143,14 +143,14 @@ def register_held_forms(app: Flask) -> None:
     app.jinja_env.globals.update(lang_url=other_language_url, in_language=in_language, answered_form=answered_form)
 
 
-def _get(page: str, form: str, said: str = "") -> Response:
+def _get(page: str, form: str, message: str = "") -> Response:
     """The page as this very caller would get it."""
     path, _mark, query = page.partition("?")
     environ = {
         **{key: value for key, value in request.environ.items() if not key.startswith(NOT_PASSED_ON)},
         "REQUEST_METHOD": "GET", "PATH_INFO": unquote_to_bytes(path).decode("latin-1"), "QUERY_STRING": query,
         "CONTENT_LENGTH": "0", "CONTENT_TYPE": "", "wsgi.input": io.BytesIO(),
-        SAID: (said, request_id()) if said else None, HELD: (page, form),
+        SAID: (message, request_id()) if message else None, HELD: (page, form),
     }  # fmt: skip
     body, status, headers = run_wsgi_app(current_app.wsgi_app, environ, buffered=True)
     g.answered_within = True  # its session is the newer one

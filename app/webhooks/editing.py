@@ -77,15 +77,15 @@ def secrets_of(endpoint: Any, earlier: Sequence[EarlierSecret]) -> list[bytes]:
     """The secrets that sign, the newest first; `earlier` as `earlier_secrets` found them."""
     key = agency_key(endpoint.agency_id, "secret")
     place = _place(endpoint.agency_id, "secret", endpoint.id)
-    return [unseal(key, place, one) for one in (endpoint.secret_ct, *(held.secret_ct for held in earlier))]
+    return [unseal(key, place, sealed) for sealed in (endpoint.secret_ct, *(secret.secret_ct for secret in earlier))]
 
 
 def earlier_secrets(endpoint_ids: Iterable[uuid.UUID], at: datetime) -> dict[uuid.UUID, list[EarlierSecret]]:
     """The replaced secrets of endpoints that still sign at this moment, the newest first."""
     valid = select(EarlierSecret).where(EarlierSecret.endpoint_id.in_(list(endpoint_ids)), EarlierSecret.until > at)
     found: dict[uuid.UUID, list[EarlierSecret]] = {}
-    for held in db.session.scalars(valid.order_by(EarlierSecret.until.desc(), EarlierSecret.id.desc())):
-        found.setdefault(held.endpoint_id, []).append(held)
+    for secret in db.session.scalars(valid.order_by(EarlierSecret.until.desc(), EarlierSecret.id.desc())):
+        found.setdefault(secret.endpoint_id, []).append(secret)
     return found
 
 
@@ -160,8 +160,8 @@ def rotate(endpoint: WebhookEndpoint, *, by: Actor) -> str:
         tx.connection.execute(delete(EarlierSecret).where(mine, EarlierSecret.until <= tx.at))
         if (tx.connection.scalar(select(func.count()).select_from(EarlierSecret).where(mine)) or 0) >= MOST_EARLIER:
             raise Conflict(TOO_OFTEN)
-        held = select(WebhookEndpoint.secret_ct).where(WebhookEndpoint.id == endpoint_id)
-        replaced = tx.connection.execute(held).scalar_one()
+        secret_of = select(WebhookEndpoint.secret_ct).where(WebhookEndpoint.id == endpoint_id)
+        replaced = tx.connection.execute(secret_of).scalar_one()
         tx.add(EarlierSecret, id=new_id(), endpoint_id=endpoint_id, secret_ct=replaced, until=tx.at + STILL_VALID)
         tx.connection.execute(
             update(WebhookEndpoint)

@@ -139,20 +139,20 @@ def tries_of(agency_id: uuid.UUID, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, 
 
 
 def _opened(agency_id: uuid.UUID, row: Any) -> Try:
-    key, said = _key(agency_id, row), {}
+    key, answer = _key(agency_id, row), {}
     if key and row.answer_ct:
         place = Place(agency_id, "attempt", "answer", f"{row.delivery_id}/{row.n}")
-        said = json.loads(unseal(key, place, row.answer_ct))
+        answer = json.loads(unseal(key, place, row.answer_ct))
     return Try(
         row.n,
         row.at,
         row.code,
-        said.get("fault", ""),
-        said.get("ms"),
-        said.get("sent", {}),
-        said.get("headers", {}),
-        said.get("body", ""),
-        said.get("whole", True),
+        answer.get("fault", ""),
+        answer.get("ms"),
+        answer.get("sent", {}),
+        answer.get("headers", {}),
+        answer.get("body", ""),
+        answer.get("whole", True),
     )
 
 

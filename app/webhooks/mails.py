@@ -33,7 +33,10 @@ def _failing(delivery: DeliveryRow) -> dict[str, Any]:
     found = db.session.scalars(query.order_by(WebhookEndpoint.failing_since)).all()
     if not found:
         raise NoLongerOwed("mended")
-    lines = [{"url": editing.url_of(one), "since": one.failing_since, "reason": one.off_reason} for one in found]
+    lines = [
+        {"url": editing.url_of(endpoint), "since": endpoint.failing_since, "reason": endpoint.off_reason}
+        for endpoint in found
+    ]
     return {"endpoints": lines, "url": f"{base_url()}/app/settings/webhooks"}
 
 

@@ -16,7 +16,7 @@ OFFER: dict[str, Any] = {
     "decision_reason": None,
     AMOUNT.name: AMOUNT.sample,
     "currency": "EUR",
-    **nested({one.name: one.sample for one in TERMS}, TERMS),
+    **nested({field.name: field.sample for field in TERMS}, TERMS),
     "language": "ro",
     "signature": {"kind": "typed", "signed_at": "2026-11-23T10:15:00.000000Z"},
     "signature_pending": False,

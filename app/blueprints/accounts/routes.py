@@ -38,8 +38,8 @@ def login() -> AnyResponse:
         message = _("E-mail or password is wrong. Check both and try again.")
         return _form(onward, form, message, 422)
     _sign_in(user)
-    if onward and (held := _held()):
-        return succeeded(email, _resume(onward, held))
+    if onward and (fields := _held()):
+        return succeeded(email, _resume(onward, fields))
     return succeeded(email, redirect(onward or url_for("offers.index"), 303))
 
 
@@ -102,7 +102,7 @@ def _form(
     form: LoginForm | None = None,
     message: str = "",
     status: int = 200,
-    held: list[tuple[str, str]] | None = None,
+    fields: list[tuple[str, str]] | None = None,
 ) -> Response:
     return page(
         "accounts/login.html",
@@ -110,5 +110,5 @@ def _form(
         form=form or LoginForm(),
         onward=onward,
         message=message,
-        held=_held() if held is None else held,
+        held=_held() if fields is None else fields,
     )

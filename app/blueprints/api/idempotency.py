@@ -56,15 +56,15 @@ def answered_once(asked: RepeatableCall, run: Callable[[], KeptAnswer]) -> tuple
         expired = delete(Idempotency).where(Idempotency.agency_id == asked.agency_id, Idempotency.expires_at <= tx.at)
         tx.connection.execute(expired)
         mine = (Idempotency.agency_id == asked.agency_id, Idempotency.name_hash == name_hash)
-        held = tx.connection.execute(select(Idempotency.__table__).where(*mine)).one_or_none()
-        if held:
-            key = keys.offer_key(tx.agency_id, held.offer_id) if held.offer_id else _agency_key(tx)
+        kept = tx.connection.execute(select(Idempotency.__table__).where(*mine)).one_or_none()
+        if kept:
+            key = keys.offer_key(tx.agency_id, kept.offer_id) if kept.offer_id else _agency_key(tx)
             if key is None:
                 raise Conflict("It was carried out; its answer was erased with the person.")
-            if not hmac.compare_digest(held.body_mac, mac):
+            if not hmac.compare_digest(kept.body_mac, mac):
                 raise KeyReused
-            plain = unseal(key, _place(asked.agency_id, held.key_id, name_hash), held.answer_ct)
-            return KeptAnswer(**json.loads(plain), offer_id=held.offer_id), True
+            plain = unseal(key, _place(asked.agency_id, kept.key_id, name_hash), kept.answer_ct)
+            return KeptAnswer(**json.loads(plain), offer_id=kept.offer_id), True
         answer = run()
         tx.flush()
         text = json.dumps({"status": answer.status, "headers": answer.headers, "body": answer.body})

@@ -51,7 +51,7 @@ def read_offer(prop: Property, body: OfferNew, zone: str) -> Draft:
     reader = _Reader(
         prop=prop,
         values=_values(body),
-        chosen={one.name: _held(body, one) or () for one in FIELDS if one.kind is CHOICES},
+        chosen={field.name: _held(body, field) or () for field in FIELDS if field.kind is CHOICES},
         consent=True,
         confirmed=_Confirmed(),
         rules=_Rules(),
@@ -67,11 +67,11 @@ def read_offer(prop: Property, body: OfferNew, zone: str) -> Draft:
 def _idle(body: OfferNew) -> dict[str, list[str]]:
     """What the rest of the offer leaves no room for: a form hides it, a program meant something by it."""
     found = dict[str, list[str]]()
-    for one in FIELDS:
-        if one.when and _held(body, BY_NAME[one.when[0]]) not in one.when[1]:
-            given = _held(body, one)
+    for field in FIELDS:
+        if field.when and _held(body, BY_NAME[field.when[0]]) not in field.when[1]:
+            given = _held(body, field)
             if given and _text(given).strip():
-                found[_place(one)] = [IDLE[one.when[0]]]
+                found[_place(field)] = [IDLE[field.when[0]]]
     return found
 
 
@@ -80,25 +80,25 @@ def sending_of(prop: Property, body: OfferNew) -> Sending:
     return Sending(os.urandom(16), prop.link_version, body.language, "api", {})
 
 
-def _held(body: OfferNew, one: Field) -> Any:
+def _held(body: OfferNew, field: Field) -> Any:
     """What a body says of a field."""
-    held: Any = body
-    for name in one.path:
-        held = getattr(held, name) if held is not None else None
-    return held
+    value: Any = body
+    for name in field.path:
+        value = getattr(value, name) if value is not None else None
+    return value
 
 
-def _place(one: Field) -> str:
+def _place(field: Field) -> str:
     """How a fault names it: at the top of the body by its name."""
-    return one.pointer if one.inside else one.name
+    return field.pointer if field.inside else field.name
 
 
 def _values(body: OfferNew) -> dict[str, str]:
-    return {one.name: _as_typed(one, _held(body, one)) for one in FIELDS if one.kind is not CHOICES}
+    return {field.name: _as_typed(field, _held(body, field)) for field in FIELDS if field.kind is not CHOICES}
 
 
-def _as_typed(one: Field, value: Any) -> str:
-    if one.kind is YES and value is not None:
+def _as_typed(field: Field, value: Any) -> str:
+    if field.kind is YES and value is not None:
         return "yes" if value else "no"
     return "\n".join(map(_text, value)) if isinstance(value, list) else _text(value)
 

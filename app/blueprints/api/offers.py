@@ -50,7 +50,7 @@ def offers_list(query: OfferQuery) -> ApiAnswer:
     data, more = list_offers(key_holder(), chosen, after=place_of(query.cursor, named), limit=query.limit)
     cursor = next_cursor(more, named) if more else None
     if chosen.email:
-        note_key("searched", [uuid.UUID(one["id"]) for one in data if one["bidder"]], by=key_holder())
+        note_key("searched", [uuid.UUID(offer["id"]) for offer in data if offer["bidder"]], by=key_holder())
     elif data:
         note_key("listed", [None], by=key_holder())
     return ApiAnswer(page_body(data, cursor), headers=link_next("cursor", cursor))

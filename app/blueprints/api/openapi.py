@@ -170,8 +170,8 @@ def _in_query(declared: Operation) -> Iterator[dict[str, Any]]:
             some = [part for part in kind.pop("anyOf") if part != {"type": "null"}]
             kind |= some[0] if len(some) == 1 else {"anyOf": some}
             kind.pop("default", None)
-        said = {"description": given["description"]} if "description" in given else {}
-        yield {"name": name, "in": "query", "schema": kind, **said}
+        text = {"description": given["description"]} if "description" in given else {}
+        yield {"name": name, "in": "query", "schema": kind, **text}
 
 
 def _in_headers(declared: Operation, written: bool) -> Iterator[dict[str, Any]]:

@@ -57,7 +57,7 @@ def expected_version(current: int | None) -> int | None:
         return None
     if wanted.star:
         return ANY
-    near = [one for one in (current, (current or 0) - 1) if one and wanted.has(_tag(one))]
+    near = [number for number in (current, (current or 0) - 1) if number and wanted.has(_tag(number))]
     return near[0] if near else NEVER
 
 

@@ -38,43 +38,43 @@ def stats_read(query: StatsQuery) -> ApiAnswer:
             **_summary(found.summary),
             "period_unit": found.unit,
             "by_period": [
-                {"first": one.first.isoformat(), "last": one.last.isoformat(), "count": one.count}
-                for one in found.periods
+                {"first": period.first.isoformat(), "last": period.last.isoformat(), "count": period.count}
+                for period in found.periods
             ],
-            "by_currency": [_amounts(one) for one in found.currencies],
-            "by_property": [_property(one) for one in found.properties],
+            "by_currency": [_amounts(amounts) for amounts in found.currencies],
+            "by_property": [_property(row) for row in found.properties],
         }
     )
 
 
-def _summary(one: Summary) -> dict[str, Any]:
+def _summary(summary: Summary) -> dict[str, Any]:
     return {
-        "count": one.count,
-        "by_status": {name: one.statuses[name] for name in STATUSES},
-        "by_financing": {name: one.financing[name] for name in FINANCING},
-        "viewed": one.viewed,
-        "median_seconds_to_view": one.seconds_to_view,
-        "decided": one.decided,
-        "median_seconds_to_decision": one.seconds_to_decision,
+        "count": summary.count,
+        "by_status": {name: summary.statuses[name] for name in STATUSES},
+        "by_financing": {name: summary.financing[name] for name in FINANCING},
+        "viewed": summary.viewed,
+        "median_seconds_to_view": summary.seconds_to_view,
+        "decided": summary.decided,
+        "median_seconds_to_decision": summary.seconds_to_decision,
     }
 
 
-def _amounts(one: Amounts) -> dict[str, Any]:
-    ratio = None if one.ratio is None else f"{one.ratio // 10_000}.{one.ratio % 10_000:04}"
+def _amounts(amounts: Amounts) -> dict[str, Any]:
+    ratio = None if amounts.ratio is None else f"{amounts.ratio // 10_000}.{amounts.ratio % 10_000:04}"
     return {
-        "currency": one.currency,
-        "count": one.count,
-        "best": Money(one.best, one.currency).text,
-        "median": Money(one.median, one.currency).text,
+        "currency": amounts.currency,
+        "count": amounts.count,
+        "best": Money(amounts.best, amounts.currency).text,
+        "median": Money(amounts.median, amounts.currency).text,
         "median_ratio_to_asking": ratio,
     }
 
 
-def _property(one: OfProperty) -> dict[str, Any]:
+def _property(row: OfProperty) -> dict[str, Any]:
     return {
-        **_summary(one.summary),
-        "property_id": str(one.id),
-        "property_external_id": one.external_id,
-        "title": one.title,
-        "amounts": _amounts(one.amounts),
+        **_summary(row.summary),
+        "property_id": str(row.id),
+        "property_external_id": row.external_id,
+        "title": row.title,
+        "amounts": _amounts(row.amounts),
     }

@@ -39,7 +39,7 @@ TAG = "Webhooks"
 @operation("List webhooks", tag=TAG, scope="read", answers={200: WebhookPage})
 def webhooks_list() -> ApiAnswer:
     """The addresses at which the agency's CRM is called."""
-    return ApiAnswer(page_body([_shown(one) for one in service.endpoints_of(key_holder().agency_id)], None))
+    return ApiAnswer(page_body([_shown(endpoint) for endpoint in service.endpoints_of(key_holder().agency_id)], None))
 
 
 @api.post("/webhooks")
@@ -186,7 +186,7 @@ def _read(endpoint_id: uuid.UUID) -> dict[str, Any]:
 
 
 def _shown(endpoint: WebhookEndpoint) -> dict[str, Any]:
-    earlier = [rfc3339(one.until) for one in service.earlier_secrets([endpoint.id], now()).get(endpoint.id, ())]
+    earlier = [rfc3339(secret.until) for secret in service.earlier_secrets([endpoint.id], now()).get(endpoint.id, ())]
     return {
         "id": str(endpoint.id),
         "url": service.url_of(endpoint),

@@ -46,13 +46,13 @@ def ask() -> AnyResponse:
     if deadline is None:
         return _page(form, chosen, 422)
     try:
-        better_offers.ask([one.id for one in chosen], deadline, form.message.data or None, by=person())
+        better_offers.ask([candidate.id for candidate in chosen], deadline, form.message.data or None, by=person())
     except IllegalTransition:
         return _page(form, chosen, 409, problem=_("One of these offers was withdrawn or replaced: nobody was asked."))
-    said = ngettext(
+    message = ngettext(
         "The client is asked for a better offer", "%(num)d clients are asked for a better offer", len(chosen)
     )
-    return done(onward(), said)
+    return done(onward(), message)
 
 
 @offers.post("/app/offers/<uuid:offer_id>/better/cancel")
@@ -95,7 +95,7 @@ def _page(
     form: BetterForm, chosen: list[Candidate], status: int = 200, *, problem: str = "", left_out: int = 0
 ) -> Response:
     title = ngettext("Ask for a better offer", "Ask %(num)d clients for a better offer", len(chosen))
-    note_seen([one.id for one in chosen if one.name])
+    note_seen([candidate.id for candidate in chosen if candidate.name])
     return page(
         "offers/better.html",
         "decision",

@@ -47,10 +47,10 @@ def decide() -> AnyResponse:
     seen, others = (_seen(request.form.getlist(name)) for name in ("seen", "other"))
     if not seen or form.status.data not in DecisionForm.statuses():
         raise NotFound
-    chosen = candidates(by, [one.offer_id for one in seen])
+    chosen = candidates(by, [offer.offer_id for offer in seen])
     if not form.validate():
         return _page(form, chosen, 422)
-    candidates(by, [one.offer_id for one in others])
+    candidates(by, [offer.offer_id for offer in others])
     answer = AgencyAnswer(
         str(form.status.data), form.text("reason"), form.text("message"), notify_bidder=bool(form.notify_bidder.data)
     )
@@ -59,14 +59,14 @@ def decide() -> AnyResponse:
             by.agency_id, _despite(seen), answer, by=by.actor, outcome=_outcome(form, chosen, others)
         )
     except UnnamedConcern:
-        return _page(form, candidates(by, [one.offer_id for one in seen]), 422, unsaid=True)
+        return _page(form, candidates(by, [offer.offer_id for offer in seen]), 422, unsaid=True)
     except IllegalTransition:
-        unread = answer.status == "new" and all(one.stands for one in chosen)
+        unread = answer.status == "new" and all(candidate.stands for candidate in chosen)
         only_viewed = _("Only an offer that is marked as viewed can be marked as new.")
         return _page(form, chosen, 409, problem=only_viewed if unread else _no_more())
     except Conflict:
-        fresh = candidates(by, [one.offer_id for one in seen])
-        stand = all(one.stands for one in fresh)
+        fresh = candidates(by, [offer.offer_id for offer in seen])
+        stand = all(candidate.stands for candidate in fresh)
         return _page(form, fresh, 409, problem=_overtaken(by, [*seen, *others]) if stand else _no_more())
     if made:
         _offer_undo(made, answer.status, len(seen))
@@ -104,11 +104,11 @@ def _page(
     left_out: int = 0,
     unsaid: bool = False,
 ) -> Response:
-    standing, gone = ([one for one in chosen if one.stands is stands] for stands in (True, False))
+    standing, gone = ([candidate for candidate in chosen if candidate.stands is stands] for stands in (True, False))
     beside = []
     if form.status.data == "accepted" and len(standing) == 1:
         beside = others_of(person(), standing[0].property_id, [standing[0].id])
-    note_seen([one.id for one in (*chosen, *beside) if one.name])
+    note_seen([candidate.id for candidate in (*chosen, *beside) if candidate.name])
     return page(
         "offers/decision.html",
         "decision",
@@ -131,12 +131,14 @@ def _page(
 
 def _concerns(chosen: list[Candidate]) -> list[Concern]:
     """What speaks against accepting these, as it is asked about: two of one property also stand against each other."""
-    found = concerns_of(db.session.connection(), [one.id for one in chosen], now())
-    second = {one.offer_id for one in found if one.kind == SECOND}
-    for one in chosen:
-        beside = [other.reference for other in chosen if other.property_id == one.property_id and other != one]
-        if beside and one.id not in second and one.status != "accepted":
-            found.append(Concern(SECOND, one.id, one.reference, beside[0]))
+    found = concerns_of(db.session.connection(), [candidate.id for candidate in chosen], now())
+    second = {concern.offer_id for concern in found if concern.kind == SECOND}
+    for candidate in chosen:
+        beside = [
+            other.reference for other in chosen if other.property_id == candidate.property_id and other != candidate
+        ]
+        if beside and candidate.id not in second and candidate.status != "accepted":
+            found.append(Concern(SECOND, candidate.id, candidate.reference, beside[0]))
     return found
 
 
@@ -144,7 +146,8 @@ def _despite(seen: list[Chosen]) -> list[Chosen]:
     """With what was ticked on the page, for those offers of which the page asked it."""
     ticked, asked = request.form.getlist("despite"), set(request.form.getlist("asked"))
     return [
-        replace(one, despite=frozenset(kind for kind in ticked if f"{kind}:{one.offer_id}" in asked)) for one in seen
+        replace(offer, despite=frozenset(kind for kind in ticked if f"{kind}:{offer.offer_id}" in asked))
+        for offer in seen
     ]
 
 
@@ -153,7 +156,7 @@ def _no_more() -> str:
 
 
 def _overtaken(by: Person, looked_at: list[Chosen]) -> str:
-    who = last_to_change(by, [one.offer_id for one in looked_at])
+    who = last_to_change(by, [offer.offer_id for offer in looked_at])
     if not who:
         return str(_("Someone changed this offer just before you. Look at it again, then decide."))
     return str(_("%(name)s changed this offer just before you. Look at it again, then decide.", name=who))
@@ -172,8 +175,8 @@ def _title(status: str, chosen: list[Candidate]) -> str:
 
 def _offer_undo(decision_id: uuid.UUID, status: str, count: int) -> None:
     """Shown on the next page, with a way back for as long as there is one."""
-    said = label("status", status).lower()
-    text = ngettext("Saved: %(status)s", "Saved for %(num)d offers: %(status)s", count, status=said)
+    name = label("status", status).lower()
+    text = ngettext("Saved: %(status)s", "Saved for %(num)d offers: %(status)s", count, status=name)
     shown = {"text": text, "decision": str(decision_id), "seconds": deciding.UNDO.seconds - 1}
     flash(shown, "undo")  # type: ignore[arg-type]  # Flask keeps whatever JSON can say
 

@@ -42,13 +42,13 @@ def erase_person_now(offer_id: uuid.UUID) -> AnyResponse:
     agency_id, actor = by.agency_id, by.actor
     if bidder.email:
         erased = erase_for_agency(agency_id, bidder.email, language, by=actor)
-        said = ngettext(
+        message = ngettext(
             "%(num)d offer erased. The client is told.", "%(num)d offers erased. The client is told.", erased
         )
     else:
         erased = erasure.erase_all(agency_id, [offer_id], "agency", by=actor)
-        said = ngettext("%(num)d offer erased.", "%(num)d offers erased.", erased)
-    return done(url_for("offers.show", offer_id=offer_id), said)
+        message = ngettext("%(num)d offer erased.", "%(num)d offers erased.", erased)
+    return done(url_for("offers.show", offer_id=offer_id), message)
 
 
 def _opened(offer_id: uuid.UUID) -> tuple[OpenedOffer, Bidder]:

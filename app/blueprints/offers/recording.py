@@ -59,16 +59,16 @@ class RecordForm(OfferForm):
     def bind(self, prop: Property) -> RecordForm:
         super().bind(prop)
         unasked = dict.fromkeys((*SIGNATURE_FIELDS, "consent"), "hidden")
-        unknown = {one.name: "optional" for one in FIELDS if one.maybe_unknown}
+        unknown = {field.name: "optional" for field in FIELDS if field.maybe_unknown}
         self.rules = Rules({**self.rules, **unasked, **unknown})
         return self
 
-    def hint(self, one: Field) -> Any:
-        return one.hint
+    def hint(self, field: Field) -> Any:
+        return field.hint
 
-    def attributes(self, one: Field) -> dict[str, str]:
+    def attributes(self, field: Field) -> dict[str, str]:
         """The browser knows the agent, not the client."""
-        return {**super().attributes(one), **({} if one.kind.input == "date" else {"autocomplete": "off"})}
+        return {**super().attributes(field), **({} if field.kind.input == "date" else {"autocomplete": "off"})}
 
 
 class _Reader(OfferReader):
@@ -83,10 +83,10 @@ class _Reader(OfferReader):
 def choose_property() -> AnyResponse:
     """For which property; with `property_id` straight to its form."""
     by, chosen = person(), request.args.get("property_id", "")
-    held = recordable_properties(by)
-    if any(str(property_id) == chosen for property_id, _title in held):
+    properties = recordable_properties(by)
+    if any(str(property_id) == chosen for property_id, _title in properties):
         return done(url_for("offers.record", property_id=chosen))
-    return page("offers/record_for.html", properties=held)
+    return page("offers/record_for.html", properties=properties)
 
 
 @offers.route("/app/properties/<uuid:property_id>/offers/new", methods=["GET", "POST"])
@@ -113,7 +113,7 @@ def record(property_id: uuid.UUID) -> AnyResponse:
         return _form(prop, form, _stamp(prop), 422)
     except Invalid as invalid:
         prop = get_property(person(), property_id, write=True)
-        form.add_errors({name: [str(message) for message in held] for name, held in invalid.errors.items()})
+        form.add_errors({name: [str(message) for message in faults] for name, faults in invalid.errors.items()})
         return _form(prop, form, request.form["stamp"], 422)
     return done(url_for("offers.confirmation", offer_id=sent.offer_id), _("The offer is recorded"))
 
@@ -184,12 +184,12 @@ def _confirmation(offer_id: uuid.UUID, status: int = 200, problem: str = "") -> 
     by = person()
     offer, state = get_offer(by, offer_id, write=True)
     opened = open_offer(offer, state)
-    said = confirmation_of(opened)
+    confirmation = confirmation_of(opened)
     document = opened.document
     if offer.source == "link" or document is None:
         raise Conflict
     note_seen([offer.id])
-    waits = is_unconfirmed(offer, state, said.at if said else None)
+    waits = is_unconfirmed(offer, state, confirmation.at if confirmation else None)
     prop = get_property(by, offer.property_id)
     context: dict[str, Any] = {
         "offer": offer,
@@ -197,8 +197,8 @@ def _confirmation(offer_id: uuid.UUID, status: int = 200, problem: str = "") -> 
         "channel": document.body.get("channel"),
         "property": prop,
         "waits": waits,
-        "confirmed_at": said.at if said else None,
-        "by_code": said is not None and said.proof == CODE,
+        "confirmed_at": confirmation.at if confirmation else None,
+        "by_code": confirmation is not None and confirmation.proof == CODE,
         "needs_code": is_reachable(by.agency_id, document.bidder.email, offer.submitted_at),
         "signature_required": prop.signature_required,
         "mails": [mail for mail in mails_owed(offer) if mail.template == "offer_confirm"],

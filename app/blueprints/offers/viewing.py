@@ -65,5 +65,5 @@ def _page(
     status: int = 200, invalid: Invalid | None = None, *, wrong: uuid.UUID | None = None, new: str = "", query: str = ""
 ) -> Response:
     problem = " ".join(str(message) for message in invalid.errors["name"]) if invalid else ""
-    held = views_of(person())
-    return page("offers/views.html", status=status, views=held, problem=problem, wrong=wrong, new=new, query=query)
+    views = views_of(person())
+    return page("offers/views.html", status=status, views=views, problem=problem, wrong=wrong, new=new, query=query)

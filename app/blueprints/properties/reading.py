@@ -184,10 +184,10 @@ class PropertyReader:
         """A local time of the agency, as UTC. The time of the day may be left out by old browsers only."""
         if not (text := self._typed(name)):
             return None
-        held = self.present.get(name)
+        value = self.present.get(name)
         try:
-            found = local_times.read(name, text, self.zone, self.confirmed, held)
-            if found != held and not now().year - 1 <= local_times.naive(text).year <= now().year + 10:
+            found = local_times.read(name, text, self.zone, self.confirmed, value)
+            if found != value and not now().year - 1 <= local_times.naive(text).year <= now().year + 10:
                 raise local_times.NotATime(text)
         except local_times.NotATime:
             self._wrong(name, _("Write a date and time such as 2026-12-31 18:00"))

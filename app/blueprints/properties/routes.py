@@ -187,7 +187,7 @@ def _property(property_id: uuid.UUID, *, toast: str = "") -> Response:
         "activity": activity_of(prop),
         "shown": shown,
         "rows": shown_rows(shown.lines, by=by, today=today(), named=chosen.named()),
-        "standing_ids": [one.id for one in others_of(by, prop.id, [])][:MOST],
+        "standing_ids": [offer.id for offer in others_of(by, prop.id, [])][:MOST],
         "steps": property_steps(by.agency_id, prop.id),
         "waiting": gone_notices.left_waiting(prop) if may_change else 0,
     }

@@ -81,7 +81,7 @@ class PropertySaving:
             self.form.add_errors({"external_id": [_("Another property has this id")]})
             return None
         except Invalid as invalid:
-            self.form.add_errors({name: [_(str(text)) for text in held] for name, held in invalid.errors.items()})
+            self.form.add_errors({name: [_(str(text)) for text in faults] for name, faults in invalid.errors.items()})
             return None
         except Conflict:
             self._changed_meanwhile(existing)

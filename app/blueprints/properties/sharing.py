@@ -81,10 +81,10 @@ def qr_file(url: str, kind: str) -> bytes:
 def shared_with_seller(prop: Property, title: str) -> list[dict[str, Any]]:
     """The open links for the property's page, each with its address and a mail to send it by."""
     shown = []
-    for held in links_of(prop, now()):
-        url = f"{base_url()}/s/{sign(SELLER, held.link.id)}"
+    for link in links_of(prop, now()):
+        url = f"{base_url()}/s/{sign(SELLER, link.link.id)}"
         words = _("Here you can follow all offers for %(title)s as they come: %(url)s", title=title, url=url)
         subject = _("The offers for %(title)s", title=title)
         mail = f"mailto:?subject={quote(subject)}&body={quote(words)}"
-        shown.append({"held": held, "url": url, "mail": mail})
+        shown.append({"held": link, "url": url, "mail": mail})
     return shown

@@ -190,5 +190,5 @@ def ask_to_be_forgotten(opened: Receipt, reference: str) -> AnyResponse | str:
     if request.method == "POST":
         data_requests.ask_as_bidder(agency.id, opened.email, language())
         return redirect(url_for("public.ask_to_be_forgotten", reference=reference), 303)
-    held = data_requests.erasure_of(agency.id, opened.email)
-    return render_template("public/erase.html", offer=opened, agency=agency, held=held)
+    asked = data_requests.erasure_of(agency.id, opened.email)
+    return render_template("public/erase.html", offer=opened, agency=agency, held=asked)

@@ -37,17 +37,19 @@ KINDS = {
 class RequestForm(Form):
     agency = HiddenField()
     kind = RadioField(
-        _l("What do you ask for?"), choices=[SelectChoice(*one) for one in KINDS.items()], validate_choice=False
+        _l("What do you ask for?"), choices=[SelectChoice(*kind) for kind in KINDS.items()], validate_choice=False
     )
     email = StringField(_l("E-mail address you gave with your offer"))
 
 
 def _standing(request_id: uuid.UUID) -> PrivacyRequest:
     """While its time is not over; afterwards the form by which one asks anew."""
-    held = service.by_id(request_id)
-    if held is None or service.lapsed(held):
-        abort(make_response(_form(RequestForm(data={"agency": str(held.agency_id) if held else ""}), lapsed=True), 410))
-    return held
+    asked = service.by_id(request_id)
+    if asked is None or service.lapsed(asked):
+        abort(
+            make_response(_form(RequestForm(data={"agency": str(asked.agency_id) if asked else ""}), lapsed=True), 410)
+        )
+    return asked
 
 
 @public.route("/gdpr/request", methods=["GET", "POST"])
@@ -91,11 +93,11 @@ def _ask(form: RequestForm) -> bool:
 
 @public.route("/gdpr/request/<token>", methods=["GET", "POST"])
 @policy(Guard.LINK, limit="60/minute", writes="20/minute", scope="privacy-proof", opens=ByLink({PRIVACY: _standing}))
-def prove_address(held: PrivacyRequest, token: str) -> AnyResponse | str | tuple[str, int]:
+def prove_address(asked: PrivacyRequest, token: str) -> AnyResponse | str | tuple[str, int]:
     """What is asked, and a button that proves it; afterwards where it stands. Opening it changes nothing."""
     if request.method == "GET":
-        return _state(held, token)
-    request_id = held.id
+        return _state(asked, token)
+    request_id = asked.id
     service.prove(request_id)
     return redirect(url_for("public.prove_address", token=token), 303)
 
@@ -134,16 +136,16 @@ def _form(form: RequestForm, *, sent: bool = False, lapsed: bool = False) -> str
     return render_template("public/data_request.html", form=form, agency_name=_named(form)[1], sent=sent, lapsed=lapsed)
 
 
-def _state(held: PrivacyRequest, token: str) -> str:
-    copy: dict[str, Any] | None = service.copy_of(held)
+def _state(asked: PrivacyRequest, token: str) -> str:
+    copy: dict[str, Any] | None = service.copy_of(asked)
     return render_template(
         "public/data_request_state.html",
-        held=held,
+        held=asked,
         token=token,
-        agency=db.session.get_one(Agency, held.agency_id),
+        agency=db.session.get_one(Agency, asked.agency_id),
         copy=copy,
         files=data_copy.parts_of(copy) if copy else 0,
-        parts=[sections(Document(one["as_sent"]).terms) for one in copy["offers"]] if copy else [],
-        reason=service.reason_of(held),
-        email=service.address_of(held),
+        parts=[sections(Document(offer["as_sent"]).terms) for offer in copy["offers"]] if copy else [],
+        reason=service.reason_of(asked),
+        email=service.address_of(asked),
     )

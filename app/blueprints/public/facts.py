@@ -63,8 +63,8 @@ def changes(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> list[
 def told(snap: Mapping[str, Any]) -> list[Fact]:
     """What the review says of the property once more."""
     names = ("address", "asking_price", "price_vat", "buyer_commission", "usable_area_sqm", "land_area_sqm", "agency")
-    held = _by_name(snap)
-    return [held[name] for name in names if _raw(snap, name)]
+    facts = _by_name(snap)
+    return [facts[name] for name in names if _raw(snap, name)]
 
 
 def _raw(snap: Mapping[str, Any], name: str) -> Any:

@@ -23,8 +23,8 @@ SIGNATURE_FIELDS = ("signature_kind", "signature_drawn", "signature_typed")
 
 def rules_of(prop: Property) -> dict[str, str]:
     """`required`, `optional` or `hidden` for every field of the form."""
-    rules = {one.name: "required" for one in FIELDS if one.needed} | {"consent": "required"}
-    rules |= {one.name: prop.field_rules.get(one.rule, "optional") for one in FIELDS if one.rule}
+    rules = {field.name: "required" for field in FIELDS if field.needed} | {"consent": "required"}
+    rules |= {field.name: prop.field_rules.get(field.rule, "optional") for field in FIELDS if field.rule}
     rules |= dict.fromkeys(SIGNATURE_FIELDS, "required" if prop.signature_required else "hidden")
     return rules
 
@@ -63,13 +63,13 @@ WIDGETS: dict[str, type[Field]] = {
 }
 
 
-def _typed(one: fields.Field) -> Any:
+def _typed(field: fields.Field) -> Any:
     """The field of the form for a declared one."""
-    widget = WIDGETS[one.kind.input]
-    if one.kind.input not in {"choices", "checkboxes"}:
-        return widget(one.label)
-    pairs = [SelectChoice(value, text) for value, text in one.choices.items()]
-    return widget(one.label, choices=pairs, validate_choice=False)
+    widget = WIDGETS[field.kind.input]
+    if field.kind.input not in {"choices", "checkboxes"}:
+        return widget(field.label)
+    pairs = [SelectChoice(value, text) for value, text in field.choices.items()]
+    return widget(field.label, choices=pairs, validate_choice=False)
 
 
 class Block(NamedTuple):
@@ -80,7 +80,7 @@ class Block(NamedTuple):
 
 
 class OfferForm(Form):
-    vars().update({one.name: _typed(one) for one in ON_PAGE})
+    vars().update({field.name: _typed(field) for field in ON_PAGE})
     signature_kind = RadioField(_l("Signature"), choices=choices("signature"), validate_choice=False)
     signature_drawn = StringField(_l("Drawn signature"))
     signature_typed = StringField(_l("Type your full name as signature"))
@@ -122,35 +122,35 @@ class OfferForm(Form):
     def layout(self, part: str, *groups: str, known: bool = False) -> list[Block]:
         """A part of the page, or some groups of it, without what is hidden; `known`: nor who the bidder is."""
         blocks: list[Block] = []
-        for one in ON_PAGE:
-            elsewhere = one.part.name != part or (groups and one.group.name not in groups)
-            if elsewhere or self.rules[one.name] == "hidden" or (known and one.inside == "bidder"):
+        for field in ON_PAGE:
+            elsewhere = field.part.name != part or (groups and field.group.name not in groups)
+            if elsewhere or self.rules[field.name] == "hidden" or (known and field.inside == "bidder"):
                 continue
-            if not blocks or blocks[-1].when != one.when:
-                blocks.append(Block(one.when, []))
+            if not blocks or blocks[-1].when != field.when:
+                blocks.append(Block(field.when, []))
             lines = blocks[-1].lines
-            if one.beside and lines and lines[-1][0].name == one.beside:
-                lines[-1].append(one)
+            if field.beside and lines and lines[-1][0].name == field.beside:
+                lines[-1].append(field)
             else:
-                lines.append([one])
+                lines.append([field])
         return blocks
 
     def calls(self, blocks: list[Block]) -> bool:
         """Whether something there was typed, is wrong, is asked about or must be filled in."""
-        every = [one for block in blocks for line in block.lines for one in line]
+        every = [field for block in blocks for line in block.lines for field in line]
         return any(
-            (self.rules[one.name] == "required" and not one.when)
-            or self[one.name].errors
-            or one.name in self.questions
-            or (self[one.name].data and self[one.name].data != one.default)
-            for one in every
+            (self.rules[field.name] == "required" and not field.when)
+            or self[field.name].errors
+            or field.name in self.questions
+            or (self[field.name].data and self[field.name].data != field.default)
+            for field in every
         )
 
-    def hint(self, one: fields.Field) -> Any:
-        return one.hint or one.buyer_hint
+    def hint(self, field: fields.Field) -> Any:
+        return field.hint or field.buyer_hint
 
-    def attributes(self, one: fields.Field) -> dict[str, str]:
-        return {**one.kind.attributes, **one.attributes}
+    def attributes(self, field: fields.Field) -> dict[str, str]:
+        return {**field.kind.attributes, **field.attributes}
 
     def add_errors(self, errors: dict[str, list[str]]) -> None:
         for name, messages in errors.items():
@@ -170,4 +170,4 @@ class ConfirmForm(Form):
 
 def typed_again(document: Document, replaces: str) -> dict[str, Any]:
     """An offer as its bidder would type it into a new form that replaces it; signature and consent are given anew."""
-    return {**{one.name: one.kind.typed(one.value_in(document.terms)) for one in FIELDS}, "replaces": replaces}
+    return {**{field.name: field.kind.typed(field.value_in(document.terms)) for field in FIELDS}, "replaces": replaces}

@@ -213,7 +213,9 @@ class FormPost:
             return self._again(_("Something has changed since you reviewed the offer, so it was not sent. Check it."))
         except Invalid as invalid:
             self.link = self.target.open() or self.link
-            self.form.add_errors({name: [str(message) for message in held] for name, held in invalid.errors.items()})
+            self.form.add_errors(
+                {name: [str(message) for message in faults] for name, faults in invalid.errors.items()}
+            )
             return self._show_form(), 422
         if sent.fresh:
             throttle.sent(property_id, draft.bidder)
@@ -226,8 +228,8 @@ class FormPost:
         return self.seen is not None and not self.showing.has_notice_of(self.link.property, self.seen)
 
     def _closed(self, state: str, link: OpenedLink | None) -> tuple[str, int]:
-        held = [(name, value) for name, value in request.form.items(multi=True) if name != "step"]
-        return link_page(state, link, self._kept(self.draft), held=held, action=self.target.action)
+        fields = [(name, value) for name, value in request.form.items(multi=True) if name != "step"]
+        return link_page(state, link, self._kept(self.draft), held=fields, action=self.target.action)
 
     def _kept(self, draft: Draft | None) -> list[Section]:
         """What was typed, to copy: as an offer where it reads as one, else field by field."""

@@ -38,7 +38,9 @@ def sent(property_id: uuid.UUID, bidder: Bidder) -> None:
 def _people(property_id: uuid.UUID, bidder: Bidder) -> list[Count]:
     known = [bidder.phone, *([bidder.email.casefold()] if bidder.email else [])]
     address = keyed(caller_line())
-    return [(rate, ("send-person", property_id.hex, address, keyed(one))) for one in known for rate in PER_PERSON]
+    return [
+        (rate, ("send-person", property_id.hex, address, keyed(contact))) for contact in known for rate in PER_PERSON
+    ]
 
 
 def _crowds(property_id: uuid.UUID) -> list[Count]:

@@ -31,8 +31,8 @@ def requests() -> Response:
 def answer_request(request_id: uuid.UUID) -> AnyResponse:
     """`answer` is erase, or refuse with the `reason` that is sent to who asked."""
     by, answer = person(), request.form.get("answer")
-    held = service.by_id(request_id)
-    if held is None or held.agency_id != by.agency_id:
+    asked = service.by_id(request_id)
+    if asked is None or asked.agency_id != by.agency_id:
         raise NotFound
     reason = plain_lines(request.form.get("reason"))
     if len(reason) > REASON:
@@ -45,26 +45,26 @@ def answer_request(request_id: uuid.UUID) -> AnyResponse:
         erased = service.decide(request_id, by.agency_id, erase=answer == "erase", reason=reason, by=by.actor)
     except Conflict:
         return _page(409, request_id, _("This request was answered in the meantime."))
-    said = (
+    message = (
         ngettext("%(num)d offer erased. The client is told.", "%(num)d offers erased. The client is told.", erased)
         if answer == "erase"
         else _("The client is told.")
     )
-    return done(url_for("settings.requests"), said)
+    return done(url_for("settings.requests"), message)
 
 
 def _page(status: int = 200, wrong: uuid.UUID | None = None, problem: str = "") -> Response:
     agency_id, at = person().agency_id, now()
     waiting = service.waiting(agency_id)
-    found = personal_data.count_by_tag(agency_id, [held.tag for held in waiting if held.tag and not held.ended_at])
+    found = personal_data.count_by_tag(agency_id, [asked.tag for asked in waiting if asked.tag and not asked.ended_at])
     lines = [
         {
-            "held": held,
-            "email": service.address_of(held),
-            "offers": held.offers if held.ended_at else found.get(held.tag or b"", 0),
-            "late": service.is_late(held, at),
+            "held": asked,
+            "email": service.address_of(asked),
+            "offers": asked.offers if asked.ended_at else found.get(asked.tag or b"", 0),
+            "late": service.is_late(asked, at),
         }
-        for held in waiting
+        for asked in waiting
     ]
     return page(
         "settings/data_requests.html",

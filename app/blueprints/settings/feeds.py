@@ -40,15 +40,15 @@ def feed_list() -> AnyResponse:
 @policy(Guard.OWNER, limit="300/minute", writes="60/minute", scope="settings-feed")
 def feed(feed_id: uuid.UUID) -> AnyResponse:
     """One feed with its last runs; or a change of it."""
-    held = feeds.get_feed(person().agency_id, feed_id)
+    feed = feeds.get_feed(person().agency_id, feed_id)
     if request.method == "GET":
         return _show(feed_id)
     form = FeedForm(request.form)
-    form.kind.data = held.kind
+    form.kind.data = feed.kind
     if not form.validate():
         return _show(feed_id, 422, form=form)
     try:
-        feeds.change(held, form.values(request.files.get("file")), by=person().actor)
+        feeds.change(feed, form.values(request.files.get("file")), by=person().actor)
     except Invalid as invalid:
         return _show(feed_id, 422, form=_refused(form, invalid))
     return done(url_for("settings.feed", feed_id=feed_id), _("Saved"))
@@ -79,21 +79,21 @@ def feed_remove(feed_id: uuid.UUID) -> AnyResponse:
 
 
 def _list(form: FeedForm, status: int = 200) -> Response:
-    held = feeds.with_last_run(person().agency_id)
-    return page("settings/feeds.html", status=status, feeds=held, form=form)
+    listed = feeds.with_last_run(person().agency_id)
+    return page("settings/feeds.html", status=status, feeds=listed, form=form)
 
 
 def _show(feed_id: uuid.UUID, status: int = 200, **context: Any) -> Response:
-    held = feeds.get_feed(person().agency_id, feed_id)
-    runs = [(one, json.loads(one.errors)) for one in feeds.runs_of(held)]
+    feed = feeds.get_feed(person().agency_id, feed_id)
+    runs = [(run, json.loads(run.errors)) for run in feeds.runs_of(feed)]
     context = {
-        "form": FeedForm.of(held, feeds.source_of(held).url),
-        "tried": tries.outcome_of(held),
+        "form": FeedForm.of(feed, feeds.source_of(feed).url),
+        "tried": tries.outcome_of(feed),
         "names": FIELD_NAMES,
-        "photos": photos.failed(held.agency_id),
+        "photos": photos.failed(feed.agency_id),
         **context,
     }
-    return page("settings/feed.html", "trial", status, feed=held, runs=runs, **context)
+    return page("settings/feed.html", "trial", status, feed=feed, runs=runs, **context)
 
 
 def _refused(form: FeedForm, invalid: Invalid) -> FeedForm:

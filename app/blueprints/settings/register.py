@@ -24,8 +24,8 @@ LINES = "application/jsonl"
 @policy(Guard.OWNER, limit="120/minute")
 def register() -> Response:
     """The latest checkpoints, and what can be downloaded."""
-    held = checkpoints_of(person().agency_id, SHOWN)
-    return page("settings/register.html", agency=person().agency, checkpoints=held, shown=SHOWN)
+    checkpoints = checkpoints_of(person().agency_id, SHOWN)
+    return page("settings/register.html", agency=person().agency, checkpoints=checkpoints, shown=SHOWN)
 
 
 @settings.post("/app/settings/register")

@@ -75,14 +75,14 @@ def end_session(session_id: uuid.UUID) -> AnyResponse:
 @policy(Guard.OWNER, limit="300/minute", writes="60/minute", scope="settings-agency")
 def agency() -> AnyResponse:
     """What buyers read of the agency, its zone, and who may read what."""
-    held = person().agency
+    agency = person().agency
     if request.method == "GET":
-        return page("settings/agency.html", form=AgencyForm.of(held), zones=ZONES)
+        return page("settings/agency.html", form=AgencyForm.of(agency), zones=ZONES)
     form = AgencyForm(request.form)
-    form.language.data = request.form.get("language", held.language)
+    form.language.data = request.form.get("language", agency.language)
     if not form.validate():
         return page("settings/agency.html", status=422, form=form, zones=ZONES)
-    accounts.change_agency(held, form.values(), by=person().actor)
+    accounts.change_agency(agency, form.values(), by=person().actor)
     return done(url_for("settings.agency"), _("Saved"))
 
 
@@ -213,13 +213,13 @@ def revoke(key_id: uuid.UUID) -> AnyResponse:
 
 def _profile(status: int = 200, **forms: Form) -> Response:
     user = person().user
-    held = {
+    values = {
         "full_name": user.full_name,
         "phone": show_phone(user.phone) if user.phone else "",
         "language": user.language,
         "shortcuts": user.shortcuts,
     }
-    context: dict[str, Any] = {"form": ProfileForm(data=held), "password_form": PasswordForm(), **forms}
+    context: dict[str, Any] = {"form": ProfileForm(data=values), "password_form": PasswordForm(), **forms}
     sessions = accounts.sessions_of(user.id)
     return page("settings/profile.html", status=status, sessions=sessions, here=person().session_id, **context)
 
@@ -236,8 +236,8 @@ def _sent(email: str) -> AnyResponse:
 
 def _api(status: int = 200, **context: Any) -> Response:
     context = {"form": ApiKeyForm(), "key": None, **context}
-    held = staff.api_keys_of(person().agency_id)
-    return page("settings/api.html", status=status, keys=held, at=now(), api_url=f"{base_url()}/api/crm", **context)
+    keys = staff.api_keys_of(person().agency_id)
+    return page("settings/api.html", status=status, keys=keys, at=now(), api_url=f"{base_url()}/api/crm", **context)
 
 
 def _refused(form: Form, invalid: Invalid) -> Form:

@@ -65,12 +65,12 @@ class ReplayForm(Form):
         shown = local_times.shown_in(moment, zone).replace("T", " ")
         return cls(data={"since": f"{shown}:00" if shown else ""})
 
-    def moment(self, zone: str, confirmed: Collection[str], held: datetime | None) -> datetime | None:
+    def moment(self, zone: str, confirmed: Collection[str], stored: datetime | None) -> datetime | None:
         """In UTC; None with the form saying what is wrong, or what is asked."""
         if not self.validate():
             return None
         try:
-            found = local_times.read("since", self.since.data, zone, confirmed, held)
+            found = local_times.read("since", self.since.data, zone, confirmed, stored)
         except local_times.NotATime:
             self.since.errors = [_l("Write a date and time such as 2026-12-31 18:00")]
             return None

@@ -104,16 +104,16 @@ def webhook_test(endpoint_id: uuid.UUID) -> AnyResponse:
 def webhook_replay(endpoint_id: uuid.UUID) -> AnyResponse:
     """Send everything since a moment that did not arrive."""
     form, endpoint = ReplayForm(request.form), _held(endpoint_id)
-    held = endpoint.failing_since or endpoint.off_at
-    since = form.moment(person().agency.zone, answered(request.form), held)
+    failing_since = endpoint.failing_since or endpoint.off_at
+    since = form.moment(person().agency.zone, answered(request.form), failing_since)
     if since is None:
         return _show(endpoint_id, 422, replay_form=form)
     try:
         count = service.replay(endpoint, since, by=person().actor)
     except Conflict:
         return _show(endpoint_id, 409, problem=_("Turn the calls on first."))
-    said = ngettext("%(num)d call is on its way", "%(num)d calls are on their way", count)
-    return _back(endpoint_id, said if count else _("Everything since then has arrived"))
+    message = ngettext("%(num)d call is on its way", "%(num)d calls are on their way", count)
+    return _back(endpoint_id, message if count else _("Everything since then has arrived"))
 
 
 @settings.route("/app/settings/webhooks/<uuid:endpoint_id>/remove", methods=["GET", "POST"])
@@ -155,8 +155,8 @@ def _back(endpoint_id: uuid.UUID, message: str) -> AnyResponse:
 
 
 def _list(form: Form, status: int = 200) -> Response:
-    held = [(one, service.url_of(one)) for one in service.endpoints_of(person().agency_id)]
-    return page("settings/webhooks.html", status=status, endpoints=held, form=form)
+    endpoints = [(endpoint, service.url_of(endpoint)) for endpoint in service.endpoints_of(person().agency_id)]
+    return page("settings/webhooks.html", status=status, endpoints=endpoints, form=form)
 
 
 def _show(endpoint_id: uuid.UUID, status: int = 200, **context: Any) -> Response:
@@ -195,7 +195,7 @@ def _call(call_id: uuid.UUID, status: int = 200, problem: str = "") -> Response:
     if body is not None and line.offer_id and is_seen() and not wants_block():
         note_opening(line.offer_id, by=person())
     shown = json.dumps(json.loads(body), ensure_ascii=False, indent=2) if body else None
-    endpoint = next((one for one in service.endpoints_of(agency_id) if one.id == line.endpoint_id), None)
+    endpoint = next((endpoint for endpoint in service.endpoints_of(agency_id) if endpoint.id == line.endpoint_id), None)
     soon = line.state == "leased" or (line.state == "pending" and line.due_at <= now() + SOON)
     return page(
         "settings/webhook_call.html", "progress", status, call=line, url=service.url_of(endpoint) if endpoint else "",

@@ -48,7 +48,8 @@ def index() -> Response:
         errors=errors,
         listed=listed,
         over_time=[
-            (period_name(one, found.unit), one.count, _list_of(within(chosen, one, zone))) for one in found.periods
+            (period_name(period, found.unit), period.count, _list_of(within(chosen, period, zone)))
+            for period in found.periods
         ],
         bands=[(band_name(*limits), _limits(*limits)) for limits in BANDS],
         chart=_charts(found),
@@ -80,24 +81,24 @@ def _presets(by: Person) -> list[tuple[int, str]]:
 
 def _charts(found: Stats) -> dict[str, str]:
     summary = found.summary
-    most = max(found.periods, key=lambda one: one.count)
-    said = ngettext(
+    most = max(found.periods, key=lambda period: period.count)
+    message = ngettext(
         "%(num)d offer in all; the most, %(most)d: %(when)s.",
         "%(num)d offers in all; the most, %(most)d: %(when)s.",
         summary.count,
         most=most.count,
         when=period_name(most, found.unit),
     )
-    values = [one.count for one in found.periods]
+    values = [period.count for period in found.periods]
     made = {
-        "time": charts.columns("time", values, title=_("Offers over time"), text=said),
+        "time": charts.columns("time", values, title=_("Offers over time"), text=message),
         "status": charts.bars("status", _named("status", summary.statuses), title=_("By status")),
         "financing": charts.bars("financing", _named("financing_short", summary.financing), title=_("By financing")),
     }
-    for one in found.currencies:
-        shown = [(band_name(*limits), count) for limits, count in zip(BANDS, one.bands, strict=True)]
-        title = _("Against the asking price, in %(currency)s", currency=one.currency)
-        made[one.currency] = charts.bars(f"bands-{one.currency}", shown, title=title)
+    for amounts in found.currencies:
+        shown = [(band_name(*limits), count) for limits, count in zip(BANDS, amounts.bands, strict=True)]
+        title = _("Against the asking price, in %(currency)s", currency=amounts.currency)
+        made[amounts.currency] = charts.bars(f"bands-{amounts.currency}", shown, title=title)
     return {name: str(svg) for name, svg in made.items()}
 
 

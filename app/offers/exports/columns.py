@@ -47,11 +47,11 @@ def _of(*groups: Group) -> list[Column]:
     """The columns of the declared fields."""
     found = []
     for group in groups:
-        for one in (one for one in FIELDS if one.group is group and one.width):
-            heading, cell = one.heading or one.title, one.cell or one.kind.cell
-            source = one.clear or ".".join(("sent", "offer", *one.path))
-            made = (CLEAR if one.clear else MADE).get(one.kind)
-            found.append(Column(one.name, heading, cell, one.width, source, made))
+        for field in (field for field in FIELDS if field.group is group and field.width):
+            heading, cell = field.heading or field.title, field.cell or field.kind.cell
+            source = field.clear or ".".join(("sent", "offer", *field.path))
+            made = (CLEAR if field.clear else MADE).get(field.kind)
+            found.append(Column(field.name, heading, cell, field.width, source, made))
     return found
 
 

@@ -32,23 +32,23 @@ BATCHES = (250, 500, 1000, 2000)  # rows read at once: few for the first of them
 
 
 # What files show of an offer's terms, as its document says it: by field, what stands in clear aside.
-IN_FILES = [one for one in FIELDS if one.width and not one.clear]
+IN_FILES = [field for field in FIELDS if field.width and not field.clear]
 
 
-def _struct(name: str, held: list[Any]) -> Any:
+def _struct(name: str, members: list[Any]) -> Any:
     """Fields that may be missing, as from a document that is older than they are."""
-    return msgspec.defstruct(name, [(*one, None) for one in held], gc=False)
+    return msgspec.defstruct(name, [(*member, None) for member in members], gc=False)
 
 
 def _sent_terms() -> Any:
     within: dict[str, list[Any]] = {}
     flat: list[Any] = []
-    for one in IN_FILES:
-        held = within.setdefault(one.inside, []) if one.inside else flat
-        held.append((one.path[-1], one.kind.held | None))
-    around = [(name, _struct(name, held)) for name, held in within.items()]
+    for field in IN_FILES:
+        members = within.setdefault(field.inside, []) if field.inside else flat
+        members.append((field.path[-1], field.kind.held | None))
+    around = [(name, _struct(name, members)) for name, members in within.items()]
     defaults = [(name, kind, msgspec.field(default_factory=kind)) for name, kind in around]
-    return msgspec.defstruct("SentTerms", [(*one, None) for one in flat] + defaults, gc=False)
+    return msgspec.defstruct("SentTerms", [(*member, None) for member in flat] + defaults, gc=False)
 
 
 SentTerms = _sent_terms()

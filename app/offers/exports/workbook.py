@@ -77,14 +77,14 @@ def workbook(title: str, head: Sequence[str], widths: Sequence[int], rows: Itera
         with file.open("xl/worksheets/sheet1.xml", "w") as sheet:
             sheet.write((_XML + _opening(head, widths)).encode())
             yield out.taken()
-            held: list[str] = []
+            cells: list[str] = []
             for row in rows:
-                held.append(f"<row>{''.join(map(_cell, row))}</row>")
-                if len(held) == AT_ONCE:
-                    sheet.write("".join(held).encode())
-                    held.clear()
+                cells.append(f"<row>{''.join(map(_cell, row))}</row>")
+                if len(cells) == AT_ONCE:
+                    sheet.write("".join(cells).encode())
+                    cells.clear()
                     yield out.taken()
-            sheet.write(("".join(held) + "</sheetData></worksheet>").encode())
+            sheet.write(("".join(cells) + "</sheetData></worksheet>").encode())
     yield out.taken()
 
 

@@ -145,13 +145,15 @@ def _agent(_chosen: OfferFilter, agency_id: uuid.UUID, agent: str) -> Condition:
 def tagged(agency_id: uuid.UUID, kind: str, value: str) -> Condition:
     """Offers by exactly this `email` (casefolded) or `phone` (E.164), found by blind index."""
     tag = blind(agency_key(agency_id, f"blind_{kind}"), value)
-    held = select(OfferTag.offer_id).where(OfferTag.agency_id == agency_id, OfferTag.field == kind, OfferTag.tag == tag)
-    return OfferState.offer_id.in_(held)
+    tagged = select(OfferTag.offer_id).where(
+        OfferTag.agency_id == agency_id, OfferTag.field == kind, OfferTag.tag == tag
+    )
+    return OfferState.offer_id.in_(tagged)
 
 
 def referenced(agency_id: uuid.UUID, reference: str) -> Condition:
-    held = select(Offer.id).where(Offer.agency_id == agency_id, Offer.reference == reference)
-    return OfferState.offer_id.in_(held)
+    referenced = select(Offer.id).where(Offer.agency_id == agency_id, Offer.reference == reference)
+    return OfferState.offer_id.in_(referenced)
 
 
 def _against_asking(agency_id: uuid.UUID, percent: int, compare: Callable[[Any, Any], Any]) -> Condition:
@@ -162,9 +164,10 @@ def _against_asking(agency_id: uuid.UUID, percent: int, compare: Callable[[Any, 
 
 def _confirmed(value: bool) -> Condition:
     """Sent by the bidder or confirmed by them with a code; or not."""
-    its = select(Confirmation.offer_id).where(Confirmation.offer_id == OfferState.offer_id)
-    coded, held = its.where(Confirmation.proof == CODE).exists(), its.where(Confirmation.proof != CODE).exists()
-    theirs = or_(and_(OfferState.source == "link", ~held), coded)
+    confirmation = select(Confirmation.offer_id).where(Confirmation.offer_id == OfferState.offer_id)
+    coded = confirmation.where(Confirmation.proof == CODE).exists()
+    by_link = confirmation.where(Confirmation.proof != CODE).exists()
+    theirs = or_(and_(OfferState.source == "link", ~by_link), coded)
     return theirs if value else not_(theirs)
 
 

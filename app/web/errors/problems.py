@@ -237,9 +237,9 @@ def _first_of(faults: list[dict[str, str]]) -> str:
     """The first fault in one line, and how many others there are."""
     if not faults:
         return ""
-    *where, said = faults[0].values()
+    *where, detail = faults[0].values()
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-    return f"{where[0] or 'The body'}: {said}{more}"
+    return f"{where[0] or 'The body'}: {detail}{more}"
 
 
 def _faults(errors: Iterable[tuple[str, Sequence[object]]]) -> Iterable[dict[str, str]]:

@@ -36,22 +36,22 @@ Channel = Literal["phone", "whatsapp", "mail", "in_person"]
 ORDERS = tuple(f"{sign}{name}" for name in SORTS for sign in ("", "-"))
 
 
-def _taken(one: Declared) -> tuple[Any, Any]:
+def _taken(field: Declared) -> tuple[Any, Any]:
     """A field's type in a body, and what stands beside it."""
-    kind = one.kind.taken(one)
-    note: dict[str, Any] = {"description": one.taken_note} if one.taken_note else {}
-    if one.most:
-        return kind, Field(default_factory=list, max_length=one.most, **note)
-    if one.needed:
+    kind = field.kind.taken(field)
+    note: dict[str, Any] = {"description": field.taken_note} if field.taken_note else {}
+    if field.most:
+        return kind, Field(default_factory=list, max_length=field.most, **note)
+    if field.needed:
         return kind, Field(**note)
-    return (kind if one.default else kind | None), Field(one.default, **note)
+    return (kind if field.default else kind | None), Field(field.default, **note)
 
 
-def _shown(one: Declared) -> tuple[Any, Any]:
+def _shown(field: Declared) -> tuple[Any, Any]:
     """The same in an answer."""
-    kind = one.kind.shown(one) if one.kind.shown else one.kind.held
-    known = (one.needed and not one.maybe_unknown) or one.default or one.most
-    return (kind if known else kind | None), Field(description=one.shown_note)
+    kind = field.kind.shown(field) if field.kind.shown else field.kind.held
+    known = (field.needed and not field.maybe_unknown) or field.default or field.most
+    return (kind if known else kind | None), Field(description=field.shown_note)
 
 
 Declare = Callable[[Declared], tuple[Any, Any]]
@@ -60,15 +60,15 @@ Declare = Callable[[Declared], tuple[Any, Any]]
 def _declare(model: dict[str, Any], way: Declare, fields: Iterable[Declared], within: str = "", **objects: Any) -> None:
     """Put declared fields into the class that `model` is the namespace of; `objects` stand for those they hold."""
     annotations = model.setdefault("__annotations__", {})
-    for one in fields:
-        if one.inside and not within:
-            annotations[one.inside], model[one.inside] = objects[one.inside]
+    for field in fields:
+        if field.inside and not within:
+            annotations[field.inside], model[field.inside] = objects[field.inside]
         else:
-            annotations[one.path[-1]], model[one.path[-1]] = way(one)
+            annotations[field.path[-1]], model[field.path[-1]] = way(field)
 
 
 def _inside(name: str) -> list[Declared]:
-    return [one for one in FIELDS if one.inside == name]
+    return [field for field in FIELDS if field.inside == name]
 
 
 class Bidder(Strict):
