@@ -23,6 +23,14 @@ class NoLongerOwed(Exception):
     """The mail would be untrue by now, or its person has been forgotten. The argument says which."""
 
 
+class NotYet(Exception):
+    """Whether the mail is true is settled at `until`: it waits, and that is no try."""
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__(until)
+        self.until = until
+
+
 @dataclass(frozen=True, slots=True)
 class DeliveryRow:
     """One delivery as its row names it."""

@@ -18,7 +18,7 @@ from app.core.clock import now
 from app.core.killpoints import AFTER_CALL, AFTER_CLAIM, passing
 from app.core.unit_of_work import housekeeping
 from app.core.wake import wake, waker
-from app.delivery.composing import NoLongerOwed
+from app.delivery.composing import NoLongerOwed, NotYet
 from app.delivery.mailer import Mailer, faulty
 from app.delivery.queue import Claimed, Outcome, Sender, claim, record, retry_now
 from app.delivery.receipt_sender import ReceiptSender
@@ -70,6 +70,8 @@ class Senders:
             except NoLongerOwed as why:
                 log.info("mail_cancelled", delivery=str(claimed.id), why=str(why))
                 return Outcome.untried(claimed, "cancelled")
+            except NotYet as later:
+                return Outcome(claimed, "pending", now(), later.until, tried=False)
             except Exception as fault:
                 return faulty(claimed, fault)
 

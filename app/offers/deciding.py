@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, func, select, true, update
+from sqlalchemy import ColumnElement, Connection, exists, func, select, true, update
 from sqlalchemy.orm import aliased
 
 from app.core import keys
@@ -166,13 +166,26 @@ class _Standing:
         return answer.notify_bidder and answer.status in DECIDED and not self.told
 
 
-def _standing(tx: UnitOfWork, offer_id: uuid.UUID, state: Any) -> _Standing:
+def that_stand(connection: Connection, agency_id: uuid.UUID, offer_id: uuid.UUID, status: str) -> list[Any]:
+    """The decisions by which an offer has its `status`, newest first: since they were made nothing else was decided
+    that was not taken back."""
     undoing = aliased(Decision)
-    undone = exists().where(undoing.agency_id == tx.agency_id, undoing.undoes_id == Decision.id)
-    mine = (Decision.agency_id == tx.agency_id, Decision.offer_id == offer_id, Decision.undoes_id.is_(None), ~undone)
+    undone = exists().where(undoing.agency_id == agency_id, undoing.undoes_id == Decision.id)
+    mine = (Decision.agency_id == agency_id, Decision.offer_id == offer_id, Decision.undoes_id.is_(None), ~undone)
     columns = select(Decision.id, Decision.to_status, Decision.at, Decision.reason_ct, Decision.message_ct)
-    made = tx.connection.execute(columns.where(*mine).order_by(Decision.at.desc(), Decision.id.desc())).all()
-    steps = list(takewhile(lambda step: step.to_status == state.status, made))
+    made = connection.execute(columns.where(*mine).order_by(Decision.at.desc(), Decision.id.desc())).all()
+    return list(takewhile(lambda step: step.to_status == status, made))
+
+
+def open_until(connection: Connection, agency_id: uuid.UUID, offer_id: uuid.UUID) -> datetime:
+    """Until when what was last decided on an offer may still be taken back, by whoever is about to as well."""
+    its = (Decision.agency_id == agency_id, Decision.offer_id == offer_id, Decision.undoes_id.is_(None))
+    last: datetime = connection.execute(select(func.max(Decision.at)).where(*its)).scalar_one()
+    return last + 2 * UNDO
+
+
+def _standing(tx: UnitOfWork, offer_id: uuid.UUID, state: Any) -> _Standing:
+    steps = that_stand(tx.connection, tx.agency_id, offer_id, state.status)
     key = keys.offer_key(tx.agency_id, offer_id)
 
     def opened(column: str, step: Any, sealed: bytes | None) -> str | None:

@@ -18,14 +18,13 @@ from app.core.money import Money
 from app.core.signed_links import BIDDER, RECEIPT, REQUEST, sign
 from app.core.urls import base_url
 from app.core.vault import Place, unpad, unseal
-from app.delivery.composing import DeliveryRow, NoLongerOwed, compose_mail, speaking
+from app.delivery.composing import DeliveryRow, NoLongerOwed, NotYet, compose_mail, speaking
 from app.delivery.registry import Registry
 from app.extensions import db
 from app.models import (
     CODE,
     Agency,
     Confirmation,
-    Decision,
     Event,
     Offer,
     OfferBody,
@@ -38,7 +37,7 @@ from app.models import (
 )
 from app.models.property import local
 from app.models.withdrawal import Withdrawal
-from app.offers import codes, replacing, undelivered
+from app.offers import codes, deciding, replacing, undelivered
 from app.offers.document import Document, decode
 from app.offers.representation import request_state
 from app.offers.sections import sections, signature_row
@@ -99,16 +98,21 @@ def _load(delivery: DeliveryRow) -> Any:
 def _decision(delivery: DeliveryRow, row: Any, document: Document, key: bytes) -> OutgoingMail:
     """What was decided, if it still stands, and what the agent wrote to the bidder: nobody is told of a decision that
     was taken back meanwhile."""
-    made = db.session.execute(
-        select(Decision.id, Decision.to_status, Decision.message_ct).where(
-            Decision.agency_id == delivery.agency_id, Decision.id == delivery.id_of("decision")
-        )
-    ).one()
-    if made.to_status != row.status or row.withdrawn_at:
+    if row.withdrawn_at:
         raise NoLongerOwed("overtaken")
+    standing = deciding.that_stand(db.session.connection(), row.agency_id, row.id, row.status)
+    made = next((step for step in standing if step.id == delivery.id_of("decision")), None)
+    if made is None:
+        raise _overtaken(row)
     place = Place(delivery.agency_id, "decision", "message", made.id)
     message = unseal(key, place, made.message_ct).decode() if made.message_ct else None
     return _to_bidder(delivery, row, document, status=made.to_status, message=message)
+
+
+def _overtaken(row: Any) -> Exception:
+    """Another decision stands in the way of a mail: for good, or until it can be taken back no more."""
+    until = deciding.open_until(db.session.connection(), row.agency_id, row.id)
+    return NotYet(until) if until > now() else NoLongerOwed("overtaken")
 
 
 def _code(delivery: DeliveryRow, row: Any, key: bytes) -> dict[str, Any]:
@@ -159,8 +163,10 @@ def _gone(delivery: DeliveryRow, row: Any) -> str:
     """What had become of the property when it was settled that its bidders are told, if that still stands."""
     told = gone_notices.last_told(delivery.agency_id, row.property_id)
     overtaken = told is None or told.seq != int(delivery.key_of("telling")[0]) or not row.told_at
-    if overtaken or row.withdrawn_at or row.status not in {"new", "viewed"}:
+    if overtaken or row.withdrawn_at:
         raise NoLongerOwed("overtaken")
+    if row.status not in {"new", "viewed"}:
+        raise _overtaken(row)
     place = Place(delivery.agency_id, "event", "body", str(delivery.event_seq))
     body_ct = db.session.scalars(
         select(Event.body_ct).where(Event.agency_id == delivery.agency_id, Event.seq == delivery.event_seq)

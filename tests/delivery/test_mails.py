@@ -7,9 +7,11 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
+import time_machine
 from html5lib import HTMLParser
 from sqlalchemy import delete, select, update
 
+from app.core.clock import now
 from app.core.ledger import SYSTEM, Actor
 from app.core.money import Money
 from app.core.unit_of_work import housekeeping
@@ -21,6 +23,8 @@ from app.models import Delivery, OfferKey, Property, User
 from app.offers import deciding
 from app.offers.document import Bidder, Signature
 from app.outbound.smtp import Mailbox, OutgoingMail, one_line, paragraphs
+from app.properties import editing as properties
+from app.properties import telling
 from tests import factories
 from tests.mail_server import MailServer, Received, change, deliveries
 
@@ -199,7 +203,71 @@ def test_decision_taken_back_meanwhile_is_not_told(smtp: MailServer, prop: Prope
     _decide(offer_id, prop, "accepted")
     deciding.decide(offer_id, prop.agency_id, "viewed", by=SYSTEM)
     assert dispatch() == 0
-    assert {row.state for row in deliveries() if row.template == "decision_bidder"} == {"cancelled"}
+    (waits,) = told()
+    assert waits.state == "pending" and waits.due_at > now() and not waits.attempts, "that may be taken back itself"
+    with time_machine.travel(waits.due_at, tick=False):
+        dispatch()
+    assert [row.state for row in told()] == ["cancelled"]
+
+
+def told(template: str = "decision_bidder") -> list[Delivery]:
+    return [row for row in deliveries() if row.template == template]
+
+
+def test_a_decision_that_stands_again_is_told(smtp: MailServer, prop: Property) -> None:
+    """Its mail fell due while another decision stood, and that one was taken back."""
+    offer_id = factories.make_offer(prop, language="en")
+    dispatch()
+    smtp.letters.clear()
+    with time_machine.travel(now(), tick=False) as clock:
+        deciding.decide(offer_id, prop.agency_id, "accepted", by=SYSTEM, notify_bidder=True)
+        clock.shift(deciding.UNDO / 2)
+        answer = deciding.AgencyAnswer("rejected", notify_bidder=True)
+        other = deciding.decide_all(prop.agency_id, [deciding.Chosen(offer_id)], answer, by=SYSTEM)
+        assert other
+        clock.shift(deciding.UNDO / 2)
+        dispatch()
+        assert [row.state for row in told()] == ["pending", "pending"]
+        clock.shift(deciding.UNDO / 4)
+        deciding.undo(other, prop.agency_id, by=SYSTEM)
+        clock.shift(2 * deciding.UNDO)
+        dispatch()
+    assert "was accepted" in smtp.letters[-1].body()
+    assert [row.state for row in told()] == ["delivered", "cancelled"]
+
+
+def test_of_two_alike_only_the_one_that_stands_is_told(smtp: MailServer, prop: Property) -> None:
+    """Accepted, rejected, accepted again: the first acceptance is no longer what anybody says."""
+    offer_id = factories.make_offer(prop)
+    dispatch()
+    with time_machine.travel(now(), tick=False) as clock:
+        for status in ("accepted", "rejected", "accepted"):
+            deciding.decide(offer_id, prop.agency_id, status, by=SYSTEM, notify_bidder=True)
+            clock.shift(1)
+        clock.shift(3 * deciding.UNDO)
+        dispatch()
+    assert [row.state for row in told()] == ["cancelled", "cancelled", "delivered"]
+
+
+def test_that_a_property_is_gone_is_told_once_a_decision_on_the_offer_was_taken_back(
+    smtp: MailServer, prop: Property
+) -> None:
+    factories.make_offer(prop)
+    offer_id = factories.make_offer(prop)
+    dispatch()
+    properties.change(db.session.get_one(Property, prop.id), {"availability": "sold"}, by=SYSTEM)
+    with time_machine.travel(now(), tick=False) as clock:
+        assert telling.tell(db.session.get_one(Property, prop.id), mail=True, by=SYSTEM) == 2
+        clock.shift(deciding.UNDO / 2)
+        answer = deciding.AgencyAnswer("rejected")
+        made = deciding.decide_all(prop.agency_id, [deciding.Chosen(offer_id)], answer, by=SYSTEM)
+        clock.shift(deciding.UNDO / 2)
+        dispatch()
+        assert made and sorted(row.state for row in told(telling.TEMPLATE)) == ["delivered", "pending"]
+        deciding.undo(made, prop.agency_id, by=SYSTEM)
+        clock.shift(2 * deciding.UNDO)
+        dispatch()
+    assert [row.state for row in told(telling.TEMPLATE)] == ["delivered", "delivered"]
 
 
 def test_forgotten_person_gets_no_mail(smtp: MailServer, prop: Property) -> None:

@@ -85,7 +85,10 @@ def undo() -> AnyResponse:
         deciding.undo(decision_id, person().agency_id, by=person().actor)
     except UnnamedConcern:
         flash(
-            _("Not undone: something has come up meanwhile that speaks against accepting it. You can still accept it."),
+            _(
+                "Not undone: something has come up meanwhile that speaks against accepting it. What was decided stands,"
+                " and is told to whoever was to be told. You can still accept it."
+            ),
             "warn",
         )
         return redirect(onward(), 303)
