@@ -12,13 +12,14 @@ from vulture.core import Item, Vulture  # type: ignore[import-untyped]
 ROOT = Path(__file__).resolve().parent.parent
 # Their fields in small letters are columns, or what the API gives out: many are only ever named by their reader.
 DECLARATIONS = ("app/models/", "app/blueprints/api/schemas/", "app/properties/fields.py", "app/offers/fields.py")
+SERVER = "gunicorn.conf.py"  # gunicorn asks for its names
 OPENED, CLOSED = re.compile(r"{[{%]"), re.compile(r"[%}]}")  # a template's expressions
 
 
 def main() -> int:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["vulture"]
     found = Vulture(ignore_names=settings["ignore_names"], ignore_decorators=settings["ignore_decorators"])
-    found.scavenge([str(ROOT / path) for path in settings["paths"]])
+    found.scavenge([str(ROOT / path) for path in (*settings["paths"], SERVER)])
     for template in (ROOT / "app" / "templates").rglob("*.*"):
         for opened in OPENED.split(template.read_text())[1:]:
             expression = CLOSED.split(opened, maxsplit=1)[0]
@@ -31,7 +32,7 @@ def main() -> int:
 
 def _declared(item: Item) -> bool:
     where = str(item.filename.relative_to(ROOT))
-    return item.typ == "variable" and item.name.islower() and where.startswith(DECLARATIONS)
+    return where == SERVER or (item.typ == "variable" and item.name.islower() and where.startswith(DECLARATIONS))
 
 
 if __name__ == "__main__":
