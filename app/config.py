@@ -153,16 +153,29 @@ class _Reader:
             self.faults.append(f"{name} must be 1 or 0")
         return value in {"1", "true", "yes", "on"}
 
-    def mail_wire(self) -> tuple[int, bool, bool]:
-        """Port, whether STARTTLS, whether TLS from the start: encrypted unless told otherwise (RFC 8314)."""
-        port = self.number("MAIL_PORT", 587, 1)
+    def mail(self) -> dict[str, Any]:
+        """The server and how it is reached: encrypted unless told otherwise (RFC 8314). Names and addresses of ours."""
+        server, port = self.text("MAIL_SERVER"), self.number("MAIL_PORT", 587, 1)
+        if not server:
+            self.faults.append("MAIL_SERVER is missing: the SMTP server that carries the mail")
         over_tls = self.flag("MAIL_USE_SSL", port == SUBMISSIONS)
         starttls = self.flag("MAIL_USE_TLS", not over_tls)
         if over_tls and starttls:
             self.faults.append(
                 "MAIL_USE_TLS (STARTTLS, 587) and MAIL_USE_SSL (TLS from the start, 465): set one of them"
             )
-        return port, starttls, over_tls
+        support_email = self.text("SUPPORT_EMAIL", "support@bidflux.ro")
+        return {
+            "support_email": support_email,
+            "mail_server": server,
+            "mail_port": port,
+            "mail_use_tls": starttls,
+            "mail_use_ssl": over_tls,
+            "mail_username": self.text("MAIL_USERNAME") or None,
+            "mail_password": self.text("MAIL_PASSWORD") or None,
+            "mail_sender": self.text("MAIL_DEFAULT_SENDER", support_email),
+            "mail_bounce_to": self.text("MAIL_BOUNCE_TO") or None,
+        }
 
     def number(self, name: str, default: int, low: int = 0, high: int = 65535) -> int:
         value = self.text(name, str(default))
@@ -338,36 +351,23 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
     if environment not in {"production", "development"}:
         read.faults.append("BIDFLUX_ENV must be production or development")
     secret_key = read.secret("SECRET_KEY", read.text("SECRET_KEY"))
-    fallbacks = tuple(read.secret("SECRET_KEY_FALLBACKS", word) for word in read.words("SECRET_KEY_FALLBACKS"))
-    keys = read.keys()
     if secret_key and secret_key in {*read.words("BIDFLUX_KEYS")}:
         read.faults.append("BIDFLUX_KEYS must be other than SECRET_KEY: who forges a link must not read the data")
-    mail_server = read.text("MAIL_SERVER")
-    if not mail_server:
-        read.faults.append("MAIL_SERVER is missing: the SMTP server that carries the mail")
     outbox = read.text("OUTBOX_DIR")
     if outbox and environment == "production":
         read.faults.append("OUTBOX_DIR shows everybody's mail and is for development only")
-    support_email = read.text("SUPPORT_EMAIL", "support@bidflux.ro")
-    mail_port, starttls, over_tls = read.mail_wire()
     settings = Settings(
         environment=environment,
         data_dir=data_dir,
         secret_key=secret_key,
-        secret_key_fallbacks=fallbacks,
-        keys=keys,
+        secret_key_fallbacks=tuple(
+            read.secret("SECRET_KEY_FALLBACKS", word) for word in read.words("SECRET_KEY_FALLBACKS")
+        ),
+        keys=read.keys(),
         database_url=read.database_url(data_dir),
         redis_url=read.redis_url(),
         base_url=read.base_url(environment == "production"),
-        support_email=support_email,
-        mail_server=mail_server,
-        mail_port=mail_port,
-        mail_use_tls=starttls,
-        mail_use_ssl=over_tls,
-        mail_username=read.text("MAIL_USERNAME") or None,
-        mail_password=read.text("MAIL_PASSWORD") or None,
-        mail_sender=read.text("MAIL_DEFAULT_SENDER", support_email),
-        mail_bounce_to=read.text("MAIL_BOUNCE_TO") or None,
+        **read.mail(),
         outbox_dir=Path(outbox).resolve() if outbox else None,
         webhook_allow_networks=read.networks(),
         outbound_ports=read.ports(),

@@ -1,4 +1,4 @@
-"""Romanian order of names and titles, alike on both engines and whatever their collations.
+"""Romanian order of names and titles, and their plain spelling, alike on both engines and whatever their collations.
 
 Ă, Â, Î, Ș and Ț are letters of their own, each after the letter it looks like; other marks do not count. Each letter
 becomes one whose code point is its place in the alphabet, so that comparing bytes is enough.
@@ -13,26 +13,42 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from app.core.database import ALPHABET_PLACES, ALPHABET_WRITTEN
+from app.core.database import ACCENTED, ALPHABET_PLACES, ALPHABET_WRITTEN, UNACCENTED
 
 
-class Alphabetical(FunctionElement[str]):
+class _Translated(FunctionElement[str]):
+    """A text whose letters are replaced by others: by the server's `translate`, or by our function in SQLite."""
+
+    type = String()
+    inherit_cache = True
+    written = places = collated = ""
+
+
+@compiles(_Translated)
+def _by_server(text: _Translated, compiler: SQLCompiler, **kw: Any) -> str:
+    inner = compiler.process(text.clauses, **kw)
+    return f"translate(lower({inner}), '{text.written}', '{text.places}'){text.collated}"
+
+
+@compiles(_Translated, "sqlite")
+def _by_us(text: _Translated, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"{text.name}({compiler.process(text.clauses, **kw)})"
+
+
+class Alphabetical(_Translated):
     """What a column is sorted by: `order_by(Alphabetical(Property.title), Property.title)`."""
 
     name = "alphabetical"
-    type = String()
     inherit_cache = True
+    written, places, collated = ALPHABET_WRITTEN, ALPHABET_PLACES, ' COLLATE "C"'
 
 
-@compiles(Alphabetical)
-def _translated(text: Alphabetical, compiler: SQLCompiler, **kw: Any) -> str:
-    inner = compiler.process(text.clauses, **kw)
-    return f"translate(lower({inner}), '{ALPHABET_WRITTEN}', '{ALPHABET_PLACES}') COLLATE \"C\""
+class Plain(_Translated):
+    """Text as `app.core.database.plain` spells it."""
 
-
-@compiles(Alphabetical, "sqlite")
-def _by_us(text: Alphabetical, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"alphabetical({compiler.process(text.clauses, **kw)})"
+    name = "plain"
+    inherit_cache = True
+    written, places = ACCENTED, UNACCENTED
 
 
 def alphabetically(column: Any) -> list[ColumnElement[Any]]:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, func
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy import ColumnElement, func
 
-from app.core.database import ACCENTED, UNACCENTED, plain
+from app.core.collation import Plain
+from app.core.database import plain
 from app.models import Property
 
 MOST = 6
@@ -18,24 +16,6 @@ _COLUMNS = (
     Property.title, Property.title_en, Property.address, Property.zone, Property.city, Property.county,
     Property.external_id,
 )  # fmt: skip
-
-
-class Plain(FunctionElement[str]):
-    """Text as `app.core.database.plain` spells it."""
-
-    name = "plain"
-    type = String()
-    inherit_cache = True
-
-
-@compiles(Plain)
-def _translated(text: Plain, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"translate(lower({compiler.process(text.clauses, **kw)}), '{ACCENTED}', '{UNACCENTED}')"
-
-
-@compiles(Plain, "sqlite")
-def _by_us(text: Plain, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"plain({compiler.process(text.clauses, **kw)})"
 
 
 def holding_words(text: str) -> Sequence[ColumnElement[bool]]:

@@ -19,32 +19,11 @@ from werkzeug.routing import Rule
 
 from app.accounts import editing as accounts
 from app.accounts import invitations
+from app.core import signed_links as links
 from app.core.clock import now
 from app.core.errors import TooMany
 from app.core.ledger import SYSTEM
-from app.core.signed_links import (
-    ACCOUNT,
-    BIDDER,
-    BIDDER_PASS,
-    CURSOR,
-    DEVICE,
-    INVITATION,
-    OFFER_LINK,
-    PHOTO,
-    PRIVACY,
-    RECEIPT,
-    REQUEST,
-    SELLER,
-    SELLER_PASS,
-    STAMP,
-    Device,
-    OfferLink,
-    Purpose,
-    Stamp,
-    TimedId,
-    read,
-    sign,
-)
+from app.core.signed_links import Device, OfferLink, Purpose, Stamp, TimedId, read, sign
 from app.extensions import db
 from app.models import Offer, OfferRequest, PrivacyRequest, Property, User
 from app.offers import better_offers
@@ -99,20 +78,20 @@ def world(app: Flask) -> World:
     (invited,) = invitations.waiting_in(agency)
     prop = db.session.get_one(Property, prop.id)
     payloads: dict[Purpose[Any], Any] = {
-        OFFER_LINK: OfferLink(prop.id, prop.link_version),
-        REQUEST: db.session.scalars(select(OfferRequest.id)).one(),
-        RECEIPT: offer,
-        BIDDER: offer,
-        BIDDER_PASS: TimedId(offer, 2e9),
-        SELLER: seller,
-        SELLER_PASS: TimedId(seller, 2e9),
-        PRIVACY: db.session.scalars(select(PrivacyRequest.id)).one(),
-        ACCOUNT: read(ACCOUNT, invitations.account_token(colleague, 2e9)),
-        INVITATION: TimedId(invited.id, invited.invited_at.timestamp()),
-        PHOTO: prop.photo_id,
-        DEVICE: Device(uuid.uuid4(), bytes(12)),
-        STAMP: Stamp(prop.id, bytes(16), 1.0),
-        CURSOR: b"x",
+        links.OFFER_LINK: OfferLink(prop.id, prop.link_version),
+        links.REQUEST: db.session.scalars(select(OfferRequest.id)).one(),
+        links.RECEIPT: offer,
+        links.BIDDER: offer,
+        links.BIDDER_PASS: TimedId(offer, 2e9),
+        links.SELLER: seller,
+        links.SELLER_PASS: TimedId(seller, 2e9),
+        links.PRIVACY: db.session.scalars(select(PrivacyRequest.id)).one(),
+        links.ACCOUNT: read(links.ACCOUNT, invitations.account_token(colleague, 2e9)),
+        links.INVITATION: TimedId(invited.id, invited.invited_at.timestamp()),
+        links.PHOTO: prop.photo_id,
+        links.DEVICE: Device(uuid.uuid4(), bytes(12)),
+        links.STAMP: Stamp(prop.id, bytes(16), 1.0),
+        links.CURSOR: b"x",
     }
     return World(owner, prop, db.session.get_one(Offer, offer), seller, payloads)
 
@@ -236,7 +215,10 @@ def test_another_origins_page_presses_no_button_behind_a_cookie(app: Flask, worl
     assert tried >= 4 * len(elsewhere) and contents() == before
     for rule, method in calls(app, Guard.BIDDER):
         for headers in here if rule.endpoint == "public.withdraw" and method == "POST" else ():
-            assert answer(app, world, rule, method, sign(BIDDER_PASS, world.payloads[BIDDER_PASS]), headers)[0] == 303
+            assert (
+                answer(app, world, rule, method, sign(links.BIDDER_PASS, world.payloads[links.BIDDER_PASS]), headers)[0]
+                == 303
+            )
 
 
 def erase(world: World) -> None:
@@ -244,7 +226,7 @@ def erase(world: World) -> None:
 
 
 def colleague(world: World) -> User:
-    return db.session.get_one(User, world.payloads[ACCOUNT].user_id)
+    return db.session.get_one(User, world.payloads[links.ACCOUNT].user_id)
 
 
 def revoke(world: World) -> None:
@@ -256,46 +238,46 @@ def changed(**values: Any) -> Callable[[World], None]:
 
 
 CLOSED = {"public.offer": {410}, "public.photo": {404}, "public.seen": {204}}
-DOOR = {"public.seller_landing": {410}, "public.enter_as_seller": {410}}
+LANDING = {"public.seller_landing": {410}, "public.enter_as_seller": {410}}
 # How a token that was good ends, after how many days, and what each route that takes it then answers.
 ENDED: dict[str, tuple[Purpose[Any], Callable[[World], Any], int, dict[str, set[int]]]] = {
-    "rotated": (OFFER_LINK, lambda one: properties.rotate_link(one.prop, by=SYSTEM), 0, CLOSED),
-    "turned off": (OFFER_LINK, changed(accepts_offers=False), 0, CLOSED),
-    "window over": (OFFER_LINK, changed(offers_close_at=now() + timedelta(hours=1)), 1, CLOSED),
-    "deadline over": (REQUEST, lambda one: None, 2, CLOSED),
-    "asked, then erased": (REQUEST, erase, 0, {**CLOSED, "public.offer": {404}}),
-    "seller's link over": (SELLER, lambda one: None, 8, DOOR),
-    "seller's link revoked": (SELLER, revoke, 0, DOOR),
-    "seller's link over, page open": (SELLER_PASS, lambda one: None, 8, {"public.seller": {410}}),
-    "seller's link revoked, page open": (SELLER_PASS, revoke, 0, {"public.seller": {410}}),
+    "rotated": (links.OFFER_LINK, lambda one: properties.rotate_link(one.prop, by=SYSTEM), 0, CLOSED),
+    "turned off": (links.OFFER_LINK, changed(accepts_offers=False), 0, CLOSED),
+    "window over": (links.OFFER_LINK, changed(offers_close_at=now() + timedelta(hours=1)), 1, CLOSED),
+    "deadline over": (links.REQUEST, lambda one: None, 2, CLOSED),
+    "asked, then erased": (links.REQUEST, erase, 0, {**CLOSED, "public.offer": {404}}),
+    "seller's link over": (links.SELLER, lambda one: None, 8, LANDING),
+    "seller's link revoked": (links.SELLER, revoke, 0, LANDING),
+    "seller's link over, page open": (links.SELLER_PASS, lambda one: None, 8, {"public.seller": {410}}),
+    "seller's link revoked, page open": (links.SELLER_PASS, revoke, 0, {"public.seller": {410}}),
     "request lapsed": (
-        PRIVACY,
+        links.PRIVACY,
         lambda one: None,
         8,
         {"public.prove_address": {410}, "public.data_copy_json": {404}, "public.data_copy_pdf": {404}},
     ),
     "password chosen": (
-        ACCOUNT,
+        links.ACCOUNT,
         lambda one: accounts.set_password(colleague(one), PASSWORD + " nouă", by=SYSTEM),
         0,
         {"accounts.choose_password": {410}},
     ),
-    "account's link over": (ACCOUNT, lambda one: None, 4000, {"accounts.choose_password": {410}}),
-    "invitation over": (INVITATION, lambda one: None, 8, {"accounts.choose_password": {410}}),
+    "account's link over": (links.ACCOUNT, lambda one: None, 4000, {"accounts.choose_password": {410}}),
+    "invitation over": (links.INVITATION, lambda one: None, 8, {"accounts.choose_password": {410}}),
     "invited again": (
-        INVITATION,
-        lambda one: invitations.ask_again(one.owner.agency_id, one.payloads[INVITATION].id, by=SYSTEM),
+        links.INVITATION,
+        lambda one: invitations.ask_again(one.owner.agency_id, one.payloads[links.INVITATION].id, by=SYSTEM),
         0,
         {"accounts.choose_password": {410}},
     ),
     "invited no more": (
-        INVITATION,
-        lambda one: invitations.withdraw(one.owner.agency_id, one.payloads[INVITATION].id, by=SYSTEM),
+        links.INVITATION,
+        lambda one: invitations.withdraw(one.owner.agency_id, one.payloads[links.INVITATION].id, by=SYSTEM),
         0,
         {"accounts.choose_password": {410}},
     ),
     "photo removed": (
-        PHOTO,
+        links.PHOTO,
         lambda one: properties.set_photo(one.prop, None, by=SYSTEM),
         0,
         {"public.shared_photo": {404}},
@@ -325,7 +307,13 @@ def test_who_was_forgotten_is_shown_nowhere(app: Flask, world: World) -> None:
     erase(world)
     told: dict[str, set[int]] = {}
     for rule, method in calls(app, *BY_TOKEN):
-        for purpose in takes(app, rule) & {RECEIPT, BIDDER, BIDDER_PASS, SELLER, SELLER_PASS}:
+        for purpose in takes(app, rule) & {
+            links.RECEIPT,
+            links.BIDDER,
+            links.BIDDER_PASS,
+            links.SELLER,
+            links.SELLER_PASS,
+        }:
             status, page = answer(app, world, rule, method, world.token(purpose))
             assert not any(one in page for one in PERSONAL), (method, rule)
             told.setdefault(rule.endpoint, set()).add(status)
@@ -352,7 +340,11 @@ def test_a_route_that_forgets_its_loader_stops_the_start(guard: Guard) -> None:
 
     with pytest.raises(TypeError, match="view"):
         policy(guard, limit="1/minute")(view)
-    other = ByLink({RECEIPT: str}) if guard is not Guard.LINK else ByCookie(Guard.SELLER, SELLER_PASS, uuid.UUID, str)
+    other = (
+        ByLink({links.RECEIPT: str})
+        if guard is not Guard.LINK
+        else ByCookie(Guard.SELLER, links.SELLER_PASS, uuid.UUID, str)
+    )
     with pytest.raises(TypeError, match="view"):
         policy(guard, limit="1/minute", opens=other)(view)
     with pytest.raises(TypeError, match="view"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from flask import Blueprint, Response, abort, request, url_for
@@ -110,31 +111,32 @@ def accepts(property_id: uuid.UUID) -> AnyResponse:
 @policy(Guard.SIGNED_IN, limit="300/minute", writes="30/minute", scope="property-link")
 def rotate(property_id: uuid.UUID) -> AnyResponse:
     """A new link: the warning, and what its button does."""
-    prop = get_property(person(), property_id, write=True)
-    if request.method == "GET":
-        return page("properties/confirm.html", property=prop, action="rotate")
-    service.rotate_link(prop, by=person().actor)
-    message = _("The property has a new link. The old one has stopped.")
-    return done(url_for("properties.show", property_id=property_id), message)
+    return _change(
+        property_id, "rotate", service.rotate_link, _("The property has a new link. The old one has stopped.")
+    )
 
 
 @properties.route("/app/properties/<uuid:property_id>/archive", methods=["GET", "POST"])
 @policy(Guard.SIGNED_IN, limit="300/minute", writes="30/minute", scope="property-archive")
 def archive(property_id: uuid.UUID) -> AnyResponse:
     """Putting a property away: the warning, and what its button does."""
-    prop = get_property(person(), property_id, write=True)
-    if request.method == "GET":
-        return page("properties/confirm.html", property=prop, action="archive")
-    service.archive(prop, by=person().actor)
-    return done(url_for("properties.show", property_id=property_id), _("The property is archived"))
+    return _change(property_id, "archive", service.archive, _("The property is archived"))
 
 
 @properties.post("/app/properties/<uuid:property_id>/restore")
 @policy(Guard.SIGNED_IN, limit="30/minute")
 def restore(property_id: uuid.UUID) -> AnyResponse:
     """Take a property out of the archive."""
-    service.restore(get_property(person(), property_id, write=True), by=person().actor)
     message = _("The property is back in the list. Its link is off until you turn it on.")
+    return _change(property_id, "", service.restore, message)
+
+
+def _change(property_id: uuid.UUID, warning: str, change: Callable[..., object], message: str) -> AnyResponse:
+    """The page that warns of a change; and, when its button was pressed, the change."""
+    prop = get_property(person(), property_id, write=True)
+    if request.method == "GET":
+        return page("properties/confirm.html", property=prop, action=warning)
+    change(prop, by=person().actor)
     return done(url_for("properties.show", property_id=property_id), message)
 
 
