@@ -34,7 +34,7 @@ from tests.factories import csrf, login, make_agency, make_property, make_user, 
 from tests.mail_server import MailServer
 from tests.outbound.servers import receiving, reply
 from tests.privacy.test_canaries import CANARIES, STRINGS, at_rest, found_in, send_canaries, valkey  # noqa: F401
-from tests.webhooks.test_dispatcher import LOOPBACK
+from tests.webhooks.conftest import LOOPBACK
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from tests import factories
 from tests.mail_server import MailServer, Received
 from tests.outbound.servers import Request, receiving, reply
 from tests.privacy.test_canaries import CANARIES, at_rest, found_in
-from tests.webhooks.test_dispatcher import LOOPBACK
+from tests.webhooks.conftest import LOOPBACK
 
 BIDDER = Bidder(CANARIES["full_name"], CANARIES["email"], "+40722918273")
 

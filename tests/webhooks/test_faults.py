@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -22,20 +21,9 @@ from app.models import Attempt, Delivery, Property
 from app.webhooks import editing as webhooks
 from tests import factories
 from tests.outbound.servers import Receiver, Request, receiving, reply
-from tests.webhooks.test_dispatcher import LOOPBACK
 
 CALLS = 6
 AWAY = OperationalError("UPDATE", {}, Exception("the database is away"))
-
-
-@pytest.fixture
-def running(request: pytest.FixtureRequest) -> Iterator[Flask]:
-    """The application, free to call the loopback."""
-    app: Flask = request.getfixturevalue("either_app" if "either_app" in request.fixturenames else "app")
-    settings = app.extensions["bidflux_settings"]
-    app.extensions["bidflux_settings"] = dataclasses.replace(settings, webhook_allow_networks=LOOPBACK)
-    yield app
-    jobs.close_webhook_dispatcher(app)
 
 
 @pytest.fixture
