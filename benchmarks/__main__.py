@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import api, buyer, listing, mail, privacy, proof, starting, webhooks
+from benchmarks.load import CLIENT
 
 SUITES = {
     "buyer": buyer.rows,
@@ -25,12 +26,13 @@ SUITES = {
 
 def main() -> None:
     chosen = [word for word in sys.argv[1:] if not word.startswith("-")] or list(SUITES)
-    print(f"{'what':<34}{'figure':<28}{'ratio':<8}{'target':<14}", flush=True)
+    print(f"The client: {CLIENT}. Times in µs: of the server's processors, for one request.")
+    print(f"{'what':<34}{'figure':<44}{'ratio':<8}{'target':<14}", flush=True)
     for name in chosen:
         with tempfile.TemporaryDirectory() as folder:
             for row in SUITES[name](Path(folder)):
                 held = "met" if row.met else "MISSED"
-                print(f"{row.what:<34}{row.figure:<28}{row.ratio:<8}{row.target:<14}{held}", flush=True)
+                print(f"{row.what:<34}{row.figure:<44}{row.ratio:<8}{row.target:<14}{held}", flush=True)
 
 
 if __name__ == "__main__":

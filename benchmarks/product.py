@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.load import Result
+from benchmarks.load import SERVERS, Result
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
@@ -57,9 +57,11 @@ def processes(*started: subprocess.Popen[bytes]) -> Iterator[None]:
 
 
 def serve(target: str, port: int, env: dict[str, str]) -> subprocess.Popen[bytes]:
-    """gunicorn as in production: two processes of four threads."""
+    """gunicorn as in production: two processes of four threads, each process with a socket of its own."""
     command = [str(BIN / "gunicorn"), "-c", str(ROOT / "gunicorn.conf.py"), "-b", f"127.0.0.1:{port}", target]
-    return subprocess.Popen(command, cwd=ROOT, env={**os.environ, **env, "PORT": str(port)}, stdout=LOG, stderr=LOG)
+    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **env, "PORT": str(port)}, stdout=LOG, stderr=LOG)
+    SERVERS[port] = process.pid
+    return process
 
 
 def flask(*words: str, env: dict[str, str]) -> subprocess.Popen[bytes]:
@@ -105,8 +107,11 @@ def caller() -> tuple[str, str]:
 
 
 def compared(name: str, pairs: list[tuple[Result, Result]], target: float) -> Row:
-    """The median of the ratios of interleaved rounds."""
+    """The median of the ratios of interleaved rounds, and the processor time of one request."""
     value = statistics.median(result.rate / floor.rate for result, floor in pairs)
     rate = statistics.median(result.rate for result, _ in pairs)
     floor = statistics.median(floor.rate for _, floor in pairs)
-    return Row(name, f"{rate:.0f}/s of {floor:.0f}/s", f"{value:.2f}", f"≥ {target:.2f}", value >= target)
+    cpu = statistics.median(result.cpu_us for result, _ in pairs)
+    least = statistics.median(floor.cpu_us for _, floor in pairs)
+    used = f", {cpu:.0f} of {least:.0f} µs" if cpu else ""
+    return Row(name, f"{rate:.0f}/s of {floor:.0f}/s{used}", f"{value:.2f}", f"≥ {target:.2f}", value >= target)
