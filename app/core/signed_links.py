@@ -11,6 +11,7 @@ import struct
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from flask import current_app
@@ -137,8 +138,16 @@ def _packed(purpose: Purpose[Any], payload: Any) -> bytes:
 
 
 def _signer(purpose: Purpose[Any]) -> Signer:
-    keys = [*current_app.config["SECRET_KEY_FALLBACKS"], current_app.config["SECRET_KEY"]]
-    return Signer(keys, salt=f"bidflux.{purpose.name}", key_derivation="hmac", digest_method=hashlib.sha256)
+    keys = *current_app.config["SECRET_KEY_FALLBACKS"], current_app.config["SECRET_KEY"]
+    return _made(keys, purpose.name)
+
+
+@lru_cache(maxsize=64)
+def _made(keys: tuple[str, ...], name: str) -> Signer:
+    """The keys of one purpose are derived once, as itsdangerous would for every token."""
+    usual = Signer(list(keys), salt=f"bidflux.{name}", key_derivation="hmac", digest_method=hashlib.sha256)
+    derived = [usual.derive_key(key) for key in usual.secret_keys]
+    return Signer(derived, key_derivation="none", digest_method=hashlib.sha256)
 
 
 def _unsigned(purpose: Purpose[Any], token: str) -> bytes:

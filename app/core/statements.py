@@ -28,17 +28,25 @@ class Query:
         self._made: dict[str, tuple[_Compiled, Any, list[Any]]] = {}
 
     def all(self, connection: Connection, **values: Any) -> list[Any]:
-        dialect = connection.dialect
+        return [self.row(connection, held) for held in self.raw(connection, **values)]
+
+    def raw(self, connection: Connection, **values: Any) -> list[tuple[Any, ...]]:
+        """As the driver gives them: `row` makes the same of the same."""
+        held: list[tuple[Any, ...]] = self._for(connection.dialect)[0].run(connection, [values]).fetchall()
+        return held
+
+    def row(self, connection: Connection, held: tuple[Any, ...]) -> Any:
+        """What `raw` gave, by name and as Python has it."""
+        _compiled, named, reads = self._for(connection.dialect)
+        return named._make([read(value) if read else value for read, value in zip(reads, held, strict=True)])
+
+    def _for(self, dialect: Dialect) -> tuple[_Compiled, Any, list[Any]]:
         if (made := self._made.get(dialect.name)) is None:
             columns = self._query.selected_columns
             row: Any = namedtuple("Row", columns.keys())  # type: ignore[misc]  # of this very query
             reads = [one.type.dialect_impl(dialect).result_processor(dialect, None) for one in columns]
             made = self._made[dialect.name] = _Compiled(self._query, dialect), row, reads
-        compiled, named, reads = made
-        return [
-            named._make([read(value) if read else value for read, value in zip(reads, held, strict=True)])
-            for held in compiled.run(connection, [values]).fetchall()
-        ]
+        return made
 
     def one_or_none(self, connection: Connection, **values: Any) -> Any:
         """The only row; None where there is none."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import bindparam, func, select
-from sqlalchemy.orm import joinedload
 
 from app.core.clock import now, rfc3339
 from app.core.keys import unwrap_offer_key
@@ -17,13 +16,8 @@ from app.extensions import db
 from app.models import LinkActivity, Offer, OfferBody, OfferKey, OfferRequest, OfferState, Property
 from app.offers.document import Document, decode
 from app.offers.representation import request_state
+from app.properties.linked import linked_property
 from app.properties.representation import link_state
-
-_PROPERTY = (
-    select(Property)
-    .where(Property.id == bindparam("id"))
-    .options(joinedload(Property.agent), joinedload(Property.agency))
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +51,13 @@ class OpenedRequest:
 
 def open_link(link: OfferLink) -> OpenedLink | None:
     """The link's property with agent and agency; None when it is gone."""
-    prop = db.session.scalar(_PROPERTY, {"id": link.property_id})
+    prop = linked_property(link.property_id)
     return OpenedLink(prop, link.version, link_state(prop, link.version)) if prop else None
 
 
 def open_property(property_id: uuid.UUID) -> OpenedLink | None:
     """The property's link as it is now, for who comes by another way and is not shown the link."""
-    prop = db.session.scalar(_PROPERTY, {"id": property_id})
+    prop = linked_property(property_id)
     return OpenedLink(prop, prop.link_version, link_state(prop, prop.link_version)) if prop else None
 
 
@@ -112,7 +106,7 @@ def open_request(request_id: uuid.UUID) -> OpenedLink | None:
         .join(OfferKey, OfferKey.offer_id == Offer.id)
         .where(OfferRequest.id == request_id)
     ).one_or_none()
-    prop = db.session.scalar(_PROPERTY, {"id": row[0].property_id}) if row else None
+    prop = linked_property(row[0].property_id) if row else None
     if row is None or prop is None:
         return None
     request: OfferRequest = row[0]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 
 _HOME = 64  # bits; what a provider gives to one line at the least (RFC 6177), so that a device picks among 2**64
 _TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
 _COMPATIBLE = ipaddress.IPv6Network("::/96")  # RFC 4291, section 2.5.5.1
 
 
+@lru_cache(maxsize=1024)
 def limited_by(address: str) -> str:
     """What stands for a caller in the keys of limits: an IPv4 address, or the /64 of an IPv6 address.
 

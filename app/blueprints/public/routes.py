@@ -63,15 +63,15 @@ OFFER_LINKS: dict[Purpose[Any], Callable[[Any], OpenedLink | None]] = {OFFER_LIN
 )
 def offer(link: OpenedLink, token: str) -> RouteAnswer:
     """The form; POSTed with `step` review, edit or send."""
-    target = FormTarget.by_link(link, token)
     g.zone = link.property.agency.zone
-    if request.method != "POST":
-        if link.state != "open":
-            return link_page(link.state, link)
-        if link.request:
-            return _blank(link, target)[0]
-        return blank_forms.page(link.property, lambda: _blank(link, target))
-    return FormPost(link, target).answer()
+    if request.method == "POST":
+        return FormPost(link, FormTarget.by_link(link, token)).answer()
+    if link.state != "open":
+        return link_page(link.state, link)
+    if link.request:
+        return _blank(link, FormTarget.by_link(link, token))[0]
+    page = blank_forms.page(link.property, lambda: _blank(link, FormTarget.by_link(link, token)))
+    return Response(page, mimetype="text/html")
 
 
 @public.get("/o/<token>/photo")

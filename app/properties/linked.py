@@ -1,0 +1,67 @@
+"""A property with its agent and agency as its link shows them: read each time, made anew only when the row differs.
+
+To make three objects of a row costs more than to read it. They belong to no session and are shared by threads: they
+are read, and never changed. What is not read here raises where somebody asks for it.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from sqlalchemy import bindparam, inspect, select
+from sqlalchemy.orm import make_transient_to_detached
+from sqlalchemy.orm.attributes import set_committed_value
+
+from app.core.kept import Kept
+from app.core.statements import Query
+from app.extensions import db
+from app.models import Agency, Base, Property, User
+
+MOST = 16 * 1024 * 1024  # bytes in a process
+EACH = 8 * 1024  # bytes of the objects and their row, beside long texts
+# What every offer moves, and what a link has no business with.
+NOT_SHOWN = {"head_seq", "head_hash", "event_seq", "used_on", "day_bytes", "day_offers", "all_bytes", "recorded_offers"}
+NOT_SHOWN |= {"password_hash"}
+
+
+def _columns(model: type[Base]) -> list[Any]:
+    """Of a table, as `<table>__<column>`."""
+    mapper = inspect(model)
+    columns = [getattr(model, one.key) for one in mapper.column_attrs if one.key not in NOT_SHOWN]
+    return [column.label(f"{model.__tablename__}__{column.key}") for column in columns]
+
+
+_COLUMNS = {model: _columns(model) for model in (Property, User, Agency)}
+_QUERY = Query(
+    select(*_COLUMNS[Property], *_COLUMNS[User], *_COLUMNS[Agency])
+    .join(User, User.id == Property.agent_id)
+    .join(Agency, Agency.id == Property.agency_id)
+    .where(Property.id == bindparam("id"))
+)
+_kept: Kept[tuple[tuple[Any, ...], Property]] = Kept(MOST)
+
+
+def linked_property(property_id: uuid.UUID) -> Property | None:
+    """As it is now; None when it is gone. The same object as before while nothing that was read has changed."""
+    with db.engine.connect() as connection:  # one statement needs no session, nor a transaction around it
+        held = next(iter(_QUERY.raw(connection, id=property_id)), None)
+        if held is None:
+            return None
+        kept = _kept.get(property_id)
+        if kept is not None and kept[0] == held:
+            return kept[1]
+        prop = _made(_QUERY.row(connection, held))
+    _kept.put(property_id, (held, prop), EACH + sum(len(value) for value in held if isinstance(value, str | bytes)))
+    return prop
+
+
+def _made(row: Any) -> Property:
+    found: dict[type, Any] = {}
+    for model, columns in _COLUMNS.items():
+        found[model] = model(**{one.name.partition("__")[2]: getattr(row, one.name) for one in columns})
+        make_transient_to_detached(found[model])
+    prop: Property = found[Property]
+    set_committed_value(prop, "agent", found[User])
+    set_committed_value(prop, "agency", found[Agency])
+    return prop
