@@ -59,9 +59,9 @@ def ask(agency_id: uuid.UUID, kind: str, email: str, language: str) -> None:
 
 def ask_as_bidder(agency_id: uuid.UUID, email: str, language: str) -> None:
     """To be forgotten, asked on the bidder's own page: its link came by mail, so the address is proved already."""
-    if erasure_of(agency_id, email):
-        return
     with writing(agency_id) as tx:
+        if erasure_of(agency_id, email):
+            return  # under the lock: a button is pressed twice
         request_id = _add_proved(tx, email, language)
         _tell_owners(tx, "privacy_asked", tx.record("privacy.proved", request_id, BIDDER, {"kind": "erasure"}))
 
@@ -71,11 +71,10 @@ def erase_for_agency(agency_id: uuid.UUID, email: str, language: str, *, by: Act
 
     Answers what they asked here and still waits. Returns how many offers were forgotten.
     """
-    erasure = erasure_of(agency_id, email)
-    request_id = erasure.id if erasure else None
-    if request_id is None:
-        with writing(agency_id) as tx:
-            request_id = _add_proved(tx, email, language)
+    with writing(agency_id) as tx:
+        asked = erasure_of(agency_id, email)
+        request_id = asked.id if asked else _add_proved(tx, email, language)
+        if asked is None:
             tx.record("privacy.proved", request_id, by, {"kind": "erasure"})
     return decide(request_id, agency_id, erase=True, reason="", by=by)
 

@@ -97,5 +97,5 @@ def _parsed(text: bytes) -> SignedHead:
             str(said["agency"]), seq, str(said["head"]), str(said["at"]), held["signed"].encode(),
             bytes.fromhex(held["signature"]), str(held["certificate"]),
         )  # fmt: skip
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise UnreadableHead from None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import threading
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from html import unescape
 
@@ -282,3 +284,18 @@ def test_a_test_agency_shows_no_way_since_it_sends_no_mail(client: FlaskClient, 
     page = client.get(f"/o/{sign(OFFER_LINK, OfferLink(prop.id, prop.link_version))}").get_data(as_text=True)
     assert str(trial) not in page
     assert str(trial) not in texts.notice_of(db.session.get_one(Agency, trial), "ro")
+
+
+def test_a_button_pressed_twice_at_once_asks_once(either_app: Flask) -> None:
+    agency, gate = make_agency(), threading.Barrier(4)
+    db.session.remove()
+
+    def press(_n: int) -> None:
+        with either_app.app_context():
+            gate.wait()
+            service.ask_as_bidder(agency, "ana@client.example", "ro")
+            db.session.remove()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(press, range(4)))
+    assert len(db.session.scalars(select(PrivacyRequest)).all()) == 1

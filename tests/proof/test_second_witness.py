@@ -179,6 +179,7 @@ SPOILT = [
     "\x00",
     '{"signed": 1, "signature": 2}',
     '{"signed": "{\\"seq\\": 1e999}"}',
+    pytest.param('{"signed": "' + "[" * 100_000 + '"}', id="deep"),
 ]
 
 
