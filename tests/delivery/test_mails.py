@@ -24,7 +24,7 @@ from app.offers import deciding
 from app.offers.document import Bidder, Signature
 from app.outbound.smtp import Mailbox, OutgoingMail, one_line, paragraphs
 from app.properties import editing as properties
-from app.properties import telling
+from app.properties import gone_notices
 from tests import factories
 from tests.mail_server import MailServer, Received, change, deliveries
 
@@ -257,17 +257,17 @@ def test_that_a_property_is_gone_is_told_once_a_decision_on_the_offer_was_taken_
     dispatch()
     properties.change(db.session.get_one(Property, prop.id), {"availability": "sold"}, by=SYSTEM)
     with time_machine.travel(now(), tick=False) as clock:
-        assert telling.tell(db.session.get_one(Property, prop.id), mail=True, by=SYSTEM) == 2
+        assert gone_notices.tell(db.session.get_one(Property, prop.id), mail=True, by=SYSTEM) == 2
         clock.shift(deciding.UNDO / 2)
         answer = deciding.AgencyAnswer("rejected")
         made = deciding.decide_all(prop.agency_id, [deciding.Chosen(offer_id)], answer, by=SYSTEM)
         clock.shift(deciding.UNDO / 2)
         dispatch()
-        assert made and sorted(row.state for row in told(telling.TEMPLATE)) == ["delivered", "pending"]
+        assert made and sorted(row.state for row in told(gone_notices.TEMPLATE)) == ["delivered", "pending"]
         deciding.undo(made, prop.agency_id, by=SYSTEM)
         clock.shift(2 * deciding.UNDO)
         dispatch()
-    assert [row.state for row in told(telling.TEMPLATE)] == ["delivered", "delivered"]
+    assert [row.state for row in told(gone_notices.TEMPLATE)] == ["delivered", "delivered"]
 
 
 def test_forgotten_person_gets_no_mail(smtp: MailServer, prop: Property) -> None:
