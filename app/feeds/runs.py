@@ -31,6 +31,7 @@ from app.outbound.http_client import HttpClient
 from app.properties.syncing import UNUSUAL, SentProperty, upsert
 
 BATCH = 100
+ITEMS = 500  # of a feed that are noted in one turn: on SQLite everybody else's writes wait for it
 MOST_ERRORS = 100
 KEPT_RUNS = 50
 TWICE = msgid("Named twice in one feed, each time otherwise")
@@ -39,7 +40,8 @@ TWICE = msgid("Named twice in one feed, each time otherwise")
 @dataclass(slots=True)
 class _Run:
     """The counts of a run under way. `named` are the properties that the feed has named, with a digest of what it said:
-    what was said itself is no longer held once it is taken in. An empty one stands for a row that was refused.
+    what was said itself is no longer held once it is taken in. An empty one stands for a row that was refused. `taken`
+    are those of them that are properties now.
 
     `lease` is until when the feed is this run's alone; `asked` is when it was due, to see whether it was asked for.
     """
@@ -55,6 +57,7 @@ class _Run:
     )
     errors: list[dict[str, Any]] = field(default_factory=list)
     named: dict[str, bytes] = field(default_factory=dict)
+    taken: set[str] = field(default_factory=set)
     unread: bool = False  # a row of which not even the id is known: nothing is said to have vanished
 
     def refuse(self, row: int, external_id: str, faults: dict[str, Any], line: int = 0) -> None:
@@ -90,16 +93,18 @@ def run(feed: PropertyFeed) -> uuid.UUID:
     http = HttpClient(*current_app.extensions["bidflux_settings"].outbound)
     code = ""
     try:
-        _read(doing, source, mapping, http)
-    except BrokenFeed as broken:
-        code = broken.code
+        try:
+            _read(doing, source, mapping, http)
+        except BrokenFeed as broken:
+            code = broken.code
+        finally:
+            http.close()
+        _note_named(doing)
     except LeaseLost:
         return doing.id  # whoever has the feed now has written this run down as killed
     except Exception:
         _end(doing, "fault", hours)
         raise
-    finally:
-        http.close()
     _end(doing, code, hours)
     return doing.id
 
@@ -169,6 +174,7 @@ def _take(doing: _Run, some: list[tuple[int, SentProperty]]) -> None:
             errors = dict(done.error.errors) if isinstance(done.error, Invalid) else {"": [done.error.title]}
             doing.refuse(number, sent.columns["external_id"], errors)
         else:
+            doing.taken.add(sent.columns["external_id"])
             doing.counts[done.status] += 1
             doing.doubt(number, sent.columns["external_id"], [name for name, text in done.warnings if text == UNUSUAL])
 
@@ -203,30 +209,33 @@ def _end(doing: _Run, code: str, hours: int) -> None:
         _forget(tx, doing.feed_id)
 
 
+def _note_named(doing: _Run) -> None:
+    """Note what was named, some at a time. What never came in cannot vanish, and is not kept: it would be without
+    bounds."""
+    named = sorted(doing.named)
+    for start in range(0, len(named), ITEMS):
+        some = named[start : start + ITEMS]
+        with writing(doing.agency_id) as tx:
+            until = renew(tx, doing.feed_id, doing.lease)
+            if until is None:
+                raise LeaseLost
+            doing.lease = until
+            mine = (FeedItem.feed_id == doing.feed_id, FeedItem.external_id.in_(some))
+            held = set(tx.connection.scalars(select(FeedItem.external_id).where(*mine)))
+            tx.connection.execute(update(FeedItem).where(*mine).values(seen_at=tx.at, vanished_at=None))
+            for external_id in doing.taken.intersection(some) - held:
+                tx.add(FeedItem, feed_id=doing.feed_id, external_id=external_id, seen_at=tx.at, vanished_at=None)
+
+
 def _mark_vanished(tx: UnitOfWork, doing: _Run, *, complete: bool) -> list[str]:
-    """Note what was named, and, after a complete walk, what no longer is; the ids that vanished just now."""
-    vanished_since = {
-        row.external_id: row.vanished_at
-        for row in tx.connection.execute(
-            select(FeedItem.external_id, FeedItem.vanished_at).where(FeedItem.feed_id == doing.feed_id)
-        )
-    }
-    for external_id in doing.named:
-        if external_id in vanished_since:
-            tx.connection.execute(
-                update(FeedItem)
-                .where(FeedItem.feed_id == doing.feed_id, FeedItem.external_id == external_id)
-                .values(seen_at=tx.at, vanished_at=None)
-            )
-        else:
-            tx.add(FeedItem, feed_id=doing.feed_id, external_id=external_id, seen_at=tx.at, vanished_at=None)
-    gone = [
-        external_id
-        for external_id, since in vanished_since.items()
-        if complete and external_id not in doing.named and since is None
-    ]
-    for start in range(0, len(gone), BATCH):
-        some = FeedItem.external_id.in_(gone[start : start + BATCH])
+    """After a complete walk: note what is no longer named; the ids that vanished just now."""
+    if not complete:
+        return []
+    still = (FeedItem.feed_id == doing.feed_id, FeedItem.vanished_at.is_(None))
+    standing = tx.connection.scalars(select(FeedItem.external_id).where(*still))
+    gone = [external_id for external_id in standing if external_id not in doing.named]
+    for start in range(0, len(gone), ITEMS):
+        some = FeedItem.external_id.in_(gone[start : start + ITEMS])
         tx.connection.execute(update(FeedItem).where(FeedItem.feed_id == doing.feed_id, some).values(vanished_at=tx.at))
     return gone
 
@@ -234,8 +243,8 @@ def _mark_vanished(tx: UnitOfWork, doing: _Run, *, complete: bool) -> list[str]:
 def _warn(tx: UnitOfWork, vanished: list[str], seq: int) -> None:
     """One mail for each agent whose links go on without their property in the feed."""
     agents: set[uuid.UUID] = set()
-    for start in range(0, len(vanished), BATCH):
-        mine = (Property.agency_id == tx.agency_id, Property.external_id.in_(vanished[start : start + BATCH]))
+    for start in range(0, len(vanished), ITEMS):
+        mine = (Property.agency_id == tx.agency_id, Property.external_id.in_(vanished[start : start + ITEMS]))
         query = select(Property.agent_id).join(User, User.id == Property.agent_id)
         query = query.where(*mine, Property.archived_at.is_(None), User.active.is_(True))
         agents |= set(tx.connection.scalars(query))

@@ -9,27 +9,39 @@ import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from flask import current_app
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, update
+from sqlalchemy import delete, func, insert, or_, select, update
 
 from app.core.clock import rfc3339
-from app.core.errors import Conflict, Invalid, NotFound
+from app.core.errors import Conflict, Invalid, NotFound, TooMany
 from app.core.ids import new_id
 from app.core.keys import agency_key
 from app.core.ledger import SYSTEM, Actor
+from app.core.quotas import hold_bytes
 from app.core.subjects import about
 from app.core.unit_of_work import UnitOfWork, housekeeping, writing
 from app.core.vault import Place, seal, unseal
 from app.extensions import db
-from app.models import Agency, Attempt, Delivery, EarlierSecret, Event, User, WebhookEndpoint
+from app.models import Agency, Attempt, Delivery, EarlierSecret, User, WebhookEndpoint
 from app.models.agency import OWNER
 from app.models.webhook import EVENTS, TEST
 from app.outbound.addresses import Refused, check_url
 from app.outbound.written_urls import WHY, as_called
 from app.webhooks.log import opened_url
+from app.webhooks.owing import (
+    end_all,
+    end_owed,
+    missed,
+    not_arrived,
+    owe_again,
+    owe_all,
+    replaying,
+    waits_after_failure,
+)
 from app.webhooks.samples import sample
 
 SECRET_BYTES = 32
@@ -38,6 +50,7 @@ STILL_VALID = timedelta(hours=24)  # a secret that was replaced signs too for th
 MOST_EARLIER = 10  # of them at once: each is a signature in the header of every call
 MOST = 20  # endpoints of an agency
 LOG_KEPT = timedelta(days=90)
+REPLAYING = timedelta(minutes=1)
 FIRST_WARNING, SECOND_WARNING, GIVEN_UP = 4, timedelta(hours=24), timedelta(days=5)
 
 ONLY_HTTPS = _l("Write an https:// address: calls carry clients' data")
@@ -221,59 +234,31 @@ def resend(agency_id: uuid.UUID, delivery_id: uuid.UUID) -> None:
         if row is None:
             raise NotFound
         which = or_(Delivery.state.in_(("delivered", "dead")), waits_after_failure(tx.at))
-        if row.off_at or not _owe_again(tx, Delivery.id == delivery_id, which):
+        if row.off_at or not owe_again(tx, Delivery.id == delivery_id, which):
             raise Conflict
-
-
-def waits_after_failure(at: datetime) -> ColumnElement[bool]:
-    """Calls that were tried and are to be tried again later. What was never tried may wait so that it can be undone."""
-    return and_(Delivery.state == "pending", Delivery.attempts > 0, Delivery.due_at > at)
 
 
 def replay(endpoint: WebhookEndpoint, since: datetime, *, by: Actor) -> int:
     """Send everything since a moment that has not arrived, also what happened while the endpoint was off, now.
 
     Returns how many calls are owed because of it. Ids and bodies stay what they were; so it goes no further back than
-    the log, which says what arrived.
+    the log, which says what arrived. Raises `Conflict` while it is off, and `TooMany` while another one of the agency
+    is under way.
     """
     endpoint_id, agency_id = endpoint.id, endpoint.agency_id
     with writing(agency_id) as tx:
-        columns = select(WebhookEndpoint.off_at, WebhookEndpoint.events)
-        row = tx.connection.execute(columns.where(WebhookEndpoint.id == endpoint_id)).one()
-        if row.off_at:
+        off_at = select(WebhookEndpoint.off_at).where(WebhookEndpoint.id == endpoint_id)
+        if tx.connection.scalar(off_at):
             raise Conflict
+        if agency_id in replaying:
+            raise TooMany(int(REPLAYING.total_seconds()))
+        hold_bytes(tx)
         since = max(since, tx.at - LOG_KEPT)
-        again = _owe_again(
-            tx,
-            Delivery.endpoint_id == endpoint_id,
-            Delivery.created_at >= since,
-            Delivery.event_seq.is_not(None),
-            or_(Delivery.state == "dead", waits_after_failure(tx.at)),
-        )
-        owed = select(Delivery.event_seq).where(
-            Delivery.agency_id == agency_id, Delivery.endpoint_id == endpoint_id, Delivery.event_seq.is_not(None)
-        )
-        missed = select(Event.seq, Event.type, Event.offer_id).where(
-            Event.agency_id == agency_id, Event.at >= since, Event.seq.not_in(owed)
-        )
-        if row.events:
-            missed = missed.where(Event.type.in_(row.events.split()))
-        found = tx.connection.execute(missed.order_by(Event.seq)).all()
-        for event in found:
-            to = {"offer_id": event.offer_id, "endpoint_id": endpoint_id}
-            tx.owe("webhook", event.type, about("event", event.seq), event_seq=event.seq, **to)
-        tx.record("webhook.replayed", endpoint_id, by, {"since": rfc3339(since), "calls": again + len(found)})
-    return again + len(found)
-
-
-def _owe_again(tx: UnitOfWork, *which: Any) -> int:
-    owed = tx.connection.execute(
-        update(Delivery)
-        .where(Delivery.agency_id == tx.agency_id, *which)
-        .values(state="pending", due_at=tx.at, ended_at=None, tried_before=Delivery.attempts)
-    ).rowcount
-    tx.owes = tx.owes or owed > 0
-    return owed
+        parts = (not_arrived(tx, endpoint_id, since), missed(tx, endpoint_id, since))
+        count = sum(tx.connection.scalar(select(func.count()).select_from(part.subquery())) or 0 for part in parts)
+        tx.record("webhook.replayed", endpoint_id, by, {"since": rfc3339(since), "calls": count})
+        tx.then(partial(owe_all, agency_id, endpoint_id, since))
+    return count
 
 
 # --- what calls that fail lead to -----------------------------------------------------------------------------------
@@ -347,11 +332,9 @@ def _turn_off(
         .where(WebhookEndpoint.id == endpoint_id, WebhookEndpoint.off_at.is_(None))
         .values(off_at=tx.at, off_reason=reason)
     )
-    tx.connection.execute(
-        update(Delivery)
-        .where(Delivery.agency_id == tx.agency_id, Delivery.endpoint_id == endpoint_id, Delivery.state.in_(ends))
-        .values(state=state, ended_at=tx.at, lease_token=None, lease_until=None)
-    )
+    ending = partial(end_owed, endpoint_id=endpoint_id, ends=ends, state=state)
+    if ending(tx):
+        tx.then(partial(end_all, tx.agency_id, endpoint_id, ending))
 
 
 def _count(tx: UnitOfWork) -> None:

@@ -17,7 +17,7 @@ from app.core.errors import Conflict, Invalid
 from app.core.ledger import SYSTEM
 from app.delivery.webhook_dispatcher import close_webhook_dispatcher
 from app.extensions import db
-from app.models import Attempt, Property, User
+from app.models import Attempt, Event, Property, User
 from app.offers import deciding
 from app.webhooks import editing as webhooks
 from tests import factories
@@ -135,14 +135,14 @@ def test_what_the_log_no_longer_knows_is_not_replayed(owner: User, prop: Propert
 @pytest.mark.parametrize("kind", [*webhooks.EVENTS, "webhook.test"])
 def test_a_test_sends_a_whole_sample_and_stands_in_no_list(owner: User, receiver: Receiver, kind: str) -> None:
     endpoint, secret = make_endpoint(owner, receiver.url, ("offer.erased",))
-    before = endpoint.agency_id and db.session.scalar(select(func.count()).select_from(webhooks.Event))
+    before = endpoint.agency_id and db.session.scalar(select(func.count()).select_from(Event))
     call = webhooks.send_test(endpoint, kind, by=SYSTEM)
     run()
     [request] = receiver.requests
     standardwebhooks.Webhook(secret).verify(request.body.decode(), request.headers)
     body = json.loads(request.body)
     assert (body["type"], body["test"], request.headers["webhook-id"]) == (kind, True, str(call))
-    assert db.session.scalar(select(func.count()).select_from(webhooks.Event)) == before
+    assert db.session.scalar(select(func.count()).select_from(Event)) == before
 
 
 def test_a_name_that_leads_inside_is_not_called(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
