@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, inspect, select
 from sqlalchemy.orm import make_transient_to_detached
 from sqlalchemy.orm.attributes import set_committed_value
 
-from app.core.kept import Kept
+from app.core.recently_used import RecentlyUsed
 from app.core.statements import Query
 from app.extensions import db
 from app.models import Agency, Base, Property, User
@@ -39,7 +39,7 @@ _QUERY = Query(
     .join(Agency, Agency.id == Property.agency_id)
     .where(Property.id == bindparam("id"))
 )
-_kept: Kept[tuple[tuple[Any, ...], Property]] = Kept(MOST)
+_kept: RecentlyUsed[tuple[tuple[Any, ...], Property]] = RecentlyUsed(MOST)
 
 
 def linked_property(property_id: uuid.UUID) -> Property | None:

@@ -15,8 +15,8 @@ from sqlalchemy import JSON, inspect, select, update
 
 from app.blueprints.public.blank_forms import MOST
 from app.blueprints.public.routes import blank_forms
-from app.core.kept import Kept
 from app.core.ledger import SYSTEM
+from app.core.recently_used import RecentlyUsed
 from app.core.signed_links import OFFER_LINK, STAMP, OfferLink, read, sign
 from app.core.unit_of_work import housekeeping
 from app.extensions import db
@@ -98,7 +98,7 @@ def test_a_form_from_memory_is_the_form_rendered(client: FlaskClient, prop: Prop
     for given in ({}, {"offers_close_at": closes, "signature_required": True, "description": "lung " * 500}):
         change(Property, prop.id, accepts_offers=True, **given)
         for path in (path_of(prop), f"/en{path_of(prop)}"):
-            blank_forms.kept = Kept(MOST)
+            blank_forms.kept = RecentlyUsed(MOST)
             pages = [get(client, path) for _ in range(3)]
             kept = len(blank_forms.kept)
             fresh = get(client, f"{path}?x=1").replace("?x=1", "")
@@ -181,7 +181,7 @@ def test_nobody_gets_the_form_of_another_link_or_language(client: FlaskClient, p
 
 def test_what_one_request_says_of_itself_is_in_nobody_elses_form(client: FlaskClient, prop: Property) -> None:
     """A form that asks for its page shows it with its own words in it; the next reader has not said them."""
-    blank_forms.kept = Kept(MOST)
+    blank_forms.kept = RecentlyUsed(MOST)
     planted = client.post(
         path_of(prop),
         data={"refill": "planted-form", "full_name": "Planted Name"},
@@ -204,7 +204,7 @@ def test_an_offer_leaves_the_shared_property_as_it_was(client: FlaskClient, prop
 
 
 def test_memory_is_bounded_by_bytes_and_holds_five_hundred_forms(client: FlaskClient, prop: Property) -> None:
-    kept: Kept[str] = Kept(100)
+    kept: RecentlyUsed[str] = RecentlyUsed(100)
     for number in range(20):
         kept.put(number, f"value {number}", 10)
         assert kept.get(0) == "value 0"

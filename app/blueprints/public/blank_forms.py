@@ -16,8 +16,8 @@ from flask import request
 
 from app.blueprints.public.showing import Showing
 from app.core.clock import now
-from app.core.kept import Kept
 from app.core.language import choose_language
+from app.core.recently_used import RecentlyUsed
 from app.core.signed_links import STAMP, Stamp, sign
 from app.models import Property
 from app.properties.shown import digest_of
@@ -57,7 +57,7 @@ class BlankForms:
     and how long it keeps what (`facts_at`), the photo (`photo_id`)."""
 
     def __init__(self) -> None:
-        self.kept: Kept[Blank] = Kept(MOST)
+        self.kept: RecentlyUsed[Blank] = RecentlyUsed(MOST)
 
     def page(self, prop: Property, render: Callable[[], tuple[str, Showing]]) -> bytes:
         """What `render` gives, from memory where it was rendered before with all that it shows unchanged."""

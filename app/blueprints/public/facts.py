@@ -42,19 +42,19 @@ class Fact(NamedTuple):
     text: str
 
 
-class Change(NamedTuple):
+class ChangedFact(NamedTuple):
     label: str
     before: str
     after: str
 
 
-def changes(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> list[Change]:
+def changes(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> list[ChangedFact]:
     """What differs between two snapshots, in words; nothing where the earlier one is not known."""
     if before is None or before == after:
         return []
     old, new = _by_name(before), _by_name(after)
     return [
-        Change(new[name].label, old[name].text, new[name].text)
+        ChangedFact(new[name].label, old[name].text, new[name].text)
         for name in new
         if name in old and _raw(before, name) != _raw(after, name)
     ]

@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from app.blueprints.public import throttle
 from app.blueprints.public.blank_forms import BlankForms
-from app.blueprints.public.facts import Change, changes, facts, told
+from app.blueprints.public.facts import ChangedFact, changes, facts, told
 from app.blueprints.public.forms import OfferForm, typed_again
 from app.blueprints.public.showing import FormTarget, Showing, opened_at, posted
 from app.core.clock import now
@@ -251,7 +251,7 @@ class FormPost:
     def _show_form(self) -> str:
         return form_page(self.link, self.target, self.form, self.showing, self._changes())
 
-    def _changes(self) -> Sequence[Change]:
+    def _changes(self) -> Sequence[ChangedFact]:
         """What differs from the page that was sent, not counting that it was in another language."""
         return changes(self.seen and self.showing.in_this_language(self.link.property, self.seen), self.showing.snap)
 
@@ -313,7 +313,7 @@ def _answers_unasked(form: OfferForm) -> list[str]:
 
 
 def form_page(
-    link: OpenedLink, target: FormTarget, form: OfferForm, showing: Showing, changed: Sequence[Change] = ()
+    link: OpenedLink, target: FormTarget, form: OfferForm, showing: Showing, changed: Sequence[ChangedFact] = ()
 ) -> str:
     """The form as it is, with the texts of the moment when it was opened; it is sent to `target`."""
     context = _context(link, target)

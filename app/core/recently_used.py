@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 Value = TypeVar("Value")
 
 
-class Kept(Generic[Value]):
+class RecentlyUsed(Generic[Value]):
     """Shared by the threads of one process. Whoever gets a value sees for themselves whether it still holds."""
 
     def __init__(self, most: int) -> None:
