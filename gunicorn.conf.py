@@ -69,6 +69,7 @@ secure_scheme_headers = {}
 
 def on_starting(server):
     """Before anything is served: a restored database forgets again who was forgotten since its backup."""
+    from app.backups import ending
     from app.cli.errors import line_of
     from app.extensions import db
     from app.ops.own_files import require_own_files
@@ -78,6 +79,7 @@ def on_starting(server):
 
     try:
         with app.app_context():
+            ending.complete()
             require_own_files()
             erasure.replay()
             db.session.remove()

@@ -12,7 +12,7 @@ from sqlalchemy import inspect, select
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.backups import BackupFailed, epochs
+from app.backups import BackupFailed, ending, epochs
 from app.backups.archive import Manifest, beginning, new_identity, pack, read_identity, read_recipient, workshop
 from app.backups.beside import alone, swap
 from app.backups.engines import copy_out
@@ -120,9 +120,8 @@ def restore(file: Path, key: Path, root: Path | None, unproven: bool, force: boo
     if not force and _holds_something():
         raise BackupFailed("the database holds data: nothing was changed. --force replaces it")
     found = Backup(file, read_identity(key), _roots(root, unproven), unproven)
-    manifest, known, longer = _restore(found, db.engine)
-    if root:
-        _authority().adopt(found.roots)  # what was sealed there before is checked here from now on
+    ending.complete()  # what a run that was cut off left to do
+    manifest, known, longer = _restore(found, db.engine, found.roots if root else [])
     remark = "" if known else f"\nthere was no {erasure.FILE} here: who was erased since can be read again, until it is"
     remark += "" if known else " put beside the keys and the product started anew"
     remark += _UNPROVEN if unproven else ""
@@ -131,9 +130,20 @@ def restore(file: Path, key: Path, root: Path | None, unproven: bool, force: boo
     say(answer, f"restored: {_line(manifest)}{remark}", as_json=as_json)
 
 
-def _restore(found: Backup, engine: Engine) -> tuple[Manifest, bool, list[str]]:
+def _restore(found: Backup, engine: Engine, adopted: list[Certificate]) -> tuple[Manifest, bool, list[str]]:
     """What was restored, whether the list of the erased was here, and the registers that were longer before."""
     epochs.remember_numbers()
+    try:
+        manifest, known = _swapped(found, engine, adopted)
+    finally:
+        longer = ending.complete()
+    erasure.replay()  # what the backup itself had forgotten goes on the list
+    db.session.rollback()
+    return manifest, known, longer
+
+
+def _swapped(found: Backup, engine: Engine, adopted: list[Certificate]) -> tuple[Manifest, bool]:
+    """Up to the one last step; nothing here is changed before it."""
     data = _settings().data_dir
     with (
         alone(engine) as held,
@@ -144,20 +154,20 @@ def _restore(found: Backup, engine: Engine) -> tuple[Manifest, bool, list[str]]:
             raise BackupFailed(f"nothing was changed: {_lacking(lost)}; put them there first")
         known = bring_lists(data, folder)
         make_ready(found.roots)
+        ending.note(data, adopted)
         passing(BEFORE_SWAP)
         swap(engine, made, folder, held)
         passing(AFTER_SWAP)
-    epochs.remember_numbers()
-    erasure.replay()  # what the backup itself had forgotten goes on the list
-    db.session.rollback()
-    return manifest, known, checkpoints.begin_anew()
+    return manifest, known
 
 
 @backup.command("restored")
 @as_json
 def restored(as_json: bool) -> None:
     """Say that the database was put back by other means than `restore`: whoever follows events is told then."""
-    agencies, longer = epochs.begin_all(), checkpoints.begin_anew()
+    longer = ending.complete()
+    agencies = epochs.begin_all()
+    longer += checkpoints.begin_anew()
     told = [f"{agencies} agencies begin a new epoch: followers resynchronise", *longer]
     say({"agencies": agencies, "registers": longer}, "\n".join(told), as_json=as_json)
 

@@ -13,6 +13,7 @@ from flask import Flask, current_app
 from flask_migrate import upgrade
 from sqlalchemy import select
 
+from app.backups import ending
 from app.cli.output import as_json, say
 from app.extensions import db
 from app.models import Agency
@@ -34,6 +35,7 @@ def setup(demo: bool, as_json: bool) -> None:
     """Bring the database up to date; with --demo make it worth looking at."""
     from app.cli.demo import first_link, seed_demo
 
+    ending.complete()
     require_own_files()  # before anything is written with them
     upgrade(directory=str(Path(current_app.root_path).parent / "migrations"))
     answer: dict[str, Any] = {"email": None, "password": None, "api_key": None, "buyer_path": None}
@@ -50,6 +52,7 @@ def worker() -> None:
     """Deliver what becomes due, until SIGTERM."""
     from app.workers.worker import run_worker
 
+    ending.complete()
     require_own_files()
     run_worker(current_app._get_current_object())  # type: ignore[attr-defined]
 
@@ -60,6 +63,7 @@ def relay() -> None:
     """Own the clock: sweep every five seconds for what is due, and deliver it when nobody else does."""
     from app.workers.relay import run_relay
 
+    ending.complete()
     require_own_files()
     run_relay(current_app._get_current_object())  # type: ignore[attr-defined]
 

@@ -18,6 +18,7 @@ AFTER_DATA = "after SMTP DATA"
 
 BEFORE_SWAP = "restored beside, before swap"
 AFTER_SWAP = "after swap"
+BEFORE_NOTE_GONE = "restore complete, before its note is gone"
 
 _FILE = os.environ.get("BIDFLUX_KILL_FILE") if os.environ.get("BIDFLUX_ENV") == "development" else None
 

@@ -14,6 +14,7 @@ import sys
 import tarfile
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pyrage
@@ -21,12 +22,14 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select, text
 
-from app.backups import archive, places
+from app.backups import archive, ending, places
 from app.core.database import is_sqlite
-from app.core.killpoints import AFTER_SWAP, BEFORE_SWAP
+from app.core.killpoints import AFTER_SWAP, BEFORE_NOTE_GONE, BEFORE_SWAP
 from app.extensions import db
 from app.models import Agency, Offer, OfferKey, Property
+from app.ops import health
 from app.privacy import erasure
+from app.proof import checkpoints
 from tests.backups.test_backup import away, back_up, destroy, kept, refused, run, tools  # noqa: F401
 from tests.conftest import KEYS, ROOT, SECRET
 from tests.factories import make_agency, make_offer
@@ -66,6 +69,10 @@ def resealed(copy: Path, away: Path, **changes: object) -> Path:  # noqa: F811
     bent = away / "resealed.age"
     bent.write_bytes(pyrage.encrypt((folder / "plain.tar").read_bytes(), [identity.to_public()]))
     return bent
+
+
+def run_any(app: Flask, *words: str) -> Any:
+    return json.loads(app.test_cli_runner().invoke(args=[*words, "--json"]).output)
 
 
 def newer(app: Flask) -> None:
@@ -151,10 +158,11 @@ def test_nothing_is_restored_over_a_database_that_somebody_has_open(kept: Flask,
     run(kept, "restore", copy, "--key", away / "backup.key", "--force")
 
 
-@pytest.mark.parametrize("point", [BEFORE_SWAP, AFTER_SWAP])
+@pytest.mark.parametrize("point", [BEFORE_SWAP, AFTER_SWAP, BEFORE_NOTE_GONE])
 def test_killed_in_the_middle_it_is_old_or_new(kept: Flask, away: Path, point: str) -> None:  # noqa: F811
     copy = back_up(kept, away)
     make_offer(db.session.scalars(select(Property)).one())
+    checkpoints.note_heads()
     db.session.remove()
     url = db.engine.url.render_as_string(hide_password=False)
     db.engine.dispose()
@@ -174,6 +182,15 @@ def test_killed_in_the_middle_it_is_old_or_new(kept: Flask, away: Path, point: s
     assert db.session.scalar(select(func.count()).select_from(Offer)) == (2 if point == BEFORE_SWAP else 1)
     assert db.session.scalar(select(func.count()).select_from(Agency)) == 1
     db.session.remove()
+    assert (data / ending.NOTE).exists()
+    heads = sorted(path.name for path in (data / "seal" / "heads").glob("*.before"))
+    assert len(heads) == (1 if point == BEFORE_NOTE_GONE else 0)
+    for _start in range(2):  # as the next start does, and the one after it
+        ending.complete()
+        assert not (data / ending.NOTE).exists() and health.registers() == health.OK
+        db.session.remove()
+    assert len([*(data / "seal" / "heads").glob("*.before")]) == (0 if point == BEFORE_SWAP else 1)
+    assert run_any(kept, "ledger", "verify", "--offers")["valid"]
     run(kept, "restore", copy, "--key", away / "backup.key", "--force")
     assert db.session.scalar(select(func.count()).select_from(Offer)) == 1
     if not is_sqlite(db.engine):
