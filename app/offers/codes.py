@@ -27,7 +27,7 @@ from app.extensions import db
 from app.models import CODE, HELD_LINK, Confirmation, EmailCode, Offer, OfferState
 from app.offers.codes_a_day import too_many
 from app.offers.events import announce
-from app.offers.mailboxes import own_address, reachable
+from app.offers.mailboxes import own_address, reachable, tag_to_count_by
 from app.proof import receipts
 
 TRIES, CODES, MOST = 5, 5, 20
@@ -49,7 +49,9 @@ class CodeState:
 def issue(tx: UnitOfWork, offer_id: uuid.UUID, key: bytes, n: int = 1) -> None:
     """Make the `n`th code and owe its mail; one that their mailbox is spared is good for nothing, and stands for the
     signature's not counting."""
-    spared = too_many(tx, offer_id)
+    tx.flush()
+    tag = tag_to_count_by(tx.agency_id, offer_id)
+    spared = too_many(tx, tag)
     code = f"{secrets.randbelow(1_000_000):06d}"
     tx.add(
         EmailCode,
@@ -61,8 +63,8 @@ def issue(tx: UnitOfWork, offer_id: uuid.UUID, key: bytes, n: int = 1) -> None:
         tries=0,
         used_at=None,
     )
-    if not spared:
-        tx.owe_mail("offer_code", about("email_code", offer_id, n), offer_id=offer_id)
+    if not spared and tx.sends_mail:
+        tx.owe("mail", "offer_code", about("email_code", offer_id, n), offer_id=offer_id, recipient=tag)
 
 
 def standing(offer: Offer) -> CodeState | None:
@@ -163,7 +165,7 @@ def send_another(offer: Offer) -> bool:
             raise IllegalTransition
         if _is_confirmed(tx, offer_id) or (last and (not _may_follow(last) or tx.at < last.created_at + APART)):
             return False
-        if too_many(tx, offer_id):
+        if too_many(tx, tag_to_count_by(agency_id, offer_id)):
             return False
         issue(tx, offer_id, key, last.n + 1 if last else 1)
     return True

@@ -13,13 +13,11 @@ from datetime import datetime
 from sqlalchemy import select
 
 from app.core import keys
-from app.core.vault import Place, unpad, unseal
+from app.core.contacts import mailbox_of
+from app.core.vault import Place, blind, unpad, unseal
 from app.extensions import db
 from app.models import Offer, OfferBody, StaffAddress
 from app.offers.document import Document, decode
-
-# Where dots before the @ say nothing, under whichever of their names.
-DOTLESS = {"gmail.com": "gmail.com", "googlemail.com": "gmail.com"}
 
 
 def own_address(agency_id: uuid.UUID, offer_id: uuid.UUID) -> str | None:
@@ -62,19 +60,17 @@ def _address(agency_id: uuid.UUID, offer_id: uuid.UUID) -> str | None:
 
 def _ours_since(agency_id: uuid.UUID, email: str) -> datetime | None:
     """When a mailbox first was one of the agency's or of its people's; None where it never was."""
-    mailbox = _mailbox(email)
+    mailbox = mailbox_of(email)
     addresses = select(StaffAddress.email, StaffAddress.since).where(StaffAddress.agency_id == agency_id)
-    return min((row.since for row in db.session.execute(addresses) if _mailbox(row.email) == mailbox), default=None)
+    return min((row.since for row in db.session.execute(addresses) if mailbox_of(row.email) == mailbox), default=None)
 
 
-def _mailbox(email: str) -> str:
-    """What mail servers read an address as: `ana+oferte@x.ro` is `ana@x.ro`, and at Gmail `a.na` is `ana`."""
-    local, _, domain = email.casefold().rpartition("@")
-    try:
-        domain = domain.encode("idna").decode()
-    except UnicodeError:
-        pass  # as it is written, then
-    local = local.partition("+")[0]
-    if domain in DOTLESS:
-        local, domain = local.replace(".", ""), DOTLESS[domain]
-    return f"{local}@{domain}"
+def mailbox_tag(agency_id: uuid.UUID, email: str) -> bytes:
+    """A keyed hash of the mailbox behind an address, to count by: never to say that two are one person."""
+    return blind(keys.agency_key(agency_id, "blind_email"), f"mailbox {mailbox_of(email)}")
+
+
+def tag_to_count_by(agency_id: uuid.UUID, offer_id: uuid.UUID) -> bytes | None:
+    """The same of an offer's bidder; None where there is no address, or nobody any more."""
+    email = _address(agency_id, offer_id)
+    return mailbox_tag(agency_id, email) if email else None

@@ -1,4 +1,4 @@
-"""How many mails an agency may have sent to one bidder's address, which nobody has proved to be theirs.
+"""How many mails an agency may have sent to one bidder's mailbox, which nobody has proved to be theirs.
 
 What a bidder sends themselves is always answered; this is about what the agency sets off. Mails to colleagues are not
 counted.
@@ -15,7 +15,9 @@ from sqlalchemy import bindparam, func, select, update
 from app.core.clock import now
 from app.core.subjects import Subject
 from app.core.unit_of_work import UnitOfWork, housekeeping
-from app.models import Delivery, OfferTag
+from app.models import Delivery
+from app.offers import codes_a_day
+from app.offers.mailboxes import tag_to_count_by
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 AN_HOUR, A_DAY = 10, 30
@@ -23,10 +25,12 @@ TOO_MANY = "recipient"  # why a mail is not sent, as its delivery says
 NOT_SENT = f"No mail was sent: this address got {A_DAY} mails from the agency within a day"
 LATER = f"The mail is sent later: this address got {AN_HOUR} mails from the agency within an hour"
 
-_TAG = select(OfferTag.tag).where(
-    OfferTag.agency_id == bindparam("agency"), OfferTag.offer_id == bindparam("offer"), OfferTag.field == "email"
+_MINE = (
+    Delivery.agency_id == bindparam("agency"),
+    Delivery.recipient == bindparam("tag"),
+    Delivery.reason.is_(None),
+    Delivery.template.not_in(codes_a_day.TEMPLATES),
 )
-_MINE = (Delivery.agency_id == bindparam("agency"), Delivery.recipient == bindparam("tag"), Delivery.reason.is_(None))
 _LATEST = select(Delivery.due_at).where(*_MINE).order_by(Delivery.due_at.desc()).offset(AN_HOUR - 1).limit(1)
 _OF_DAY = select(func.count()).where(*_MINE, Delivery.created_at > bindparam("since", type_=Delivery.created_at.type))
 
@@ -44,7 +48,7 @@ def write_to_bidder(
     too much for a day is written down and not sent. Returns what became of it, where it is not sent at once."""
     owed: dict[str, Any] = {"event_seq": event_seq, "offer_id": offer_id}
     tx.flush()
-    tag = tx.connection.scalar(_TAG, {"agency": tx.agency_id, "offer": offer_id})
+    tag = tag_to_count_by(tx.agency_id, offer_id)
     if tag is None or not tx.sends_mail:
         tx.owe_mail(template, subject, **owed, after=after)
         return None

@@ -38,7 +38,7 @@ from app.models import (
 from app.offers.codes_a_day import too_many
 from app.offers.document import Bidder
 from app.offers.events import announce
-from app.offers.mailboxes import document_of, own_address, reachable
+from app.offers.mailboxes import document_of, own_address, reachable, tag_to_count_by
 from app.offers.representation import request_state
 
 REPLACES_UNKNOWN = lazy_gettext("We know no offer with this reference from you for this property")
@@ -193,7 +193,8 @@ def ask(prop: Property, nonce: bytes, *, replaces: str | None, asked: uuid.UUID 
             tx.connection.execute(update(ReplaceCode).where(*mine).values(**{**row, "n": code.n + 1}))
         if tx.sends_mail:
             n = 1 if code is None else code.n + 1
-            tx.owe("mail", "replace_code", _subject(tx, nonce, n), offer_id=target)
+            tag = tag_to_count_by(agency_id, target) if target else None
+            tx.owe("mail", "replace_code", _subject(tx, nonce, n), offer_id=target, recipient=tag)
 
 
 def _subject(tx: UnitOfWork, nonce: bytes, n: int) -> Subject:
@@ -221,7 +222,7 @@ def _target(tx: UnitOfWork, property_id: uuid.UUID, replaces: str | None, asked:
     sent = select(func.coalesce(func.sum(ReplaceCode.n), 0)).where(
         ReplaceCode.agency_id == tx.agency_id, ReplaceCode.offer_id == offer_id, ReplaceCode.sent_at > tx.at - DAY
     )
-    few = (tx.connection.scalar(sent) or 0) < CODES_A_DAY and not too_many(tx, offer_id)
+    few = (tx.connection.scalar(sent) or 0) < CODES_A_DAY and not too_many(tx, tag_to_count_by(tx.agency_id, offer_id))
     return offer_id if reachable(tx.agency_id, offer_id) and stands and few else None
 
 

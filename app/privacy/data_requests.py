@@ -21,6 +21,7 @@ from app.core.vault import Place, blind, seal, unseal
 from app.extensions import db
 from app.models import Agency, Delivery, PrivacyRequest, User
 from app.models.agency import OWNER
+from app.offers.mailboxes import mailbox_tag
 from app.privacy import erasure, personal_data
 
 TO_ANSWER = timedelta(days=30)  # Art. 12(3) GDPR: one month
@@ -45,16 +46,20 @@ def ask(agency_id: uuid.UUID, kind: str, email: str, language: str) -> None:
     tag = blind(agency_key(agency_id, "blind_email"), read.folded)
     sealed = seal(agency_key(agency_id, "secret"), _place(agency_id, request_id, "email"), read.address.encode())
     with writing(agency_id) as tx:
+        mailbox = mailbox_tag(agency_id, read.address)
         lately = select(func.count()).where(
-            PrivacyRequest.agency_id == agency_id,
-            PrivacyRequest.tag == tag,
-            PrivacyRequest.created_at > tx.at - timedelta(days=1),
+            Delivery.agency_id == agency_id,
+            Delivery.recipient == mailbox,
+            Delivery.template == "privacy_proof",
+            Delivery.created_at > tx.at - timedelta(days=1),
         )
         if (tx.connection.scalar(lately) or 0) >= MAILS_A_DAY:
             return
         row = {"id": request_id, "agency_id": agency_id, "kind": kind, "language": language, "created_at": tx.at}
         tx.connection.execute(insert(PrivacyRequest), {**row, "tag": tag, "email_ct": sealed})
-        _owe(tx, "privacy_proof", request_id, "privacy.asked", BIDDER, {"kind": kind})
+        tx.record("privacy.asked", request_id, BIDDER, {"kind": kind})
+        if tx.sends_mail:
+            tx.owe("mail", "privacy_proof", about("privacy_request", request_id), recipient=mailbox)
 
 
 def ask_as_bidder(agency_id: uuid.UUID, email: str, language: str) -> None:

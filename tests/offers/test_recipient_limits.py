@@ -100,3 +100,9 @@ def test_a_test_agency_writes_to_nobody(app: Flask, prop: Property) -> None:
     db.session.rollback()
     assert [recorded(prop, number).mail for number in range(40)] == [None] * 40
     assert not asked()
+
+
+def test_another_spelling_of_the_same_mailbox_has_no_share_of_its_own(app: Flask, prop: Property) -> None:
+    bidders = [Bidder("Un Străin", f"strain+{number}@client.example", "+40722000999") for number in range(31)]
+    told = [recorded(prop, number, bidder).mail for number, bidder in enumerate(bidders)]
+    assert told == [None] * 10 + [recipient_limits.LATER] * 20 + [recipient_limits.NOT_SENT]

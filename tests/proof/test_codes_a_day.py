@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import func, select, update
 
 from app.core.clock import now
+from app.core.contacts import mailbox_of
 from app.extensions import db
-from app.models import Agency, Delivery, EmailCode, Offer, OfferState, Property, ReplaceCode, User
+from app.models import Agency, Delivery, EmailCode, Offer, OfferState, OfferTag, Property, ReplaceCode, User
 from app.offers import codes, recording, replacing
 from app.offers.codes_a_day import A_DAY
 from app.offers.document import Bidder, Signature
@@ -64,7 +65,8 @@ def test_what_is_signed_meanwhile_is_kept_and_takes_a_code_the_next_day(prop: Pr
     assert not db.session.get_one(OfferState, offer_id).signed
     assert not [*offer_faults(db.session.get_one(Agency, owner.agency_id))]
     assert not codes.send_another(offer)
-    db.session.execute(update(EmailCode).values(created_at=now() - timedelta(days=1)))
+    for table in (EmailCode, Delivery):
+        db.session.execute(update(table).values(created_at=now() - timedelta(days=1)))
     db.session.commit()
     assert codes.send_another(db.session.get_one(Offer, offer_id))
     assert codes.enter(db.session.get_one(Offer, offer_id), mailed_code(offer_id)).state == "done"
@@ -84,3 +86,35 @@ def test_another_persons_codes_are_their_own(prop: Property, owner: User) -> Non
     other = Bidder("Altcineva", "altcineva@client.example", "+40722000119")
     offer_id = make_offer(prop, make_draft(bidder=other, signature=Signature("typed", text="Altcineva")))
     assert codes.enter(db.session.get_one(Offer, offer_id), mailed_code(offer_id)).state == "done"
+
+
+SPELLINGS = ("a.na@gmail.com", "ana@gmail.com", "Ana+1@gmail.com", "an.a+x@googlemail.com", "ana+oferte@gmail.com")
+
+
+def test_other_spellings_of_one_mailbox_have_no_share_of_their_own(prop: Property, owner: User) -> None:
+    told = []
+    for number in range(A_DAY + 5):
+        bidder = Bidder("Ana Pop", SPELLINGS[number % len(SPELLINGS)], "+40722000117")
+        sending = make_sending(prop, source="agent", channel="phone")
+        draft = make_draft(bidder=bidder)
+        offer_id = recording.record(prop, draft, sending, by=person_of(owner).actor).offer_id
+        told.append(codes.send_another(db.session.get_one(Offer, offer_id)))
+        db.session.rollback()
+    assert told == [True] * A_DAY + [False] * 5
+
+
+def test_whoever_is_written_to_under_another_spelling_is_still_another_person(prop: Property, owner: User) -> None:
+    """One mailbox for limits, two for everything else: what is searched, replaced and forgotten goes by the address."""
+    first, second = (
+        make_offer(prop, make_draft(bidder=Bidder("Ana Pop", email, f"+4072200012{n}")))
+        for n, email in enumerate(SPELLINGS[:2])
+    )
+    tags = select(OfferTag.tag).where(OfferTag.field == "email")
+    one, other = (db.session.scalars(tags.where(OfferTag.offer_id == offer_id)).one() for offer_id in (first, second))
+    assert one != other
+
+
+def test_spellings_of_one_mailbox() -> None:
+    assert len({mailbox_of(one) for one in SPELLINGS}) == 1
+    assert mailbox_of("a.na@x.ro") != mailbox_of("ana@x.ro") == mailbox_of("ANA+1@X.ro")
+    assert mailbox_of("ana@bücher.de") == mailbox_of("ana+x@xn--bcher-kva.de")

@@ -13,6 +13,7 @@ from wtforms.validators import InputRequired
 from app.accounts import invitations
 from app.blueprints.accounts.routes import accounts
 from app.blueprints.accounts.throttle import succeeded
+from app.core.contacts import mailbox_of
 from app.core.errors import Invalid, StaleVersion, TooMany
 from app.core.language import language
 from app.core.limits import EMAIL
@@ -52,7 +53,7 @@ def forgot() -> AnyResponse:
         form.email.errors = [_("Write an e-mail address such as nume@exemplu.ro")]
         return page("accounts/forgot.html", status=422, form=form, sent=False)
     try:
-        hit(RESETS, "reset-account", keyed(email.lower()))
+        hit(RESETS, "reset-account", keyed(mailbox_of(email)))
         invitations.ask_reset(email)
     except TooMany:
         pass  # enough have been sent; who waits for one is told the same

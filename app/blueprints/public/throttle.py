@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 import uuid
 
+from app.core.contacts import mailbox_of
 from app.offers.document import Bidder
 from app.web.guards import caller_line, rates
 from app.web.rate_limits import Count, have_room, keyed, note
@@ -36,7 +37,7 @@ def sent(property_id: uuid.UUID, bidder: Bidder) -> None:
 
 
 def _people(property_id: uuid.UUID, bidder: Bidder) -> list[Count]:
-    known = [bidder.phone, *([bidder.email.casefold()] if bidder.email else [])]
+    known = [bidder.phone, *([mailbox_of(bidder.email)] if bidder.email else [])]
     address = keyed(caller_line())
     return [
         (rate, ("send-person", property_id.hex, address, keyed(contact))) for contact in known for rate in PER_PERSON

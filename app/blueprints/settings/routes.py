@@ -18,7 +18,7 @@ from app.accounts.test_agency import test_agency_of
 from app.blueprints.accounts.throttle import count_try_within
 from app.blueprints.settings.forms import ZONES, AgencyForm, ApiKeyForm, PasswordForm, ProfileForm, UserForm, phone_of
 from app.core.clock import now
-from app.core.contacts import show_phone
+from app.core.contacts import mailbox_of, show_phone
 from app.core.errors import Invalid, NotFound, TooMany
 from app.core.urls import base_url
 from app.models.agency import ROLES
@@ -99,7 +99,7 @@ def users() -> AnyResponse:
     new = accounts.NewUser(form.email.data, form.full_name.data, role=form.role.data)
     new = replace(new, phone=phone_of(form.phone), language=form.language.data)
     try:
-        hit(INVITES, "invite", person().agency_id.hex, keyed(new.email))
+        hit(INVITES, "invite", person().agency_id.hex, keyed(mailbox_of(new.email)))
         invitations.invite(person().agency_id, new, by=person().actor)
     except TooMany:
         form.email.errors = [_("Links were sent there a moment ago. Wait two hours and try again.")]
