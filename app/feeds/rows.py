@@ -239,10 +239,6 @@ def _line(_name: str, value: Any) -> str | None:
     return _plain(value, one_line=True) or None
 
 
-def _paragraphs(_name: str, value: Any) -> str | None:
-    return _plain(value) or None
-
-
 def _plain(value: Any, *, one_line: bool = False) -> str:
     return HIDDEN.sub("", plain_text(_said(value), one_line=one_line)).strip()
 
@@ -348,5 +344,5 @@ _READ: dict[str, Callable[[str, Any], Any]] = {
     "property_type": _kind, "for_sale": _yes, "active": _yes, "currency": _currency, "price_vat": _vat,
     "accepts_offers": _yes, "photo_url": _photo, "crm_url": _link, "agent_email": _agent,
     **dict.fromkeys(("title", "title_en", "address", "zone", "city", "county", "buyer_commission"), _line),
-    **dict.fromkeys(("description", "description_en"), _paragraphs),
+    **dict.fromkeys(("description", "description_en"), lambda _name, value: _plain(value) or None),
 }  # fmt: skip

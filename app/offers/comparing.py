@@ -68,10 +68,10 @@ def compare(lines: Sequence[OfferLine]) -> list[Line]:
     one_currency = len({line.amount.currency for line in lines}) == 1
     earlier = earlier_amounts(lines)
     best: dict[str, Best | None] = {
-        "amount": _highest if one_currency else None,
-        "financing": _most_certain,
-        "payment_term_days": _shortest,
-        "conditions": _freest,
+        "amount": (lambda line: line.amount.minor) if one_currency else None,
+        "financing": lambda line: CERTAINTY.index(certainty(_terms(line))) if line.document else -1,
+        "payment_term_days": lambda line: -line.term_days,
+        "conditions": lambda line: -conditions_count(_terms(line)) if line.document else -99,
     }
     offered, *others = [
         _row(
@@ -90,7 +90,12 @@ def compare(lines: Sequence[OfferLine]) -> list[Line]:
         _row(_("Signature"), lines, _signed),
         _row(_("How it came"), lines, _came),
         _row(_("Earlier offers of this client"), lines, lambda line: " → ".join(map(show_money, earlier[line.id]))),
-        _row(_("Submitted"), lines, lambda line: show_short(line.submitted_at), best=_earliest),
+        _row(
+            _("Submitted"),
+            lines,
+            lambda line: show_short(line.submitted_at),
+            best=lambda line: -line.submitted_at.timestamp(),
+        ),
     ]
     return [row for row in rows if any(cell.text for cell in row.cells)]
 
@@ -160,10 +165,6 @@ def _conditions(line: OfferLine) -> str:
     return "; ".join(filter(None, [*named, _said(BY_NAME["conditions_text"], line)])) or _("None")
 
 
-def _advance(line: OfferLine) -> str:
-    return _said(BY_NAME["advance_amount"], line) or _said(BY_NAME["advance_percent"], line)
-
-
 def _buys_as(line: OfferLine) -> str:
     bidder = _terms(line).get("bidder") or {}
     if bidder.get("type") == "company":
@@ -177,30 +178,10 @@ SAID: dict[str, Callable[[OfferLine], str]] = {
     "financing": _financing,
     "payment_term_days": lambda line: days(line.term_days),
     "conditions": _conditions,
-    "advance_amount": _advance,
+    "advance_amount": lambda line: _said(BY_NAME["advance_amount"], line) or _said(BY_NAME["advance_percent"], line),
     "valid_until": lambda line: show_date(line.valid_until) if line.valid_until else "",
     "type": _buys_as,
 }
-
-
-def _highest(line: OfferLine) -> int:
-    return line.amount.minor
-
-
-def _most_certain(line: OfferLine) -> int:
-    return CERTAINTY.index(certainty(_terms(line))) if line.document else -1
-
-
-def _shortest(line: OfferLine) -> int:
-    return -line.term_days
-
-
-def _freest(line: OfferLine) -> int:
-    return -conditions_count(_terms(line)) if line.document else -99
-
-
-def _earliest(line: OfferLine) -> float:
-    return -line.submitted_at.timestamp()
 
 
 def earlier_amounts(lines: Sequence[OfferLine]) -> dict[uuid.UUID, list[Money]]:

@@ -95,7 +95,7 @@ class ConfirmationInput:
     shown: bytes | None = None
 
 
-def confirm(offer: Offer, given: ConfirmationInput, code: str = "") -> CodeState:
+def confirm(offer: Offer, confirmation: ConfirmationInput, code: str = "") -> CodeState:
     """Somebody with the link says that an offer recorded for its bidder is theirs: `done`, or where the code stands.
 
     Where a code can reach the bidder nothing counts without it; elsewhere it is kept as said through a link that the
@@ -107,16 +107,16 @@ def confirm(offer: Offer, given: ConfirmationInput, code: str = "") -> CodeState
         state = _standing(tx, offer_id)
         if state.confirmed:
             return CodeState("done")
-        if given.shown is not None:
-            submitting.check_shown(tx, property_id, given.language, given.texts, given.shown)
+        if confirmation.shown is not None:
+            submitting.check_shown(tx, property_id, confirmation.language, confirmation.texts, confirmation.shown)
         coded, proof = reachable(agency_id, offer_id) is not None, HELD_LINK
         if coded and (after := codes.attempt(tx, offer_id, code)).state != "done":
             return after
         if coded and own_address(agency_id, offer_id):
             proof = CODE
         tx.add(Confirmation, offer_id=offer_id, at=tx.at, proof=proof)
-        digest, origin = _keep(tx, offer_id, commitment, proof, given)
-        signed = given.signature is not None and proof == CODE
+        digest, origin = _keep(tx, offer_id, commitment, proof, confirmation)
+        signed = confirmation.signature is not None and proof == CODE
         changed = {"signed": signed, "version": OfferState.version + 1, "updated_at": tx.at}
         tx.connection.execute(update(OfferState).where(OfferState.offer_id == offer_id).values(changed))
         told = {"commitment": digest.hex(), "proof": proof, "origin": witness(origin)}
@@ -176,14 +176,14 @@ def _standing(tx: UnitOfWork, offer_id: uuid.UUID) -> Any:
 
 
 def _keep(
-    tx: UnitOfWork, offer_id: uuid.UUID, commitment: bytes, proof: str, given: ConfirmationInput
+    tx: UnitOfWork, offer_id: uuid.UUID, commitment: bytes, proof: str, confirmation: ConfirmationInput
 ) -> tuple[bytes, bytes | None]:
     """Seal what was said under the offer's key, and from where; returns the hash of the first, which a random salt
     keeps from being guessed, and the second as it is kept."""
     key = keys.offer_key(tx.agency_id, offer_id)
     if key is None:
         raise IllegalTransition
-    signature = given.signature
+    signature = confirmation.signature
     image = base64.b64encode(signature.image).decode() if signature and signature.image else None
     text = canonical(
         {
@@ -191,8 +191,8 @@ def _keep(
             "offer_commitment": commitment.hex(),
             "confirmed_at": rfc3339(tx.at),
             "proof": proof,
-            "language": given.language,
-            "texts": given.texts,
+            "language": confirmation.language,
+            "texts": confirmation.texts,
             "signature": {**signature.shown, "image": image} if signature else None,
             "salt": os.urandom(32).hex(),
         }
@@ -202,5 +202,5 @@ def _keep(
     kind = signature.kind if signature else None
     row = {"signature": kind, "commitment": digest, "body_ct": seal(key, place, pad(text))}
     tx.add(ConfirmationBody, offer_id=offer_id, **row)
-    sealed = submitting.sealed_origin(tx, offer_id, key, given.address, given.browser)
+    sealed = submitting.sealed_origin(tx, offer_id, key, confirmation.address, confirmation.browser)
     return digest, sealed

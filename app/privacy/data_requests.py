@@ -106,10 +106,10 @@ def erasure_of(agency_id: uuid.UUID, email: str) -> PrivacyRequest | None:
 def prove(request_id: uuid.UUID) -> PrivacyRequest | None:
     """The person pressed the button behind the link in their mail. A copy is theirs at once; forgetting waits for
     the agency, whose owners are told. None for a request that is gone."""
-    asked = by_id(request_id)
-    if asked is None or asked.proved_at or lapsed(asked):
-        return asked if asked and asked.proved_at else None
-    agency_id, kind = asked.agency_id, asked.kind
+    data_request = by_id(request_id)
+    if data_request is None or data_request.proved_at or lapsed(data_request):
+        return data_request if data_request and data_request.proved_at else None
+    agency_id, kind = data_request.agency_id, data_request.kind
     with writing(agency_id) as tx:
         first = tx.connection.execute(
             update(PrivacyRequest)
@@ -127,17 +127,21 @@ def prove(request_id: uuid.UUID) -> PrivacyRequest | None:
     return by_id(request_id)
 
 
-def lapsed(asked: PrivacyRequest) -> bool:
+def lapsed(data_request: PrivacyRequest) -> bool:
     """Whether the link in the mail was not used in time."""
-    return asked.proved_at is None and asked.created_at < now() - UNPROVED_KEPT
+    return data_request.proved_at is None and data_request.created_at < now() - UNPROVED_KEPT
 
 
-def copy_of(asked: PrivacyRequest) -> dict[str, Any] | None:
+def copy_of(data_request: PrivacyRequest) -> dict[str, Any] | None:
     """Everything held about who asked; None unless they proved it, and for a week only."""
-    if asked.kind != "access" or not asked.proved_at or asked.proved_at < now() - COPY_OPEN:
+    if data_request.kind != "access" or not data_request.proved_at or data_request.proved_at < now() - COPY_OPEN:
         return None
-    email = address_of(asked)
-    return {"email": email, **personal_data.held_about(asked.agency_id, read_email(email).folded)} if email else None
+    email = address_of(data_request)
+    return (
+        {"email": email, **personal_data.held_about(data_request.agency_id, read_email(email).folded)}
+        if email
+        else None
+    )
 
 
 def decide(request_id: uuid.UUID, agency_id: uuid.UUID, *, erase: bool, reason: str, by: Actor) -> int:
@@ -145,10 +149,15 @@ def decide(request_id: uuid.UUID, agency_id: uuid.UUID, *, erase: bool, reason: 
 
     Raises `Conflict` for a request that was answered already or is not the agency's.
     """
-    asked = by_id(request_id)
-    if asked is None or asked.agency_id != agency_id or not asked.proved_at or asked.ended_at:
+    data_request = by_id(request_id)
+    if (
+        data_request is None
+        or data_request.agency_id != agency_id
+        or not data_request.proved_at
+        or data_request.ended_at
+    ):
         raise Conflict
-    email = address_of(asked)
+    email = address_of(data_request)
     if email is None:
         raise Conflict
     sealed = seal(agency_key(agency_id, "secret"), _place(agency_id, request_id, "reason"), reason.encode())
@@ -188,14 +197,14 @@ def by_id(request_id: uuid.UUID) -> PrivacyRequest | None:
     )
 
 
-def address_of(asked: PrivacyRequest) -> str | None:
+def address_of(data_request: PrivacyRequest) -> str | None:
     """The address that asked, while it is kept."""
-    return _opened(asked, "email", asked.email_ct)
+    return _opened(data_request, "email", data_request.email_ct)
 
 
-def reason_of(asked: PrivacyRequest) -> str | None:
+def reason_of(data_request: PrivacyRequest) -> str | None:
     """What the agency answered with, while it is kept."""
-    return _opened(asked, "reason", asked.reason_ct)
+    return _opened(data_request, "reason", data_request.reason_ct)
 
 
 def remind() -> int:
@@ -248,10 +257,12 @@ def _answer_on_its_way() -> ColumnElement[bool]:
     )
 
 
-def _opened(asked: PrivacyRequest, column: str, sealed: bytes | None) -> str | None:
+def _opened(data_request: PrivacyRequest, column: str, sealed: bytes | None) -> str | None:
     if sealed is None:
         return None
-    return unseal(agency_key(asked.agency_id, "secret"), _place(asked.agency_id, asked.id, column), sealed).decode()
+    return unseal(
+        agency_key(data_request.agency_id, "secret"), _place(data_request.agency_id, data_request.id, column), sealed
+    ).decode()
 
 
 def _place(agency_id: uuid.UUID, request_id: uuid.UUID, column: str) -> Place:
@@ -270,5 +281,5 @@ def _tell_owners(tx: UnitOfWork, template: str, seq: int) -> None:
         tx.owe_mail(template, about("entry", seq), user_id=user_id)
 
 
-def is_late(asked: PrivacyRequest, at: datetime) -> bool:
-    return asked.ended_at is None and asked.due_at is not None and asked.due_at < at + REMIND
+def is_late(data_request: PrivacyRequest, at: datetime) -> bool:
+    return data_request.ended_at is None and data_request.due_at is not None and data_request.due_at < at + REMIND

@@ -25,27 +25,29 @@ def register(registry: Registry) -> None:
 
 def _to_who_asked(delivery: DeliveryRow) -> OutgoingMail:
     """The link that proves the request, or the agency's answer. `NoLongerOwed` once it, or its address, is gone."""
-    asked = data_requests.by_id(delivery.id_of("privacy_request"))
-    address = data_requests.address_of(asked) if asked else None
-    if asked is None or address is None:
+    data_request = data_requests.by_id(delivery.id_of("privacy_request"))
+    address = data_requests.address_of(data_request) if data_request else None
+    if data_request is None or address is None:
         raise NoLongerOwed("gone")
     agency = db.session.get_one(Agency, delivery.agency_id)
     values = {
         "agency_name": agency.name,
-        "kind": asked.kind,
-        "outcome": asked.outcome,
-        "offers": asked.offers,
-        "reason": data_requests.reason_of(asked),
-        "url": f"{base_url()}/{asked.language}/gdpr/request/{sign(PRIVACY, asked.id)}",
+        "kind": data_request.kind,
+        "outcome": data_request.outcome,
+        "offers": data_request.offers,
+        "reason": data_requests.reason_of(data_request),
+        "url": f"{base_url()}/{data_request.language}/gdpr/request/{sign(PRIVACY, data_request.id)}",
     }
-    with speaking(asked.language, agency.zone):
+    with speaking(data_request.language, agency.zone):
         reply_to = Mailbox(agency.email, agency.name)
         return compose_mail(delivery, values, to=Mailbox(address, ""), sender=sender(agency.name), reply_to=reply_to)
 
 
 def _asked(delivery: DeliveryRow) -> dict[str, Any]:
     """How many people wait for the agency's answer about their data; none any more, nothing to say."""
-    open_ones = [asked for asked in data_requests.waiting(delivery.agency_id) if asked.ended_at is None]
+    open_ones = [
+        data_request for data_request in data_requests.waiting(delivery.agency_id) if data_request.ended_at is None
+    ]
     if not open_ones:
         raise NoLongerOwed("answered")
     return {"count": len(open_ones), "due_at": open_ones[0].due_at, "url": f"{base_url()}/app/settings/requests"}

@@ -38,7 +38,7 @@ def confirm(opened: Receipt, token: str) -> AnyResponse | tuple[str, int]:
             return shared_page(opened, form=form), 422
         if stamp is None or stamp.terms != opened.offer.offer.commitment:
             return _again(opened, form)
-    given = ConfirmationInput(
+    confirmation = ConfirmationInput(
         language=language(),
         texts=texts.kept_all(opened.prop, language(), opened_at(stamp)),
         shown=stamp.shown if stamp else None,
@@ -47,7 +47,7 @@ def confirm(opened: Receipt, token: str) -> AnyResponse | tuple[str, int]:
         browser=request.headers.get("User-Agent"),
     )
     try:
-        after = recording.confirm(opened.offer.offer, given, request.form.get("code", ""))
+        after = recording.confirm(opened.offer.offer, confirmation, request.form.get("code", ""))
     except FactsChanged:
         return _again(shown_receipt(opened.offer.offer.id) or opened, form)
     if after.state == "done":

@@ -44,12 +44,15 @@ class RequestForm(Form):
 
 def _standing(request_id: uuid.UUID) -> PrivacyRequest:
     """While its time is not over; afterwards the form by which one asks anew."""
-    asked = service.by_id(request_id)
-    if asked is None or service.lapsed(asked):
+    data_request = service.by_id(request_id)
+    if data_request is None or service.lapsed(data_request):
         abort(
-            make_response(_form(RequestForm(data={"agency": str(asked.agency_id) if asked else ""}), lapsed=True), 410)
+            make_response(
+                _form(RequestForm(data={"agency": str(data_request.agency_id) if data_request else ""}), lapsed=True),
+                410,
+            )
         )
-    return asked
+    return data_request
 
 
 @public.route("/gdpr/request", methods=["GET", "POST"])
@@ -58,8 +61,8 @@ def ask_about_data() -> AnyResponse | str | tuple[str, int]:
     """The form of the one agency that its address names (`agency`); then a mail with a link, whether or not anything is
     held. Without an agency it says where its address is found: who they all are is nobody's business."""
     if request.method == "GET":
-        asked = RequestForm(data={"agency": request.args.get("agency", "")})
-        return _form(asked, sent=request.args.get("sent") == "1")
+        form = RequestForm(data={"agency": request.args.get("agency", "")})
+        return _form(form, sent=request.args.get("sent") == "1")
     form = RequestForm(request.form)
     if not _ask(form):
         return _form(form), 422
@@ -93,20 +96,20 @@ def _ask(form: RequestForm) -> bool:
 
 @public.route("/gdpr/request/<token>", methods=["GET", "POST"])
 @policy(Guard.LINK, limit="60/minute", writes="20/minute", scope="privacy-proof", opens=ByLink({PRIVACY: _standing}))
-def prove_address(asked: PrivacyRequest, token: str) -> AnyResponse | str | tuple[str, int]:
+def prove_address(data_request: PrivacyRequest, token: str) -> AnyResponse | str | tuple[str, int]:
     """What is asked, and a button that proves it; afterwards where it stands. Opening it changes nothing."""
     if request.method == "GET":
-        return _state(asked, token)
-    request_id = asked.id
+        return _state(data_request, token)
+    request_id = data_request.id
     service.prove(request_id)
     return redirect(url_for("public.prove_address", token=token), 303)
 
 
 @public.get("/gdpr/request/<token>/data.json")
 @policy(Guard.LINK, limit="20/minute", opens=ByLink({PRIVACY: service.by_id}))
-def data_copy_json(asked: PrivacyRequest) -> Response:
+def data_copy_json(data_request: PrivacyRequest) -> Response:
     """Everything held about who asked, over all properties of the agency (GDPR, articles 15 and 20)."""
-    found = service.copy_of(asked)
+    found = service.copy_of(data_request)
     if found is None:
         raise NotFound
     text = json.dumps(found, ensure_ascii=False, indent=2)
@@ -116,18 +119,18 @@ def data_copy_json(asked: PrivacyRequest) -> Response:
 
 @public.get("/gdpr/request/<token>/data.pdf")
 @policy(Guard.LINK, limit="6/minute", opens=ByLink({PRIVACY: service.by_id}))
-def data_copy_pdf(asked: PrivacyRequest) -> Response:
+def data_copy_pdf(data_request: PrivacyRequest) -> Response:
     """The same on pages; `?part=2` where there is so much that it takes several files."""
-    found = service.copy_of(asked)
+    found = service.copy_of(data_request)
     if found is None:
         raise NotFound
     try:
         part = whole(request.args.get("part", "1"), 1, data_copy.parts_of(found))
     except NotANumber:
         raise NotFound from None
-    zone = db.session.get_one(Agency, asked.agency_id).zone
+    zone = db.session.get_one(Agency, data_request.agency_id).zone
     db.session.rollback()  # no transaction stays open over what takes long
-    pdf = data_copy.pdf_of(found, found["email"], asked.language, zone, part)
+    pdf = data_copy.pdf_of(found, found["email"], data_request.language, zone, part)
     named = {"Content-Disposition": 'attachment; filename="bidflux-data.pdf"'}
     return Response(pdf, mimetype="application/pdf", headers=named)
 
@@ -136,16 +139,16 @@ def _form(form: RequestForm, *, sent: bool = False, lapsed: bool = False) -> str
     return render_template("public/data_request.html", form=form, agency_name=_named(form)[1], sent=sent, lapsed=lapsed)
 
 
-def _state(asked: PrivacyRequest, token: str) -> str:
-    copy: dict[str, Any] | None = service.copy_of(asked)
+def _state(data_request: PrivacyRequest, token: str) -> str:
+    copy: dict[str, Any] | None = service.copy_of(data_request)
     return render_template(
         "public/data_request_state.html",
-        held=asked,
+        held=data_request,
         token=token,
-        agency=db.session.get_one(Agency, asked.agency_id),
+        agency=db.session.get_one(Agency, data_request.agency_id),
         copy=copy,
         files=data_copy.parts_of(copy) if copy else 0,
         parts=[sections(Document(offer["as_sent"]).terms) for offer in copy["offers"]] if copy else [],
-        reason=service.reason_of(asked),
-        email=service.address_of(asked),
+        reason=service.reason_of(data_request),
+        email=service.address_of(data_request),
     )

@@ -31,8 +31,8 @@ def requests() -> Response:
 def answer_request(request_id: uuid.UUID) -> AnyResponse:
     """`answer` is erase, or refuse with the `reason` that is sent to who asked."""
     by, answer = person(), request.form.get("answer")
-    asked = service.by_id(request_id)
-    if asked is None or asked.agency_id != by.agency_id:
+    data_request = service.by_id(request_id)
+    if data_request is None or data_request.agency_id != by.agency_id:
         raise NotFound
     reason = plain_lines(request.form.get("reason"))
     if len(reason) > REASON:
@@ -56,15 +56,17 @@ def answer_request(request_id: uuid.UUID) -> AnyResponse:
 def _page(status: int = 200, wrong: uuid.UUID | None = None, problem: str = "") -> Response:
     agency_id, at = person().agency_id, now()
     waiting = service.waiting(agency_id)
-    found = personal_data.count_by_tag(agency_id, [asked.tag for asked in waiting if asked.tag and not asked.ended_at])
+    found = personal_data.count_by_tag(
+        agency_id, [data_request.tag for data_request in waiting if data_request.tag and not data_request.ended_at]
+    )
     lines = [
         {
-            "held": asked,
-            "email": service.address_of(asked),
-            "offers": asked.offers if asked.ended_at else found.get(asked.tag or b"", 0),
-            "late": service.is_late(asked, at),
+            "held": data_request,
+            "email": service.address_of(data_request),
+            "offers": data_request.offers if data_request.ended_at else found.get(data_request.tag or b"", 0),
+            "late": service.is_late(data_request, at),
         }
-        for asked in waiting
+        for data_request in waiting
     ]
     return page(
         "settings/data_requests.html",

@@ -51,7 +51,7 @@ def index() -> Response:
             (period_name(period, found.unit), period.count, _list_of(within(chosen, period, zone)))
             for period in found.periods
         ],
-        bands=[(band_name(*limits), _limits(*limits)) for limits in BANDS],
+        bands=[(band_name(low, high), {"ratio_from": low, "ratio_below": high}) for low, high in BANDS],
         chart=_charts(found),
         duration=duration,
         presets=_presets(by),
@@ -65,10 +65,6 @@ def _list_of(chosen: OfferFilter, **more: object) -> str:
     """The address of the list of these offers."""
     named: dict[str, Any] = {**chosen.named(), **{name: value for name, value in more.items() if value is not None}}
     return url_for("offers.index", **named)
-
-
-def _limits(low: int | None, high: int | None) -> dict[str, int | None]:
-    return {"ratio_from": low, "ratio_below": high}
 
 
 def _presets(by: Person) -> list[tuple[int, str]]:

@@ -124,10 +124,6 @@ def _pieces(head: list[str], rows: Iterator[list[Any]], delimiter: str) -> Itera
         some = list(islice(rows, AT_ONCE))
 
 
-def _comma(decimal: str) -> str:
-    return decimal.replace(".", ",")
-
-
 def _labels(kind: str) -> Callable[[str], str]:
     """The words of an enumeration, looked up once for all rows."""
     words = {value: str(text) for value, text in LABELS[kind].items()}
@@ -137,7 +133,7 @@ def _labels(kind: str) -> Callable[[str], str]:
 def _for_people(zone: ZoneInfo) -> dict[str, Callable[[Any], str]]:
     yes, no, not_yet, condition = _("Yes"), _("No"), _("Not yet"), _labels("condition")
     return {
-        "money": _comma,
+        "money": lambda text: text.replace(".", ","),
         "percent": lambda value: f"{value:.1f}".replace(".", ","),
         "moment": lambda at: at.astimezone(zone).isoformat(" ", "seconds")[:19],
         "day": date.isoformat,
