@@ -58,10 +58,8 @@ def create_agency(
     language: str = DEFAULT,
     test_of: uuid.UUID | None = None,
 ) -> uuid.UUID:
-    """A new tenant with its keys; people come with `create_user`. `test_of`: the agency whose test agency it is.
-
-    Raises `Invalid` for what no page would take.
-    """
+    """Make a tenant with its keys; `create_user` adds people. `test_of` is the agency whose test agency this is. Raises
+    `Invalid` for values that the pages refuse."""
     facts: dict[str, Any] = {"name": name, "email": email, "zone": zone, "language": language}
     facts = facts if test_of else account_facts.of_agency(facts)  # an older rule may have let its agency's pass
     agency_id = new_id()
@@ -103,8 +101,8 @@ def create_user(
     by: Actor = SYSTEM,
     then: Callable[[UnitOfWork, uuid.UUID], None] | None = None,
 ) -> uuid.UUID:
-    """`then`: what is to be written in the same step. Raises `Invalid` for an address that is taken, a password that is
-    unfit, and what no page would take."""
+    """`then` writes what belongs to the same transaction. Raises `Invalid` for a taken address, an unfit password, or
+    values that the pages refuse."""
     facts = account_facts.of_user(asdict(new))
     check_password(password, _known_of(agency_id, new.email, new.full_name, new.phone))
     hashed, user_id = hasher.hash(password), new_id()
@@ -134,8 +132,8 @@ def create_user(
 def set_password(
     user: User, password: str, *, by: Actor, keep_session: uuid.UUID | None = None, only_once: bool = False
 ) -> None:
-    """Change a password and end the person's other sessions. With `only_once`, raises `StaleVersion` when it is another
-    than the caller saw by now, or the person has left; `Invalid` for one that is unfit, or the present one."""
+    """Change a password and end the person's other sessions. Raises `Invalid` for an unfit password or the present one;
+    with `only_once` also `StaleVersion`, when it has changed since the caller read it or the person has left."""
     check_password(password, _known_of(user.agency_id, user.email, user.full_name, user.phone))
     if _fits(user.password_hash, password):
         raise Invalid({"password": [UNCHANGED]})
@@ -179,7 +177,7 @@ def _known_of(agency_id: uuid.UUID, *person: str | None) -> list[str]:
 
 
 def password_mark(email: str) -> str:
-    """Something that is another once the password is another; the same for every unknown address."""
+    """Changes whenever the password does; the same for every unknown address."""
     found = db.session.scalar(select(User.password_hash).where(User.email == email.strip().lower(), User.active))
     return _hash(found or "").hex()
 
@@ -226,7 +224,7 @@ _BY_TOKEN = (
 
 
 def note_seen(session_id: uuid.UUID) -> None:
-    """When a session was last used, to some minutes: a page is not worth a write."""
+    """Note when a session was last used, every few minutes at most: a page is not worth a write."""
     at = now()
     mine = (UserSession.id == session_id, UserSession.seen_at < at - SEEN_EVERY)
     with housekeeping() as connection:

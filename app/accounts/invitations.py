@@ -36,8 +36,8 @@ LIVES = {"account_invited": INVITED, "account_reset": timedelta(hours=2)}
 
 
 def invite(agency_id: uuid.UUID, new: NewUser, *, by: Actor) -> None:
-    """Ask somebody in: a link by mail, good for a week. The same for every address that is not of this very agency,
-    which learns nothing of others; who signs in elsewhere is told so by mail. Raises `Invalid` for one's own people."""
+    """Invite somebody by mail; the link is good for a week. All addresses outside this agency are treated alike, so
+    that it learns nothing of others; who signs in elsewhere is told so by mail. Raises `Invalid` for its own people."""
     facts = account_facts.of_user(asdict(new))
     mine = (Invitation.agency_id == agency_id, Invitation.email == facts["email"])
     with writing(agency_id) as tx:
@@ -100,8 +100,8 @@ def of_link(link: TimedId) -> Invitation | None:
 
 
 def accept(invitation: Invitation, password: str) -> None:
-    """Come in, with this password. Raises `Invalid` for one that is unfit, `StaleVersion` when the link was used in the
-    meantime or the address signs in elsewhere by now."""
+    """Become a user, with this password. Raises `Invalid` for an unfit one, `StaleVersion` when the link was used
+    meanwhile or the address signs in elsewhere by now."""
     mine = (Invitation.id == invitation.id, Invitation.invited_at == invitation.invited_at)
     new = NewUser(
         invitation.email,
@@ -151,15 +151,15 @@ def invite_again(user: User, *, by: Actor) -> str:
 
 
 def ask_reset(email: str) -> None:
-    """A link by mail, good for two hours, to whoever signs in with this address. Whether anybody does is not looked up
-    here: the same is written for every address. Throttle before calling."""
+    """Have whoever signs in with this address sent a link, good for two hours. Every address is written down alike, and
+    looked up only later. Throttle before calling."""
     with housekeeping() as connection:
         connection.execute(insert(ResetRequest), {"id": new_id(), "mark": _mark(email), "created_at": now()})
     wake()
 
 
 def answer_resets() -> None:
-    """Owe the link to each who asked and signs in; whoever does not is forgotten. Any process may, at any time."""
+    """Owe a link to each who asked and signs in, and forget the others. Any process may call it, at any time."""
     asked = db.session.execute(select(ResetRequest.id, ResetRequest.mark).order_by(ResetRequest.created_at)).all()
     if not asked:
         return
@@ -193,7 +193,7 @@ def link_for(delivery: DeliveryRow) -> str:
 
 
 def account_token(user: User, until: float) -> str:
-    """By which somebody chooses a password: until a Unix time, and until the password is another."""
+    """The token by which somebody chooses a password: good until a Unix time, or until the password changes."""
     return sign(ACCOUNT, AccountLink(user.id, until, _password_mark(user)))
 
 
@@ -202,7 +202,7 @@ def _password_mark(user: User) -> bytes:
 
 
 def user_of(link: AccountLink) -> User | None:
-    """Whose password a link lets choose; None once it was used, is too old, or the person has left."""
+    """The user whose password a link lets choose; None once it was used, is too old, or the user has left."""
     user = db.session.scalar(select(User).where(User.id == link.user_id, User.active))
     if user is None or link.until <= now().timestamp():
         return None
@@ -210,8 +210,8 @@ def user_of(link: AccountLink) -> User | None:
 
 
 def choose(user: User | Invitation, password: str) -> None:
-    """Set the password that the holder of a link chose; every session of theirs ends. Who was invited is in from
-    now on. Raises `Invalid` if unfit, `StaleVersion` when the link was used in the meantime."""
+    """Set the password that the holder of a link chose, and end their sessions; who was invited becomes a user. Raises
+    `Invalid` if unfit, `StaleVersion` when the link was used meanwhile."""
     if isinstance(user, Invitation):
         accept(user, password)
         return

@@ -26,10 +26,8 @@ def register(registry: Registry) -> None:
 
 
 def to_colleague(values_of: Values) -> Callable[[DeliveryRow], OutgoingMail]:
-    """What composes a mail to the user whom the delivery names, saying `values_of` it beside what all such mails do.
-
-    Raises `NoLongerOwed` when there is nothing to tell any more.
-    """
+    """What composes a mail to the user whom the delivery names, from `values_of` it and the values of all such mails.
+    Raises `NoLongerOwed` when there is nothing left to tell."""
 
     def compose(delivery: DeliveryRow) -> OutgoingMail:
         row = db.session.execute(
@@ -54,8 +52,8 @@ def _link(delivery: DeliveryRow) -> dict[str, Any]:
 
 
 def _invitation(delivery: DeliveryRow) -> OutgoingMail:
-    """The link, or, where the address signs in elsewhere, that it does. Raises `NoLongerOwed` once they are in,
-    were asked again or no more, or the link's time is over."""
+    """The link, or, where the address signs in elsewhere, that it does. Raises `NoLongerOwed` once they have joined or
+    were invited again, or the link was withdrawn or has expired."""
     invitation, url, until = invitations.of_mail(delivery)
     agency = db.session.get_one(Agency, delivery.agency_id)
     known = db.session.scalar(select(User.id).where(User.email == invitation.email, User.active)) is not None

@@ -54,11 +54,9 @@ def set_role(user: User, role: str, *, by: Actor) -> None:
 
 
 def deactivate(user: User, *, heir: uuid.UUID, by: Actor) -> None:
-    """End all sessions and let nobody sign in as this person; raises `Invalid` for the last owner, oneself, or one who
-    cannot sign in any more.
-
-    Their properties pass to `heir` afterwards, one at a time: mail about offers goes to whoever is responsible.
-    """
+    """End all sessions and refuse further ones; raises `Invalid` for the last owner, oneself, or who is deactivated
+    already. Their properties pass to `heir` afterwards, one at a time: mail about offers goes to whoever is
+    responsible."""
     user_id, agency_id = user.id, user.agency_id
     if user_id == heir:
         raise Invalid({"user": [ONESELF]})
@@ -75,11 +73,9 @@ def deactivate(user: User, *, heir: uuid.UUID, by: Actor) -> None:
 
 
 def reactivate(user: User, *, by: Actor) -> None:
-    """Let someone sign in again who was deactivated, in the role that they had; raises `Invalid` for who is active, and
-    where the address signs in elsewhere by now: of where, nothing is said.
-
-    No session comes back, and the password that they had opens nothing: a link to choose one goes to them by mail.
-    """
+    """Let somebody who was deactivated sign in again, in their former role. Raises `Invalid` for who is active, and
+    where the address signs in elsewhere by now, without saying where. Sessions and password stay void: a link to choose
+    a new one goes out by mail."""
     user_id, unknown = user.id, accounts.no_password()
     try:
         with writing(user.agency_id) as tx:
@@ -113,7 +109,7 @@ def api_keys_of(agency_id: uuid.UUID) -> list[ApiKey]:
 
 
 def revoke_api_key(agency_id: uuid.UUID, key_id: uuid.UUID, *, by: Actor) -> None:
-    """Let a key open nothing any more; raises `NotFound`, and does nothing for one already revoked."""
+    """Revoke a key; raises `NotFound`, and does nothing for one already revoked."""
     mine = ApiKey.agency_id.in_(_with_test(agency_id)) & (ApiKey.id == key_id)
     held_by = db.session.scalar(select(ApiKey.agency_id).where(mine))
     if held_by is None:

@@ -73,7 +73,7 @@ COLUMNS: list[InstrumentedAttribute[Any]] = [getattr(Delivery, field.name) for f
 
 @contextmanager
 def speaking(language: str, zone: str) -> Iterator[None]:
-    """In the language and the time zone of who is written to. A mail has no request, no session and no reader else."""
+    """Texts made within are in the reader's language and time zone, as a request would set them."""
     g.language, g.zone = language, zone
     with force_locale(language):
         yield

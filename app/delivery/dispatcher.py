@@ -156,11 +156,11 @@ class _Dispatch:
 
 
 def _record(connection: Connection, outcomes: list[Outcome]) -> None:
-    """Write outcomes down; of mails that are given up, whoever wants to hear of it does."""
+    """Record outcomes, and call the registry's `dead` for each mail that is given up."""
     for outcome in record(connection, outcomes):
         if outcome.state == "dead":
-            for hear in registry().dead:
-                hear(connection, outcome.claimed.id, now())
+            for notify in registry().dead:
+                notify(connection, outcome.claimed.id, now())
 
 
 def senders() -> Senders:

@@ -1,7 +1,7 @@
-"""The database's side of deliveries: what is due is claimed, what became of it is written down. See decision 0024.
+"""The queue of deliveries, in the database: what is due is claimed, outcomes are recorded. See decision 0024.
 
-The database is the queue. A delivery is claimed by one conditional UPDATE with a lease token; whoever crashes in
-between loses the lease, and the next claim takes the delivery up. So each is sent at least once, with one id.
+The database is the queue. A delivery is claimed by one conditional UPDATE with a lease token; after a
+crash the lease runs out, and the next claim takes the delivery up. So each is sent at least once, with one id.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ class EndpointTarget(NamedTuple):
 
 
 class Failed(Protocol):
-    """Hears that a call failed for the `attempts`-th time; with `gone`, nobody is there any more."""
+    """Called when a call failed for the `attempts`-th time; `gone` says that the endpoint answered 410."""
 
     def __call__(
         self, agency_id: uuid.UUID, endpoint_id: uuid.UUID, *, attempts: int, event_seq: int, gone: bool
@@ -55,8 +55,8 @@ class Failed(Protocol):
 
 
 class Endpoints(NamedTuple):
-    """`targets` of the endpoints whose rows are given, at a moment. `recovered` hears that a call arrived where some
-    failed before."""
+    """`targets` finds where endpoints are, by their rows, at a moment. `recovered` is called when a call arrives after
+    others failed, `failed` when one fails."""
 
     targets: Callable[[Iterable[Any], datetime], dict[uuid.UUID, EndpointTarget]]
     recovered: Callable[[uuid.UUID], None]
@@ -65,8 +65,7 @@ class Endpoints(NamedTuple):
 
 @dataclass(slots=True)
 class Registry:
-    """`first` is done before anything is claimed; `dead` hears, within the transaction, of each mail that is given
-    up."""
+    """`first` is called before anything is claimed, `dead` for each mail that is given up, within the transaction."""
 
     receipts: Receipts
     endpoints: Endpoints

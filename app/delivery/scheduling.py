@@ -81,8 +81,8 @@ def by_endpoint(
     """Due calls, the longest waiting first: of each endpoint as many as there is `room`, `most` together.
 
     Agencies take turns, those with the fewest calls `in_hand` first; while another waits, none has more than its share.
-    An endpoint of which another process (another `token`) has calls in hand is left to it, so that whoever has them can
-    see to it that no more than two are under way.
+    An endpoint whose calls another process (another `token`) has in hand is left to it: so one process alone keeps them
+    to two at a time.
     """
     counts = Counter(in_hand or {})
 

@@ -1,4 +1,4 @@
-"""Whose turn it is, where agencies wait for the same hands: the one that was served longest ago."""
+"""Which of the agencies that wait is served next: the one served longest ago."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Turns:
         self._at_work: set[uuid.UUID] = set()
 
     def begin(self, waiting: Sequence[uuid.UUID]) -> uuid.UUID | None:
-        """Whose turn it is among those for whom no thread is at work; say `end` when it is over."""
+        """The next agency for which no thread is at work; call `end` when its work is done."""
         order = self.order(waiting)
         with self._lock:
             found = next((agency_id for agency_id in order if agency_id not in self._at_work), None)

@@ -1,7 +1,7 @@
-"""Webhook calls: claimed ahead in batches, made by threads of their own, so that a slow receiver delays nobody else.
+"""Webhook calls: claimed ahead in batches, made by threads of their own, so that a slow receiver delays no other.
 
-One thread reads and writes the database; the pool's threads only call. Of one endpoint two calls at most are under way
-at a time, in the whole installation: what one process has claimed of it, no other touches.
+One thread reads and writes the database; the pool's threads only call. An endpoint gets two calls at a time at most, in
+the whole installation: while one process has calls of it, no other claims any.
 """
 
 from __future__ import annotations
@@ -171,7 +171,7 @@ class WebhookDispatcher:
         return claimed > 0
 
     def _record_and_claim(self, outcomes: list[Outcome], room: int) -> tuple[list[Call], int]:
-        """The transaction: what is finished against what is claimed: the calls, and how many were claimed in all."""
+        """In one transaction: record outcomes, claim calls. Returns the calls, and how many were claimed in all."""
         if any(outcome.tried for outcome in outcomes):
             passing(AFTER_CALL)
         with housekeeping() as connection:
@@ -185,7 +185,7 @@ class WebhookDispatcher:
         return [item for item in loaded if isinstance(item, Call)], len(claimed)
 
     def _gather(self) -> list[Outcome]:
-        """What came back: waited for a while if anything is in hand, and a little longer for what follows."""
+        """The outcomes that came in: waited for while calls are in hand, and a little longer for those that follow."""
         outcomes: list[Outcome] = []
         until = time.monotonic() + (0.5 if self._held else 0.0)
         while (left := until - time.monotonic()) > 0:
@@ -281,7 +281,7 @@ class WebhookDispatcher:
         me = threading.get_ident()
         for left in range(STINT, -1, -1):
             with self._lock:
-                # Counted off in the same breath: calls that come now find nobody.
+                # Under the same lock, so that a call that comes now is given a thread.
                 if not endpoint.ready or not left or (lane and not endpoint.is_instant):
                     endpoint.threads -= 1
                     self._enter_lane(endpoint)
@@ -304,13 +304,13 @@ class WebhookDispatcher:
         self._done.put(None)
 
     def _hand_back(self, endpoint: _Endpoint) -> None:
-        """Nobody is there any more: what is ready is not begun."""
+        """The endpoint is gone: its calls that are ready are given back untried."""
         with self._lock:
             while endpoint.ready:
                 self._done.put(Outcome.untried(endpoint.ready.popleft()))
 
     def _shut_down(self) -> None:
-        """Calls under way end; those never begun are given back."""
+        """Wait for calls under way; give back those never begun."""
         until = time.monotonic() + GRACE
         with self._running:
             self._assign_threads()
@@ -323,7 +323,7 @@ class WebhookDispatcher:
 
 
 def _report(outcomes: list[Outcome]) -> None:
-    """The log, and the endpoints. What failed has a line of its own, what arrived at the same time shares one."""
+    """Log the outcomes, a line for each failure and one for all that arrived; then tell the endpoints."""
     arrived = [str(outcome.claimed.id) for outcome in outcomes if outcome.state == "delivered"]
     if arrived:
         log.info("webhooks_delivered", count=len(arrived), deliveries=arrived)

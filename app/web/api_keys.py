@@ -71,7 +71,7 @@ def _held(address: str) -> Any:
 
 
 def _note_use(key: Any, at: datetime) -> None:
-    """When the key was last used, to a quarter of an hour: a call is not worth a write."""
+    """Note when the key was last used, every quarter of an hour at most: a call is not worth a write."""
     if key.last_used_at is None or at - key.last_used_at > USED_EVERY:
         with housekeeping() as connection:
             connection.execute(update(ApiKey).where(ApiKey.id == key.id).values(last_used_at=at))

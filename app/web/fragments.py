@@ -17,7 +17,7 @@ from app.web.htmx import wants_block
 
 
 def page(template: str, block: str = "", status: int = 200, *, toast: str = "", **context: Any) -> Response:
-    """The page, or, when htmx asks, its `block`, with `toast` said in passing."""
+    """The page, or its `block` when htmx asks for that, with `toast` as a passing message."""
     if block and wants_block():
         response = Response(render_block(template, block, **context), status)
         if toast:

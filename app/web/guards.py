@@ -217,7 +217,7 @@ def _owner() -> AnyResponse | None:
 
 
 def _on_this_machine() -> bool:
-    """Called by the machine itself, and passed on by nobody: a proxy beside us has the same address."""
+    """Whether the machine itself calls, through no proxy: one beside us has the same address."""
     forwarded = any(name in request.headers for name in FORWARDED)
     return request.remote_addr in LOOPBACK and not forwarded
 

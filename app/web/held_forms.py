@@ -77,7 +77,7 @@ def without_language(path: str) -> str:
 
 
 def refilled() -> AnyResponse | None:
-    """Before anything else of a request: a form that asks for its page, and for nothing to be done."""
+    """Before every request: answers a form that only asks for its own page again."""
     if request.method != "POST" or request.path.startswith("/api/") or request.endpoint in LIMITED:
         return None
     if REFILL not in request.form:
@@ -120,7 +120,7 @@ def _path(url: str) -> str:
 
 
 def other_language_url(code: str) -> str:
-    """This very page in another language; of what answers a form, the page that shows it."""
+    """This page in another language; after a form was sent, the page that shows the form."""
     page = page_of_form() if request.method == "POST" else None
     return in_language(page, code) if page else this_page_in(code)
 

@@ -84,7 +84,8 @@ class Counter:
         self._counted(lambda limiter: limiter.clear(rate, *names))
 
     def _counted(self, ask: Callable[[FixedWindowRateLimiter], T]) -> T:
-        """In Valkey; after a failure here for five seconds, so that limits hold and no request waits."""
+        """Counted in Valkey; for five seconds after a failure in this process, so that limits hold and no request
+        waits."""
         if time.monotonic() >= self._quiet_until:
             try:
                 return ask(self._shared)

@@ -76,7 +76,7 @@ def get_endpoint(agency_id: uuid.UUID, endpoint_id: uuid.UUID) -> WebhookEndpoin
 
 @contextmanager
 def standing(agency_id: uuid.UUID, endpoint_id: uuid.UUID) -> Iterator[WebhookEndpoint]:
-    """One endpoint that nobody else changes until what is written within is committed; raises `NotFound`."""
+    """One endpoint, locked until the block's writes are committed; raises `NotFound`."""
     with writing(agency_id):
         yield get_endpoint(agency_id, endpoint_id)
 
@@ -163,9 +163,9 @@ def change(
 
 
 def rotate(endpoint: WebhookEndpoint, *, by: Actor) -> str:
-    """A new secret, to be shown once; the one until now signs too for 24 hours, as do those before it to their end.
+    """A new secret, to be shown once. The present one goes on signing for 24 hours, earlier ones to their own end.
 
-    Raises `Conflict` when so many do that another one would make calls too long.
+    Raises `Conflict` when so many sign that the header would grow too long.
     """
     endpoint_id, agency_id, secret = endpoint.id, endpoint.agency_id, os.urandom(SECRET_BYTES)
     mine = EarlierSecret.endpoint_id == endpoint_id
@@ -223,7 +223,7 @@ def send_test(endpoint: WebhookEndpoint, kind: str = TEST, *, by: Actor) -> uuid
 def resend(agency_id: uuid.UUID, delivery_id: uuid.UUID) -> None:
     """Send one call again, now: the same id and the same body, also while it waits to be tried again.
 
-    `Conflict` while it is on its way, while the endpoint is off, and for what was cancelled: taken back, or forgotten.
+    `Conflict` while it is being sent, while the endpoint is off, and for a cancelled one: undone, or its person erased.
     """
     with writing(agency_id) as tx:
         row = tx.connection.execute(
@@ -239,7 +239,7 @@ def resend(agency_id: uuid.UUID, delivery_id: uuid.UUID) -> None:
 
 
 def replay(endpoint: WebhookEndpoint, since: datetime, *, by: Actor) -> int:
-    """Send everything since a moment that has not arrived, also what happened while the endpoint was off, now.
+    """Send now all events since a moment that have not arrived, also those from while the endpoint was off.
 
     Returns how many calls are owed because of it. Ids and bodies stay what they were; so it goes no further back than
     the log, which says what arrived. Raises `Conflict` while it is off, and `TooMany` while another one of the agency
@@ -273,9 +273,11 @@ def recovered(endpoint_id: uuid.UUID) -> None:
 
 
 def failed(agency_id: uuid.UUID, endpoint_id: uuid.UUID, *, attempts: int, event_seq: int, gone: bool) -> None:
-    """A call failed for the `attempts`-th time: note since when, warn the owners, give the endpoint up after five days.
+    """A call failed for the `attempts`-th time: note since when, warn the owners, turn the endpoint off after five
+    days.
 
-    With `gone` (410) it is given up at once. Warned at the fourth failure of a call, and after a day without success.
+    With `gone` (410) it is turned off at once. Owners are warned at a call's fourth failure and after a day without
+    success.
     """
     with writing(agency_id) as tx:
         row = tx.connection.execute(
@@ -325,7 +327,7 @@ def forget_log(before: datetime, limit: int = 500) -> int:
 def _turn_off(
     tx: UnitOfWork, endpoint_id: uuid.UUID, reason: str, ends: tuple[str, ...] = ("pending",), state: str = "dead"
 ) -> None:
-    """Nothing more is sent there. What was owed is dead, and can be replayed once it is on again."""
+    """Send nothing more there. What was owed is dead, and can be replayed once the endpoint is on again."""
     tx.flush()
     tx.connection.execute(
         update(WebhookEndpoint)

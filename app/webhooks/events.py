@@ -38,10 +38,8 @@ def epoch_of(agency_id: uuid.UUID) -> str:
 
 
 def check_place(agency_id: uuid.UUID, after: int, epoch: str | None) -> None:
-    """Raise `OtherEpoch` unless every event up to number `after` of `epoch` is one that is still here.
-
-    Without an epoch a number says it alone: what was lost in a restore is never given out again.
-    """
+    """Raise `OtherEpoch` unless every event up to number `after` of `epoch` is still here. Without an epoch the number
+    decides, since a restore never gives out a lost one again."""
     if after == 0:
         return
     current, shared = epoch_of(agency_id), None
@@ -67,7 +65,7 @@ def _open(agency_id: uuid.UUID, row: Any) -> dict[str, Any]:
 
 
 def _forgotten(row: Any) -> dict[str, Any]:
-    """What is left of an event whose person has been forgotten: that it was, and of what."""
+    """What remains of an event whose person was erased: its type and its offer."""
     ids = {"id": row.offer_id, "property_id": row.property_id}
     return {
         "type": row.type,

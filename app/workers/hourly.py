@@ -21,7 +21,7 @@ from app.webhooks import editing as webhooks
 
 EVERY_SECONDS = 3600.0
 AFTER_START = timedelta(days=1)  # how old an erasure may be that was not looked at before the relay stopped
-OVERLAP = timedelta(minutes=5)  # a moment is written down before it is committed
+OVERLAP = timedelta(minutes=5)  # a moment is recorded before its transaction is committed
 BUDGET = 10.0  # seconds for each chore; what is left is done an hour later
 
 log = structlog.get_logger(__name__)
@@ -55,8 +55,8 @@ def sweep_backups() -> int:
 
 
 def searches() -> Callable[[threading.Event], int]:
-    """Dropping saved views that look for the forgotten: a thread of the relay's own, since it opens every name of an
-    agency. Every erasure is looked at once."""
+    """Drops saved views that search for somebody who was erased; in a thread of its own, since it opens all names of an
+    agency. Each erasure is looked at once."""
     since = now() - AFTER_START
 
     def forget(_stop: threading.Event) -> int:

@@ -40,7 +40,7 @@ class Worker(SimpleWorker):
         return LISTEN_SECONDS
 
     def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
-        """RQ's loop comes by here every second: the one place where a stop is heard.
+        """Called by RQ's loop every second: the one place where it can be stopped.
 
         RQ itself raises from its signal handler, which now and then lands where an exception is swallowed.
         """
@@ -49,7 +49,7 @@ class Worker(SimpleWorker):
         super().heartbeat(timeout, pipeline)
 
     def _install_signal_handlers(self) -> None:
-        """They are set already, and stay over the lives of several workers."""
+        """They are set already, for all workers of this process."""
 
 
 def run_worker(app: Flask) -> None:

@@ -28,7 +28,7 @@ from app.web.guards import Guard, person, policy
 @properties.route("/app/properties/external/<path:external_id>", methods=["GET", "POST"])
 @policy(Guard.SIGNED_IN, limit="600/minute", writes="60/minute", scope="property-external")
 def external(external_id: str) -> AnyResponse:
-    """The form by the CRM's id. A property that was not sent yet gets a page that says how it comes in."""
+    """The form of a property by the CRM's id; one that was not sent yet gets a page that says how to send it."""
     by, external_id = person(), external_id.replace("\0", " ")
     try:
         found = property_by_external_id(by, external_id)

@@ -22,7 +22,7 @@ from app.web.guards import Guard, person, policy
 @properties.post("/app/properties/<uuid:property_id>/tell")
 @policy(Guard.SIGNED_IN, limit="60/minute", scope="property-tell")
 def tell(property_id: uuid.UUID) -> AnyResponse:
-    """Tell the bidders whose offers stand by mail (`tell=mail`), or settle that nobody does (`tell=nothing`)."""
+    """Mail the bidders whose offers stand (`tell=mail`), or record that nobody is told (`tell=nothing`)."""
     prop, chosen = get_property(person(), property_id, write=True), request.form.get("tell")
     if chosen not in {"mail", "nothing"}:
         raise NotFound
@@ -46,7 +46,7 @@ def tell(property_id: uuid.UUID) -> AnyResponse:
 @properties.post("/app/properties/<uuid:property_id>/tell/undo")
 @policy(Guard.SIGNED_IN, limit="60/minute", scope="property-tell")
 def undo_tell(property_id: uuid.UUID) -> AnyResponse:
-    """Take back what was just settled, while nothing of it has left the house."""
+    """Take that back, while no mail has left."""
     back = url_for("properties.show", property_id=property_id)
     try:
         gone_notices.undo(get_property(person(), property_id, write=True), by=person().actor)

@@ -181,7 +181,7 @@ class PropertyReader:
         return {"offers_open_at": opens, "offers_close_at": closes}
 
     def _moment(self, name: str) -> datetime | None:
-        """A local time of the agency, as UTC. The time of the day may be left out by old browsers only."""
+        """A local time of the agency, as UTC. Only old browsers may leave out the time of day."""
         if not (text := self._typed(name)):
             return None
         value = self.present.get(name)

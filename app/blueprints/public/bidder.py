@@ -133,9 +133,9 @@ def _withdraw_page(opened: Receipt, form: WithdrawForm) -> str:
     opens=MINE,
 )
 def send_again(opened: Receipt, reference: str) -> RouteAnswer:
-    """The form with what was sent filled in. A corrected offer replaces the earlier one, unless that was withdrawn.
+    """The form, filled in with what was sent. A corrected offer replaces the earlier one, unless that was withdrawn.
 
-    It is sent to this very page: who had a link that was replaced is not shown the new one.
+    It is sent to this very page, so that nobody whose link was replaced is shown the new one.
     """
     asked = open_request_of(opened.offer.offer)
     target = FormTarget.by_own_page(opened.offer.offer, asked.id if asked else None)

@@ -18,7 +18,7 @@ from app.web.guards import Guard, policy
 @public.post("/r/<token>/code")
 @policy(Guard.LINK, limit="20/minute", scope="code", opens=BY_RECEIPT)
 def enter_code(opened: Receipt, token: str) -> Response | tuple[str, int]:
-    """Try it; back to the receipt when it was right, else the receipt again with what is wrong."""
+    """Try the code: back to the receipt if it is right, else the receipt with what is wrong."""
     after = codes.enter(opened.offer.offer, request.form.get("code", ""))
     if after.state == "done":
         return redirect(url_for("public.receipt", token=token), 303)
@@ -26,7 +26,7 @@ def enter_code(opened: Receipt, token: str) -> Response | tuple[str, int]:
 
 
 def wrong_code(after: CodeState) -> str:
-    """What is said of a code that was not the one; empty where the page says why none can be."""
+    """What to say of a wrong code; empty where the page itself says why there is none."""
     if after.state == "none":
         return str(_("Ask for a code first."))
     if after.state != "waiting":

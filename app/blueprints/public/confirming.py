@@ -56,7 +56,7 @@ def confirm(opened: Receipt, token: str) -> AnyResponse | tuple[str, int]:
 
 
 def _again(opened: Receipt, form: ConfirmForm) -> tuple[str, int]:
-    """The page once more, with what is no longer as it was shown; the notice is read again."""
+    """The page once more, with what has changed since it was shown; the notice is to be read again."""
     form.consent.data = False
     problem = _("Something has changed since you opened this page. Read it again, then confirm.")
     form.consent.errors = [*form.consent.errors, problem]

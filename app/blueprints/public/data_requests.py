@@ -43,7 +43,7 @@ class RequestForm(Form):
 
 
 def _standing(request_id: uuid.UUID) -> PrivacyRequest:
-    """While its time is not over; afterwards the form by which one asks anew."""
+    """The request while it is open; afterwards the form for a new one."""
     data_request = service.by_id(request_id)
     if data_request is None or service.lapsed(data_request):
         abort(
@@ -58,8 +58,8 @@ def _standing(request_id: uuid.UUID) -> PrivacyRequest:
 @public.route("/gdpr/request", methods=["GET", "POST"])
 @policy(Guard.PUBLIC, limit="60/minute", writes="10/hour", scope="privacy-request", keeps_answers=True)
 def ask_about_data() -> AnyResponse | str | tuple[str, int]:
-    """The form of the one agency that its address names (`agency`); then a mail with a link, whether or not anything is
-    held. Without an agency it says where its address is found: who they all are is nobody's business."""
+    """The form of the agency that its address names (`agency`); then a mail with a link, whether or not anything is
+    held. Without an agency it says where that address is found, and lists none."""
     if request.method == "GET":
         form = RequestForm(data={"agency": request.args.get("agency", "")})
         return _form(form, sent=request.args.get("sent") == "1")
@@ -97,7 +97,8 @@ def _ask(form: RequestForm) -> bool:
 @public.route("/gdpr/request/<token>", methods=["GET", "POST"])
 @policy(Guard.LINK, limit="60/minute", writes="20/minute", scope="privacy-proof", opens=ByLink({PRIVACY: _standing}))
 def prove_address(data_request: PrivacyRequest, token: str) -> AnyResponse | str | tuple[str, int]:
-    """What is asked, and a button that proves it; afterwards where it stands. Opening it changes nothing."""
+    """What was asked, and a button that proves the address; afterwards how the request stands. Opening it changes
+    nothing."""
     if request.method == "GET":
         return _state(data_request, token)
     request_id = data_request.id

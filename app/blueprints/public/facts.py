@@ -35,7 +35,7 @@ def facts(prop: Property, photo: str | None = None, *, windowed: bool = True) ->
 
 
 class Fact(NamedTuple):
-    """`text` is empty where the fact is too long to say: it is then named only."""
+    """`text` is empty for a fact that is too long to show: it is only named."""
 
     name: str
     label: str
@@ -68,7 +68,7 @@ def told(snap: Mapping[str, Any]) -> list[Fact]:
 
 
 def _raw(snap: Mapping[str, Any], name: str) -> Any:
-    """A fact by its name, `agent.email` being one inside another. A price is another in another currency."""
+    """A fact by its name; `agent.email` is nested. A price in another currency is another price."""
     outer, _dot, inner = name.partition(".")
     value = snap.get(outer)
     if name == "asking_price" and value:

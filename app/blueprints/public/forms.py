@@ -73,7 +73,7 @@ def _typed(field: fields.Field) -> Any:
 
 
 class Block(NamedTuple):
-    """Fields that the same answer calls for, those that share a line together."""
+    """Fields that one answer brings up (`when`); a line holds those that stand side by side."""
 
     when: tuple[str, tuple[str, ...]] | None
     lines: list[list[fields.Field]]
@@ -91,7 +91,7 @@ class OfferForm(Form):
     questions: dict[str, Question]
 
     def bind(self, prop: Property) -> OfferForm:
-        """Fit the form to a property. What cannot be seen is dropped here: no page may repeat it."""
+        """Fit the form to a property. Values of hidden fields are dropped, so that no page repeats them."""
         for typed in self:
             if isinstance(typed.data, str):
                 typed.data = unseen_removed(typed.data)
@@ -120,7 +120,7 @@ class OfferForm(Form):
         return pairs
 
     def layout(self, part: str, *groups: str, known: bool = False) -> list[Block]:
-        """A part of the page, or some groups of it, without what is hidden; `known`: nor who the bidder is."""
+        """A part of the page, or some groups of it, without hidden fields; `known`: without the bidder's own, too."""
         blocks: list[Block] = []
         for field in ON_PAGE:
             elsewhere = field.part.name != part or (groups and field.group.name not in groups)
@@ -136,7 +136,7 @@ class OfferForm(Form):
         return blocks
 
     def calls(self, blocks: list[Block]) -> bool:
-        """Whether something there was typed, is wrong, is asked about or must be filled in."""
+        """Whether a field of it holds something, is wrong, is asked about or is required."""
         every = [field for block in blocks for line in block.lines for field in line]
         return any(
             (self.rules[field.name] == "required" and not field.when)
@@ -169,5 +169,5 @@ class ConfirmForm(Form):
 
 
 def typed_again(document: Document, replaces: str) -> dict[str, Any]:
-    """An offer as its bidder would type it into a new form that replaces it; signature and consent are given anew."""
+    """An offer as the values of a new form that replaces it; signature and consent are given anew."""
     return {**{field.name: field.kind.typed(field.value_in(document.terms)) for field in FIELDS}, "replaces": replaces}

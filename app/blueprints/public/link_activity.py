@@ -21,7 +21,7 @@ A_DAY = rates("10/day")[0]  # of one address: some share theirs, and nobody make
 @public.post("/o/<token>/seen")
 @policy(Guard.LINK, limit="30/minute", opens=ByLink(OFFER_LINKS, lambda: Response(status=204)))
 def seen(link: OpenedLink) -> Response:
-    """`what` is opened or begun; anything else, and a link that takes nothing, counts nothing."""
+    """`what` is `opened` or `begun`. Anything else, and a link that takes no offers, counts nothing."""
     what = request.form.get("what", "")
     if link.state == "open" and what in link_activity.COUNTED:
         if spend(A_DAY, "seen", what, link.property.id.hex, keyed(caller_line())).over:

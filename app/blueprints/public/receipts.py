@@ -82,8 +82,8 @@ def _takes(prop: Property) -> bool:
 
 
 def receipt_page(opened: Receipt, form: ConfirmForm | None = None, **more: Any) -> str:
-    """The page of an offer as its bidder sees it. `more` is what may be done there, as addresses; `form` is the one
-    by which they confirm an offer that was recorded for them, as it was sent."""
+    """An offer's page as its bidder sees it. `more` has the addresses of what may be done there; `form` is the form by
+    which they confirm a recorded offer, as it was sent."""
     document, offer = opened.offer.document, opened.offer.offer
     signature = document.terms["signature"] if document else None
     if opened.unconfirmed:

@@ -121,7 +121,7 @@ class FormPost:
         return self._again(_("The form could not be recognised. Check it and send it once more."))
 
     def _again(self, message: str) -> RouteAnswer:
-        """The form or the review, and why: `message` where nothing else stands in the way of what was asked for."""
+        """Show the form or the review again, and why: `message` when nothing else is wrong."""
         if self.link.state != "open":
             return self._closed(self.link.state, self.link)
         if self.step == "edit":
@@ -139,7 +139,7 @@ class FormPost:
         return self._review(self.draft)
 
     def _to_send(self, draft: Draft) -> Draft:
-        """What was reviewed; or that as an offer beside the earlier one, where its sender chose so."""
+        """The offer as reviewed; it replaces none, where its sender chose to send it beside the earlier one."""
         alone = self.step == "send_new" and not self.link.request
         return replace(draft, said={**draft.said, "replaces": None}) if alone else draft
 
@@ -160,7 +160,7 @@ class FormPost:
         return self._submit(draft, stamp)
 
     def _slow(self, draft: Draft, seconds: int) -> AnyResponse:
-        """Many are coming in: all stays as it is, and a press after a moment is taken."""
+        """Many offers are coming in: the same review again, to be sent a moment later."""
         message = ngettext(
             "Many offers are coming in just now. Nothing is lost: wait %(num)d second, then press the button again.",
             "Many offers are coming in just now. Nothing is lost: wait %(num)d seconds, then press the button again.",
@@ -170,8 +170,8 @@ class FormPost:
         return Response(page, 429, {"Retry-After": str(seconds)})
 
     def _code(self, draft: Draft, stamp: Stamp, typed: str) -> RouteAnswer:
-        """The address of the offer that would be replaced shows who sends this. The page is the same whether there is
-        such an offer, such an address, or neither."""
+        """Ask for the code that was mailed to the bidder of the offer to be replaced. The page is the same whether
+        there is such an offer, such an address, or neither."""
         asked = self.link.request
         replacing.ask(
             self.link.property,
@@ -222,7 +222,7 @@ class FormPost:
         return redirect(url_for("public.receipt", token=sign(RECEIPT, sent.offer_id), sent=1), 303)
 
     def _has_other_notice(self) -> bool:
-        """Whether the privacy notice that was read when the form was opened is no longer the one to be kept."""
+        """Whether the privacy notice has changed since the form was opened."""
         if self.stamp and texts.has_changed(self.link.property, language(), opened_at(self.stamp)):
             return True
         return self.seen is not None and not self.showing.has_notice_of(self.link.property, self.seen)
@@ -232,14 +232,14 @@ class FormPost:
         return link_page(state, link, self._kept(self.draft), held=fields, action=self.target.action)
 
     def _kept(self, draft: Draft | None) -> list[Section]:
-        """What was typed, to copy: as an offer where it reads as one, else field by field."""
+        """What was typed, to copy: as an offer if it is a whole one, else field by field."""
         if draft:
             return sections(draft.terms())
         rows = [(self.form[name].label.text, value, name) for name, value in self.form.texts().items() if value]
         return [Section(_("What you typed"), [row for row in rows if row[2] != "signature_drawn"])]  # type: ignore[misc]
 
     def _read_again(self) -> str:
-        """The notice says something else than when this form was opened: all stays but the tick beside it."""
+        """The form again, since the notice has changed; everything stays but the consent."""
         self.form.consent.data = False
         self.form.add_errors(
             {"consent": [_("The privacy notice has changed since you opened this form: read it again")]}
@@ -307,7 +307,7 @@ def _context(link: OpenedLink, target: FormTarget) -> dict[str, Any]:
 
 
 def _answers_unasked(form: OfferForm) -> list[str]:
-    """What was answered stays answered; each answer is for its own value only."""
+    """Answers given earlier, which are not asked for again; each is for its own value only."""
     asked = {question.key for question in form.questions.values()}
     return [key for key in dict.fromkeys(answered(request.form)) if key not in asked]
 
@@ -335,9 +335,9 @@ def form_page(
 
 
 def link_page(state: str, link: OpenedLink | None, kept: list[Section] | None = None, **sent: Any) -> tuple[str, int]:
-    """A link that takes nothing says so in plain words, with the agent's contact.
+    """The page of a link that takes no offers: why, and the agent's contact.
 
-    With `kept` it shows what was `sent`: the fields `held` and where they go, `action`.
+    With `kept` it shows what was `sent`: the fields `held`, and the `action` they go to.
     """
     prop = link.property if link else None
     page = render_template(

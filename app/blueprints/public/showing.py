@@ -24,7 +24,7 @@ from app.properties.shown import digest_of, shown_of, snapshot, unpacked
 
 @dataclass(frozen=True, slots=True)
 class Showing:
-    """`snap` is all that is shown of the property, `texts` by kind with their versions."""
+    """What one form shows: `snap` is all of the property, `texts` are by kind with their versions."""
 
     nonce: bytes
     opened: float
@@ -33,7 +33,7 @@ class Showing:
 
     @classmethod
     def of(cls, link: OpenedLink, stamp: Stamp | None) -> Showing:
-        """As things are now, with the texts of the moment when the stamp's form was opened; None opens a new form."""
+        """As things are now, with the texts of when the stamp's form was opened; without a stamp, a new form."""
         prop, asked = link.property, link.request
         found = texts.shown(prop, language(), opened_at(stamp))
         versions = {kind: version for kind, (_body, version) in found.items()}
@@ -48,7 +48,7 @@ class Showing:
         return cls.of(OpenedLink(prop, prop.link_version, "open"), stamp)
 
     def in_this_language(self, prop: Property, seen: dict[str, Any]) -> dict[str, Any]:
-        """What a page had shown in either language, in the one of this page: the same words are no change."""
+        """What a page had shown, in this page's language: the same words in another language are no change."""
         if seen == self.snap:
             return seen
         same = {**seen, "texts": dict(seen["texts"])}
@@ -81,7 +81,7 @@ def _said(prop: Property, code: str, at: datetime) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class FormTarget:
-    """Where a form is sent: to a link, or to the page of a bidder, which does not name the link."""
+    """Where a form is sent: to a link, or to a bidder's own page, whose address does not give the link away."""
 
     action: str
     open: Callable[[], OpenedLink | None]
@@ -112,7 +112,7 @@ class FormTarget:
 
 
 def posted(prop: Property) -> tuple[Stamp | None, dict[str, Any] | None]:
-    """The stamp that a form brought back, and what its page had shown; None for each that is not ours."""
+    """The stamp that the form sent, and what its page had shown; None for each that is not ours."""
     try:
         stamp = read(STAMP, request.form.get("stamp", ""), prop.id)
     except BadToken:

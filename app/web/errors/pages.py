@@ -83,7 +83,7 @@ def _domain(error: DomainError) -> Response:
 
 
 def _csrf(_error: CSRFError) -> AnyResponse:
-    """A session that has gone takes the form's token with it: then the way is to sign-in, and back."""
+    """A session that has ended takes the form's token with it: sign in, and come back."""
     if request.path.startswith("/app/") and not current_user.is_authenticated:
         return to_sign_in()
     if typed() and (
