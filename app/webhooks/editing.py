@@ -241,9 +241,8 @@ def resend(agency_id: uuid.UUID, delivery_id: uuid.UUID) -> None:
 def replay(endpoint: WebhookEndpoint, since: datetime, *, by: Actor) -> int:
     """Send now all events since a moment that have not arrived, also those from while the endpoint was off.
 
-    Returns how many calls are owed because of it. Ids and bodies stay what they were; so it goes no further back than
-    the log, which says what arrived. Raises `Conflict` while it is off, and `TooMany` while another one of the agency
-    is under way.
+    Returns how many calls are owed because of it. Ids and bodies stay the same. It goes back no further than the log,
+    which knows what arrived.
     """
     endpoint_id, agency_id = endpoint.id, endpoint.agency_id
     with writing(agency_id) as tx:
