@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -28,6 +29,7 @@ from app.extensions import db, migrate
 from app.offers.list.names import NameCache
 
 STOP = "stop web, worker and relay first"
+LEFT_ALONE = 3600.0  # seconds for which nobody takes the database of a run for one that was left
 # A session that was closed a moment ago is still listed: looked at again for two seconds.
 _NOBODY = """DO $$ BEGIN
   FOR attempt IN 1..20 LOOP
@@ -77,14 +79,11 @@ def _application(url: URL, folder: Path) -> Iterator[Flask]:
 @contextmanager
 def _created(engine: Engine, copy: Path) -> Iterator[URL]:
     """A database on the same server, named after the one in use, so that what a killed run left is found again."""
-    server = create_engine(engine.url, poolclass=NullPool, isolation_level="AUTOCOMMIT")  # no session stays behind
+    server = _admin(engine)
     with server.connect() as admin:
         need_tools(admin, "pg_restore")
-        own = admin.scalar(text("SELECT oid FROM pg_database WHERE datname = current_database()"))
-        prefix = f"bidflux_check_{own}_"
-        for left in _left_behind(admin, prefix):
-            admin.execute(text(f"DROP DATABASE IF EXISTS {left}"))
-        name = f"{prefix}{os.urandom(6).hex()}"
+        _drop_left(admin)
+        name = f"{_prefix(admin)}{int(time.time()):x}_{os.urandom(4).hex()}"
         admin.execute(text(f"CREATE DATABASE {name} TEMPLATE template0"))
     url = engine.url.set(database=name)
     try:
@@ -97,13 +96,34 @@ def _created(engine: Engine, copy: Path) -> Iterator[URL]:
             admin.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
 
 
-def _left_behind(admin: Connection, prefix: str) -> list[str]:
-    """Databases of runs that were killed: nobody is connected to them."""
+def sweep_databases(engine: Engine) -> int:
+    """Remove what killed runs left on the server: a copy holds people who may have been forgotten since."""
+    with _admin(engine).connect() as admin:
+        return _drop_left(admin, older=LEFT_ALONE)
+
+
+def _admin(engine: Engine) -> Engine:
+    return create_engine(engine.url, poolclass=NullPool, isolation_level="AUTOCOMMIT")  # no session stays behind
+
+
+def _prefix(admin: Connection) -> str:
+    own = admin.scalar(text("SELECT oid FROM pg_database WHERE datname = current_database()"))
+    return f"bidflux_check_{own}_"
+
+
+def _drop_left(admin: Connection, older: float = 0.0) -> int:
+    """Databases of ours to which nobody is connected, made so many seconds ago as their name says."""
     query = text(
         "SELECT datname FROM pg_database d WHERE starts_with(datname, :prefix)"
         " AND NOT EXISTS (SELECT FROM pg_stat_activity a WHERE a.datname = d.datname)"
     )
-    return list(admin.scalars(query, {"prefix": prefix}))
+    prefix, dropped = _prefix(admin), 0
+    for name in admin.scalars(query, {"prefix": prefix}).all():
+        made = name.removeprefix(prefix).partition("_")[0]
+        if not older or int(made, 16) < time.time() - older:
+            admin.execute(text(f"DROP DATABASE IF EXISTS {name}"))
+            dropped += 1
+    return dropped
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import structlog
 from flask import current_app
 
 from app.backups.archive import sweep
+from app.backups.beside import sweep_databases
 from app.core.clock import now
 from app.core.database import is_sqlite, scrub
 from app.extensions import db
@@ -51,7 +52,8 @@ def sweep_backups() -> int:
     folders = {current_app.extensions["bidflux_settings"].data_dir.resolve()}
     if is_sqlite(db.engine):
         folders.add(Path(str(db.engine.url.database)).resolve().parent)
-    return sum(sweep(folder) for folder in folders)
+    swept = sum(sweep(folder) for folder in folders)
+    return swept if is_sqlite(db.engine) else swept + sweep_databases(db.engine)
 
 
 def searches() -> Callable[[threading.Event], int]:

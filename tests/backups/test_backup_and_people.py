@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import create_engine, select, text
+from sqlalchemy.pool import NullPool
 
 from app.backups import archive, engines
 from app.core.database import is_sqlite
@@ -138,6 +139,29 @@ def test_what_a_killed_backup_left_is_swept_and_a_running_one_is_not(
         assert list(data.glob(".backup-*"))
     hourly.tidy()
     assert not list(data.glob(".backup-*"))
+
+
+def test_on_postgresql_too_what_a_killed_restore_left_is_swept(postgres_url: str, tmp_path: Path) -> None:
+    """A database of its own, which holds whoever was forgotten since the backup was made."""
+    app = make_app(settings_for(tmp_path, DATABASE_URL=postgres_url))
+    with app.app_context():
+        own = db.session.scalar(text("SELECT oid FROM pg_database WHERE datname = current_database()"))
+        begin, other = f"bidflux_check_{own}_", f"bidflux_check_{own}0_{1:x}_aa"
+        left, new, open_ = (f"{begin}{made:x}_aa" for made in (1, int(time.time()), 2))
+        with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            for name in (left, new, open_, other):
+                connection.execute(text(f"CREATE DATABASE {name}"))
+            working = create_engine(db.engine.url.set(database=open_), poolclass=NullPool)
+            try:
+                with working.connect():
+                    assert hourly.sweep_backups() == 1
+                here = set(connection.scalars(text("SELECT datname FROM pg_database")))
+                assert left not in here and {new, open_, other} <= here, "some are in use, some are another's"
+            finally:
+                for name in (left, new, open_, other):
+                    connection.execute(text(f"DROP DATABASE IF EXISTS {name}"))
+        db.session.remove()
+        db.engine.dispose()
 
 
 def test_sweeping_minds_neither_a_plain_file_nor_what_is_gone_by_now(
