@@ -61,7 +61,7 @@ def read(
 ) -> datetime | Question:
     """The moment in UTC that the field `name` means, or what is asked about it; raises `NotATime`.
 
-    `held` is the moment that the field was filled in with: left as it was shown, it stays that moment to the second.
+    `stored` is the moment that the field was filled in with: left as it was shown, it stays that moment to the second.
     """
     local, here = naive(text), ZoneInfo(zone)
     if stored and local.strftime(LOCAL) == shown_in(stored, zone) and not (local.second or local.microsecond):

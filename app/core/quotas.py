@@ -48,7 +48,7 @@ def hold_recorded(tx: UnitOfWork) -> None:
 
 
 def hold_rows(tx: UnitOfWork, kind: str, rows: Select[Any], more: int = 0) -> None:
-    """One more row of a kind beside those `held`, which are counted no further than the quota goes."""
+    """One more row of a kind beside those `rows`, which are counted no further than the quota goes."""
     if left(tx, kind, rows) <= more:
         raise QuotaReached(kind, getattr(quotas(), kind))
 

@@ -18,7 +18,7 @@ NO_RESULT = msgid("The cell is a formula without a result: open the file in a sp
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A cell that holds something, and what it holds cannot be known; `why` is told of the field it stands for."""
+    """A cell that holds something which cannot be read; `why` is said of the field that it fills."""
 
     why: str
 

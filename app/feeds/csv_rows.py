@@ -57,11 +57,9 @@ class _TooLong(Exception):
 
 
 def rows_of(body: bytes) -> Iterator[FileRow | BadRow]:
-    """Rows by the names in the first line that is not empty; separated by what stands in it as often as in those below,
-    or by what Excel's `sep=` says; in UTF-8, UTF-16, or the one of `encodings.OLD` in which its words are words.
-
-    Raises `NotCsv` when nothing of it can be read.
-    """
+    """Rows, by the names in the first line that is not empty. Its separator is the one that is as frequent there as in
+    the lines below, or that Excel's `sep=` names; its encoding UTF-8, UTF-16, or the one of `encodings.OLD` in which
+    its words are words. Raises `NotCsv` when nothing can be read."""
     lines = _Lines(io.TextIOWrapper(io.BytesIO(body), encoding=_encoding(body), errors="replace", newline=""))
     records = csv.reader(lines, delimiter=_separator(lines), strict=True)
     names: list[str] = []

@@ -45,7 +45,7 @@ IN_THE_CLEAR = lazy_gettext("Over http:// the key can be read on its way: keep h
 
 @dataclass(frozen=True, slots=True)
 class FeedValues:
-    """What an owner says of a feed. `key` and `file` None keep what is there; an empty key removes it."""
+    """What an owner sets. `key` and `file` None keep what is there; an empty key removes it."""
 
     name: str
     kind: str
@@ -106,8 +106,8 @@ def create(agency_id: uuid.UUID, values: FeedValues, *, by: Actor) -> uuid.UUID:
 
 
 def change(feed: PropertyFeed, values: FeedValues, *, by: Actor) -> None:
-    """Change a feed, its kind excepted; raises `Invalid`. A key never goes to another server, nor unencrypted
-    where it went encrypted, unless it is entered again."""
+    """Change a feed, except its kind; raises `Invalid`. The key has to be entered again for another server, or for an
+    unencrypted address where it was encrypted."""
     feed_id, agency_id = feed.id, feed.agency_id
     values = replace(values, url=as_called(values.url))
     _check(values, has_file=feed.kind == "csv")
@@ -209,7 +209,7 @@ def _check(values: FeedValues, *, has_file: bool) -> None:
 
 
 def _wrong_file(file: bytes) -> str:
-    """Why a file can be none with rows, as a code; empty when it begins as one does. The rest is for a job."""
+    """Why a file cannot hold rows, as a code; empty if it begins like one that does. A job reads the rest."""
     try:
         looks_like_rows(file, SHOWN)
     except NotCsv as why:
@@ -238,8 +238,8 @@ def waiting() -> Sequence[uuid.UUID]:
 
 
 def take(agency_id: uuid.UUID) -> PropertyFeed | None:
-    """Take the agency's feed that has waited longest, for as long as the lease; None when none is due, or one is being
-    read: an agency has one at a time."""
+    """Take the agency's feed that has waited longest, for the length of the lease; None when none is due, or one is
+    being read already."""
     with writing(agency_id) as tx:
         own = PropertyFeed.agency_id == agency_id
         busy = tx.connection.scalar(select(PropertyFeed.id).where(own, PropertyFeed.lease_until >= tx.at).limit(1))
@@ -253,7 +253,7 @@ def take(agency_id: uuid.UUID) -> PropertyFeed | None:
 
 
 def renew(tx: UnitOfWork, feed_id: uuid.UUID, lease: datetime) -> datetime | None:
-    """Hold a feed for longer, by the lease that is held; the new lease, or None when it is somebody else's by now."""
+    """Extend the lease of a feed; returns the new one, or None when somebody else has it by now."""
     until = max(tx.at + LEASE, lease + timedelta(microseconds=1))
     mine = (PropertyFeed.agency_id == tx.agency_id, PropertyFeed.id == feed_id, PropertyFeed.lease_until == lease)
     renewed = tx.connection.execute(update(PropertyFeed).where(*mine).values(lease_until=until)).rowcount

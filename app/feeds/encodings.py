@@ -25,7 +25,7 @@ def old_encoding(body: bytes) -> str:
 
 
 def _is_word(text: str) -> bool:
-    """Of one script, with capitals only at its beginning or throughout, and letters that are used here."""
+    """Of one script, with capitals only at the beginning or throughout, and letters of our languages."""
     text = text.strip(_AROUND)
     if len(text) < 2 or text.isascii():
         return False

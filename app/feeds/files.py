@@ -36,7 +36,7 @@ def rows_of(body: bytes) -> Iterator[FileRow | BadRow]:
 
 
 def looks_like_rows(body: bytes, most: int) -> None:
-    """Look at the beginning only; raise `NotCsv` for what can be no file of rows. A workbook is opened by a job."""
+    """Look at the beginning only; raise `NotCsv` for what cannot be a file of rows. A job opens workbooks."""
     if body.startswith(ZIP):
         if not xlsx_rows.is_workbook(body):
             raise NotCsv("file_other")

@@ -107,7 +107,7 @@ class _Wrong(Exception):
 
 
 def _whole(value: Any) -> Any:
-    """`101` of `101.0`: JSON has one kind of numbers, and an id is the same however its program writes it."""
+    """`101` of `101.0`: JSON has one kind of numbers, and the same id may be written either way."""
     return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 10**15 else value
 
 
@@ -136,7 +136,7 @@ def read_row(row: Any, mapping: Mapping[str, str], separators: str = ASK) -> Sen
 
 
 def _as_the_api_takes_it(values: dict[str, Any], faults: dict[str, list[str]]) -> SentProperty:
-    """The model of the API over what was read; raises `Invalid` with its faults by our field, beside those known."""
+    """Check what was read by the API's model; raises `Invalid` with its faults by our field, and those known before."""
     email, named = values.pop("agent_email", None), str(values.get("external_id") or "")
     if email:
         values["agent"] = {"email": email}
@@ -199,7 +199,7 @@ _ABSENT = object()
 
 
 def _pick(row: Any, path: str) -> Any:
-    """The value at a path of names, and in lists of numbers; first as one name: `agent.email`, `photos.0`."""
+    """The value at a path of names, with numbers inside lists; a name that has a dot itself is tried first."""
     if path in row:
         return row[path]
     for name in path.split("."):
@@ -258,7 +258,7 @@ def _agent(_name: str, value: Any) -> str | None:
 
 
 def _photo(_name: str, value: Any) -> str | None:
-    """The first address in a text, an object or a list of them; what holds none has no photo."""
+    """The first address in a text, an object or a list of them; None without one."""
     if isinstance(value, Unread):
         raise _Wrong(value.why)
     for item in value if isinstance(value, list) else [value]:
@@ -330,7 +330,7 @@ def _kind(_name: str, value: Any) -> str | None:
 
 
 def _vat(_name: str, value: Any) -> str | None:
-    """What is said of VAT, with the word itself or without; what cannot be understood is never dropped."""
+    """VAT, with the word itself or without; what is not understood is a fault, never dropped."""
     text = str(value).lower() if isinstance(value, bool) else _plain(value).lower()
     meant = {_VAT.get(word) for word in re.findall(r"\w+|\+", text) if word not in _OF_VAT}
     if text in _UNSAID:

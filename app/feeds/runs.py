@@ -79,7 +79,7 @@ class LeaseLost(Exception):
 
 
 def run(feed: PropertyFeed) -> uuid.UUID:
-    """Read a feed that was taken and take its rows in; the run's id. What breaks is written down, not raised."""
+    """Read a feed that was taken, and take its rows in; returns the run's id. Faults are recorded, not raised."""
     if feed.lease_until is None:
         raise ValueError("take the feed first")
     doing = _Run(feed.id, feed.agency_id, feed.lease_until, feed.due_at)
@@ -122,7 +122,7 @@ def _read(doing: _Run, source: Source, mapping: dict[str, str], http: HttpClient
 
 
 def _hold(doing: _Run) -> None:
-    """Keep the feed to this run while it walks on, and show how far it is; raises `LeaseLost`."""
+    """Extend the lease while the run goes on, and show its progress; raises `LeaseLost`."""
     with writing(doing.agency_id) as tx:
         until = renew(tx, doing.feed_id, doing.lease)
         if until is None:
@@ -210,8 +210,7 @@ def _end(doing: _Run, code: str, hours: int) -> None:
 
 
 def _note_named(doing: _Run) -> None:
-    """Note what was named, some at a time. What never came in cannot vanish, and is not kept: it would be without
-    bounds."""
+    """Record which properties were named, in batches. One that never came in is left out: it cannot vanish."""
     named = sorted(doing.named)
     for start in range(0, len(named), ITEMS):
         some = named[start : start + ITEMS]

@@ -129,7 +129,7 @@ def _get(source: Source, url: str, http: HttpClient, bounds: Bounds) -> Any:
 
 
 def _opened(answer: HttpAnswer) -> bytes:
-    """The body as it was before it was compressed: some servers do so unasked, or hand out files that are."""
+    """The body, decompressed: some servers compress unasked, or hand out compressed files."""
     body = answer.body
     codings = [name.strip().lower() for name in answer.headers.get("content-encoding", "").split(",")]
     try:
@@ -164,8 +164,8 @@ def _shape(body: Any) -> tuple[list[Any], str, int | None]:
 
 
 def _following(first: str, url: str) -> str:
-    """The next page's address, on the first one's server. Behind TLS many an application says `http:` of itself: what
-    began encrypted goes on so. Raises `BrokenFeed`."""
+    """The next page's address, on the first one's server. It stays encrypted if the first was: behind TLS many an
+    application calls itself `http:`. Raises `BrokenFeed`."""
     try:
         began, parts = urlsplit(first), urlsplit(url)
         if began.scheme not in _PORTS or parts.scheme not in _PORTS or _server(began) != _server(parts):

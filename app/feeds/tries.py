@@ -37,7 +37,7 @@ LEASE = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True)
 class TriedRow:
-    """One row: `columns` of the property as it would come in; without them, `errors`, or it is not for sale."""
+    """One row: the `columns` of its property; without them its `errors`, or neither when it is not for sale."""
 
     number: int
     external_id: str
@@ -56,7 +56,7 @@ class TryResult:
 
 
 def ask(feed: PropertyFeed, *, by: Actor) -> None:
-    """Have it tried out as soon as somebody is free; one that waits already is not asked for twice."""
+    """Have it tried out as soon as possible; one that waits already is not queued again."""
     feed_id, agency_id = feed.id, feed.agency_id
     with writing(agency_id) as tx:
         mine = (PropertyFeed.agency_id == agency_id, PropertyFeed.id == feed_id, PropertyFeed.try_due_at.is_(None))
@@ -98,7 +98,7 @@ def take(agency_id: uuid.UUID) -> PropertyFeed | None:
 
 
 def run(feed: PropertyFeed) -> None:
-    """Read the first rows of a feed that was taken, and keep what they came to. Nothing else is written."""
+    """Read the first rows of a feed that was taken, and keep the result. Nothing else is written."""
     feed_id, agency_id, until = feed.id, feed.agency_id, feed.try_until
     source, mapping, separators = source_of(feed), mapping_of(feed), feed.separators
     db.session.rollback()  # no transaction stays open while somebody else's server thinks

@@ -102,7 +102,7 @@ def _shown(book: Any) -> list[str]:
 
 
 def _ranges(book: Any, name: str) -> list[tuple[int, int, int]]:
-    """Cells that are merged downward, as column, first and last line. The reader for large files knows of none."""
+    """Cells merged downward, as column, first and last line; the reader for large files leaves them out."""
     archive, part = book._archive, book[name]._worksheet_path
     found, rest = [], b""
     with archive.open(part) as stream:
@@ -117,7 +117,7 @@ def _ranges(book: Any, name: str) -> list[tuple[int, int, int]]:
 
 
 class Merged:
-    """One cell over several lines says the same of each of them; a file has it in the first alone."""
+    """A merged cell counts for each of its lines; the file has its value in the first alone."""
 
     def __init__(self, ranges: list[tuple[int, int, int]]) -> None:
         self._begins = {(at, first): last for at, first, last in ranges}
@@ -180,8 +180,8 @@ def _count(stream: Any, ends: bytes, most: int) -> bool:
 
 
 def _value(cell: Any, formula: Any = None) -> Any:
-    """A cell as it is read elsewhere: numbers as such, whole ones without a point, days as days, errors as what they
-    are. A currency that only the looks of a number say is said with it."""
+    """A cell's value as other files would have it: whole numbers without a point, days as days, errors as errors. A
+    currency that only the number format shows is added."""
     value = cell.value
     if cell.data_type == "e":
         return Unread(SHEET_ERROR)
@@ -200,7 +200,7 @@ def _value(cell: Any, formula: Any = None) -> Any:
 
 
 def _is_text(cell: Any) -> bool:
-    """Whether a formula without a value says that its result is text: then it is the empty one."""
+    """Whether a formula without a value has a text as its result: then that is the empty one."""
     return bool(cell.data_type == "str")
 
 

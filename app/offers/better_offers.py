@@ -24,10 +24,10 @@ from app.offers.recipient_limits import write_to_bidder
 
 
 def ask(offers: Sequence[uuid.UUID], deadline: datetime, message: str | None, *, by: Person) -> None:
-    """Ask the bidders of these offers, all or none; an earlier request that is still open gives way to this one.
+    """Ask the bidders of these offers, all or none; earlier open requests are replaced. `deadline` is aware and in the
+    future.
 
-    `deadline` is aware and in the future. Raises `IllegalTransition` for an offer withdrawn, replaced or forgotten, or
-    for a property that is to be had no more.
+    Raises `IllegalTransition` for an offer withdrawn, replaced or erased, or a property off the market.
     """
     with writing(by.agency_id) as tx:
         for offer_id in offers:
@@ -83,10 +83,8 @@ def take_back(offer_id: uuid.UUID, *, by: Person) -> bool:
 
 
 def show_link(offer_id: uuid.UUID, *, by: Person) -> None:
-    """Somebody of the agency looks at the link of an open request, to pass it on; from then on it proves nobody.
-
-    Raises `IllegalTransition` when there is none.
-    """
+    """Record that somebody of the agency looks at the link of an open request: from then on it proves nobody's
+    identity. Raises `IllegalTransition` when there is none."""
     with writing(by.agency_id) as tx:
         mine = (OfferRequest.agency_id == tx.agency_id, OfferRequest.offer_id == offer_id)
         still = (OfferRequest.answer_id.is_(None), OfferRequest.cancelled_at.is_(None))

@@ -76,10 +76,8 @@ def candidates(by: Person, offers: Sequence[uuid.UUID]) -> list[Candidate]:
 
 
 def answerable(by: Person, offers: Sequence[uuid.UUID]) -> tuple[list[Candidate], int]:
-    """Those of these offers that are the person's to answer, and how many are a colleague's to answer.
-
-    Raises `NotFound` unless the person may read every one, and answer one at least.
-    """
+    """Those of these offers that the person may answer, and how many only a colleague may. Raises `NotFound` unless the
+    person may read all of them, and answer at least one."""
     rows = db.session.execute(_query().where(OfferState.offer_id.in_(offers), Aside(offers_of(by)))).all()
     mine = {row.id: row for row in rows if by.is_owner or row.agent_id == by.user.id}
     if len(rows) != len(set(offers)) or not mine:

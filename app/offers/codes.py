@@ -47,8 +47,8 @@ class CodeState:
 
 
 def issue(tx: UnitOfWork, offer_id: uuid.UUID, key: bytes, n: int = 1) -> None:
-    """Make the `n`th code and owe its mail; one that their mailbox is spared is good for nothing, and stands for the
-    signature's not counting."""
+    """Make the `n`th code and owe its mail. Where the mailbox may get no more mail, the code is void and the signature
+    does not count."""
     tx.flush()
     tag = tag_to_count_by(tx.agency_id, offer_id)
     spared = too_many(tx, tag)
@@ -96,12 +96,13 @@ def _standing(last: Any) -> CodeState:
 
 
 def _may_follow(last: Any) -> bool:
-    """Five at will and then one a day: whoever holds the link can neither guess on nor use up what is the bidder's."""
+    """Five when asked for, then one a day: whoever holds the link can neither go on guessing nor use up the bidder's
+    codes."""
     return bool(last.n < CODES or (last.n < MOST and last.created_at <= now() - LATER))
 
 
 def attempt(tx: UnitOfWork, offer_id: uuid.UUID, typed: str) -> CodeState:
-    """Try a code within another step; `done` when it is right, and then it is spent. Raises `IllegalTransition`."""
+    """Try a code within a unit of work; `done` if it is right, and used up. Raises `IllegalTransition`."""
     digits = re.sub(r"\D", "", typed)[:12]
     key = keys.offer_key(tx.agency_id, offer_id)
     if key is None or _ended(tx, offer_id):
@@ -152,10 +153,10 @@ def _is_confirmed(tx: UnitOfWork, offer_id: uuid.UUID) -> bool:
 
 
 def send_another(offer: Offer) -> bool:
-    """Send a new code, which ends the one before; False where none may be sent (any more, or so soon, or to them).
+    """Send a new code, which ends the one before; False where none may be sent now, or at all.
 
-    The first code of a signature went out with the offer; that of a recorded offer is sent when its bidder asks.
-    Raises `IllegalTransition` where no code can say anything.
+    The first code of a signature went out with the offer; that of a recorded offer is sent when its bidder asks. Raises
+    `IllegalTransition` where no code can prove anything.
     """
     agency_id, offer_id = offer.agency_id, offer.id
     first = offer.source != "link" and reachable(agency_id, offer_id) is not None
@@ -183,7 +184,7 @@ def _place(agency_id: uuid.UUID, offer_id: uuid.UUID, n: int) -> Place:
 
 
 def digits_of(agency_id: uuid.UUID, offer_id: uuid.UUID, n: int, key: bytes) -> str | None:
-    """The digits of an offer's `n`th code, for its mail; None when they are good for nothing any more."""
+    """The digits of an offer's `n`th code, for its mail; None once they are void."""
     newest = select(func.max(EmailCode.n)).where(EmailCode.offer_id == offer_id).scalar_subquery()
     row = db.session.execute(
         select(EmailCode.n, EmailCode.code_ct, EmailCode.expires_at, EmailCode.used_at).where(

@@ -32,7 +32,7 @@ class Concern:
 
 
 def concerns_of(connection: Connection, offers: Iterable[uuid.UUID], at: datetime) -> list[Concern]:
-    """Of these offers at that moment; an offer that is accepted already raises none, it only stands against others."""
+    """Of these offers at that moment. An accepted offer has none of its own; it is one for the others."""
     later, other, owner_offer = aliased(Offer), aliased(OfferState), aliased(Offer)
     by = select(later.reference).where(
         later.agency_id == Offer.agency_id,
@@ -82,9 +82,8 @@ def concerns_of(connection: Connection, offers: Iterable[uuid.UUID], at: datetim
 def come_up_since(
     connection: Connection, offer_id: uuid.UUID, then: datetime, at: datetime, *, but: Collection[uuid.UUID]
 ) -> bool:
-    """Whether something speaks against accepting an offer now that did not then; `but` are offers that do not count.
-
-    That it was replaced is not looked for: that is a new version of the offer itself."""
+    """Whether there is a concern now that there was not then; `but` are offers that do not count. Being replaced is not
+    looked for: that makes a new version of the offer itself."""
     sold = exists().where(
         LedgerEntry.agency_id == Property.agency_id,
         LedgerEntry.object_id == Property.id,

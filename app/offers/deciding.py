@@ -39,10 +39,8 @@ DECIDED = ("accepted", "rejected")
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """An offer, at the version that the decider saw; None takes it as it is.
-
-    `despite` names what was said to be no hindrance to accepting it: of `app.offers.concerns.KINDS`.
-    """
+    """An offer, at the version that the decider saw; None takes it as it is. `despite` are the kinds of concerns
+    (`app.offers.concerns.KINDS`) in spite of which it is accepted."""
 
     offer_id: uuid.UUID
     version: int | None = None
@@ -147,7 +145,8 @@ def _decide(tx: UnitOfWork, chosen: Chosen, answer: AgencyAnswer, by: Actor) -> 
 
 @dataclass(frozen=True, slots=True)
 class _Standing:
-    """What was said since the offer has its present status: why, and, to the bidder, what and whether at all."""
+    """What was said since the offer has its present status: the reason, the message, and whether the bidder was
+    told."""
 
     reason: str | None
     messages: tuple[str, ...]  # newest first
@@ -167,8 +166,8 @@ class _Standing:
 
 
 def that_stand(connection: Connection, agency_id: uuid.UUID, offer_id: uuid.UUID, status: str) -> list[Any]:
-    """The decisions by which an offer has its `status`, newest first: since they were made nothing else was decided
-    that was not taken back."""
+    """The latest decisions on an offer, newest first, as far back as they gave it this `status`; undone ones do not
+    count."""
     undoing = aliased(Decision)
     undone = exists().where(undoing.agency_id == agency_id, undoing.undoes_id == Decision.id)
     mine = (Decision.agency_id == agency_id, Decision.offer_id == offer_id, Decision.undoes_id.is_(None), ~undone)
@@ -204,7 +203,7 @@ def _standing(tx: UnitOfWork, offer_id: uuid.UUID, state: Any) -> _Standing:
 
 
 def _despite(tx: UnitOfWork, chosen: Chosen) -> list[str]:
-    """What the offer is accepted in spite of; raises `UnnamedConcern` for anything of it that was not said."""
+    """The concerns in spite of which the offer is accepted; raises `UnnamedConcern` for one that was not named."""
     found = sorted({concern.kind for concern in concerns_of(tx.connection, [chosen.offer_id], tx.at)})
     if not chosen.despite.issuperset(found):
         raise UnnamedConcern(found)
@@ -214,8 +213,8 @@ def _despite(tx: UnitOfWork, chosen: Chosen) -> list[str]:
 def _repeats(
     tx: UnitOfWork, chosen: Chosen, state: Any, answer: AgencyAnswer, standing: _Standing | None, by: Actor
 ) -> bool:
-    """Whether the one step since that version was this answer by the same decider: sent twice. The keys of an agency
-    are one decider: a call may come again with another one while they change."""
+    """Whether the one step since that version was this very answer by the same decider: it was sent twice. All keys of
+    an agency are one decider, since a call may be repeated with a new key."""
     if standing is None or standing.lacks(answer):
         return False
     last = (Decision.agency_id == tx.agency_id, Decision.offer_id == chosen.offer_id, Decision.at == state.updated_at)
@@ -265,7 +264,7 @@ def _made_with(tx: UnitOfWork, decision_id: uuid.UUID) -> list[Decision]:
 
 
 def _closed_with(tx: UnitOfWork, offers: list[uuid.UUID], at: datetime) -> list[uuid.UUID]:
-    """The properties of these offers whose links were turned off in that moment, and by nobody again since."""
+    """The properties of these offers whose links were turned off in that moment and not changed since."""
     properties = select(Offer.property_id).where(Offer.agency_id == tx.agency_id, Offer.id.in_(offers))
     switched = aliased(LedgerEntry)
     since = exists().where(
@@ -287,7 +286,7 @@ def _about(tx: UnitOfWork, offers: list[uuid.UUID], decisions: list[uuid.UUID]) 
 
 
 def _cancel(tx: UnitOfWork, offers: list[uuid.UUID], decisions: list[uuid.UUID]) -> None:
-    """Nothing that is owed because of them leaves the house any more; `Conflict` when something is on its way."""
+    """Cancel what is owed because of them; `Conflict` when some of it is being sent."""
     owed = _about(tx, offers, decisions)
     tx.connection.execute(
         update(Delivery).where(*owed, Delivery.state == "pending").values(state="cancelled", ended_at=tx.at)

@@ -89,7 +89,7 @@ def offer_by_reference(reference: str) -> Offer | None:
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
-    """When an offer was said to be its bidder's, and by what that shows: `code` or `held_link`."""
+    """When the bidder confirmed an offer, and by what that is shown: `code` or `held_link`."""
 
     at: datetime
     proof: str
@@ -160,7 +160,7 @@ def open_receipt(offer_id: uuid.UUID) -> Receipt | None:
 
 
 def is_unconfirmed(offer: Offer, state: OfferState, confirmed: object | None) -> bool:
-    """Whether somebody else recorded an offer and its bidder, who still could, has not said that it is theirs."""
+    """Whether somebody else recorded the offer, and its bidder could still confirm it and has not."""
     return offer.source != "link" and not (confirmed or state.withdrawn_at or state.erased_at)
 
 

@@ -237,7 +237,7 @@ def _to_agent(delivery: DeliveryRow, row: Any, document: Document, **values: Any
 
 
 def _to_bidder(delivery: DeliveryRow, row: Any, document: Document, **values: Any) -> OutgoingMail:
-    """`said` is what this very mail says beside what all mails to bidders do."""
+    """`values` is what this very mail says beside what all mails to bidders do."""
     bidder = document.bidder
     if bidder.email is None:
         raise NoLongerOwed("no address")

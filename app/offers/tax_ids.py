@@ -25,7 +25,7 @@ _DASHES = dict.fromkeys(range(0x2010, 0x2016), "-") | {0x2212: "-"}
 
 
 class NotATaxId(ValueError):
-    """The text is none. `register`: it is a number of the trade register, which begins with J."""
+    """The text is none. `register`: it is a number of the trade register instead, which begins with J."""
 
     def __init__(self, text: str, *, register: bool = False) -> None:
         self.register = register

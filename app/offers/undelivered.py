@@ -21,7 +21,7 @@ TEMPLATE = "notice_undelivered"
 
 
 def tell_another(connection: Connection, delivery_id: uuid.UUID, at: datetime) -> None:
-    """Where that delivery was a notice to an agent: owe a mail to each other owner, else to the agency's address."""
+    """If that mail was to tell an agent of an offer: owe one to each other owner, else to the agency's address."""
     row = connection.execute(
         select(Delivery.id, Delivery.agency_id, Delivery.offer_id, Delivery.user_id).where(
             Delivery.id == delivery_id, Delivery.template.in_(NOTICES)

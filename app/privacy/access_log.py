@@ -20,15 +20,13 @@ ONCE_IN = timedelta(minutes=10)  # a search repeated, or typed on, is one search
 
 
 def note_search(offer_ids: Sequence[uuid.UUID], *, by: Person) -> None:
-    """That a search by name, e-mail or phone showed `by` these offers.
-
-    Which offers, not what was typed: so it can be read by person, and nothing typed has to be forgotten later.
-    """
+    """Record that a search by name, e-mail or phone showed `by` these offers. Not what was typed: so nothing typed has
+    to be erased later."""
     _note("searched", offer_ids, by)
 
 
 def note_view(offer_ids: Sequence[uuid.UUID], *, by: Person) -> None:
-    """That `by` saw these offers' people, but not as one opens an offer to answer it: its status stays."""
+    """Record that `by` saw the people of these offers in passing; their status stays."""
     _note("viewed", offer_ids, by)
 
 
@@ -52,7 +50,7 @@ def _note(kind: str, offer_ids: Sequence[uuid.UUID], by: Person) -> None:
 
 
 def note_key(kind: str, offer_ids: Sequence[uuid.UUID | None], *, by: KeyHolder) -> None:
-    """That a CRM `read` an offer, `searched` for its person, or was given a list (`listed`, of offer None)."""
+    """Record that a CRM `read` an offer, `searched` for its person, or took a list (`listed`, without an offer)."""
     at = now()
     table = KeyAccess
     noted = select(table.offer_id).where(table.agency_id == by.agency_id, table.key_id == by.key_id, table.kind == kind)

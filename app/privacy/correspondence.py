@@ -57,7 +57,7 @@ def words_about(opened: OpenedOffer) -> list[Words]:
 
 
 def own_confirmation(opened: OpenedOffer) -> tuple[datetime, str, str | None, bytes | None] | None:
-    """When an offer was said to be theirs, by what that shows, and how it was signed then: a name typed, or a PNG."""
+    """When the bidder confirmed, what proves it, and the signature: a typed name or a PNG."""
     confirmation = confirmation_of(opened)
     if confirmation is None:
         return None

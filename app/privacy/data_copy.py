@@ -29,7 +29,7 @@ def parts_of(copy: dict[str, Any]) -> int:
 
 
 def pdf_of(copy: dict[str, Any], email: str, language: str, zone: str, part: int | None = None) -> bytes:
-    """`held` as `personal_data.held_about` gives it, in that language and zone: all, or its `part`th file, from 1.
+    """`copy` as `personal_data.held_about` gives it, in that language and zone: all, or its `part`th file, from 1.
 
     A letter that no font has shows as a box with its number; the JSON has it as it was written.
     """

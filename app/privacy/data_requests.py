@@ -38,10 +38,8 @@ def name_of(agency_id: uuid.UUID | None) -> str | None:
 
 
 def ask(agency_id: uuid.UUID, kind: str, email: str, language: str) -> None:
-    """Note the request and mail the address a link that proves it. Says nothing of whether it is known.
-
-    Raises `NotAContact`.
-    """
+    """Record the request and mail the address a link that proves it. Whether the address is known is not said. Raises
+    `NotAContact`."""
     read, request_id = read_email(email), new_id()  # no more than the address: what stood around it would be mailed
     tag = blind(agency_key(agency_id, "blind_email"), read.folded)
     sealed = seal(agency_key(agency_id, "secret"), _place(agency_id, request_id, "email"), read.address.encode())
@@ -63,7 +61,7 @@ def ask(agency_id: uuid.UUID, kind: str, email: str, language: str) -> None:
 
 
 def ask_as_bidder(agency_id: uuid.UUID, email: str, language: str) -> None:
-    """To be forgotten, asked on the bidder's own page: its link came by mail, so the address is proved already."""
+    """Ask for erasure from the bidder's own page; its link came by mail, so the address is proved."""
     with writing(agency_id) as tx:
         if erasure_of(agency_id, email):
             return  # under the lock: a button is pressed twice
@@ -72,10 +70,8 @@ def ask_as_bidder(agency_id: uuid.UUID, email: str, language: str) -> None:
 
 
 def erase_for_agency(agency_id: uuid.UUID, email: str, language: str, *, by: Actor) -> int:
-    """The agency forgets the person with this address, who asked by phone or letter and is told by mail.
-
-    Answers what they asked here and still waits. Returns how many offers were forgotten.
-    """
+    """Erase the person with this address, who asked by phone or letter and is told by mail. Also answers a request of
+    theirs that waits. Returns how many offers were erased."""
     with writing(agency_id) as tx:
         asked = erasure_of(agency_id, email)
         request_id = asked.id if asked else _add_proved(tx, email, language)
@@ -104,8 +100,8 @@ def erasure_of(agency_id: uuid.UUID, email: str) -> PrivacyRequest | None:
 
 
 def prove(request_id: uuid.UUID) -> PrivacyRequest | None:
-    """The person pressed the button behind the link in their mail. A copy is theirs at once; forgetting waits for
-    the agency, whose owners are told. None for a request that is gone."""
+    """The person pressed the button behind the link in their mail. A copy is theirs at once; an erasure waits for the
+    agency, whose owners are told. None for a request that is gone."""
     data_request = by_id(request_id)
     if data_request is None or data_request.proved_at or lapsed(data_request):
         return data_request if data_request and data_request.proved_at else None
@@ -145,10 +141,8 @@ def copy_of(data_request: PrivacyRequest) -> dict[str, Any] | None:
 
 
 def decide(request_id: uuid.UUID, agency_id: uuid.UUID, *, erase: bool, reason: str, by: Actor) -> int:
-    """The agency's answer; the person is told. Returns how many offers were forgotten.
-
-    Raises `Conflict` for a request that was answered already or is not the agency's.
-    """
+    """Answer a request; the person is told. Returns how many offers were erased. Raises `Conflict` for a request that
+    was answered already or is another agency's."""
     data_request = by_id(request_id)
     if (
         data_request is None
@@ -223,10 +217,10 @@ def remind() -> int:
 
 
 def forget() -> int:
-    """Drop what nobody proved; the address of what is done; and of everything the fingerprint in the end.
+    """Drop unproved requests, the addresses of answered ones, and in the end everything but the row.
 
-    An address is needed until the answer has reached it, or while a copy can be read, or a refusal be contested. What
-    stays of it for a while is the blind index: with the address at hand it shows that the person was answered.
+    An address is kept until the answer has reached it, a copy can no longer be read, and a refusal no longer be
+    contested. The blind index stays longer: who has the address can show by it that the person was answered.
     """
     at = now()
     table = PrivacyRequest

@@ -110,7 +110,7 @@ def erase(tx: UnitOfWork, offer_ids: Sequence[uuid.UUID], reason: str, *, by: Ac
 
 
 def _empty_answers(tx: UnitOfWork, offer_ids: Sequence[uuid.UUID]) -> None:
-    """Kept answers lose what they say, not their names: a call sent once more must not make the offer anew."""
+    """Empty kept answers but keep their rows: a repeated call must not make the offer again."""
     mine = (Idempotency.agency_id == tx.agency_id, Idempotency.offer_id.in_(offer_ids))
     answers = [dict(row) for row in tx.connection.execute(select(Idempotency.__table__).where(*mine)).mappings()]
     if answers:
@@ -119,9 +119,9 @@ def _empty_answers(tx: UnitOfWork, offer_ids: Sequence[uuid.UUID]) -> None:
 
 
 def replay() -> int:
-    """Bring table and file together, as every start does: forget anew whom a restored backup brought back.
+    """At every start, bring table and file together: erase again whom a restored backup brought back.
 
-    Returns how many offers were forgotten again. A line that names no offer of this database is left alone.
+    Returns how many offers that were. A line that names no offer of this database is left alone.
     """
     folder = _folder()
     try:

@@ -44,7 +44,7 @@ def _to_who_asked(delivery: DeliveryRow) -> OutgoingMail:
 
 
 def _asked(delivery: DeliveryRow) -> dict[str, Any]:
-    """How many people wait for the agency's answer about their data; none any more, nothing to say."""
+    """How many people wait for the agency's answer about their data; `NoLongerOwed` when none does."""
     open_ones = [
         data_request for data_request in data_requests.waiting(delivery.agency_id) if data_request.ended_at is None
     ]

@@ -47,8 +47,8 @@ def count_by_tag(agency_id: uuid.UUID, tags: Collection[bytes]) -> dict[bytes, i
 
 
 def held_about(agency_id: uuid.UUID, folded: str) -> dict[str, Any]:
-    """What an agency holds about the person: each offer as sent, and all that was written down because of it; and, as
-    Art. 15(1) GDPR asks, what for, on what basis, how long, who else was given it, and their rights (`notice`)."""
+    """Everything that an agency holds about a person: each offer as sent and all that came of it; and, as Art. 15(1)
+    GDPR asks, purposes, bases, periods, recipients and rights (`notice`)."""
     agency = db.session.get_one(Agency, agency_id)
     query = (
         select(Offer, OfferState, Property)

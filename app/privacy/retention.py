@@ -81,7 +81,7 @@ def days_told(
 def set_days(
     agency_id: uuid.UUID, days: Mapping[str, int | None], *, by: Actor, property_id: uuid.UUID | None = None
 ) -> None:
-    """Keep things for so many days from now on; what that makes due at once is announced, and erased after a week."""
+    """Keep things for so many days from now on; what is due at once by that is announced, and erased after a week."""
     with writing(agency_id) as tx:
         _keep_rule(tx, days, property_id)
         tx.record("retention.changed", property_id, by, {kind: days[kind] for kind in KINDS})
@@ -214,7 +214,7 @@ def coming_up(agency_id: uuid.UUID, at: datetime) -> int:
 
 
 def exceptions_of(agency_id: uuid.UUID) -> list[Any]:
-    """The properties with a time of their own: `title`, and days by kind, None where they follow the agency."""
+    """The properties with periods of their own: `title`, and days by kind, None where they follow the agency."""
     query = (
         select(Property.title, *(getattr(Retention, kind) for kind in KINDS))
         .join(Property, Property.id == Retention.property_id)

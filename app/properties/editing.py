@@ -150,7 +150,7 @@ def _held_at(current: Property, version: int | None, *, done: bool) -> None:
 
 
 def open_again(prop: Property) -> None:
-    """What its bidders were told of a property that was gone is over, once it is to be had again."""
+    """Clear what its bidders were told of a property that was gone and is on the market again."""
     if not prop.gone:
         prop.told_at = None
 

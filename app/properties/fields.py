@@ -132,7 +132,7 @@ class PropertyFields(Strict):
 
 
 def stays(*names: str) -> Callable[[dict[str, Any]], None]:
-    """Of a schema: what is left out of these, or of all, has no default, for it stays as it is. A program made of the
+    """Changes a schema: fields that are left out keep their value, so they have no default. A program made from the
     description would send the default with every call, and close each link."""
 
     def without_defaults(schema: dict[str, Any]) -> None:

@@ -21,16 +21,18 @@ TOLD = "property.bidders_told"
 
 
 def left_waiting(prop: Property) -> int:
-    """How many offers of a property that is gone still stand unanswered, until it is settled what is said of that."""
+    """How many offers of a property that is gone stand unanswered, until it is settled whether their bidders are
+    told."""
     if not prop.gone or prop.told_at:
         return 0
     return len(db.session.scalars(_waiting(prop)).all())
 
 
 def tell(prop: Property, *, mail: bool, by: Actor) -> int:
-    """Write to the bidders whose offers stand, ten seconds from now, or settle that nobody does; return how many.
+    """Owe a mail to the bidders whose offers stand, ten seconds from now, or record that they get none; return how
+    many.
 
-    Raises `IllegalTransition` when the property is to be had, `Conflict` when it was settled before.
+    Raises `IllegalTransition` when the property is on the market, `Conflict` when it was settled before.
     """
     with writing(prop.agency_id) as tx:
         current = load_property(prop.id)
@@ -49,7 +51,8 @@ def tell(prop: Property, *, mail: bool, by: Actor) -> int:
 
 
 def undo(prop: Property, *, by: Actor) -> None:
-    """Take it back: nobody is told, and it is asked again. `Conflict` when it is too late or was somebody else's."""
+    """Take that back: nobody is told, and it can be settled anew. `Conflict` when it is too late or was somebody
+    else's."""
     with writing(prop.agency_id) as tx:
         current = load_property(prop.id)
         told = last_told(tx.agency_id, current.id)

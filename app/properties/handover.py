@@ -19,8 +19,8 @@ NOTICES = ("offer_agent", "offer_confirmed", "withdrawn_agent")
 
 
 def hand_over(tx: UnitOfWork, handed: Mapping[uuid.UUID, Iterable[uuid.UUID]], since: int, *, by: Actor) -> None:
-    """`handed` are properties by their new agent, as the ledger's entries from `since` on say. One mail to each who did
-    not do it themselves; what has not left yet of the notices about these properties' offers goes to them too."""
+    """`handed` are properties by their new agent, as the ledger's entries from `since` on say. Each new agent gets one
+    mail, unless they did it themselves, and the notices of offers for these properties that have not left yet."""
     for agent_id, property_ids in handed.items():
         offers = select(OfferState.offer_id).where(
             OfferState.agency_id == tx.agency_id, OfferState.property_id.in_(list(property_ids))

@@ -56,7 +56,7 @@ def open_link(link: OfferLink) -> OpenedLink | None:
 
 
 def open_property(property_id: uuid.UUID) -> OpenedLink | None:
-    """The property's link as it is now, for who comes by another way and is not shown the link."""
+    """The property's present link, for a bidder who comes from their own page and is not shown it."""
     prop = linked_property(property_id)
     return OpenedLink(prop, prop.link_version, link_state(prop, prop.link_version)) if prop else None
 

@@ -141,7 +141,8 @@ def count_offers(ids: list[uuid.UUID], by: Asker) -> dict[uuid.UUID, Counts]:
 
 
 def property_choices(by: Person, also: uuid.UUID | None = None) -> list[tuple[str, str]]:
-    """Id as text and title of what a person may see, for a filter; `also` the chosen one, where there are too many."""
+    """Id as text and title of the properties a person may see, for a filter; `also` is listed even if there are too
+    many."""
     query = properties_of(by).with_only_columns(raw_id(Property.id), Property.title)
     rows = [*db.session.execute(query.order_by(*alphabetically(Property.title)).limit(CHOICES))]
     if also and len(rows) == CHOICES:

@@ -18,7 +18,7 @@ def register(registry: Registry) -> None:
 
 
 def _handed(delivery: DeliveryRow) -> dict[str, Any]:
-    """What the person was made responsible for in one go; nothing of it theirs any more, nothing to say."""
+    """What somebody was made responsible for at once; `NoLongerOwed` when none of it is theirs any more."""
     found = handed_in(delivery.agency_id, delivery.user_id, *map(int, delivery.key_of("entries")))
     if not found:
         raise NoLongerOwed("handed on")

@@ -104,7 +104,7 @@ def _url(agency_id: uuid.UUID, property_id: uuid.UUID, sealed: bytes) -> str:
 
 
 def _take(agency_id: uuid.UUID) -> PhotoCopy | None:
-    """Take the one that has waited longest. Whoever dies over it leaves it to the next, five times at most."""
+    """Take the one that has waited longest. If its process dies, another takes it later, five times at most."""
     db.session.rollback()
     query = select(PhotoCopy).where(
         PhotoCopy.agency_id == agency_id, PhotoCopy.due_at <= now(), PhotoCopy.tries < TRIES

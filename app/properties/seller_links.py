@@ -63,7 +63,7 @@ def revoke(prop: Property, link_id: uuid.UUID, *, by: Person) -> None:
 
 
 def opened(link: SellerLink) -> bool:
-    """Somebody pressed the button behind the link: written down with how many offers there were. False: not open."""
+    """Record that the button behind the link was pressed, and how many offers there were. False when it is not open."""
     agency_id, property_id, link_id = link.agency_id, link.property_id, link.id
     with writing(agency_id) as tx:
         row = tx.connection.execute(

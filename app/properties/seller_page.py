@@ -250,5 +250,5 @@ def _document(row: Any) -> Document | None:
 
 
 def _shown_theirs(body: dict[str, Any], proof: str | None) -> bool:
-    """By a code, or since a bidder who was asked for a better offer answered through what went to their address."""
+    """Whether it is proved to be the bidder's: by a code, or by a link that was mailed to their address."""
     return proof == CODE or ("asked" in body and body.get("previous_proof") in BY_MAIL)

@@ -86,7 +86,7 @@ def refilled() -> AnyResponse | None:
 
 
 def refill(form: str, message: str = "") -> AnyResponse | None:
-    """The page of the form that was sent, with what was typed in it, and what is `said` on top; nothing is done.
+    """The page of the form that was sent, with what was typed in it, and `message` on top; nothing is done.
 
     `form` is its id, or the path that it is sent to. None where no page is known to show it.
     """

@@ -81,7 +81,7 @@ _NOTHING = Sent(SentTerms())
 
 
 def values(line: Exported) -> list[Any]:
-    """One offer, in the order of `COLUMNS`; None where there is nothing, as after a person has been forgotten."""
+    """One offer, in the order of `COLUMNS`; None for what is empty or erased."""
     cells = list(_HELD(line if line.sent else line._replace(sent=_NOTHING)))
     for at, made in _MADE:
         if (value := cells[at]) is not None:
