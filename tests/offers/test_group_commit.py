@@ -24,6 +24,7 @@ from app.core.unit_of_work import UnitOfWork
 from app.extensions import db
 from app.models import Agency, Delivery, Event, LedgerEntry, Offer, OfferBody, OfferKey, OfferState, Property
 from app.offers import submitting
+from app.offers.document import Bidder, Draft
 from app.offers.submitting import submit
 from app.proof.register import offer_faults, verify_chain
 from app.properties import editing
@@ -64,13 +65,13 @@ def held(app: Flask, prop: Property, *calls: Callable[[], Any]) -> Iterator[list
     db.session.rollback()
 
 
-def sends(prop: Property, **sending: Any) -> Callable[[], Any]:
+def sends(prop: Property, draft: Draft | None = None, **sending: Any) -> Callable[[], Any]:
     property_id, given = prop.id, {**sending}
     version = given.pop("link_version", prop.link_version)
 
     def send() -> Any:
         loaded = db.session.get_one(Property, property_id)
-        return submit(loaded, make_draft(), make_sending(loaded, link_version=version, **given), by=BIDDER)
+        return submit(loaded, draft or make_draft(), make_sending(loaded, link_version=version, **given), by=BIDDER)
 
     return send
 
@@ -139,16 +140,16 @@ def test_one_that_fails_is_alone_with_its_failure(
     either_app: Flask, prop: Property, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whether in its own code or in the database: the others are written all the same, once each."""
-    agency_id, bad = prop.agency_id, b"the bad one's own"
-    seal = submitting._seal
+    agency_id, seal = prop.agency_id, submitting._seal
 
     def broken(tx: Any, sealed: Any, table: str, column: str, plain: bytes) -> bytes:
-        if table == "offer_origin" and bad in plain:
+        if sealed.draft.bidder.full_name == "Nimeni Altul":
             raise RuntimeError("it cannot be sealed")
-        return b"" if bad + b"?" in plain else seal(tx, sealed, table, column, plain)
+        return seal(tx, sealed, table, column, plain)
 
     monkeypatch.setattr(submitting, "_seal", broken)
-    calls = [sends(prop), sends(prop, browser=bad.decode()), sends(prop), sends(prop, source="nowhere"), sends(prop)]
+    bad = make_draft(bidder=Bidder("Nimeni Altul", None, "+40722000112"))
+    calls = [sends(prop), sends(prop, bad), sends(prop), sends(prop, source="nowhere"), sends(prop)]
     with held(either_app, prop, *calls) as answers:
         pass
     assert isinstance(answers[1].exception(), RuntimeError)
