@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 
 from app.core import limits
 from app.core.contacts import read_email, read_phone, show_phone
@@ -78,7 +79,7 @@ class OfferReader:
         if self._rule(name) == "hidden":
             return ""
         typed = self.values.get(name, "")
-        if "\ufffd" in typed or _has_surrogates(typed):
+        if _UNREADABLE.search(typed):
             self._wrong(name, _("Some characters could not be read; type them again"))
             return ""
         text = unseen_removed(typed).strip()
@@ -99,7 +100,8 @@ class OfferReader:
         return text or None
 
     def _wrong(self, name: str, message: str) -> None:
-        self.errors.setdefault(name, []).append(message)
+        """`message` may be lazy: words cost more than reading, and most of what is typed is right."""
+        self.errors.setdefault(name, []).append(str(message))
 
     def _ask(self, name: str, value: str, text: str, confirm: str, suggestion: str | None = None) -> None:
         key = f"{name}:{value}"
@@ -112,7 +114,7 @@ class OfferReader:
         try:
             return read(text)
         except ValueError as why:
-            self._wrong(name, message if isinstance(message, str) else message(why))
+            self._wrong(name, message(why) if callable(message) else message)
             return None
 
     def _choice(self, name: str, allowed: Collection[str]) -> str | None:
@@ -120,7 +122,7 @@ class OfferReader:
         if value and value not in allowed:
             self._wrong(name, _("Choose one of the answers"))
             return None
-        if not value and self.errors.get(name) == [_("Fill this in")]:
+        if not value and name in self.errors and self.errors[name] == [_("Fill this in")]:
             self.errors[name] = [_("Choose one of the answers")]
         return value
 
@@ -139,7 +141,7 @@ class OfferReader:
         return company
 
     def _email(self, _one: Field) -> str | None:
-        wrong = _("Write an e-mail address such as nume@exemplu.ro")
+        wrong = _l("Write an e-mail address such as nume@exemplu.ro")
         email = self._parsed("email", read_email, wrong)
         if email and email.suggestion:
             question = _("Did you mean %(address)s?", address=email.suggestion)
@@ -151,8 +153,8 @@ class OfferReader:
         return email.address if email else None
 
     def _phone(self, _one: Field) -> str:
-        wrong = _("Write a phone number such as 0712 034 567, or one that begins with + and the country")
-        behind = _("Write the number without its extension, and the extension in the message")
+        wrong = _l("Write a phone number such as 0712 034 567, or one that begins with + and the country")
+        behind = _l("Write the number without its extension, and the extension in the message")
         phone = self._parsed("phone", read_phone, lambda why: behind if getattr(why, "extension", False) else wrong)
         if phone and phone.suggestion:
             shown, meant = show_phone(phone.e164), show_phone(phone.suggestion)
@@ -166,8 +168,8 @@ class OfferReader:
         return phone.e164 if phone else ""
 
     def _tax_id(self, _one: Field) -> str | None:
-        wrong = _("Use letters and digits only, such as RO12345678")
-        other = _("This is the number of the trade register; write the tax id (CUI), such as RO12345678")
+        wrong = _l("Use letters and digits only, such as RO12345678")
+        other = _l("This is the number of the trade register; write the tax id (CUI), such as RO12345678")
         tax_id = self._parsed("tax_id", read_tax_id, lambda why: other if getattr(why, "register", False) else wrong)
         if not tax_id and "tax_id" not in self.errors:
             self._wrong("tax_id", _("Write the tax id of the company"))
@@ -185,7 +187,7 @@ class OfferReader:
     # --- money ---
 
     def _amount(self, name: str, *, ask: bool = False) -> Money | None:
-        currency, wrong = self.prop.currency, _("Write an amount such as 125.000 or 125.000,50")
+        currency, wrong = self.prop.currency, _l("Write an amount such as 125.000 or 125.000,50")
         reading = self._parsed(
             name,
             partial(read_amount, currency=currency),
@@ -249,12 +251,12 @@ class OfferReader:
             self._wrong("deed_date", _("The deed comes after the pre-contract"))
 
     def _share(self, field: Field) -> str | None:
-        return self._parsed(field.name, _percent, _("Write a percentage from 0 to 100, such as 10 or 12,5"))
+        return self._parsed(field.name, _percent, _l("Write a percentage from 0 to 100, such as 10 or 12,5"))
 
     # --- terms ---
 
     def _days(self, field: Field) -> int | None:
-        wrong = _("Write a number of days, from 0 to %(most)d", most=MAX_TERM_DAYS)
+        wrong = _l("Write a number of days, from 0 to %(most)d", most=MAX_TERM_DAYS)
         term = self._parsed(field.name, lambda text: read_days(text, MAX_TERM_DAYS), wrong)
         if term and term.about:
             shown = days(term.days)
@@ -264,7 +266,7 @@ class OfferReader:
 
     def _date(self, field: Field) -> date | None:
         name = field.name
-        wrong, none = _("Write a date such as 2026-12-31 or 31.12.2026"), _("There is no such day")
+        wrong, none = _l("Write a date such as 2026-12-31 or 31.12.2026"), _l("There is no such day")
         day = self._parsed(name, read_day, lambda why: none if getattr(why, "impossible", False) else wrong)
         today = self.at.astimezone(ZoneInfo(self.zone)).date()
         if day and day < today:
@@ -274,7 +276,7 @@ class OfferReader:
         return day
 
     def _viewing(self, field: Field) -> date | str | None:
-        wrong, none = _("Choose “Not yet”, or write the day of the viewing"), _("There is no such day")
+        wrong, none = _l("Choose “Not yet”, or write the day of the viewing"), _l("There is no such day")
         day = self._parsed(
             field.name,
             lambda text: text if text == kinds.NOT_YET else read_day(text),
@@ -378,8 +380,7 @@ def unseen_removed(text: str) -> str:
     return CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
-def _has_surrogates(text: str) -> bool:
-    return any("\ud800" <= c <= "\udfff" for c in text)
+_UNREADABLE = re.compile("[\ufffd\ud800-\udfff]")
 
 
 def _percent(text: str) -> str:

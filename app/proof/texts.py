@@ -127,9 +127,18 @@ def shown(prop: Property, language: str, at: datetime) -> dict[str, tuple[str, s
     return {kind: (body, _digest(body).hex()) for kind, body in found.items()}
 
 
-def kept_all(prop: Property, language: str, at: datetime | None = None) -> dict[str, str]:
+def kept_all(prop: Property, language: str, at: datetime) -> dict[str, str]:
     """The versions of the same texts, each stored first when it is new."""
-    return {kind: kept(kind, language, prop, at) for kind in SHOWN}
+    return keep(shown(prop, language, at), language)
+
+
+def keep(found: dict[str, tuple[str, str]], language: str) -> dict[str, str]:
+    """The versions of texts that `shown` gave, each stored first when it is new."""
+    known: set[bytes] = current_app.extensions["bidflux_known_texts"]
+    for kind, (body, version) in found.items():
+        if bytes.fromhex(version) not in known:
+            _keep(kind, language, body)
+    return {kind: version for kind, (_body, version) in found.items()}
 
 
 def kept(kind: str, language: str, prop: Property | None = None, at: datetime | None = None) -> str:

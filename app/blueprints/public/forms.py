@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from flask_babel import lazy_gettext as _l
+from werkzeug.datastructures import MultiDict
 from wtforms import BooleanField, Field, Form, RadioField, SelectMultipleField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 
@@ -48,9 +49,7 @@ class NotYetOrDayField(StringField):
 
     def process(self, formdata: Any, *args: Any, **more: Any) -> None:
         super().process(formdata, *args, **more)
-        day = (formdata.get(f"{self.name}_day") or "").strip() if formdata else ""
-        if day:
-            self.data = day if self.data in {None, "", "yes"} else f"{self.data} {day}"
+        self.data = _not_yet_or_day(self.data, (formdata and formdata.get(f"{self.name}_day")) or "")
 
 
 WIDGETS: dict[str, type[Field]] = {
@@ -70,6 +69,37 @@ def _typed(field: fields.Field) -> Any:
         return widget(field.label)
     pairs = [SelectChoice(value, text) for value, text in field.choices.items()]
     return widget(field.label, choices=pairs, validate_choice=False)
+
+
+class Typed(NamedTuple):
+    """What was typed into an `OfferForm`: `texts` as its `texts()` gives them, `chosen` as its `chosen()`."""
+
+    texts: dict[str, str]
+    chosen: dict[str, list[str]]
+    consent: bool
+
+
+def typed(sent: MultiDict[str, str]) -> Typed:
+    """The same as `OfferForm(sent).bind(...)` reads, without an object for each field."""
+    texts = {name: sent.get(name, "") for name in _TEXTS}
+    for name in _DAYS:
+        texts[name] = _not_yet_or_day(texts[name], sent.get(f"{name}_day", ""))
+    chosen = {name: sent.getlist(name) for name in _CHOSEN}
+    consent = sent.get("consent", "") not in BooleanField.false_values
+    return Typed({name: unseen_removed(text) for name, text in texts.items()}, chosen, consent)
+
+
+def _not_yet_or_day(choice: str | None, day: str) -> str:
+    """The day, where one was typed; beside "not yet" both, for the reader to refuse."""
+    day = day.strip()
+    if not day:
+        return choice or ""
+    return day if choice in {None, "", "yes"} else f"{choice} {day}"
+
+
+_CHOSEN = [one.name for one in ON_PAGE if one.kind.input == "checkboxes"]
+_DAYS = [one.name for one in ON_PAGE if one.kind.input == "not_yet_or_day"]
+_TEXTS = [*(one.name for one in ON_PAGE if one.name not in _CHOSEN), *SIGNATURE_FIELDS, "website"]
 
 
 class Block(NamedTuple):

@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from app.blueprints.public import throttle
 from app.blueprints.public.blank_forms import BlankForms
 from app.blueprints.public.facts import ChangedFact, changes, facts, told
-from app.blueprints.public.forms import OfferForm, typed_again
+from app.blueprints.public.forms import OfferForm, Rules, rules_of, typed, typed_again
 from app.blueprints.public.showing import FormTarget, Showing, opened_at, posted
 from app.core.clock import now
 from app.core.errors import CodeWanted, FactsChanged, Invalid, LinkClosed
@@ -89,23 +89,24 @@ class FormPost:
 
     def __init__(self, link: OpenedLink, target: FormTarget) -> None:
         self.target = target
+        self._form: OfferForm | None = None
         self.step = request.form.get("step", "review")
         self.stamp, self.seen = posted(link.property)
         self._open(link)
 
     def _open(self, link: OpenedLink) -> None:
         """The link as it is now, and what was typed, read by the property's rules as they are now."""
-        self.link = link
-        self.form = OfferForm(request.form).bind(link.property)
+        self.link, self._form = link, None
+        self.typed = typed(request.form)
         if link.request:
-            self.form.replaces.data = link.request.reference
+            self.typed.texts["replaces"] = link.request.reference
         self.reader = OfferReader(
             prop=link.property,
-            values=self.form.texts(),
-            chosen=self.form.chosen(),
-            consent=bool(self.form.consent.data),
+            values=self.typed.texts,
+            chosen=self.typed.chosen,
+            consent=self.typed.consent,
             confirmed=answered(request.form),
-            rules=self.form.rules,
+            rules=Rules(rules_of(link.property)),
             at=now(),
             zone=link.property.agency.zone,
             bidder=link.request.document.bidder if link.request else None,
@@ -113,8 +114,17 @@ class FormPost:
         self.draft = self.reader.read()
         self.showing = Showing.of(link, self.stamp)
 
+    @property
+    def form(self) -> OfferForm:
+        """Made where a page is to show it: most offers are sent as they were reviewed."""
+        if self._form is None:
+            self._form = OfferForm(request.form).bind(self.link.property)
+            if self.link.request:
+                self._form.replaces.data = self.link.request.reference
+        return self._form
+
     def answer(self) -> RouteAnswer:
-        if self.step in SENDS and self.draft and self.stamp and not self.form.website.data:
+        if self.step in SENDS and self.draft and self.stamp and not self.typed.texts["website"]:
             if was_sent(self.link.property, self._to_send(self.draft), self.stamp.nonce):
                 return self._submit(self.draft, self.stamp)
             return self._send(self.draft, self.stamp)
@@ -126,10 +136,10 @@ class FormPost:
             return self._closed(self.link.state, self.link)
         if self.step == "edit":
             return self._show_form()
-        if self.draft is None or self.form.website.data:
+        if self.draft is None or self.typed.texts["website"]:
             self.form.add_errors(self.reader.errors)
             self.form.questions = self.reader.questions
-            if self.form.website.data:
+            if self.typed.texts["website"]:
                 self.form.add_errors({"website": [_("Leave this field empty")]})
             return self._show_form(), 422
         if self._has_other_notice():
@@ -194,7 +204,7 @@ class FormPost:
             link_version=self.link.version,
             language=language(),
             source="link",
-            texts=texts.kept_all(self.link.property, language(), opened_at(stamp)),
+            texts=texts.keep(self.showing.texts, language()),
             address=caller_address(),
             browser=request.headers.get("User-Agent"),
             request_id=asked.id if asked else None,
