@@ -9,11 +9,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import api, buyer, listing, mail, privacy, proof, starting, webhooks
+from benchmarks import api, buyer, deadline, listing, mail, privacy, proof, starting, webhooks
 from benchmarks.load import CLIENT
 
 SUITES = {
     "buyer": buyer.rows,
+    "deadline": deadline.rows,
     "mail": mail.rows,
     "api": api.rows,
     "webhooks": webhooks.rows,
