@@ -8,7 +8,8 @@ connection's statements hears of these too. See docs/decisions/0029-driver-state
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Insert, Select, Table, Update, insert
@@ -76,12 +77,28 @@ class Change:
         made.run(connection, [values])
 
 
-def write(connection: Connection, table: Table, rows: Sequence[Values]) -> None:
-    """Insert rows that name the same columns; a column that they leave out gets its default."""
-    key = table, tuple(rows[0]), connection.dialect.name
-    if (made := _MADE.get(key)) is None:
-        made = _MADE[key] = _Compiled(insert(table), connection.dialect, key[1])
-    made.run(connection, rows)
+def write(connection: Connection, gathered: Mapping[Table, Sequence[Values]]) -> None:
+    """Insert rows table by table; those of one table name the same columns, and one left out gets its default."""
+    with _one_round_trip(connection):
+        for table, rows in gathered.items():
+            key = table, tuple(rows[0]), connection.dialect.name
+            if (made := _MADE.get(key)) is None:
+                made = _MADE[key] = _Compiled(insert(table), connection.dialect, key[1])
+            made.run(connection, rows)
+
+
+@contextmanager
+def _one_round_trip(connection: Connection) -> Iterator[None]:
+    """On PostgreSQL statements without an answer travel together; a fault of one is raised at the end."""
+    driver: Any = connection.connection.dbapi_connection
+    if connection.dialect.driver != "psycopg" or connection.dispatch.before_cursor_execute:
+        yield
+        return
+    try:
+        with driver.pipeline():
+            yield
+    except connection.dialect.loaded_dbapi.Error as error:
+        connection._handle_dbapi_exception(error, "INSERT", None, None, None)
 
 
 class _Compiled:

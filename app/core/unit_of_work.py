@@ -99,8 +99,10 @@ class UnitOfWork:
 
     def flush(self) -> None:
         """Write what was gathered."""
-        for table, rows in self._rows.items():
-            write(self.connection, table.__table__, rows)  # type: ignore[arg-type]  # each model has one table
+        if not self._rows:
+            return
+        write(self.connection, {table.__table__: rows for table, rows in self._rows.items()})  # type: ignore[misc]
+        for rows in self._rows.values():
             self.weigh(sum(ROW_BYTES + len(v) for row in rows for v in row.values() if isinstance(v, bytes | str)))
         self._rows.clear()
 

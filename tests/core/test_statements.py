@@ -39,7 +39,7 @@ def test_what_is_written_is_what_sqlalchemy_would_write(either_app: Flask, owner
     made, at = uuid.uuid4(), now()
     row = {"agency_id": owner.agency_id, "kind": "receipt", "template": "receipt_kept", "due_at": at, "created_at": at}
     with writing(owner.agency_id) as tx:
-        write(tx.connection, Delivery.__table__, [{**row, "id": made}, {**row, "id": uuid.uuid4()}])
+        write(tx.connection, {Delivery.__table__: [{**row, "id": made}, {**row, "id": uuid.uuid4()}]})
     kept = db.session.get_one(Delivery, made)
     assert (kept.state, kept.attempts, kept.tried_before) == ("pending", 0, 0), "the columns' defaults"
     assert (kept.due_at, kept.offer_id, kept.agency_id) == (at, None, owner.agency_id)
@@ -53,7 +53,7 @@ def test_a_value_that_is_missing_or_of_another_kind_is_no_row(either_app: Flask,
     at, row = now(), {"id": uuid.uuid4(), "agency_id": owner.agency_id, "kind": "receipt", "template": "x"}
     for bad in ({"due_at": at.replace(tzinfo=None), "created_at": at}, {"due_at": at}):
         with pytest.raises((ValueError, DBAPIError)), writing(owner.agency_id) as tx:
-            write(tx.connection, Delivery.__table__, [{**row, **bad}])
+            write(tx.connection, {Delivery.__table__: [{**row, **bad}]})
     db.session.rollback()
     assert db.session.scalar(select(Delivery.id).where(Delivery.template == "x")) is None
 
@@ -64,7 +64,7 @@ def test_faults_are_sqlalchemys_and_leave_nothing(either_app: Flask, owner: User
     entry = dict(db.session.execute(select(LedgerEntry.__table__)).mappings().first() or {})
     with pytest.raises(IntegrityError), writing(owner.agency_id) as tx:
         tx.record("test", None, SYSTEM)
-        write(tx.connection, LedgerEntry.__table__, [entry])
+        write(tx.connection, {LedgerEntry.__table__: [entry]})
     changed = Change(update(Offer).values(language=bindparam("to")))
     with pytest.raises(IntegrityError, match="this table does not change"), writing(owner.agency_id) as tx:
         changed.run(tx.connection, to="en")
