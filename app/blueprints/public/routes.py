@@ -139,7 +139,7 @@ class FormPost:
         if self.draft is None or self.typed.texts["website"]:
             self.form.add_errors(self.reader.errors)
             self.form.questions = self.reader.questions
-            if self.typed.texts["website"]:
+            if self.form.website.data:
                 self.form.add_errors({"website": [_("Leave this field empty")]})
             return self._show_form(), 422
         if self._has_other_notice():
