@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.orm import aliased
 
 from app.extensions import db
 from app.models import LedgerEntry, Offer, OfferRequest, SellerLink
@@ -61,6 +62,7 @@ class _History:
         self.rows = rows
         self.told: dict[str, _Told] = {}
         self._open: dict[uuid.UUID, str] = {}
+        self._replaced: set[uuid.UUID] = set()
 
     def read(self, entry: Any) -> None:
         data, of = said_in(entry.body), entry.object_id
@@ -75,6 +77,7 @@ class _History:
         elif entry.kind == SHOWN and name in self.told and self.told[name].shown_at is None:
             self.told[name].shown_at, self.told[name].shown_to = entry.at, entry.actor_id
         elif entry.kind == ANSWERED:
+            self._replaced.add(of)
             self._answer(name if "request" in data else self._asked_for(of), of)
 
     def _asked_for(self, answer: uuid.UUID) -> str:
@@ -86,6 +89,14 @@ class _History:
         if told and told.answer_id is None and told.cancelled_at is None:
             told.answer_id = answer
             self._open.pop(told.offer_id, None)
+
+    def believe(self) -> None:
+        """An offer that names the one before it, and of which no entry says so, is of before there were such entries:
+        that it answers a request is taken at the row's word."""
+        for name, told in self.told.items():
+            row = self.rows.get(name)
+            if row and row.answer_id and row.previous_id and row.answer_id not in self._replaced and not told.exact:
+                told.answer_id, told.cancelled_at = row.answer_id, None
 
     def _end(self, offer_id: uuid.UUID, entry: Any) -> None:
         if name := self._open.pop(offer_id, None):
@@ -104,12 +115,14 @@ class _History:
 
 def request_faults(agency_id: uuid.UUID) -> Iterator[str]:
     """What does not hold, a line each."""
-    its = Offer.property_id.label("its_property")
-    query = select(OfferRequest.__table__, its).outerjoin(Offer, Offer.id == OfferRequest.offer_id)
+    answer, its = aliased(Offer), Offer.property_id.label("its_property")
+    query = select(OfferRequest.__table__, its, answer.previous_id).outerjoin(Offer, Offer.id == OfferRequest.offer_id)
+    query = query.outerjoin(answer, answer.id == OfferRequest.answer_id)
     rows = db.session.execute(query.where(OfferRequest.agency_id == agency_id))
     history = _History({str(row.id): row for row in rows})
     for entry in _entries(agency_id, (ASKED, SHOWN, ANSWERED, *ENDING)):
         history.read(entry)
+    history.believe()
     for name, told in history.told.items():
         row = history.rows.get(name)
         found = told.faults(row) if row else ["what its bidder was asked is gone"]

@@ -166,7 +166,8 @@ def test_with_the_code_it_takes_the_place_and_the_address_is_told(
     entry = db.session.scalars(
         select(LedgerEntry.body).where(LedgerEntry.object_id == new.id, LedgerEntry.kind == "offer.replaced")
     ).one()
-    assert json.loads(entry)["data"] == {"link_shown": False, "previous": str(victim.id), "proof": "code"}
+    grounds = {"link_shown": False, "previous": str(victim.id), "proof": "code", "request": None}
+    assert json.loads(entry)["data"] == grounds
     assert "by a code sent to the address of that offer" in origin(new)
     assert not [*offer_faults(db.session.get_one(Agency, prop.agency_id))]
     assert form.press() == 303 and newest(prop).id == new.id, "pressed again it is the same offer"

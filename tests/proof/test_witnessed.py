@@ -165,10 +165,15 @@ NEWER = {
 }
 
 
-def test_what_entries_of_before_do_not_say_is_no_fault(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("oldest", [False, True], ids=["old", "oldest"])
+def test_what_entries_of_before_do_not_say_is_no_fault(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, *, oldest: bool
+) -> None:
     recorded = UnitOfWork.record
 
     def as_before(tx: UnitOfWork, kind: str, about: Any, by: Any, data: dict[str, Any] | None = None) -> int:
+        if oldest and kind == "offer.replaced" and (data or {}).get("request"):
+            return 0  # there was no such entry once
         told = {name: said for name, said in (data or {}).items() if name not in NEWER.get(kind, ())}
         return recorded(tx, kind, about, by, told)
 
