@@ -164,7 +164,7 @@ def answer_resets() -> None:
     if not asked:
         return
     people = db.session.execute(select(User.id, User.agency_id, User.email).where(User.active)).all()
-    known = {_mark(one.email): one for one in people}
+    known = {_mark(user.email): user for user in people}
     for request_id, mark in asked:
         mine, found = delete(ResetRequest).where(ResetRequest.id == request_id), known.get(mark)
         if found is None:

@@ -220,9 +220,9 @@ def _note_named(doing: _Run) -> None:
                 raise LeaseLost
             doing.lease = until
             mine = (FeedItem.feed_id == doing.feed_id, FeedItem.external_id.in_(some))
-            held = set(tx.connection.scalars(select(FeedItem.external_id).where(*mine)))
+            known = set(tx.connection.scalars(select(FeedItem.external_id).where(*mine)))
             tx.connection.execute(update(FeedItem).where(*mine).values(seen_at=tx.at, vanished_at=None))
-            for external_id in doing.taken.intersection(some) - held:
+            for external_id in doing.taken.intersection(some) - known:
                 tx.add(FeedItem, feed_id=doing.feed_id, external_id=external_id, seen_at=tx.at, vanished_at=None)
 
 

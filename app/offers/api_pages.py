@@ -93,8 +93,8 @@ def _open(row: Any, reasons: Mapping[uuid.UUID, Reason], opened: Opener) -> dict
         return forgotten_offer_json(row)
     document = decode(unpad(opened(row.id.hex, row.kek_id, wrapped, body_ct)))
     reason = None
-    if held := reasons.get(row.id):
-        reason = open_reason(row, held, unwrap_offer_key(row.agency_id, row.id, row.kek_id, wrapped))
+    if sealed := reasons.get(row.id):
+        reason = open_reason(row, sealed, unwrap_offer_key(row.agency_id, row.id, row.kek_id, wrapped))
     confirmed = {**confirmed_in(row), "confirmed_by": row.confirmed_by}
     return offer_json(row, row, document, external_id=row.external_id, reason=reason, **confirmed)
 

@@ -178,8 +178,8 @@ def that_stand(connection: Connection, agency_id: uuid.UUID, offer_id: uuid.UUID
 
 def open_until(connection: Connection, agency_id: uuid.UUID, offer_id: uuid.UUID) -> datetime:
     """Until when what was last decided on an offer may still be taken back, by whoever is about to as well."""
-    its = (Decision.agency_id == agency_id, Decision.offer_id == offer_id, Decision.undoes_id.is_(None))
-    last: datetime = connection.execute(select(func.max(Decision.at)).where(*its)).scalar_one()
+    of_offer = (Decision.agency_id == agency_id, Decision.offer_id == offer_id, Decision.undoes_id.is_(None))
+    last: datetime = connection.execute(select(func.max(Decision.at)).where(*of_offer)).scalar_one()
     return last + 2 * UNDO
 
 

@@ -55,20 +55,20 @@ class OfferReader:
 
     def read(self) -> Draft | None:
         """The draft, or None with `errors` and `questions` saying what stands in the way."""
-        said: dict[str, Any] = {}
+        terms: dict[str, Any] = {}
         self._ease_advance()
         for field in FIELDS:
             known = self.bidder is not None and field.inside == "bidder"
-            if known or (field.when and said[field.when[0]] not in field.when[1]):
+            if known or (field.when and terms[field.when[0]] not in field.when[1]):
                 continue
-            said[field.name] = READERS[field.kind](self, field)
-        self._make_up(said)
-        self._weigh(said)
-        given = {name: said.pop(name) for name in list(said) if BY_NAME[name].inside == "bidder"}
+            terms[field.name] = READERS[field.kind](self, field)
+        self._make_up(terms)
+        self._weigh(terms)
+        given = {name: terms.pop(name) for name in list(terms) if BY_NAME[name].inside == "bidder"}
         bidder, signature = self.bidder or Bidder(**given), self._signature()
         if not self.consent:
             self._wrong("consent", _("Tick this box once you have read the privacy notice"))
-        return None if self.errors or self.questions else Draft(bidder, said, signature)
+        return None if self.errors or self.questions else Draft(bidder, terms, signature)
 
     # --- text ---
 

@@ -246,8 +246,8 @@ def digits_of(sent: Any) -> str:
 
     Forms do not end and are counted anew after a day: what one mailbox was told must say nothing of another's.
     """
-    said = canonical([sent.nonce.hex(), sent.n, rfc3339(sent.sent_at), str(sent.offer_id)])
-    made = hmac.digest(keys.agency_key(sent.agency_id, "secret"), b"replace-code" + said, hashlib.sha256)
+    signed = canonical([sent.nonce.hex(), sent.n, rfc3339(sent.sent_at), str(sent.offer_id)])
+    made = hmac.digest(keys.agency_key(sent.agency_id, "secret"), b"replace-code" + signed, hashlib.sha256)
     return f"{int.from_bytes(made[:8]) % 1_000_000:06d}"
 
 

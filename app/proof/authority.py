@@ -92,8 +92,8 @@ class Authority:
         with self._lock, self._alone():
             self._made_root()
             public = self._folder / "root.pem"
-            held = x509.load_pem_x509_certificates(public.read_bytes())
-            new = b"".join(root.public_bytes(serialization.Encoding.PEM) for root in roots if root not in held)
+            certificates = x509.load_pem_x509_certificates(public.read_bytes())
+            new = b"".join(root.public_bytes(serialization.Encoding.PEM) for root in roots if root not in certificates)
             if new:
                 replace_file(public, public.read_bytes() + new, 0o644)
 
@@ -115,8 +115,8 @@ class Authority:
             return self._held[name]
 
     def _fresh(self, name: str) -> bool:
-        held = self._held.get(name)
-        return held is not None and held.certificate.not_valid_before_utc + SKEW + KEY_LIFE > now()
+        identity = self._held.get(name)
+        return identity is not None and identity.certificate.not_valid_before_utc + SKEW + KEY_LIFE > now()
 
     def _root(self) -> Identity:
         with self._lock, self._alone():
@@ -162,7 +162,7 @@ class Authority:
 
 
 def _pem(certificates: Sequence[x509.Certificate]) -> bytes:
-    return b"".join(one.public_bytes(serialization.Encoding.PEM) for one in certificates)
+    return b"".join(certificate.public_bytes(serialization.Encoding.PEM) for certificate in certificates)
 
 
 def issued(certificate: x509.Certificate, root: x509.Certificate) -> bool:

@@ -55,13 +55,13 @@ def _checked(pdf: bytes, roots: bytes) -> dict[str, str]:
         with subprocess.Popen(command, pass_fds=[readable], env=clean, **pipes) as tool:  # type: ignore[call-overload]  # noqa: S603  # nosec B603
             try:
                 _limit(tool.pid)
-                said, fault = tool.communicate(pdf, timeout=2 * SECONDS)
+                answer, fault = tool.communicate(pdf, timeout=2 * SECONDS)
             except (subprocess.TimeoutExpired, ProcessLookupError):
                 tool.kill()
                 raise NotValid("it takes too long to read") from None
     if tool.returncode:
         raise NotValid(fault.decode("utf-8", "replace").rpartition("NOT VALID: ")[2].strip()[:500])
-    return dict(line.split(": ", 1) for line in said.decode().splitlines() if ": " in line)
+    return dict(line.split(": ", 1) for line in answer.decode().splitlines() if ": " in line)
 
 
 def _limit(process: int) -> None:

@@ -148,10 +148,10 @@ def is_current(agency_id: uuid.UUID, offer_id: uuid.UUID, confirmed_at: datetime
 
 def state_of(agency_id: uuid.UUID, offer_id: uuid.UUID) -> str:
     """`ready`, `owed` (on its way), `none` (nobody asked for it yet) or `erased`."""
-    its = {table: (table.agency_id == agency_id, table.offer_id == offer_id) for table in (OfferFile, Delivery)}
-    kept = exists().where(*its[OfferFile], OfferFile.kind == "receipt")
+    of_offer = {table: (table.agency_id == agency_id, table.offer_id == offer_id) for table in (OfferFile, Delivery)}
+    kept = exists().where(*of_offer[OfferFile], OfferFile.kind == "receipt")
     due = exists().where(
-        *its[Delivery],
+        *of_offer[Delivery],
         Delivery.kind == "receipt",
         Delivery.state.in_(("pending", "leased")),
     )

@@ -75,9 +75,9 @@ def make(agency_id: uuid.UUID, offer_id: uuid.UUID) -> bytes:
     if facts is None:
         raise NoLongerOwed("erased")
     if reading.is_current(agency_id, offer_id, facts.opened.confirmed_at):
-        held = reading.stored(agency_id, offer_id)
-        if held:
-            return held
+        stored = reading.stored(agency_id, offer_id)
+        if stored:
+            return stored
     identity = authority().seal()
     offer = facts.opened.offer.offer
     g.language, g.zone = offer.language, facts.opened.prop.agency.zone
@@ -208,10 +208,10 @@ def _step(kind: str) -> str:
 
 def _confirmed(facts: ReceiptFacts) -> str:
     """Whose word it is that the offer is the client's."""
-    said = facts.opened.confirmed
-    if said is None:
+    confirmed = facts.opened.confirmed
+    if confirmed is None:
         return str(_("The client has not confirmed it."))
-    if said.by_code:
+    if confirmed.by_code:
         return str(_("The client confirmed it with a code sent to their e-mail address."))
     return str(
         _("It was confirmed through a link that the agency held: this does not show that the client confirmed it.")

@@ -79,10 +79,10 @@ def set_notice(agency_id: uuid.UUID, language: str, body: str, *, by: Actor) -> 
         return
     digest = _keep("notice", language, body) if body else None
     with writing(agency_id) as tx:
-        held = select(func.max(AgencyNotice.n)).where(
+        numbers = select(func.max(AgencyNotice.n)).where(
             AgencyNotice.agency_id == agency_id, AgencyNotice.language == language
         )
-        n = (tx.connection.execute(held).scalar() or 0) + 1
+        n = (tx.connection.execute(numbers).scalar() or 0) + 1
         row = {"agency_id": agency_id, "language": language, "n": n, "at": tx.at, "sha256": digest}
         tx.connection.execute(insert(AgencyNotice), row)
         raised = update(Agency).where(Agency.id == agency_id).values(notice_version=Agency.notice_version + 1)

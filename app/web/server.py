@@ -138,20 +138,22 @@ class _Channel(HTTPChannel):
 
     def _held(self) -> int:
         channels = list(self.server.active_channels.values())
-        return sum(body.body_bytes_received for one in channels for body in (one.request, *one.requests) if body)
+        return sum(
+            body.body_bytes_received for channel in channels for body in (channel.request, *channel.requests) if body
+        )
 
 
 def relieve(channels: Collection[_Channel], threads: int) -> None:
     """Cut who takes too slowly: at all, or slowest of too many for whom threads wait, or of all whose answers fill the
     memory. Waitress itself closes a connection only once it can be written to, which is never."""
-    owing = sorted((one for one in channels if one.total_outbufs_len), key=_Channel.pace, reverse=True)
-    waiting, held = 0, 0
-    for one in owing:
-        waiting += one.waits
-        held += one.total_outbufs_len
-        if one.will_close or (one.waits and waiting > threads // 2) or held > ANSWERS:
-            one.will_close = True
-            one.handle_close()
+    owing = sorted((channel for channel in channels if channel.total_outbufs_len), key=_Channel.pace, reverse=True)
+    waiting, bytes_held = 0, 0
+    for channel in owing:
+        waiting += channel.waits
+        bytes_held += channel.total_outbufs_len
+        if channel.will_close or (channel.waits and waiting > threads // 2) or bytes_held > ANSWERS:
+            channel.will_close = True
+            channel.handle_close()
 
 
 def serve(wsgi: Any, sockets: list[Any], dispatcher: Any, within: dict[int, Any], threads: int) -> list[BaseWSGIServer]:
@@ -172,7 +174,7 @@ def serve(wsgi: Any, sockets: list[Any], dispatcher: Any, within: dict[int, Any]
         "ident": "",
     }
     create_server(wsgi, map=within, _dispatcher=dispatcher, sockets=sockets, **adjustments)
-    servers = [one for one in within.values() if isinstance(one, BaseWSGIServer)]
+    servers = [server for server in within.values() if isinstance(server, BaseWSGIServer)]
     for server in servers:
         server.channel_class = _Channel
     return servers
@@ -190,7 +192,7 @@ class BufferingWorker(Worker):
         dispatcher = ThreadedTaskDispatcher()
         dispatcher.set_thread_count(self.cfg.threads)
         within: dict[int, Any] = {}
-        servers = serve(self.wsgi, [one.sock for one in self.sockets], dispatcher, within, self.cfg.threads)
+        servers = serve(self.wsgi, [listener.sock for listener in self.sockets], dispatcher, within, self.cfg.threads)
         while self.alive and os.getppid() == self.ppid:
             self._turn(within)
             self._relieve(servers)
@@ -207,7 +209,7 @@ class BufferingWorker(Worker):
             server.accepting = False
         until = time.monotonic() + STOPPING
         while time.monotonic() < until and any(
-            one.is_under_way() for server in servers for one in server.active_channels.values()
+            channel.is_under_way() for server in servers for channel in server.active_channels.values()
         ):
             self._turn(within, 0.1)
             self._relieve(servers)
@@ -215,7 +217,7 @@ class BufferingWorker(Worker):
     def _relieve(self, servers: list[Any]) -> None:
         if time.monotonic() - self.relieved >= RELIEF:
             self.relieved = time.monotonic()
-            relieve([one for server in servers for one in server.active_channels.values()], self.cfg.threads)
+            relieve([channel for server in servers for channel in server.active_channels.values()], self.cfg.threads)
 
     def handle_quit(self, sig: int, frame: Any) -> None:
         """Ctrl-C, and gunicorn's own way to end a worker at once."""

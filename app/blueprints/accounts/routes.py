@@ -53,9 +53,9 @@ def _held() -> list[tuple[str, str]]:
     return [(name, value) for name, value in request.form.items(multi=True) if name.startswith(HELD)]
 
 
-def _resume(onward: str, held: list[tuple[str, str]]) -> Response:
+def _resume(onward: str, typed: list[tuple[str, str]]) -> Response:
     """One step from here back to the form, filled in."""
-    fields = [(name.removeprefix(HELD), value) for name, value in held]
+    fields = [(name.removeprefix(HELD), value) for name, value in typed]
     return page("accounts/resume.html", action=request.script_root + onward, fields=fields)
 
 

@@ -136,9 +136,9 @@ class PropertyReader:
         try:
             reading = read_amount(typed, currency)
         except OtherCurrency as other:
-            said = CURRENCY_WORDS.get(other.said, other.said)
+            word = CURRENCY_WORDS.get(other.said, other.said)
             self._wrong(
-                "asking_price", _("You wrote %(said)s; the price is in %(currency)s", said=said, currency=currency)
+                "asking_price", _("You wrote %(said)s; the price is in %(currency)s", said=word, currency=currency)
             )
             return None
         except NotMoney:

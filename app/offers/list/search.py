@@ -78,7 +78,7 @@ def read_search(agency_id: uuid.UUID, text: str | None) -> Search:
 def _by_phone(agency_id: uuid.UUID, text: str) -> Condition:
     try:
         phone = read_phone(text)
-        meant = [tagged(agency_id, "phone", one) for one in (phone.e164, phone.suggestion) if one]
+        meant = [tagged(agency_id, "phone", number) for number in (phone.e164, phone.suggestion) if number]
         return or_(*meant)
     except NotAContact:
         return false()

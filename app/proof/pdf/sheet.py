@@ -105,11 +105,11 @@ class Sheet:
         self.pdf._out("EMC")
 
     @contextmanager
-    def tagged(self, tag: str, said: str = "") -> Iterator[None]:
+    def tagged(self, tag: str, alternative: str = "") -> Iterator[None]:
         """What is drawn inside, on one page, is one element of the document's structure."""
         pdf = self.pdf
         mcid = pdf.struct_builder.next_mcid_for_page(pdf.page)
-        pdf._add_marked_content(struct_type=f"/{tag}", mcid=mcid, alt_text=said or None)
+        pdf._add_marked_content(struct_type=f"/{tag}", mcid=mcid, alt_text=alternative or None)
         pdf._out(f"/{tag} <</MCID {mcid}>> BDC")
         yield
         pdf._out("EMC")
@@ -262,10 +262,10 @@ class Sheet:
         pdf._out("EMC")
         pdf.set_text_shaping(False)
 
-    def _image(self, image: bytes, x: float, width: float, said: str) -> None:
+    def _image(self, image: bytes, x: float, width: float, alternative: str) -> None:
         self.room_for(PICTURE)
         top = self.pdf.get_y()
-        with self.tagged("Figure", said):
+        with self.tagged("Figure", alternative):
             self.pdf.image(BytesIO(image), x, top, min(width, COLUMN), PICTURE, keep_aspect_ratio=True)
         self.pdf.set_y(top + PICTURE + 1)
 
