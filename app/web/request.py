@@ -44,8 +44,10 @@ class Request(flask.Request):
         if "form" in self.__dict__:
             return
         super()._load_form_data()
-        kept = [(name, _cleaned(name, text)) for name, text in self.form.items(multi=True)]
-        self.__dict__["form"] = ImmutableMultiDict(kept)
+        kept = [(name, _cleaned(name, text)) for name, text in self.form.items(multi=True) if name is not None]
+        self.__dict__["form"] = ImmutableMultiDict(kept)  # a part may leave its name out, for all that its type says
+        files = [(name, file) for name, file in self.files.items(multi=True) if name is not None]
+        self.__dict__["files"] = ImmutableMultiDict(files)
 
 
 def _cleaned(name: str, text: str) -> str:

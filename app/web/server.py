@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import resource
 import secrets
 import sys
@@ -22,12 +23,14 @@ from gunicorn.workers.base import Worker
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser
+from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import BaseWSGIServer, create_server
 from waitress.task import ErrorTask, ThreadedTaskDispatcher
+from waitress.utilities import BadRequest
 
 CONNECTIONS = 1000  # for each process
 HEADERS = 32 * 1024  # bytes of a request before its body
+BESIDE = 64 * 1024  # bytes of chunks' lengths and trailers, and one more for 32 of the body: each costs the loop time
 BODY = 13 * 1024 * 1024  # bytes; the application refuses less, with a page that says so
 ANSWER = 16 * 1024 * 1024  # bytes of one answer that wait for its taker before a thread does
 PATIENCE, RATE = 20.0, 2000  # a request is whole after so many seconds, and one more for so many bytes
@@ -42,10 +45,14 @@ SWITCH = 0.0005
 STOPPING = 20.0  # seconds for requests under way once a process is to end
 COMING = 2.0  # seconds for the request of a connection that was taken just before
 
+_BLANKS = re.compile(rb"(?:(?:\r\n)?[ \t]){100}")  # over folded lines too
+
 log = logging.getLogger("gunicorn.error")
 
 
 class _Request(HTTPRequestParser):
+    completed: bool
+
     def __init__(self, adj: Adjustments, channel: _Channel) -> None:
         super().__init__(adj)
         self.channel = channel
@@ -55,9 +62,20 @@ class _Request(HTTPRequestParser):
         """One request; what was sent behind it waits until its answer has been taken. Without that a connection holds a
         thread as long as it likes: it asks for more than is kept in memory, and takes nothing."""
         taken = int(super().received(data))
+        if self.chunked and self.body_rcv is not None and not self.completed:
+            body = len(self.body_rcv)
+            if self.body_bytes_received - body > BESIDE + body // 32:
+                self.error, self.completed = BadRequest("Too much beside the body"), True
         if self.completed and not self.empty and not self.expect_continue:
             self.channel.rest, taken = data[taken:], len(data)
         return taken
+
+    def parse_header(self, header_plus: bytes) -> None:
+        """Waitress reads a field by a pattern that looks at each blank before its value as often as there are blanks:
+        thirty thousand of them, 30 kB, would keep the loop and every thread waiting for ten seconds."""
+        if _BLANKS.search(header_plus):
+            raise ParsingError("Too many blanks")
+        super().parse_header(header_plus)
 
     def late(self, at: float) -> bool:
         """It drips in; who is at the other end does not mean to finish, or cannot."""
