@@ -84,7 +84,7 @@ def test_a_database_that_is_away_when_outcomes_are_written_down(
 def test_a_database_that_is_away_for_the_last_outcomes(
     running: Flask, prop: Property, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stopping = jobs.hooks()._stopping
+    stopping = jobs.webhook_dispatcher()._stopping
 
     def dawdle(_request: Request) -> bytes:
         assert stopping.wait(60)
