@@ -14,6 +14,7 @@ from flask import Flask, current_app
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import Engine
 
+from app.core.statements import run
 from app.extensions import db
 
 WRITE = "bidflux_write"
@@ -88,7 +89,7 @@ def alphabetical(text: str | None) -> str | None:
 def _sqlite_begin(connection: Connection) -> None:
     """A read that turns into a write fails at once on SQLite, so writers say so at the start."""
     writes = connection.get_execution_options().get(WRITE)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    run(connection, "BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 class WriterQueue:

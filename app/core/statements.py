@@ -121,19 +121,7 @@ class _Compiled:
 
     def run(self, connection: Connection, rows: Sequence[Values]) -> Any:
         """The driver's cursor, after one run for each row."""
-        bound = [self.bound(row) for row in rows]
-        if connection.dispatch.before_cursor_execute:
-            return connection.exec_driver_sql(self.text, bound if len(bound) > 1 else bound[0])
-        cursor = connection.connection.cursor()
-        try:
-            if len(bound) > 1:
-                cursor.executemany(self.text, bound)
-            else:
-                cursor.execute(self.text, bound[0])
-        except connection.dialect.loaded_dbapi.Error as error:
-            # As SQLAlchemy tells it, which also lets go of a connection that is lost.
-            connection._handle_dbapi_exception(error, self.text, bound, cursor, None)
-        return cursor
+        return run(connection, self.text, [self.bound(row) for row in rows])
 
     def bound(self, row: Values) -> Any:
         if self.fixed:
@@ -141,3 +129,19 @@ class _Compiled:
         binds = zip(self.names, self.binds, strict=True)
         values = [row[name] if bind is None else bind(row[name]) for name, bind in binds]
         return dict(zip(self.names, values, strict=True)) if self.by_name else tuple(values)
+
+
+def run(connection: Connection, text: str, bound: Sequence[Any] = ((),)) -> Any:
+    """The driver's cursor, after one run of a text for each of the bound values."""
+    if connection.dispatch.before_cursor_execute:
+        return connection.exec_driver_sql(text, bound if len(bound) > 1 else bound[0])
+    cursor = connection.connection.cursor()
+    try:
+        if len(bound) > 1:
+            cursor.executemany(text, bound)
+        else:
+            cursor.execute(text, bound[0])
+    except connection.dialect.loaded_dbapi.Error as error:
+        # As SQLAlchemy tells it, which also lets go of a connection that is lost.
+        connection._handle_dbapi_exception(error, text, bound, cursor, None)
+    return cursor
