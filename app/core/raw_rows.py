@@ -10,7 +10,19 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, String, Uuid, any_, func, literal, select, type_coerce
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    CursorResult,
+    String,
+    Uuid,
+    any_,
+    bindparam,
+    func,
+    literal,
+    select,
+    type_coerce,
+)
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.core.database import is_sqlite
@@ -37,6 +49,25 @@ def id_text(identity: str | uuid.UUID) -> str:
     """What `raw_id` gave, as ids are written (RFC 9562, section 4)."""
     h = hex_of(identity)
     return f"{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}"
+
+
+def among_given(column: InstrumentedAttribute[uuid.UUID], name: str) -> ColumnElement[bool]:
+    """`among` with the ids given as `name` when the statement is run: by `as_given`."""
+    if is_sqlite(db.engine):
+        return raw_id(column).in_(select(func.json_each(bindparam(name, type_=String)).table_valued("value").c.value))
+    return column == any_(bindparam(name, type_=ARRAY(Uuid)))
+
+
+def as_given(raws: Sequence[Any]) -> Any:
+    """Ids that `raw_id` gave, as one value."""
+    return json.dumps(raws) if is_sqlite(db.engine) else raws
+
+
+def driver_rows(result: CursorResult[Any]) -> list[tuple[Any, ...]]:
+    """All rows as the driver gives them, without SQLAlchemy's around each."""
+    rows = result.cursor.fetchall()
+    result.close()
+    return list(rows)
 
 
 def among(column: InstrumentedAttribute[uuid.UUID], raws: Sequence[Any]) -> ColumnElement[bool]:

@@ -33,14 +33,19 @@ def _money(minor: int | None) -> str | None:
     return decimal_text(minor) if minor else None
 
 
+def as_day(day: date | str) -> date:
+    """What documents and SQLite hold as text."""
+    return date.fromisoformat(day) if isinstance(day, str) else day
+
+
 # How what stands in a document becomes what files write.
 MADE: dict[fields.Kind, Callable[[Any], Any]] = {
-    fields.DAY: date.fromisoformat,
+    fields.DAY: as_day,
     fields.PERCENT: float,
     fields.NAMES: lambda names: "; ".join(names) or None,
     fields.CHOICES: lambda chosen: chosen or None,
 }
-CLEAR: dict[fields.Kind, Callable[[Any], Any]] = {fields.MONEY: _money}
+CLEAR: dict[fields.Kind, Callable[[Any], Any]] = {fields.MONEY: _money, fields.DAY: as_day}
 
 
 def _of(*groups: Group) -> list[Column]:
@@ -76,14 +81,14 @@ COLUMNS = (
     Column("id", _l("Id"), "code", 38, "id", id_text),
 )
 _HELD = attrgetter(*(column.source for column in COLUMNS))
-_MADE = [(at, column.made) for at, column in enumerate(COLUMNS) if column.made]
 _NOTHING = Sent(SentTerms())
 
 
-def values(line: Exported) -> list[Any]:
-    """One offer, in the order of `COLUMNS`; None for what is empty or erased."""
-    cells = list(_HELD(line if line.sent else line._replace(sent=_NOTHING)))
-    for at, made in _MADE:
-        if (value := cells[at]) is not None:
-            cells[at] = made(value)
-    return cells
+def held(line: Exported) -> list[Any]:
+    """One offer in the order of `COLUMNS`, before anything is made of it; None where there is nothing."""
+    return list(_HELD(known(line)))
+
+
+def known(line: Exported) -> Exported:
+    """With nothing in every place of a document that has been forgotten."""
+    return line if line.sent else line._replace(sent=_NOTHING)

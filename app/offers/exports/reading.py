@@ -7,7 +7,7 @@ msgspec passes over the rest without making anything of it.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import date, datetime
 from itertools import chain, repeat
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ from sqlalchemy import Select, select
 
 from app.core.access import Person
 from app.core.keys import keyring
-from app.core.raw_rows import hex_of, raw_id
+from app.core.raw_rows import among_given, as_given, driver_rows, hex_of, raw, raw_id
 from app.core.vault import unpad
 from app.extensions import db
 from app.models import Offer, OfferBody, OfferKey, OfferState, Property
@@ -56,36 +56,29 @@ Sent: Any = msgspec.defstruct("Sent", [("offer", SentTerms), ("channel", str | N
 
 
 class Exported(NamedTuple):
-    """One offer: what stands in clear, and what was sealed, None once the person has been forgotten."""
+    """One offer: what stands in clear, as the driver gives it, and what was sealed, None once the person has been
+    forgotten. Moments (UTC) and days are text on SQLite, in ISO 8601."""
 
     id: str  # in hex
+    amount_minor: int
+    asking_minor: int | None
+    source: str
+    proof: str | None
     reference: str
     property_title: str
     external_id: str | None
-    amount_minor: int
     currency: str
-    asking_minor: int | None
     financing: str
     term_days: int
-    valid_until: date | None
+    valid_until: date | str | None
     signed: bool
-    source: str
     status: str
     latest: bool
-    submitted_at: datetime
-    withdrawn_at: datetime | None
-    proof: str | None
+    submitted_at: datetime | str
+    withdrawn_at: datetime | str | None
     sent: Any  # a `Sent`
-
-    @property
-    def share(self) -> float | None:
-        """Percent of the asking price."""
-        return self.amount_minor * 100 / self.asking_minor if self.asking_minor else None
-
-    @property
-    def confirmed(self) -> bool | None:
-        """Whether a code proved it; None for one that nobody had to confirm."""
-        return None if self.source == "link" and self.proof is None else self.proof == "code"
+    share: float | None  # percent of the asking price
+    confirmed: bool | None  # whether a code proved it; None for one that nobody had to confirm
 
 
 def all_offers(by: Person, chosen: OfferFilter) -> Iterator[Exported]:
@@ -93,37 +86,41 @@ def all_offers(by: Person, chosen: OfferFilter) -> Iterator[Exported]:
     order, search = Order(chosen.sort), read_search(by.agency_id, chosen.q)
     opened, read = keyring().opener(by.agency_id, "offer_body", "body"), msgspec.json.Decoder(Sent).decode
     place: Cursor | None = None
+    query, named = _rows(), bool(search.names)
     for size in chain(BATCHES, repeat(BATCHES[-1])):
         ids = ids_in_order(by, chosen, search, order, place).with_only_columns(raw_id(OfferState.offer_id), order.key)
         found = db.session.connection().execute(ids.limit(size)).all()
-        rows = {row[0]: row for row in db.session.connection().execute(_rows([raw for raw, _value in found])).all()}
+        answer = db.session.connection().execute(query, {"ids": as_given([held for held, _value in found])})
+        rows = {row[0]: row for row in driver_rows(answer)}
         db.session.rollback()
-        for row in (rows[raw] for raw, _value in found if raw in rows):
-            raw, *clear, kek_id, wrapped, body_ct = row
-            ident, sent = hex_of(raw), None
+        for row in (rows[held] for held, _value in found if held in rows):
+            held, amount, asking, source, proof, *clear, kek_id, wrapped, body_ct = row
+            ident, sent = hex_of(held), None
             if wrapped is not None and body_ct is not None:
                 sent = read(unpad(opened(ident, kek_id, wrapped, body_ct)))
-            if not search.names or (sent and search.matches(fold(sent.offer.bidder.full_name or ""))):
-                yield Exported._make((ident, *clear, sent))
+            if not named or (sent and search.matches(fold(sent.offer.bidder.full_name or ""))):
+                share = amount * 100 / asking if asking else None
+                confirmed = None if source == "link" and proof is None else proof == "code"
+                yield Exported._make((ident, amount, asking, source, proof, *clear, sent, share, confirmed))
         if len(found) < size:
             return
-        raw, value = found[-1]
-        place = order.place_of(value, uuid.UUID(hex_of(raw)))
+        last, value = found[-1]
+        place = order.place_of(value, uuid.UUID(hex_of(last)))
 
 
-def _rows(ids: Sequence[Any]) -> Select[Any]:
+def _rows() -> Select[Any]:
     """The columns in clear, in the order of `Exported`, and the sealed document with its key."""
     state = OfferState
     return (
         select(
-            raw_id(state.offer_id), Offer.reference, Property.title, Property.external_id, state.amount_minor,
-            state.currency, Offer.asking_minor, state.financing, state.term_days, Offer.valid_until, state.signed,
-            state.source, state.status, state.latest, state.submitted_at, state.withdrawn_at, proof_of(),
-            OfferKey.kek_id, OfferKey.wrapped, OfferBody.body_ct,
+            raw_id(state.offer_id), state.amount_minor, Offer.asking_minor, state.source, proof_of(), Offer.reference,
+            Property.title, Property.external_id, state.currency, state.financing, state.term_days,
+            raw(Offer.valid_until), state.signed, state.status, state.latest, raw(state.submitted_at),
+            raw(state.withdrawn_at), OfferKey.kek_id, OfferKey.wrapped, OfferBody.body_ct,
         )
         .join(Offer, Offer.id == state.offer_id)
         .join(Property, Property.id == state.property_id)
         .join(OfferBody, OfferBody.offer_id == state.offer_id, isouter=True)
         .join(OfferKey, OfferKey.offer_id == state.offer_id, isouter=True)
-        .where(raw_id(state.offer_id).in_(ids))
+        .where(among_given(state.offer_id, "ids"))
     )  # fmt: skip

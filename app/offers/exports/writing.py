@@ -13,7 +13,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterable, Iterator
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -27,7 +27,7 @@ from app.core.ids import new_id
 from app.core.labels import LABELS
 from app.core.unit_of_work import writing
 from app.models import Access
-from app.offers.exports.columns import COLUMNS, values
+from app.offers.exports.columns import COLUMNS, Column, as_day, held, known
 from app.offers.exports.reading import Exported
 from app.offers.exports.workbook import Cell, LocalMoment, Number, workbook
 from app.offers.fields import NOT_YET
@@ -37,6 +37,7 @@ from app.offers.list.pages import count_offers
 PURPOSES = ("seller", "agency", "accounting", "person", "other")
 BOM = "\ufeff"
 EXACT = 11  # digits that a spreadsheet shows as they are, not as 1.2E+11
+TITLES = 5_000
 AT_ONCE = 200  # rows in one piece of the answer
 # What Excel takes for a formula, at the start of a cell or after anything that another setting takes for a separator.
 _SIGNS = frozenset("=+-@\t\r")
@@ -44,6 +45,9 @@ _BREAKS = frozenset(";,\t\r\n")
 # Most cells have nothing of it within, and many begin with one, as all phone numbers do: those go the short way.
 _WITHIN = re.compile(r"[;,\t\r\n\x00]")
 _START = re.compile(r"\s*[=+\-@\t\r]")
+_AFTER = re.compile(r"[;,\t\r\n][^\S\t\r\n]*[=+\-@\t\r]")
+# A letter first and no separator: what names, addresses and titles are.
+_PLAIN = re.compile(r"[A-Za-zĂÂÎȘȚăâîșț][^;,\t\r\n\x00]*")
 
 
 def record_export(chosen: OfferFilter, *, by: Person, form: str = "csv", purpose: str = "") -> int:
@@ -61,10 +65,15 @@ def record_export(chosen: OfferFilter, *, by: Person, form: str = "csv", purpose
 
 def harmless(text: str) -> str:
     """A cell that no spreadsheet computes, and whose digits it does not round or cut: `0012` is no number."""
+    if _PLAIN.fullmatch(text):
+        return text
+    if text[:1] == "+" and text[1:].isdigit():  # as all phone numbers are
+        return f"'{text}"
     if (text[:1] == "0" and text[1:].isdigit()) or (len(text) > EXACT and text.isdigit()):
         return f"'{text}"
     if _WITHIN.search(text):
-        return _quoted(text.replace("\x00", ""))
+        text = text.replace("\x00", "")
+        return _quoted(text) if _AFTER.search(text) or _START.match(text) else text
     if begun := _START.match(text):
         return f"{text[: begun.end() - 1]}'{text[begun.end() - 1 :]}"
     return text
@@ -85,12 +94,12 @@ def _quoted(text: str) -> str:
 def offers_csv(lines: Iterable[Exported], zone: str) -> Iterator[str]:
     """The file for people, in their language."""
     yield BOM
-    yield from _pieces([str(column.label) for column in COLUMNS], _cells(lines, _for_people(ZoneInfo(zone))), ";")
+    yield from _pieces([str(column.label) for column in COLUMNS], _texts(lines, _for_people(ZoneInfo(zone))), ";")
 
 
 def machine_csv(lines: Iterable[Exported]) -> Iterator[str]:
     """The file for machines."""
-    yield from _pieces([column.name for column in COLUMNS], _cells(lines, _MACHINE), ",")
+    yield from _pieces([column.name for column in COLUMNS], _texts(lines, _MACHINE), ",")
 
 
 def offers_xlsx(lines: Iterable[Exported], zone: str) -> Iterator[bytes]:
@@ -100,34 +109,138 @@ def offers_xlsx(lines: Iterable[Exported], zone: str) -> Iterator[bytes]:
     return workbook(_("Offers"), [str(column.label) for column in COLUMNS], widths, rows)
 
 
-def _cells(lines: Iterable[Exported], by_kind: dict[str, Callable[[Any], Any]]) -> Iterator[list[Any]]:
-    """The rows of a file: each value as its kind is written there. What has no way of its own is text or a number."""
-    how = [(at, by_kind[column.kind]) for at, column in enumerate(COLUMNS) if column.kind in by_kind]
+Write = Callable[[Any], Any]
+TITLE = next(at for at, column in enumerate(COLUMNS) if column.name == "property_title")
+
+
+def _texts(lines: Iterable[Exported], by_kind: dict[str, Write]) -> Iterator[list[str]]:
+    """The rows of a file of text: each value as its kind is written there, nothing as nothing."""
+    row = _row_maker(by_kind)
     for line in lines:
-        cells = values(line)
+        yield row(known(line))
+
+
+def _row_maker(by_kind: dict[str, Write]) -> Callable[[Exported], list[str]]:
+    """One expression for a whole row, put together from the columns as `dataclasses` puts together a constructor: going
+    through forty columns costs as much as writing them."""
+    how = {f"write_{at}": _way(column, by_kind) or str for at, column in enumerate(COLUMNS)}
+    how[f"write_{TITLE}"] = _Harmless().__getitem__
+    cells = (
+        f"'' if (value := line.{column.source}) is None else write_{at}(value)" for at, column in enumerate(COLUMNS)
+    )
+    made: Callable[[Exported], list[str]] = eval(f"lambda line: [{','.join(cells)}]", how)  # noqa: S307  # nosec B307  of our own declarations alone
+    return made
+
+
+def _cells(lines: Iterable[Exported], by_kind: dict[str, Write]) -> Iterator[list[Any]]:
+    """The rows of a workbook. What has no way of its own is text."""
+    how = [(at, written) for at, column in enumerate(COLUMNS) if (written := _way(column, by_kind))]
+    for line in lines:
+        cells = held(line)
         for at, write in how:
             if (value := cells[at]) is not None:
                 cells[at] = write(value)
         yield cells
 
 
-def _pieces(head: list[str], rows: Iterator[list[Any]], delimiter: str) -> Iterator[str]:
+def _way(column: Column, by_kind: dict[str, Write]) -> Write | None:
+    """From what a document or a table holds to a cell, in one step."""
+    made, write = column.made, by_kind.get(column.kind)
+    if made is None:
+        return write
+    if made is as_day and write is _day_text:
+        return _day_text  # which documents hold it as
+
+    def both(value: Any) -> Any:
+        got = made(value)
+        if got is None:
+            return ""
+        return write(got) if write else got
+
+    return both
+
+
+def _pieces(head: list[str], rows: Iterator[list[str]], delimiter: str) -> Iterator[str]:
     """Rows as text, the head at once, then some hundred at a time."""
-    out = io.StringIO()
-    writer = csv.writer(out, delimiter=delimiter, lineterminator="\r\n")
+    quoted, between = _quoted_rows(delimiter), len(head) - 1
     some = [head]
     while some:
-        writer.writerows(some)
-        yield out.getvalue()
+        texts = []
+        for row in some:
+            text = delimiter.join(row)
+            # Most rows hold nothing that a CSV file quotes; the others are left to who knows how.
+            plain = text.count(delimiter) == between and not ('"' in text or "\n" in text or "\r" in text)
+            texts.append(text if plain else quoted(row))
+        yield "\r\n".join([*texts, ""])
+        some = list(islice(rows, AT_ONCE))
+
+
+def _quoted_rows(delimiter: str) -> Callable[[list[str]], str]:
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter=delimiter, lineterminator="\r\n")
+
+    def quoted(row: list[str]) -> str:
+        writer.writerow(row)
+        text = out.getvalue().removesuffix("\r\n")
         out.seek(0)
         out.truncate()
-        some = list(islice(rows, AT_ONCE))
+        return text
+
+    return quoted
+
+
+def _day_text(day: date | str) -> str:
+    return day if type(day) is str else day.isoformat()  # type: ignore[union-attr]  # a text is its own
+
+
+def _moment(at: datetime | str) -> datetime:
+    return datetime.fromisoformat(at).replace(tzinfo=UTC) if isinstance(at, str) else at
+
+
+class _Clock:
+    """Moments in an agency's zone: of one hour all have the same offset, unless the clocks change within it."""
+
+    def __init__(self, zone: ZoneInfo) -> None:
+        self._zone = zone
+        self._hours: dict[str, str | None] = {}
+
+    def text(self, at: datetime | str) -> str:
+        """`2026-11-23 17:11:20`."""
+        if type(at) is not str:
+            return self._spelled(at)  # type: ignore[arg-type]
+        hour = at[:13]
+        if hour not in self._hours:
+            self._hours[hour] = self._local(hour)
+        local = self._hours[hour]
+        return f"{local}{at[13:19]}" if local else self._spelled(_moment(at))
+
+    def _local(self, hour: str) -> str | None:
+        """The same hour here, or None where its minutes are others."""
+        first, last = (self._spelled(_moment(f"{hour}:{rest}")) for rest in ("00:00", "59:59"))
+        return first[:13] if first[:13] == last[:13] else None
+
+    def _spelled(self, at: datetime) -> str:
+        return at.astimezone(self._zone).isoformat(" ", "seconds")[:19]
+
+
+class _Harmless(dict[str, str]):
+    """Texts that come again and again, as titles do; no more of them than an agency has properties."""
+
+    def __missing__(self, text: str) -> str:
+        if len(self) >= TITLES:
+            self.clear()
+        self[text] = written = harmless(text)
+        return written
+
+
+class _Words(dict[str, str]):
+    def __missing__(self, value: str) -> str:
+        return value
 
 
 def _labels(kind: str) -> Callable[[str], str]:
     """The words of an enumeration, looked up once for all rows."""
-    words = {value: str(text) for value, text in LABELS[kind].items()}
-    return lambda value: words.get(value, value)
+    return _Words({value: str(text) for value, text in LABELS[kind].items()}).__getitem__
 
 
 def _for_people(zone: ZoneInfo) -> dict[str, Callable[[Any], str]]:
@@ -135,8 +248,8 @@ def _for_people(zone: ZoneInfo) -> dict[str, Callable[[Any], str]]:
     return {
         "money": lambda text: text.replace(".", ","),
         "percent": lambda value: f"{value:.1f}".replace(".", ","),
-        "moment": lambda at: at.astimezone(zone).isoformat(" ", "seconds")[:19],
-        "day": date.isoformat,
+        "moment": _Clock(zone).text,
+        "day": _day_text,
         "yes": lambda value: yes if value else no,
         "status": _labels("status"),
         "financing": _labels("financing_short"),
@@ -153,8 +266,8 @@ def _for_people(zone: ZoneInfo) -> dict[str, Callable[[Any], str]]:
 
 _MACHINE: dict[str, Callable[[Any], str]] = {
     "percent": lambda value: f"{value:.1f}",
-    "moment": rfc3339,
-    "day": date.isoformat,
+    "moment": lambda at: rfc3339(_moment(at)),
+    "day": _day_text,
     "yes": lambda value: "true" if value else "false",
     "conditions": " ".join,
     "text": harmless,
@@ -164,8 +277,8 @@ _MACHINE: dict[str, Callable[[Any], str]] = {
 def _for_workbook(zone: ZoneInfo) -> dict[str, Callable[[Any], Cell]]:
     people: dict[str, Callable[[Any], Cell]] = {**_for_people(zone)}
 
-    def local(at: datetime) -> LocalMoment:
-        return LocalMoment(at.astimezone(zone).replace(tzinfo=None))
+    def local(at: datetime | str) -> LocalMoment:
+        return LocalMoment(_moment(at).astimezone(zone).replace(tzinfo=None))
 
     return people | {
         "text": str,
@@ -174,7 +287,7 @@ def _for_workbook(zone: ZoneInfo) -> dict[str, Callable[[Any], Cell]]:
         "percent": lambda value: Number(f"{value / 100:.4f}", "percent"),
         "count": lambda value: Number(str(value), "whole"),
         "moment": local,
-        "day": lambda day: day,
+        "day": as_day,
         "not_yet_or_day": lambda value: (
             people["not_yet_or_day"](value) if value == NOT_YET else date.fromisoformat(value)
         ),
