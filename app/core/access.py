@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from flask_login import UserMixin
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, select
 from sqlalchemy.orm import joinedload
 
 from app.core.errors import NotFound
@@ -78,12 +79,44 @@ def properties_of(by: Asker, *, write: bool = False) -> Select[Property]:
 
 def offers_of(by: Asker, *, write: bool = False) -> ColumnElement[bool]:
     """The condition on `OfferState` that keeps to the offers of those properties."""
-    in_agency = OfferState.agency_id == by.agency_id
-    agent = _only_of(by, write)
-    if agent is None:
+    return _offers_where(by.agency_id, _only_of(by, write))
+
+
+def _offers_where(agency_id: Any, agent_id: Any | None) -> ColumnElement[bool]:
+    in_agency: ColumnElement[bool] = OfferState.agency_id == agency_id
+    if agent_id is None:
         return in_agency
-    own = select(Property.id).where(Property.agency_id == by.agency_id, Property.agent_id == agent)
-    return in_agency & OfferState.property_id.in_(own)
+    own = select(Property.id).where(Property.agency_id == agency_id, Property.agent_id == agent_id)
+    return and_(in_agency, OfferState.property_id.in_(own))
+
+
+class Reach(NamedTuple):
+    """How far somebody may look, without saying who: a statement is built once for each, and run with `asked_by`."""
+
+    whole: bool
+
+    @property
+    def offers(self) -> ColumnElement[bool]:
+        """As `offers_of`."""
+        return _offers_where(ASKING_AGENCY, None if self.whole else _ASKING_AGENT)
+
+    @property
+    def properties(self) -> list[ColumnElement[bool]]:
+        """As `properties_of`."""
+        within = Property.agency_id == ASKING_AGENCY
+        return [within] if self.whole else [within, Property.agent_id == _ASKING_AGENT]
+
+
+ASKING_AGENCY = bindparam("asking_agency", type_=Property.agency_id.type)
+_ASKING_AGENT = bindparam("asking_agent", type_=Property.agent_id.type)
+
+
+def asked_by(by: Asker) -> tuple[Reach, dict[str, uuid.UUID]]:
+    """How far they may look, and the values that say who asks."""
+    agent = _only_of(by, write=False)
+    if agent is None:
+        return Reach(whole=True), {"asking_agency": by.agency_id}
+    return Reach(whole=False), {"asking_agency": by.agency_id, "asking_agent": agent}
 
 
 def get_property(by: Asker, property_id: uuid.UUID, *, write: bool = False) -> Property:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 
-from sqlalchemy import Connection, and_, func, insert, literal_column, select
+from sqlalchemy import Connection, Select, and_, func, insert, literal_column, select
 
-from app.core.access import Person, offers_of
+from app.core.access import ASKING_AGENCY, Person, Reach, asked_by
 from app.core.ids import new_id
 from app.core.planner_hints import InOrder
 from app.core.subjects import about
@@ -43,14 +44,20 @@ def tell_another(connection: Connection, delivery_id: uuid.UUID, at: datetime) -
 
 def count(by: Person) -> int:
     """How many offers that nobody has opened yet were announced to their agent by a mail that never arrived."""
-    # From the few that were given up to their offers: unread ones there may be a hundred thousand.
+    reach, who = asked_by(by)
+    return db.session.connection().scalar(_given_up(reach), who) or 0
+
+
+@cache
+def _given_up(reach: Reach) -> Select[int]:
+    """From the few that were given up to their offers: unread ones there may be a hundred thousand."""
     given_up = (
-        Delivery.agency_id == by.agency_id,
+        Delivery.agency_id == ASKING_AGENCY,
         Delivery.kind == literal_column("'mail'"),
         Delivery.state == literal_column("'dead'"),  # both as the index says it
         Delivery.template.in_(NOTICES),
     )
-    unread = (offers_of(by), OfferState.status == "new", OfferState.erased_at.is_(None))
+    unread = (reach.offers, OfferState.status == "new", OfferState.erased_at.is_(None))
     their = and_(Delivery.agency_id == OfferState.agency_id, Delivery.offer_id == OfferState.offer_id)
     query = select(func.count(Delivery.offer_id.distinct())).where(*given_up, *unread)
-    return db.session.scalar(query.select_from(InOrder(Delivery.__table__, OfferState.__table__, their))) or 0
+    return query.select_from(InOrder(Delivery.__table__, OfferState.__table__, their))

@@ -6,7 +6,7 @@ import json
 import uuid
 from dataclasses import dataclass, field
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from app.core.access import Person
 from app.core.keys import agency_key
@@ -26,14 +26,17 @@ class View:
 
 def views_of(by: Person) -> list[View]:
     """One's own saved views, by name."""
-    query = select(SavedView.id, SavedView.body_ct)
-    mine = query.where(SavedView.agency_id == by.agency_id, SavedView.user_id == by.user.id)
-    rows = db.session.execute(mine).all()
+    rows = db.session.connection().execute(_MINE, {"agency": by.agency_id, "user": by.user.id}).all()
     if not rows:
         return []
     key = agency_key(by.agency_id, "secret")
     views = [open_view(key, by.agency_id, row.id, row.body_ct) for row in rows]
     return sorted(views, key=lambda view: (view.name.casefold(), view.id))
+
+
+_MINE = select(SavedView.id, SavedView.body_ct).where(
+    SavedView.agency_id == bindparam("agency"), SavedView.user_id == bindparam("user")
+)
 
 
 def open_view(key: bytes, agency_id: uuid.UUID, view_id: uuid.UUID, body_ct: bytes) -> View:

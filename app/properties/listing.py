@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, false, func, not_, or_, select, true
+from sqlalchemy import ColumnElement, String, and_, bindparam, case, false, func, not_, or_, select, true, type_coerce
 from sqlalchemy.orm import joinedload
 
-from app.core.access import Asker, Person, offers_of, properties_of
+from app.core.access import Asker, Person, Reach, asked_by, offers_of, properties_of
 from app.core.clock import now
 from app.core.collation import alphabetically
+from app.core.database import is_sqlite
 from app.core.errors import NotFound
 from app.core.raw_rows import id_text, raw_id
 from app.extensions import db
@@ -143,11 +146,20 @@ def count_offers(ids: list[uuid.UUID], by: Asker) -> dict[uuid.UUID, Counts]:
 def property_choices(by: Person, also: uuid.UUID | None = None) -> list[tuple[str, str]]:
     """Id as text and title of the properties a person may see, for a filter; `also` is listed even if there are too
     many."""
-    query = properties_of(by).with_only_columns(raw_id(Property.id), Property.title)
-    rows = [*db.session.execute(query.order_by(*alphabetically(Property.title)).limit(CHOICES))]
+    reach, who = asked_by(by)
+    rows = [*db.session.connection().execute(_choices(reach, as_text=is_sqlite(db.engine)), who)]
     if also and len(rows) == CHOICES:
+        query = properties_of(by).with_only_columns(raw_id(Property.id), Property.title)
         rows += db.session.execute(query.where(Property.id == also))
     return [*{row[0]: (id_text(row[0]), row[1]) for row in rows}.values()]
+
+
+@cache
+def _choices(reach: Reach, *, as_text: bool) -> Any:
+    """Ids as `raw_id` gives them, of whichever engine."""
+    ids = type_coerce(Property.id, String) if as_text else Property.id.expression
+    query = select(ids, Property.title).where(*reach.properties)
+    return query.order_by(*alphabetically(Property.title)).limit(CHOICES)
 
 
 def recordable_properties(by: Person) -> list[tuple[uuid.UUID, str]]:
@@ -168,15 +180,18 @@ def property_title(by: Person, property_id: uuid.UUID) -> str | None:
 def agent_choices(by: Person, also: str | None = None) -> list[tuple[uuid.UUID, str]]:
     """The people of the agency who may be responsible for a property; `also` one named by id, who may have left."""
     try:
-        here = or_(User.active, User.id == uuid.UUID(also or ""))
+        named = uuid.UUID(also or "")
     except ValueError:
-        here = User.active.is_(True)
-    query = (
-        select(User.id, User.full_name)
-        .where(User.agency_id == by.agency_id, here)
-        .order_by(*alphabetically(User.full_name))
-    )
-    return [(row[0], row[1]) for row in db.session.execute(query)]
+        named = None
+    found = db.session.connection().execute(_AGENTS, {"agency": by.agency_id, "also": named})
+    return [(row[0], row[1]) for row in found]
+
+
+_AGENTS = (
+    select(User.id, User.full_name)
+    .where(User.agency_id == bindparam("agency"), or_(User.active, User.id == bindparam("also")))
+    .order_by(*alphabetically(User.full_name))
+)
 
 
 def property_by_external_id(by: Asker, external_id: str) -> uuid.UUID:

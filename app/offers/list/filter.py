@@ -7,11 +7,11 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import ColumnElement, and_, not_, or_, select
+from sqlalchemy import ColumnElement, and_, bindparam, not_, or_, select
 
 from app.core.contacts import NotAContact, read_email
 from app.core.days import NotADay, read_day
@@ -98,12 +98,22 @@ class OfferFilter:
         """Whether it leaves any offer out."""
         return self.without("sort") != OfferFilter()
 
+    def shape(self) -> Shape | None:
+        """Which fields are given; None where a condition is made for one very value, and is built anew each time."""
+        names = tuple(one.name for one in fields(self) if getattr(self, one.name) is not None and one.name != "sort")
+        return None if _MADE_FOR.intersection(names) else Shape(names, self.sort)
+
+    def values(self) -> dict[str, Any]:
+        """What a statement of its shape is run with."""
+        given = {name: getattr(self, name) for name in _CONDITIONS if getattr(self, name) is not None}
+        return {_held(name): value.at if isinstance(value, Moment) else value for name, value in given.items()}
+
     @property
     def names_few(self) -> bool:
         """Whether it names a property or a person, and so few offers that all can be counted at once."""
         return bool(self.property_id or self.property_external_id or self.reference or self.email)
 
-    def conditions(self, agency_id: uuid.UUID, *, with_status: bool = True) -> list[Condition]:
+    def conditions(self, agency_id: Any, *, with_status: bool = True) -> list[Condition]:
         """On `OfferState`; the words of `q` are not among them, see `app.offers.list.search`."""
         names = [name for name in _CONDITIONS if with_status or name != "status"]
         return self._build(_CONDITIONS, names, agency_id)
@@ -112,9 +122,33 @@ class OfferFilter:
         """The conditions that leave few offers, whatever the agency has."""
         return self._build(_PINS, list(_PINS), agency_id)
 
-    def _build(self, how: dict[str, Build], names: list[str], agency_id: uuid.UUID) -> list[Condition]:
+    def _build(self, how: dict[str, Build], names: list[str], agency_id: Any) -> list[Condition]:
         given = [(how[name], getattr(self, name)) for name in names]
         return [build(self, agency_id, value) for build, value in given if value is not None]
+
+
+_MADE_FOR = frozenset({"q", "agent", "confirmed", "reference", "email"})
+
+
+class Shape(NamedTuple):
+    """A filter without its values: statements are built once for each."""
+
+    names: tuple[str, ...]
+    sort: str
+
+    @property
+    def filter(self) -> OfferFilter:
+        """One that holds in place of each value the parameter that `OfferFilter.values` gives."""
+        given: dict[str, Any] = {name: bindparam(_held(name)) for name in self.names}
+        moments = {name: Moment("", value) for name, value in given.items() if name in _MOMENTS}
+        return OfferFilter(**given | moments, sort=self.sort)
+
+
+_MOMENTS = {"submitted_after", "submitted_before", "updated_since"}
+
+
+def _held(name: str) -> str:
+    return f"filter_{name}"
 
 
 def _text(name: str, value: Any) -> str:

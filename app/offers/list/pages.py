@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import aliased
 
-from app.core.access import Person, offers_of
+from app.core.access import ASKING_AGENCY, Person, Reach, asked_by, offers_of
 from app.core.formats import COUNTED
 from app.core.keys import keyring
 from app.core.money import Money
@@ -33,13 +33,14 @@ from app.extensions import db
 from app.models import HELD_LINK, Confirmation, Event, Offer, OfferBody, OfferKey, OfferState, Property
 from app.models.offer import STATUSES
 from app.offers.document import Document, decode
-from app.offers.list.filter import OfferFilter
+from app.offers.list.filter import OfferFilter, Shape
 from app.offers.list.order import DEFAULT_SORT, Cursor, Order
 from app.offers.list.search import Search, SearchPage, read_search, scan, totals, visible
 
 __all__ = ["Cursor", "OfferFilter", "OfferLine", "OfferListPage"]
 
 PAGE = 25
+SHAPES = 256  # of filters, whose statements are kept
 
 
 class OfferLine(NamedTuple):
@@ -107,10 +108,21 @@ def ids_in_order(
     by: Person, chosen: OfferFilter, search: Search, order: Order, place: Cursor | None, *, backward: bool = False
 ) -> Any:
     """The ids of a filter with what they are sorted by. Bodies are read for rows that are shown, never sorted."""
-    query = select(OfferState.offer_id, order.key.label("sorted_by")).where(*visible(by, chosen, search))
-    query = query.where(order.beyond(place, backward=backward)) if place else query
     few = bool(search.conditions or chosen.pins(by.agency_id))
+    query = _sorted(order, visible(by, chosen, search), few=few, backward=backward)
+    return query.where(order.beyond(place, backward=backward)) if place else query
+
+
+def _sorted(order: Order, conditions: list[ColumnElement[bool]], *, few: bool, backward: bool) -> Any:
+    query = select(OfferState.offer_id, order.key.label("sorted_by")).where(*conditions)
     return order.apply(order.join(query, few=few), backward=backward)
+
+
+@lru_cache(maxsize=SHAPES)
+def _ids_of(reach: Reach, shape: Shape, limit: int, *, backward: bool) -> Any:
+    """`ids_in_order` from one end, for whoever looks so far through a filter of this shape."""
+    conditions = [reach.offers, *shape.filter.conditions(ASKING_AGENCY)]
+    return _sorted(Order(shape.sort), conditions, few=False, backward=backward).limit(limit)
 
 
 def _read(order: Order, ids: Sequence[uuid.UUID]) -> list[Row[Any]]:
@@ -237,8 +249,13 @@ def _find(
     by: Person, chosen: OfferFilter, search: Search, order: Order, place: Cursor | None, *, backward: bool, limit: int
 ) -> SearchPage:
     """What the columns in clear decide; the counters are counted apart."""
-    query = ids_in_order(by, chosen, search, order, place, backward=backward).limit(limit + 1)
-    ids = list(db.session.scalars(query))
+    who: dict[str, Any] = {}
+    if place is None and (shape := chosen.shape()):
+        reach, who = asked_by(by)
+        query, who = _ids_of(reach, shape, limit + 1, backward=backward), who | chosen.values()
+    else:
+        query = ids_in_order(by, chosen, search, order, place, backward=backward).limit(limit + 1)
+    ids = list(db.session.connection().scalars(query, who))
     return SearchPage(ids[:limit], len(ids) > limit, {})
 
 
@@ -308,15 +325,28 @@ def count_since(by: Person, chosen: OfferFilter, seen: int) -> int:
 def _count(by: Person, chosen: OfferFilter, search: Search) -> dict[str, int]:
     if (chosen.min_amount, chosen.max_amount) != (None, None) and (counts := _count_in_band(by, chosen, search)):
         return counts
-    conditions = visible(by, chosen.without("sort"), search, with_status=False)
-    if search.conditions or chosen.names_few:
-        each = [func.count().filter(OfferState.status == status).label(status) for status in STATUSES]
-        query = select(*each).select_from(OfferState).where(*conditions)
+    who: dict[str, Any] = {}
+    chosen, few = chosen.without("sort"), bool(search.conditions or chosen.names_few)
+    if shape := chosen.shape():
+        reach, who = asked_by(by)
+        query, who = _counters_of(reach, shape, COUNTED, few=few), who | chosen.values()
     else:
-        own, *asides = conditions
-        conditions = [own, *map(Aside, asides)]  # one status is read along the index that begins with it
-        query = select(*(_capped(status, conditions).label(status) for status in STATUSES))
-    return totals(dict(db.session.execute(query).one()._mapping))
+        query = _counters(visible(by, chosen, search, with_status=False), COUNTED, few=few)
+    return totals(dict(db.session.connection().execute(query, who).one()._mapping))
+
+
+@lru_cache(maxsize=SHAPES)
+def _counters_of(reach: Reach, shape: Shape, most: int, *, few: bool) -> Any:
+    return _counters([reach.offers, *shape.filter.conditions(ASKING_AGENCY, with_status=False)], most, few=few)
+
+
+def _counters(conditions: list[ColumnElement[bool]], most: int, *, few: bool) -> Any:
+    if few:
+        each = [func.count().filter(OfferState.status == status).label(status) for status in STATUSES]
+        return select(*each).select_from(OfferState).where(*conditions)
+    own, *asides = conditions
+    conditions = [own, *map(Aside, asides)]  # one status is read along the index that begins with it
+    return select(*(_capped(status, conditions, most).label(status) for status in STATUSES))
 
 
 def _count_in_band(by: Person, chosen: OfferFilter, search: Search) -> dict[str, int] | None:
@@ -329,9 +359,9 @@ def _count_in_band(by: Person, chosen: OfferFilter, search: Search) -> dict[str,
     return totals(counts) if sum(counts.values()) <= most else None
 
 
-def _capped(status: str, conditions: list[ColumnElement[bool]]) -> ScalarSelect[int]:
+def _capped(status: str, conditions: list[ColumnElement[bool]], most: int) -> ScalarSelect[int]:
     """Counting by status runs along the index that begins with it and holds all that is filtered by."""
-    some = select(literal(1)).where(OfferState.status == status, *conditions).limit(COUNTED + 1).subquery()
+    some = select(literal(1)).where(OfferState.status == status, *conditions).limit(most + 1).subquery()
     return select(func.count()).select_from(some).scalar_subquery()
 
 
