@@ -43,6 +43,7 @@ class Means:
 
 
 KIND = "offer.submitted"
+_BY_OFFER = "INDEXED BY ix_offer_tag_offer"  # SQLite would go through all tags of the agency for each offer
 LOCKED = "its body cannot be opened here"  # which is no fault of the offer
 
 
@@ -70,6 +71,8 @@ def offers_and_entries() -> Any:
             (entry.agency_id == Offer.agency_id) & (entry.object_id == Offer.id) & (entry.kind == KIND),
             isouter=True,
         )
+        .with_hint(by_email, _BY_OFFER, "sqlite")
+        .with_hint(by_phone, _BY_OFFER, "sqlite")
     )  # fmt: skip
 
 
