@@ -72,6 +72,12 @@ class NotAContact(ValueError):
         super().__init__(text)
 
 
+def folded(address: str) -> str:
+    """By which addresses are one: without case, and no further. `casefold` would make one of straße.de and strasse.de,
+    which are two people's domains (IDNA 2008)."""
+    return address.lower()
+
+
 @dataclass(frozen=True, slots=True)
 class Email:
     address: str
@@ -79,8 +85,7 @@ class Email:
 
     @property
     def folded(self) -> str:
-        """For exact search: addresses are compared without case."""
-        return self.address.casefold()
+        return folded(self.address)
 
 
 @dataclass(frozen=True, slots=True)

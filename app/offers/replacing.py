@@ -17,6 +17,7 @@ from sqlalchemy import delete, func, select, update
 from app.core import keys
 from app.core.canonical_json import canonical
 from app.core.clock import now, rfc3339
+from app.core.contacts import folded
 from app.core.errors import CodeWanted, Invalid, LinkClosed
 from app.core.ids import new_id
 from app.core.ledger import Actor
@@ -304,7 +305,7 @@ def carry_out(tx: UnitOfWork, offer_id: uuid.UUID, proof: str, by: Actor, *, cod
     if found is None or old is None or not found.latest or found.withdrawn_at or found.id == offer_id:
         return
     if reachable(tx.agency_id, found.id):
-        same = (old.bidder.email or "").casefold() == (new.bidder.email or "").casefold()
+        same = folded(old.bidder.email or "") == folded(new.bidder.email or "")
         if not coded or not same:
             return
     elif old.bidder.phone != new.bidder.phone or old.body["source"] == "link":

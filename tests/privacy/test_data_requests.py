@@ -17,6 +17,7 @@ from sqlalchemy import delete, select
 
 from app.accounts import editing as accounts
 from app.core.clock import now
+from app.core.contacts import read_email
 from app.core.database import is_sqlite
 from app.core.signed_links import OFFER_LINK, RECEIPT, OfferLink, sign
 from app.core.unit_of_work import housekeeping
@@ -25,6 +26,7 @@ from app.extensions import db
 from app.models import Agency, Attempt, Delivery, OfferKey, PrivacyRequest, Property, User
 from app.offers.document import Bidder
 from app.privacy import data_requests as service
+from app.privacy import personal_data
 from app.proof import texts
 from tests.factories import csrf, login, make_agency, make_draft, make_offer, make_property, make_user
 from tests.mail_server import MailServer
@@ -299,3 +301,14 @@ def test_a_button_pressed_twice_at_once_asks_once(either_app: Flask) -> None:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(press, range(4)))
     assert len(db.session.scalars(select(PrivacyRequest)).all()) == 1
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs"), [("ana@strasse.example", "ana@straße.example"), ("ana@ασ.example", "ana@ας.example")]
+)
+def test_a_domain_that_only_folds_alike_is_somebody_elses(app: Flask, prop: Property, mine: str, theirs: str) -> None:
+    """Both can be registered (IDNA 2008), by two people: one is given no copy of the other, nor has them erased."""
+    make_offer(prop, make_draft(bidder=Bidder("Ana", mine, "+40722000111"), message="Ne place mult."))
+    for email, offers in ((theirs, 0), (mine, 1), (mine.upper(), 1)):
+        assert len(personal_data.held_about(prop.agency_id, read_email(email).folded)["offers"]) == offers
+        assert len(personal_data.offers_by_email(prop.agency_id, email)) == offers

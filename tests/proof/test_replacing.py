@@ -457,6 +457,14 @@ def test_another_mailbox_confirms_for_nobody_else(app: Flask, prop: Property, vi
     assert stands(victim) and stands(new) and db.session.scalars(select(Supersession)).all() == []
 
 
+def test_a_mailbox_that_only_folds_alike_is_another(app: Flask, prop: Property) -> None:
+    mine = Bidder("Ana", "ana@strasse.example", "+40722000111")
+    old = db.session.get_one(Offer, make_offer(prop, make_draft(bidder=mine)))
+    new = record(prop, old.reference, "ana@straße.example")
+    confirm(new.id, ConfirmationInput("ro", {}))
+    assert stands(old) and db.session.scalars(select(Supersession)).all() == []
+
+
 def test_a_recording_without_a_mailbox_gives_way_to_the_next(app: Flask, prop: Property) -> None:
     first = recording.record(
         prop, make_draft(bidder=Bidder("Ana", None, "+40722000111")), make_sending(prop, source="agent"), by=SYSTEM

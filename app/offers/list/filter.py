@@ -177,7 +177,7 @@ def _agent(_chosen: OfferFilter, agency_id: uuid.UUID, agent: str) -> Condition:
 
 
 def tagged(agency_id: uuid.UUID, kind: str, value: str) -> Condition:
-    """Offers by exactly this `email` (casefolded) or `phone` (E.164), found by blind index."""
+    """Offers by exactly this `email` (as `contacts.folded`) or `phone` (E.164), found by blind index."""
     tag = blind(agency_key(agency_id, f"blind_{kind}"), value)
     tagged = select(OfferTag.offer_id).where(
         OfferTag.agency_id == agency_id, OfferTag.field == kind, OfferTag.tag == tag
