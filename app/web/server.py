@@ -34,6 +34,7 @@ BESIDE = 64 * 1024  # bytes of chunks' lengths and trailers, and one more for 32
 BODY = 13 * 1024 * 1024  # bytes; the application refuses less, with a page that says so
 ANSWER = 16 * 1024 * 1024  # bytes of one answer that wait for its taker before a thread does
 PATIENCE, RATE = 20.0, 2000  # a request is whole after so many seconds, and one more for so many bytes
+ALONE = 64 * 1024  # bytes of an answer up to which the thread that makes it sends it without the loop's help
 TAKING = 60.0  # seconds for an answer, and one more for so many bytes
 HASTE = 50_000  # bytes instead of RATE, while a thread waits for the taker
 ANSWERS = 256 * 1024 * 1024  # bytes of answers that are not taken yet, in a process
@@ -121,6 +122,8 @@ class _Channel(HTTPChannel):
             self.owing_since, self.sent = time.monotonic(), 0
         elif time.monotonic() - self.owing_since > TAKING + self.sent / (HASTE if self.waits else RATE):
             self.will_close = True
+        if self.requests and self.total_outbufs_len < ALONE and not self.will_close:
+            return False  # the loop would only contend with it, for the lock and for the interpreter
         return bool(super().writable())
 
     def pace(self) -> float:
