@@ -20,6 +20,7 @@ from app.core.formats import register_presentation
 from app.core.group_commit import GroupCommit
 from app.core.language import Catalogs, LanguagePrefix, choose_language
 from app.core.logs import configure_logs, request_id
+from app.core.templates import Templates
 from app.core.vault import Keyring
 from app.core.wake import Waker
 from app.delivery.registry import Registry
@@ -55,6 +56,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     configure_faults(settings)
     app = Flask(__name__)
     app.request_class = Request
+    app.jinja_environment = Templates
     app.config.from_mapping(settings.flask())
     app.url_map.merge_slashes = False  # `//` is no spelling of ours: such a redirect would name the caller's Host
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

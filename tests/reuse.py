@@ -21,17 +21,17 @@ from app.extensions import babel, db
 
 
 class Templates(BytecodeCache):
-    """The code of templates, by what is written in them."""
+    """The code of templates, by their language and what is written in them."""
 
     def __init__(self) -> None:
-        self.held: dict[tuple[str, str], CodeType] = {}
+        self.held: dict[tuple[str, str, str], CodeType] = {}
 
     def load_bytecode(self, bucket: Bucket) -> None:
-        bucket.code = self.held.get((bucket.key, bucket.checksum))
+        bucket.code = self.held.get((bucket.environment.spoken, bucket.key, bucket.checksum))  # type: ignore[attr-defined]
 
     def dump_bytecode(self, bucket: Bucket) -> None:
         assert bucket.code
-        self.held[bucket.key, bucket.checksum] = bucket.code
+        self.held[bucket.environment.spoken, bucket.key, bucket.checksum] = bucket.code  # type: ignore[attr-defined]
 
 
 TEMPLATES = Templates()
