@@ -20,6 +20,7 @@ from app.privacy import access_log
 from app.web.fragments import page
 from app.web.guards import Guard, person, policy
 from app.web.htmx import is_full_view, is_seen, wants_block
+from app.web.large_files import large_file
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -105,10 +106,11 @@ def _file(
     chosen, errors = list_page.read_address(by, request.args)
     if errors:
         raise Invalid(errors)  # rather no file than one of more offers than were asked for
-    file: Any = iter(())
-    if is_full_view():
-        writing.record_export(chosen, by=by, form=form, purpose=request.args.get("purpose", ""))
-        file = stream_with_context(write(reading.all_offers(by, chosen)))
     name = _("offers")  # not within the f-string, where Babel does not look
     headers = {"Content-Disposition": f'attachment; filename="{name}-{today().isoformat()}.{ending}"'}
-    return Response(file, content_type=kind, headers=headers)
+    if not is_full_view():
+        return Response(iter(()), content_type=kind, headers=headers)
+    with large_file(by.agency_id) as sent:
+        writing.record_export(chosen, by=by, form=form, purpose=request.args.get("purpose", ""))
+        file: Any = stream_with_context(write(reading.all_offers(by, chosen)))
+        return sent(Response(file, content_type=kind, headers=headers))

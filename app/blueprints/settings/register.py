@@ -15,6 +15,7 @@ from app.proof import export as ledger_export
 from app.proof.checkpoint_reading import checkpoints_of
 from app.web.fragments import done, page
 from app.web.guards import Guard, person, policy
+from app.web.large_files import large_file
 
 SHOWN = 60
 LINES = "application/jsonl"
@@ -50,8 +51,9 @@ def register_export() -> Response:
     """The whole register, as it is or anonymised. That it was exported is an entry of it."""
     anonymised = request.form.get("form") == "anonymised"
     by = person()
-    content = b"".join(ledger_export.export(by.agency_id, anonymised=anonymised, by=by.actor))
-    return _download(content, "register-anonymised" if anonymised else "register")
+    with large_file(by.agency_id) as sent:
+        content = b"".join(ledger_export.export(by.agency_id, anonymised=anonymised, by=by.actor))
+        return sent(_download(content, "register-anonymised" if anonymised else "register"))
 
 
 def _download(content: str | bytes, name: str) -> Response:
