@@ -45,26 +45,43 @@ class Witness:
     """
 
     def __init__(self, data_dir: Path) -> None:
-        self._folder = data_dir / FOLDER
+        self._folder = str(data_dir / FOLDER)
 
     def seen(self, agency_id: uuid.UUID) -> int:
         """0 when nothing is known."""
         try:
-            text = (self._folder / str(agency_id)).read_bytes()[:20].strip()
+            file = os.open(f"{self._folder}/{agency_id}", os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
             return 0
-        return int(text) if text.isdigit() and int(text) <= LARGEST else 0
+        try:
+            return _number(file)
+        except OSError:
+            return 0
+        finally:
+            os.close(file)
 
     def note(self, agency_id: uuid.UUID, seq: int) -> None:
         """Remember a number that was given out, unless a higher one is known."""
-        if seq <= self.seen(agency_id):
-            return
         try:
-            self._folder.mkdir(mode=0o700, exist_ok=True)
-            file = os.open(self._folder / str(agency_id), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            file = self._opened(f"{self._folder}/{agency_id}")
             try:
-                os.pwrite(file, f"{seq:019}\n".encode(), 0)
+                if seq > _number(file):
+                    os.pwrite(file, f"{seq:019}\n".encode(), 0)
             finally:
                 os.close(file)
         except OSError as error:  # a full disk must not undo what is committed
             log.warning("number_not_noted", fault=type(error).__name__)
+
+    def _opened(self, path: str) -> int:
+        how = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        try:
+            return os.open(path, how, 0o600)
+        except FileNotFoundError:
+            os.makedirs(self._folder, mode=0o700, exist_ok=True)
+            return os.open(path, how, 0o600)
+
+
+def _number(file: int) -> int:
+    """The number that a file holds; 0 for what is none."""
+    text = os.read(file, 20).strip()
+    return int(text) if text.isdigit() and int(text) <= LARGEST else 0
