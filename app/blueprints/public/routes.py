@@ -6,6 +6,7 @@ import base64
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, Response, abort, current_app, g, redirect, render_template, request, url_for
@@ -125,9 +126,10 @@ class FormPost:
 
     def answer(self) -> RouteAnswer:
         if self.step in SENDS and self.draft and self.stamp and not self.typed.texts["website"]:
-            if was_sent(self.link.property, self._to_send(self.draft), self.stamp.nonce):
+            refusal = self._refusal(self.draft, self.stamp)
+            if refusal is None or was_sent(self.link.property, self._to_send(self.draft), self.stamp.nonce):
                 return self._submit(self.draft, self.stamp)
-            return self._send(self.draft, self.stamp)
+            return refusal()
         return self._again(_("The form could not be recognised. Check it and send it once more."))
 
     def _again(self, message: str) -> RouteAnswer:
@@ -153,21 +155,26 @@ class FormPost:
         alone = self.step == "send_new" and not self.link.request
         return replace(draft, said={**draft.said, "replaces": None}) if alone else draft
 
-    def _send(self, draft: Draft, stamp: Stamp) -> RouteAnswer:
+    def _refusal(self, draft: Draft, stamp: Stamp) -> Callable[[], RouteAnswer] | None:
+        """What answers an offer that is not to be sent now; None where nothing stands in its way."""
         if stamp.terms == NOTHING:
-            return self._again(_("Check the offer once more: it is sent when you press the button below."))
+            return partial(self._again, _("Check the offer once more: it is sent when you press the button below."))
         if stamp.shown != digest_of(self.showing.snap):
-            return self._again(_("Something has changed since you reviewed the offer, so it was not sent. Check it."))
+            return partial(
+                self._again, _("Something has changed since you reviewed the offer, so it was not sent. Check it.")
+            )
         if stamp.terms != content_mac(self.link.property.agency_id, draft.terms()):
-            return self._again(_("This is not the offer that you had reviewed. Check it and send it once more."))
+            return partial(
+                self._again, _("This is not the offer that you had reviewed. Check it and send it once more.")
+            )
         least = current_app.extensions["bidflux_settings"].form_min_seconds
         if time.time() - stamp.opened < least:
-            return self._again(_("That was very quick. Check the offer and send it once more."))
+            return partial(self._again, _("That was very quick. Check the offer and send it once more."))
         if self._has_other_notice():
-            return self._again("")
+            return partial(self._again, "")
         if self.link.state == "open" and (seconds := throttle.wait(self.link.property.id, draft.bidder, stamp.ready)):
-            return self._slow(draft, seconds)
-        return self._submit(draft, stamp)
+            return partial(self._slow, draft, seconds)
+        return None
 
     def _slow(self, draft: Draft, seconds: int) -> AnyResponse:
         """Many offers are coming in: the same review again, to be sent a moment later."""
