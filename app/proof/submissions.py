@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from msgspec.structs import replace
-from sqlalchemy import Row, exists, func, select
-from sqlalchemy.orm import aliased
+from sqlalchemy import Row, case, exists, func, select
 
 from app.core import keys
 from app.core.ledger import id_text, moment_text
@@ -43,41 +42,39 @@ class Means:
 
 
 KIND = "offer.submitted"
-_BY_OFFER = "INDEXED BY ix_offer_tag_offer"  # SQLite would go through all tags of the agency for each offer
 LOCKED = "its body cannot be opened here"  # which is no fault of the offer
 
 
 def offers_and_entries() -> Any:
     """Offers with what is sealed of them and their entry in the ledger, in the order in which `compare` takes them;
     ids and moments as the driver gives them."""
-    entry, by_email, by_phone = LedgerEntry, aliased(OfferTag), aliased(OfferTag)
+    entry, tags = LedgerEntry, _tags()
     return (
         select(
             raw(Offer.id), Offer.reference, raw(Offer.agency_id), raw(Offer.property_id), raw(Offer.submitted_at),
             Offer.source, Offer.language, Offer.link_version, Offer.amount_minor, Offer.currency, Offer.financing,
             Offer.term_days, raw(Offer.valid_until), Offer.signed, Offer.asking_minor, raw(Offer.previous_id),
             Offer.commitment, Offer.schema_no, OfferBody.body_ct, OfferKey.kek_id, OfferKey.wrapped, OfferKey.name_ct,
-            by_email.tag, by_phone.tag, entry.body, raw(entry.at),
+            tags.c.email, tags.c.phone, entry.body, raw(entry.at),
             OfferFile.sha256, exists().where(EmailCode.offer_id == Offer.id),
             exists().where(Confirmation.offer_id == Offer.id, Confirmation.at == Offer.submitted_at),
         )
         .join(OfferBody, OfferBody.offer_id == Offer.id, isouter=True)
         .join(OfferKey, OfferKey.offer_id == Offer.id, isouter=True)
         .join(OfferFile, (OfferFile.offer_id == Offer.id) & (OfferFile.kind == "signature"), isouter=True)
-        .join(by_email, _tag_of(by_email, "email"), isouter=True)
-        .join(by_phone, _tag_of(by_phone, "phone"), isouter=True)
+        .join(tags, tags.c.offer_id == Offer.id, isouter=True)
         .join(
             entry,
             (entry.agency_id == Offer.agency_id) & (entry.object_id == Offer.id) & (entry.kind == KIND),
             isouter=True,
         )
-        .with_hint(by_email, _BY_OFFER, "sqlite")
-        .with_hint(by_phone, _BY_OFFER, "sqlite")
     )  # fmt: skip
 
 
-def _tag_of(tag: Any, kind: str) -> Any:
-    return (tag.agency_id == Offer.agency_id) & (tag.offer_id == Offer.id) & (tag.field == kind)
+def _tags() -> Any:
+    """Gathered once: sought for each offer, SQLite goes through all tags of its agency."""
+    kinds = (func.max(case((OfferTag.field == kind, OfferTag.tag))).label(kind) for kind in ("email", "phone"))
+    return select(OfferTag.offer_id, *kinds).group_by(OfferTag.offer_id).subquery()
 
 
 def compare(row: Sequence[Any], means: Means) -> list[str]:
