@@ -197,3 +197,8 @@ def stamped(sqlite_url: str, tmp_path: Path, tsa: Tsa) -> Iterator[Flask]:
         yield app
         db.session.remove()
         db.engine.dispose()
+
+
+@pytest.fixture
+def victim(prop: Property) -> Offer:
+    return db.session.get_one(Offer, make_offer(prop))
