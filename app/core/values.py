@@ -63,7 +63,7 @@ def typed_text(text: str) -> str:
     return HIDDEN.sub("", made_text(text))
 
 
-class Shape:
+class TextPattern:
     """Text that matches a pattern from its first to its last character; who sent something else reads what would.
 
     Pydantic's own patterns let a newline stand at the end.
@@ -85,10 +85,10 @@ class Shape:
         return text
 
 
-Clean = Shape(UNSEEN, "Must not hold control or invisible characters")
-OneLine = Shape(ONE_LINE, "Must be one line, without control or invisible characters")
-Seen = Shape(SEEN, "Must be one line of text, and not blank")
-Named = Shape(
+Clean = TextPattern(UNSEEN, "Must not hold control or invisible characters")
+OneLine = TextPattern(ONE_LINE, "Must be one line, without control or invisible characters")
+Seen = TextPattern(SEEN, "Must be one line of text, and not blank")
+Named = TextPattern(
     NAMED,
     "Must be one line that neither begins nor ends with a space or slash, without two slashes in a row or a part"
     " between slashes that is only . or ..",
@@ -159,12 +159,12 @@ Flag = Annotated[bool, BeforeValidator(_flag)]
 Amount = Annotated[
     str,
     Field(description="A decimal string, exact: `125000` or `125000.50`."),
-    Shape(AMOUNT, "Must be a decimal string above zero, such as 125000 or 125000.50"),
+    TextPattern(AMOUNT, "Must be a decimal string above zero, such as 125000 or 125000.50"),
 ]
 AmountLimit = Annotated[
     str,
     Field(description="A decimal string, exact: `0`, `125000` or `125000.50`."),
-    Shape(LIMIT, "Must be a decimal string, such as 0, 125000 or 125000.50"),
+    TextPattern(LIMIT, "Must be a decimal string, such as 0, 125000 or 125000.50"),
 ]
 Currency = Literal["EUR", "RON"]
 if TYPE_CHECKING:  # it reads no list that is made elsewhere
@@ -176,7 +176,9 @@ Phone = Annotated[str, Field(min_length=3, max_length=limits.PHONE), OneLine]
 ExternalId = Annotated[
     str, Field(min_length=1, max_length=100, description="The CRM's own id, unique in the agency."), Named
 ]
-Link = Annotated[str, Field(max_length=500), Shape(WEB, "Must begin with https:// or http://, and hold no spaces")]
+Link = Annotated[
+    str, Field(max_length=500), TextPattern(WEB, "Must begin with https:// or http://, and hold no spaces")
+]
 # What is shown, and when it is sent back, ignored.
 ReadOnly = Annotated[
     Any, WithJsonSchema({"readOnly": True, "description": "Ours to say: ignored when it is sent back."})

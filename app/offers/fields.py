@@ -25,7 +25,7 @@ from app.core.labels import LABELS
 from app.core.money import Money, from_decimal_text
 
 DECIMAL = {"inputmode": "decimal", "autocomplete": "off"}
-Percent = Annotated[str, v.Shape(v.PERCENT, "Must be a decimal string from 0 to 100, such as 10 or 12.5")]
+Percent = Annotated[str, v.TextPattern(v.PERCENT, "Must be a decimal string from 0 to 100, such as 10 or 12.5")]
 NOT_YET = "none"
 NotYetOrDay = Annotated[
     v.Day,

@@ -23,9 +23,9 @@ from app.core.values import (
     Moment,
     Phone,
     ReadOnly,
-    Shape,
     Strict,
     Text20000,
+    TextPattern,
     typed_text,
 )
 from app.models.property import AVAILABILITY, PRICE_VAT, PROPERTY_TYPES
@@ -38,7 +38,7 @@ PriceVat = Literal["included", "excluded", "exempt"]
 Country = Annotated[
     str,
     Field(description="ISO 3166-1, two letters."),
-    Shape(COUNTRY, "Must be two capital letters (ISO 3166-1), such as RO"),
+    TextPattern(COUNTRY, "Must be two capital letters (ISO 3166-1), such as RO"),
 ]
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, WithJsonSchema
 
 from app.blueprints.api.schemas.common import Page, Paged
-from app.core.values import Moment, Shape, Strict, Uid
+from app.core.values import Moment, Strict, TextPattern, Uid
 from app.models.webhook import EVENTS, TEST
 
 State = Literal["pending", "leased", "delivered", "dead", "cancelled"]
@@ -19,7 +19,7 @@ Url = Annotated[
         max_length=2000,
         description="An `https://` address. Addresses in private networks are not called.",
     ),
-    Shape(CALLED, "Must begin with https://, and hold neither spaces nor a user name"),
+    TextPattern(CALLED, "Must begin with https://, and hold neither spaces nor a user name"),
 ]
 
 
