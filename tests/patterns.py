@@ -45,7 +45,7 @@ def modules() -> Iterator[tuple[Path, str]]:
 
 
 def patterns() -> list[Used]:
-    """What is passed to `re`, to `Shape`, to `Regexp` and as `pattern=`, in every module."""
+    """What is passed to `re`, to `TextPattern`, to `Regexp` and as `pattern=`, in every module."""
     read = [(path, name, ast.parse(path.read_text(encoding="utf-8"))) for path, name in modules()]
     methods: dict[str, set[str]] = {}
     for _path, _name, tree in read:
@@ -81,7 +81,7 @@ def _pattern_of(call: ast.Call) -> tuple[ast.expr, str, ast.expr | None] | None:
             return None
         at = {"compile": 1, "sub": 4, "subn": 4, "split": 3}.get(called.attr, 2)
         return call.args[0], called.attr, call.args[at] if len(call.args) > at else flags
-    if isinstance(called, ast.Name) and called.id in {"Shape", "Regexp"} and call.args:
+    if isinstance(called, ast.Name) and called.id in {"TextPattern", "Regexp"} and call.args:
         return call.args[0], "fullmatch", None
     return next(((word.value, "match", None) for word in call.keywords if word.arg == "pattern"), None)
 
