@@ -14,6 +14,7 @@ from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
 import structlog
 from flask import Flask, current_app
@@ -37,6 +38,7 @@ SLOW, QUICK, INSTANT = 2.0, 0.1, 0.003  # seconds of a call
 STUCK = 0.02  # seconds of a call after which the others who answer at once are given another thread
 AHEAD, AHEAD_QUICK = 4, 40  # calls of an endpoint held ready, and of one that answers quickly
 MOST = 600  # calls held together
+KNOWN = 1000  # endpoints of which a process knows how long they take
 STINT = 20  # calls that a thread makes for one endpoint before it looks after others
 LEAST_LEASE = timedelta(seconds=20)  # a call may take 15 s; with less left another worker could make it too
 GATHER = 0.03  # seconds in which outcomes come together into one transaction
@@ -213,6 +215,8 @@ class WebhookDispatcher:
 
     def _endpoint(self, call: Call) -> _Endpoint:
         if call.endpoint_id not in self._endpoints:
+            if len(self._endpoints) >= KNOWN:  # most of them were removed long ago
+                self._endpoints = {name: one for name, one in self._endpoints.items() if one.ready or one.threads}
             self._endpoints[call.endpoint_id] = _Endpoint(call.agency_id)
         return self._endpoints[call.endpoint_id]
 
@@ -331,12 +335,26 @@ def _report(outcomes: list[Outcome]) -> None:
         if outcome.state != "delivered":
             call, told = outcome.claimed, {"state": outcome.state, "code": outcome.code, "fault": outcome.fault}
             log.warning("webhook_failed", delivery=str(call.id), type=call.template, attempt=call.attempts, **told)
-    for outcome in outcomes:
+    for outcome in _telling(outcomes):
         try:
             _note(outcome)
         except Exception as fault:  # the endpoint's next call says the same
             log.error("webhook_dispatcher_failed", delivery=str(outcome.claimed.id), fault=type(fault).__name__)
     db.session.rollback()
+
+
+def _telling(outcomes: list[Outcome]) -> list[Outcome]:
+    """Of each endpoint one that arrived and one that failed, whichever was tried most: hundreds say no more, and each
+    that is noted is a write."""
+    found: dict[tuple[Any, bool], tuple[Any, Outcome]] = {}
+    for outcome in outcomes:
+        call, arrived = outcome.claimed, outcome.state == "delivered"
+        if isinstance(call, Call) and (arrived or call.event_seq):
+            weight = (outcome.code == GONE, arrived and call.failing, call.tries)
+            held = found.get((call.endpoint_id, arrived))
+            if held is None or held[0] < weight:
+                found[call.endpoint_id, arrived] = weight, outcome
+    return sorted((outcome for _weight, outcome in found.values()), key=lambda outcome: outcome.at)
 
 
 def _note(outcome: Outcome) -> None:

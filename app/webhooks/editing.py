@@ -14,9 +14,9 @@ from typing import Any
 
 from flask import current_app
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import delete, func, insert, or_, select, update
+from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
-from app.core.clock import rfc3339
+from app.core.clock import now, rfc3339
 from app.core.errors import Conflict, Invalid, NotFound, TooMany
 from app.core.ids import new_id
 from app.core.keys import agency_key
@@ -278,28 +278,40 @@ def failed(agency_id: uuid.UUID, endpoint_id: uuid.UUID, *, attempts: int, event
     With `gone` (410) it is turned off at once. Owners are warned at a call's fourth failure and after a day without
     success.
     """
+    if _news(db.session.connection(), endpoint_id, now(), attempts, gone=gone)[0] is None:
+        return  # as for nearly all of many: nobody's writes wait for it
     with writing(agency_id) as tx:
-        row = tx.connection.execute(
-            select(WebhookEndpoint.failing_since, WebhookEndpoint.warned, WebhookEndpoint.off_at)
-            .where(WebhookEndpoint.id == endpoint_id)
-        ).one_or_none()  # fmt: skip
-        if row is None or row.off_at:
-            return
-        since = row.failing_since or tx.at
-        values: dict[str, Any] = {"failing_since": since}
-        if gone or tx.at - since >= GIVEN_UP:
+        news, warned = _news(tx.connection, endpoint_id, tx.at, attempts, gone=gone)
+        values: dict[str, Any] = {"failing_since": func.coalesce(WebhookEndpoint.failing_since, tx.at)}
+        if news == "webhook_off":
             reason = "gone" if gone else "failing"
             _turn_off(tx, endpoint_id, reason)
             tx.record("webhook.off", endpoint_id, SYSTEM, {"reason": reason})
             _count(tx)
-            _warn(tx, "webhook_off", event_seq)
-        elif row.warned < 2 and tx.at - since >= SECOND_WARNING:
-            values["warned"] = 2
-            _warn(tx, "webhook_failing_long", event_seq)
-        elif row.warned < 1 and attempts >= FIRST_WARNING:
-            values["warned"] = 1
-            _warn(tx, "webhook_failing", event_seq)
-        tx.connection.execute(update(WebhookEndpoint).where(WebhookEndpoint.id == endpoint_id).values(**values))
+        if news:
+            _warn(tx, news, event_seq)
+        if news is not None:
+            mine = update(WebhookEndpoint).where(WebhookEndpoint.id == endpoint_id)
+            tx.connection.execute(mine.values(**values, warned=warned))
+
+
+def _news(
+    connection: Connection, endpoint_id: uuid.UUID, at: datetime, attempts: int, *, gone: bool
+) -> tuple[str | None, int]:
+    """The mail that a failure leads to, "" when it is only the first one, None when all of it is known; and how many
+    warnings there were then."""
+    columns = select(WebhookEndpoint.failing_since, WebhookEndpoint.warned, WebhookEndpoint.off_at)
+    row = connection.execute(columns.where(WebhookEndpoint.id == endpoint_id)).one_or_none()
+    if row is None or row.off_at:
+        return None, 0
+    lasted = at - (row.failing_since or at)
+    if gone or lasted >= GIVEN_UP:
+        return "webhook_off", row.warned
+    if row.warned < 2 and lasted >= SECOND_WARNING:
+        return "webhook_failing_long", 2
+    if row.warned < 1 and attempts >= FIRST_WARNING:
+        return "webhook_failing", 1
+    return (None if row.failing_since else ""), row.warned
 
 
 def _warn(tx: UnitOfWork, template: str, event_seq: int) -> None:
