@@ -142,7 +142,7 @@ def test_the_tool_stands_alone_and_is_short(sealed: bytes, roots: bytes, tmp_pat
     source = TOOL.read_text(encoding="utf-8")
     assert source.startswith("# SPDX-License-Identifier: MIT\n")
     code = source[source.index('"""') :]  # its licence stands in its head, since it travels alone
-    assert len(code.splitlines()) < 130 and "import app" not in source and "from app" not in source
+    assert len(code.splitlines()) < 140 and "import app" not in source and "from app" not in source
     alone = tmp_path / "verify_receipt.py"
     alone.write_text(source, encoding="utf-8")
     (tmp_path / "root.pem").write_bytes(roots)
