@@ -105,7 +105,7 @@ def rounds(floor_port: int, port: int, paths: list[str]) -> list[Row]:
     """Floor and product in turn; medians of the ratios."""
     shown: list[tuple[Result, Result]] = []
     sent: list[tuple[Result, Result]] = []
-    run(port, forms(paths), 2.0, 200)  # each worker renders each blank form once
+    run(port, forms(paths), 4.0 if QUICK else 10.0, 200)  # each worker renders each blank form once
     for _ in range(ROUNDS):
         ok = run(floor_port, itertools.repeat(Request("GET", "/ok")), SECONDS, 200)
         shown.append((run(port, forms(paths), SECONDS, 200), ok))

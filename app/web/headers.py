@@ -14,6 +14,7 @@ CSP = (
     "font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; manifest-src 'self'"
 )
 ANSWERS = frozenset({200, 409, 410, 422, 429})
+VARIES = ("HX-Request", "Accept-Language")
 HSTS = "max-age=31536000; includeSubDomains"
 
 
@@ -51,8 +52,10 @@ def _headers(response: Response) -> Response:
     if _signed_path() or (declared and declared.guard in {Guard.SIGNED_IN, Guard.OWNER}):
         headers["X-Robots-Tag"] = "noindex, nofollow, noarchive"
     if response.mimetype == "text/html":
-        response.vary.add("HX-Request")
-        response.vary.add("Accept-Language")
+        if "Vary" in headers:
+            response.vary.update(VARIES)
+        else:
+            headers["Vary"] = ", ".join(VARIES)
     if current_app.extensions["bidflux_settings"].secure:
         headers["Strict-Transport-Security"] = HSTS
     return response
