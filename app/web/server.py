@@ -30,7 +30,8 @@ from waitress.utilities import BadRequest
 
 CONNECTIONS = 1000  # for each process
 HEADERS = 32 * 1024  # bytes of a request before its body
-BESIDE = 64 * 1024  # bytes of chunks' lengths and trailers, and one more for 32 of the body: each costs the loop time
+BESIDE = 8 * 1024  # bytes of chunks' lengths and trailers, and one more for 32 of the body: each costs the loop time
+SLICE = 4096  # bytes of chunks between two looks at that
 BODY = 13 * 1024 * 1024  # bytes; the application refuses less, with a page that says so
 ANSWER = 16 * 1024 * 1024  # bytes of one answer that wait for its taker before a thread does
 PATIENCE, RATE = 20.0, 2000  # a request is whole after so many seconds, and one more for so many bytes
@@ -46,7 +47,7 @@ SWITCH = 0.0005
 STOPPING = 20.0  # seconds for requests under way once a process is to end
 COMING = 2.0  # seconds for the request of a connection that was taken just before
 
-_BLANKS = re.compile(rb"(?:(?:\r\n)?[ \t]){100}")  # over folded lines too
+_BLANKS = re.compile(rb":(?:(?:\r\n)?[ \t]){16}")  # before a value, over folded lines too
 
 log = logging.getLogger("gunicorn.error")
 
@@ -62,7 +63,7 @@ class _Request(HTTPRequestParser):
     def received(self, data: bytes) -> int:
         """One request; what was sent behind it waits until its answer has been taken. Without that a connection holds a
         thread as long as it likes: it asks for more than is kept in memory, and takes nothing."""
-        taken = int(super().received(data))
+        taken = int(super().received(data[:SLICE] if self.chunked else data))
         if self.chunked and self.body_rcv is not None and not self.completed:
             body = len(self.body_rcv)
             if self.body_bytes_received - body > BESIDE + body // 32:

@@ -23,7 +23,7 @@ BLANKS = {
     "and nothing else": b"X:" + b" " * 30_000,
     "before what is no value": b"X:" + b" " * 30_000 + b"\x01",
     "over folded lines": b"X:" + FOLDS + b"x",
-    "many fields": b"\r\n".join([b"X:" + b" " * 99 + b"x"] * 300),
+    "many fields": b"\r\n".join([b"X:" + b" " * 15 + b"x"] * 1500),
 }
 
 
@@ -42,12 +42,12 @@ def reading(*parts: bytes) -> Any:
 def test_blanks_in_a_head_cost_next_to_nothing(field: bytes) -> None:
     assert not slow(partial(reading, HEAD + field + b"\r\n\r\n"), 2)
     request = reading(HEAD + field + b"\r\n\r\n")
-    assert request.completed and (request.error is not None) == (b" " * 99 + b"x\r\n" not in field)
+    assert request.completed and (request.error is not None) == (field != BLANKS["many fields"])
 
 
 def test_a_few_blanks_are_nobody_s_fault() -> None:
-    request = reading(HEAD + b"Cookie:   a=1;   b=2  \r\nX: a\r\n b\r\n\r\n")
-    assert request.error is None and request.headers["COOKIE"] == "a=1;   b=2"
+    request = reading(HEAD + b"Cookie:   a=1;" + b" " * 99 + b"b=2  \r\nX: a\r\n b\r\n\r\n")
+    assert request.error is None and request.headers["COOKIE"] == "a=1;" + " " * 99 + "b=2"
 
 
 CHUNKED = b"POST /login HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -61,7 +61,7 @@ CHUNKED = b"POST /login HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunke
 def test_a_body_of_next_to_nothing_but_chunks_is_given_up(part: bytes) -> None:
     request = reading(CHUNKED, *[part] * 40)
     assert request.error is not None
-    assert request.body_bytes_received < 4 * server.BESIDE
+    assert request.body_bytes_received <= server.BESIDE + 2 * server.SLICE
 
 
 def test_a_body_in_usual_chunks_is_read() -> None:
