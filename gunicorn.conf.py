@@ -71,12 +71,14 @@ def on_starting(server):
     """Before anything is served: a restored database forgets again who was forgotten since its backup."""
     from app.backups import ending
     from app.cli.errors import line_of
+    from app.core.memory import keep_little
     from app.extensions import db
     from app.ops.own_files import require_own_files
     from app.privacy import erasure
     from app.web.sockets import open_for_each
     from wsgi import app
 
+    keep_little()
     try:
         with app.app_context():
             ending.complete()

@@ -68,8 +68,7 @@ def _sqlite_connect(connection: Any, _record: Any) -> None:
         "recursive_triggers=ON",
         "secure_delete=ON",
         f"busy_timeout={BUSY_MS}",
-        "cache_size=-16000",
-        "mmap_size=134217728",
+        "cache_size=-8000",
     ):
         connection.execute(f"PRAGMA {pragma}")
     connection.create_function("plain", 1, plain, deterministic=True)

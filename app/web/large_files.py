@@ -15,6 +15,7 @@ from typing import Any
 from flask import Response
 
 from app.core.errors import TooMany
+from app.core.memory import give_back
 
 AGAIN = 5  # seconds after which to ask once more
 MOST = 2  # of the four threads that a process has
@@ -59,5 +60,7 @@ def _until_its_end(pieces: Iterable[Any], end: Callable[[], None]) -> Iterator[A
 def _end(agency_id: uuid.UUID, place: object) -> None:
     """Once: by then somebody else may have the agency's place."""
     with _lock:
-        if _under_way.get(agency_id) is place:
-            del _under_way[agency_id]
+        if _under_way.get(agency_id) is not place:
+            return
+        del _under_way[agency_id]
+    give_back()
