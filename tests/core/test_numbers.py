@@ -42,8 +42,12 @@ OURS = {
     ("app/offers/mails.py", "delivery.key_of('email_code')[1]"),
     ("app/offers/mails.py", "delivery.key_of('telling')[0]"),
     ("app/offers/mails.py", "n"),
-    ("app/feeds/xlsx_rows.py", "one[1]"),  # seven digits at most, by the pattern that found them
-    ("app/feeds/xlsx_rows.py", "one[2]"),
+    ("app/feeds/xlsx_rows.py", "cell[1]"),  # seven digits at most, by the pattern that found them
+    ("app/feeds/xlsx_rows.py", "cell[2]"),
+    ("app/backups/beside.py", "time.time()"),
+    ("app/backups/beside.py", "made"),  # of the name of a database that we made
+    ("app/web/rate_limits.py", "n or 0"),  # a count of ours in Valkey
+    ("app/web/server.py", "super().received(data[:SLICE] if self.chunked else data)"),  # bytes that were read
     ("app/offers/document.py", "self.said['payment_term_days']"),  # of a document of ours
     ("tools/draw_house.py", "(self.box_width - 18) / LETTER_WIDTH"),
     ("tools/draw_house.py", "picture != drawn"),
