@@ -19,7 +19,7 @@ from app.core.subjects import about, key_in_sql
 from app.core.unit_of_work import UnitOfWork, housekeeping, writing
 from app.core.vault import Place, blind, seal, unseal
 from app.extensions import db
-from app.models import Agency, Delivery, PrivacyRequest, User
+from app.models import Agency, Delivery, OfferTag, PrivacyRequest, User
 from app.models.agency import OWNER
 from app.offers.mailboxes import mailbox_tag
 from app.privacy import erasure, personal_data
@@ -29,7 +29,7 @@ REMIND = timedelta(days=7)
 COPY_OPEN = timedelta(days=7)
 UNPROVED_KEPT = timedelta(days=7)
 ENDED_KEPT = timedelta(days=90)
-MAILS_A_DAY = 3  # to one address; whoever types somebody else's does not fill their mailbox
+MAILS_A_DAY = 3  # to one mailbox; whoever types somebody else's does not fill it
 
 
 def name_of(agency_id: uuid.UUID | None) -> str | None:
@@ -45,19 +45,33 @@ def ask(agency_id: uuid.UUID, kind: str, email: str, language: str) -> None:
     sealed = seal(agency_key(agency_id, "secret"), _place(agency_id, request_id, "email"), read.address.encode())
     with writing(agency_id) as tx:
         mailbox = mailbox_tag(agency_id, read.address)
-        lately = select(func.count()).where(
-            Delivery.agency_id == agency_id,
-            Delivery.recipient == mailbox,
-            Delivery.template == "privacy_proof",
-            Delivery.created_at > tx.at - timedelta(days=1),
-        )
-        if (tx.connection.scalar(lately) or 0) >= MAILS_A_DAY:
+        if _had_enough(tx, tag, mailbox):
             return
         row = {"id": request_id, "agency_id": agency_id, "kind": kind, "language": language, "created_at": tx.at}
         tx.connection.execute(insert(PrivacyRequest), {**row, "tag": tag, "email_ct": sealed})
         tx.record("privacy.asked", request_id, BIDDER, {"kind": kind})
         if tx.sends_mail:
             tx.owe("mail", "privacy_proof", about("privacy_request", request_id), recipient=mailbox)
+
+
+def _had_enough(tx: UnitOfWork, tag: bytes, mailbox: bytes) -> bool:
+    """Whether a mailbox got as many links as it may. An address under which an offer is held has its own: whoever asks
+    under other spellings of it does not keep the person from asking."""
+    day = tx.at - timedelta(days=1)
+    spellings = select(func.count()).where(
+        Delivery.agency_id == tx.agency_id,
+        Delivery.recipient == mailbox,
+        Delivery.template == "privacy_proof",
+        Delivery.created_at > day,
+    )
+    own = select(func.count()).where(
+        PrivacyRequest.agency_id == tx.agency_id, PrivacyRequest.tag == tag, PrivacyRequest.created_at > day
+    )
+    held = select(func.count()).where(
+        OfferTag.agency_id == tx.agency_id, OfferTag.field == "email", OfferTag.tag == tag
+    )
+    to_mailbox, to_address, offers = (tx.connection.scalar(one) or 0 for one in (spellings, own, held))
+    return (to_address if offers else to_mailbox) >= MAILS_A_DAY
 
 
 def ask_as_bidder(agency_id: uuid.UUID, email: str, language: str) -> None:

@@ -210,6 +210,18 @@ def test_nobody_learns_who_signs_in_and_no_mailbox_is_filled(
     assert len(smtp.letters) == 3
 
 
+@pytest.mark.parametrize("spelling", ["{0}+x@{1}", "{0}+y+z@{1}"])
+def test_other_spellings_of_a_mailbox_do_not_keep_its_owner_out(
+    client: FlaskClient, smtp: MailServer, owner: User, spelling: str
+) -> None:
+    """Nothing is mailed to them, so nothing is used up: else a stranger would keep the person out without a trace."""
+    other = spelling.format(*owner.email.split("@"))
+    assert [forget(client, other) for _ in range(4)] == [303] * 4
+    assert forget(client, owner.email) == 303
+    assert len(links(smtp, owner.email)) == 1
+    assert len(smtp.letters) == 1
+
+
 def test_a_link_lapses_and_a_person_who_left_comes_in_by_none(
     client: FlaskClient, smtp: MailServer, owner: User
 ) -> None:

@@ -155,6 +155,21 @@ def test_a_mailbox_is_not_filled_by_somebody_else(client: FlaskClient, owner: Us
     assert len(db.session.scalars(mails).all()) == 3
 
 
+def test_other_spellings_of_a_mailbox_do_not_keep_its_owner_from_asking(
+    client: FlaskClient, smtp: MailServer, owner: User, prop: Property
+) -> None:
+    make_offer(prop)
+    others = [EMAIL.replace("@", f"+{n}@") for n in range(4)]
+    assert [ask(client, owner, "access", one) for one in others] == [303] * 4
+    mails = select(Delivery.id).where(Delivery.template == "privacy_proof")
+    assert len(db.session.scalars(mails).all()) == 3, "spellings that nobody used share what one mailbox gets"
+    assert ask(client, owner, "erasure") == 303
+    client.post(link_in(smtp))
+    assert service.erasure_of(owner.agency_id, EMAIL)
+    assert [ask(client, owner, "access") for _ in range(4)] == [303] * 4
+    assert len(db.session.scalars(mails).all()) == 6, "and its own address has three a day as ever"
+
+
 def test_another_agency_cannot_answer(client: FlaskClient, smtp: MailServer, owner: User, prop: Property) -> None:
     make_offer(prop)
     ask(client, owner, "erasure")

@@ -13,7 +13,6 @@ from wtforms.validators import InputRequired
 from app.accounts import invitations
 from app.blueprints.accounts.routes import accounts
 from app.blueprints.accounts.throttle import succeeded
-from app.core.contacts import mailbox_of
 from app.core.errors import Invalid, StaleVersion, TooMany
 from app.core.language import language
 from app.core.limits import EMAIL
@@ -26,8 +25,9 @@ from app.web.held_forms import in_language
 from app.web.loaders import ByLink
 from app.web.rate_limits import hit, keyed
 
-# For one address: whoever types somebody else's does not fill their mailbox. Links live as long as this lasts, so that
-# whoever uses it up for somebody else has a good link mailed to them.
+# For one address, as people sign in with it: whoever types somebody else's does not fill their mailbox. Links live as
+# long as this lasts, so that whoever uses it up for somebody else has a good link mailed to them; other spellings of
+# the same mailbox, to which nothing is mailed, use up nothing.
 RESETS = rates("3/2 hour")
 
 
@@ -53,7 +53,7 @@ def forgot() -> AnyResponse:
         form.email.errors = [_("Write an e-mail address such as nume@exemplu.ro")]
         return page("accounts/forgot.html", status=422, form=form, sent=False)
     try:
-        hit(RESETS, "reset-account", keyed(mailbox_of(email)))
+        hit(RESETS, "reset-account", keyed(email.lower()))
         invitations.ask_reset(email)
     except TooMany:
         pass  # enough have been sent; who waits for one is told the same
