@@ -28,7 +28,7 @@ from app.offers.list.order import Cursor, Order
 from app.offers.list.pages import ids_in_order, proof_of
 from app.offers.list.search import read_search
 
-BATCHES = (250, 500, 1000)  # rows read at once: few for the first of them to leave soon, then more
+BATCHES = (250, 500, 1000, 2000)  # rows read at once: few for the first of them to leave soon, then more
 
 
 # What files show of an offer's terms, as its document says it: by field, what stands in clear aside.
