@@ -20,10 +20,12 @@ from sqlalchemy import delete, text, update
 from werkzeug.test import TestResponse
 
 from app.core.clock import now
+from app.core.ledger import SYSTEM
 from app.core.unit_of_work import housekeeping
 from app.extensions import db
 from app.models import Offer, OfferKey, OfferState, Property
 from app.proof import checking, receipts
+from app.proof import export as ledger_export
 from app.proof import receipt_reading as reading
 from app.proof.authority import Authority, Identity, _certificate, _name, _usage
 from app.proof.pdf.receipt import draw
@@ -103,6 +105,14 @@ def test_a_file_that_was_touched_is_not_and_the_page_says_what_is_wrong(
         page = upload(client, pdf)
         assert "Not valid" in page and words in page and "genuine" not in page
     assert not caplog.records, "a library quotes what a stranger's file holds"
+
+
+def test_an_export_of_the_register_is_no_receipt(app: Flask, client: FlaskClient, offer: Offer) -> None:
+    """The tool reads both, and says of both that they are valid."""
+    export = b"".join(ledger_export.export(offer.agency_id, anonymised=False, by=SYSTEM))
+    for content in (export, b"{", b"{}\n{}"):
+        page = upload(client, content)
+        assert "Not valid" in page and "is no receipt" in page and "genuine" not in page
 
 
 def test_another_customer_of_the_same_authority_seals_no_receipt_of_ours(
