@@ -20,7 +20,7 @@ from flask import current_app
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.backups import epochs
+from app.backups import BackupFailed, epochs
 from app.core.killpoints import BEFORE_NOTE_GONE, passing
 from app.extensions import db
 from app.models import Agency
@@ -48,19 +48,36 @@ def complete() -> list[str]:
         return []
     with _alone():
         try:
-            said = json.loads(_path().read_bytes())
+            begun, roots = _said(_path().read_bytes())
         except FileNotFoundError:
             return []  # another process was faster
         try:
-            swapped = _epochs() == said["epochs"]
+            swapped = _have_begun(begun)
         except SQLAlchemyError:
             return []  # no database to read: whoever starts the product is told
         finally:
             db.session.rollback()
-        longer = _complete(said["roots"]) if swapped else []
+        longer = _complete(roots) if swapped else []
         passing(BEFORE_NOTE_GONE)
         _path().unlink()
     return longer
+
+
+def _said(text: bytes) -> tuple[dict[str, str], str]:
+    """The epochs and roots of a note. Raises `BackupFailed`."""
+    try:
+        said = json.loads(text)
+        return dict(said["epochs"]), str(said["roots"])
+    except (ValueError, TypeError, LookupError):
+        raise BackupFailed(
+            f"{_path()} cannot be read, which says what a restore left to do: move it away, then `backup restored`"
+        ) from None
+
+
+def _have_begun(begun: dict[str, str]) -> bool:
+    """Whether the database is the one that began them; agencies may have been added to it since."""
+    here = _epochs()
+    return begun == here or (bool(begun) and begun.items() <= here.items())
 
 
 def _complete(roots: str) -> list[str]:

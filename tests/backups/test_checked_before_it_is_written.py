@@ -185,6 +185,8 @@ def test_killed_in_the_middle_it_is_old_or_new(kept: Flask, away: Path, point: s
     assert (data / ending.NOTE).exists()
     heads = sorted(path.name for path in (data / "seal" / "heads").glob("*.before"))
     assert len(heads) == (1 if point == BEFORE_NOTE_GONE else 0)
+    make_agency("Nouă")  # by an operator who starts nothing before
+    db.session.remove()
     for _start in range(2):  # as the next start does, and the one after it
         ending.complete()
         assert not (data / ending.NOTE).exists() and health.registers() == health.OK
@@ -197,6 +199,14 @@ def test_killed_in_the_middle_it_is_old_or_new(kept: Flask, away: Path, point: s
         left = "SELECT count(*) FROM pg_database WHERE datname LIKE 'bidflux_check_' ||"
         own = " (SELECT oid FROM pg_database WHERE datname = current_database()) || '%'"
         assert db.session.scalar(text(left + own)) == 0, "what the killed run left is gone"
+
+
+@pytest.mark.parametrize("said", [b"", b"{", b"[]", b'{"epochs": {}}', b"\xff"])
+def test_a_note_that_a_broken_disk_left_is_named_in_one_line(app: Flask, said: bytes) -> None:
+    note = app.extensions["bidflux_settings"].data_dir / ending.NOTE
+    note.write_bytes(said)
+    assert str(note) in refused(app, "restored")
+    assert note.exists()
 
 
 def test_a_log_that_a_killed_product_left_is_not_read_into_the_new_file(app: Flask, away: Path) -> None:  # noqa: F811
