@@ -21,6 +21,7 @@ from app.offers.mailboxes import tag_to_count_by
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 AN_HOUR, A_DAY = 10, 30
+ASKED_FOR = (*codes_a_day.TEMPLATES, "privacy_proof")  # by whoever names the address, not by the agency
 TOO_MANY = "recipient"  # why a mail is not sent, as its delivery says
 NOT_SENT = f"No mail was sent: this address got {A_DAY} mails from the agency within a day"
 LATER = f"The mail is sent later: this address got {AN_HOUR} mails from the agency within an hour"
@@ -29,7 +30,7 @@ _MINE = (
     Delivery.agency_id == bindparam("agency"),
     Delivery.recipient == bindparam("tag"),
     Delivery.reason.is_(None),
-    Delivery.template.not_in(codes_a_day.TEMPLATES),
+    Delivery.template.not_in(ASKED_FOR),
 )
 _LATEST = select(Delivery.due_at).where(*_MINE).order_by(Delivery.due_at.desc()).offset(AN_HOUR - 1).limit(1)
 _OF_DAY = select(func.count()).where(*_MINE, Delivery.created_at > bindparam("since", type_=Delivery.created_at.type))

@@ -20,7 +20,7 @@ from app.offers.document import Bidder
 from app.offers.recording import record
 from app.offers.submitting import Sending, SentOffer
 from app.offers.timeline import mails_owed
-from app.privacy import erasure
+from app.privacy import data_requests, erasure
 from tests import factories
 
 STRANGER = Bidder("Un Străin", "strain@client.example", "+40722000999")
@@ -106,3 +106,13 @@ def test_another_spelling_of_the_same_mailbox_has_no_share_of_its_own(app: Flask
     bidders = [Bidder("Un Străin", f"strain+{number}@client.example", "+40722000999") for number in range(31)]
     told = [recorded(prop, number, bidder).mail for number, bidder in enumerate(bidders)]
     assert told == [None] * 10 + [recipient_limits.LATER] * 20 + [recipient_limits.NOT_SENT]
+
+
+def test_what_a_stranger_asks_for_uses_up_nothing_of_the_agencys_share(app: Flask, prop: Property) -> None:
+    for number in range(4):
+        email = f"strain+{number}@client.example"
+        factories.make_offer(prop, factories.make_draft(bidder=Bidder("Un Străin", email, "+40722000999")))
+        for _ in range(3):
+            data_requests.ask(prop.agency_id, "access", email, "ro")
+    assert len(asked("privacy_proof")) == 12
+    assert recorded(prop, 100).mail is None
