@@ -62,6 +62,8 @@ class Witness:
 
     def note(self, agency_id: uuid.UUID, seq: int) -> None:
         """Remember a number that was given out, unless a higher one is known."""
+        if seq == 0:  # none was
+            return
         try:
             file = self._opened(f"{self._folder}/{agency_id}")
             try:
