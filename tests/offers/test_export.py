@@ -65,6 +65,12 @@ def test_no_separator_opens_a_formula(cell: str) -> None:
                 assert not field.strip(' "').startswith(("=", "+", "-", "@")), (cell, delimiter, field)
 
 
+@pytest.mark.parametrize("sign", ["\uff1d", "\uff0b", "\uff0d", "\uff20"])
+def test_wide_signs_open_none_either(sign: str) -> None:
+    assert harmless(f"{sign}1+1") == f"'{sign}1+1"
+    assert harmless(f"a; {sign}1") == f"a; '{sign}1"
+
+
 def test_filters_hold_and_the_export_is_written_down(client: FlaskClient, owner: User, prop: Property) -> None:
     make_offer(prop)
     wanted = make_offer(prop, make_draft(financing="credit"))

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from app.offers.exports.writing import _Clock, _pieces, harmless
 
-SIGNS, BREAKS = "=+-@\t\r", ";,\t\r\n"
-TYPED = st.text(st.sampled_from("aȚ0129=+-@\t\r\n;, \"'\x00\u00a0²"), max_size=14) | st.text(max_size=20)
+SIGNS, BREAKS = "=+-@\t\r＝＋－＠", ";,\t\r\n"
+TYPED = st.text(st.sampled_from("aȚ0129=+-@＝－\t\r\n;, \"'\x00\u00a0²"), max_size=14) | st.text(max_size=20)
 
 
 def letter_by_letter(text: str) -> str:

@@ -39,13 +39,14 @@ BOM = "\ufeff"
 EXACT = 11  # digits that a spreadsheet shows as they are, not as 1.2E+11
 TITLES = 5_000
 AT_ONCE = 200  # rows in one piece of the answer
-# What Excel takes for a formula, at the start of a cell or after anything that another setting takes for a separator.
-_SIGNS = frozenset("=+-@\t\r")
+# What spreadsheets take for a formula, at the start of a cell or after anything that another setting takes for a
+# separator; some of East Asia take the wide signs for it too (OWASP, CSV Injection).
+_SIGNS = frozenset("=+-@\t\r＝＋－＠")
 _BREAKS = frozenset(";,\t\r\n")
 # Most cells have nothing of it within, and many begin with one, as all phone numbers do: those go the short way.
 _WITHIN = re.compile(r"[;,\t\r\n\x00]")
-_START = re.compile(r"\s*[=+\-@\t\r]")
-_AFTER = re.compile(r"[;,\t\r\n][^\S\t\r\n]*[=+\-@\t\r]")
+_START = re.compile(r"\s*[=+\-@\t\r＝＋－＠]")
+_AFTER = re.compile(r"[;,\t\r\n][^\S\t\r\n]*[=+\-@\t\r＝＋－＠]")
 # A letter first and no separator: what names, addresses and titles are.
 _PLAIN = re.compile(r"[A-Za-zĂÂÎȘȚăâîșț][^;,\t\r\n\x00]*")
 
