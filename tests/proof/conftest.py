@@ -19,8 +19,8 @@ import pytest
 from asn1crypto import keys, tsp, x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509 import BasicConstraints, ExtendedKeyUsage
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509 import BasicConstraints, Certificate, ExtendedKeyUsage
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from flask import Flask
 from PIL import Image, ImageDraw
 from pyhanko.sign.timestamps import DummyTimeStamper
@@ -110,6 +110,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path) -> Kep
             "head": entry.hash.hex(),
             "fingerprint": offer.commitment.hex(),
             "seal": authority.seal().fingerprint,
+            "sealed_by": f"Common Name: {_common_name(authority.seal().certificate)}",
         }
         checkpoints.take(agency)
         for _ in range(3):
@@ -120,6 +121,11 @@ def kept(tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path) -> Kep
         db.session.remove()
         db.engine.dispose()
     return found
+
+
+def _common_name(certificate: Certificate) -> str:
+    [name] = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(name.value)
 
 
 @pytest.fixture

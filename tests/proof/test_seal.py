@@ -86,8 +86,10 @@ def test_what_is_told_of_an_export_is_all_of_it_and_heads_stand_where_they_were_
     export, roots = kept.export, kept.roots
     lines = export.splitlines(keepends=True)
     held = [json.loads(line)["hash"] for line in lines if b'"hash"' in line]
+    signer = x509.load_pem_x509_certificate(json.loads(lines[-1])["certificate"].encode())
     assert verify_ledger(export, roots) == {
         "agency": kept.said["agency"], "form": "full", "entries": str(len(held)), "head": held[-1],
+        "signed_by": signer.subject.rfc4514_string(),
     }  # fmt: skip
     bare = verify_ledger(kept.anonymised, roots)
     assert bare == {**verify_ledger(export, roots), "form": "anonymised", **{k: bare[k] for k in ("entries", "head")}}
