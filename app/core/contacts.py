@@ -6,6 +6,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+import idna
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 
@@ -203,10 +204,11 @@ DOTLESS = {"gmail.com": "gmail.com", "googlemail.com": "gmail.com"}
 
 
 def mailbox_of(email: str) -> str:
-    """What mail servers read an address as: `ana+oferte@x.ro` is `ana@x.ro`, and at Gmail `a.na` is `ana`."""
-    local, _, domain = email.casefold().rpartition("@")
+    """What mail servers read an address as: `ana+oferte@x.ro` is `ana@x.ro`, and at Gmail `a.na` is `ana`. Its domain
+    is the one that mail is sent to (IDNA 2008): straße.de and strasse.de are two."""
+    local, _, domain = folded(email).rpartition("@")
     try:
-        domain = domain.encode("idna").decode()
+        domain = idna.encode(domain, uts46=True).decode()
     except UnicodeError:
         pass  # as it is written, then
     local = local.partition("+")[0]

@@ -107,6 +107,16 @@ def test_a_domain_is_the_same_in_letters_and_in_ascii(prop: Property, owner: Use
     assert own_address(prop.agency_id, offer_id) is None
 
 
+@pytest.mark.parametrize(
+    ("ours", "theirs"), [("ana@strasse.example", "ana@straße.example"), ("gross@x.ro", "groß@x.ro")]
+)
+def test_an_address_that_computers_fold_into_ours_is_another(
+    prop: Property, owner: User, ours: str, theirs: str
+) -> None:
+    becomes_the_agencys(owner, ours)
+    assert own_address(prop.agency_id, make_offer(prop, make_draft(bidder=by(theirs))))
+
+
 def test_dots_elsewhere_are_another_mailbox(prop: Property) -> None:
     assert own_address(prop.agency_id, make_offer(prop, make_draft(bidder=by("ana.pop@yahoo.com"))))
 
