@@ -44,7 +44,7 @@ def offer_faults(agency: Agency) -> Iterator[str]:
     """Open every offer of an agency; say of each what differs between columns, sealed document and ledger."""
     texts = texts_kept()
     means = Means.of(agency.id, texts)
-    query = offers_and_entries().where(Offer.agency_id == agency.id)
+    query = offers_and_entries(agency.id)
     for row in db.session.connection().execute(query, execution_options={"yield_per": BATCH}):
         if found := compare(row, means):
             yield from (f"offer {row[1]}: {one}" for one in found)
@@ -57,5 +57,5 @@ def faults_of_offer(offer_id: uuid.UUID) -> list[str]:
     """What is wrong with one offer; empty when columns, sealed document and ledger say the same."""
     agency_id = db.session.scalars(select(Offer.agency_id).where(Offer.id == offer_id)).one()
     means = Means.of(agency_id, texts_kept())
-    rows = db.session.execute(offers_and_entries().where(Offer.id == offer_id)).all()
+    rows = db.session.execute(offers_and_entries(agency_id, offer_id)).all()
     return [found for row in rows for found in compare(row, means)]

@@ -45,10 +45,10 @@ KIND = "offer.submitted"
 LOCKED = "its body cannot be opened here"  # which is no fault of the offer
 
 
-def offers_and_entries() -> Any:
-    """Offers with what is sealed of them and their entry in the ledger, in the order in which `compare` takes them;
-    ids and moments as the driver gives them."""
-    entry, tags = LedgerEntry, _tags()
+def offers_and_entries(agency_id: uuid.UUID, offer_id: uuid.UUID | None = None) -> Any:
+    """Offers of an agency, or one of them, with what is sealed of them and their entry in the ledger, in the order in
+    which `compare` takes them; ids and moments as the driver gives them."""
+    entry, tags = LedgerEntry, _tags(agency_id, offer_id)
     return (
         select(
             raw(Offer.id), Offer.reference, raw(Offer.agency_id), raw(Offer.property_id), raw(Offer.submitted_at),
@@ -68,13 +68,16 @@ def offers_and_entries() -> Any:
             (entry.agency_id == Offer.agency_id) & (entry.object_id == Offer.id) & (entry.kind == KIND),
             isouter=True,
         )
+        .where(Offer.agency_id == agency_id, *([Offer.id == offer_id] if offer_id else []))
     )  # fmt: skip
 
 
-def _tags() -> Any:
-    """Gathered once: sought for each offer, SQLite goes through all tags of its agency."""
+def _tags(agency_id: uuid.UUID, offer_id: uuid.UUID | None) -> Any:
+    """Gathered once: sought for each offer, SQLite goes through all tags of its agency. Of one offer its own alone:
+    whoever holds a receipt asks for that, as often as they like."""
     kinds = (func.max(case((OfferTag.field == kind, OfferTag.tag))).label(kind) for kind in ("email", "phone"))
-    return select(OfferTag.offer_id, *kinds).group_by(OfferTag.offer_id).subquery()
+    mine = [OfferTag.agency_id == agency_id, *([OfferTag.offer_id == offer_id] if offer_id else [])]
+    return select(OfferTag.offer_id, *kinds).where(*mine).group_by(OfferTag.offer_id).subquery()
 
 
 def compare(row: Sequence[Any], means: Means) -> list[str]:

@@ -8,6 +8,7 @@ import tempfile
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -16,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_babel import force_locale
-from sqlalchemy import delete, text, update
+from sqlalchemy import delete, event, text, update
 from werkzeug.test import TestResponse
 
 from app.core.clock import now
@@ -277,3 +278,25 @@ def test_a_check_that_does_not_end_is_ended(
         assert "SECRET" not in str(said) and "BIDFLUX" not in str(said)
     assert checking._PLACES.acquire(blocking=False) and not checking._TURN.locked()
     checking._PLACES.release()
+
+
+def test_who_holds_a_receipt_has_nobody_elses_offers_gone_through(
+    app: Flask, client: FlaskClient, offer: Offer
+) -> None:
+    """As often as they ask: all tags of all agencies would be seconds each time."""
+    asked: list[tuple[str, Any]] = []
+
+    def hear(_connection: Any, _cursor: Any, statement: str, values: Any, *_more: Any) -> None:
+        if "offer_tag" in statement:
+            asked.append((statement, values))
+
+    event.listen(db.engine, "before_cursor_execute", hear)
+    try:
+        assert offer.reference in by_hash(client, offer)
+    finally:
+        event.remove(db.engine, "before_cursor_execute", hear)
+    with db.engine.connect() as connection:
+        plans = [connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {one}", values).all() for one, values in asked]
+    steps = [row[-1] for plan in plans for row in plan]
+    assert any(step.startswith("SEARCH offer_tag ") for step in steps), steps
+    assert not [step for step in steps if step.startswith("SCAN offer_tag") or "TEMP B-TREE" in step], steps
