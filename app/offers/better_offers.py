@@ -13,6 +13,7 @@ from app.core.access import Person
 from app.core.clock import rfc3339
 from app.core.errors import IllegalTransition
 from app.core.ids import new_id
+from app.core.quotas import hold_bytes
 from app.core.subjects import about
 from app.core.unit_of_work import UnitOfWork, writing
 from app.core.vault import Place, seal
@@ -27,9 +28,11 @@ def ask(offers: Sequence[uuid.UUID], deadline: datetime, message: str | None, *,
     """Ask the bidders of these offers, all or none; earlier open requests are replaced. `deadline` is aware and in the
     future.
 
-    Raises `IllegalTransition` for an offer withdrawn, replaced or erased, or a property off the market.
+    Raises `IllegalTransition` for an offer withdrawn, replaced or erased, or a property off the market, and
+    `QuotaReached`.
     """
     with writing(by.agency_id) as tx:
+        hold_bytes(tx)
         for offer_id in offers:
             _ask(tx, offer_id, deadline, message, by)
 

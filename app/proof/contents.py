@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from hashlib import sha256
 from itertools import groupby
 from typing import Any
@@ -35,9 +35,18 @@ MIMES = {"signature": "image/png", "receipt": "application/pdf"}
 
 def texts_kept() -> frozenset[str]:
     """The names (SHA-256 in hex) of all texts that are still what they were when they were shown."""
-    held = db.session.execute(select(TextVersion.sha256, TextVersion.body))
+    held = db.session.execute(select(TextVersion.sha256, TextVersion.body).execution_options(yield_per=FEW))
     texts = ((digest, body) for digest, body in held if isinstance(body, str))  # SQLite holds what it was given
     return frozenset(digest.hex() for digest, body in texts if sha256(body.encode()).digest() == digest)
+
+
+class TextsAskedFor(Container[str]):
+    """The same, each read when it is asked for: who looks at one offer need not wait for all that agencies wrote."""
+
+    def __contains__(self, name: object) -> bool:
+        kept = select(TextVersion.body).where(TextVersion.sha256 == bytes.fromhex(str(name)))
+        body = db.session.scalar(kept)
+        return isinstance(body, str) and sha256(body.encode()).hexdigest() == name
 
 
 def content_faults(agency_id: uuid.UUID, texts: frozenset[str]) -> Iterator[str]:

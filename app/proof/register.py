@@ -11,7 +11,7 @@ from app.core.ledger import EntryFault, faults
 from app.core.raw_rows import raw
 from app.extensions import db
 from app.models import Agency, LedgerEntry, Offer
-from app.proof.contents import content_faults, texts_kept
+from app.proof.contents import TextsAskedFor, content_faults, texts_kept
 from app.proof.standing import readable, standing_faults
 from app.proof.submissions import Means, compare, missing_offers, offers_and_entries
 
@@ -56,6 +56,6 @@ def offer_faults(agency: Agency) -> Iterator[str]:
 def faults_of_offer(offer_id: uuid.UUID) -> list[str]:
     """What is wrong with one offer; empty when columns, sealed document and ledger say the same."""
     agency_id = db.session.scalars(select(Offer.agency_id).where(Offer.id == offer_id)).one()
-    means = Means.of(agency_id, texts_kept())
+    means = Means.of(agency_id, TextsAskedFor())
     rows = db.session.execute(offers_and_entries(agency_id, offer_id)).all()
     return [found for row in rows for found in compare(row, means)]

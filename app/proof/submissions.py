@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,10 +32,10 @@ class Means:
     agency_id: uuid.UUID
     body: Opener
     name: Opener
-    texts: Collection[str]
+    texts: Container[str]
 
     @classmethod
-    def of(cls, agency_id: uuid.UUID, texts: Collection[str]) -> Means:
+    def of(cls, agency_id: uuid.UUID, texts: Container[str]) -> Means:
         ring = keys.keyring()
         openers = ring.opener(agency_id, "offer_body", "body"), ring.opener(agency_id, "offer_key", "name")
         return cls(agency_id, *openers, texts)

@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from app.core.clock import now
 from app.core.contacts import show_phone
 from app.core.ledger import Actor
+from app.core.quotas import hold_bytes
 from app.core.unit_of_work import housekeeping, writing
 from app.extensions import db
 from app.models import Agency, AgencyNotice, Property, TextVersion
@@ -73,10 +74,14 @@ def own_notice(agency_id: uuid.UUID, language: str, at: datetime | None = None) 
 
 
 def set_notice(agency_id: uuid.UUID, language: str, body: str, *, by: Actor) -> None:
-    """From now on clients are shown this text; an empty one brings the default back."""
+    """From now on clients are shown this text; an empty one brings the default back. All that was ever shown is kept,
+    and counted: raises `QuotaReached`."""
     body = "\n".join(line.rstrip() for line in body.replace("\0", "").splitlines()).strip()
     if body == (own_notice(agency_id, language) or ""):
         return
+    with writing(agency_id) as tx:
+        hold_bytes(tx)
+        tx.weigh(len(body.encode()))
     digest = _keep("notice", language, body) if body else None
     with writing(agency_id) as tx:
         numbers = select(func.max(AgencyNotice.n)).where(

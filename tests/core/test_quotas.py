@@ -10,6 +10,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -27,10 +28,11 @@ from app.extensions import db
 from app.feeds import runs
 from app.feeds.sources import BrokenFeed
 from app.models import Agency, Offer, Property, User
-from app.offers import deciding, notes
+from app.offers import better_offers, deciding, notes
 from app.offers.recording import record
 from app.offers.submitting import Sending
 from app.ops import usages
+from app.proof import texts
 from app.properties import editing as properties
 from app.properties import syncing
 from app.properties.syncing import SentProperty
@@ -182,6 +184,8 @@ def test_every_other_door_is_held_as_well(app: Flask, owner: User, limit: Limit)
         lambda: properties.change(prop, {"title": "Altul"}, by=SYSTEM),
         lambda: deciding.decide(offer_id, owner.agency_id, "rejected", by=API),
         lambda: recorded(db.session.get_one(Property, prop.id), 9),
+        lambda: better_offers.ask([offer_id], now() + timedelta(days=1), "Mai mult", by=by),
+        lambda: texts.set_notice(owner.agency_id, "ro", "Cum vă păstrăm datele. " * 20, by=SYSTEM),
     ]
     for door in heavy:
         with pytest.raises(QuotaOfDay):
