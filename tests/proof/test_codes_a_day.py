@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import uuid
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import func, select, update
+from flask import Flask
+from sqlalchemy import event, func, select, update
 
 from app.core.clock import now
 from app.core.contacts import mailbox_of
@@ -118,3 +120,22 @@ def test_spellings_of_one_mailbox() -> None:
     assert len({mailbox_of(one) for one in SPELLINGS}) == 1
     assert mailbox_of("a.na@x.ro") != mailbox_of("ana@x.ro") == mailbox_of("ANA+1@X.ro")
     assert mailbox_of("ana@bücher.de") == mailbox_of("ana+x@xn--bcher-kva.de")
+
+
+def test_a_reference_that_nobody_has_costs_no_walk_through_the_agencys_mails(app: Flask, prop: Property) -> None:
+    """It would be done under the lock, as often as a stranger asks, and its time would say which references exist."""
+    asked: list[tuple[str, Any]] = []
+
+    def hear(_connection: Any, _cursor: Any, statement: str, values: Any, *_more: Any) -> None:
+        if "FROM delivery" in statement and "recipient" in statement:
+            asked.append((statement, values))
+
+    event.listen(db.engine, "before_cursor_execute", hear)
+    try:
+        replacing.ask(prop, bytes(16), replaces="BF-NOSUCH00", asked=None)
+    finally:
+        event.remove(db.engine, "before_cursor_execute", hear)
+    with db.engine.connect() as connection:
+        plans = [connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {one}", values).all() for one, values in asked]
+    steps = [row[-1] for plan in plans for row in plan]
+    assert steps and all("recipient=?" in step for step in steps), steps
