@@ -228,6 +228,8 @@ def test_the_address_says_what_is_shown_and_typing_on_is_one_step_back(client: F
     assert told("min_amount=x", "") == (None, "/app/offers?min_amount=x")
     plain = client.get("/app/offers?q=pop&status=&financing=")
     assert plain.status_code == 303 and plain.location == "/app/offers?q=pop"
+    hostile = "q=pop&status=&endpoint=x&offer_id=7&_external=1&_scheme=javascript&_anchor=x&_method=POST"
+    assert client.get(f"/app/offers?{hostile}").location == "/app/offers?q=pop"
 
 
 def test_what_cannot_be_read_is_said_and_exports_nothing(client: FlaskClient, owner: User, prop: Property) -> None:

@@ -90,7 +90,17 @@ def read_address(by: Person, args: Mapping[str, str]) -> tuple[OfferFilter, Erro
 
 def offer_address(offer_id: uuid.UUID) -> str:
     """An offer's address that keeps the list it was opened from, as this request names it."""
-    return url_for("offers.show", offer_id=offer_id, **{k: v for k, v in request.args.items() if v})  # type: ignore[arg-type]
+    return url_for("offers.show", offer_id=offer_id, **given())
+
+
+def given() -> dict[str, Any]:
+    """What the address says, without what it leaves empty, and without what would steer `url_for`."""
+    steering = {"endpoint", "offer_id"}
+    return {
+        name: value
+        for name, value in request.args.items()
+        if value and name not in steering and not name.startswith("_")
+    }
 
 
 def around(by: Person, offer: Offer) -> dict[str, Any]:
@@ -166,7 +176,7 @@ def _tabs(chosen: OfferFilter, counts: dict[str, int]) -> list[Tab]:
     tabs = [Tab(_("All"), counts[""], address(chosen.without("status")), chosen.status is None)]
     for status in STATUSES:
         values = {**chosen.without("status").named(), "status": status}
-        url = url_for("offers.index", **values)  # type: ignore[arg-type]
+        url = url_for("offers.index", **values)  # type: ignore[arg-type]  # names of our own, none of them an option of `url_for`
         tabs.append(Tab(label("status", status), counts[status], url, chosen.status == status))
     return tabs
 
@@ -175,7 +185,7 @@ def _head(chosen: OfferFilter, name: str, first: str) -> ColumnHead:
     now = {name: "ascending", f"-{name}": "descending"}.get(chosen.sort, "")
     turned = {"ascending": f"-{name}", "descending": name}.get(now, f"{first}{name}")
     values = {**chosen.named(), "sort": turned}
-    return ColumnHead(url_for("offers.index", **values), now)  # type: ignore[arg-type]
+    return ColumnHead(url_for("offers.index", **values), now)  # type: ignore[arg-type]  # names of our own, none of them an option of `url_for`
 
 
 def _chips(by: Person, chosen: OfferFilter) -> list[Chip]:

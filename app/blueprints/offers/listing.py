@@ -31,7 +31,7 @@ def index() -> AnyResponse:
     """The list; its address holds filter and place, and nothing that was left empty."""
     by, live = person(), wants_block()
     if not live and "" in request.args.values():
-        return redirect(url_for("offers.index", **_given()), 303)
+        return redirect(url_for("offers.index", **list_page.given()), 303)
     chosen, errors = list_page.read_address(by, request.args)
     after, before = (pages.Cursor.read(request.args.get(name), chosen.sort) for name in ("after", "before"))
     shown = pages.nothing() if errors else pages.list_offers(by, chosen, after=after, before=before)
@@ -47,7 +47,9 @@ def index() -> AnyResponse:
     if live:
         kind = "HX-Replace-Url" if rows_only and list_page.replaces_history(by, chosen) else "HX-Push-Url"
         response.headers[kind] = (
-            url_for("offers.index", **_given()) if errors else list_page.address(chosen, after=after, before=before)
+            url_for("offers.index", **list_page.given())
+            if errors
+            else list_page.address(chosen, after=after, before=before)
         )
     return response
 
@@ -70,11 +72,6 @@ def _number(text: str) -> int:
         return whole(text)
     except NotANumber:
         return 0
-
-
-def _given() -> dict[str, Any]:
-    """What the address says, without what it leaves empty."""
-    return {name: value for name, value in request.args.items() if value}
 
 
 @offers.get("/app/offers.csv")
