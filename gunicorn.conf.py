@@ -35,7 +35,7 @@ timeout = 60
 preload_app = True
 
 # The heartbeat file belongs in memory: on a disk a slow write looks like a dead worker.
-worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  # files in memory that gunicorn names by itself
 
 
 def _without_tokens(record):

@@ -7,7 +7,7 @@ import sys
 import tomllib
 from pathlib import Path
 
-from vulture.core import Item, Vulture  # type: ignore[import-untyped]
+from vulture.core import Item, Vulture  # type: ignore[import-untyped]  # vulture has no types
 
 ROOT = Path(__file__).resolve().parent.parent
 # Their fields in small letters are columns, or what the API gives out: many are only ever named by their reader.

@@ -22,7 +22,7 @@ def say(line: str) -> None:
     try:
         print(line, flush=True)
     except OSError:
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # open until the process ends
 
 
 def die_with_parent() -> None:

@@ -86,7 +86,7 @@ def other_language_url(code: str) -> str:
     return f"/{code}{quote(request.path)}" + (f"?{query}" if query else "")
 
 
-class Catalogs(Domain):  # type: ignore[misc]
+class Catalogs(Domain):  # type: ignore[misc]  # Flask-Babel has no types
     """The translations, found by language alone: a page asks for some two hundred words, and `Domain` spells the
     locale out for each of them."""
 

@@ -20,7 +20,7 @@ class Aside(ColumnElement[bool]):
     __visit_name__ = "aside"
     inherit_cache = True
     type = Boolean()
-    _traverse_internals = [("condition", InternalTraversal.dp_clauseelement)]  # noqa: RUF012
+    _traverse_internals = [("condition", InternalTraversal.dp_clauseelement)]  # noqa: RUF012  # SQLAlchemy's own form of it
 
     def __init__(self, condition: ColumnElement[bool]) -> None:
         self.condition = Grouping(condition)
@@ -44,7 +44,7 @@ class InOrder(Join):
 
 @compiles(InOrder)
 def _as_planned(join: InOrder, compiler: SQLCompiler, **kw: Any) -> str:
-    return str(compiler.visit_join(join, **kw))  # type: ignore[no-untyped-call]
+    return str(compiler.visit_join(join, **kw))  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
 
 
 @compiles(InOrder, "sqlite")

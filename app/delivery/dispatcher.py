@@ -165,7 +165,7 @@ def _record(connection: Connection, outcomes: list[Outcome]) -> None:
 
 def senders() -> Senders:
     """This process's own, made when first needed."""
-    found: Senders = current_app.extensions.get("bidflux_senders") or Senders(current_app._get_current_object())  # type: ignore[attr-defined]
+    found: Senders = current_app.extensions.get("bidflux_senders") or Senders(current_app._get_current_object())  # type: ignore[attr-defined]  # documented proxy method
     current_app.extensions["bidflux_senders"] = found
     return found
 

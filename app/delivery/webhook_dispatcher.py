@@ -374,7 +374,7 @@ def webhook_dispatcher() -> WebhookDispatcher:
     """This process's own, made when first needed."""
     found: WebhookDispatcher | None = current_app.extensions.get("bidflux_webhook_dispatcher")
     if found is None:
-        found = WebhookDispatcher(current_app._get_current_object())  # type: ignore[attr-defined]
+        found = WebhookDispatcher(current_app._get_current_object())  # type: ignore[attr-defined]  # documented proxy method
         current_app.extensions["bidflux_webhook_dispatcher"] = found
     return found
 

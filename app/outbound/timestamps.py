@@ -51,7 +51,7 @@ def timestamp(url: str, content: bytes, allow: Sequence[Network] = ()) -> bytes:
 
     try:
         digest = hashlib.sha256(content).digest()
-        token = asyncio.run(Through().async_timestamp(digest, "sha256"))  # type: ignore[no-untyped-call]
+        token = asyncio.run(Through().async_timestamp(digest, "sha256"))  # type: ignore[no-untyped-call]  # pyHanko leaves it untyped
         if not _sound(token, digest):
             raise NoTimestamp("invalid")
         return bytes(token.dump())

@@ -23,7 +23,7 @@ def seal_pdf(pdf: bytes, identity: Identity) -> bytes:
     from pyhanko.sign import fields, signers
     from pyhanko_certvalidator.registry import SimpleCertificateStore
 
-    store = SimpleCertificateStore()  # type: ignore[no-untyped-call]
+    store = SimpleCertificateStore()  # type: ignore[no-untyped-call]  # pyHanko leaves it untyped
     store.register_multiple([_asn1(link) for link in identity.chain])
     signer = signers.SimpleSigner(
         signing_cert=_asn1(identity.certificate), signing_key=_key(identity), cert_registry=store

@@ -247,4 +247,4 @@ _GUARDS: dict[Guard, Callable[[], AnyResponse | None]] = {
 
 def person() -> Person:
     """Whoever this request is signed in as; only behind a guard that asks for it."""
-    return current_user._get_current_object()  # type: ignore[no-any-return]
+    return current_user._get_current_object()  # type: ignore[no-any-return]  # documented proxy method

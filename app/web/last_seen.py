@@ -19,7 +19,7 @@ def register_seen(app: Flask) -> None:
 def _once_it_left(response: Response) -> Response:
     session_id = g.pop("unseen", None)
     if session_id is not None:
-        app = current_app._get_current_object()  # type: ignore[attr-defined]
+        app = current_app._get_current_object()  # type: ignore[attr-defined]  # documented proxy method
         response.call_on_close(partial(_note, app, session_id))
     return response
 

@@ -57,7 +57,7 @@ class _Words:
         self._today, self._zone, self._language = today, ZoneInfo(by.agency.zone), language()
         self._answers_all, self._user_id = by.is_owner, by.user.id
         # The path comes before whatever the filter says, so the first of these is the id.
-        self._before, _id, self._after = url_for("offers.show", offer_id=_ANY, **named).partition(str(_ANY))  # type: ignore[arg-type]
+        self._before, _id, self._after = url_for("offers.show", offer_id=_ANY, **named).partition(str(_ANY))  # type: ignore[arg-type]  # the same as in the list's page
         self._statuses = {status: label("status", status) for status in STATUSES}
         self._financing = {kind: label("financing_short", kind) for kind in FINANCING}
         self._choose, self._answer = _("Choose the offer of %(name)s"), _("Answer the offer of %(name)s")
