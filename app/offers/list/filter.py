@@ -412,9 +412,10 @@ class _Reading:
 
     def reference(self, text: str) -> str:
         plain = text.upper().replace(" ", "")
-        if len(plain) > REFERENCE:
+        named = plain if plain.startswith("BF-") else f"BF-{plain}"
+        if len(named) > REFERENCE:
             raise UnreadableValue(_l("A reference looks like BF-7KQ4MXPA"))
-        return plain if plain.startswith("BF-") else f"BF-{plain}"
+        return named
 
     def email(self, text: str) -> str:
         try:
