@@ -1,7 +1,7 @@
 """A real Chromium against the running application.
 
 What a script, a swap, another page or another thread changes is waited for, by `expect` and `wait_for_…`; it is never
-looked at once.
+looked at once. What `expect` has no word for is waited for by `until`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -108,10 +109,20 @@ def open_page(browser: Browser, base: str, *, phone: bool = True, scripts: bool 
     return Watched(context.new_page(), base)
 
 
+def until(page: Page, holds: str, arg: object = None) -> None:
+    """Until this script says yes. Playwright's `wait_for_function` evaluates its text once more in the page for every
+    further look, which the pages' policy refuses: it works where the first look is enough, and fails where it is not.
+    """
+    latest = time.monotonic() + PATIENCE / 1000
+    while not page.evaluate(holds, arg):
+        assert time.monotonic() < latest, f"never: {holds} ({arg})"
+        page.wait_for_timeout(50)
+
+
 def at_rest(page: Page) -> None:
     """Until the page is loaded, its scripts have begun, and nothing is being swapped in."""
     page.wait_for_load_state()
-    page.wait_for_function(AT_REST)
+    until(page, AT_REST)
 
 
 def arrived(page: Page, landmark: Locator) -> None:

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from app.core.money import Money
 from app.core.signed_links import OFFER_LINK, OfferLink, sign
 from app.offers.document import Bidder
-from tests.browser.conftest import arrived, at_rest, open_page
+from tests.browser.conftest import arrived, at_rest, open_page, until
 from tests.conftest import ROOT
 from tests.factories import PASSWORD, make_agency, make_draft, make_offer, make_property, make_user
 
@@ -138,7 +138,7 @@ def test_a_signature_survives_the_phone_being_turned_and_what_is_seen_is_sent(br
     for size in ({"width": 390, "height": 844}, {"width": 320, "height": 640}, {"width": 844, "height": 390}):
         page.set_viewport_size(size)  # type: ignore[arg-type]
         expect(pad).to_be_visible()
-        page.wait_for_function(FITTED, arg=size["width"])
+        until(page, FITTED, size["width"])
         left, right, seen_left, seen_right = ink(page)
         assert abs(left - seen_left) < 0.01 and abs(right - seen_right) < 0.01, "what is seen is sent"
         assert left < 0.2 and 0.8 < right < 0.99, (size, left, right)

@@ -9,7 +9,7 @@ from flask import Flask
 from playwright.sync_api import Browser, Page, expect
 
 from app.offers.document import Bidder
-from tests.browser.conftest import at_rest
+from tests.browser.conftest import at_rest, until
 from tests.browser.test_list import signed_in
 from tests.factories import make_agency, make_draft, make_offer, make_property, make_user
 
@@ -32,7 +32,7 @@ def made(app: Flask, count: int) -> str:
 def expect_focus(page: Page) -> None:
     """The focus is somewhere, not thrown to the top of the page."""
     at_rest(page)
-    page.wait_for_function("document.activeElement !== document.body")
+    until(page, "document.activeElement !== document.body")
 
 
 ROW_AT = "() => document.querySelectorAll('tr.is-link')[4].getBoundingClientRect().top"
@@ -61,7 +61,7 @@ def test_back_from_an_offer_and_from_the_comparison_finds_filter_and_scroll_as_t
     row.locator("label.tick").click()
     page.locator("tr.is-link").nth(5).locator("label.tick").click()
     expect(page.locator("input[name=offer]:checked")).to_have_count(2)
-    page.wait_for_function("scrollY > 300")
+    until(page, "scrollY > 300")
     before = row_at(page)
     row.locator(".is-main a").click()
     expect(page.locator("h1")).to_contain_text("Client")
@@ -69,14 +69,14 @@ def test_back_from_an_offer_and_from_the_comparison_finds_filter_and_scroll_as_t
     page.go_back()
     page.wait_for_url(filtered)
     expect(page.locator("#chip-financing")).to_be_visible()
-    page.wait_for_function(NEAR, arg=before)
+    until(page, NEAR, before)
     expect(page.locator("input[name=offer]:checked")).to_have_count(2)
     before = row_at(page)
     page.locator("#bulk-compare").click()
     page.wait_for_url("**/app/compare?**")
     page.go_back()
     page.wait_for_url(filtered)
-    page.wait_for_function(NEAR, arg=before)
+    until(page, NEAR, before)
     expect(page.locator("input[name=offer]:checked")).to_have_count(2)
 
 
