@@ -73,6 +73,7 @@ def on_starting(server):
     from app.cli.errors import line_of
     from app.core.memory import keep_little
     from app.extensions import db
+    from app.ops import proxies
     from app.ops.own_files import require_own_files
     from app.privacy import erasure
     from app.web.sockets import open_for_each
@@ -84,6 +85,7 @@ def on_starting(server):
             ending.complete()
             require_own_files()
             erasure.replay()
+            proxies.warn()
             db.session.remove()
             db.engine.dispose()
     except Exception as error:

@@ -28,6 +28,7 @@ from app.extensions import babel, csrf, db, login_manager, mail, migrate
 from app.feeds import mails as feed_mails
 from app.offers import mails as offer_mails
 from app.offers.list.names import NameCache
+from app.ops.proxies import register_lookout
 from app.privacy import mails as privacy_mails
 from app.proof import receipts
 from app.proof.authority import Authority
@@ -75,9 +76,10 @@ def create_app(settings: Settings | None = None) -> Flask:
         bidflux_registry=_registry(Path(app.root_path) / "templates" / "emails"),
     )
     app.before_request(_begin)
+    register_lookout(app)
     register_held_forms(app)  # before the form's token is looked at: it may be as old as the page
     _extensions(app)
-    configure_logs(app)
+    configure_logs(app, level=settings.log_level)
     app.before_request(enforce)
     register_presentation(app)
     register_errors(app)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import ipaddress
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from app.core.numbers import NotANumber, whole
 
 KEY_BYTES = 32
 MIN_SECRET_LENGTH = 32
+LEVELS = ("debug", "info", "warning", "error")
 SUBMISSIONS = 465  # TLS from the start (RFC 8314, section 3.3)
 GUESSABLE = frozenset({"change-me", "changeme", "secret", "password", "dev", "development", "default"})
 
@@ -76,6 +78,8 @@ class Settings:
     outbound_ports: frozenset[int]
     trusted_proxies: int
     sentry_dsn: str | None = field(repr=False)
+    metrics_token: str | None = field(repr=False)
+    log_level: int
     form_min_seconds: float
     seal_file: Path | None
     tsa_url: str | None
@@ -186,6 +190,13 @@ class _Reader:
         except NotANumber:
             self.faults.append(f"{name} must be a whole number from {low} to {high}")
             return default
+
+    def log_level(self) -> int:
+        value = self.text("LOG_LEVEL", "info").lower()
+        if value not in LEVELS:
+            self.faults.append(f"LOG_LEVEL must be one of {', '.join(LEVELS)}")
+            return logging.INFO
+        return int(getattr(logging, value.upper()))
 
     def secret(self, name: str, value: str) -> str:
         if not value:
@@ -375,6 +386,8 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
         outbound_ports=read.ports(),
         trusted_proxies=read.number("TRUSTED_PROXIES", 0, 0, 10),
         sentry_dsn=read.sentry_dsn(),
+        metrics_token=read.secret("METRICS_TOKEN", token) if (token := read.text("METRICS_TOKEN")) else None,
+        log_level=read.log_level(),
         form_min_seconds=float(read.number("FORM_MIN_SECONDS", 2, 0, 60)),
         seal_file=Path(read.text("SEAL_FILE")).resolve() if read.text("SEAL_FILE") else None,
         tsa_url=read.address("TSA_URL"),

@@ -10,11 +10,13 @@ from typing import Any
 
 import click
 from flask import Flask, current_app
+from flask_babel import force_locale
 from flask_migrate import upgrade
 from sqlalchemy import select
 
 from app.backups import ending
 from app.cli.output import as_json, say
+from app.core.language import SOURCE
 from app.extensions import db
 from app.models import Agency
 from app.ops import health, usages
@@ -72,8 +74,9 @@ def relay() -> None:
 @as_json
 def doctor(as_json: bool) -> None:
     """Look at everything an installation needs; exit 1 when something is wrong."""
-    findings = health.findings()
-    sound = all(finding == health.OK for finding in findings.values())
+    with force_locale(SOURCE):
+        findings = health.findings()
+    sound = all(map(health.is_sound, findings.values()))
     lines = "\n".join(f"{name:<12}{finding}" for name, finding in findings.items())
     say({"ok": sound, **findings}, lines, as_json=as_json)
     sys.exit(0 if sound else 1)

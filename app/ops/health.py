@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
-import socket
+import smtplib
 import sqlite3
+import ssl
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -13,6 +14,7 @@ from pathlib import Path
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import current_app
+from flask_babel import gettext as _
 from redis import RedisError
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -24,6 +26,8 @@ from app.core.keys import lost_keys
 from app.core.wake import waker
 from app.extensions import db
 from app.models import Agency, Delivery, PrivacyRequest
+from app.ops import proxies
+from app.outbound.smtp import open_connection
 from app.proof.authority import Authority
 from app.proof.checkpoint_check import head_fault
 from app.proof.heads import Heads, UnreadableHead
@@ -32,6 +36,7 @@ OK = "ok"
 PATIENCE = 120  # seconds that something due may wait: a sweep is five, a lapsed lease forty-five
 LEAST_FREE = 512 * 1024 * 1024
 LEAST_TO_SERVE = 32 * 1024 * 1024  # below it nothing is begun that may not be finished
+ASKED_FOR = 5.0  # seconds that the mail server has for each of its answers
 ASKED_AGAIN = 2.0  # seconds: whoever asks often does not make the disk busy
 
 
@@ -105,16 +110,38 @@ def queue() -> str:
 
 
 def mail() -> str:
-    where = _settings()
+    """Whether the mail server lets us in, encrypted as it should be. Nothing is sent."""
+    where, connection = _settings(), open_connection(ASKED_FOR)
+    server = f"{where.mail_server}:{where.mail_port}"
     try:
-        socket.create_connection((where.mail_server, where.mail_port), timeout=5).close()
-    except OSError as error:
-        return (
-            f"{where.mail_server}:{where.mail_port} does not answer ({error.strerror or error}); mail waits meanwhile"
-        )
-    if not (where.mail_use_tls or where.mail_use_ssl or _on_this_machine(where.mail_server)):
-        return "mail leaves this machine in clear: MAIL_USE_TLS=1 (STARTTLS) or MAIL_USE_SSL=1 (port 465)"
-    return OK
+        connection.host = connection.configure_host()
+    except smtplib.SMTPNotSupportedError:
+        return str(_("%(server)s offers no STARTTLS; in clear nothing is sent unless MAIL_USE_TLS=0", server=server))
+    except ssl.SSLError as error:
+        return str(_("%(server)s: the encryption fails (%(why)s)", server=server, why=error.reason or error))
+    except smtplib.SMTPResponseException as error:
+        return str(_("%(server)s does not let us in (%(code)s)", server=server, code=error.smtp_code))
+    except (smtplib.SMTPException, OSError) as error:
+        why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        return str(_("%(server)s does not answer (%(why)s); mail waits meanwhile", server=server, why=why))
+    finally:
+        connection.quit()
+    if where.mail_use_tls or where.mail_use_ssl:
+        return OK
+    if _on_this_machine(where.mail_server):
+        remark = _("in clear, as MAIL_USE_TLS=0 asks, and no further than this machine")
+        return f"{OK}: {remark}"
+    return str(_("mail leaves this machine in clear: MAIL_USE_TLS=1 (STARTTLS) or MAIL_USE_SSL=1 (port 465)"))
+
+
+def proxy() -> str:
+    """Whether one stands in front that TRUSTED_PROXIES does not count."""
+    return proxies.said() or OK
+
+
+def is_sound(finding: str) -> bool:
+    """`ok`, or that with a remark."""
+    return finding == OK or finding.startswith(f"{OK}:")
 
 
 def _on_this_machine(server: str) -> bool:
@@ -173,6 +200,7 @@ CHECKS: dict[str, Callable[[], str]] = {
     "migrations": migrations,
     "queue": queue,
     "mail": mail,
+    "proxy": proxy,
     "relay": relay,
     "deliveries": deliveries,
     "keys": keys,

@@ -195,8 +195,9 @@ class Connection(flask_mail.Connection):
     It sends whatever `app.testing` says: a mail that is suppressed and called delivered is a mail lost.
     """
 
-    def __init__(self, mail: Any) -> None:
+    def __init__(self, mail: Any, patience: float = TIMEOUT) -> None:
         super().__init__(mail)
+        self.patience = patience
         self.used = 0.0
         self.dialled: smtplib.SMTP | None = None
 
@@ -204,9 +205,9 @@ class Connection(flask_mail.Connection):
         mail, context = self.mail, ssl.create_default_context()
         host: smtplib.SMTP
         if mail.use_ssl:
-            host = _SmtpOverTls(self, mail.server, mail.port, timeout=TIMEOUT, context=context)
+            host = _SmtpOverTls(self, mail.server, mail.port, timeout=self.patience, context=context)
         else:
-            host = _Smtp(self, mail.server, mail.port, timeout=TIMEOUT)
+            host = _Smtp(self, mail.server, mail.port, timeout=self.patience)
         try:
             if mail.use_tls:
                 host.starttls(context=context)
@@ -317,9 +318,10 @@ def _text(reply: bytes | str) -> str:
     return one_line(text, 500)
 
 
-def open_connection() -> Connection:
-    """A connection to the application's mail server; nothing is dialled before the first mail."""
-    return Connection(current_app.extensions["mail"])
+def open_connection(patience: float = TIMEOUT) -> Connection:
+    """A connection to the application's mail server; nothing is dialled before the first mail. `patience` is how many
+    seconds it waits for an answer while it is opened."""
+    return Connection(current_app.extensions["mail"], patience)
 
 
 def sender(name: str = "") -> Mailbox:

@@ -6,6 +6,7 @@ and fails on a route that says nothing.
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -50,7 +51,7 @@ class Guard(Enum):
     SIGNED_IN = "a signed-in person, within what is theirs"
     OWNER = "a signed-in owner"
     API_KEY = "a CRM with a key of the agency"
-    OPERATOR = "the operator's own machine"
+    OPERATOR = "the operator's own machine, or whoever has its token"
     DEVELOPMENT = "a developer's machine; elsewhere it does not exist"
 
 
@@ -223,6 +224,16 @@ def _on_this_machine() -> bool:
 
 
 def _operator() -> None:
+    """Whoever has METRICS_TOKEN, where there is one; else only the machine itself."""
+    if token := current_app.extensions["bidflux_settings"].metrics_token:
+        given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        if not hmac.compare_digest(given.encode("utf-8", "replace"), token.encode()):
+            raise NotFound
+        return
+    _from_here()
+
+
+def _from_here() -> None:
     """Only under the one spelling of the path that a proxy's rule would name, and no name of the public site."""
     spelled = request.environ.get("REQUEST_URI") or request.environ.get("RAW_URI") or ""
     exact = request.url_rule is not None and spelled.partition("?")[0] == request.url_rule.rule == request.path

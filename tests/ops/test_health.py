@@ -5,36 +5,41 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import socket
-from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import time_machine
 from flask import Flask
 from sqlalchemy import text, update
 
+from app.config import load_settings
 from app.core.clock import now
 from app.core.keys import keyring
+from app.core.logs import configure_logs
 from app.core.unit_of_work import housekeeping
 from app.core.vault import Keyring
 from app.core.wake import waker
 from app.delivery.dispatcher import dispatch
 from app.extensions import db
 from app.models import Delivery
-from app.ops import health
+from app.ops import health, proxies
 from app.privacy import data_requests
+from tests.core.test_settings import SOUND, refused
 from tests.factories import make_agency, make_offer, make_property, make_user
+from tests.mail_server import MailServer, point
 
 
 @pytest.fixture
-def mailed(either_app: Flask) -> Iterator[Flask]:
-    """With a mail server that answers, or seems to."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        settings = either_app.extensions["bidflux_settings"]
-        here = {"mail_server": "127.0.0.1", "mail_port": server.getsockname()[1]}
-        either_app.extensions["bidflux_settings"] = dataclasses.replace(settings, **here)
-        yield either_app
+def mailed(either_app: Flask, mailbox: MailServer) -> Flask:
+    """With a mail server that answers."""
+    point(either_app, mailbox)
+    having(either_app, mail_server="127.0.0.1", mail_port=mailbox.port)
+    return either_app
+
+
+def having(app: Flask, **settings: Any) -> None:
+    app.extensions["bidflux_settings"] = dataclasses.replace(app.extensions["bidflux_settings"], **settings)
 
 
 def doctor(app: Flask) -> tuple[int, dict[str, str]]:
@@ -42,7 +47,7 @@ def doctor(app: Flask) -> tuple[int, dict[str, str]]:
     done = app.test_cli_runner().invoke(args=["doctor", "--json"])
     found = json.loads(done.output)
     assert found.pop("ok") is (done.exit_code == 0)
-    return done.exit_code, {name: said for name, said in found.items() if said != "ok"}
+    return done.exit_code, {name: said for name, said in found.items() if not said.startswith("ok")}
 
 
 def test_a_sound_installation(mailed: Flask) -> None:
@@ -64,8 +69,8 @@ def test_everything_that_can_be_wrong_is_named(mailed: Flask, monkeypatch: pytes
     make_user(agency, "owner")
     make_offer(make_property(agency, make_user(agency).id))
     data_requests.ask_as_bidder(agency, "ana@client.example", "ro")
-    settings = mailed.extensions["bidflux_settings"]
-    mailed.extensions["bidflux_settings"] = dataclasses.replace(settings, mail_port=1)
+    having(mailed, mail_port=1)
+    mailed.extensions["mail"].port = 1
     mailed.extensions["bidflux_keyring"], ring = Keyring([os.urandom(32)]), keyring()
     monkeypatch.setattr(health, "LEAST_FREE", 2**80)
     with housekeeping() as connection:
@@ -112,3 +117,65 @@ def test_a_newer_schema_serves_and_an_older_one_does_not(either_app: Flask, revi
         with housekeeping() as connection:
             connection.execute(text("DELETE FROM alembic_version"))
             connection.execute(text("INSERT INTO alembic_version VALUES (:v)"), {"v": held})
+
+
+TOKEN = "a-token-that-nobody-guesses-2026-11"
+
+
+def mail_said(app: Flask) -> str:
+    return str(json.loads(app.test_cli_runner().invoke(args=["doctor", "--json"]).output)["mail"])
+
+
+def test_mail_in_clear_is_said_and_a_server_that_cannot_do_better_is_not_used(app: Flask, mailbox: MailServer) -> None:
+    point(app, mailbox)
+    having(app, mail_server="127.0.0.1", mail_port=mailbox.port)
+    assert mail_said(app).startswith("ok: in clear") and "MAIL_USE_TLS=0" in mail_said(app)
+    having(app, mail_server="smtp.example")
+    assert mail_said(app).startswith("mail leaves this machine in clear")
+    app.extensions["mail"].use_tls = True
+    assert "offers no STARTTLS" in mail_said(app)
+    mailbox.stop()
+    assert "does not answer" in mail_said(app)
+
+
+@pytest.mark.parametrize(
+    ("given", "starttls", "tls"),
+    [({}, True, False), ({"MAIL_PORT": "465"}, False, True), ({"MAIL_USE_TLS": "0"}, False, False)],
+)
+def test_mail_is_encrypted_unless_plain_is_asked_for_by_name(given: dict[str, str], starttls: bool, tls: bool) -> None:
+    found = load_settings({**SOUND, **given})
+    assert (found.mail_use_tls, found.mail_use_ssl) == (starttls, tls)
+
+
+@pytest.mark.parametrize("field", ["X-Forwarded-For", "X-Real-IP", "Forwarded"])
+def test_a_proxy_that_nobody_told_of_is_noticed(app: Flask, field: str, capfd: pytest.CaptureFixture[str]) -> None:
+    configure_logs(app)
+    client = app.test_client()
+    client.get("/healthz")
+    client.get("/healthz", headers={field: "198.51.100.7"}, environ_overrides={"REMOTE_ADDR": "203.0.113.9"})
+    assert "proxy" not in doctor(app)[1], "a stranger writes what they like"
+    client.get("/healthz", headers={field: "198.51.100.7"})
+    assert "TRUSTED_PROXIES=0" in doctor(app)[1]["proxy"]
+    assert capfd.readouterr().err.count("proxy_not_trusted") == 1
+    proxies.warn()
+    assert "TRUSTED_PROXIES=0" in capfd.readouterr().err, "as the next start does"
+    with time_machine.travel(now() + timedelta(days=8)):
+        assert proxies.said() == ""
+    having(app, trusted_proxies=1)
+    assert proxies.said() == ""
+    having(app, trusted_proxies=0, base_url="https://oferte.example")
+    assert "https://" in proxies.said()
+
+
+def test_figures_take_a_token(app: Flask) -> None:
+    having(app, metrics_token=TOKEN)
+    client = app.test_client()
+    afar = {"REMOTE_ADDR": "203.0.113.7"}
+    answer = client.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"}, environ_overrides=afar)
+    assert answer.status_code == 200 and "bidflux_" in answer.text
+    for wrong in ("", TOKEN[:-1], f"{TOKEN}x", "Bearer", "ș", f"Basic {TOKEN}"):
+        headers = {"Authorization": f"Bearer {wrong}" if wrong != f"Basic {TOKEN}" else wrong}
+        assert client.get("/metrics", headers=headers).status_code == 404, wrong
+    assert client.get("/metrics").status_code == 404, "the machine itself needs it too: a proxy may stand on it"
+    assert "METRICS_TOKEN" in refused(METRICS_TOKEN="short")
+    assert "LOG_LEVEL" in refused(LOG_LEVEL="loud") and load_settings({**SOUND, "LOG_LEVEL": "Warning"}).log_level == 30
