@@ -18,7 +18,7 @@ dev-packages:
 linters:
 	@$(PYTHON) tools/api_linters.py
 
-run: packages  ## run the whole product until Ctrl-C (PORT, HOST, BIDFLUX_DATA override)
+run: packages  ## run the whole product until Ctrl-C (PORT, HOST, BIDFLUX_DATA override; DEMO=0: no demo, a set-up link)
 	@exec $(BIN)/python tools/run.py
 
 test:  ## run the whole suite (TESTS=path narrows it)

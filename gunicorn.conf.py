@@ -2,6 +2,7 @@
 
 import gc
 import os
+import sys
 from pathlib import Path
 
 from gunicorn.glogging import Logger
@@ -67,6 +68,19 @@ forwarded_allow_ips = ""
 secure_scheme_headers = {}
 
 
+def _name_setup_link(settings):
+    """A new installation says where its first agency is made; `make run` says it by itself."""
+    from app.accounts import founding
+
+    if settings.environment == "production" and (first := founding.link()):
+        url, until = first
+        sys.stderr.write(
+            f"BidFlux has no agency yet. Make the first one here, once, until {until:%Y-%m-%d %H:%M} UTC:\n"
+        )
+        sys.stderr.write(f"{url}\n")
+        sys.stderr.flush()
+
+
 def on_starting(server):
     """Before anything is served: a restored database forgets again who was forgotten since its backup."""
     from app.backups import ending
@@ -86,6 +100,7 @@ def on_starting(server):
             require_own_files()
             erasure.replay()
             proxies.warn()
+            _name_setup_link(app.extensions["bidflux_settings"])
             db.session.remove()
             db.engine.dispose()
     except Exception as error:

@@ -131,6 +131,14 @@ def check_number(name: str, given: Mapping[str, str]) -> None:
         raise StartupError(f"{name} must be a whole number from 1 to 1000, not {text!r}")
 
 
+def demo_wanted(given: Mapping[str, str]) -> bool:
+    """Whether an empty database gets the demo agency: unless `DEMO=0`."""
+    text = given.get("DEMO") or "1"
+    if text not in {"0", "1"}:
+        raise StartupError(f"DEMO must be 1 (a demo agency, where there is none) or 0, not {text!r}")
+    return text == "1"
+
+
 def port_number(text: str) -> int:
     if not text.isdecimal() or len(text) > 5 or not 0 < int(text) < 65536:
         raise StartupError(f"PORT must be a number from 1 to 65535, not {text!r}")

@@ -24,6 +24,7 @@ from machine import (
     answers,
     check_number,
     check_port,
+    demo_wanted,
     free_port,
     load_secrets,
     lock_folder,
@@ -40,6 +41,7 @@ ROOT = Path(__file__).resolve().parent.parent
 READY_SECONDS = 90.0
 TOO_MANY_DEATHS = 4
 SECRET = ("password", "api_key", "buyer_link", "setup_url")  # what goes into no log that somebody keeps
+OF_DEMO = ("email", "password", "buyer_link", "api_key")
 REMEMBERED = ("email", "password", "buyer_path", "api_key")
 
 
@@ -55,6 +57,7 @@ class Product:
         self.host = (env.get("HOST") or "127.0.0.1").strip("[] ")
         self.port = port_number(env.get("PORT") or "8000")
         self.env = env
+        self.demo = demo_wanted(env)
         self.children: dict[str, Child] = {}
         self.stopping = False
         self.lock = -1
@@ -150,9 +153,10 @@ class Product:
             raise StopRequested
 
     def set_up(self) -> dict[str, Any]:
-        """Migrate and seed; the command's one JSON object is the only thing on its standard output."""
+        """Migrate, then seed or name a set-up link; the command's one JSON object is all of its standard output."""
         with tempfile.TemporaryFile() as output:
-            child = self.start("setup", *self.flask("setup", "--demo", "--json"), stdout=output.fileno())
+            words = ("setup", "--demo", "--json") if self.demo else ("setup", "--json")
+            child = self.start("setup", *self.flask(*words), stdout=output.fileno())
             while child.exit_code() is None:
                 self.pause()
             del self.children["setup"]
@@ -181,8 +185,9 @@ class Product:
         finally:
             connection.close()
 
-    def announce(self, answer: dict[str, Any]) -> None:
-        """Write and print where to go; the password and API key are only known on the day they were made."""
+    def where_to_go(self, answer: dict[str, Any]) -> dict[str, Any]:
+        """The password and API key are only known on the day they were made. Without the demo nothing of it is named;
+        the first agency is made by the set-up link."""
         base = self.env["BASE_URL"].rstrip("/")
         try:
             before = json.loads(self.quickstart.read_text(encoding="utf-8"))
@@ -201,6 +206,13 @@ class Product:
             "api_docs_url": f"{base}/api/docs",
             "outbox_dir": self.env.get("OUTBOX_DIR"),
         }
+        if answer.get("setup_url"):
+            where = {"setup_url": answer["setup_url"], **where}
+        if not self.demo:
+            where = {name: value for name, value in where.items() if value or name not in OF_DEMO}
+        return where
+
+    def announce(self, where: dict[str, Any]) -> None:
         write_private(self.quickstart, json.dumps(where, indent=2, ensure_ascii=False) + "\n")
         say("\nBidFlux is ready.")
         for name, value in where.items():
@@ -225,7 +237,7 @@ class Product:
         self.start("worker", *self.flask("worker"))
         self.start("relay", *self.flask("relay"))
         self.wait_until_ready()
-        self.announce(answer)
+        self.announce(self.where_to_go(answer))
 
     def tend(self) -> None:
         for child in self.children.values():

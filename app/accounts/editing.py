@@ -56,14 +56,17 @@ def create_agency(
     *,
     zone: str = "Europe/Bucharest",
     language: str = DEFAULT,
+    currency: str = "EUR",
     test_of: uuid.UUID | None = None,
+    then: Callable[[UnitOfWork], None] | None = None,
 ) -> uuid.UUID:
-    """Make a tenant with its keys; `create_user` adds people. `test_of` is the agency whose test agency this is. Raises
-    `Invalid` for values that the pages refuse."""
-    facts: dict[str, Any] = {"name": name, "email": email, "zone": zone, "language": language}
+    """Make a tenant with its keys; `create_user` adds people. `test_of` is the agency whose test agency this is, and
+    `then` writes what belongs to the same transaction. Raises `Invalid` for values that the pages refuse."""
+    facts: dict[str, Any] = {"name": name, "email": email, "zone": zone, "language": language, "currency": currency}
     facts = facts if test_of else account_facts.of_agency(facts)  # an older rule may have let its agency's pass
     agency_id = new_id()
-    with housekeeping() as connection:
+
+    def founded(connection: Connection) -> None:
         db.session.add(
             Agency(
                 id=agency_id,
@@ -77,10 +80,13 @@ def create_agency(
             )
         )
         db.session.flush()
-        _note_address(connection, agency_id, email, now())
+        _note_address(connection, agency_id, facts["email"], now())
         keys.create_agency_keys(connection, agency_id)
-    with writing(agency_id) as tx:
+
+    with writing(agency_id, founded=founded) as tx:
         tx.record("agency.created", agency_id, SYSTEM)
+        if then:
+            then(tx)
     return agency_id
 
 
@@ -99,13 +105,14 @@ def create_user(
     password: str,
     *,
     by: Actor = SYSTEM,
+    hashed: str | None = None,
     then: Callable[[UnitOfWork, uuid.UUID], None] | None = None,
 ) -> uuid.UUID:
-    """`then` writes what belongs to the same transaction. Raises `Invalid` for a taken address, an unfit password, or
-    values that the pages refuse."""
+    """`then` writes what belongs to the same transaction; `hashed` is the password, where it had to be hashed before.
+    Raises `Invalid` for a taken address, an unfit password, or values that the pages refuse."""
     facts = account_facts.of_user(asdict(new))
     check_password(password, _known_of(agency_id, new.email, new.full_name, new.phone))
-    hashed, user_id = hasher.hash(password), new_id()
+    hashed, user_id = hashed or hasher.hash(password), new_id()
     try:
         with writing(agency_id) as tx:
             hold_rows(tx, "users", select(User.id).where(User.agency_id == agency_id))
@@ -258,7 +265,7 @@ def change_user(user: User, values: Mapping[str, Any], *, by: Actor) -> None:
 
 
 def change_agency(agency: Agency, values: Mapping[str, Any], *, by: Actor) -> None:
-    """Set any of `name`, `email`, `phone`, `company`, `privacy_contact`, `zone`, `language`,
+    """Set any of `name`, `email`, `phone`, `company`, `privacy_contact`, `zone`, `language`, `currency`,
     `colleagues_read`, `bidders_see_status`; raises `Invalid`."""
     agency_id, values = agency.id, account_facts.of_agency(values)
     told = any(name in values and values[name] != getattr(agency, name) for name in IN_NOTICE)

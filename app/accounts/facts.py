@@ -14,6 +14,7 @@ from app.core.errors import Invalid
 from app.core.language import LANGUAGES
 from app.core.limits import COMPANY, KEY_NAME, NAME
 from app.models.agency import ROLES
+from app.models.property import CURRENCIES
 
 FILL_IN = _l("Fill this in")
 ONE_OF_THESE = _l("Choose one of the answers")
@@ -81,6 +82,7 @@ _AGENCY: dict[str, Callable[[Any], Any]] = {
     "email": email,
     "zone": zone,
     "language": partial(_one_of, tuple(LANGUAGES)),
+    "currency": partial(_one_of, CURRENCIES),
     "phone": partial(_if_any, phone),
     "company": partial(_if_any, partial(_line, most=COMPANY)),
     "privacy_contact": partial(_if_any, email),

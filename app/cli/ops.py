@@ -1,10 +1,11 @@
-"""`setup`, `doctor`, `usage`, `worker`, `relay`: what an operator and a process manager call."""
+"""`setup`, `setup-link`, `doctor`, `usage`, `worker`, `relay`: what an operator and a process manager call."""
 
 from __future__ import annotations
 
 import secrets
 import sys
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from flask_babel import force_locale
 from flask_migrate import upgrade
 from sqlalchemy import select
 
+from app.accounts import founding
 from app.backups import ending
-from app.cli.output import as_json, say
+from app.cli.output import as_json, fail, say
+from app.core.clock import rfc3339
 from app.core.language import SOURCE
 from app.extensions import db
 from app.models import Agency
@@ -26,7 +29,7 @@ json_lines = click.option("--json", is_flag=True, expose_value=False, help="Chan
 
 
 def register(app: Flask) -> None:
-    for command in (setup, doctor, usage, worker, relay):
+    for command in (setup, setup_link, doctor, usage, worker, relay):
         app.cli.add_command(command)
 
 
@@ -40,12 +43,30 @@ def setup(demo: bool, as_json: bool) -> None:
     ending.complete()
     require_own_files()  # before anything is written with them
     upgrade(directory=str(Path(current_app.root_path).parent / "migrations"))
-    answer: dict[str, Any] = {"email": None, "password": None, "api_key": None, "buyer_path": None}
+    answer: dict[str, Any] = {"email": None, "password": None, "api_key": None, "buyer_path": None, "setup_url": None}
     if demo:
         if not db.session.scalar(select(Agency.id).limit(1)):
             answer |= seed_demo(secrets.token_urlsafe(9))
         answer["buyer_path"] = first_link()
-    say(answer, "ready", as_json=as_json)
+    line = "ready"
+    if first := founding.link():
+        answer["setup_url"], line = first[0], f"ready; {_told(*first)}"
+    say(answer, line, as_json=as_json)
+
+
+@click.command("setup-link")
+@as_json
+def setup_link(as_json: bool) -> None:
+    """Print the link by which the first agency is made; there is one only while there is no agency."""
+    first = founding.link()
+    if first is None:
+        fail("there is an agency already: `agency create` makes another")
+    url, until = first
+    say({"setup_url": url, "expires_at": rfc3339(until)}, _told(url, until), as_json=as_json)
+
+
+def _told(url: str, until: datetime) -> str:
+    return f"make the first agency, once, until {rfc3339(until)}:\n{url}"
 
 
 @click.command("worker")

@@ -19,7 +19,7 @@ from itsdangerous import BadData, Signer
 from itsdangerous.encoding import base64_decode, base64_encode
 
 # What follows one of these in a path is a token: never logged, never told to another site, without any cookie.
-SIGNED_PATHS = ("/o/", "/r/", "/s/", "/gdpr/request/", "/account/")
+SIGNED_PATHS = ("/o/", "/r/", "/s/", "/gdpr/request/", "/account/", "/setup/")
 NOTHING = bytes(32)
 SIGNATURE = 44  # letters, with the point before it
 
@@ -106,6 +106,7 @@ SELLER_PASS = Purpose("seller-page-pass", TimedId, "d")
 PRIVACY = Purpose("privacy-request", _alone)  # by which a person proves that an address is theirs
 ACCOUNT = Purpose("account", AccountLink, "d8s")
 INVITATION = Purpose("invitation", TimedId, "d")  # of the moment when they were last asked in
+SETUP = Purpose("setup", _alone)  # by which the first agency is made
 PHOTO = Purpose("photo", _alone)  # for whoever shows the property elsewhere
 DEVICE = Purpose("device", Device, "12s")
 STAMP = Purpose("form-stamp", Stamp, "16sdd32s32s")

@@ -279,8 +279,10 @@ def _queue() -> WriterQueue:
 
 
 @contextmanager
-def writing(agency_id: uuid.UUID) -> Iterator[UnitOfWork]:
+def writing(agency_id: uuid.UUID, *, founded: Callable[[Connection], None] | None = None) -> Iterator[UnitOfWork]:
     """Write for one agency. Rows loaded before are stale inside: load again what a rule depends on.
+
+    `founded` makes the agency's own row first, in the same transaction.
 
     Inside another unit of the same agency it joins that one, which commits all or nothing.
     """
@@ -294,6 +296,8 @@ def writing(agency_id: uuid.UUID) -> Iterator[UnitOfWork]:
         return
     witness = witness_of_numbers()
     with _turn() as connection:
+        if founded:
+            founded(connection)
         agency, at = _HEAD.one(connection, id=agency_id), now()
         tx = UnitOfWork(
             agency_id,

@@ -5,7 +5,7 @@ from app.models.base import Base, Kept
 from app.models.checkpoint import Checkpoint, Timestamping
 from app.models.confirming import ConfirmationBody
 from app.models.email_code import EmailCode
-from app.models.entry import Invitation, ResetRequest
+from app.models.entry import Invitation, ResetRequest, SetupLink
 from app.models.epoch import PastEpoch
 from app.models.feed import FeedItem, FeedRun, PropertyFeed
 from app.models.followup import CODE, HELD_LINK, Confirmation, Note, OfferMove, OfferRequest
@@ -78,6 +78,7 @@ __all__ = [
     "Retention",
     "SavedView",
     "SellerLink",
+    "SetupLink",
     "StaffAddress",
     "Submission",
     "Supersession",

@@ -40,6 +40,8 @@ class Agency(Base):
     phone: Mapped[str | None] = mapped_column(String(20))
     zone: Mapped[str] = mapped_column(String(64), default="Europe/Bucharest")
     language: Mapped[str] = mapped_column(String(2), default=DEFAULT)
+    # That a new property is priced in, unless it says otherwise: EUR or RON.
+    currency: Mapped[str] = mapped_column(String(3), default="EUR", server_default="EUR")
     colleagues_read: Mapped[bool] = mapped_column(default=False)
     # Does a bidder see on their page how the agency answered?
     bidders_see_status: Mapped[bool] = mapped_column(default=False, server_default=false())

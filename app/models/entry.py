@@ -1,4 +1,4 @@
-"""Invitations, and requests for a new password from people who are not signed in."""
+"""Set-up links, invitations, and requests for a new password from people who are not signed in."""
 
 from __future__ import annotations
 
@@ -24,6 +24,17 @@ class ResetRequest(Base):
     id: Mapped[Id]
     mark: Mapped[bytes] = mapped_column(LargeBinary(32))
     created_at: Mapped[datetime]
+
+
+class SetupLink(Base):
+    """A link by which the first agency of an installation is made. All are gone once there is one."""
+
+    __tablename__ = "setup_link"
+    __kept__ = kept(Kept.MUTABLE)
+
+    id: Mapped[Id]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
 
 
 class Invitation(Base):

@@ -143,7 +143,8 @@ _CLEAR = " ".join(field.clear for field in FIELDS if field.clear)
 COLUMNS: dict[str, dict[str, str]] = {
     "access": {"trail": "user_id kind offer_id at", "technical": "id agency_id"},
     "agency": {
-        "property": "name email phone company privacy_contact zone language colleagues_read bidders_see_status",
+        "property": "name email phone company privacy_contact zone language currency colleagues_read"
+        " bidders_see_status",
         "technical": "id head_seq head_hash event_seq epoch restores test_of_id has_webhooks notice_version facts_at"
         " used_on day_bytes day_offers all_bytes recorded_offers created_at",
     },
@@ -239,6 +240,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "trail": "user_id",
         "technical": "id agency_id property_id created_at",
     },
+    "setup_link": {"technical": "id created_at expires_at"},
     "submission": {"fingerprint": "nonce content_mac", "technical": "property_id agency_id offer_id"},
     "text_version": {"property": "kind language body", "technical": "sha256 created_at"},
     "timestamping": {"technical": "agency_id seq n at token fault"},

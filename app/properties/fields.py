@@ -106,7 +106,9 @@ class PropertyFields(Strict):
     land_area_sqm: Land | None = None
     rooms: Rooms | None = None
     asking_price: Amount | None = None
-    currency: Currency = "EUR"
+    currency: Currency | None = Field(
+        None, description="Left out or null: it stays as it is, at first the agency's (EUR unless it chose otherwise)."
+    )
     price_vat: PriceVat | None = None
     buyer_commission: MaybeLine120 = Field(None, description="As the buyer reads it: `2% + VAT`, or `0%`.")
     photo_url: Link | None = Field(
@@ -159,6 +161,8 @@ _NOT_COLUMNS |= {"agent", "photo_url", "asking_price", *OFFERING}
 def sent_property(body: PropertyFields) -> SentProperty:
     """The columns that a body says; offering fields, agent and photo only when they were sent."""
     columns = body.model_dump(exclude=_NOT_COLUMNS)
+    if body.currency is None:
+        del columns["currency"]
     columns |= {name: getattr(body, name) for name in OFFERING if name in body.model_fields_set}
     if body.asking_price is None:
         columns["asking_minor"] = None

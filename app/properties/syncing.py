@@ -19,7 +19,7 @@ from app.core.ledger import Actor
 from app.core.quotas import hold_bytes, left, quotas
 from app.core.unit_of_work import UnitOfWork, writing
 from app.extensions import db
-from app.models import OfferState, Property, User
+from app.models import Agency, OfferState, Property, User
 from app.models.agency import OWNER
 from app.models.property import GONE
 from app.properties import photos
@@ -145,6 +145,7 @@ class _Unit:
         hold_bytes(tx)
         self.tx, self.by = tx, by
         self.room: int | None = None  # for new ones, once the first comes
+        self.usual: str | None = None
         self.done: list[Synced] = []
         self.to_record: list[tuple[Synced, Property, Callable[[], None] | None]] = []
         self.photos: dict[uuid.UUID, str] = {}
@@ -181,7 +182,7 @@ class _Unit:
         values = dict(sent.columns)
         if sent.agent_email is not None or current is None:
             values["agent_id"] = self._agent(sent.agent_email, outcome)
-        before = _values(current) if current else {**DEFAULTS, **sent.kept}
+        before = _values(current) if current else {**DEFAULTS, "currency": self._currency(), **sent.kept}
         after = {**before, **values}
         errors = _errors(after, values, current)
         if current and after["currency"] != before["currency"] and has_offers(self.tx, current.id):
@@ -209,6 +210,12 @@ class _Unit:
             self._change(current, changed, outcome)
         if sent.photo and not is_our_photo(sent.photo):
             self.photos[current.id] = sent.photo
+
+    def _currency(self) -> str:
+        """What a new property is priced in."""
+        if self.usual is None:
+            self.usual = db.session.scalars(select(Agency.currency).where(Agency.id == self.tx.agency_id)).one()
+        return self.usual
 
     def _has_room(self) -> bool:
         if self.room is None:
@@ -281,7 +288,6 @@ DEFAULTS: dict[str, Any] = {
     "availability": "available",
     "show_exact_address": False,
     "country": "RO",
-    "currency": "EUR",
     "accepts_offers": False,
     "signature_required": False,
     "code_required": False,

@@ -45,6 +45,7 @@ def tokens(app: Flask) -> dict[str, str]:
         "/s/": signed_links.sign(signed_links.SELLER, seller_links.create(prop, 7, shows_names=True, by=by)),
         "/gdpr/request/": signed_links.sign(signed_links.PRIVACY, uuid.uuid4()),
         "/account/": invitations.account_token(agent, 2e9),
+        "/setup/": signed_links.sign(signed_links.SETUP, uuid.uuid4()),
         "/photos/": signed_links.sign(signed_links.PHOTO, uuid.uuid4()),
     }
 

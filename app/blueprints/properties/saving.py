@@ -65,7 +65,8 @@ class PropertySaving:
             form = PropertyForm(data={**values_of(self.like, self.zone), **NOT_COPIED})
         else:
             known_as = request.args.get("external_id", "")
-            form = PropertyForm(data={"agent_id": str(self.by.user.id), "external_id": known_as})
+            first = {"agent_id": str(self.by.user.id), "external_id": known_as, "currency": self.by.agency.currency}
+            form = PropertyForm(data=first)
         form.agent_id.choices = [SelectChoice(str(agent_id), name) for agent_id, name in self.agents]
         return form
 

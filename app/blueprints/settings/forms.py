@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,6 +20,7 @@ from app.core.language import LANGUAGES
 from app.core.limits import COMPANY, KEY_NAME, NAME
 from app.core.numbers import whole
 from app.models.agency import ROLES, Agency
+from app.models.property import CURRENCIES
 
 LONG = _l("Use at most %(max)d characters")
 SPOKEN = [SelectChoice(code, spoken.own_name) for code, spoken in LANGUAGES.items()]
@@ -110,6 +112,13 @@ class AgencyForm(Form):
         validate_choice=False,
         description=_l("Of the mails to the agency itself, and first chosen for whom you invite."),
     )
+    currency = SelectField(
+        _l("Currency"),
+        choices=[SelectChoice(code, code) for code in CURRENCIES],
+        validators=[AnyOf(CURRENCIES, _l("Choose one of the answers"))],
+        validate_choice=False,
+        description=_l("Of new properties; each can have another."),
+    )
     colleagues_read = BooleanField(_l("Agents may read the properties and offers of their colleagues"))
     bidders_see_status = BooleanField(
         _l("Clients see on their page where their offer stands"),
@@ -125,6 +134,29 @@ class AgencyForm(Form):
     def values(self) -> dict[str, Any]:
         """By the names of the agency's columns, which the fields have too."""
         return {**self.data, "phone": phone_of(self.phone)}
+
+
+class FirstAgencyForm(Form):
+    """The first agency and its owner, on one page."""
+
+    full_name = StringField(_l("Full name"), filters=[_strip], validators=_line(NAME))
+    email = StringField(_l("E-mail"), validators=[_email], description=_l("You sign in with it."))
+    password = PasswordField(
+        _l("Password"), validators=[InputRequired(FILL_IN)], description=_l("At least 12 characters.")
+    )
+    name = StringField(_l("Name of the agency"), filters=[_strip], validators=_line(NAME))
+    language = SelectField(_l("Language"), choices=SPOKEN, description=_l("Of the agency's mails, and of your pages."))
+    currency = SelectField(
+        _l("Currency"),
+        choices=[SelectChoice(code, code) for code in CURRENCIES],
+        description=_l("Of new properties; each can have another."),
+    )
+    zone = StringField(_l("Time zone"), validators=[_known_zone], default=ZONES[0])
+
+    def refuse(self, errors: Mapping[str, Iterable[Any]]) -> None:
+        """Add what the service refused, in the reader's language."""
+        for name, messages in errors.items():
+            self[name].errors = [*self[name].errors, *(str(message) for message in messages)]
 
 
 class UserForm(Form):

@@ -80,6 +80,7 @@ def agency() -> AnyResponse:
         return page("settings/agency.html", form=AgencyForm.of(agency), zones=ZONES)
     form = AgencyForm(request.form)
     form.language.data = request.form.get("language", agency.language)
+    form.currency.data = request.form.get("currency", agency.currency)
     if not form.validate():
         return page("settings/agency.html", status=422, form=form, zones=ZONES)
     accounts.change_agency(agency, form.values(), by=person().actor)
