@@ -285,6 +285,9 @@ STEPS: dict[str, Any] = {
     "link.off": lazy_gettext("Link turned off"),
     "link.changed": lazy_gettext("Rules of the link changed"),
     "link.rotated": lazy_gettext("New link made"),
+    "link.flooded": lazy_gettext("Very many offers came through the link within an hour"),
+    "link.slowed": lazy_gettext("Link slowed down"),
+    "link.unslowed": lazy_gettext("Link no longer slowed down"),
 }
 # Entries of before codes were asked for name no proof: a press of the link's button was enough then.
 STEP_CONFIRMED = {
@@ -306,6 +309,9 @@ STEP_ICONS = {
     "link.on": "link",
     "link.off": "lock",
     "link.rotated": "refresh",
+    "link.flooded": "alert",
+    "link.slowed": "clock",
+    "link.unslowed": "link",
 }
 ACTORS: dict[str, Any] = {
     "user": lazy_gettext("a colleague"),

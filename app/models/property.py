@@ -86,6 +86,7 @@ class Property(Base):
     photo_id: Mapped[uuid.UUID | None]
     version: Mapped[int] = mapped_column(default=1)
     archived_at: Mapped[datetime | None]
+    slowed_at: Mapped[datetime | None]  # when an agent slowed its link down
     told_at: Mapped[datetime | None]  # when an agent settled what the bidders of one that is gone are told
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]

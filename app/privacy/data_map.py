@@ -226,7 +226,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         " asking_minor currency price_vat buyer_commission crm_url accepts_offers offers_open_at offers_close_at"
         " signature_required code_required field_rules photo_id",
         "staff": "agent_id",
-        "technical": "id agency_id link_version version archived_at told_at created_at updated_at",
+        "technical": "id agency_id link_version version archived_at slowed_at told_at created_at updated_at",
     },
     "past_epoch": {"technical": "agency_id name last_seq ended_at"},
     "photo_copy": {"property": "url_ct fault", "technical": "property_id agency_id due_at tries updated_at"},

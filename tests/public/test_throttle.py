@@ -8,11 +8,17 @@ import pytest
 import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from app.blueprints.public import throttle
-from app.models import Property
-from tests.factories import login, make_agency, make_user
+from app.core.ledger import SYSTEM
+from app.delivery.composing import DeliveryRow, NoLongerOwed
+from app.delivery.registry import registry
+from app.extensions import db
+from app.models import Delivery, LedgerEntry, Property, User
+from app.properties import floods
+from tests.factories import csrf, login, make_agency, make_user
 from tests.public.test_offer_form import fill, hidden, offers, path_of
 
 
@@ -96,3 +102,54 @@ def test_a_colleague_behind_the_same_address_uses_up_nothing(app: Flask) -> None
     login(second, other)
     answers = [first.get("/app/offers.csv").status_code for _ in range(22)]
     assert answers[-1] == 429 and second.get("/app/offers.csv").status_code == 200
+
+
+def told(prop: Property) -> list[Delivery]:
+    db.session.rollback()
+    return list(db.session.scalars(select(Delivery).where(Delivery.template == "link_flooded")))
+
+
+def test_a_link_that_was_slowed_down_makes_each_wait_and_refuses_nobody(
+    client: FlaskClient, prop: Property, owner: User
+) -> None:
+    login(agent := client.application.test_client(), owner)
+    page = agent.get(f"/app/properties/{prop.id}").text
+    where = f"/app/properties/{prop.id}/slow"
+    assert "Încetinește linkul" in page and "minut" not in page
+    agent.post(where, data={"csrf_token": csrf(page), "on": "1"})
+    assert "Nimeni nu este refuzat" in agent.get(f"/app/properties/{prop.id}").text
+    with time_machine.travel(datetime.now(UTC), tick=False) as clock:
+        waits = [sent_by(client, prop, n) for n in range(3)]
+        assert [int(one.headers["Retry-After"]) for one in waits] == [60, 120, 180]
+        other = sent_by(client, prop, 7, "203.0.113.5")
+        assert other.headers["Retry-After"] == "60", "from elsewhere they do not count"
+        clock.shift(timedelta(seconds=61))
+        assert client.post(path_of(prop), data={**hidden(other.text), "step": "send"}).status_code == 303
+        agent.post(where, data={"csrf_token": csrf(page), "on": "0"})
+        assert sent_by(client, prop, 8).status_code == 303
+    kinds = [e.kind for e in db.session.scalars(select(LedgerEntry).where(LedgerEntry.object_id == prop.id))]
+    assert kinds.count("link.slowed") == kinds.count("link.unslowed") == 1
+
+
+def test_the_agent_of_a_flooded_link_is_told_once_a_day(
+    client: FlaskClient, prop: Property, owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(throttle, "FLOOD", throttle.rates("2/hour"))
+    for number in range(2):
+        assert sent_by(client, prop, number, f"203.0.113.{number}").status_code == 303
+    assert told(prop) == []
+    for number in range(2, 5):
+        assert sent_by(client, prop, number, f"203.0.113.{number}").status_code == 303, "it changes nothing"
+    [owed] = told(prop)
+    assert owed.user_id == owner.id
+    text = registry().compose(DeliveryRow.of(owed)).as_bytes().decode()
+    assert str(prop.id) in text and "2 oferte" in text
+    client.application.extensions["bidflux_counter"].local.storage.reset()
+    assert not floods.alert(prop.agency_id, prop.id, 2), "another process asks, and it was said"
+    with time_machine.travel(datetime.now(UTC) + timedelta(days=1, minutes=1)):
+        assert floods.alert(prop.agency_id, prop.id, 2)
+    floods.slow(prop, on=True, by=SYSTEM)
+    with time_machine.travel(datetime.now(UTC) + timedelta(days=3)):
+        assert not floods.alert(prop.agency_id, prop.id, 2), "the agent knows"
+    with pytest.raises(NoLongerOwed):
+        registry().compose(DeliveryRow.of(owed))

@@ -26,7 +26,7 @@ from app.offers.list import pages
 from app.offers.list.filter import OfferFilter
 from app.offers.timeline import property_steps
 from app.properties import editing as service
-from app.properties import gone_notices, listing, seller_links
+from app.properties import floods, gone_notices, listing, seller_links
 from app.properties.links import activity_of
 from app.properties.listing import PropertyFilter
 from app.properties.representation import offer_url
@@ -104,6 +104,16 @@ def accepts(property_id: uuid.UUID) -> AnyResponse:
     message = _("The link takes offers") if on else _("The link is off")
     if wants_block():
         return _property(property_id, toast=message)
+    return done(url_for("properties.show", property_id=property_id), message)
+
+
+@properties.post("/app/properties/<uuid:property_id>/slow")
+@policy(Guard.SIGNED_IN, limit="30/minute")
+def slow(property_id: uuid.UUID) -> AnyResponse:
+    """Slow the link down (`on=1`) while it is under attack, or let it run again."""
+    prop, on = get_property(person(), property_id, write=True), request.form.get("on") == "1"
+    floods.slow(prop, on=on, by=person().actor)
+    message = _("The link is slowed down") if on else _("The link runs again as usual")
     return done(url_for("properties.show", property_id=property_id), message)
 
 

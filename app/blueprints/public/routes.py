@@ -172,7 +172,7 @@ class FormPost:
             return partial(self._again, _("That was very quick. Check the offer and send it once more."))
         if self._has_other_notice():
             return partial(self._again, "")
-        if self.link.state == "open" and (seconds := throttle.wait(self.link.property.id, draft.bidder, stamp.ready)):
+        if self.link.state == "open" and (seconds := throttle.wait(self.link.property, draft.bidder, stamp.ready)):
             return partial(self._slow, draft, seconds)
         return None
 

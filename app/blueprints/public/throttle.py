@@ -9,31 +9,55 @@ from __future__ import annotations
 import time
 import uuid
 
+from flask import current_app
+
 from app.core.contacts import mailbox_of
+from app.models import Property
 from app.offers.document import Bidder
+from app.properties import floods
 from app.web.guards import caller_line, rates
-from app.web.rate_limits import Count, have_room, keyed, note
+from app.web.rate_limits import Count, Counter, have_room, keyed, note, spend
 
 PER_PERSON = rates("30/hour")  # of one address: nobody uses up the count of a person whose mail address they know
 PER_ADDRESS = rates("100/hour")
 PER_LINK = rates("300/hour")
-MOMENT, WHILE = 15, 120
+FLOOD = rates("60/hour")  # of a link: its agent is told, and nothing else happens
+SLOWED = rates("30/hour")  # of an address, where the link was slowed down: each waits a step longer
+MOMENT, WHILE, STEP = 15, 120, 60
 
 
-def wait(property_id: uuid.UUID, bidder: Bidder, ready: float) -> int:
+def wait(prop: Property, bidder: Bidder, ready: float) -> int:
     """Seconds to wait before this offer is taken; 0 for none. `ready` is when an earlier wait ends (Unix time)."""
     if ready:
         return max(0, round(ready - time.time() + 0.5))
-    people, crowds = _people(property_id, bidder), _crowds(property_id)
-    rooms = have_room([*people, *crowds])
+    people, crowds = _people(prop.id, bidder), _crowds(prop.id)
+    *rooms, calm = have_room([*people, *crowds, *_flood(prop.id)])
+    if not calm:
+        _alert(prop)
+    seconds = _slowly(prop.id) if prop.slowed_at else 0
     if not all(rooms[: len(people)]):
-        return WHILE
-    return 0 if all(rooms) else MOMENT
+        return max(WHILE, seconds)
+    return seconds or (0 if all(rooms) else MOMENT)
+
+
+def _slowly(property_id: uuid.UUID) -> int:
+    """On a link that was slowed down the first offer from an address waits a minute, the next two, and so on."""
+    [rate] = SLOWED
+    spent = spend(rate, "send-slowly", property_id.hex, keyed(caller_line()))
+    return STEP * (rate.amount - spent.remaining)
+
+
+def _alert(prop: Property) -> None:
+    """Once a day the agent is told; a process asks the database no more often than in ten minutes."""
+    [again] = rates("1/10 minute")
+    counter: Counter = current_app.extensions["bidflux_counter"]
+    if not prop.slowed_at and counter.local.hit(again, "send-flood-told", prop.id.hex):
+        floods.alert(prop.agency_id, prop.id, FLOOD[0].amount)
 
 
 def sent(property_id: uuid.UUID, bidder: Bidder) -> None:
     """One more was kept."""
-    note([*_people(property_id, bidder), *_crowds(property_id)])
+    note([*_people(property_id, bidder), *_crowds(property_id), *_flood(property_id)])
 
 
 def _people(property_id: uuid.UUID, bidder: Bidder) -> list[Count]:
@@ -47,3 +71,7 @@ def _people(property_id: uuid.UUID, bidder: Bidder) -> list[Count]:
 def _crowds(property_id: uuid.UUID) -> list[Count]:
     of_address, of_link = ("send-address", property_id.hex, keyed(caller_line())), ("send-link", property_id.hex)
     return [*((rate, of_address) for rate in PER_ADDRESS), *((rate, of_link) for rate in PER_LINK)]
+
+
+def _flood(property_id: uuid.UUID) -> list[Count]:
+    return [(rate, ("send-flood", property_id.hex)) for rate in FLOOD]
