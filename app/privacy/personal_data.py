@@ -66,6 +66,22 @@ def held_about(agency_id: uuid.UUID, folded: str) -> dict[str, Any]:
     }
 
 
+def held_of(agency_id: uuid.UUID, offer_ids: Collection[uuid.UUID]) -> list[dict[str, Any]]:
+    """The same of these offers, whoever sent them, by id; of one whose bidder was forgotten only that it was."""
+    query = (
+        select(Offer, OfferState, Property)
+        .join(OfferState, OfferState.offer_id == Offer.id)
+        .join(Property, Property.id == Offer.property_id)
+        .where(Offer.agency_id == agency_id, Offer.id.in_(offer_ids))
+        .order_by(Offer.id)
+    )
+    return [
+        _held(open_offer(offer, state), prop)
+        or {"offer": {"id": str(offer.id), "reference": offer.reference, "property_id": str(prop.id)}, "erased": True}
+        for offer, state, prop in db.session.execute(query).all()
+    ]
+
+
 def _held(opened: OpenedOffer, prop: Property) -> dict[str, Any] | None:
     if opened.document is None:
         return None

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import runpy
 import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -23,6 +25,7 @@ from app.core.errors import StaleVersion
 from app.core.signed_links import ACCOUNT, SETUP, AccountLink, sign
 from app.extensions import db
 from app.models import Agency, AgencyKey, LedgerEntry, Property, SetupLink, User
+from tests.conftest import ROOT
 from tests.factories import PASSWORD, csrf, login, make_agency
 
 FIRST = {
@@ -160,6 +163,18 @@ def test_the_command_names_the_link_while_there_is_no_agency(app: Flask) -> None
     make_agency()
     refused = run(args=["setup-link", "--json"])
     assert refused.exit_code == 1 and "agency create" in json.loads(refused.stdout)["error"]
+
+
+def test_the_start_names_the_link_where_no_make_run_does(app: Flask, capfd: pytest.CaptureFixture[str]) -> None:
+    server, settings = runpy.run_path(str(ROOT / "gunicorn.conf.py")), app.extensions["bidflux_settings"]
+    server["_name_setup_link"](settings)
+    assert not capfd.readouterr().err, "`make run` says it by itself"
+    server["_name_setup_link"](replace(settings, environment="production"))
+    assert f"http://localhost{path()}\n" in capfd.readouterr().err
+    make_agency()
+    capfd.readouterr()
+    server["_name_setup_link"](replace(settings, environment="production"))
+    assert "setup" not in capfd.readouterr().err
 
 
 def test_a_new_property_is_priced_as_the_agency_says(app: Flask, client: FlaskClient, owner: User) -> None:
