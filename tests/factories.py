@@ -17,7 +17,7 @@ from app.core.access import Person
 from app.core.ledger import BIDDER, SYSTEM
 from app.core.money import Money
 from app.extensions import db
-from app.models import Agency, EmailCode, Offer, Property, User
+from app.models import Account, Agency, EmailCode, Offer, Property, User
 from app.offers import codes, recording
 from app.offers.document import Bidder, Draft
 from app.offers.mailboxes import reachable
@@ -39,6 +39,11 @@ def make_user(agency_id: uuid.UUID, role: str = "agent", **values: Any) -> User:
         email, values.pop("full_name", "Ioana Ștefănescu"), role=role, phone="+40712034567", **values
     )
     return db.session.get_one(User, accounts.create_user(agency_id, new, PASSWORD))
+
+
+def hash_of(user: User) -> str:
+    """The hash of a person's password."""
+    return db.session.scalars(select(Account.password_hash).where(Account.id == user.account_id)).one()
 
 
 def person_of(user: User) -> Person:

@@ -15,8 +15,9 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from flask import g
 from flask_babel import lazy_gettext
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, exists, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import aliased, contains_eager, joinedload
 
 from app.accounts import facts as account_facts
 from app.accounts.api_keys import SHOWN, key_hash, new_key
@@ -24,14 +25,14 @@ from app.accounts.passwords import MAX_PASSWORD, check_password
 from app.core import keys
 from app.core.access import SCOPES, Person
 from app.core.clock import now
-from app.core.errors import Invalid, StaleVersion
+from app.core.errors import Invalid, NotFound, StaleVersion
 from app.core.ids import new_id
 from app.core.language import DEFAULT
 from app.core.ledger import SYSTEM, Actor
 from app.core.quotas import hold_rows
 from app.core.unit_of_work import UnitOfWork, housekeeping, writing
 from app.extensions import db
-from app.models import Agency, ApiKey, StaffAddress, User, UserSession
+from app.models import Account, Agency, ApiKey, StaffAddress, User, UserSession
 from app.models.agency import AGENT
 
 SESSION_LIFE = timedelta(days=14)
@@ -108,52 +109,111 @@ def create_user(
     hashed: str | None = None,
     then: Callable[[UnitOfWork, uuid.UUID], None] | None = None,
 ) -> uuid.UUID:
-    """`then` writes what belongs to the same transaction; `hashed` is the password, where it had to be hashed before.
-    Raises `Invalid` for a taken address, an unfit password, or values that the pages refuse."""
+    """A person who signs in nowhere yet, in their first agency. `then` writes what belongs to the same transaction;
+    `hashed` is the password, where it had to be hashed before. Raises `Invalid` for a taken address, an unfit password,
+    or values that the pages refuse."""
     facts = account_facts.of_user(asdict(new))
     check_password(password, _known_of(agency_id, new.email, new.full_name, new.phone))
-    hashed, user_id = hashed or hasher.hash(password), new_id()
+    hashed = hashed or hasher.hash(password)
     try:
         with writing(agency_id) as tx:
-            hold_rows(tx, "users", select(User.id).where(User.agency_id == agency_id))
-            db.session.add(
-                User(
-                    id=user_id,
-                    agency_id=agency_id,
-                    **facts,
-                    password_hash=hashed,
-                    active=True,
-                    created_at=tx.at,
-                )
-            )
-            db.session.flush()
-            _note_address(tx.connection, agency_id, facts["email"], tx.at)
-            tx.record("user.created", user_id, by, {"role": facts["role"]})
-            if then:
-                then(tx, user_id)
+            account_id = open_account(tx, facts["email"], hashed, facts["language"])
+            return add_user(tx, account_id, facts, by=by, then=then)
     except IntegrityError:
         raise Invalid({"email": [EMAIL_TAKEN]}) from None
+
+
+def open_account(tx: UnitOfWork, email: str, password_hash: str, language: str) -> uuid.UUID:
+    """What a person signs in with from now on; raises `IntegrityError` where the address signs in already."""
+    row = {"id": new_id(), "email": email, "password_hash": password_hash, "language": language, "created_at": tx.at}
+    tx.connection.execute(insert(Account), row)
+    return row["id"]  # type: ignore[return-value]  # as it was put there
+
+
+def add_user(
+    tx: UnitOfWork,
+    account_id: uuid.UUID,
+    facts: Mapping[str, Any],
+    *,
+    by: Actor,
+    then: Callable[[UnitOfWork, uuid.UUID], None] | None = None,
+) -> uuid.UUID:
+    """Put the person of an account into the agency; raises `IntegrityError` where they are, or once were."""
+    user_id, own = new_id(), {name: value for name, value in facts.items() if name != "language"}
+    hold_rows(tx, "users", select(User.id).where(User.agency_id == tx.agency_id))
+    row = {"id": user_id, "agency_id": tx.agency_id, "account_id": account_id, **own, "created_at": tx.at}
+    tx.connection.execute(insert(User), row)
+    _note_address(tx.connection, tx.agency_id, facts["email"], tx.at)
+    tx.record("user.created", user_id, by, {"role": facts["role"]})
+    if then:
+        then(tx, user_id)
     return user_id
+
+
+def account_of(email: str) -> Account | None:
+    """Whoever signs in with an address."""
+    return db.session.scalar(select(Account).where(Account.email == email.strip().lower()))
+
+
+def member_of(account_id: uuid.UUID) -> User:
+    """A person in the agency in which they were last."""
+    mine = select(User).where(User.account_id == account_id).options(joinedload(User.account))
+    return db.session.scalars(mine.order_by(*_LAST_CHOSEN).limit(1)).one()
+
+
+_LAST_CHOSEN = (func.coalesce(User.chosen_at, User.created_at).desc(), User.id)
+
+
+def switch(person: Person, user_id: uuid.UUID) -> None:
+    """Go on in another of one's agencies, in this browser. Raises `NotFound` where the person is none of its people."""
+    here = select(User.agency_id).where(User.id == user_id, User.account_id == person.user.account_id)
+    session_id = person.session_id
+    with housekeeping() as connection:
+        agency_id = connection.scalar(here)
+        if agency_id is None:
+            raise NotFound
+        connection.execute(update(User).where(User.id == user_id).values(chosen_at=now()))
+        mine = update(UserSession).where(UserSession.id == session_id)
+        connection.execute(mine.values(user_id=user_id, agency_id=agency_id))
 
 
 def set_password(
     user: User, password: str, *, by: Actor, keep_session: uuid.UUID | None = None, only_once: bool = False
 ) -> None:
-    """Change a password and end the person's other sessions. Raises `Invalid` for an unfit password or the present one;
-    with `only_once` also `StaleVersion`, when it has changed since the caller read it or the person has left."""
+    """Change a password and end the person's other sessions, in all their agencies. Raises `Invalid` for an unfit
+    password or the present one; with `only_once` also `StaleVersion`, when it has changed since the caller read it.
+    `StaleVersion` too for who has left."""
     check_password(password, _known_of(user.agency_id, user.email, user.full_name, user.phone))
-    if _fits(user.password_hash, password):
+    account = user.account
+    if account is None:
+        raise StaleVersion
+    if _fits(account.password_hash, password):
         raise Invalid({"password": [UNCHANGED]})
-    hashed, user_id, seen = hasher.hash(password), user.id, user.password_hash
-    mine = update(User).where(User.id == user_id)
+    hashed, user_id, account_id = hasher.hash(password), user.id, account.id
+    mine = update(Account).where(Account.id == account_id)
     if only_once:
-        mine = mine.where(User.password_hash == seen, User.active)
+        mine = mine.where(Account.password_hash == account.password_hash)
     with writing(user.agency_id) as tx:
         if not tx.connection.execute(mine.values(password_hash=hashed)).rowcount:
             raise StaleVersion
-        others = delete(UserSession).where(UserSession.user_id == user_id)
+        others = delete(UserSession).where(UserSession.user_id.in_(users_of_account(account_id)))
         tx.connection.execute(others if keep_session is None else others.where(UserSession.id != keep_session))
         tx.record("user.password_changed", user_id, by)
+    tell_elsewhere(account_id, user_id, "user.password_changed", by)
+
+
+def users_of_account(account_id: uuid.UUID) -> Select[uuid.UUID]:
+    """A person in each of their agencies, by id."""
+    return select(User.id).where(User.account_id == account_id)
+
+
+def tell_elsewhere(account_id: uuid.UUID, user_id: uuid.UUID, kind: str, by: Actor) -> None:
+    """Record in the person's other agencies too what was recorded in one: each can follow who signs in there. None of
+    them learns of another, as each knows its own user alone."""
+    others = select(User.id, User.agency_id).where(User.account_id == account_id, User.id != user_id)
+    for other in db.session.execute(others).all():
+        with writing(other.agency_id) as tx:
+            tx.record(kind, other.id, Actor("user", other.id) if by.id == user_id else by)
 
 
 def no_password() -> str:
@@ -162,9 +222,11 @@ def no_password() -> str:
 
 
 def authenticate(email: str, password: str) -> User | None:
-    """The user, or None. Hashes for an unknown address as for a wrong password. Throttle before calling."""
-    user = db.session.scalar(select(User).where(User.email == email.strip().lower(), User.active))
-    return user if _fits(user.password_hash if user else _nobody(), password) else None
+    """The person in the agency where they were last, or None. Hashes for an unknown address as for a wrong password.
+    Throttle before calling."""
+    account = account_of(email)
+    fits = _fits(account.password_hash if account else _nobody(), password)
+    return member_of(account.id) if account and fits else None
 
 
 def _fits(hashed: str, password: str) -> bool:
@@ -185,8 +247,8 @@ def _known_of(agency_id: uuid.UUID, *person: str | None) -> list[str]:
 
 def password_mark(email: str) -> str:
     """Changes whenever the password does; the same for every unknown address."""
-    found = db.session.scalar(select(User.password_hash).where(User.email == email.strip().lower(), User.active))
-    return _hash(found or "").hex()
+    found = account_of(email)
+    return _hash(found.password_hash if found else "").hex()
 
 
 def start_session(user: User, browser: str) -> str:
@@ -215,18 +277,22 @@ def find_session(token: str) -> Person | None:
     row = db.session.execute(_BY_TOKEN, {"token": _hash(token), "at": at}).one_or_none()
     if row is None:
         return None
-    user, agency, session_id, seen_at = row
+    user, agency, session_id, seen_at, elsewhere = row
     if at - seen_at > SEEN_EVERY:
         g.unseen = session_id
-    return Person(user, agency, session_id, token)
+    return Person(user, agency, session_id, token, elsewhere)
 
 
 # Asked at every page: building it would take longer than running it.
+_OTHER = aliased(User)
 _BY_TOKEN = (
     select(User, Agency, UserSession.id, UserSession.seen_at)
+    .add_columns(exists().where(_OTHER.account_id == User.account_id, _OTHER.id != User.id))
     .join(UserSession, UserSession.user_id == User.id)
+    .join(User.account)
     .join(Agency, Agency.id == User.agency_id)
-    .where(UserSession.token_hash == bindparam("token"), UserSession.expires_at > bindparam("at"), User.active)
+    .options(contains_eager(User.account))
+    .where(UserSession.token_hash == bindparam("token"), UserSession.expires_at > bindparam("at"))
 )
 
 
@@ -238,29 +304,38 @@ def note_seen(session_id: uuid.UUID) -> None:
         connection.execute(update(UserSession).where(*mine).values(seen_at=at))
 
 
-def end_session(session_id: uuid.UUID, user_id: uuid.UUID) -> None:
-    """Sign one browser out; a session that is not the user's is left alone."""
+def end_session(session_id: uuid.UUID, user: User) -> None:
+    """Sign one browser out; a session that is not the person's is left alone."""
+    mine = delete(UserSession).where(UserSession.id == session_id)
+    mine = mine.where(UserSession.user_id.in_(select(User.id).where(User.account_id == user.account_id)))
     with housekeeping() as connection:
-        connection.execute(delete(UserSession).where(UserSession.id == session_id, UserSession.user_id == user_id))
+        connection.execute(mine)
 
 
-def sessions_of(user_id: uuid.UUID) -> list[UserSession]:
-    """The browsers in which a person is signed in, newest first."""
-    query = select(UserSession).where(UserSession.user_id == user_id, UserSession.expires_at > now())
+def sessions_of(user: User) -> list[UserSession]:
+    """The browsers in which a person is signed in, in whichever of their agencies, newest first."""
+    query = select(UserSession).join(User, User.id == UserSession.user_id)
+    query = query.where(User.account_id == user.account_id, UserSession.expires_at > now())
     return list(db.session.scalars(query.order_by(UserSession.created_at.desc())))
 
 
 def check_present_password(user: User, password: str) -> None:
     """Raise `Invalid` unless this is the person's password. Throttle before calling."""
-    if not _fits(user.password_hash, password):
+    if user.account is None or not _fits(user.account.password_hash, password):
         raise Invalid({"present": [NOT_PRESENT]})
 
 
 def change_user(user: User, values: Mapping[str, Any], *, by: Actor) -> None:
-    """Set `full_name`, `phone`, `language` or `shortcuts`; raises `Invalid`."""
-    user_id, values = user.id, account_facts.of_user(values)
+    """Set `full_name` and `phone`, which are of the agency, `language` and `shortcuts`, which are the person's own;
+    raises `Invalid`."""
+    user_id, account_id, values = user.id, user.account_id, account_facts.of_user(values)
+    own = {name: values[name] for name in ("language", "shortcuts") if name in values}
+    here = {name: value for name, value in values.items() if name not in own}
     with writing(user.agency_id) as tx:
-        tx.connection.execute(update(User).where(User.id == user_id).values(**values))
+        if here:
+            tx.connection.execute(update(User).where(User.id == user_id).values(**here))
+        if own:
+            tx.connection.execute(update(Account).where(Account.id == account_id).values(**own))
         tx.record("user.changed", user_id, by, {"fields": sorted(values)})
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import uuid
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from flask import current_app
 from flask_babel import lazy_gettext
 from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from app.accounts import editing as accounts
 from app.accounts import facts as account_facts
@@ -27,7 +29,7 @@ from app.core.urls import base_url
 from app.core.wake import wake
 from app.delivery.composing import DeliveryRow, NoLongerOwed
 from app.extensions import db
-from app.models import Invitation, LedgerEntry, ResetRequest, User
+from app.models import Account, Invitation, LedgerEntry, ResetRequest, User
 
 INVITED = timedelta(days=7)
 OWN = lazy_gettext("This person is among yours already")
@@ -99,11 +101,39 @@ def of_link(link: TimedId) -> Invitation | None:
     return found if found and found.invited_at.timestamp() == link.moment and not _lapsed(found) else None
 
 
+def is_known(invitation: Invitation) -> bool:
+    """Whether the address signs in already: known to whoever holds the link, and to nobody else."""
+    return accounts.account_of(invitation.email) is not None
+
+
 def accept(invitation: Invitation, password: str) -> None:
     """Become a user, with this password. Raises `Invalid` for an unfit one, `StaleVersion` when the link was used
     meanwhile or the address signs in elsewhere by now."""
-    mine = (Invitation.id == invitation.id, Invitation.invited_at == invitation.invited_at)
-    new = NewUser(
+    try:
+        accounts.create_user(invitation.agency_id, _new_user(invitation), password, then=_uses_up(invitation))
+    except Invalid as invalid:
+        if "email" in invalid.errors:
+            raise StaleVersion from None
+        raise
+
+
+def join(invitation: Invitation) -> None:
+    """Become a user of one more agency, with what the person signs in with already. Raises `StaleVersion` when the link
+    was used meanwhile or nobody signs in with the address any more."""
+    known, once = select(Account.id).where(Account.email == invitation.email), _uses_up(invitation)
+    facts = account_facts.of_user(asdict(_new_user(invitation)))
+    try:
+        with writing(invitation.agency_id) as tx:
+            account_id = tx.connection.scalar(known.with_for_update())
+            if account_id is None:
+                raise StaleVersion
+            accounts.add_user(tx, account_id, facts, by=SYSTEM, then=once)
+    except IntegrityError:
+        raise StaleVersion from None
+
+
+def _new_user(invitation: Invitation) -> NewUser:
+    return NewUser(
         invitation.email,
         invitation.full_name,
         role=invitation.role,
@@ -111,16 +141,15 @@ def accept(invitation: Invitation, password: str) -> None:
         language=invitation.language,
     )
 
+
+def _uses_up(invitation: Invitation) -> Callable[[UnitOfWork, uuid.UUID], None]:
+    mine = (Invitation.id == invitation.id, Invitation.invited_at == invitation.invited_at)
+
     def once(tx: UnitOfWork, _user_id: uuid.UUID) -> None:
         if not tx.connection.execute(delete(Invitation).where(*mine)).rowcount:
             raise StaleVersion
 
-    try:
-        accounts.create_user(invitation.agency_id, new, password, then=once)
-    except Invalid as invalid:
-        if "email" in invalid.errors:
-            raise StaleVersion from None
-        raise
+    return once
 
 
 def _asked_last(invitation: Invitation) -> int | None:
@@ -163,8 +192,8 @@ def answer_resets() -> None:
     asked = db.session.execute(select(ResetRequest.id, ResetRequest.mark).order_by(ResetRequest.created_at)).all()
     if not asked:
         return
-    people = db.session.execute(select(User.id, User.agency_id, User.email).where(User.active)).all()
-    known = {_mark(user.email): user for user in people}
+    people = select(User.id, User.agency_id, User.email).where(User.active).order_by(User.created_at.desc())
+    known = {_mark(user.email): user for user in db.session.execute(people)}
     for request_id, mark in asked:
         mine, found = delete(ResetRequest).where(ResetRequest.id == request_id), known.get(mark)
         if found is None:
@@ -198,7 +227,7 @@ def account_token(user: User, until: float) -> str:
 
 
 def _password_mark(user: User) -> bytes:
-    return hashlib.sha256(user.password_hash.encode()).digest()[:8]
+    return hashlib.sha256(user.account.password_hash.encode() if user.account else b"").digest()[:8]
 
 
 def user_of(link: AccountLink) -> User | None:

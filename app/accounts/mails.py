@@ -8,11 +8,10 @@ from typing import Any
 from sqlalchemy import select
 
 from app.accounts import invitations
-from app.core.urls import base_url
 from app.delivery.composing import DeliveryRow, NoLongerOwed, compose_mail, speaking
 from app.delivery.registry import Registry
 from app.extensions import db
-from app.models import Agency, User
+from app.models import Account, Agency, User
 from app.outbound.smtp import Mailbox, OutgoingMail, sender
 
 Values = Callable[[DeliveryRow], dict[str, Any]]
@@ -31,7 +30,8 @@ def to_colleague(values_of: Values) -> Callable[[DeliveryRow], OutgoingMail]:
 
     def compose(delivery: DeliveryRow) -> OutgoingMail:
         row = db.session.execute(
-            select(User.full_name, User.email, User.language, User.active, Agency.name, Agency.zone)
+            select(User.full_name, User.email, Account.language, User.active, Agency.name, Agency.zone)
+            .outerjoin(User.account)
             .join(Agency, Agency.id == User.agency_id)
             .where(User.agency_id == delivery.agency_id, User.id == delivery.user_id)
         ).one_or_none()
@@ -52,16 +52,16 @@ def _link(delivery: DeliveryRow) -> dict[str, Any]:
 
 
 def _invitation(delivery: DeliveryRow) -> OutgoingMail:
-    """The link, or, where the address signs in elsewhere, that it does. Raises `NoLongerOwed` once they have joined or
-    were invited again, or the link was withdrawn or has expired."""
+    """The link, by which a person who signs in elsewhere joins with a press. Raises `NoLongerOwed` once they have
+    joined or were invited again, or the link was withdrawn or has expired."""
     invitation, url, until = invitations.of_mail(delivery)
     agency = db.session.get_one(Agency, delivery.agency_id)
-    known = db.session.scalar(select(User.id).where(User.email == invitation.email, User.active)) is not None
+    known = invitations.is_known(invitation)
     values = {
         "agency_name": agency.name,
         "reader_name": invitation.full_name,
         "reader_email": invitation.email,
-        "url": f"{base_url()}/login/forgot" if known else url,
+        "url": url,
         "until": until,
     }
     with speaking(invitation.language, agency.zone):

@@ -6,8 +6,7 @@ import uuid
 from typing import Any
 
 from flask_babel import lazy_gettext
-from sqlalchemy import delete, func, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import delete, exists, func, select, update
 
 from app.accounts import editing as accounts
 from app.core.collation import alphabetically
@@ -16,14 +15,13 @@ from app.core.ledger import Actor
 from app.core.subjects import about
 from app.core.unit_of_work import writing
 from app.extensions import db
-from app.models import Agency, ApiKey, Property, User, UserSession
+from app.models import Account, Agency, ApiKey, Property, User, UserSession
 from app.models.agency import OWNER
 from app.properties import editing as properties
 
 LAST_OWNER = lazy_gettext("An agency needs at least one administrator")
 ACTIVE = lazy_gettext("This person can sign in already")
 LEFT = lazy_gettext("This person cannot sign in any more")
-ADDRESS_GONE = lazy_gettext("Nobody can sign in here with this address any more: invite the person with another one")
 ONESELF = lazy_gettext("You cannot deactivate yourself")
 
 
@@ -54,18 +52,24 @@ def set_role(user: User, role: str, *, by: Actor) -> None:
 
 
 def deactivate(user: User, *, heir: uuid.UUID, by: Actor) -> None:
-    """End all sessions and refuse further ones; raises `Invalid` for the last owner, oneself, or who is deactivated
-    already. Their properties pass to `heir` afterwards, one at a time: mail about offers goes to whoever is
-    responsible."""
+    """End all sessions here and refuse further ones; raises `Invalid` for the last owner, oneself, or who is
+    deactivated already. Where the person is in no other agency, their account is gone. Their properties pass to `heir`
+    afterwards, one at a time: mail about offers goes to whoever is responsible."""
     user_id, agency_id = user.id, user.agency_id
     if user_id == heir:
         raise Invalid({"user": [ONESELF]})
     with writing(agency_id) as tx:
         _keep_an_owner(agency_id, user_id)
-        here = (User.id == user_id, User.active)
-        if not tx.connection.execute(update(User).where(*here).values(active=False)).rowcount:
+        # The account is locked: of two agencies that let the person go at once, the second sees what the first did.
+        held = select(Account.id, Account.language).join(User, User.account_id == Account.id).where(User.id == user_id)
+        account = tx.connection.execute(held.with_for_update(of=Account)).one_or_none()
+        if account is None:
             raise Invalid({"user": [LEFT]})
+        account_id, gone = account.id, {"active": False, "account_id": None, "read_in": account.language}
+        tx.connection.execute(update(User).where(User.id == user_id).values(**gone))
         tx.connection.execute(delete(UserSession).where(UserSession.user_id == user_id))
+        elsewhere = exists().where(User.account_id == account_id)
+        tx.connection.execute(delete(Account).where(Account.id == account_id, ~elsewhere))
         tx.record("user.deactivated", user_id, by)
     left = select(Property).where(Property.agency_id == agency_id, Property.agent_id == user_id)
     for prop in db.session.scalars(left).all():
@@ -73,20 +77,20 @@ def deactivate(user: User, *, heir: uuid.UUID, by: Actor) -> None:
 
 
 def reactivate(user: User, *, by: Actor) -> None:
-    """Let somebody who was deactivated sign in again, in their former role. Raises `Invalid` for who is active, and
-    where the address signs in elsewhere by now, without saying where. Sessions and password stay void: a link to choose
-    a new one goes out by mail."""
-    user_id, unknown = user.id, accounts.no_password()
-    try:
-        with writing(user.agency_id) as tx:
-            gone = (User.id == user_id, User.active.is_(False))
-            if not tx.connection.execute(update(User).where(*gone).values(active=True, password_hash=unknown)).rowcount:
-                raise Invalid({"user": [ACTIVE]})
-            tx.connection.execute(delete(UserSession).where(UserSession.user_id == user_id))
-            seq = tx.record("user.reactivated", user_id, by)
-            tx.owe_mail("account_invited", about("entry", seq), user_id=user_id)
-    except IntegrityError:
-        raise Invalid({"user": [ADDRESS_GONE]}) from None
+    """Let somebody who was deactivated sign in again, in their former role. Raises `Invalid` for who is active. Their
+    former password stays void, and a link to choose a new one goes out by mail; whoever signs in elsewhere by now goes
+    on with what they have, which is told to nobody but their mailbox."""
+    user_id, email, language, unknown = user.id, user.email, user.language, accounts.no_password()
+    with writing(user.agency_id) as tx:
+        if tx.connection.scalar(select(User.active).where(User.id == user_id)):
+            raise Invalid({"user": [ACTIVE]})
+        known = select(Account.id).where(Account.email == email).with_for_update()
+        account_id = tx.connection.scalar(known) or accounts.open_account(tx, email, unknown, language)
+        tx.connection.execute(
+            update(User).where(User.id == user_id).values(active=True, account_id=account_id, read_in=None)
+        )
+        seq = tx.record("user.reactivated", user_id, by)
+        tx.owe_mail("account_invited", about("entry", seq), user_id=user_id)
 
 
 def first_owner(agency_id: uuid.UUID, but: uuid.UUID) -> User | None:

@@ -91,7 +91,7 @@ def find_user(address: str, agency_name: str = "", *, left: bool = False) -> Use
 def agency_create(name: str, email: str, zone: str, language: str, as_json: bool) -> None:
     """Create an agency and its owner; prints the owner's first password once."""
     address, password = _address(email), secrets.token_urlsafe(12)
-    if db.session.scalar(select(User.id).where(User.email == address, User.active)):
+    if accounts.account_of(address):
         fail(f"someone already signs in with {address}")
     agency_id = accounts.create_agency(name, address, zone=zone, language=language)
     accounts.create_user(agency_id, accounts.NewUser(address, name, role="owner", language=language), password)
@@ -125,7 +125,8 @@ def user_create(email: str, name: str, role: str, agency_name: str, language: st
 @as_json
 def user_set_password(email: str, typed: bool, as_json: bool) -> None:
     """Set a password and end the person's sessions."""
-    person = find_user(email)
+    known = accounts.account_of(email)
+    person = accounts.member_of(known.id) if known else find_user(email)
     if not person.active:
         fail(f"{email} cannot sign in, with any password: `user reactivate` lets them in again")
     password = read_secret("New password") if typed else secrets.token_urlsafe(12)

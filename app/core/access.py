@@ -10,6 +10,7 @@ from flask_login import UserMixin
 from sqlalchemy import ColumnElement, Select, and_, bindparam, select
 from sqlalchemy.orm import joinedload
 
+from app.core.collation import alphabetically
 from app.core.errors import NotFound
 from app.core.ledger import Actor
 from app.extensions import db
@@ -26,6 +27,7 @@ class Person(UserMixin):
     agency: Agency
     session_id: uuid.UUID
     token: str
+    elsewhere: bool = False  # whether they are also in another agency
 
     @property
     def agency_id(self) -> uuid.UUID:
@@ -38,6 +40,12 @@ class Person(UserMixin):
     @property
     def is_owner(self) -> bool:
         return self.user.is_owner
+
+    def agencies(self) -> list[tuple[uuid.UUID, str]]:
+        """Where they work: themselves in each agency, by id, and its name."""
+        query = select(User.id, Agency.name).join(Agency, Agency.id == User.agency_id)
+        mine = query.where(User.account_id == self.user.account_id)
+        return [(row.id, row.name) for row in db.session.execute(mine.order_by(*alphabetically(Agency.name), User.id))]
 
     def get_id(self) -> str:
         """What Flask-Login keeps in the cookie: the session's random token, not the user's id."""

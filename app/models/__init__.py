@@ -1,5 +1,6 @@
 """The tables. Import models from here."""
 
+from app.models.account import Account
 from app.models.agency import Agency, AgencyKey, ApiKey, Idempotency, StaffAddress, User, UserSession
 from app.models.base import Base, Kept
 from app.models.checkpoint import Checkpoint, Timestamping
@@ -36,6 +37,7 @@ __all__ = [
     "CODE",
     "HELD_LINK",
     "Access",
+    "Account",
     "Agency",
     "AgencyKey",
     "AgencyNotice",

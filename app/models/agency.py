@@ -9,18 +9,18 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     LargeBinary,
     String,
     UniqueConstraint,
     false,
-    text,
-    true,
 )
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.core.epochs import new_epoch
 from app.core.language import DEFAULT
+from app.models.account import Account
 from app.models.base import Base, Id, Kept, kept, own, tenant_unique
 
 OWNER, AGENT = "owner", "agent"
@@ -74,40 +74,51 @@ class Agency(Base):
 
 
 class User(Base):
-    """A person who signs in. Staff e-mails are plain (docs/decisions/0003-encryption.md)."""
+    """A person in one agency: who signs in there (`account`), or once did.
+
+    Whoever has left has no account here any more, so that nothing they change elsewhere is told to this agency. The
+    address is the account's own; the database changes it along.
+    """
 
     __tablename__ = "user"
     __kept__ = kept(Kept.MUTABLE)
     __table_args__ = (
         tenant_unique(),
         UniqueConstraint("agency_id", "email"),
-        # Whoever left one agency can join another: an address signs in once among those who can sign in.
-        Index(
-            "uq_user_email_active",
-            "email",
-            unique=True,
-            sqlite_where=text("active = 1"),
-            postgresql_where=text("active"),
-        ),
+        ForeignKeyConstraint(["account_id", "email"], ["account.id", "account.email"], onupdate="CASCADE"),
+        Index("ix_user_account", "account_id", "email"),
         CheckConstraint("role IN ('owner', 'agent')", name="role"),
         CheckConstraint("email = lower(email)", name="email_lower"),
+        CheckConstraint("active = (account_id IS NOT NULL)", name="account"),
     )
 
     id: Mapped[Id]
     agency_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("agency.id"))
+    account_id: Mapped[uuid.UUID | None]
     email: Mapped[str] = mapped_column(String(254))
     full_name: Mapped[str] = mapped_column(String(200))
     phone: Mapped[str | None] = mapped_column(String(20))
     role: Mapped[str] = mapped_column(String(10), default=AGENT)
-    language: Mapped[str] = mapped_column(String(2), default=DEFAULT)
-    password_hash: Mapped[str] = mapped_column(String(200))
     active: Mapped[bool] = mapped_column(default=True)
-    shortcuts: Mapped[bool] = mapped_column(default=True, server_default=true())
+    # Of who has left: the language they read, for the mail that lets them in again.
+    read_in: Mapped[str | None] = mapped_column(String(2), default=None)
+    # When they last switched to this agency: signing in leads to where they were last.
+    chosen_at: Mapped[datetime | None] = mapped_column(default=None)
     created_at: Mapped[datetime]
+
+    account: Mapped[Account | None] = relationship(viewonly=True)
 
     @property
     def is_owner(self) -> bool:
         return self.role == OWNER
+
+    @property
+    def language(self) -> str:
+        return self.account.language if self.account else self.read_in or DEFAULT
+
+    @property
+    def shortcuts(self) -> bool:
+        return self.account is not None and self.account.shortcuts
 
 
 class StaffAddress(Base):
@@ -122,7 +133,10 @@ class StaffAddress(Base):
 
 
 class UserSession(Base):
-    """One signed-in browser. The cookie holds a random token; the row holds its SHA-256 and can be ended."""
+    """One signed-in browser. The cookie holds a random token; the row holds its SHA-256 and can be ended.
+
+    It is the person's, in whichever of their agencies: `user_id` says in which they are now.
+    """
 
     __tablename__ = "user_session"
     __kept__ = kept(Kept.MUTABLE)

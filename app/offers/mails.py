@@ -23,6 +23,7 @@ from app.delivery.registry import Registry
 from app.extensions import db
 from app.models import (
     CODE,
+    Account,
     Agency,
     Confirmation,
     Event,
@@ -78,7 +79,7 @@ def _load(delivery: DeliveryRow) -> Any:
             agent.full_name.label("agent_name"), agent.email.label("agent_email"), agent.phone.label("agent_phone"),
             agent.active.label("agent_active"),
             reader.full_name.label("reader_name"), reader.email.label("reader_email"),
-            reader.language.label("reader_language"), reader.active.label("reader_active"),
+            Account.language.label("reader_language"), reader.active.label("reader_active"),
         )
         .join(OfferState, OfferState.offer_id == Offer.id)
         .join(OfferBody, OfferBody.offer_id == Offer.id)
@@ -88,6 +89,7 @@ def _load(delivery: DeliveryRow) -> Any:
         .outerjoin(OfferKey, OfferKey.offer_id == Offer.id)
         .outerjoin(Confirmation, Confirmation.offer_id == Offer.id)
         .outerjoin(reader, and_(reader.agency_id == Offer.agency_id, reader.id == delivery.user_id))
+        .outerjoin(Account, Account.id == reader.account_id)
         .where(Offer.agency_id == delivery.agency_id, Offer.id == delivery.offer_id)
     ).one_or_none()  # fmt: skip
     if row is None or row.wrapped is None or row.erased_at:

@@ -247,10 +247,10 @@ COLUMNS: dict[str, dict[str, str]] = {
     "tombstone": {"trail": "at reason", "technical": "offer_id agency_id"},
     "upload": {"property": "body", "technical": "id agency_id property_id mime width height sha256 created_at"},
     "staff_address": {"staff": "email", "technical": "agency_id since"},
+    "account": {"staff": "email language shortcuts", "secret": "password_hash", "technical": "id created_at"},
     "user": {
-        "staff": "email full_name phone role language active shortcuts",
-        "secret": "password_hash",
-        "technical": "id agency_id created_at",
+        "staff": "email full_name phone role active read_in",
+        "technical": "id agency_id account_id chosen_at created_at",
     },
     "user_session": {
         "session": "user_id browser created_at seen_at expires_at",
@@ -309,7 +309,8 @@ IN_CLEAR: dict[str, str] = {
     N_("names, e-mail addresses, phones, roles and browsers of the agency's staff"): "invitation.email"
     " invitation.full_name invitation.phone invitation.role invitation.language property.agent_id saved_view.user_id"
     " staff_address.email"
-    " user.email user.full_name user.phone user.role user.language user.active user.shortcuts"
+    " user.email user.full_name user.phone user.role user.active user.read_in account.email account.language"
+    " account.shortcuts"
     " user_session.user_id user_session.browser user_session.created_at user_session.seen_at user_session.expires_at",
 }  # fmt: skip
 

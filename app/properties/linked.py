@@ -22,7 +22,7 @@ MOST = 16 * 1024 * 1024  # bytes in a process
 EACH = 8 * 1024  # bytes of the objects and their row, beside long texts
 # What every offer moves, and what a link has no business with.
 NOT_SHOWN = {"head_seq", "head_hash", "event_seq", "used_on", "day_bytes", "day_offers", "all_bytes", "recorded_offers"}
-NOT_SHOWN |= {"password_hash"}
+NOT_SHOWN |= {"account_id", "read_in", "chosen_at"}
 
 
 def _columns(model: type[Base]) -> list[Any]:

@@ -15,7 +15,7 @@ from app.core.ledger import SYSTEM
 from app.core.signed_links import INVITATION, TimedId, sign
 from app.delivery.dispatcher import dispatch
 from app.extensions import db
-from app.models import Agency, Invitation, User
+from app.models import Account, Agency, Invitation, User
 from tests.factories import csrf, login, make_user
 from tests.mail_server import MailServer
 
@@ -88,7 +88,7 @@ def test_by_command(app: Flask) -> None:
     run("user", "create", "--email", "b@homes.example", "--name", "B", "--agency", made["id"])
     run("user", "create", "--email", "c@homes.example", "--name", "C", "--agency", made["id"], "--language", "ro")
     db.session.rollback()
-    assert dict(db.session.execute(select(User.email, User.language)).all()) == {  # type: ignore[arg-type]
+    assert dict(db.session.execute(select(Account.email, Account.language)).all()) == {  # type: ignore[arg-type]
         "a@homes.example": "en", "b@homes.example": "en", "c@homes.example": "ro",
     }  # fmt: skip
     assert accounts.authenticate("a@homes.example", "") is None and SYSTEM

@@ -19,7 +19,7 @@ from app.core.errors import Invalid
 from app.core.ledger import SYSTEM
 from app.extensions import db
 from app.models import User
-from tests.factories import PASSWORD, csrf, login
+from tests.factories import PASSWORD, csrf, hash_of, login
 
 ABOUT = (
     "Casa Bună Imobiliare",
@@ -101,7 +101,7 @@ def test_of_signs_that_may_be_letters_fewer_are_looked_at(monkeypatch: pytest.Mo
 
 
 def test_every_way_to_set_one_refuses_an_easy_one(app: Flask, client: FlaskClient, owner: User) -> None:
-    held = owner.password_hash
+    held = hash_of(owner)
     login(client, owner)
     for easy in ("password1234", owner.email + owner.email, PASSWORD):
         token = csrf(client.get("/app/settings").get_data(as_text=True))
@@ -117,7 +117,7 @@ def test_every_way_to_set_one_refuses_an_easy_one(app: Flask, client: FlaskClien
         accounts.create_user(owner.agency_id, accounts.NewUser("n@agentie.example", "N"), "password1234")
     db.session.rollback()
     db.session.expire_all()
-    assert owner.password_hash == held
+    assert hash_of(owner) == held
 
 
 def test_what_is_too_long_is_hashed_nowhere(

@@ -128,13 +128,6 @@ def test_an_owner_fills_nobodys_mailbox_with_invitations(client: FlaskClient, ow
     assert [post(client, again).status_code for _ in range(4)] == [303, 303, 303, 429]
 
 
-def test_a_forgotten_password_is_replaced_by_an_owner(client: FlaskClient, owner: User) -> None:
-    agent = make_user(owner.agency_id)
-    body = post(client, f"/app/settings/users/{agent.id}/password").get_data(as_text=True)
-    shown = re.search(r"<code[^>]*>([\w-]{16})</code>", body)
-    assert shown and authenticate(agent.email, shown.group(1))
-
-
 def test_who_leaves_hands_their_properties_over(client: FlaskClient, owner: User) -> None:
     agent = make_user(owner.agency_id)
     prop = make_property(owner.agency_id, agent.id)

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from sqlalchemy import delete
 
 from app.extensions import db
-from app.models import Property, User, UserSession
+from app.models import Account, Property, UserSession
 from app.offers.document import Bidder
 from tests.browser.conftest import Watched, arrived, at_rest, open_page
 from tests.factories import PASSWORD, make_agency, make_draft, make_offer, make_property, make_user
@@ -214,7 +214,7 @@ def test_everything_by_keyboard(browser: Browser, live: Live) -> None:
     page.keyboard.press("Enter")
     expect(page.locator("h1")).to_have_text(NAMES[2])
     with app.app_context():
-        user = db.session.scalars(db.select(User).where(User.email == email)).one()
+        user = db.session.scalars(db.select(Account).where(Account.email == email)).one()
         user.shortcuts = False
         db.session.commit()
     page.goto(f"{base}/app/offers")

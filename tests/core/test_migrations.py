@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import timedelta
 from typing import Any
 
 from flask import Flask
 from flask_migrate import downgrade, upgrade
-from sqlalchemy import insert, inspect, select, text, update
+from sqlalchemy import delete, insert, inspect, select, text, update
 
 from app.accounts import editing as accounts
+from app.accounts import invitations, staff
 from app.blueprints.api.idempotency import KeptAnswer, RepeatableCall, answered_once
 from app.core.ids import new_id
 from app.core.ledger import SYSTEM
 from app.core.unit_of_work import writing
 from app.extensions import db
-from app.models import ApiKey, Base, Idempotency, Offer, OfferState, Property, SavedView, User, UserSession
+from app.models import Account, ApiKey, Base, Idempotency, Offer, OfferState, Property, SavedView, User, UserSession
 from app.offers.document import Signature
 from tests.conftest import ROOT
-from tests.factories import make_agency, make_draft, make_offer, make_property, make_user
+from tests.factories import hash_of, make_agency, make_draft, make_offer, make_property, make_user
 
 FOLDER = str(ROOT / "migrations")
 
@@ -94,12 +96,14 @@ def test_what_hangs_on_a_person_outlives_0037_and_its_way_back(either_app: Flask
     with writing(agency) as tx:
         row = {"id": new_id(), "agency_id": agency, "user_id": owner.id, "body_ct": b"x", "created_at": tx.at}
         tx.connection.execute(insert(SavedView), row)
-        tx.connection.execute(update(User).where(User.id == left.id).values(active=False))
+        tx.connection.execute(update(User).where(User.id == left.id).values(active=False, account_id=None))
+        tx.connection.execute(delete(Account).where(Account.email == left.email))
     here = make_user(other, email=left.email)
     left_id, here_id, before = left.id, here.id, {table: _rows(table) for table in ON_A_PERSON}
     db.session.remove()
     downgrade(directory=FOLDER, revision="0036")
     held = {row.id: row.email for row in db.session.execute(select(User.id, User.email))}
+    db.session.rollback()
     assert held[here_id].endswith("@agentie.example") and held[left_id].endswith("@left.invalid")
     db.session.remove()
     upgrade(directory=FOLDER)
@@ -116,3 +120,35 @@ def _rows(table: type[Base]) -> list[tuple[Any, ...]]:
     found = [tuple(row) for row in db.session.execute(select(table.__table__))]
     db.session.rollback()
     return sorted(found, key=repr)
+
+
+def test_whoever_signs_in_has_an_account_with_0042_and_a_password_without(either_app: Flask) -> None:
+    agency, other = make_agency("Una"), make_agency("Alta")
+    owner, left = make_user(agency, "owner"), make_user(agency, language="en")
+    boss = make_user(other, "owner")
+    invitations.invite(other, accounts.NewUser(owner.email, "Ana"), by=SYSTEM)
+    invitations.join(invitations.waiting_in(other)[0])
+    staff.deactivate(left, heir=owner.id, by=SYSTEM)
+    before, email, hashed = _rows(Account), owner.email, hash_of(owner)
+    ids = {"first": owner.id, "left": left.id, "boss": boss.id}
+    db.session.remove()
+    downgrade(directory=FOLDER, revision="0041")
+    with db.engine.begin() as connection:
+        rows = connection.execute(text('SELECT agency_id, email, active, password_hash, language FROM "user"')).all()
+    held = {(uuid.UUID(str(row.agency_id)), row.email): row for row in rows}
+    assert held[agency, email].active and held[agency, email].password_hash == hashed
+    assert not held[other, email].active, "the schema before has room for one agency of a person"
+    assert held[agency, held_email(rows, "en")].password_hash == ""
+    upgrade(directory=FOLDER)
+    assert [row[1:] for row in _rows(Account)] != [] and {row[1:] for row in _rows(Account)} == {
+        row[1:] for row in before
+    }
+    people = {row.id: row for row in db.session.scalars(select(User))}
+    assert people[ids["left"]].language == "en" and people[ids["left"]].account_id is None
+    assert {people[ids[name]].active for name in ("first", "boss")} == {True}
+    accounts.start_session(people[ids["first"]], "Firefox")
+
+
+def held_email(rows: Any, language: str) -> str:
+    (found,) = (row.email for row in rows if row.language == language)
+    return str(found)

@@ -27,7 +27,7 @@ from app.core.unit_of_work import housekeeping
 from app.extensions import db
 from app.feeds import runs
 from app.feeds.sources import BrokenFeed
-from app.models import Agency, Offer, Property, User
+from app.models import Account, Agency, Offer, Property, User
 from app.offers import better_offers, deciding, notes
 from app.offers.recording import record
 from app.offers.submitting import Sending
@@ -217,7 +217,7 @@ def test_the_api_says_which_quota_and_how_long(client: FlaskClient, owner: User,
 @pytest.mark.parametrize(("language", "words"), [("ro", "limita de astăzi"), ("en", "limit for today")])
 def test_a_page_says_it_in_words(client: FlaskClient, owner: User, limit: Limit, language: str, words: str) -> None:
     with housekeeping() as connection:
-        connection.execute(update(User).values(language=language))
+        connection.execute(update(Account).values(language=language))
     db.session.rollback()
     factories.login(client, owner)
     token = factories.csrf(client.get("/app/properties/new").get_data(as_text=True))

@@ -19,7 +19,7 @@ from app.delivery.composing import DeliveryRow
 from app.delivery.dispatcher import dispatch
 from app.delivery.registry import registry
 from app.extensions import db
-from app.models import Delivery, OfferKey, Property, User
+from app.models import Account, Delivery, OfferKey, Property, User
 from app.offers import deciding
 from app.offers.document import Bidder, Signature
 from app.outbound.smtp import Mailbox, OutgoingMail, one_line, paragraphs
@@ -73,7 +73,7 @@ def flat(text: str) -> str:
 
 def test_agent_reads_who_how_much_and_how(smtp: MailServer, prop: Property) -> None:
     with housekeeping() as connection:
-        connection.execute(update(User).values(language="en"))
+        connection.execute(update(Account).values(language="en"))
     offer_id = factories.make_offer(prop, factories.make_draft(**EVERYTHING))
     letter, _ = both(smtp, prop)
     for kind in ("plain", "html"):
@@ -280,7 +280,7 @@ def test_forgotten_person_gets_no_mail(smtp: MailServer, prop: Property) -> None
 
 def test_agent_who_left_gets_no_client_data(smtp: MailServer, prop: Property) -> None:
     with housekeeping() as connection:
-        connection.execute(update(User).values(active=False))
+        connection.execute(update(User).values(active=False, account_id=None))
     factories.make_offer(prop)
     dispatch()
     assert not smtp.to(agent_of(prop).email)

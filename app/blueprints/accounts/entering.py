@@ -17,8 +17,8 @@ from app.core.errors import Invalid, StaleVersion, TooMany
 from app.core.language import language
 from app.core.limits import EMAIL
 from app.core.signed_links import ACCOUNT, INVITATION
-from app.extensions import csrf
-from app.models import Invitation, User
+from app.extensions import csrf, db
+from app.models import Agency, Invitation, User
 from app.web.fragments import page
 from app.web.guards import Guard, policy, rates
 from app.web.held_forms import in_language
@@ -64,6 +64,10 @@ def _used() -> AnyResponse:
     return page("accounts/choose.html", status=410, user=None, form=ChooseForm())
 
 
+def _joining(user: User | Invitation) -> str:
+    return db.session.get_one(Agency, user.agency_id).name
+
+
 @accounts.route("/account/<token>", methods=["GET", "POST"])
 @csrf.exempt
 @policy(
@@ -79,8 +83,16 @@ def choose_password(user: User | Invitation, token: str) -> AnyResponse:
     if "bidflux.language" not in request.environ:
         g.language = user.language  # as the mail that the link stood in, whatever the browser prefers
         refresh()
+    known = isinstance(user, Invitation) and invitations.is_known(user)
     if request.method == "GET":
-        return page("accounts/choose.html", user=user, token=token, form=form)
+        return page("accounts/choose.html", user=user, token=token, form=form, agency=_joining(user) if known else "")
+    if isinstance(user, Invitation) and known:
+        onward = in_language(url_for("accounts.login", joined="1"), language())
+        try:
+            invitations.join(user)
+        except StaleVersion:
+            return _used()
+        return redirect(onward, 303)
     if form.validate():
         email, onward = user.email, in_language(url_for("accounts.login", ready="1"), language())
         try:

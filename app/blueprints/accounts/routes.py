@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import uuid
+
 from flask import Blueprint, Response, redirect, request, session, url_for
 from flask_babel import gettext as _
 from flask_babel import ngettext
 from flask_login import current_user, login_user, logout_user
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.accounts.editing import authenticate, end_session, find_session, start_session
+from app.accounts.editing import authenticate, end_session, find_session, start_session, switch
 from app.blueprints.accounts.forms import LoginForm, browser_name
 from app.blueprints.accounts.throttle import count_try, succeeded
-from app.core.errors import TooMany
+from app.core.errors import NotFound, TooMany
 from app.models import User
 from app.web.fragments import local_path, page
 from app.web.guards import Guard, person, policy
@@ -63,10 +65,22 @@ def _resume(onward: str, typed: list[tuple[str, str]]) -> Response:
 @policy(Guard.SIGNED_IN, limit="60/minute")
 def logout() -> AnyResponse:
     """End this browser's session, in the table too."""
-    end_session(person().session_id, person().user.id)
+    end_session(person().session_id, person().user)
     logout_user()
     session.clear()
     return redirect(url_for("accounts.login"), 303)
+
+
+@accounts.post("/app/agency")
+@policy(Guard.SIGNED_IN, limit="60/minute")
+def switch_agency() -> AnyResponse:
+    """Go on in another of one's agencies."""
+    try:
+        chosen = uuid.UUID(request.form.get("user", ""))
+    except ValueError:
+        raise NotFound from None
+    switch(person(), chosen)
+    return redirect(url_for("accounts.start"), 303)
 
 
 @accounts.get("/app")

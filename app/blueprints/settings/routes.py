@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import uuid
 from dataclasses import replace
 from typing import Any
@@ -67,7 +66,7 @@ def password() -> AnyResponse:
 @policy(Guard.SIGNED_IN, limit="60/minute")
 def end_session(session_id: uuid.UUID) -> AnyResponse:
     """Sign one browser out."""
-    accounts.end_session(session_id, person().user.id)
+    accounts.end_session(session_id, person().user)
     return done(url_for("settings.profile"), _("The session has ended"))
 
 
@@ -143,16 +142,6 @@ def role(user_id: uuid.UUID) -> AnyResponse:
     return done(url_for("settings.users"), _("Saved"))
 
 
-@settings.post("/app/settings/users/<uuid:user_id>/password")
-@policy(Guard.OWNER, limit="20/minute")
-def user_password(user_id: uuid.UUID) -> AnyResponse:
-    """A new first password for someone who forgot theirs, shown this once; their sessions end."""
-    user, first = staff.get_user(person().agency_id, user_id), secrets.token_urlsafe(12)
-    name, email = user.full_name, user.email
-    accounts.set_password(user, first, by=person().actor)
-    return _users(shown=(name, email, first))
-
-
 @settings.post("/app/settings/users/<uuid:user_id>/invite")
 @policy(Guard.OWNER, limit="20/minute")
 def invite_user(user_id: uuid.UUID) -> AnyResponse:
@@ -221,12 +210,12 @@ def _profile(status: int = 200, **forms: Form) -> Response:
         "shortcuts": user.shortcuts,
     }
     context: dict[str, Any] = {"form": ProfileForm(data=values), "password_form": PasswordForm(), **forms}
-    sessions = accounts.sessions_of(user.id)
+    sessions = accounts.sessions_of(user)
     return page("settings/profile.html", status=status, sessions=sessions, here=person().session_id, **context)
 
 
 def _users(status: int = 200, **context: Any) -> Response:
-    context = {"form": UserForm(data={"language": person().agency.language}), "shown": None, "problem": "", **context}
+    context = {"form": UserForm(data={"language": person().agency.language}), "problem": "", **context}
     context |= {"users": staff.users_of(person().agency_id), "invited": invitations.waiting_in(person().agency_id)}
     return page("settings/users.html", status=status, **context)
 
