@@ -36,6 +36,7 @@ from app.models import (
     Supersession,
     User,
 )
+from app.offers.chain import line_of
 from app.offers.codes_a_day import too_many
 from app.offers.document import Bidder
 from app.offers.events import announce
@@ -126,9 +127,7 @@ def _answer(tx: UnitOfWork, prop: Any, request_id: uuid.UUID, form: Form) -> Gro
     state = request_state(asked, prop, tx.at)
     if state != "open":
         raise LinkClosed(state)
-    chain = [asked.offer_id]
-    while after := _successor(tx, chain[-1]):
-        chain.append(after)
+    chain = line_of(tx.connection, asked.offer_id)
     if form.own_page in chain:
         proof = _if_own(tx, asked.offer_id, PRIVATE_PAGE)
     elif reachable(tx.agency_id, asked.offer_id) is None:
@@ -147,11 +146,6 @@ def bidder_of_request(agency_id: uuid.UUID, request_id: uuid.UUID) -> Bidder | N
     asked = select(OfferRequest.offer_id).where(OfferRequest.agency_id == agency_id, OfferRequest.id == request_id)
     document = document_of(agency_id, db.session.scalars(asked).one())
     return document.bidder if document else None
-
-
-def _successor(tx: UnitOfWork, offer_id: uuid.UUID) -> uuid.UUID | None:
-    found: uuid.UUID | None = tx.connection.scalar(select(Offer.id).where(Offer.previous_id == offer_id))
-    return found or tx.connection.scalar(select(Supersession.offer_id).where(Supersession.previous_id == offer_id))
 
 
 def _named(tx: UnitOfWork, property_id: uuid.UUID, reference: str) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from sqlalchemy import bindparam, inspect, select
+from sqlalchemy import Connection, bindparam, inspect, select
 from sqlalchemy.orm import make_transient_to_detached
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -44,14 +44,20 @@ _kept: RecentlyUsed[tuple[tuple[Any, ...], Property]] = RecentlyUsed(MOST)
 
 def linked_property(property_id: uuid.UUID) -> Property | None:
     """As it is now; None when it is gone. The same object as before while nothing that was read has changed."""
+    if db.session().in_transaction():  # who waits for a second connection while holding one may wait for ever
+        return _read(db.session.connection(), property_id)
     with db.engine.connect() as connection:  # one statement needs no session, nor a transaction around it
-        held = next(iter(_QUERY.raw(connection, id=property_id)), None)
-        if held is None:
-            return None
-        kept = _kept.get(property_id)
-        if kept is not None and kept[0] == held:
-            return kept[1]
-        prop = _made(_QUERY.row(connection, held))
+        return _read(connection, property_id)
+
+
+def _read(connection: Connection, property_id: uuid.UUID) -> Property | None:
+    held = next(iter(_QUERY.raw(connection, id=property_id)), None)
+    if held is None:
+        return None
+    kept = _kept.get(property_id)
+    if kept is not None and kept[0] == held:
+        return kept[1]
+    prop = _made(_QUERY.row(connection, held))
     _kept.put(property_id, (held, prop), EACH + sum(len(value) for value in held if isinstance(value, str | bytes)))
     return prop
 

@@ -6,7 +6,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import func, select
 
 from app.core.clock import now, rfc3339
 from app.core.keys import unwrap_offer_key
@@ -14,6 +14,7 @@ from app.core.signed_links import OfferLink
 from app.core.vault import Place, unpad, unseal
 from app.extensions import db
 from app.models import LinkActivity, Offer, OfferBody, OfferKey, OfferRequest, OfferState, Property
+from app.offers.chain import line_of
 from app.offers.document import Document, decode
 from app.offers.representation import request_state
 from app.properties.linked import linked_property
@@ -100,10 +101,9 @@ def open_request_of(offer: Offer) -> OfferRequest | None:
 def open_request(request_id: uuid.UUID) -> OpenedLink | None:
     """The link of one bidder, who was asked for a better offer; None too once the person has been forgotten."""
     row = db.session.execute(
-        select(OfferRequest, Offer.reference, OfferBody.body_ct, OfferKey.kek_id, OfferKey.wrapped)
-        .join(Offer, Offer.id == OfferRequest.offer_id)
-        .join(OfferBody, OfferBody.offer_id == Offer.id)
-        .join(OfferKey, OfferKey.offer_id == Offer.id)
+        select(OfferRequest, OfferBody.body_ct, OfferKey.kek_id, OfferKey.wrapped)
+        .join(OfferBody, OfferBody.offer_id == OfferRequest.offer_id)
+        .join(OfferKey, OfferKey.offer_id == OfferRequest.offer_id)
         .where(OfferRequest.id == request_id)
     ).one_or_none()
     prop = linked_property(row[0].property_id) if row else None
@@ -117,17 +117,11 @@ def open_request(request_id: uuid.UUID) -> OpenedLink | None:
     if request.message_ct:
         place = Place(agency_id, "offer_request", "message", request.id)
         message = unseal(key, place, request.message_ct).decode()
-    replaced = _latest_of(offer_id) or row.reference
-    opened = OpenedRequest(request.id, request.deadline, message, replaced, document)
+    opened = OpenedRequest(request.id, request.deadline, message, _latest_of(offer_id), document)
     return OpenedLink(prop, prop.link_version, request_state(request, prop, now()), opened)
 
 
-def _latest_of(offer_id: uuid.UUID) -> str | None:
-    """The reference of what the bidder sent since, which an answer replaces; None where that is the offer itself."""
-    found = None
-    while after := db.session.execute(_AFTER, {"id": offer_id}).first():
-        offer_id, found = after.id, after.reference
-    return found
-
-
-_AFTER = select(Offer.id, Offer.reference).where(Offer.previous_id == bindparam("id"))
+def _latest_of(offer_id: uuid.UUID) -> str:
+    """The reference of what an answer replaces: the offer itself, or what took its place since."""
+    latest = line_of(db.session.connection(), offer_id)[-1]
+    return db.session.scalars(select(Offer.reference).where(Offer.id == latest)).one()

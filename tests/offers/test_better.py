@@ -11,16 +11,30 @@ from zoneinfo import ZoneInfo
 import pytest
 import time_machine
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import event, select
 
+from app.core.ledger import SYSTEM
 from app.core.money import Money
-from app.core.signed_links import REQUEST, sign
+from app.core.signed_links import BIDDER, OFFER_LINK, REQUEST, OfferLink, sign
 from app.delivery.composing import DeliveryRow
 from app.delivery.registry import registry
 from app.extensions import db
-from app.models import Delivery, Offer, OfferRequest, OfferState, Property, User
+from app.models import Agency, Delivery, Offer, OfferRequest, OfferState, Property, User
+from app.offers import recording
 from app.offers.document import Bidder
-from tests.factories import csrf, login, make_agency, make_draft, make_offer, make_property, make_user
+from app.offers.recording import ConfirmationInput
+from app.proof.register import offer_faults
+from tests.factories import (
+    confirm,
+    csrf,
+    login,
+    make_agency,
+    make_draft,
+    make_offer,
+    make_property,
+    make_sending,
+    make_user,
+)
 from tests.public.test_offer_form import hidden
 
 WHOLE = {
@@ -175,3 +189,44 @@ def test_a_strangers_offer_is_not_asked(client: FlaskClient, prop: Property) -> 
     theirs = make_offer(make_property(stranger.agency_id, stranger.id))
     assert ask(client, make_offer(prop), theirs) == 404 and requests() == []
     assert client.get(f"/app/offers/better?offer={theirs}").status_code == 404
+
+
+def test_an_answer_takes_the_place_of_what_was_confirmed_meanwhile(
+    client: FlaskClient, owner: User, prop: Property
+) -> None:
+    """An offer that was recorded and confirmed is the latest by another row than one that was sent: both count."""
+    first = make_offer(prop)
+    assert ask(client, first) == 303
+    where, reference = letter()[1], db.session.get_one(Offer, first).reference
+    taken = recording.record(prop, make_draft(replaces=reference), make_sending(prop, source="agent"), by=SYSTEM)
+    confirm(taken.offer_id, ConfirmationInput("ro", {}))
+    confirmed = db.session.get_one(Offer, taken.offer_id).reference
+    buyer = client.application.test_client()
+    assert confirmed in buyer.get(where).get_data(as_text=True)
+    answer(buyer, where, amount="121.000", own_funds_amount="51.000,50")
+    second = db.session.scalars(select(Offer).where(Offer.previous_id == taken.offer_id)).one()
+    assert requests()[0].answer_id == second.id
+    assert list(offer_faults(db.session.get_one(Agency, owner.agency_id))) == []
+
+
+def test_whoever_opens_a_link_holds_one_connection(client: FlaskClient, prop: Property) -> None:
+    """A second one, awaited while the first is held, would stop all once every thread has its first."""
+    first = make_offer(prop)
+    ask(client, first)
+    where, buyer, out = letter()[1], client.application.test_client(), []
+    own = f"/r/{sign(BIDDER, first)}"
+    shared, mine = f"/o/{sign(OFFER_LINK, OfferLink(prop.id, 1))}", buyer.post(own).location
+    db.session.rollback()  # the test's own
+
+    def taken(*_: object) -> None:
+        out.append(engine.pool.checkedout())  # type: ignore[attr-defined]
+
+    engine = db.engine
+    event.listen(engine, "checkout", taken)
+    try:
+        for page in (where, shared, own, mine, f"{mine}/again"):
+            assert buyer.get(page).status_code == 200, page
+        answer(buyer, where, amount="121.000")
+    finally:
+        event.remove(engine, "checkout", taken)
+    assert out and max(out) == 1
