@@ -22,7 +22,7 @@ from app.proof import checkpoints, receipts
 from app.proof import export as ledger_export
 from app.proof.checkpoint_check import checkpoint_faults, head_fault
 from app.proof.heads import SignedHead, UnreadableHead
-from app.proof.register import chain_faults, offer_faults
+from app.proof.register import Register, chain_faults, offer_faults, registers
 from app.proof.standing import readable
 
 KEPT, PRINTED = 10_000, 25  # faults of an agency in JSON, and in print
@@ -41,8 +41,13 @@ def register(app: Flask) -> None:
 def verify(agency_name: str, offers: bool, as_json: bool) -> None:
     """The chain, and the signed heads of it that are kept. Exit 0 when all holds, 1 with what does not named."""
     heads = _heads()  # first: what is written while we read is in the database, and not in these
-    tenants = [find_agency(agency_name)] if agency_name else list(db.session.query(Agency))
-    answers = [_verified(tenant, heads.pop(tenant.id, None), offers=offers) for tenant in tenants]
+    named = find_agency(agency_name).id if agency_name else None
+    answers = []
+    for tenant in registers():
+        if isinstance(tenant, str):
+            answers += [] if named else [_broken(tenant, "the row of an agency has no id")]
+        elif named in {None, tenant.id}:
+            answers.append(_verified(tenant, heads.pop(tenant.id, None), offers=offers))
     answers += [_gone(agency_id, head) for agency_id, head in heads.items() if not agency_name]
     sound = all(answer["valid"] for answer in answers)
     lines = [line for answer in answers for line in _lines(answer)]
@@ -65,12 +70,15 @@ def _heads() -> dict[uuid.UUID, SignedHead | str]:
 def _gone(agency_id: uuid.UUID, head: SignedHead | str) -> dict[str, Any]:
     """The answer for a register of which only the head beside the seal is left."""
     words = head if isinstance(head, str) else f"{head.seq} entries were signed at {head.at}"
-    reason = f"the database has no such agency: {words}"
-    told = {"agency": str(agency_id), "name": str(agency_id), "entries": 0, "valid": False, "first_bad": None}
+    return _broken(str(agency_id), f"the database has no such agency: {words}")
+
+
+def _broken(name: str, reason: str) -> dict[str, Any]:
+    told = {"agency": name, "name": name, "entries": 0, "valid": False, "first_bad": None}
     return {**told, "reason": reason, "fault_count": 1, "faults": [reason]}
 
 
-def _verified(tenant: Agency, head: SignedHead | str | None, *, offers: bool) -> dict[str, Any]:
+def _verified(tenant: Register, head: SignedHead | str | None, *, offers: bool) -> dict[str, Any]:
     """All that is wrong with one agency's record: how much, the first thousands of it, and the first bad entry."""
     found: list[str] = []
     count, first = 0, None
@@ -90,7 +98,7 @@ def _verified(tenant: Agency, head: SignedHead | str | None, *, offers: bool) ->
     }
 
 
-def _faults(tenant: Agency, head: SignedHead | str | None, *, offers: bool) -> Iterator[tuple[int | None, str]]:
+def _faults(tenant: Register, head: SignedHead | str | None, *, offers: bool) -> Iterator[tuple[int | None, str]]:
     """Each with the number of the entry, where it is one of the chain itself."""
     for fault in chain_faults(tenant):
         yield fault.seq, f"entry {fault.seq}: {fault.reason}"
@@ -103,7 +111,7 @@ def _faults(tenant: Agency, head: SignedHead | str | None, *, offers: bool) -> I
         yield None, words
 
 
-def _signed(tenant: Agency) -> Iterator[str]:
+def _signed(tenant: Register) -> Iterator[str]:
     yield from checkpoint_faults(db.session.connection(), receipts.authority().own_roots(), tenant.id)
 
 

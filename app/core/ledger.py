@@ -122,7 +122,9 @@ def faults(
             )
         if whole and not _says(body, begin, at, f'}},"kind":"{kind}","object":{_quoted(about)},"seq":{seq},"v":1}}'):
             yield EntryFault(seq, "its columns do not say what its body says")
-    if last != head_seq:
+    if type(head_seq) is not int:
+        yield EntryFault(last + 1, "the head that the agency holds has no number")
+    elif last != head_seq:
         yield EntryFault(min(last, head_seq) + 1, f"the head is at {head_seq}, the last entry at {last}")
     elif previous != head_hash:
         yield EntryFault(last, "is not the head that the agency holds")

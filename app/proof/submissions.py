@@ -55,7 +55,7 @@ def offers_and_entries(agency_id: uuid.UUID, offer_id: uuid.UUID | None = None) 
             Offer.source, Offer.language, Offer.link_version, Offer.amount_minor, Offer.currency, Offer.financing,
             Offer.term_days, raw(Offer.valid_until), Offer.signed, Offer.asking_minor, raw(Offer.previous_id),
             Offer.commitment, Offer.schema_no, OfferBody.body_ct, OfferKey.kek_id, OfferKey.wrapped, OfferKey.name_ct,
-            tags.c.email, tags.c.phone, entry.body, raw(entry.at),
+            tags.c.email, tags.c.phone, tags.c.n, entry.body, raw(entry.at),
             OfferFile.sha256, exists().where(EmailCode.offer_id == Offer.id),
             exists().where(Confirmation.offer_id == Offer.id, Confirmation.at == Offer.submitted_at),
         )
@@ -77,7 +77,7 @@ def _tags(agency_id: uuid.UUID, offer_id: uuid.UUID | None) -> Any:
     whoever holds a receipt asks for that, as often as they like."""
     kinds = (func.max(case((OfferTag.field == kind, OfferTag.tag))).label(kind) for kind in ("email", "phone"))
     mine = [OfferTag.agency_id == agency_id, *([OfferTag.offer_id == offer_id] if offer_id else [])]
-    return select(OfferTag.offer_id, *kinds).where(*mine).group_by(OfferTag.offer_id).subquery()
+    return select(OfferTag.offer_id, *kinds, func.count().label("n")).where(*mine).group_by(OfferTag.offer_id).subquery()
 
 
 def compare(row: Sequence[Any], means: Means) -> list[str]:
@@ -93,7 +93,7 @@ def _differences(row: Sequence[Any], means: Means) -> Iterator[str]:
     (
         offer_id, reference, agency, prop, submitted_at, source, language, link_version, amount_minor, currency,
         financing, term_days, valid_until, signed, asking_minor, previous, digest, schema_no, body_ct, kek_id, wrapped,
-        name_ct, email_tag, phone_tag, entry, at, image, coded, answered,
+        name_ct, email_tag, phone_tag, tagged, entry, at, image, coded, answered,
     ) = row  # fmt: skip
     prop, previous, moment = id_text(prop), id_text(previous) if previous else None, moment_text(submitted_at)
     body, why = _body(offer_id, digest, body_ct, kek_id, wrapped, means.body)
@@ -104,6 +104,8 @@ def _differences(row: Sequence[Any], means: Means) -> Iterator[str]:
     )
     if entry is not None and at != submitted_at:
         yield "submitted_at is not the moment of its entry in the ledger"
+    if kek_id is None and tagged:
+        yield "it is found by an address or phone, and its bidder was forgotten"
     if body is None:
         return
     terms, sent = body["offer"], body["property"]
@@ -126,14 +128,15 @@ def _differences(row: Sequence[Any], means: Means) -> Iterator[str]:
     if source == "link" and not answered and _coded(body) not in {None, bool(coded)}:
         yield "whether its signature takes a code is not what was sent"
     yield from _against_person(
-        Bidder(**terms["bidder"]), means, (hex_of(offer_id), kek_id, wrapped, name_ct), (email_tag, phone_tag)
+        Bidder(**terms["bidder"]), means, (hex_of(offer_id), kek_id, wrapped, name_ct), (email_tag, phone_tag, tagged)
     )
     if not all(version in means.texts for version in body["texts"].values()):
         yield "a text that its bidder was shown is not kept as it was"
 
 
-def _against_person(bidder: Bidder, means: Means, name: Any, tags: tuple[Any, Any]) -> Iterator[str]:
-    """By what an offer is found: its bidder's name, and the blind indexes of address and phone."""
+def _against_person(bidder: Bidder, means: Means, name: Any, tags: tuple[Any, Any, Any]) -> Iterator[str]:
+    """By what an offer is found: its bidder's name, and the blind indexes of address and phone, which `tags` ends by
+    counting: one more would be found too."""
     try:
         if means.name(*name) != bidder.folded_name.encode():
             yield "the name that it is found by is not its bidder's"
@@ -143,7 +146,7 @@ def _against_person(bidder: Bidder, means: Means, name: Any, tags: tuple[Any, An
         due = tags_of(means.agency_id, bidder)
     except KeyMissing:
         return
-    if tags != (due.get("email"), due.get("phone")):
+    if tags != (due.get("email"), due.get("phone"), len(due)):
         yield "the address or phone that it is found by is not its bidder's"
 
 

@@ -22,6 +22,7 @@ from app.models import OfferState, Property, Upload
 from app.outbound.images import Picture
 from app.properties.handover import CHANGED, hand_over
 from app.properties.representation import property_json
+from app.properties.witnessed import facts_of
 
 CHANGEABLE = frozenset(
     {
@@ -95,7 +96,7 @@ def switch_link(tx: UnitOfWork, property_id: uuid.UUID, *, on: bool, by: Actor) 
         return False
     current.accepts_offers = on
     _touch(tx, current)
-    tx.record("link.on" if on else "link.off", current.id, by, _window(current))
+    tx.record("link.on" if on else "link.off", current.id, by, _window(current) | facts_of(current))
     _announce(tx, current, "property.updated", by)
     return True
 
@@ -108,7 +109,7 @@ def rotate_link(prop: Property, *, by: Actor, version: int | None = None) -> Non
             raise StaleVersion
         current.link_version += 1
         _touch(tx, current)
-        tx.record("link.rotated", current.id, by, {"version": current.link_version})
+        tx.record("link.rotated", current.id, by, {"version": current.link_version, **facts_of(current)})
         _announce(tx, current, "link.rotated", by)
 
 
@@ -125,7 +126,7 @@ def archive(prop: Property, *, by: Actor, version: int | None = None) -> None:
             tx.record("link.off", current.id, by)
         current.archived_at = tx.at
         _touch(tx, current)
-        tx.record("property.archived", current.id, by)
+        tx.record("property.archived", current.id, by, facts_of(current))
         _announce(tx, current, "property.archived", by)
 
 
@@ -139,7 +140,7 @@ def restore(prop: Property, *, by: Actor, version: int | None = None) -> None:
         current.archived_at = None
         open_again(current)
         _touch(tx, current)
-        tx.record("property.restored", current.id, by)
+        tx.record("property.restored", current.id, by, facts_of(current))
         _announce(tx, current, "property.updated", by)
 
 
@@ -213,7 +214,7 @@ def _touch(tx: UnitOfWork, prop: Property) -> None:
 
 def record_creation(tx: UnitOfWork, prop: Property, by: Actor) -> None:
     """The ledger's entries for a new property."""
-    tx.record("property.created", prop.id, by)
+    tx.record("property.created", prop.id, by, {"agent": str(prop.agent_id), **facts_of(prop)})
     if prop.accepts_offers:
         tx.record("link.on", prop.id, by, _window(prop))
 
@@ -232,7 +233,7 @@ def record_change(tx: UnitOfWork, prop: Property, changed: Mapping[str, Any], by
         "property.updated",
         prop.id,
         by,
-        {"fields": sorted({"photo_id": "photo"}.get(name, name) for name in changed)},
+        {"fields": sorted({"photo_id": "photo"}.get(name, name) for name in changed), **facts_of(prop)},
     )
 
 

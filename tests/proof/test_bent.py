@@ -127,6 +127,10 @@ def bend(*statements: str) -> None:
         ("UPDATE decision SET undoes_id = 'x'", "a decision holds what it never can"),
         ("UPDATE offer_request SET shown_at = 'x'", "a request holds what it never can"),
         ("UPDATE ledger SET object_id = 'x' WHERE kind = 'offer.submitted'", "entry holds what it never can"),
+        ("UPDATE agency SET created_at = 'x' FROM (SELECT 1)", "whether it is archived"),
+        ("UPDATE agency SET head_seq = 'x'", "the head that the agency holds has no number"),
+        ("UPDATE agency SET id = x'00'", "the row of an agency has no id"),
+        ("UPDATE property SET archived_at = 'x'", "a property holds what it never can"),
     ],
 )  # fmt: skip
 def test_what_was_bent_is_named(register: Flask, statement: str, words: str) -> None:

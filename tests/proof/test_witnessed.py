@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import Column, Table, select, text, update
+from sqlalchemy import JSON, Column, Table, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from app.core.clock import now
@@ -21,15 +21,16 @@ from app.core.ledger import BIDDER
 from app.core.unit_of_work import UnitOfWork
 from app.extensions import db
 from app.models import Agency, Base, Offer, OfferRequest, Property
-from app.models.base import UtcDateTime
+from app.models.base import Hundredths, UtcDateTime
 from app.offers import better_offers, codes, deciding, recording, withdrawing
 from app.offers.deciding import AgencyAnswer, Chosen
 from app.offers.document import Bidder, Signature
 from app.offers.submitting import submit
 from app.privacy import erasure
 from app.proof import receipts
+from app.proof.properties import property_faults
 from app.proof.register import chain_faults, offer_faults
-from app.properties import seller_links
+from app.properties import editing, seller_links
 from tests.factories import (
     confirm,
     mailed_code,
@@ -68,11 +69,15 @@ UNWITNESSED_TABLES = {
 UNWITNESSED = {
     "offer_state.version": COUNTER,
     "offer_state.updated_at": COUNTER,
+    "property.photo_id": "its picture: of what a bidder was shown their document says which",
+    "property.told_at": WORKING,
+    "property.updated_at": COUNTER,
+    "property.version": COUNTER,
     "text_version.kind": NAMED,
     "text_version.language": NAMED,
     "text_version.created_at": NAMED,
 }
-BESIDE = ("seller_link", "text_version")  # that belong here and carry no offer's id
+BESIDE = ("property", "seller_link", "text_version")  # that belong here and carry no offer's id
 
 
 def of_offers() -> list[Table]:
@@ -109,7 +114,21 @@ def everything(app: Flask) -> uuid.UUID:
         confirm(taken, recording.ConfirmationInput("ro", {}, drawn(), "192.0.2.7", "Testing"))
     seller_links.revoke(prop, seller_links.create(prop, 7, shows_names=True, by=by), by=by)
     seller_links.create(prop, 30, shows_names=False, by=by)
+    _properties(agency, by, colleague.id)
     return agency
+
+
+def _properties(agency: uuid.UUID, by: Any, other_agent: uuid.UUID) -> None:
+    """Some, each of another fate."""
+    sizes = {"usable_area_sqm": 72.456, "rooms": 2.5, "field_rules": {"message": "hidden"}}
+    changed = make_property(agency, by.user.id, **sizes)
+    given = {"availability": "reserved", "asking_minor": 119_000_00, "offers_close_at": now() + timedelta(days=9)}
+    editing.change(changed, {**given, "agent_id": other_agent}, by=by.actor)
+    editing.rotate_link(changed, by=by.actor)
+    archived, back = make_property(agency, by.user.id), make_property(agency, by.user.id, accepts_offers=False)
+    editing.archive(archived, by=by.actor)
+    editing.archive(back, by=by.actor)
+    editing.restore(back, by=by.actor)
 
 
 def _decide(agency: uuid.UUID, offer_id: uuid.UUID, by: Any) -> None:
@@ -162,6 +181,9 @@ NEWER = {
     "offer.withdrawn": {"message"},
     "offer.better_asked": {"message"},
     "offer.replaced": {"request"},
+    "property.created": {"agent", "facts"},
+    **dict.fromkeys(("property.updated", "property.archived", "property.restored"), {"facts"}),
+    **dict.fromkeys(("link.on", "link.off", "link.rotated"), {"facts"}),
 }
 
 
@@ -207,6 +229,10 @@ def others(column: Column[Any], value: Any, values: list[Any]) -> list[Any]:
 def made(column: Column[Any], value: Any) -> Any:
     """One that stands in no row."""
     of = datetime if isinstance(column.type, UtcDateTime) else column.type.python_type
+    if isinstance(column.type, Hundredths):
+        return (value or 0) + 1.25
+    if isinstance(column.type, JSON):
+        return {**(value or {}), "conditions": "hidden"}
     if of is bool:
         return not value
     if of is datetime:
@@ -231,7 +257,8 @@ def noticed(agency_id: uuid.UUID, table: Table, column: Column[Any], row: Any, v
         assert connection.execute(update(table).where(*mine).values({column.name: value})).rowcount == 1
         db.session.expire_all()
         agency = db.session.get_one(Agency, agency_id)
-        return next(chain(offer_faults(agency), chain_faults(agency)), None) is not None
+        first = property_faults(agency_id) if table.name == "property" else ()  # all of it would take its time
+        return next(chain(first, offer_faults(agency), chain_faults(agency)), None) is not None
     except IntegrityError:
         return True  # a rule of the database itself, by which no other row has this value
     finally:
@@ -253,3 +280,35 @@ def test_the_list_names_only_what_there_is() -> None:
     for name in UNWITNESSED:
         table, column = name.split(".")
         assert column in tables[table].c and table not in UNWITNESSED_TABLES
+
+
+def test_no_row_can_be_added_unseen(agency_id: uuid.UUID) -> None:
+    """A copy of a row, for another offer, or beside the one that its offer has."""
+    offers = db.session.scalars(select(Offer.id).where(Offer.agency_id == agency_id)).all()
+    tried = [one for one in of_offers() if "offer_id" in one.c and one.name not in UNWITNESSED_TABLES]
+    assert list(chain.from_iterable(_added_unseen(agency_id, one, offers) for one in tried)) == []
+
+
+def _added_unseen(agency_id: uuid.UUID, table: Table, offers: Any) -> Iterator[str]:
+    row = db.session.execute(select(table)).mappings().all()[0]
+    has = set(db.session.scalars(select(table.c.offer_id)))
+    own = [key for key in table.primary_key if key.name not in {"offer_id", "agency_id"} and not key.foreign_keys]
+    copies = [{"offer_id": other} for other in offers if other not in has][:1]
+    copies += [{"offer_id": other} for other in offers if other in has and other != row["offer_id"]][:1]
+    copies += [{key.name: made(key, row[key.name])} for key in own]
+    for other in copies:
+        anew = {"id": uuid.uuid4()} if "id" in table.c and "id" not in other else {}
+        if not _noticed_beside(agency_id, table, {**row, **anew, **other}):
+            yield f"{table.name}: {other}"
+
+
+def _noticed_beside(agency_id: uuid.UUID, table: Table, row: dict[str, Any]) -> bool:
+    connection = db.session.connection()
+    connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
+    try:
+        connection.execute(insert(table), row)
+        return next(offer_faults(db.session.get_one(Agency, agency_id)), None) is not None
+    except IntegrityError:
+        return True  # there is room for one
+    finally:
+        db.session.rollback()
