@@ -77,7 +77,9 @@ def _tags(agency_id: uuid.UUID, offer_id: uuid.UUID | None) -> Any:
     whoever holds a receipt asks for that, as often as they like."""
     kinds = (func.max(case((OfferTag.field == kind, OfferTag.tag))).label(kind) for kind in ("email", "phone"))
     mine = [OfferTag.agency_id == agency_id, *([OfferTag.offer_id == offer_id] if offer_id else [])]
-    return select(OfferTag.offer_id, *kinds, func.count().label("n")).where(*mine).group_by(OfferTag.offer_id).subquery()
+    return (
+        select(OfferTag.offer_id, *kinds, func.count().label("n")).where(*mine).group_by(OfferTag.offer_id).subquery()
+    )
 
 
 def compare(row: Sequence[Any], means: Means) -> list[str]:

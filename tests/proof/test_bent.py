@@ -127,7 +127,6 @@ def bend(*statements: str) -> None:
         ("UPDATE decision SET undoes_id = 'x'", "a decision holds what it never can"),
         ("UPDATE offer_request SET shown_at = 'x'", "a request holds what it never can"),
         ("UPDATE ledger SET object_id = 'x' WHERE kind = 'offer.submitted'", "entry holds what it never can"),
-        ("UPDATE agency SET created_at = 'x' FROM (SELECT 1)", "whether it is archived"),
         ("UPDATE agency SET head_seq = 'x'", "the head that the agency holds has no number"),
         ("UPDATE agency SET id = x'00'", "the row of an agency has no id"),
         ("UPDATE property SET archived_at = 'x'", "a property holds what it never can"),
@@ -138,6 +137,12 @@ def test_what_was_bent_is_named(register: Flask, statement: str, words: str) -> 
     (told,) = verified(register)["agencies"]
     assert not told["valid"] and any(words in fault for fault in told["faults"]), told["faults"]
     assert told["fault_count"] == len(told["faults"]) and told["reason"] == told["faults"][0]
+
+
+def test_no_other_column_of_an_agency_stops_the_checker(register: Flask) -> None:
+    bend("UPDATE agency SET created_at = 'x', zone = x'ff'", "UPDATE property SET asking_minor = asking_minor + 1")
+    (told,) = verified(register)["agencies"]
+    assert [fault for fault in told["faults"] if "what it says of itself is not what the ledger names" in fault]
 
 
 def test_a_submission_that_is_told_twice_shows(register: Flask) -> None:
