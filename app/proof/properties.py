@@ -13,9 +13,9 @@ from sqlalchemy import select
 
 from app.extensions import db
 from app.models import LedgerEntry, Property
+from app.proof.requests import said_in
 from app.properties.handover import CHANGED
 from app.properties.witnessed import digest_of
-from app.proof.requests import said_in
 
 BATCH = 2_000
 MADE, CHANGED_FACTS, AVAILABILITY = "property.created", "property.updated", "property.availability"
@@ -81,7 +81,8 @@ def property_faults(agency_id: uuid.UUID) -> Iterator[str]:
 
 
 def _told(agency_id: uuid.UUID) -> dict[uuid.UUID | None, _Told]:
-    entry, told = LedgerEntry, {}
+    told: dict[uuid.UUID | None, _Told] = {}
+    entry = LedgerEntry
     query = select(entry.kind, entry.at, entry.object_id, entry.body).where(
         entry.agency_id == agency_id, entry.kind.in_(KINDS)
     )

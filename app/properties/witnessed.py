@@ -1,5 +1,5 @@
-"""What the ledger's entries say of a property: a keyed hash of all that its link goes by, so that no column of it can be
-changed beside the ledger, and the ledger holds no text."""
+"""What the ledger's entries say of a property: a keyed hash of all that its link goes by, so that none of its columns
+can be changed beside the ledger, and the ledger holds no text."""
 
 from __future__ import annotations
 

@@ -182,8 +182,8 @@ NEWER = {
     "offer.better_asked": {"message"},
     "offer.replaced": {"request"},
     "property.created": {"agent", "facts"},
-    **dict.fromkeys(("property.updated", "property.archived", "property.restored"), {"facts"}),
-    **dict.fromkeys(("link.on", "link.off", "link.rotated"), {"facts"}),
+    **{f"property.{step}": {"facts"} for step in ("updated", "archived", "restored")},
+    **{f"link.{step}": {"facts"} for step in ("on", "off", "rotated")},
 }
 
 
