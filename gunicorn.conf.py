@@ -1,8 +1,11 @@
 """How the web processes run; sized by environment, the same under `make run` and in production."""
 
+import atexit
 import gc
 import os
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 from gunicorn.glogging import Logger
@@ -37,6 +40,21 @@ preload_app = True
 
 # The heartbeat file belongs in memory: on a disk a slow write looks like a dead worker.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  # files in memory that gunicorn names by itself
+
+
+def _share_figures():
+    """A folder in which the processes of this server keep their counts of requests, for whichever tells `/metrics`.
+    Made before the library that reads its name is imported; a reload keeps it."""
+    own = f"-{os.getpid()}"
+    if os.environ.get("PROMETHEUS_MULTIPROC_DIR", "").endswith(own):
+        return
+    folder = tempfile.mkdtemp(prefix="bidflux-figures-", suffix=own, dir=worker_tmp_dir)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+    made_by = os.getpid()
+    atexit.register(lambda: os.getpid() == made_by and shutil.rmtree(folder, ignore_errors=True))
+
+
+_share_figures()
 
 
 def _without_tokens(record):

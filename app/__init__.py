@@ -16,6 +16,7 @@ from app.cli import register_commands
 from app.config import ConfigurationError, Settings, load_settings
 from app.core.database import configure_engine
 from app.core.epochs import Witness
+from app.core.faults import configure_faults
 from app.core.formats import register_presentation
 from app.core.group_commit import GroupCommit
 from app.core.language import Catalogs, LanguagePrefix, choose_language
@@ -34,8 +35,8 @@ from app.proof import receipts
 from app.proof.authority import Authority
 from app.proof.heads import Heads
 from app.properties import mails as property_mails
+from app.web.counting import register_counting
 from app.web.errors.pages import register_errors
-from app.web.errors.sentry import configure_faults
 from app.web.guards import enforce
 from app.web.headers import register_headers
 from app.web.held_forms import register_held_forms
@@ -85,6 +86,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     register_errors(app)
     register_seen(app)
     register_headers(app)
+    register_counting(app)
     register_blueprints(app)
     register_commands(app)
     # Middleware as Flask documents it; its types take `wsgi_app` for a method that nobody assigns.

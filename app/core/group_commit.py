@@ -16,6 +16,7 @@ from flask import current_app
 
 from app.core.clock import now
 from app.core.errors import DomainError
+from app.core.logs import current_request_id
 from app.core.unit_of_work import OPEN, UnitOfWork, writing
 from app.extensions import db
 
@@ -30,6 +31,7 @@ class _Task:
     goes `alone` where something failed in its group, which then wrote nothing."""
 
     act: Act
+    request_id: str | None
     settled: Event = field(default_factory=Event)
     leads: bool = False
     alone: bool = False
@@ -45,7 +47,7 @@ class GroupCommit:
         self._waiting: dict[uuid.UUID, list[_Task]] = {}
 
     def run(self, agency_id: uuid.UUID, act: Act) -> Any:
-        task = _Task(act)
+        task = _Task(act, current_request_id())
         with self._lock:
             task.leads = agency_id not in self._waiting
             if task.leads:
@@ -70,7 +72,7 @@ class GroupCommit:
         try:
             with writing(agency_id) as tx:
                 for task in self._coming(agency_id, group):
-                    tx.at = now()
+                    tx.at, tx.request_id = now(), task.request_id
                     _act(task, tx)
             kept = True
         except Exception:

@@ -11,12 +11,15 @@ from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
-from flask import Flask, Response, g, request
+from flask import Flask, Response, current_app, g, has_request_context, request
 
 from app.core.signed_links import SIGNED_PATHS
 
 # However it was typed: letters of another case, a slash doubled by a mail program.
 TOKEN = re.compile(rf"((?:{'|'.join(path.rstrip('/') for path in (*SIGNED_PATHS, '/photos/'))})/+)[^/?\s]+", re.I)
+# As proxies make them: hexadecimal, UUIDs, or with a few marks.
+REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,63}")
+LOOPBACK = frozenset({"127.0.0.1", "::1"})
 # What links.py signs, wherever it stands: at least 16 bytes, a dot and a SHA-256, all in base64.
 SIGNED = re.compile(r"(?<![\w-])[\w-]{22,}+\.[\w-]{43}(?![\w-])")
 
@@ -36,10 +39,24 @@ def _redact_values(_logger: Any, _name: str, fields: MutableMapping[str, Any]) -
 
 
 def request_id() -> str:
-    """The number of this request, on its page and in the log, however early it went wrong."""
+    """The number of this request, on its page and in the log, however early it went wrong: the proxy's, where one
+    stands in front that gives it one."""
     if "request_id" not in g:
-        g.request_id = secrets.token_hex(8)
+        g.request_id = _of_proxy() or secrets.token_hex(8)
     return str(g.request_id)
+
+
+def _of_proxy() -> str:
+    """What `X-Request-Id` says, from a proxy that is trusted or on this machine: a stranger's would be a line of
+    theirs in our log."""
+    given = request.headers.get("X-Request-Id", "")
+    trusted = current_app.extensions["bidflux_settings"].trusted_proxies or request.remote_addr in LOOPBACK
+    return given if trusted and REQUEST_ID.fullmatch(given) else ""
+
+
+def current_request_id() -> str | None:
+    """The number of the request that is served, or nothing where none is."""
+    return request_id() if has_request_context() else None
 
 
 def configure_logs(app: Flask, *, level: int = logging.INFO) -> None:

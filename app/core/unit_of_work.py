@@ -23,6 +23,7 @@ from app.core.epochs import Witness, leap, new_epoch
 from app.core.ids import new_id
 from app.core.killpoints import AFTER_COMMIT, BEFORE_COMMIT, passing
 from app.core.ledger import Actor
+from app.core.logs import current_request_id
 from app.core.statements import Change, Query, write
 from app.core.subjects import Subject, about
 from app.core.vault import Place, seal
@@ -78,6 +79,7 @@ class UnitOfWork:
     epoch: str
     sends_mail: bool = True
     has_webhooks: bool = False
+    request_id: str | None = None  # of the call that this is written for
     owes: bool = field(default=False)
     used: QuotaUse = field(default_factory=QuotaUse)
     restored: bool = field(default=False)  # this unit began a new epoch
@@ -251,6 +253,7 @@ class UnitOfWork:
             due_at=self.at + after,
             attempts=0,
             created_at=self.at,
+            request_id=self.request_id,
         )
         self.owes = True
         return delivery_id
@@ -309,6 +312,7 @@ def writing(agency_id: uuid.UUID, *, founded: Callable[[Connection], None] | Non
             agency.epoch,
             sends_mail=not agency.test_of_id,
             has_webhooks=agency.has_webhooks,
+            request_id=current_request_id(),
             used=QuotaUse.of(agency, at),
         )
         if (seen := witness.seen(agency_id)) > agency.event_seq:

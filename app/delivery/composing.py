@@ -46,6 +46,7 @@ class DeliveryRow:
     user_id: uuid.UUID | None
     endpoint_id: uuid.UUID | None
     created_at: datetime
+    request_id: str | None
 
     @classmethod
     def of(cls, row: Any) -> Self:

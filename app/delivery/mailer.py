@@ -10,6 +10,7 @@ from traceback import walk_tb
 import structlog
 
 from app.core.clock import now
+from app.core.faults import report
 from app.core.keys import agency_key, offer_key
 from app.core.vault import Place, seal
 from app.delivery.composing import DeliveryRow
@@ -100,7 +101,7 @@ def outcome_of(claimed: Claimed, code: int, answer: str, key: bytes | None, *, a
     sealed = seal(key, place, answer.encode()) if key else None
     say = log.info if state == "delivered" else log.warning
     told = {"template": claimed.template, "state": state, "code": code, "attempt": claimed.attempts}
-    say("mail", delivery=str(claimed.id), **told)
+    say("mail", delivery=str(claimed.id), request_id=claimed.request_id, **told)
     return Outcome(claimed, state, at, due, code, sealed)
 
 
@@ -110,7 +111,9 @@ def faulty(claimed: Claimed, fault: Exception) -> Outcome:
     ours = [f"{name}:{line}" for name, line in frames if name.startswith("app.")]
     where = ours[-1] if ours else "?"
     kind = type(fault).__name__
-    log.error("mail_fault", delivery=str(claimed.id), template=claimed.template, fault=kind, where=where)
+    told = {"delivery": str(claimed.id), "request_id": claimed.request_id, "template": claimed.template}
+    log.error("mail_fault", fault=kind, where=where, **told)
+    report(fault)
     try:
         db.session.rollback()
         key = answer_key(claimed)

@@ -20,6 +20,7 @@ import structlog
 from flask import Flask, current_app
 
 from app.core.clock import now
+from app.core.faults import report
 from app.core.killpoints import AFTER_CALL, AFTER_CLAIM, passing
 from app.core.unit_of_work import housekeeping
 from app.delivery.queue import Outcome, claim, record
@@ -139,6 +140,7 @@ class WebhookDispatcher:
                     self.run()
             except Exception as fault:  # the database is away
                 log.error("webhook_dispatcher_failed", fault=type(fault).__name__)
+                report(fault)
                 self._notified.set()
                 self._stopping.wait(1.0)
         with self._app.app_context():
@@ -323,23 +325,28 @@ class WebhookDispatcher:
                     self._step(self._gather())
                 except Exception as fault:
                     log.error("webhook_dispatcher_failed", fault=type(fault).__name__)
+                    report(fault)
                     time.sleep(1.0)
 
 
 def _report(outcomes: list[Outcome]) -> None:
     """Log the outcomes, a line for each failure and one for all that arrived; then tell the endpoints."""
-    arrived = [str(outcome.claimed.id) for outcome in outcomes if outcome.state == "delivered"]
+    arrived = [outcome.claimed for outcome in outcomes if outcome.state == "delivered"]
     if arrived:
-        log.info("webhooks_delivered", count=len(arrived), deliveries=arrived)
+        requests = list(dict.fromkeys(call.request_id for call in arrived if call.request_id))
+        named = {"deliveries": [str(call.id) for call in arrived], "request_ids": requests}
+        log.info("webhooks_delivered", count=len(arrived), **named)
     for outcome in outcomes:
         if outcome.state != "delivered":
             call, told = outcome.claimed, {"state": outcome.state, "code": outcome.code, "fault": outcome.fault}
-            log.warning("webhook_failed", delivery=str(call.id), type=call.template, attempt=call.attempts, **told)
+            told |= {"request_id": call.request_id, "attempt": call.attempts}
+            log.warning("webhook_failed", delivery=str(call.id), type=call.template, **told)
     for outcome in _telling(outcomes):
         try:
             _note(outcome)
         except Exception as fault:  # the endpoint's next call says the same
             log.error("webhook_dispatcher_failed", delivery=str(outcome.claimed.id), fault=type(fault).__name__)
+            report(fault)
     db.session.rollback()
 
 

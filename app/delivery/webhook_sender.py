@@ -18,6 +18,7 @@ import structlog
 from sqlalchemy import Connection, select
 
 from app.core.clock import now
+from app.core.faults import report
 from app.core.keys import agency_key, unwrap_offer_key
 from app.core.vault import Place, seal, unseal
 from app.delivery.queue import Claimed, Outcome
@@ -54,7 +55,7 @@ class WebhookSender:
         try:
             return self._send(claimed, at)
         except Exception as fault:
-            log.error("webhook_fault", delivery=str(claimed.id), fault=type(fault).__name__)
+            _say_fault(claimed, fault)
             due = next_try("webhook", claimed.created_at, at, claimed.tries)
             return Outcome(claimed, "pending" if due else "dead", at, due, fault="fault")
 
@@ -68,10 +69,15 @@ class WebhookSender:
         except Unreachable as why:
             fault = why.code
         except Exception as why:
-            log.error("webhook_fault", delivery=str(call.id), fault=type(why).__name__)
+            _say_fault(call, why)
             fault = "fault"
         elapsed = answer.elapsed if answer else time.monotonic() - began
         return _outcome(call, at, headers, answer, fault, elapsed)
+
+
+def _say_fault(call: Call, fault: Exception) -> None:
+    log.error("webhook_fault", delivery=str(call.id), request_id=call.request_id, fault=type(fault).__name__)
+    report(fault)
 
 
 def signed(call_id: str, at: int, body: bytes, secrets: list[bytes]) -> dict[str, str]:

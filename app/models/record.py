@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base, Id, Kept, kept, own, tenant_unique
 
+DELIVERY_KINDS = ("mail", "webhook", "receipt")
 DELIVERY_STATES = ("pending", "leased", "delivered", "dead", "cancelled")
 _ENDPOINT = text("endpoint_id IS NOT NULL")
 _OPEN_MAIL = text("endpoint_id IS NULL AND ended_at IS NULL")
@@ -146,6 +147,7 @@ class Delivery(Base):
     attempts: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+    request_id: Mapped[str | None] = mapped_column(String(64))  # of the call that caused it, as the log has it
 
 
 class Attempt(Base):

@@ -24,6 +24,7 @@ from app.core.clock import now
 from app.core.database import is_sqlite
 from app.core.keys import lost_keys
 from app.core.wake import waker
+from app.delivery.queue import oldest_due
 from app.extensions import db
 from app.models import Agency, Delivery, PrivacyRequest
 from app.ops import proxies
@@ -101,6 +102,33 @@ def _serves(applied: set[str]) -> bool:
     return applied == _revisions()[0] or bool(applied and not applied & _revisions()[1])
 
 
+def readiness() -> dict[str, str]:
+    """What `/readyz` asks, each in a few milliseconds."""
+    reachable = database()
+    able = writable() if reachable == OK else reachable
+    return {"database": able, "migrations": migrations(), "queue": queue(), "deliveries": late(), "disk": disk()}
+
+
+def oldest_waits() -> int:
+    """Seconds for which the oldest due delivery waits; asked again after two."""
+    asked, waits = current_app.extensions.get("bidflux_oldest", (0.0, 0))
+    if not asked or time.monotonic() - asked >= ASKED_AGAIN:
+        at = now()
+        since = oldest_due(at)
+        waits = max(0, int((at - since).total_seconds())) if since else 0
+        current_app.extensions["bidflux_oldest"] = (time.monotonic(), waits)
+    return int(waits)
+
+
+def late() -> str:
+    """Whether what is due is delivered."""
+    try:
+        return f"late: {oldest_waits()} s" if oldest_waits() >= PATIENCE else OK
+    except SQLAlchemyError:
+        db.session.rollback()
+        return "unknown"
+
+
 def queue() -> str:
     try:
         waker().connection.ping()
@@ -150,11 +178,11 @@ def _on_this_machine(server: str) -> bool:
 
 def relay() -> str:
     """Whether anybody delivers: what is due waits for nobody long while a relay runs."""
-    waiting = select(func.min(Delivery.due_at)).where(Delivery.state == "pending", Delivery.due_at <= now())
-    oldest = db.session.scalar(waiting)
-    if oldest is None or (waits := int((now() - oldest).total_seconds())) < PATIENCE:
+    at = now()
+    oldest = oldest_due(at)
+    if oldest is None or (waits := int((at - oldest).total_seconds())) < PATIENCE:
         return OK
-    return f"something due has waited for {waits} s: is a relay running?"
+    return str(_("something due has waited for %(seconds)d s: is a relay running?", seconds=waits))
 
 
 def deliveries() -> str:
@@ -176,7 +204,10 @@ def requests() -> str:
 
 def disk() -> str:
     free = shutil.disk_usage(_settings().data_dir).free
-    return OK if free > LEAST_FREE else f"{free // 1024 // 1024} MB are left where {_settings().data_dir} is"
+    if free > LEAST_FREE:
+        return OK
+    megabytes, folder = free // 1024 // 1024, _settings().data_dir
+    return str(_("low: %(megabytes)d MB are left where %(folder)s is", megabytes=megabytes, folder=folder))
 
 
 def registers() -> str:

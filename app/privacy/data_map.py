@@ -174,7 +174,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "trail": "user_id",
         "fingerprint": "recipient",
         "technical": "id agency_id subject_type subject_id event_seq offer_id endpoint_id tried_before state due_at"
-        " lease_token lease_until attempts created_at ended_at reason",
+        " lease_token lease_until attempts created_at ended_at reason request_id",
     },
     "earlier_secret": {"secret": "secret_ct until", "technical": "id agency_id endpoint_id"},
     "email_code": {"messages": "code_ct", "technical": "offer_id n agency_id created_at expires_at tries used_at"},

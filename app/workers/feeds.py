@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 import structlog
 from flask import Flask
 
+from app.core.faults import report
 from app.delivery.turns import Turns
 from app.feeds import editing as feeds
 from app.feeds import tries
@@ -53,6 +54,7 @@ def _in_turn(
             work(feed)
         except Exception as fault:
             log.error("feed_failed", feed=feed_id, fault=type(fault).__name__)
+            report(fault)
         done += 1
     return done
 
@@ -73,6 +75,7 @@ def watch(
                     work(stop)
             except Exception as fault:
                 log.error(f"{name}_failed", fault=type(fault).__name__)
+                report(fault)
             pause(stop, every)
 
     thread = threading.Thread(target=look, name=name, daemon=True)

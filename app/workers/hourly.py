@@ -15,6 +15,7 @@ from app.backups.archive import sweep
 from app.backups.beside import sweep_databases
 from app.core.clock import now
 from app.core.database import is_sqlite, scrub
+from app.core.faults import report
 from app.extensions import db
 from app.offers import recipient_limits, saved_views
 from app.privacy import data_requests, retention
@@ -37,6 +38,7 @@ def tidy() -> None:
                 dropped += some
         except Exception as fault:
             log.error("chore_failed", chore=name, fault=type(fault).__name__)
+            report(fault)
         if dropped:
             log.info("tidied", chore=name, dropped=dropped)
 

@@ -11,11 +11,13 @@ from flask import Flask
 
 from app.accounts import invitations
 from app.core.clock import now
+from app.core.faults import report
 from app.core.wake import waker
 from app.delivery import dispatcher
 from app.delivery.dispatcher import close_senders
 from app.delivery.queue import oldest_due
 from app.delivery.webhook_dispatcher import close_webhook_dispatcher
+from app.ops import figures
 from app.proof import checkpoints
 from app.workers.feeds import THREADS, TRIES_EVERY, read_due_feeds, try_due_feeds, watch
 from app.workers.hourly import EVERY_SECONDS, searches, tidy
@@ -23,6 +25,7 @@ from app.workers.photos import copy_due_photos
 from app.workers.signals import on_stop, pause
 
 SWEEP_SECONDS = 5.0
+FIGURES_SECONDS = 60.0  # how often it counts for /metrics
 HEADS_SECONDS = 30.0  # how often it notes beside the seal how far each register has come
 ROUND_SECONDS = 300.0  # how often it looks for what belongs to the night
 PATIENCE = timedelta(seconds=10)  # after this no worker is expected any more
@@ -41,7 +44,7 @@ def run_relay(app: Flask, stop: threading.Event | None = None) -> None:
         watch(app, stop, "photos", copy_due_photos)
     watch(app, stop, "searches", searches(), EVERY_SECONDS)
     next_round = time.monotonic() + SWEEP_SECONDS
-    next_heads = time.monotonic()
+    next_heads = next_figures = time.monotonic()
     next_tidy = time.monotonic() + ROUND_SECONDS  # also where it is started anew more often than once an hour
     while not stop.is_set():
         try:
@@ -50,6 +53,9 @@ def run_relay(app: Flask, stop: threading.Event | None = None) -> None:
                 if time.monotonic() >= next_heads:
                     next_heads = time.monotonic() + HEADS_SECONDS
                     checkpoints.note_heads()
+                if time.monotonic() >= next_figures:
+                    next_figures = time.monotonic() + FIGURES_SECONDS
+                    figures.count()
                 if time.monotonic() >= next_tidy:
                     next_tidy = time.monotonic() + EVERY_SECONDS
                     tidy()
@@ -58,6 +64,7 @@ def run_relay(app: Flask, stop: threading.Event | None = None) -> None:
                     checkpoints.nightly()
         except Exception as fault:
             log.error("sweep_failed", fault=type(fault).__name__)
+            report(fault)
         pause(stop, SWEEP_SECONDS)
     close_senders(app, at_once=True)
     close_webhook_dispatcher(app)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import redis
 import structlog
 from flask import Flask, current_app
 from redis.client import Pipeline
 from rq import SimpleWorker
 from rq.exceptions import StopRequested
+from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.worker import WorkerStatus
 
+from app.core.faults import report
 from app.core.wake import QUEUE, waker
 from app.delivery.dispatcher import close_senders, dispatch, stopping
 from app.delivery.webhook_dispatcher import close_webhook_dispatcher
@@ -47,6 +51,12 @@ class Worker(SimpleWorker):
         if stopping.is_set() and pipeline is None and self.get_state() != WorkerStatus.BUSY:
             raise StopRequested
         super().heartbeat(timeout, pipeline)
+
+    def handle_exception(self, job: Job, *exc_info: Any) -> None:
+        """RQ writes it down and goes on; what raises here is a fault of ours."""
+        if isinstance(error := exc_info[1] if len(exc_info) > 1 else None, BaseException):
+            report(error)
+        super().handle_exception(job, *exc_info)
 
     def _install_signal_handlers(self) -> None:
         """They are set already, for all workers of this process."""

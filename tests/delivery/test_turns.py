@@ -137,7 +137,7 @@ def test_slow_endpoints_of_one_agency_leave_threads_to_the_others(app: Flask) ->
     dispatcher._pool.submit = lambda _work, endpoint: begun.append(endpoint.agency_id)  # type: ignore[method-assign,assignment]
     for agency_id, count in ((crowd, 50), (single, 1)):
         for _n in range(count):
-            owed = [uuid.uuid4(), agency_id, "webhook", "x", "event", "1", 1, None, None, uuid.uuid4(), now()]
+            owed = [uuid.uuid4(), agency_id, "webhook", "x", "event", "1", 1, None, None, uuid.uuid4(), now(), None]
             call = Call(*owed, uuid.uuid4(), now(), 1, 1, None, "https://crm.example", [], b"", b"", False)  # type: ignore[arg-type]
             made = dispatcher._endpoint(call)
             made.ready.extend([call] * 4)

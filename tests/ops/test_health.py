@@ -55,12 +55,11 @@ def test_a_sound_installation(mailed: Flask) -> None:
     assert doctor(mailed) == (0, {})
     client = mailed.test_client()
     assert client.get("/healthz").json == {"status": "ok"}
-    assert client.get("/readyz").json == {
-        "status": "ok",
-        "checks": {"database": "ok", "migrations": "ok", "queue": "ok"},
-    }
-    figures = client.get("/metrics").get_data(as_text=True)
-    assert 'bidflux_deliveries{state="pending"} 3.0' in figures
+    checks = dict.fromkeys(("database", "migrations", "queue", "deliveries", "disk"), "ok")
+    assert client.get("/readyz").json == {"status": "ok", "checks": checks, "oldest_due_seconds": 0}
+    told = client.get("/metrics").get_data(as_text=True)
+    assert 'bidflux_deliveries{kind="mail",state="pending"} 2.0' in told
+    assert 'bidflux_deliveries{kind="receipt",state="pending"} 1.0' in told
     assert client.get("/metrics", environ_overrides={"REMOTE_ADDR": "203.0.113.7"}).status_code == 404
 
 
@@ -79,6 +78,9 @@ def test_everything_that_can_be_wrong_is_named(mailed: Flask, monkeypatch: pytes
     with time_machine.travel(now() + timedelta(days=31)):
         code, wrong = doctor(mailed)
         age = mailed.test_client().get("/metrics").get_data(as_text=True)
+        ready = mailed.test_client().get("/readyz")
+        assert ready.status_code == 200 and ready.json["oldest_due_seconds"] > 2_600_000
+        assert (ready.json["checks"]["deliveries"], ready.json["checks"]["disk"]) == ("late", "low")
     assert code == 1 and set(wrong) == {"mail", "relay", "deliveries", "keys", "requests", "disk"}
     assert "does not answer" in wrong["mail"] and "is a relay running?" in wrong["relay"]
     assert wrong["deliveries"].startswith("1 ") and ring.active in wrong["keys"] and wrong["requests"].startswith("1 ")

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from flask import Blueprint, Response, jsonify
+from flask_babel import force_locale
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
-from sqlalchemy import func, select
 
 from app.core.clock import now
-from app.extensions import db
-from app.models import Delivery
-from app.ops import health
+from app.core.language import SOURCE
+from app.delivery.queue import oldest_due
+from app.ops import figures, health
+from app.web.counting import collect_into
 from app.web.guards import Cache, Guard, policy
 
 ops = Blueprint("ops", __name__)
+NEEDED = ("database", "migrations")
 
 
 @ops.get("/healthz")
@@ -25,25 +29,39 @@ def healthz() -> Response:
 @ops.get("/readyz")
 @policy(Guard.PUBLIC, limit="600/minute", cache=Cache.NONE)
 def readyz() -> tuple[Response, int]:
-    """Able to serve: the database answers, takes a write, is up to date. A queue that is away is said, but offers are
-    taken without it."""
-    database = health.database()
-    database = health.writable() if database == health.OK else database
-    found = {"database": database, "migrations": health.migrations(), "queue": health.queue()}
+    """Able to serve: the database answers, takes a write, is not older than the code. What offers are taken without is
+    said, and does not fail it: the queue, deliveries that are late, a disk that fills up."""
+    with force_locale(SOURCE):
+        found = health.readiness()
     checks = {name: finding.partition(":")[0].partition(" ")[0] for name, finding in found.items()}
-    able = checks["database"] == "ok" and checks["migrations"] == "ok"
-    return jsonify(status="ok" if able else "unavailable", checks=checks), 200 if able else 503
+    waits = health.oldest_waits() if checks["migrations"] == health.OK else None
+    able = all(checks[name] == health.OK for name in NEEDED)
+    said = {"status": "ok" if able else "unavailable", "checks": checks, "oldest_due_seconds": waits}
+    return jsonify(said), 200 if able else 503
 
 
 @ops.get("/metrics")
 @policy(Guard.OPERATOR, limit="120/minute", cache=Cache.NONE)
 def metrics() -> Response:
-    """Prometheus figures: deliveries by state, age of the oldest one due."""
+    """Prometheus figures: requests, deliveries by kind and state, the age of the oldest one due, offers, ledgers."""
     registry = CollectorRegistry()
-    deliveries = Gauge("bidflux_deliveries", "Deliveries by state", ["state"], registry=registry)
-    for state, count in db.session.execute(select(Delivery.state, func.count()).group_by(Delivery.state)):
-        deliveries.labels(state).set(count)
-    oldest = db.session.scalar(select(func.min(Delivery.due_at)).where(Delivery.state == "pending"))
-    age = Gauge("bidflux_delivery_oldest_due_seconds", "How long the oldest due delivery waits", registry=registry)
-    age.set(max(0.0, (now() - oldest).total_seconds()) if oldest else 0)
+    collect_into(registry)
+    by_state, offers = figures.figures()
+    deliveries = Gauge("bidflux_deliveries", "Deliveries by kind and state", ["kind", "state"], registry=registry)
+    for (kind, state), number in sorted(by_state.items()):
+        deliveries.labels(kind, state).set(number)
+    at = now()
+    oldest = oldest_due(at)
+    entries, longest = figures.ledger()
+    for name, text, value in (
+        ("delivery_oldest_due_seconds", "How long the oldest due delivery waits", _age(at, oldest)),
+        ("offers", "Offers, erased ones among them", offers),
+        ("ledger_entries", "Entries of all ledgers", entries),
+        ("ledger_head", "Where the longest ledger stands", longest),
+    ):
+        Gauge(f"bidflux_{name}", text, registry=registry).set(value)
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+def _age(at: datetime, since: datetime | None) -> float:
+    return max(0.0, (at - since).total_seconds()) if since else 0.0

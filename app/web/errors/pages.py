@@ -15,9 +15,9 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.core.errors import DomainError, QuotaOfDay, QuotaReached, TooMany
+from app.core.faults import report
 from app.core.logs import request_id
 from app.web.errors.problems import problem
-from app.web.errors.sentry import report
 from app.web.guards import to_sign_in
 from app.web.held_forms import refill, typed
 
