@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,21 @@ from flask import Flask
 
 app = Flask(__name__)
 _local = threading.local()
+_database = os.environ.get("FLOOR_DB", "")
 _held: Any = json.loads(Path(os.environ["FLOOR_JSON"]).read_text()) if "FLOOR_JSON" in os.environ else {}
+
+
+def _made_ready() -> None:
+    """Once, one process after the other: a journal that several change in the same moment is locked to one of them."""
+    with open(f"{_database}.lock", "w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        with closing(sqlite3.connect(_database, timeout=30, isolation_level=None)) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("CREATE TABLE IF NOT EXISTS t (id INTEGER PRIMARY KEY, body TEXT)")
+
+
+if _database:
+    _made_ready()
 
 
 @app.get("/ok")
@@ -30,9 +46,7 @@ def same_json() -> Any:
 def insert() -> str:
     connection = getattr(_local, "connection", None)
     if connection is None:
-        connection = _local.connection = sqlite3.connect(os.environ["FLOOR_DB"], timeout=30, isolation_level=None)
-        connection.execute("PRAGMA journal_mode=WAL")
+        connection = _local.connection = sqlite3.connect(_database, timeout=30, isolation_level=None)
         connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("CREATE TABLE IF NOT EXISTS t (id INTEGER PRIMARY KEY, body TEXT)")
     connection.execute("INSERT INTO t (body) VALUES ('x')")
     return "ok"

@@ -13,7 +13,6 @@ from typing import Any
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
-    CursorResult,
     String,
     Uuid,
     any_,
@@ -24,9 +23,14 @@ from sqlalchemy import (
     type_coerce,
 )
 from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.types import UserDefinedType
 
 from app.core.database import is_sqlite
 from app.extensions import db
+
+
+class AsDriverGave(UserDefinedType[Any]):
+    """The type of a parameter that goes back to the driver as it came from it."""
 
 
 def raw(column: Any) -> ColumnElement[Any]:
@@ -61,13 +65,6 @@ def among_given(column: InstrumentedAttribute[uuid.UUID], name: str) -> ColumnEl
 def as_given(raws: Sequence[Any]) -> Any:
     """Ids that `raw_id` gave, as one value."""
     return json.dumps(raws) if is_sqlite(db.engine) else raws
-
-
-def driver_rows(result: CursorResult[Any]) -> list[tuple[Any, ...]]:
-    """All rows as the driver gives them, without SQLAlchemy's around each."""
-    rows = result.cursor.fetchall()
-    result.close()
-    return list(rows)
 
 
 def among(column: InstrumentedAttribute[uuid.UUID], raws: Sequence[Any]) -> ColumnElement[bool]:

@@ -128,7 +128,10 @@ def test_each_field_keeps_what_it_says(by: Person, flat: Property) -> None:
         assert shown(by, **typed) == expected, typed
 
 
-def test_a_list_is_in_its_order_with_the_empty_last(by: Person, flat: Property) -> None:
+def test_a_list_is_in_its_order_with_the_empty_last(
+    by: Person, flat: Property, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.offers.exports.reading.BATCHES", (1,))
     made = [make_offer(flat, make_draft(payment_term_days=days)) for days in (30, 10, 30, 20)]
     deciding.decide(made[1], by.agency_id, "rejected", by=Actor("user", by.user.id))
     deciding.decide(made[3], by.agency_id, "accepted", by=Actor("user", by.user.id))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
-from operator import attrgetter
 from typing import Any, NamedTuple
 
 from flask_babel import lazy_gettext as _l
@@ -12,13 +11,12 @@ from flask_babel import lazy_gettext as _l
 from app.core.money import decimal_text
 from app.core.raw_rows import id_text
 from app.offers import fields
-from app.offers.exports.reading import Exported, Sent, SentTerms
 from app.offers.fields import FIELDS, Group
 
 
 class Column(NamedTuple):
     """`kind` is how cells are written: money is decimal text, a percentage of 100, a moment aware. `width` is in
-    characters, for workbooks. The value is made of what stands at `source` in `Exported`.
+    characters, for workbooks. The value is made of what stands at `source` in `Exported`, None for nothing.
     """
 
     name: str
@@ -80,15 +78,3 @@ COLUMNS = (
     Column("withdrawn_at", _l("Withdrawn"), "moment", 18, "withdrawn_at"),
     Column("id", _l("Id"), "code", 38, "id", id_text),
 )
-_HELD = attrgetter(*(column.source for column in COLUMNS))
-_NOTHING = Sent(SentTerms())
-
-
-def held(line: Exported) -> list[Any]:
-    """One offer in the order of `COLUMNS`, before anything is made of it; None where there is nothing."""
-    return list(_HELD(known(line)))
-
-
-def known(line: Exported) -> Exported:
-    """With nothing in every place of a document that has been forgotten."""
-    return line if line.sent else line._replace(sent=_NOTHING)

@@ -6,29 +6,30 @@ msgspec passes over the rest without making anything of it.
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime
 from itertools import chain, repeat
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Select, select
+from sqlalchemy import Integer, bindparam, select
 
 from app.core.access import Person
 from app.core.keys import keyring
-from app.core.raw_rows import among_given, as_given, driver_rows, hex_of, raw, raw_id
-from app.core.vault import unpad
+from app.core.raw_rows import among_given, as_given, hex_of, raw, raw_id
+from app.core.statements import Query
+from app.core.vault import Opener, unpad
 from app.extensions import db
 from app.models import Offer, OfferBody, OfferKey, OfferState, Property
 from app.offers.document import fold
 from app.offers.fields import FIELDS
 from app.offers.list.filter import OfferFilter
-from app.offers.list.order import Cursor, Order
+from app.offers.list.order import Order
 from app.offers.list.pages import ids_in_order, proof_of
-from app.offers.list.search import read_search
+from app.offers.list.search import Search, read_search
 
-BATCHES = (250, 500, 1000, 2000)  # rows read at once: few for the first of them to leave soon, then more
+AT_ONCE = 100  # documents that are open at a time
+BATCHES = (250, 500, 1000)  # rows read at once: few for the first of them to leave soon, then more
 
 
 # What files show of an offer's terms, as its document says it: by field, what stands in clear aside.
@@ -53,6 +54,10 @@ def _sent_terms() -> Any:
 
 SentTerms = _sent_terms()
 Sent: Any = msgspec.defstruct("Sent", [("offer", SentTerms), ("channel", str | None, None)], gc=False)
+NOTHING = Sent(SentTerms())  # in place of a document that has been forgotten
+
+
+Place = tuple[Any, Any]  # the id of a row and what it is sorted by, as the driver gives them
 
 
 class Exported(NamedTuple):
@@ -83,38 +88,65 @@ class Exported(NamedTuple):
 
 def all_offers(by: Person, chosen: OfferFilter) -> Iterator[Exported]:
     """Every offer of the filter in its order, in batches that hold no transaction open between them."""
-    order, search = Order(chosen.sort), read_search(by.agency_id, chosen.q)
-    opened, read = keyring().opener(by.agency_id, "offer_body", "body"), msgspec.json.Decoder(Sent).decode
-    place: Cursor | None = None
-    query, named = _rows(), bool(search.names)
+    search = read_search(by.agency_id, chosen.q)
+    opened = keyring().opener(by.agency_id, "offer_body", "body")
+    after, query = _places(by, chosen, search), _rows()
+    last: Place | None = None
     for size in chain(BATCHES, repeat(BATCHES[-1])):
-        ids = ids_in_order(by, chosen, search, order, place).with_only_columns(raw_id(OfferState.offer_id), order.key)
-        found = db.session.connection().execute(ids.limit(size)).all()
-        answer = db.session.connection().execute(query, {"ids": as_given([held for held, _value in found])})
-        rows = {row[0]: row for row in driver_rows(answer)}
+        found = after(last, size)
+        answer = query.raw(db.session.connection(), ids=as_given([held for held, _value in found]))
         db.session.rollback()
-        for row in (rows[held] for held, _value in found if held in rows):
-            held, amount, asking, source, proof, *clear, kek_id, wrapped, body_ct = row
-            ident, sent = hex_of(held), None
-            if wrapped is not None and body_ct is not None:
-                sent = read(unpad(opened(ident, kek_id, wrapped, body_ct)))
-            if not named or (sent and search.matches(fold(sent.offer.bidder.full_name or ""))):
-                share = amount * 100 / asking if asking else None
-                confirmed = None if source == "link" and proof is None else proof == "code"
-                yield Exported._make((ident, amount, asking, source, proof, *clear, sent, share, confirmed))
+        rows = {row[0]: row for row in answer}
+        held = [row for last_id, _value in found if (row := rows.get(last_id))]
+        for at in range(0, len(held), AT_ONCE):
+            yield from _opened(held[at : at + AT_ONCE], opened, search)
         if len(found) < size:
             return
-        last, value = found[-1]
-        place = order.place_of(value, uuid.UUID(hex_of(last)))
+        last = found[-1]
 
 
-def _rows() -> Select[Any]:
+_read = msgspec.json.Decoder(Sent).decode
+
+
+def _opened(rows: Sequence[tuple[Any, ...]], opened: Opener, search: Search) -> Iterator[Exported]:
+    """Rows with their documents, which are opened a few at a time: one kind of work after the other."""
+    bodies = [
+        None if row[-1] is None or row[-2] is None else _read(unpad(opened(hex_of(row[0]), *row[-3:]))) for row in rows
+    ]
+    for (held, amount, asking, source, proof, *clear, _kek_id, _wrapped, _body), sent in zip(rows, bodies, strict=True):
+        if search.names and not (sent and search.matches(fold(sent.offer.bidder.full_name or ""))):
+            continue
+        share = amount * 100 / asking if asking else None
+        confirmed = None if source == "link" and proof is None else proof == "code"
+        yield Exported._make((hex_of(held), amount, asking, source, proof, *clear, sent, share, confirmed))
+
+
+def _places(by: Person, chosen: OfferFilter, search: Search) -> Callable[[Place | None, int], list[Any]]:
+    """A function of the last row read and how many are wanted: the next ones of the filter's order, as the driver gives
+    them. Its statements are built once for each file, not for each batch."""
+    order, made = Order(chosen.sort), dict[str, Query]()
+    ids = ids_in_order(by, chosen, search, order, None).with_only_columns(
+        OfferState.offer_id, order.key.label("sorted_by")
+    )
+    ids = ids.limit(bindparam("wanted", type_=Integer))
+
+    def after(last: Place | None, wanted: int) -> list[Any]:
+        kind = "top" if last is None else "empty" if last[1] is None else "value"
+        if kind not in made:
+            made[kind] = Query(ids.where(order.beyond_given(empty=kind == "empty")) if last else ids)
+        given = dict(zip(("last_id", "last_value"), last, strict=True)) if last else {}
+        return made[kind].raw(db.session.connection(), wanted=wanted, **given)
+
+    return after
+
+
+def _rows() -> Query:
     """The columns in clear, in the order of `Exported`, and the sealed document with its key."""
     state = OfferState
-    return (
+    return Query(
         select(
-            raw_id(state.offer_id), state.amount_minor, Offer.asking_minor, state.source, proof_of(), Offer.reference,
-            Property.title, Property.external_id, state.currency, state.financing, state.term_days,
+            raw_id(state.offer_id), state.amount_minor, Offer.asking_minor, state.source, proof_of().label("proof"),
+            Offer.reference, Property.title, Property.external_id, state.currency, state.financing, state.term_days,
             raw(Offer.valid_until), state.signed, state.status, state.latest, raw(state.submitted_at),
             raw(state.withdrawn_at), OfferKey.kek_id, OfferKey.wrapped, OfferBody.body_ct,
         )

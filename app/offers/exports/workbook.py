@@ -11,30 +11,17 @@ import io
 import re
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date, datetime
-from typing import NamedTuple
+from datetime import date
 
 AT_ONCE = 200
-EPOCH = datetime(1899, 12, 30)  # day 0 of spreadsheets, as everything from March 1900 on counts it
+EPOCH = date(1899, 12, 30)  # day 0 of spreadsheets, as everything from March 1900 on counts it
+# Whatever may not stand in a cell as it is.
+_ODD = re.compile("[<>&_\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _NO_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ESCAPE_LIKE = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
 MOST_TEXT = 32_767  # characters in a cell
 
 
-class Number(NamedTuple):
-    """Digits as they stand in the file, shown as `money`, `percent` or `whole`."""
-
-    digits: str
-    shown: str
-
-
-class LocalMoment(NamedTuple):
-    """A local time, without a zone: workbooks know none."""
-
-    at: datetime
-
-
-Cell = str | Number | LocalMoment | date | None
 # Positions in `cellXfs` below.
 _STYLES = {"whole": 0, "head": 1, "money": 2, "percent": 3, "day": 4, "moment": 5}
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
@@ -65,8 +52,9 @@ _PARTS = {
 }
 
 
-def workbook(title: str, head: Sequence[str], widths: Sequence[int], rows: Iterable[Sequence[Cell]]) -> Iterator[bytes]:
-    """The file in pieces. Memory does not grow with the rows, and nothing of them is kept anywhere else."""
+def workbook(title: str, head: Sequence[str], widths: Sequence[int], rows: Iterable[Sequence[str]]) -> Iterator[bytes]:
+    """The file in pieces; cells are made by the functions below. Memory does not grow with the rows, and nothing of
+    them is kept anywhere else."""
     out = _Outgoing()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as file:
         for name, text in _PARTS.items():
@@ -79,7 +67,7 @@ def workbook(title: str, head: Sequence[str], widths: Sequence[int], rows: Itera
             yield out.taken()
             cells: list[str] = []
             for row in rows:
-                cells.append(f"<row>{''.join(map(_cell, row))}</row>")
+                cells.append(f"<row>{''.join(row)}</row>")
                 if len(cells) == AT_ONCE:
                     sheet.write("".join(cells).encode())
                     cells.clear()
@@ -91,27 +79,34 @@ def workbook(title: str, head: Sequence[str], widths: Sequence[int], rows: Itera
 def _opening(head: Sequence[str], widths: Sequence[int]) -> str:
     pane = '<pane ySplit="1" topLeftCell="A2" activePane="bottomLeft" state="frozen"/>'
     columns = "".join(f'<col min="{n}" max="{n}" width="{w}" customWidth="1"/>' for n, w in enumerate(widths, 1))
-    cells = "".join(_text(text, f' s="{_STYLES["head"]}"') for text in head)
+    cells = "".join(text_cell(text, f' s="{_STYLES["head"]}"') for text in head)
     views = f'<sheetViews><sheetView workbookViewId="0">{pane}</sheetView></sheetViews>'
     return f'<worksheet xmlns="{_MAIN}">{views}<cols>{columns}</cols><sheetData><row>{cells}</row>'
 
 
-def _cell(value: Cell) -> str:
-    if value is None or value == "":
-        return "<c/>"
-    if isinstance(value, str):
-        return _text(value)
-    if isinstance(value, Number):
-        return f'<c s="{_STYLES[value.shown]}"><v>{value.digits}</v></c>'
-    if isinstance(value, LocalMoment):
-        passed = value.at - EPOCH
-        return f'<c s="{_STYLES["moment"]}"><v>{passed.days + passed.seconds / 86_400:.8f}</v></c>'
-    return f'<c s="{_STYLES["day"]}"><v>{(value - EPOCH.date()).days}</v></c>'
+NOTHING = "<c/>"
 
 
-def _text(value: str, style: str = "") -> str:
-    plain = _ESCAPE_LIKE.sub("_x005F_", _NO_XML.sub("", value)[:MOST_TEXT])
-    return f'<c t="inlineStr"{style}><is><t xml:space="preserve">{html.escape(plain, quote=False)}</t></is></c>'
+def text_cell(value: str, style: str = "") -> str:
+    if not value:
+        return NOTHING
+    if _ODD.search(value) or len(value) > MOST_TEXT:
+        value = html.escape(_ESCAPE_LIKE.sub("_x005F_", _NO_XML.sub("", value)[:MOST_TEXT]), quote=False)
+    return f'<c t="inlineStr"{style}><is><t xml:space="preserve">{value}</t></is></c>'
+
+
+def number_cell(digits: str, shown: str) -> str:
+    """Digits as they stand in the file, shown as `money`, `percent` or `whole`."""
+    return f'<c s="{_STYLES[shown]}"><v>{digits}</v></c>'
+
+
+def moment_cell(day: date, seconds: int) -> str:
+    """A local time, so far into its day, without a zone: workbooks know none."""
+    return f'<c s="{_STYLES["moment"]}"><v>{(day - EPOCH).days + seconds / 86_400:.8f}</v></c>'
+
+
+def day_cell(day: date) -> str:
+    return f'<c s="{_STYLES["day"]}"><v>{(day - EPOCH).days}</v></c>'
 
 
 class _Outgoing(io.RawIOBase):

@@ -27,9 +27,10 @@ from app.core.ids import new_id
 from app.core.labels import LABELS
 from app.core.unit_of_work import writing
 from app.models import Access
-from app.offers.exports.columns import COLUMNS, Column, as_day, held, known
+from app.offers.exports.columns import COLUMNS, as_day
 from app.offers.exports.reading import Exported
-from app.offers.exports.workbook import Cell, LocalMoment, Number, workbook
+from app.offers.exports.rows import row_maker
+from app.offers.exports.workbook import NOTHING, day_cell, moment_cell, number_cell, text_cell, workbook
 from app.offers.fields import NOT_YET
 from app.offers.list.filter import OfferFilter
 from app.offers.list.pages import count_offers
@@ -37,7 +38,6 @@ from app.offers.list.pages import count_offers
 PURPOSES = ("seller", "agency", "accounting", "person", "other")
 BOM = "\ufeff"
 EXACT = 11  # digits that a spreadsheet shows as they are, not as 1.2E+11
-TITLES = 5_000
 AT_ONCE = 200  # rows in one piece of the answer
 # What spreadsheets take for a formula, at the start of a cell or after anything that another setting takes for a
 # separator; some of East Asia take the wide signs for it too (OWASP, CSV Injection).
@@ -68,8 +68,6 @@ def harmless(text: str) -> str:
     """A cell that no spreadsheet computes, and whose digits it does not round or cut: `0012` is no number."""
     if _PLAIN.fullmatch(text):
         return text
-    if text[:1] == "+" and text[1:].isdigit():  # as all phone numbers are
-        return f"'{text}"
     if (text[:1] == "0" and text[1:].isdigit()) or (len(text) > EXACT and text.isdigit()):
         return f"'{text}"
     if _WITHIN.search(text):
@@ -78,6 +76,11 @@ def harmless(text: str) -> str:
     if begun := _START.match(text):
         return f"{text[: begun.end() - 1]}'{text[begun.end() - 1 :]}"
     return text
+
+
+def _harmless_phone(text: str) -> str:
+    """The same of what nearly always is a plus sign and digits."""
+    return f"'{text}" if text[:1] == "+" and text[1:].isdigit() else harmless(text)
 
 
 def _quoted(text: str) -> str:
@@ -95,70 +98,20 @@ def _quoted(text: str) -> str:
 def offers_csv(lines: Iterable[Exported], zone: str) -> Iterator[str]:
     """The file for people, in their language."""
     yield BOM
-    yield from _pieces([str(column.label) for column in COLUMNS], _texts(lines, _for_people(ZoneInfo(zone))), ";")
+    row = row_maker(_for_people(ZoneInfo(zone)), str, "")
+    yield from _pieces([str(column.label) for column in COLUMNS], map(row, lines), ";")
 
 
 def machine_csv(lines: Iterable[Exported]) -> Iterator[str]:
     """The file for machines."""
-    yield from _pieces([column.name for column in COLUMNS], _texts(lines, _MACHINE), ",")
+    yield from _pieces([column.name for column in COLUMNS], map(row_maker(_MACHINE, str, ""), lines), ",")
 
 
 def offers_xlsx(lines: Iterable[Exported], zone: str) -> Iterator[bytes]:
     """The workbook, in the reader's language."""
     widths = [column.width for column in COLUMNS]
-    rows = _cells(lines, _for_workbook(ZoneInfo(zone)))
-    return workbook(_("Offers"), [str(column.label) for column in COLUMNS], widths, rows)
-
-
-Write = Callable[[Any], Any]
-TITLE = next(at for at, column in enumerate(COLUMNS) if column.name == "property_title")
-
-
-def _texts(lines: Iterable[Exported], by_kind: dict[str, Write]) -> Iterator[list[str]]:
-    """The rows of a file of text: each value as its kind is written there, nothing as nothing."""
-    row = _row_maker(by_kind)
-    for line in lines:
-        yield row(known(line))
-
-
-def _row_maker(by_kind: dict[str, Write]) -> Callable[[Exported], list[str]]:
-    """One expression for a whole row, put together from the columns as `dataclasses` puts together a constructor: going
-    through forty columns costs as much as writing them."""
-    how = {f"write_{at}": _way(column, by_kind) or str for at, column in enumerate(COLUMNS)}
-    how[f"write_{TITLE}"] = _Harmless().__getitem__
-    cells = (
-        f"'' if (value := line.{column.source}) is None else write_{at}(value)" for at, column in enumerate(COLUMNS)
-    )
-    made: Callable[[Exported], list[str]] = eval(f"lambda line: [{','.join(cells)}]", how)  # noqa: S307  # nosec B307  of our own declarations alone
-    return made
-
-
-def _cells(lines: Iterable[Exported], by_kind: dict[str, Write]) -> Iterator[list[Any]]:
-    """The rows of a workbook. What has no way of its own is text."""
-    how = [(at, written) for at, column in enumerate(COLUMNS) if (written := _way(column, by_kind))]
-    for line in lines:
-        cells = held(line)
-        for at, write in how:
-            if (value := cells[at]) is not None:
-                cells[at] = write(value)
-        yield cells
-
-
-def _way(column: Column, by_kind: dict[str, Write]) -> Write | None:
-    """From what a document or a table holds to a cell, in one step."""
-    made, write = column.made, by_kind.get(column.kind)
-    if made is None:
-        return write
-    if made is as_day and write is _day_text:
-        return _day_text  # which documents hold it as
-
-    def both(value: Any) -> Any:
-        got = made(value)
-        if got is None:
-            return ""
-        return write(got) if write else got
-
-    return both
+    row = row_maker(_for_workbook(ZoneInfo(zone)), text_cell, NOTHING)
+    return workbook(_("Offers"), [str(column.label) for column in COLUMNS], widths, map(row, lines))
 
 
 def _pieces(head: list[str], rows: Iterator[list[str]], delimiter: str) -> Iterator[str]:
@@ -224,24 +177,10 @@ class _Clock:
         return at.astimezone(self._zone).isoformat(" ", "seconds")[:19]
 
 
-class _Harmless(dict[str, str]):
-    """Texts that come again and again, as titles do; no more of them than an agency has properties."""
-
-    def __missing__(self, text: str) -> str:
-        if len(self) >= TITLES:
-            self.clear()
-        self[text] = written = harmless(text)
-        return written
-
-
-class _Words(dict[str, str]):
-    def __missing__(self, value: str) -> str:
-        return value
-
-
 def _labels(kind: str) -> Callable[[str], str]:
     """The words of an enumeration, looked up once for all rows."""
-    return _Words({value: str(text) for value, text in LABELS[kind].items()}).__getitem__
+    words = {value: str(text) for value, text in LABELS[kind].items()}
+    return lambda value: words.get(value, value)
 
 
 def _for_people(zone: ZoneInfo) -> dict[str, Callable[[Any], str]]:
@@ -261,7 +200,7 @@ def _for_people(zone: ZoneInfo) -> dict[str, Callable[[Any], str]]:
         "not_yet_or_day": lambda value: not_yet if value == NOT_YET else value,
         "conditions": lambda kinds: "; ".join(map(condition, kinds)),
         "text": harmless,
-        "phone": harmless,
+        "phone": _harmless_phone,
     }
 
 
@@ -275,21 +214,29 @@ _MACHINE: dict[str, Callable[[Any], str]] = {
 }
 
 
-def _for_workbook(zone: ZoneInfo) -> dict[str, Callable[[Any], Cell]]:
-    people: dict[str, Callable[[Any], Cell]] = {**_for_people(zone)}
+def _for_workbook(zone: ZoneInfo) -> dict[str, Callable[[Any], str]]:
+    people = _for_people(zone)
+    local = people["moment"]
 
-    def local(at: datetime | str) -> LocalMoment:
-        return LocalMoment(_moment(at).astimezone(zone).replace(tzinfo=None))
+    def moment(at: datetime | str) -> str:
+        text = local(at)
+        hours, minutes, seconds = int(text[11:13]), int(text[14:16]), int(text[17:19])
+        return moment_cell(date.fromisoformat(text[:10]), (hours * 60 + minutes) * 60 + seconds)
 
-    return people | {
-        "text": str,
-        "phone": str,
-        "money": lambda decimal: Number(decimal, "money"),
-        "percent": lambda value: Number(f"{value / 100:.4f}", "percent"),
-        "count": lambda value: Number(str(value), "whole"),
-        "moment": local,
-        "day": as_day,
-        "not_yet_or_day": lambda value: (
-            people["not_yet_or_day"](value) if value == NOT_YET else date.fromisoformat(value)
-        ),
+    def viewing(value: str) -> str:
+        return text_cell(people["not_yet_or_day"](value)) if value == NOT_YET else day_cell(as_day(value))
+
+    worded = ("yes", "status", "financing", "source", "channel", "proof", "program", "conditions")
+    return {
+        **{kind: _then(people[kind], text_cell) for kind in worded},
+        "money": lambda decimal: number_cell(decimal, "money"),
+        "percent": lambda value: number_cell(f"{value / 100:.4f}", "percent"),
+        "count": lambda value: number_cell(str(value), "whole"),
+        "moment": moment,
+        "day": lambda day: day_cell(as_day(day)),
+        "not_yet_or_day": viewing,
     }
+
+
+def _then(first: Callable[[Any], str], second: Callable[[str], str]) -> Callable[[Any], str]:
+    return lambda value: second(first(value))

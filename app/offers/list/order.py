@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, literal, or_, tuple_
+from sqlalchemy import ColumnElement, Select, and_, bindparam, case, literal, or_, tuple_
 
 from app.core.planner_hints import InOrder
+from app.core.raw_rows import AsDriverGave
 from app.models import Offer, OfferState, Property
 from app.models.offer import STATUSES
 
@@ -142,14 +143,24 @@ class Order:
 
     def beyond(self, place: Cursor, *, backward: bool = False) -> ColumnElement[bool]:
         """The rows that follow a place, or with `backward` those that come before it."""
-        down = self.name.startswith("-") != backward
         own_id = literal(place.offer_id, OfferState.offer_id.type)
+        value = None if place.value is None else literal(place.value, self.key.type)
+        return self._past(value, own_id, backward=backward)
+
+    def beyond_given(self, *, empty: bool) -> ColumnElement[bool]:
+        """The rows that follow the one whose `last_id` and, unless its key is `empty`, `last_value` a statement is run
+        with, both as the driver gave them."""
+        value = None if empty else bindparam("last_value", type_=AsDriverGave())
+        return self._past(value, bindparam("last_id", type_=AsDriverGave()), backward=False)
+
+    def _past(self, value: Any, own_id: Any, *, backward: bool) -> ColumnElement[bool]:
+        down = self.name.startswith("-") != backward
         past_id = OfferState.offer_id < own_id if down else OfferState.offer_id > own_id
-        if place.value is None:
+        if value is None:
             beside = and_(self.key.is_(None), past_id)
             return or_(self.key.is_not(None), beside) if backward else beside
         here = tuple_(self.key, OfferState.offer_id)
-        there = tuple_(literal(place.value, self.key.type), own_id)
+        there = tuple_(value, own_id)
         past = here < there if down else here > there
         return or_(past, self.key.is_(None)) if self._sort.nullable and not backward else past
 
