@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import sqlite3
@@ -19,17 +18,10 @@ _database = os.environ.get("FLOOR_DB", "")
 _held: Any = json.loads(Path(os.environ["FLOOR_JSON"]).read_text()) if "FLOOR_JSON" in os.environ else {}
 
 
-def _made_ready() -> None:
-    """Once, one process after the other: a journal that several change in the same moment is locked to one of them."""
-    with open(f"{_database}.lock", "w") as turn:
-        fcntl.flock(turn, fcntl.LOCK_EX)
-        with closing(sqlite3.connect(_database, timeout=30, isolation_level=None)) as connection:
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("CREATE TABLE IF NOT EXISTS t (id INTEGER PRIMARY KEY, body TEXT)")
-
-
-if _database:
-    _made_ready()
+if _database:  # in the main process, before there are threads: a journal that several change at once is locked
+    with closing(sqlite3.connect(_database, isolation_level=None)) as once:
+        once.execute("PRAGMA journal_mode=WAL")
+        once.execute("CREATE TABLE IF NOT EXISTS t (id INTEGER PRIMARY KEY, body TEXT)")
 
 
 @app.get("/ok")
