@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench mutants schema lock clean packages dev-packages linters faults
+.PHONY: help run test check bench mutants schema sbom lock clean packages dev-packages linters faults
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -39,6 +39,9 @@ faults: dev-packages  ## kill the product fifty times while a thousand offers co
 
 schema: dev-packages  ## call the API in every way that its description allows and forbids (about five minutes)
 	@SCHEMA_PHASES=examples,coverage,fuzzing,stateful exec $(BIN)/python -m pytest tests/api/test_description.py
+
+sbom: dev-packages  ## write sbom.cdx.json: what is installed and vendored, as CycloneDX (SBOM=path names another file)
+	@$(BIN)/python tools/sbom.py $(SBOM)
 
 lock: dev-packages  ## compile the requirements anew
 	@$(BIN)/python tools/lock.py

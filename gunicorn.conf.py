@@ -46,7 +46,7 @@ def _share_figures():
     """A folder in which the processes of this server keep their counts of requests, for whichever tells `/metrics`.
     Made before the library that reads its name is imported; a reload keeps it."""
     own = f"-{os.getpid()}"
-    if os.environ.get("PROMETHEUS_MULTIPROC_DIR", "").endswith(own):
+    if os.getenv("PROMETHEUS_MULTIPROC_DIR", "").endswith(own):
         return
     folder = tempfile.mkdtemp(prefix="bidflux-figures-", suffix=own, dir=worker_tmp_dir)
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder

@@ -25,6 +25,7 @@ from app.extensions import db
 from app.models import Delivery
 from app.ops import health, proxies
 from app.privacy import data_requests
+from app.version import VERSION
 from tests.core.test_settings import SOUND, refused
 from tests.factories import make_agency, make_offer, make_property, make_user
 from tests.mail_server import MailServer, point
@@ -54,7 +55,7 @@ def test_a_sound_installation(mailed: Flask) -> None:
     make_offer(make_property(agency := make_agency(), make_user(agency).id))
     assert doctor(mailed) == (0, {})
     client = mailed.test_client()
-    assert client.get("/healthz").json == {"status": "ok"}
+    assert client.get("/healthz").json == {"status": "ok", "version": VERSION}
     checks = dict.fromkeys(("database", "migrations", "queue", "deliveries", "disk"), "ok")
     assert client.get("/readyz").json == {"status": "ok", "checks": checks, "oldest_due_seconds": 0}
     told = client.get("/metrics").get_data(as_text=True)

@@ -21,6 +21,7 @@ from app.core.language import SOURCE
 from app.core.urls import base_url
 from app.core.values import NAMED
 from app.models.webhook import EVENTS, TEST
+from app.version import VERSION
 from app.web.errors.problems import KINDS, MIMETYPE
 
 REF = "#/components/schemas/{model}"
@@ -67,7 +68,13 @@ def _document(app: Flask) -> dict[str, Any]:
     used = {declared.tag for _, declared in found}
     return {
         "openapi": "3.1.0",
-        "info": {"title": "BidFlux", "version": "1", "description": ABOUT, "license": LICENSE, "contact": _contact()},
+        "info": {
+            "title": "BidFlux",
+            "version": VERSION,
+            "description": ABOUT,
+            "license": LICENSE,
+            "contact": _contact(),
+        },
         "servers": [{"url": base_url()}],
         "security": [{"key": []}],
         "tags": [{"name": name, "description": text} for name, text in TAGS.items() if name in used],

@@ -12,6 +12,7 @@ from app.core.clock import now
 from app.core.language import SOURCE
 from app.delivery.queue import oldest_due
 from app.ops import figures, health
+from app.version import VERSION
 from app.web.counting import collect_into
 from app.web.guards import Cache, Guard, policy
 
@@ -23,7 +24,7 @@ NEEDED = ("database", "migrations")
 @policy(Guard.PUBLIC, limit="600/minute", cache=Cache.NONE)
 def healthz() -> Response:
     """Alive: this process answers."""
-    return jsonify(status="ok")
+    return jsonify(status="ok", version=VERSION)
 
 
 @ops.get("/readyz")

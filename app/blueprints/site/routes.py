@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import email
 import email.policy
+from datetime import timedelta
 from email.message import EmailMessage
 from pathlib import Path
 
 from flask import Blueprint, Response, abort, current_app, render_template
 
+from app.core.clock import now
+from app.core.language import LANGUAGES
+from app.core.urls import base_url
 from app.privacy.data_map import BIDDERS, IN_CLEAR, personal
 from app.web.guards import Cache, Guard, policy
 
 site = Blueprint("site", __name__)
+SECURITY_DAYS = 180
 
 
 @site.get("/")
@@ -37,6 +42,20 @@ def gdpr() -> str:
 @policy(Guard.PUBLIC, limit="120/minute", cache=Cache.SHORT)
 def robots() -> Response:
     return Response("User-agent: *\nDisallow: /o/\nDisallow: /r/\nDisallow: /app/\n", mimetype="text/plain")
+
+
+@site.get("/.well-known/security.txt")
+@policy(Guard.PUBLIC, limit="120/minute", cache=Cache.SHORT)
+def security_txt() -> Response:
+    """Where to report a fault (RFC 9116). It expires half a year from today, whenever it is read."""
+    lines = {
+        "Contact": f"mailto:{current_app.extensions['bidflux_settings'].support_email}",
+        "Expires": f"{now().date() + timedelta(days=SECURITY_DAYS)}T00:00:00Z",
+        "Preferred-Languages": ", ".join(LANGUAGES),
+        "Canonical": f"{base_url()}/.well-known/security.txt",
+    }
+    text = "".join(f"{name}: {value}\n" for name, value in lines.items())
+    return Response(text, content_type="text/plain; charset=utf-8")
 
 
 @site.get("/outbox")
