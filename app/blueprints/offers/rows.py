@@ -1,21 +1,26 @@
-"""The rows of a list of offers in words, looked up once a page: `offers/_rows.html` only has to place them."""
+"""The rows of a list of offers in words, looked up once a page, and put where `offers/_rows.html` has them."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
-from typing import NamedTuple
+from functools import lru_cache
+from itertools import count
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from flask import url_for
+from flask import current_app, url_for
 from flask_babel import gettext as _
+from jinja2 import Template
+from markupsafe import Markup
 
 from app.core import money
 from app.core.access import Person
 from app.core.formats import days, short_in
 from app.core.labels import label
 from app.core.language import language
+from app.core.layouts import Layout, escaped
 from app.models.offer import FINANCING, STATUSES
 from app.offers.list.pages import OfferLine
 
@@ -23,8 +28,8 @@ _ANY = uuid.UUID(int=0)
 
 
 class ShownRow(NamedTuple):
-    """What one row shows. `marks` are texts, each with its tone; `answers` is what the arrow that opens the answers is
-    called, empty where the reader may not answer."""
+    """What one row shows. `answers` is what the arrow that opens the answers is called, empty where the reader may not
+    answer; `marks` are texts, each with its tone."""
 
     id: str
     url: str
@@ -37,17 +42,68 @@ class ShownRow(NamedTuple):
     term: str
     status: str
     status_text: str
-    marks: list[tuple[str, str]]
     choose: str
     answers: str
     submitted_at: str
     submitted: str
+    marks: Sequence[tuple[str, str]]
 
 
-def shown_rows(lines: Iterable[OfferLine], *, by: Person, today: date, named: dict[str, str]) -> list[ShownRow]:
+TEXTS = ShownRow._fields[:-1]
+PLACED = (*(name for name in TEXTS if name != "answers"), "is_new", "menu", "marks")
+
+
+class ShownRows(list[ShownRow]):
+    """The rows of a table."""
+
+    def placed(self, *, with_property: bool, choosable: bool) -> Markup:
+        """As HTML, for a table that shows the property or does not, with a box before each row or without."""
+        template = current_app.jinja_env.get_template("offers/_rows.html")
+        look = _look(template, bool(with_property), bool(choosable))
+        texts = escaped([text for row in self for text in row[:-1]])
+        rows = [look.row(texts[at : at + len(TEXTS)], row) for at, row in zip(count(0, len(TEXTS)), self)]
+        return Markup("".join(rows))  # noqa: S704  # nosec B704  each value is escaped
+
+
+class _Look:
+    """How rows look in one language: the template's macros, laid out."""
+
+    def __init__(self, template: Template, *, with_property: bool, choosable: bool) -> None:
+        made: Any = template.module
+        self._row = Layout(made.row, PLACED, with_property=with_property, choosable=choosable)
+        self._share = Layout(made.share_of_asking, ("share",))
+        self._menu = Layout(made.menu, ("id", "url", "status", "answers"))
+        self._mark = made.marked
+        self._marks: dict[tuple[str, str], str] = {}
+
+    def row(self, texts: list[str], row: ShownRow) -> str:
+        """One row; `texts` are its own, escaped."""
+        (offer_id, url, who, reference, title, amount, share, financing, term,
+         status, status_text, choose, answers, submitted_at, submitted) = texts  # fmt: skip
+        return self._row.filled((
+            offer_id, url, who, reference, title, amount, self._share.filled((share,)) if share else "",
+            financing, term, status, status_text, choose, submitted_at, submitted,
+            " is-new" if row.status == "new" else "",
+            self._menu.filled((offer_id, url, status, answers)) if answers else "",
+            "".join([self._marked(*mark) for mark in row.marks]) if row.marks else "",
+        ))  # fmt: skip
+
+    def _marked(self, text: str, tone: str) -> str:
+        """There are few of them."""
+        if (text, tone) not in self._marks:
+            self._marks[text, tone] = str(self._mark(text, tone))
+        return self._marks[text, tone]
+
+
+@lru_cache(maxsize=16)
+def _look(template: Template, with_property: bool, choosable: bool) -> _Look:
+    return _Look(template, with_property=with_property, choosable=choosable)
+
+
+def shown_rows(lines: Iterable[OfferLine], *, by: Person, today: date, named: dict[str, str]) -> ShownRows:
     """The rows as this person reads them; an offer that is opened keeps the filter `named`."""
     words = _Words(by, today, named)
-    return [words.row(line) for line in lines]
+    return ShownRows(words.row(line) for line in lines)
 
 
 class _Words:

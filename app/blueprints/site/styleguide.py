@@ -7,7 +7,7 @@ from werkzeug.datastructures import MultiDict
 from wtforms import BooleanField, FileField, Form, RadioField, SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 
-from app.blueprints.offers.rows import ShownRow
+from app.blueprints.offers.rows import ShownRow, ShownRows
 from app.blueprints.site.routes import site
 from app.stats.charts import bars, columns
 from app.web.guards import Guard, policy
@@ -15,7 +15,7 @@ from app.web.guards import Guard, policy
 ANSWERS = [SelectChoice(value, f"Answer {value}") for value in ("one", "two")]
 
 
-ROWS = [
+ROWS = ShownRows(
     ShownRow(
         id=f"shown-{number}",
         url="#tables",
@@ -41,7 +41,7 @@ ROWS = [
             ("Erased", "rejected", "9 RON", "", [("unconfirmed", "warn"), ("replaced", "")]),
         )
     )
-]
+)
 
 
 class Fields(Form):
