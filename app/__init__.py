@@ -10,7 +10,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import models  # noqa: F401  the tables must be known before the engine is
 from app.accounts import mails as account_mails
-from app.accounts.editing import find_session
+from app.accounts.signed_in import find_session
 from app.blueprints import register_blueprints
 from app.cli import register_commands
 from app.config import ConfigurationError, Settings, load_settings

@@ -13,17 +13,16 @@ from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from flask import g
 from flask_babel import lazy_gettext
-from sqlalchemy import Connection, Select, bindparam, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, Select, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import aliased, contains_eager, joinedload
+from sqlalchemy.orm import joinedload
 
 from app.accounts import facts as account_facts
 from app.accounts.api_keys import SHOWN, key_hash, new_key
 from app.accounts.passwords import MAX_PASSWORD, check_password
 from app.core import keys
-from app.core.access import SCOPES, Person
+from app.core.access import SCOPES
 from app.core.clock import now
 from app.core.errors import Invalid, NotFound, StaleVersion
 from app.core.ids import new_id
@@ -248,7 +247,7 @@ def _known_of(agency_id: uuid.UUID, *person: str | None) -> list[str]:
 def password_mark(email: str) -> str:
     """Changes whenever the password does; the same for every unknown address."""
     found = account_of(email)
-    return _hash(found.password_hash if found else "").hex()
+    return token_hash(found.password_hash if found else "").hex()
 
 
 def start_session(user: User, browser: str) -> str:
@@ -258,7 +257,7 @@ def start_session(user: User, browser: str) -> str:
         connection.execute(delete(UserSession).where(UserSession.expires_at < at))
         db.session.add(
             UserSession(
-                token_hash=_hash(token),
+                token_hash=token_hash(token),
                 id=new_id(),
                 agency_id=user.agency_id,
                 user_id=user.id,
@@ -269,31 +268,6 @@ def start_session(user: User, browser: str) -> str:
             )
         )
     return token
-
-
-def find_session(token: str) -> Person | None:
-    """Whoever the cookie's token names, while the session lives."""
-    at = now()
-    row = db.session.execute(_BY_TOKEN, {"token": _hash(token), "at": at}).one_or_none()
-    if row is None:
-        return None
-    user, agency, session_id, seen_at, elsewhere = row
-    if at - seen_at > SEEN_EVERY:
-        g.unseen = session_id
-    return Person(user, agency, session_id, token, elsewhere)
-
-
-# Asked at every page: building it would take longer than running it.
-_OTHER = aliased(User)
-_BY_TOKEN = (
-    select(User, Agency, UserSession.id, UserSession.seen_at)
-    .add_columns(exists().where(_OTHER.account_id == User.account_id, _OTHER.id != User.id))
-    .join(UserSession, UserSession.user_id == User.id)
-    .join(User.account)
-    .join(Agency, Agency.id == User.agency_id)
-    .options(contains_eager(User.account))
-    .where(UserSession.token_hash == bindparam("token"), UserSession.expires_at > bindparam("at"))
-)
 
 
 def note_seen(session_id: uuid.UUID) -> None:
@@ -394,5 +368,5 @@ def create_api_key(
     return key
 
 
-def _hash(token: str) -> bytes:
+def token_hash(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", "replace")).digest()

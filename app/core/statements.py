@@ -26,7 +26,7 @@ class Query:
 
     def __init__(self, query: Select[Any]) -> None:
         self._query = query
-        self._made: dict[str, tuple[_Compiled, Any, list[Any]]] = {}
+        self._made: dict[str, tuple[_Compiled, Any, list[tuple[int, Any]]]] = {}
 
     def all(self, connection: Connection, **values: Any) -> list[Any]:
         return [self.row(connection, held) for held in self.raw(connection, **values)]
@@ -39,13 +39,17 @@ class Query:
     def row(self, connection: Connection, held: tuple[Any, ...]) -> Any:
         """What `raw` gave, by name and as Python has it."""
         _compiled, named, reads = self._for(connection.dialect)
-        return named._make([read(value) if read else value for read, value in zip(reads, held, strict=True)])
+        values = list(held)
+        for place, read in reads:
+            values[place] = read(values[place])
+        return named._make(values)
 
-    def _for(self, dialect: Dialect) -> tuple[_Compiled, Any, list[Any]]:
+    def _for(self, dialect: Dialect) -> tuple[_Compiled, Any, list[tuple[int, Any]]]:
         if (made := self._made.get(dialect.name)) is None:
             columns = self._query.selected_columns
             row: Any = namedtuple("Row", columns.keys())  # type: ignore[misc]  # of this very query
-            reads = [one.type.dialect_impl(dialect).result_processor(dialect, None) for one in columns]
+            every = [one.type.dialect_impl(dialect).result_processor(dialect, None) for one in columns]
+            reads = [(place, read) for place, read in enumerate(every) if read]
             made = self._made[dialect.name] = _Compiled(self._query, dialect), row, reads
         return made
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, inspect, select
-from sqlalchemy.orm import make_transient_to_detached
+from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.orm.attributes import set_committed_value
 
+from app.core.detached import columns_of, every, made_of
 from app.core.recently_used import RecentlyUsed
 from app.core.statements import Query
 from app.extensions import db
-from app.models import Agency, Base, Property, User
+from app.models import Agency, Property, User
 
 MOST = 16 * 1024 * 1024  # bytes in a process
 EACH = 8 * 1024  # bytes of the objects and their row, beside long texts
@@ -25,16 +25,9 @@ NOT_SHOWN = {"head_seq", "head_hash", "event_seq", "used_on", "day_bytes", "day_
 NOT_SHOWN |= {"account_id", "read_in", "chosen_at"}
 
 
-def _columns(model: type[Base]) -> list[Any]:
-    """Of a table, as `<table>__<column>`."""
-    mapper = inspect(model)
-    columns = [getattr(model, one.key) for one in mapper.column_attrs if one.key not in NOT_SHOWN]
-    return [column.label(f"{model.__tablename__}__{column.key}") for column in columns]
-
-
-_COLUMNS = {model: _columns(model) for model in (Property, User, Agency)}
+_COLUMNS = columns_of((Property, User, Agency), without=NOT_SHOWN)
 _QUERY = Query(
-    select(*_COLUMNS[Property], *_COLUMNS[User], *_COLUMNS[Agency])
+    select(*every(_COLUMNS))
     .join(User, User.id == Property.agent_id)
     .join(Agency, Agency.id == Property.agency_id)
     .where(Property.id == bindparam("id"))
@@ -63,11 +56,7 @@ def _read(connection: Connection, property_id: uuid.UUID) -> Property | None:
 
 
 def _made(row: Any) -> Property:
-    found: dict[type, Any] = {}
-    for model, columns in _COLUMNS.items():
-        found[model] = model(**{one.name.partition("__")[2]: getattr(row, one.name) for one in columns})
-        make_transient_to_detached(found[model])
-    prop: Property = found[Property]
-    set_committed_value(prop, "agent", found[User])
-    set_committed_value(prop, "agency", found[Agency])
+    prop = made_of(row, Property, _COLUMNS)
+    set_committed_value(prop, "agent", made_of(row, User, _COLUMNS))
+    set_committed_value(prop, "agency", made_of(row, Agency, _COLUMNS))
     return prop

@@ -19,7 +19,7 @@ from app.extensions import db
 from app.models import CODE, HELD_LINK, LedgerEntry, Offer, OfferBody, OfferKey, OfferState, Property, SellerLink
 from app.offers.chain import replaced_by
 from app.offers.document import Document, decode
-from app.offers.list.pages import proof_of
+from app.offers.list.statements import proof_of
 
 PER_PAGE = 100
 BY_MAIL = ("mailed_link", "private_page")

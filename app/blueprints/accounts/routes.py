@@ -10,7 +10,8 @@ from flask_babel import ngettext
 from flask_login import current_user, login_user, logout_user
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.accounts.editing import authenticate, end_session, find_session, start_session, switch
+from app.accounts.editing import authenticate, end_session, start_session, switch
+from app.accounts.signed_in import find_session
 from app.blueprints.accounts.forms import LoginForm, browser_name
 from app.blueprints.accounts.throttle import count_try, succeeded
 from app.core.errors import NotFound, TooMany

@@ -43,7 +43,7 @@ def index() -> AnyResponse:
         context["undelivered"] = undelivered.count(by)
     response = page("offers/index.html", "offer_results" if rows_only else "offer_list", **context)
     if (chosen.q or chosen.email) and is_seen():  # last: after a unit of work all that was read is read again
-        access_log.note_search([line.id for line in shown.lines if line.document], by=by)
+        access_log.note_search([line.id for line in shown.lines if line.name is not None], by=by)
     if live:
         kind = "HX-Replace-Url" if rows_only and list_page.replaces_history(by, chosen) else "HX-Push-Url"
         response.headers[kind] = (

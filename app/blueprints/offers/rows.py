@@ -155,7 +155,7 @@ class _Words:
         )
 
     def _may_answer(self, line: OfferLine) -> bool:
-        if line.document is None or line.withdrawn_at:
+        if line.name is None or line.withdrawn_at:
             return False
         return self._answers_all or line.agent_id == self._user_id
 

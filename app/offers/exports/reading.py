@@ -25,8 +25,9 @@ from app.offers.document import fold
 from app.offers.fields import FIELDS
 from app.offers.list.filter import OfferFilter
 from app.offers.list.order import Order
-from app.offers.list.pages import ids_in_order, proof_of
+from app.offers.list.pages import ids_in_order
 from app.offers.list.search import Search, read_search
+from app.offers.list.statements import proof_of
 
 AT_ONCE = 100  # documents that are open at a time
 BATCHES = (250, 500, 1000)  # rows read at once: few for the first of them to leave soon, then more

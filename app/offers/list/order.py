@@ -145,15 +145,16 @@ class Order:
         """The rows that follow a place, or with `backward` those that come before it."""
         own_id = literal(place.offer_id, OfferState.offer_id.type)
         value = None if place.value is None else literal(place.value, self.key.type)
-        return self._past(value, own_id, backward=backward)
+        return self.past(value, own_id, backward=backward)
 
     def beyond_given(self, *, empty: bool) -> ColumnElement[bool]:
         """The rows that follow the one whose `last_id` and, unless its key is `empty`, `last_value` a statement is run
         with, both as the driver gave them."""
         value = None if empty else bindparam("last_value", type_=AsDriverGave())
-        return self._past(value, bindparam("last_id", type_=AsDriverGave()), backward=False)
+        return self.past(value, bindparam("last_id", type_=AsDriverGave()), backward=False)
 
-    def _past(self, value: Any, own_id: Any, *, backward: bool) -> ColumnElement[bool]:
+    def past(self, value: Any, own_id: Any, *, backward: bool) -> ColumnElement[bool]:
+        """The same of a place given as expressions; `value` is None where the row's key is empty."""
         down = self.name.startswith("-") != backward
         past_id = OfferState.offer_id < own_id if down else OfferState.offer_id > own_id
         if value is None:

@@ -6,45 +6,38 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from functools import cache, lru_cache, partial
+from functools import partial
 from typing import Any, NamedTuple
 
-from sqlalchemy import (
-    ColumnElement,
-    Row,
-    ScalarSelect,
-    and_,
-    bindparam,
-    func,
-    literal,
-    literal_column,
-    select,
-    union_all,
-)
-from sqlalchemy.orm import aliased
+import msgspec
+from sqlalchemy import ColumnElement, func, literal, select, union_all
 
-from app.core.access import ASKING_AGENCY, Person, Reach, asked_by, offers_of
+from app.core.access import Person, offers_of
+from app.core.database import is_sqlite
 from app.core.formats import COUNTED
 from app.core.keys import keyring
 from app.core.money import Money
 from app.core.planner_hints import Aside
+from app.core.raw_rows import as_given, hex_of, raw_id
 from app.core.vault import Opener, unpad
 from app.extensions import db
-from app.models import HELD_LINK, Confirmation, Event, Offer, OfferBody, OfferKey, OfferState, Property
+from app.models import HELD_LINK, Event, Offer, OfferState
 from app.models.offer import STATUSES
 from app.offers.document import Document, decode
-from app.offers.list.filter import OfferFilter, Shape
+from app.offers.list import statements
+from app.offers.list.filter import OfferFilter
 from app.offers.list.order import DEFAULT_SORT, Cursor, Order
 from app.offers.list.search import Search, SearchPage, read_search, scan, totals, visible
+from app.offers.list.statements import in_reserve
 
 __all__ = ["Cursor", "OfferFilter", "OfferLine", "OfferListPage"]
 
 PAGE = 25
-SHAPES = 256  # of filters, whose statements are kept
+BAND = 10  # times as many offers between two amounts as are counted: so many are looked at one by one
 
 
 class OfferLine(NamedTuple):
-    """One row. `document` is None once the person has been forgotten."""
+    """One row. `name` is None once the person has been forgotten; `document` is there where all of it was asked for."""
 
     id: uuid.UUID
     reference: str
@@ -68,17 +61,14 @@ class OfferLine(NamedTuple):
     in_reserve: bool
     unconfirmed: bool
     held_link: bool
+    name: str | None
+    gave_signature: bool
     document: Document | None
 
     @property
     def awaits_code(self) -> bool:
         """Whether a signature was given that does not count yet: the code was not entered."""
-        given = self.document is not None and self.document.terms["signature"] is not None
-        return given and not self.signed and not self.held_link
-
-    @property
-    def name(self) -> str | None:
-        return self.document.terms["bidder"]["full_name"] if self.document else None
+        return self.gave_signature and not self.signed and not self.held_link
 
     def lapsed(self, today: date) -> bool:
         """Past its own "valid until" while nobody has decided."""
@@ -109,110 +99,63 @@ def ids_in_order(
 ) -> Any:
     """The ids of a filter with what they are sorted by. Bodies are read for rows that are shown, never sorted."""
     few = bool(search.conditions or chosen.pins(by.agency_id))
-    query = _sorted(order, visible(by, chosen, search), few=few, backward=backward)
+    query = statements.in_order(order, visible(by, chosen, search), few=few, backward=backward)
     return query.where(order.beyond(place, backward=backward)) if place else query
 
 
-def _sorted(order: Order, conditions: list[ColumnElement[bool]], *, few: bool, backward: bool) -> Any:
-    query = select(OfferState.offer_id, order.key.label("sorted_by")).where(*conditions)
-    return order.apply(order.join(query, few=few), backward=backward)
-
-
-@lru_cache(maxsize=SHAPES)
-def _ids_of(reach: Reach, shape: Shape, limit: int, *, backward: bool) -> Any:
-    """`ids_in_order` from one end, for whoever looks so far through a filter of this shape."""
-    conditions = [reach.offers, *shape.filter.conditions(ASKING_AGENCY)]
-    return _sorted(Order(shape.sort), conditions, few=False, backward=backward).limit(limit)
-
-
-def _read(order: Order, ids: Sequence[uuid.UUID]) -> list[Row[Any]]:
+def _read(order: Order, ids: Sequence[Any]) -> list[Any]:
     """Everything about these offers, in this order. The caller has found the ids within what may be seen."""
-    rows = db.session.connection().execute(_page_rows(order), {"ids": ids}).all()
-    held = {row.offer_id: row for row in rows}
-    return [held[offer_id] for offer_id in ids if offer_id in held]
+    if not ids:
+        return []
+    query = statements.page_rows(order, sqlite=is_sqlite(db.engine))
+    found = query.raw(db.session.connection(), ids=as_given(ids))
+    held = {row[0]: row for row in found}
+    return [query.row(db.session.connection(), held[offer_id]) for offer_id in ids if offer_id in held]
 
 
-@cache
-def _rows(order: Order) -> Any:
-    """Building a statement takes longer than running it, so each is built once."""
-    state = OfferState
-    return (
-        select(
-            state.offer_id, state.agency_id, state.property_id, state.amount_minor, state.currency, state.financing,
-            state.term_days, state.signed, state.source, state.status, state.latest, state.version, state.submitted_at,
-            state.withdrawn_at, state.decided_at, Offer.reference, Offer.asking_minor, Offer.valid_until,
-            Property.title, Property.agent_id, Property.external_id,
-            OfferBody.body_ct, OfferKey.kek_id, OfferKey.wrapped,
-            order.key.label("sorted_by"), in_reserve().label("in_reserve"),
-            proof_of().label("proof"),
-        )
-        .join(Offer, Offer.id == state.offer_id)
-        .join(Property, Property.id == state.property_id)
-        .join(OfferBody, OfferBody.offer_id == state.offer_id, isouter=True)
-        .join(OfferKey, OfferKey.offer_id == state.offer_id, isouter=True)
-    )  # fmt: skip
-
-
-@cache
-def _page_rows(order: Order) -> Any:
-    return _rows(order).where(OfferState.offer_id.in_(bindparam("ids", expanding=True)))
-
-
-def in_reserve() -> ColumnElement[bool]:
-    """Whether an offer waits while another one of its property is accepted: a bank may still refuse that one."""
-    other = aliased(OfferState)
-    waits = (OfferState.status.in_(("new", "viewed")), OfferState.withdrawn_at.is_(None), OfferState.latest)
-    taken = (
-        select(other.offer_id)
-        .where(other.agency_id == OfferState.agency_id, other.property_id == OfferState.property_id)
-        .where(other.status == literal_column("'accepted'"))  # as the index says it
-        .where(other.withdrawn_at.is_(None))
-    )
-    return and_(*waits, taken.exists())
-
-
-def proof_of() -> ScalarSelect[str]:
-    """What shows that an offer is its bidder's: `code` or `held_link`, None where nobody had to say or has said so."""
-    return select(Confirmation.proof).where(Confirmation.offer_id == OfferState.offer_id).scalar_subquery()
-
-
-def _lines_of(rows: Sequence[Row[Any]]) -> list[OfferLine]:
-    """All of one agency, as whatever a person may see is."""
+def _lines_of(rows: Sequence[Any], *, whole: bool = False) -> list[OfferLine]:
+    """All of one agency, as whatever a person may see is; with `whole`, what was sealed is read to the end."""
     if not rows:
         return []
     opened = keyring().opener(rows[0].agency_id, "offer_body", "body")
-    return [_line(row, opened) for row in rows]
+    return [_line(row, opened, whole) for row in rows]
 
 
-def _line(row: Row[Any], opened: Opener) -> OfferLine:
-    document = None
-    if row.wrapped is not None and row.body_ct is not None:
-        document = decode(unpad(opened(row.offer_id.hex, row.kek_id, row.wrapped, row.body_ct)))
+class _Bidder(msgspec.Struct, gc=False):
+    full_name: str
+
+
+class _Terms(msgspec.Struct, gc=False):
+    bidder: _Bidder
+    signature: dict[str, Any] | None = None
+
+
+class _Sent(msgspec.Struct, gc=False):
+    """What a list shows of what was sealed; the rest is passed over."""
+
+    offer: _Terms
+
+
+_sent = msgspec.json.Decoder(_Sent).decode
+
+
+def _line(row: Any, opened: Opener, whole: bool) -> OfferLine:
+    (
+        offer_id, _agency, reference, property_id, title, agent_id, external_id, amount, currency, asking, financing,
+        term_days, valid_until, signed, source, status, latest, version, submitted_at, withdrawn_at, decided_at,
+        waits, proof, kek_id, wrapped, body_ct, _sorted_by,
+    ) = row  # fmt: skip
+    name, signature, document = None, None, None
+    if wrapped is not None and body_ct is not None:
+        text = unpad(opened(offer_id.hex, kek_id, wrapped, body_ct))
+        sent = _sent(text).offer
+        name, signature, document = sent.bidder.full_name, sent.signature, decode(text) if whole else None
+    unconfirmed = source != "link" and not (proof or withdrawn_at or wrapped is None)
     return OfferLine(
-        id=row.offer_id,
-        reference=row.reference,
-        property_id=row.property_id,
-        property_title=row.title,
-        agent_id=row.agent_id,
-        external_id=row.external_id,
-        amount=Money(row.amount_minor, row.currency),
-        asking_minor=row.asking_minor,
-        financing=row.financing,
-        term_days=row.term_days,
-        valid_until=row.valid_until,
-        signed=row.signed,
-        source=row.source,
-        status=row.status,
-        latest=row.latest,
-        version=row.version,
-        submitted_at=row.submitted_at,
-        withdrawn_at=row.withdrawn_at,
-        decided_at=row.decided_at,
-        in_reserve=row.in_reserve,
-        unconfirmed=row.source != "link" and not (row.proof or row.withdrawn_at or row.wrapped is None),
-        held_link=row.proof == HELD_LINK,
-        document=document,
-    )
+        offer_id, reference, property_id, title, agent_id, external_id, Money(amount, currency), asking, financing,
+        term_days, valid_until, signed, source, status, latest, version, submitted_at, withdrawn_at, decided_at,
+        waits, unconfirmed, proof == HELD_LINK, name, signature is not None, document,
+    )  # fmt: skip
 
 
 def list_offers(
@@ -249,13 +192,16 @@ def _find(
     by: Person, chosen: OfferFilter, search: Search, order: Order, place: Cursor | None, *, backward: bool, limit: int
 ) -> SearchPage:
     """What the columns in clear decide; the counters are counted apart."""
-    who: dict[str, Any] = {}
-    if place is None and (shape := chosen.shape()):
-        reach, who = asked_by(by)
-        query, who = _ids_of(reach, shape, limit + 1, backward=backward), who | chosen.values()
+    connection = db.session.connection()
+    if how := statements.asked(by, chosen, search):
+        at = {"place": place is not None, "null": place is not None and place.value is None}
+        query = statements.ids(how[0], limit + 1, backward=backward, **at)
+        given = {} if place is None else {"place_id": place.offer_id, "place_value": place.value}
+        ids = [row[0] for row in query.raw(connection, **how[1], **given)]
     else:
-        query = ids_in_order(by, chosen, search, order, place, backward=backward).limit(limit + 1)
-    ids = list(db.session.connection().scalars(query, who))
+        made = ids_in_order(by, chosen, search, order, place, backward=backward)
+        made = made.with_only_columns(raw_id(OfferState.offer_id), order.key)
+        ids = list(connection.scalars(made.limit(limit + 1)))
     return SearchPage(ids[:limit], len(ids) > limit, {})
 
 
@@ -283,7 +229,9 @@ def _beside(
     """The one before a place, and the one after it."""
     if search.names:
         find = partial(scan, by, chosen, search, order, place, limit=1)
-        return next(iter(find(backward=True).ids), None), next(iter(find(backward=False).ids), None)
+        either = [next(iter(find(backward=backward).ids), None) for backward in (True, False)]
+        before, after = (None if found is None else uuid.UUID(hex_of(found)) for found in either)
+        return before, after
     ids = partial(ids_in_order, by, chosen, search, order, place)
     sides = {"before": ids(backward=True), "after": ids(backward=False)}
     rows = [select(literal(side), query.limit(1).subquery().c.offer_id) for side, query in sides.items()]
@@ -291,7 +239,7 @@ def _beside(
     return found.get("before"), found.get("after")
 
 
-def _page(order: Order, rows: Sequence[Row[Any]], counts: dict[str, int], *, newer: bool, older: bool) -> OfferListPage:
+def _page(order: Order, rows: Sequence[Any], counts: dict[str, int], *, newer: bool, older: bool) -> OfferListPage:
     return OfferListPage(
         _lines_of(rows),
         order.place_of(rows[0].sorted_by, rows[0].offer_id) if newer and rows else None,
@@ -323,50 +271,27 @@ def count_since(by: Person, chosen: OfferFilter, seen: int) -> int:
 
 
 def _count(by: Person, chosen: OfferFilter, search: Search) -> dict[str, int]:
-    if (chosen.min_amount, chosen.max_amount) != (None, None) and (counts := _count_in_band(by, chosen, search)):
+    connection = db.session.connection()
+    few = bool(search.conditions or chosen.names_few)
+    how = statements.asked(by, chosen.without("sort"), search)
+    if how is None:
+        query = statements.counted(visible(by, chosen.without("sort"), search, with_status=False), COUNTED, few=few)
+        return totals(dict(connection.execute(query).one()._mapping))
+    if (chosen.min_amount, chosen.max_amount) != (None, None) and (counts := _count_in_band(*how)):
         return counts
-    who: dict[str, Any] = {}
-    chosen, few = chosen.without("sort"), bool(search.conditions or chosen.names_few)
-    if shape := chosen.shape():
-        reach, who = asked_by(by)
-        query, who = _counters_of(reach, shape, COUNTED, few=few), who | chosen.values()
-    else:
-        query = _counters(visible(by, chosen, search, with_status=False), COUNTED, few=few)
-    return totals(dict(db.session.connection().execute(query, who).one()._mapping))
+    return totals(statements.counters(how[0], COUNTED, few=few).one(connection, **how[1])._asdict())
 
 
-@lru_cache(maxsize=SHAPES)
-def _counters_of(reach: Reach, shape: Shape, most: int, *, few: bool) -> Any:
-    return _counters([reach.offers, *shape.filter.conditions(ASKING_AGENCY, with_status=False)], most, few=few)
-
-
-def _counters(conditions: list[ColumnElement[bool]], most: int, *, few: bool) -> Any:
-    if few:
-        each = [func.count().filter(OfferState.status == status).label(status) for status in STATUSES]
-        return select(*each).select_from(OfferState).where(*conditions)
-    own, *asides = conditions
-    conditions = [own, *map(Aside, asides)]  # one status is read along the index that begins with it
-    return select(*(_capped(status, conditions, most).label(status) for status in STATUSES))
-
-
-def _count_in_band(by: Person, chosen: OfferFilter, search: Search) -> dict[str, int] | None:
-    """Counting along the index of amounts, which knows where a narrow band is; None when too many are in it."""
-    most = len(STATUSES) * COUNTED
-    conditions = visible(by, replace(chosen, sort="amount"), search, with_status=False)
-    some = select(OfferState.status).where(*conditions).limit(most + 1).subquery()
-    rows = db.session.execute(select(some.c.status, func.count()).group_by(some.c.status))
-    counts = {row[0]: row[1] for row in rows}
-    return totals(counts) if sum(counts.values()) <= most else None
-
-
-def _capped(status: str, conditions: list[ColumnElement[bool]], most: int) -> ScalarSelect[int]:
-    """Counting by status runs along the index that begins with it and holds all that is filtered by."""
-    some = select(literal(1)).where(OfferState.status == status, *conditions).limit(most + 1).subquery()
-    return select(func.count()).select_from(some).scalar_subquery()
+def _count_in_band(how: statements.Asked, values: dict[str, Any]) -> dict[str, int] | None:
+    """Every offer between the amounts is looked at; None when there are too many of them."""
+    connection, most = db.session.connection(), BAND * COUNTED
+    if how.found or statements.band_width(how, most).one(connection, **values).width > most:
+        return None
+    return totals(dict(statements.band_counters(how).all(connection, **values)))
 
 
 def lines_of(by: Person, offers: Sequence[uuid.UUID]) -> list[OfferLine]:
-    """Those of these offers that the person may see, the newest first."""
+    """Those of these offers that the person may see, the newest first, each with its document."""
     return _lines(Aside(offers_of(by)), OfferState.offer_id.in_(offers))
 
 
@@ -377,4 +302,5 @@ def lines_where(by: Person, *conditions: ColumnElement[bool]) -> list[OfferLine]
 
 def _lines(*conditions: ColumnElement[bool]) -> list[OfferLine]:
     order = Order(DEFAULT_SORT)
-    return _lines_of(db.session.execute(order.apply(_rows(order).where(*conditions))).all())
+    query = order.apply(statements.rows(order).where(*conditions))
+    return _lines_of(db.session.execute(query).all(), whole=True)

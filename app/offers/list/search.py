@@ -10,7 +10,7 @@ import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, and_, false, literal, or_, select
 
@@ -18,7 +18,7 @@ from app.core.access import Asker, Person, offers_of
 from app.core.contacts import NotAContact, read_email, read_phone
 from app.core.ids import REFERENCE_ALPHABET, REFERENCE_LENGTH
 from app.core.planner_hints import Aside
-from app.core.raw_rows import among, hex_of, raw_id
+from app.core.raw_rows import among, raw_id
 from app.extensions import db
 from app.models import Offer, OfferState
 from app.models.offer import STATUSES
@@ -39,10 +39,13 @@ _BEGUN = re.compile(f"BF-[{REFERENCE_ALPHABET}]{{0,{REFERENCE_LENGTH - 1}}}")
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What a free text asks for: all `conditions`; and all `names` somewhere in the bidder's name, where many match."""
+    """What a free text asks for: all `conditions`; and all `names` somewhere in the bidder's name, where many match.
+
+    `found`: the raw ids of the offers, where names are all that it asks for and few match; `conditions` says it too."""
 
     conditions: list[Condition] = field(default_factory=list)
     names: tuple[str, ...] = ()
+    found: list[Any] | None = None
 
     def matches(self, folded: str) -> bool:
         return all(word in folded for word in self.names)
@@ -71,7 +74,7 @@ def read_search(agency_id: uuid.UUID, text: str | None) -> Search:
         return Search([false()])  # marks alone are nobody's name, and are not everybody's
     if names and len(ids := matching(agency_id, names)) <= FEW:
         named = and_(among(OfferState.offer_id, ids), OfferState.erased_at.is_(None))
-        return Search([*conditions, named])
+        return Search([*conditions, named], found=None if conditions else ids)
     return Search(conditions, tuple(names))
 
 
@@ -106,9 +109,10 @@ def _by_reference(agency_id: uuid.UUID, word: str) -> Condition | None:
 
 
 class SearchPage(NamedTuple):
-    """One page of what was found; where that was counted on the way, how many of each status, and in all under ""."""
+    """One page of what was found, by raw ids; where that was counted on the way, how many of each status, and in all
+    under ""."""
 
-    ids: list[uuid.UUID]
+    ids: list[Any]
     more: bool
     counts: dict[str, int]
 
@@ -132,7 +136,7 @@ def scan(
     names = names_of(by.agency_id)
     needles = [word.encode() for word in search.names]
     counts: dict[str, int] = {}
-    kept: list[uuid.UUID] = []
+    kept: list[Any] = []
     for offer_id, status, follows in rows:
         name = names.get(offer_id, b"")
         for needle in needles:
@@ -141,7 +145,7 @@ def scan(
         else:
             counts[status] = counts.get(status, 0) + 1
             if follows and len(kept) <= limit and chosen.status in {None, status}:
-                kept.append(uuid.UUID(hex_of(offer_id)))
+                kept.append(offer_id)
     return SearchPage(kept[:limit], len(kept) > limit, totals(counts))
 
 
