@@ -41,6 +41,7 @@ from app.web.guards import enforce
 from app.web.headers import register_headers
 from app.web.held_forms import register_held_forms
 from app.web.last_seen import register_seen
+from app.web.paths import path_to
 from app.web.rate_limits import Counter
 from app.web.request import Request
 from app.webhooks import mails as webhook_mails
@@ -61,6 +62,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.jinja_environment = Templates
     app.config.from_mapping(settings.flask())
     app.url_map.merge_slashes = False  # `//` is no spelling of ours: such a redirect would name the caller's Host
+    app.jinja_env.globals["url_for"] = path_to
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.extensions.update(
         bidflux_settings=settings,

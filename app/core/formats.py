@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from datetime import date, datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -185,14 +185,31 @@ def link_badge(state: str) -> Markup:
     return Markup('<span class="badge{}">{}</span>').format(extra, str(text))
 
 
+class Choices(tuple[tuple[Any, str], ...]):
+    """Values and what is shown of them, which are the same at many pages: their options are made once."""
+
+    @cached_property
+    def options(self) -> str:
+        return "\n".join(_option(value, shown) for value, shown in self)
+
+
 def options(pairs: Iterable[tuple[Any, Any]], chosen: Any = None) -> Markup:
     """The options of a select: values, and what is shown. Of hundreds a loop in a template would be slow."""
     picked = str(chosen)
-    parts = []
-    for value, shown in pairs:
-        mark = " selected" if str(value) == picked else ""
-        parts.append(f'<option value="{escape(value)}"{mark}>{escape(shown)}</option>')
+    if isinstance(pairs, Choices):
+        before = _opening(picked)
+        html = pairs.options.replace(before, f"{before[:-1]} selected>", 1) if chosen else pairs.options
+        return Markup(html)  # noqa: S704  # nosec B704  each piece is escaped
+    parts = [_option(value, shown, " selected" if str(value) == picked else "") for value, shown in pairs]
     return Markup("\n".join(parts))  # noqa: S704  # nosec B704  each piece is escaped
+
+
+def _opening(value: Any, mark: str = "") -> str:
+    return f'<option value="{escape(value)}"{mark}>'
+
+
+def _option(value: Any, shown: Any, mark: str = "") -> str:
+    return f"{_opening(value, mark)}{escape(shown)}</option>"
 
 
 def register_presentation(app: Flask) -> None:

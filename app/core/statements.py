@@ -24,7 +24,7 @@ _MADE: dict[tuple[Table, tuple[str, ...], str], _Compiled] = {}
 class Query:
     """A SELECT whose rows have its columns by name."""
 
-    def __init__(self, query: Select[Any]) -> None:
+    def __init__(self, query: Select[*tuple[Any, ...]]) -> None:
         self._query = query
         self._made: dict[str, tuple[_Compiled, Any, list[tuple[int, Any]]]] = {}
 
@@ -108,7 +108,9 @@ def _one_round_trip(connection: Connection) -> Iterator[None]:
 class _Compiled:
     """The text for one engine, and how each value is bound."""
 
-    def __init__(self, element: Select[Any] | Insert | Update, dialect: Dialect, keys: tuple[str, ...] | None = None):
+    def __init__(
+        self, element: Select[*tuple[Any, ...]] | Insert | Update, dialect: Dialect, keys: tuple[str, ...] | None = None
+    ):
         made = element.compile(dialect=dialect, column_keys=list(keys) if keys else None)
         if not isinstance(made, SQLCompiler):
             raise TypeError("a statement is needed")

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
 
-from sqlalchemy import Connection, Select, and_, func, insert, literal_column, select
+from sqlalchemy import Connection, and_, func, insert, literal_column, select
 
 from app.core.access import ASKING_AGENCY, Person, Reach, asked_by
 from app.core.ids import new_id
 from app.core.planner_hints import InOrder
+from app.core.statements import Query
 from app.core.subjects import about
 from app.extensions import db
 from app.models import Delivery, OfferState, User
@@ -45,19 +46,19 @@ def tell_another(connection: Connection, delivery_id: uuid.UUID, at: datetime) -
 def count(by: Person) -> int:
     """How many offers that nobody has opened yet were announced to their agent by a mail that never arrived."""
     reach, who = asked_by(by)
-    return db.session.connection().scalar(_given_up(reach), who) or 0
+    return int(_given_up(reach).one(db.session.connection(), **who).offers)
 
 
 @cache
-def _given_up(reach: Reach) -> Select[int]:
+def _given_up(reach: Reach) -> Query:
     """From the few that were given up to their offers: unread ones there may be a hundred thousand."""
     given_up = (
         Delivery.agency_id == ASKING_AGENCY,
         Delivery.kind == literal_column("'mail'"),
         Delivery.state == literal_column("'dead'"),  # both as the index says it
-        Delivery.template.in_(NOTICES),
+        Delivery.template.in_([literal_column(f"'{name}'") for name in NOTICES]),
     )
     unread = (reach.offers, OfferState.status == "new", OfferState.erased_at.is_(None))
     their = and_(Delivery.agency_id == OfferState.agency_id, Delivery.offer_id == OfferState.offer_id)
-    query = select(func.count(Delivery.offer_id.distinct())).where(*given_up, *unread)
-    return query.select_from(InOrder(Delivery.__table__, OfferState.__table__, their))
+    query = select(func.count(Delivery.offer_id.distinct()).label("offers")).where(*given_up, *unread)
+    return Query(query.select_from(InOrder(Delivery.__table__, OfferState.__table__, their)))

@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, select
 
 from app.core.access import Person
 from app.core.keys import agency_key
+from app.core.statements import Query
 from app.core.vault import Place, unpad, unseal
 from app.extensions import db
 from app.models import SavedView
@@ -26,7 +27,7 @@ class View:
 
 def views_of(by: Person) -> list[View]:
     """One's own saved views, by name."""
-    rows = db.session.connection().execute(_MINE, {"agency": by.agency_id, "user": by.user.id}).all()
+    rows = _MINE.all(db.session.connection(), agency=by.agency_id, user=by.user.id)
     if not rows:
         return []
     key = agency_key(by.agency_id, "secret")
@@ -34,8 +35,10 @@ def views_of(by: Person) -> list[View]:
     return sorted(views, key=lambda view: (view.name.casefold(), view.id))
 
 
-_MINE = select(SavedView.id, SavedView.body_ct).where(
-    SavedView.agency_id == bindparam("agency"), SavedView.user_id == bindparam("user")
+_MINE = Query(
+    select(SavedView.id, SavedView.body_ct).where(
+        SavedView.agency_id == bindparam("agency"), SavedView.user_id == bindparam("user")
+    )
 )
 
 

@@ -7,15 +7,18 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, and_, bindparam, case, false, func, not_, or_, select, true, type_coerce
+from sqlalchemy import ColumnElement, and_, bindparam, case, false, func, not_, or_, select, true
 from sqlalchemy.orm import joinedload
 
 from app.core.access import Asker, Person, Reach, asked_by, offers_of, properties_of
 from app.core.clock import now
 from app.core.collation import alphabetically
-from app.core.database import is_sqlite
+from app.core.database import alphabetical
 from app.core.errors import NotFound
+from app.core.formats import Choices
 from app.core.raw_rows import id_text, raw_id
+from app.core.recently_used import RecentlyUsed
+from app.core.statements import Query
 from app.extensions import db
 from app.models import OfferState, Property, User
 from app.models.property import GONE
@@ -143,23 +146,42 @@ def count_offers(ids: list[uuid.UUID], by: Asker) -> dict[uuid.UUID, Counts]:
     return {row[0]: Counts(row[1], int(row[2]), row[3]) for row in db.session.execute(query)}
 
 
-def property_choices(by: Person, also: uuid.UUID | None = None) -> list[tuple[str, str]]:
+def property_choices(by: Person, also: uuid.UUID | None = None) -> Choices:
     """Id as text and title of the properties a person may see, for a filter; `also` is listed even if there are too
     many."""
     reach, who = asked_by(by)
-    rows = [*db.session.connection().execute(_choices(reach, as_text=is_sqlite(db.engine)), who)]
-    if also and len(rows) == CHOICES:
-        query = properties_of(by).with_only_columns(raw_id(Property.id), Property.title)
-        rows += db.session.execute(query.where(Property.id == also))
-    return [*{row[0]: (id_text(row[0]), row[1]) for row in rows}.values()]
+    held = _choices(reach).raw(db.session.connection(), **who)
+    if len(held) > CHOICES:
+        return _first_choices(by, reach, who, also)
+    key = tuple(who.values())
+    kept = _kept.get(key)
+    if kept is None or kept[0] != held:
+        titled = sorted(held, key=lambda row: (alphabetical(row[1]), row[1]))
+        kept = held, Choices((id_text(row[0]), row[1]) for row in titled)
+        _kept.put(key, kept, EACH + sum(SHOWN + 3 * len(row[1]) for row in held))
+    return kept[1]
 
 
 @cache
-def _choices(reach: Reach, *, as_text: bool) -> Any:
-    """Ids as `raw_id` gives them, of whichever engine."""
-    ids = type_coerce(Property.id, String) if as_text else Property.id.expression
-    query = select(ids, Property.title).where(*reach.properties)
-    return query.order_by(*alphabetically(Property.title)).limit(CHOICES)
+def _choices(reach: Reach) -> Query:
+    """In no order: sorting them by the alphabet takes longer than reading them, and they seldom change."""
+    return Query(select(Property.id, Property.title).where(*reach.properties).limit(CHOICES + 1))
+
+
+# By whom they are for, and only while they are the very rows that were just read. In bytes of a process.
+_kept: RecentlyUsed[tuple[list[Any], Choices]] = RecentlyUsed(8 * 1024 * 1024)
+EACH, SHOWN = 1024, 512
+
+
+def _first_choices(by: Person, reach: Reach, who: dict[str, uuid.UUID], also: uuid.UUID | None) -> Choices:
+    """Of too many, the first by the alphabet."""
+    query = select(raw_id(Property.id), Property.title).where(*reach.properties)
+    query = query.order_by(*alphabetically(Property.title)).limit(CHOICES)
+    rows = [*db.session.connection().execute(query, who)]
+    if also:
+        query = properties_of(by).with_only_columns(raw_id(Property.id), Property.title)
+        rows += db.session.execute(query.where(Property.id == also))
+    return Choices({row[0]: (id_text(row[0]), row[1]) for row in rows}.values())
 
 
 def recordable_properties(by: Person) -> list[tuple[uuid.UUID, str]]:
@@ -183,11 +205,11 @@ def agent_choices(by: Person, also: str | None = None) -> list[tuple[uuid.UUID, 
         named = uuid.UUID(also or "")
     except ValueError:
         named = None
-    found = db.session.connection().execute(_AGENTS, {"agency": by.agency_id, "also": named})
+    found = _AGENTS.all(db.session.connection(), agency=by.agency_id, also=named)
     return [(row[0], row[1]) for row in found]
 
 
-_AGENTS = (
+_AGENTS = Query(
     select(User.id, User.full_name)
     .where(User.agency_id == bindparam("agency"), or_(User.active, User.id == bindparam("also")))
     .order_by(*alphabetically(User.full_name))

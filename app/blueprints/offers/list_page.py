@@ -29,6 +29,7 @@ from app.offers.list.order import DEFAULT_SORT, WITHIN_ONE_CURRENCY
 from app.offers.list.pages import OfferListPage, standing
 from app.offers.view_reading import views_of
 from app.properties.listing import agent_choices, property_choices, property_title
+from app.web.paths import path_to, query_of, with_query
 
 # Where each letter would otherwise be a page of its own to go back through.
 TYPED = {"q", "min_amount", "max_amount", "min_term", "max_term"}
@@ -79,8 +80,8 @@ class ColumnHead:
 
 def address(chosen: OfferFilter, **place: object) -> str:
     """The list's address with this filter, at `after` or `before`."""
-    values: dict[str, Any] = {**chosen.named(), **{name: str(value) for name, value in place.items() if value}}
-    return url_for("offers.index", **values)
+    values = {**chosen.named(), **{name: str(value) for name, value in place.items() if value}}
+    return with_query(path_to("offers.index"), query_of(values))
 
 
 def read_address(by: Person, args: Mapping[str, str]) -> tuple[OfferFilter, Errors]:
@@ -134,9 +135,9 @@ def results(by: Person, chosen: OfferFilter, shown: OfferListPage, errors: Error
         "most": MOST,
         "named": named,
         "views": views_of(by),
-        "tabs": _tabs(chosen, shown.counts),
+        "tabs": _tabs(chosen, named, shown.counts),
         "chips": _chips(by, chosen),
-        "heads": {name: _head(chosen, name, first) for name, first in HEADS.items()},
+        "heads": _heads(chosen, named),
         "newer_url": address(chosen, before=shown.newer) if shown.newer else None,
         "older_url": address(chosen, after=shown.older) if shown.older else None,
         "total": shown.counts[chosen.status or ""],
@@ -147,8 +148,12 @@ def results(by: Person, chosen: OfferFilter, shown: OfferListPage, errors: Error
 
 def news(chosen: OfferFilter, seen: int, at: int, new: int) -> dict[str, Any]:
     """The bar of what came in after event number `seen`, as known `at` a later one: how many, where to, when to ask."""
-    values: dict[str, Any] = {**chosen.without("sort").named(), "seen": seen, "at": at}
-    return {"new": new, "news_url": url_for("offers.news", **values), "fresh_url": address(chosen.without("sort"))}
+    query = query_of(_less(chosen.named(), "sort"))
+    return {
+        "new": new,
+        "news_url": with_query(path_to("offers.news"), query, f"seen={seen}&at={at}"),
+        "fresh_url": with_query(path_to("offers.index"), query),
+    }
 
 
 def choices(by: Person, chosen: OfferFilter) -> dict[str, Any]:
@@ -172,20 +177,27 @@ def _order_name(sort: str) -> str:
     return str(_("%(order)s, the other way round", order=turned) if turned else _("In another order"))
 
 
-def _tabs(chosen: OfferFilter, counts: dict[str, int]) -> list[Tab]:
-    tabs = [Tab(_("All"), counts[""], address(chosen.without("status")), chosen.status is None)]
+def _tabs(chosen: OfferFilter, named: dict[str, str], counts: dict[str, int]) -> list[Tab]:
+    path, query = path_to("offers.index"), query_of(_less(named, "status"))
+    tabs = [Tab(_("All"), counts[""], with_query(path, query), chosen.status is None)]
     for status in STATUSES:
-        values = {**chosen.without("status").named(), "status": status}
-        url = url_for("offers.index", **values)  # type: ignore[arg-type]  # names of our own, none of them an option of `url_for`
+        url = with_query(path, query, f"status={status}")
         tabs.append(Tab(label("status", status), counts[status], url, chosen.status == status))
     return tabs
 
 
-def _head(chosen: OfferFilter, name: str, first: str) -> ColumnHead:
-    now = {name: "ascending", f"-{name}": "descending"}.get(chosen.sort, "")
-    turned = {"ascending": f"-{name}", "descending": name}.get(now, f"{first}{name}")
-    values = {**chosen.named(), "sort": turned}
-    return ColumnHead(url_for("offers.index", **values), now)  # type: ignore[arg-type]  # names of our own, none of them an option of `url_for`
+def _heads(chosen: OfferFilter, named: dict[str, str]) -> dict[str, ColumnHead]:
+    path, query = path_to("offers.index"), query_of(_less(named, "sort"))
+    heads = {}
+    for name, first in HEADS.items():
+        now = {name: "ascending", f"-{name}": "descending"}.get(chosen.sort, "")
+        turned = {"ascending": f"-{name}", "descending": name}.get(now, f"{first}{name}")
+        heads[name] = ColumnHead(with_query(path, query, f"sort={turned}"), now)
+    return heads
+
+
+def _less(named: dict[str, str], name: str) -> dict[str, str]:
+    return {other: value for other, value in named.items() if other != name}
 
 
 def _chips(by: Person, chosen: OfferFilter) -> list[Chip]:

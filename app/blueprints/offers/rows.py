@@ -19,10 +19,11 @@ from app.core import money
 from app.core.access import Person
 from app.core.formats import days, short_in
 from app.core.labels import label
-from app.core.language import language
+from app.core.language import LANGUAGES, language
 from app.core.layouts import Layout, escaped
 from app.models.offer import FINANCING, STATUSES
 from app.offers.list.pages import OfferLine
+from app.web.paths import query_of, with_query
 
 _ANY = uuid.UUID(int=0)
 
@@ -112,21 +113,9 @@ class _Words:
     def __init__(self, by: Person, today: date, named: dict[str, str]) -> None:
         self._today, self._zone, self._language = today, ZoneInfo(by.agency.zone), language()
         self._answers_all, self._user_id = by.is_owner, by.user.id
-        # The path comes before whatever the filter says, so the first of these is the id.
-        self._before, _id, self._after = url_for("offers.show", offer_id=_ANY, **named).partition(str(_ANY))  # type: ignore[arg-type]  # the same as in the list's page
-        self._statuses = {status: label("status", status) for status in STATUSES}
-        self._financing = {kind: label("financing_short", kind) for kind in FINANCING}
-        self._choose, self._answer = _("Choose the offer of %(name)s"), _("Answer the offer of %(name)s")
-        self._erased = _("Erased")
-        self._marks = {
-            "withdrawn": (_("withdrawn"), "warn"),
-            "unconfirmed": (_("unconfirmed"), "warn"),
-            "held_link": (_("confirmed through the agency's link"), "warn"),
-            "awaits_code": (_("not signed yet"), "warn"),
-            "in_reserve": (_("in reserve"), ""),
-            "lapsed": (_("expired"), "warn"),
-            "replaced": (_("replaced"), ""),
-        }
+        self._before, _id, path = url_for("offers.show", offer_id=_ANY).partition(str(_ANY))
+        self._after = with_query(path, query_of(named))
+        self._texts = _texts(self._language)
         self._terms: dict[int, str] = {}
 
     def row(self, line: OfferLine) -> ShownRow:
@@ -138,18 +127,18 @@ class _Words:
         return ShownRow(
             id=offer_id,
             url=f"{self._before}{offer_id}{self._after}",
-            who=name or self._erased,
+            who=name or self._texts.erased,
             reference=line.reference,
             property_title=line.property_title,
             amount=money.show(line.amount, self._language),
             share=money.percent(line.amount.minor, asking, self._language) if asking else "",
-            financing=self._financing[line.financing],
+            financing=self._texts.financing[line.financing],
             term=term,
             status=line.status,
-            status_text=self._statuses[line.status],
+            status_text=self._texts.statuses[line.status],
             marks=self._marked(line),
-            choose=self._choose % named,
-            answers=self._answer % named if self._may_answer(line) else "",
+            choose=self._texts.choose % named,
+            answers=self._texts.answer % named if self._may_answer(line) else "",
             submitted_at=line.submitted_at.isoformat(),
             submitted=short_in(line.submitted_at, self._zone, self._language),
         )
@@ -169,4 +158,36 @@ class _Words:
             ("lapsed", line.lapsed(self._today)),
             ("replaced", not line.latest),
         )
-        return [self._marks[name] for name, holds in told if holds]
+        return [self._texts.marks[name] for name, holds in told if holds]
+
+
+class _Texts(NamedTuple):
+    """What rows say in one language, whoever reads them."""
+
+    statuses: dict[str, str]
+    financing: dict[str, str]
+    choose: str
+    answer: str
+    erased: str
+    marks: dict[str, tuple[str, str]]
+
+
+@lru_cache(maxsize=len(LANGUAGES))
+def _texts(_language: str) -> _Texts:
+    """Asked for in that language, which is the reader's."""
+    return _Texts(
+        statuses={status: label("status", status) for status in STATUSES},
+        financing={kind: label("financing_short", kind) for kind in FINANCING},
+        choose=_("Choose the offer of %(name)s"),
+        answer=_("Answer the offer of %(name)s"),
+        erased=_("Erased"),
+        marks={
+            "withdrawn": (_("withdrawn"), "warn"),
+            "unconfirmed": (_("unconfirmed"), "warn"),
+            "held_link": (_("confirmed through the agency's link"), "warn"),
+            "awaits_code": (_("not signed yet"), "warn"),
+            "in_reserve": (_("in reserve"), ""),
+            "lapsed": (_("expired"), "warn"),
+            "replaced": (_("replaced"), ""),
+        },
+    )

@@ -79,10 +79,11 @@ class OfferFilter:
 
     def named(self) -> dict[str, str]:
         """The filter as it stands in a URL; what says nothing is left out."""
-        given = {item.name: getattr(self, item.name) for item in fields(self)}
+        given = zip(_NAMES, _VALUES(self), strict=True)
+        named = {name: _text(name, value) for name, value in given if value is not None}
         if self.sort == DEFAULT_SORT:
-            del given["sort"]
-        return {name: _text(name, value) for name, value in given.items() if value is not None}
+            del named["sort"]
+        return named
 
     def recordable(self) -> dict[str, str]:
         """The same for the ledger, which holds no personal text: of a search only that there was one."""
@@ -100,7 +101,8 @@ class OfferFilter:
 
     def shape(self) -> Shape | None:
         """Which fields are given; None where a condition is made for one very value, and is built anew each time."""
-        names = tuple(one.name for one in fields(self) if getattr(self, one.name) is not None and one.name != "sort")
+        given = zip(_NAMES, _VALUES(self), strict=True)
+        names = tuple(name for name, value in given if value is not None and name != "sort")
         return None if _MADE_FOR.intersection(names) else Shape(names, self.sort)
 
     def values(self) -> dict[str, Any]:
@@ -127,6 +129,8 @@ class OfferFilter:
         return [build(self, agency_id, value) for build, value in given if value is not None]
 
 
+_NAMES = tuple(one.name for one in fields(OfferFilter))
+_VALUES = operator.attrgetter(*_NAMES)
 _MADE_FOR = frozenset({"q", "agent", "confirmed", "reference", "email"})
 
 
@@ -257,14 +261,14 @@ def read_filter(
     read: dict[str, Any] = {}
     errors: Errors = {}
     reading = _Reading(ZoneInfo(zone), set())
-    for item in fields(OfferFilter):
-        text = " ".join(given.get(item.name, "").replace("\0", " ").split())
+    for name in _NAMES:
+        text = " ".join(given.get(name, "").replace("\0", " ").split())
         if not text:
             continue
         try:
-            read[item.name] = getattr(reading, item.name)(text)
+            read[name] = getattr(reading, name)(text)
         except UnreadableValue as error:
-            errors[item.name] = [error.args[0]]
+            errors[name] = [error.args[0]]
     _check_order(read, errors)
     _check_currency(read, errors, reading.typed_in)
     chosen = OfferFilter(**read)

@@ -155,5 +155,5 @@ def band_width(how: Asked, most: int) -> Query:
 def band_counters(how: Asked) -> Query:
     """Of each status that is there, how many: along the index of amounts, which knows where a narrow band is."""
     narrow = how._replace(shape=how.shape._replace(sort="amount"))
-    query: Any = select(OfferState.status, func.count().label("many")).where(*narrow.conditions(with_status=False))
+    query = select(OfferState.status, func.count().label("many")).where(*narrow.conditions(with_status=False))
     return Query(query.group_by(OfferState.status))
