@@ -8,9 +8,10 @@ import pytest
 from flask import Flask
 
 from app.core.access import Person
+from app.core.formats import options
 from app.core.money import Money
 from app.extensions import db
-from app.models import Agency, User
+from app.models import Agency, Property, User
 from app.offers import undelivered
 from app.offers.list.filter import OfferFilter, read_filter
 from app.offers.list.pages import list_offers
@@ -76,7 +77,7 @@ def test_whoever_asks_gets_their_own_offers_by_their_own_values(people: list[Per
 
 
 def test_choices_are_ones_own(people: list[Person]) -> None:
-    for by in people:
+    for by in people * 2:  # the second time from what was kept
         mine = {f"Casa lui {by.user.email}"}
         titles = {title for _id, title in property_choices(by)}
         assert titles == mine if not by.is_owner else (len(titles) == 2 and not mine & titles)
@@ -93,3 +94,24 @@ def test_a_right_that_is_given_or_taken_counts_at_the_next_page(people: list[Per
         again = person_of(db.session.get_one(User, agent.user.id))
         assert len(list_offers(again, OfferFilter()).lines) == seen
         assert len(property_choices(again)) == seen // 3
+
+
+def test_choices_that_are_kept_follow_every_change(people: list[Person]) -> None:
+    """Whichever way a property changes, and however the options were asked for before."""
+    owner, agent, colleague, *_others = people
+
+    def titles(by: Person) -> list[str]:
+        chosen = property_choices(by)
+        assert options(chosen) == options(list(chosen))
+        for value, _title in chosen:
+            assert options(chosen, value) == options(list(chosen), value)
+        return [title for _id, title in chosen]
+
+    mine = db.session.scalars(db.select(Property).where(Property.agent_id == agent.user.id)).one()
+    assert len(titles(owner)) == 2 and len(titles(agent)) == len(titles(colleague)) == 1
+    mine.title = '<b>"Zori" & Țărm</b>'
+    db.session.commit()
+    assert titles(owner)[0] == titles(agent)[0] == mine.title and mine.title not in titles(colleague)
+    mine.agent_id = colleague.user.id
+    db.session.commit()
+    assert titles(agent) == [] and len(titles(colleague)) == len(titles(owner)) == 2
