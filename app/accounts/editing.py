@@ -22,7 +22,7 @@ from app.accounts import facts as account_facts
 from app.accounts.api_keys import SHOWN, key_hash, new_key
 from app.accounts.passwords import MAX_PASSWORD, check_password
 from app.core import keys
-from app.core.access import SCOPES
+from app.core.access import SCOPES, Person
 from app.core.clock import now
 from app.core.errors import Invalid, NotFound, StaleVersion
 from app.core.ids import new_id

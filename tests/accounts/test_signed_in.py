@@ -9,8 +9,10 @@ from sqlalchemy import update
 
 from app.accounts import editing, signed_in
 from app.accounts.signed_in import find_session
+from app.core.ledger import SYSTEM
+from app.core.unit_of_work import writing
 from app.extensions import db
-from app.models import Agency, User, UserSession
+from app.models import Account, Agency, Base, User, UserSession
 from tests.factories import make_agency, make_user
 
 
@@ -30,24 +32,47 @@ def test_everybody_is_who_their_own_token_says(either_app: Flask) -> None:
 
 
 def test_what_changed_is_seen_at_the_next_page(either_app: Flask, owner: User) -> None:
-    """Every column of the person and of the agency, in whatever way it was changed."""
+    """Of the person, of what they sign in with, and of the agency, in whatever way it was changed."""
     del either_app
     token, other = editing.start_session(owner, "Firefox"), editing.start_session(owner, "Safari")
-    seen = find_session(token)
-    assert seen is not None and find_session(token) is not None
-    mine = (db.session.get_one(Agency, owner.agency_id), {"colleagues_read": True, "name": "Alta", "event_seq": 7})
-    own = (db.session.get_one(User, owner.id), {"role": "agent", "language": "en", "full_name": "Altcineva"})
-    for row, values in (mine, own):
+    changes = (
+        (Agency, owner.agency_id, {"colleagues_read": True, "name": "Alta", "event_seq": 7}),
+        (User, owner.id, {"role": "agent", "full_name": "Altcineva"}),
+        (Account, owner.account_id, {"language": "en", "shortcuts": False, "password_hash": "x"}),
+    )
+    for model, row_id, values in changes:
         for name, value in values.items():
-            before = getattr(find_session(token), type(row).__name__.lower())
-            db.session.execute(update(type(row)).where(type(row).id == row.id).values(**{name: value}))
+            before = held(token, model)
+            db.session.execute(update(model).where(model.id == row_id).values(**{name: value}))
             db.session.commit()
             for one in (token, other):
-                assert getattr(getattr(find_session(one), type(row).__name__.lower()), name) == value
+                assert getattr(held(one, model), name) == value
             assert getattr(before, name) != value  # what a request under way holds stays as it was
-    db.session.execute(update(User).where(User.id == owner.id).values(active=False))
-    db.session.commit()
-    assert find_session(token) is None and find_session(other) is None
+
+
+def held(token: str, model: type[Base]) -> object:
+    person = find_session(token)
+    assert person is not None and person.agency_id == person.agency.id
+    return {Agency: person.agency, User: person.user, Account: person.user.account}[model]
+
+
+def test_another_agency_of_the_same_person_is_another_person(either_app: Flask, owner: User) -> None:
+    del either_app
+    token, elsewhere = editing.start_session(owner, "Firefox"), make_agency("Alta")
+    alone = find_session(token)
+    assert alone is not None and not alone.elsewhere
+    facts = {"email": owner.email, "full_name": owner.full_name, "role": "agent", "phone": None}
+    with writing(elsewhere) as tx:
+        there = editing.add_user(tx, owner.account_id, facts, by=SYSTEM)  # type: ignore[arg-type]  # who is active has one
+    both = find_session(token)
+    assert both is not None and both.elsewhere and both.agency_id == owner.agency_id
+    for user_id, agency_id in ((there, elsewhere), (owner.id, owner.agency_id), (there, elsewhere)):
+        person = find_session(token)
+        assert person is not None
+        editing.switch(person, user_id)
+        person = find_session(token)
+        assert person is not None and (person.user.id, person.agency.id) == (user_id, agency_id)
+        assert person.is_owner is (user_id == owner.id)
 
 
 def test_a_session_that_ended_lets_nobody_in(either_app: Flask, owner: User) -> None:
@@ -55,7 +80,7 @@ def test_a_session_that_ended_lets_nobody_in(either_app: Flask, owner: User) -> 
     token, other = editing.start_session(owner, "Firefox"), editing.start_session(owner, "Safari")
     seen = find_session(token)
     assert seen is not None
-    editing.end_session(seen.session_id, owner.id)
+    editing.end_session(seen.session_id, owner)
     assert find_session(token) is None and find_session(other) is not None
     db.session.execute(update(UserSession).values(expires_at=UserSession.created_at))
     db.session.commit()
