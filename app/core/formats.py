@@ -141,6 +141,8 @@ def step_text(step: Any) -> str:
             text = f"{text} ({label('channel', channel).lower()})"
     if step.kind == "offer.confirmed" or (step.kind, step.data.get("proof")) == ("offer.code_confirmed", "held_link"):
         return str(STEP_CONFIRMED[step.data.get("proof", "held_link")])
+    if step.data.get("way") == "private_page":
+        return str(gettext("Signature confirmed on the client's private page"))
     if step.kind in {"offer.replaced", "offer.answered"}:
         return f"{text} ({str(label('previous_proof', step.data['proof'])).lower()})"
     if step.kind == "property.availability":

@@ -73,7 +73,8 @@ CODE, HELD_LINK = "code", "held_link"
 class Confirmation(Base):
     """Somebody said that an offer is its bidder's, and what shows that it was the bidder.
 
-    `code`: six digits that went to the bidder's own mailbox. `held_link`: a link alone, which the agency held too.
+    `code`: six digits that went to the bidder's own mailbox, or the page whose link went there alone. `held_link`: a
+    link alone, which the agency held too.
     """
 
     __tablename__ = "confirmation"

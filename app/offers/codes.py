@@ -31,6 +31,7 @@ from app.offers.mailboxes import own_address, reachable, tag_to_count_by
 from app.proof import receipts
 
 TRIES, CODES, MOST = 5, 5, 20
+PRIVATE_PAGE = "private_page"  # the other way to show that it is one's mailbox
 GOOD_FOR, APART, LATER = timedelta(hours=1), timedelta(minutes=1), timedelta(days=1)
 
 
@@ -138,14 +139,34 @@ def enter(offer: Offer, typed: str) -> CodeState:
         if after.state == "none":
             raise IllegalTransition
         if after.state == "done" and not was_done:
-            proof = CODE if own_address(agency_id, offer_id) else HELD_LINK
-            tx.add(Confirmation, offer_id=offer_id, at=tx.at, proof=proof)
-            counts = {"signed": proof == CODE, "version": OfferState.version + 1, "updated_at": tx.at}
-            tx.connection.execute(update(OfferState).where(OfferState.offer_id == offer_id).values(counts))
-            tx.record("offer.code_confirmed", offer_id, BIDDER, {"proof": proof})
-            announce(tx, offer_id, "offer.confirmed", BIDDER)
-            receipts.owe(tx, offer_id)
+            _counts(tx, offer_id)
     return after
+
+
+def confirm_on_own_page(offer: Offer) -> None:
+    """The same without a code, from the offer's private page: its link went to that mailbox and nowhere else, and
+    nobody can use it up, as whoever sends offers in a person's name uses up the codes of their day.
+
+    Raises `IllegalTransition` where no code was ever due, or there is nothing to confirm any more.
+    """
+    agency_id, offer_id, signed = offer.agency_id, offer.id, offer.signed
+    with writing(agency_id) as tx:
+        due = tx.connection.execute(_last(agency_id, offer_id)).one_or_none()
+        if not signed or due is None or keys.offer_key(agency_id, offer_id) is None or _ended(tx, offer_id):
+            raise IllegalTransition
+        if not due.confirmed:
+            _counts(tx, offer_id, way=PRIVATE_PAGE)
+
+
+def _counts(tx: UnitOfWork, offer_id: uuid.UUID, **way: str) -> None:
+    """A signature was confirmed from the bidder's mailbox, and counts unless that is one of the agency's."""
+    proof = CODE if own_address(tx.agency_id, offer_id) else HELD_LINK
+    tx.add(Confirmation, offer_id=offer_id, at=tx.at, proof=proof)
+    counts = {"signed": proof == CODE, "version": OfferState.version + 1, "updated_at": tx.at}
+    tx.connection.execute(update(OfferState).where(OfferState.offer_id == offer_id).values(counts))
+    tx.record("offer.code_confirmed", offer_id, BIDDER, {"proof": proof, **way})
+    announce(tx, offer_id, "offer.confirmed", BIDDER)
+    receipts.owe(tx, offer_id)
 
 
 def _is_confirmed(tx: UnitOfWork, offer_id: uuid.UUID) -> bool:

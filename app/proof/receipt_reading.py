@@ -30,6 +30,7 @@ from app.offers.details import Receipt, open_receipt, signature_image
 from app.offers.document import Document
 
 RECEIPT_MAIL, RECEIPT_KEPT = "receipt_bidder", "receipt_kept"  # made and mailed; only made
+BY_PAGE = "offer.code_confirmed.private_page"
 CONFIRMS = ("offer_bidder", "offer_confirm")
 
 
@@ -120,8 +121,11 @@ def _kind(row: Any) -> str:
         return f"offer.replaced.{json.loads(row.body)['data']['proof']}"
     if row.kind == "offer.submitted":
         return str(row.kind)
-    proof = json.loads(row.body)["data"].get("proof", HELD_LINK if row.kind == "offer.confirmed" else CODE)
-    return "offer.code_confirmed" if (row.kind, proof) == ("offer.code_confirmed", CODE) else f"offer.confirmed.{proof}"
+    data = json.loads(row.body)["data"]
+    proof = data.get("proof", HELD_LINK if row.kind == "offer.confirmed" else CODE)
+    if (row.kind, proof) != ("offer.code_confirmed", CODE):
+        return f"offer.confirmed.{proof}"
+    return BY_PAGE if data.get("way") == "private_page" else "offer.code_confirmed"
 
 
 def stored(agency_id: uuid.UUID, offer_id: uuid.UUID) -> bytes | None:

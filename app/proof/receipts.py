@@ -32,7 +32,7 @@ from app.proof import receipt_reading as reading
 from app.proof.authority import Authority
 from app.proof.pdf.receipt import ReceiptContent, draw
 from app.proof.pdf.sheet import SheetBlock
-from app.proof.receipt_reading import RECEIPT_KEPT, RECEIPT_MAIL, ReceiptFacts
+from app.proof.receipt_reading import BY_PAGE, RECEIPT_KEPT, RECEIPT_MAIL, ReceiptFacts
 from app.proof.sealing import seal_pdf
 
 LATER = timedelta(seconds=10)  # the mails that somebody waits for go first
@@ -198,6 +198,9 @@ def _step(kind: str) -> str:
         "offer.replaced.mailed_link": _("It took the place of an earlier offer, by a link mailed to its address alone"),
         "offer.replaced.private_page": _("It took the place of an earlier offer, from that offer's private page"),
         "offer.replaced.held_link": _("It took the place of an earlier offer, by a link that the agency held"),
+        BY_PAGE: _(
+            "The client confirmed their signature on their private page, whose link is sent to their address alone"
+        ),
         "offer.code_confirmed": _("The code sent to the client's e-mail address was entered"),
         "mail.offer_agent": _("The agent's mail server took the notice of it"),
         "mail.offer_bidder": _("The client's mail server took the confirmation"),
@@ -252,6 +255,8 @@ def _origin(facts: ReceiptFacts) -> str:
             how = f"{how} {_confirmed(facts)}"
     coded = facts.opened.confirmed is not None and facts.opened.confirmed.by_code
     mail = _("The e-mail address was confirmed by a code.") if coded else _("The e-mail address was not confirmed.")
+    if any(kind == BY_PAGE for _at, kind in facts.steps):
+        mail = _("The e-mail address was confirmed from the client's private page, whose link is sent there alone.")
     if facts.code_asked and not facts.opened.confirmed:
         mail = f"{mail} " + _("The signature counts once the code sent there is entered.")
     shown = _("Form in %(language)s.", language=LANGUAGES[language].name)

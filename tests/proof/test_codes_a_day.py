@@ -4,19 +4,40 @@ from __future__ import annotations
 
 import uuid
 from datetime import timedelta
+from io import BytesIO
 from typing import Any
 
 import pytest
 from flask import Flask
+from pypdf import PdfReader
 from sqlalchemy import event, func, select, update
+from werkzeug.test import TestResponse
 
 from app.core.clock import now
 from app.core.contacts import mailbox_of
+from app.core.errors import IllegalTransition
+from app.core.ledger import SYSTEM
+from app.core.signed_links import BIDDER, sign
 from app.extensions import db
-from app.models import Agency, Delivery, EmailCode, Offer, OfferState, OfferTag, Property, ReplaceCode, User
-from app.offers import codes, recording, replacing
+from app.models import (
+    CODE,
+    HELD_LINK,
+    Agency,
+    Confirmation,
+    Delivery,
+    EmailCode,
+    Offer,
+    OfferState,
+    OfferTag,
+    Property,
+    ReplaceCode,
+    User,
+)
+from app.offers import codes, recording, replacing, withdrawing
 from app.offers.codes_a_day import A_DAY
 from app.offers.document import Bidder, Signature
+from app.proof import receipts
+from app.proof.receipt_reading import facts_of
 from app.proof.register import offer_faults
 from tests.factories import (
     mailed_code,
@@ -139,3 +160,49 @@ def test_a_reference_that_nobody_has_costs_no_walk_through_the_agencys_mails(app
         plans = [connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {one}", values).all() for one, values in asked]
     steps = [row[-1] for plan in plans for row in plan]
     assert steps and all("recipient=?" in step for step in steps), steps
+
+
+def on_own_page(app: Flask, offer_id: uuid.UUID) -> TestResponse:
+    """The button of the private page, as whoever follows the link in their mail comes to it."""
+    bidder = app.test_client()
+    mine = bidder.post(f"/r/{sign(BIDDER, offer_id)}").location
+    page = bidder.get(mine).get_data(as_text=True)
+    confirming = f"{mine}/confirm"
+    assert (f'action="{confirming}"' in page) == (not confirmations(offer_id))
+    return bidder.post(confirming)
+
+
+def confirmations(offer_id: uuid.UUID) -> list[str]:
+    db.session.rollback()
+    return list(db.session.scalars(select(Confirmation.proof).where(Confirmation.offer_id == offer_id)))
+
+
+def test_whose_codes_others_used_up_confirms_on_the_page_of_their_mail(app: Flask, prop: Property, owner: User) -> None:
+    asked_for(prop, owner)
+    mine = signed_offer(prop)
+    assert codes.standing(db.session.get_one(Offer, mine)) == codes.CodeState("expired", more=True)
+    assert not codes.send_another(db.session.get_one(Offer, mine))
+    for _twice in range(2):
+        assert on_own_page(app, mine).status_code == 303
+    assert confirmations(mine) == [CODE] and db.session.get_one(OfferState, mine).signed
+    assert list(offer_faults(db.session.get_one(Agency, owner.agency_id))) == []
+    kinds = [kind for _at, kind in facts_of(owner.agency_id, mine).steps]  # type: ignore[union-attr]
+    assert "offer.code_confirmed.private_page" in kinds
+    text = "".join(page.extract_text() for page in PdfReader(BytesIO(receipts.make(owner.agency_id, mine))).pages)
+    assert "pagina privată" in " ".join(text.split()) and "confirmată cu un cod" not in text
+
+
+def test_the_page_confirms_no_more_than_a_code_would(app: Flask, prop: Property, owner: User) -> None:
+    """An address of the agency's shows no bidder; what has no signature, or was withdrawn, has nothing to confirm."""
+    ours = make_draft(bidder=Bidder("A", owner.email, "+40722000119"), signature=Signature("typed", text="A"))
+    theirs = make_offer(prop, ours)
+    assert on_own_page(app, theirs).status_code == 303
+    assert confirmations(theirs) == [HELD_LINK] and not db.session.get_one(OfferState, theirs).signed
+    withdrawn = signed_offer(prop)
+    withdrawing.withdraw(db.session.get_one(Offer, withdrawn))
+    plain = make_property(owner.agency_id, owner.id)
+    recorded = recording.record(plain, make_draft(), make_sending(plain, source="agent"), by=SYSTEM).offer_id
+    for offer_id in (withdrawn, make_offer(plain), recorded):
+        with pytest.raises(IllegalTransition):
+            codes.confirm_on_own_page(db.session.get_one(Offer, offer_id))
+        assert confirmations(offer_id) == []

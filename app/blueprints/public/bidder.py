@@ -24,7 +24,7 @@ from app.core.limits import plain_lines
 from app.core.logs import request_id
 from app.core.signed_links import BIDDER, BIDDER_PASS
 from app.models import Offer, OfferState
-from app.offers import withdrawing
+from app.offers import codes, withdrawing
 from app.offers.details import Receipt, offer_by_id, offer_by_reference
 from app.offers.reading import unseen_removed
 from app.privacy import data_requests, own_offer
@@ -83,6 +83,7 @@ def own_offer_page(opened: Receipt, reference: str) -> str:
     acts: dict[str, Any] = {"pdf_url": url_for("public.own_receipt", reference=reference), "own": True}
     if opened.offer.document:
         acts["data_url"] = url_for("public.own_data", reference=reference)
+        acts["confirm_url"] = url_for("public.confirm_signature", reference=reference)
         acts["erase_url"] = url_for("public.ask_to_be_forgotten", reference=reference) if opened.email else None
         if state.latest:
             acts["again_url"] = None if opened.prop.gone else url_for("public.send_again", reference=reference)
@@ -91,6 +92,14 @@ def own_offer_page(opened: Receipt, reference: str) -> str:
     if opened.prop.agency.bidders_see_status and not state.withdrawn_at:
         acts["shown_status"] = state.status
     return receipt_page(opened, **acts)
+
+
+@public.post(f"{BASE}/confirm")
+@policy(Guard.BIDDER, limit="20/minute", scope="confirm-signature", opens=MINE)
+def confirm_signature(opened: Receipt, reference: str) -> AnyResponse:
+    """The signature is theirs: who opens this page reads the mailbox, so no code is asked for."""
+    codes.confirm_on_own_page(opened.offer.offer)
+    return redirect(url_for("public.own_offer_page", reference=reference), 303)
 
 
 def _asked_until(opened: Receipt) -> Any:

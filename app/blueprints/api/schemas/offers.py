@@ -124,7 +124,8 @@ class ConfirmationOut(Strict):
 
     at: Moment
     proof: Literal["code", "held_link"] = Field(
-        description="`code`: six digits that went to the bidder's own mailbox. `held_link`: a link alone, which the"
+        description="`code`: six digits that went to the bidder's own mailbox, or the button of the private page whose"
+        " link went there alone. `held_link`: a link alone, which the"
         " agency held too, so that it cannot be told who pressed its button."
     )
 
