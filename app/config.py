@@ -29,6 +29,9 @@ GUESSABLE = frozenset({"change-me", "changeme", "secret", "password", "dev", "de
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+# What begins a transaction stands in `app.core.postgresql`; the connection that came back last knows the statements.
+POSTGRESQL: dict[str, Any] = {"isolation_level": "AUTOCOMMIT", "pool_use_lifo": True}
+
 
 class ConfigurationError(click.ClickException):
     """Says everything that is wrong with the environment, one line a fault; on the command line nothing else."""
@@ -112,8 +115,7 @@ class Settings:
             "SQLALCHEMY_DATABASE_URI": self.database_url,
             "SQLALCHEMY_ENGINE_OPTIONS": {
                 "hide_parameters": True,  # what people typed is in no traceback
-                # A server that was restarted, or a proxy that dropped what lay idle: asked before each use.
-                "pool_pre_ping": not self.database_url.startswith("sqlite"),
+                **({} if self.database_url.startswith("sqlite") else POSTGRESQL),
             },
             "SESSION_COOKIE_NAME": self.cookie("bidflux"),
             "SESSION_COOKIE_PATH": "/",

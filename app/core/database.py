@@ -14,6 +14,7 @@ from flask import Flask, current_app
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import Engine
 
+from app.core import postgresql
 from app.core.statements import run
 from app.extensions import db
 
@@ -50,6 +51,8 @@ def configure_engine(app: Flask) -> None:
         event.listen(engine, "begin", _sqlite_begin)
         app.extensions["bidflux_writer"] = WriterQueue(f"{engine.url.database}.writer")
     else:
+        postgresql.configure(engine)
+        event.listen(engine, "begin", _postgresql_begin)
         app.extensions["bidflux_writer"] = WriterQueue(None)
 
 
@@ -89,6 +92,11 @@ def _sqlite_begin(connection: Connection) -> None:
     """A read that turns into a write fails at once on SQLite, so writers say so at the start."""
     writes = connection.get_execution_options().get(WRITE)
     run(connection, "BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _postgresql_begin(connection: Connection) -> None:
+    if connection.get_execution_options().get(WRITE):
+        run(connection, "BEGIN")
 
 
 class WriterQueue:
