@@ -32,7 +32,7 @@ def configure(engine: Engine) -> None:
 
 def _begin_unless_read(cursor: Any, text: str, context: Any) -> None:
     """A cursor on the server lives as long as its transaction."""
-    if isinstance(cursor, ServerCursor) or not text.startswith("SELECT") or "FOR UPDATE" in text:
+    if isinstance(cursor, ServerCursor) or not text.startswith(("SELECT", "BEGIN")) or "FOR UPDATE" in text:
         _begin(cursor, context)
 
 
