@@ -6,7 +6,7 @@ import uuid
 from typing import Any
 
 from flask_babel import lazy_gettext
-from sqlalchemy import delete, exists, func, select, update
+from sqlalchemy import ColumnElement, delete, exists, func, select, update
 
 from app.accounts import editing as accounts
 from app.core.collation import alphabetically
@@ -16,12 +16,14 @@ from app.core.subjects import about
 from app.core.unit_of_work import writing
 from app.extensions import db
 from app.models import Account, Agency, ApiKey, Property, User, UserSession
-from app.models.agency import OWNER
+from app.models.agency import ASSISTANT, OWNER
 from app.properties import editing as properties
 
 LAST_OWNER = lazy_gettext("An agency needs at least one administrator")
 ACTIVE = lazy_gettext("This person can sign in already")
 LEFT = lazy_gettext("This person cannot sign in any more")
+RESPONSIBLE = lazy_gettext("This person is responsible for properties: make somebody else responsible for them first")
+NO_HEIR = lazy_gettext("Choose an agent or administrator who takes over the properties")
 ONESELF = lazy_gettext("You cannot deactivate yourself")
 
 
@@ -42,11 +44,15 @@ def get_user(agency_id: uuid.UUID, user_id: uuid.UUID) -> User:
 
 
 def set_role(user: User, role: str, *, by: Actor) -> None:
-    """Make someone an owner or an agent; raises `Invalid` when no owner would be left."""
+    """Make someone an owner, an agent or an assistant; raises `Invalid` when no owner would be left, or when an
+    assistant would be responsible for properties."""
     user_id, agency_id = user.id, user.agency_id
     with writing(agency_id) as tx:
         if role != OWNER:
             _keep_an_owner(agency_id, user_id)
+        held = select(Property.id).where(*_answers_for(agency_id, user_id)).limit(1)
+        if role == ASSISTANT and db.session.scalar(held):
+            raise Invalid({"role": [RESPONSIBLE]})
         tx.connection.execute(update(User).where(User.id == user_id).values(role=role))
         tx.record("user.role_changed", user_id, by, {"role": role})
 
@@ -56,9 +62,12 @@ def deactivate(user: User, *, heir: uuid.UUID, by: Actor) -> None:
     deactivated already. Where the person is in no other agency, their account is gone. Their properties pass to `heir`
     afterwards, one at a time: mail about offers goes to whoever is responsible."""
     user_id, agency_id = user.id, user.agency_id
-    if user_id == heir:
+    if by.id == user_id:
         raise Invalid({"user": [ONESELF]})
     with writing(agency_id) as tx:
+        others = select(User.id).where(User.agency_id == agency_id, User.id != user_id, User.active)
+        if not tx.connection.scalar(others.where(User.id == heir, User.role != ASSISTANT)):
+            raise Invalid({"heir": [NO_HEIR]})
         _keep_an_owner(agency_id, user_id)
         # The account is locked: of two agencies that let the person go at once, the second sees what the first did.
         held = select(Account.id, Account.language).join(User, User.account_id == Account.id).where(User.id == user_id)
@@ -71,8 +80,7 @@ def deactivate(user: User, *, heir: uuid.UUID, by: Actor) -> None:
         elsewhere = exists().where(User.account_id == account_id)
         tx.connection.execute(delete(Account).where(Account.id == account_id, ~elsewhere))
         tx.record("user.deactivated", user_id, by)
-    left = select(Property).where(Property.agency_id == agency_id, Property.agent_id == user_id)
-    for prop in db.session.scalars(left).all():
+    for prop in db.session.scalars(select(Property).where(*_answers_for(agency_id, user_id))).all():
         properties.change(prop, {"agent_id": heir}, by=by)
 
 
@@ -93,10 +101,21 @@ def reactivate(user: User, *, by: Actor) -> None:
         tx.owe_mail("account_invited", about("entry", seq), user_id=user_id)
 
 
+def count_of(user: User) -> int:
+    """How many properties somebody is responsible for."""
+    held = select(func.count()).select_from(Property).where(*_answers_for(user.agency_id, user.id))
+    return db.session.scalar(held) or 0
+
+
 def first_owner(agency_id: uuid.UUID, but: uuid.UUID) -> User | None:
     """The administrator who has been there longest, another than this person."""
     owners = select(User).where(User.agency_id == agency_id, User.role == OWNER, User.active, User.id != but)
     return db.session.scalar(owners.order_by(User.created_at, User.id).limit(1))
+
+
+def _answers_for(agency_id: uuid.UUID, user_id: uuid.UUID) -> tuple[ColumnElement[bool], ...]:
+    """The properties that somebody is responsible for."""
+    return Property.agency_id == agency_id, Property.agent_id == user_id
 
 
 def _keep_an_owner(agency_id: uuid.UUID, leaving: uuid.UUID) -> None:

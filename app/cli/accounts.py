@@ -25,6 +25,7 @@ from app.core.language import DEFAULT, LANGUAGES
 from app.core.ledger import SYSTEM
 from app.extensions import db
 from app.models import Agency, ApiKey, User
+from app.models.agency import ROLES
 
 agency = AppGroup("agency", help="Agencies.")
 user = AppGroup("user", help="People who sign in.")
@@ -102,7 +103,7 @@ def agency_create(name: str, email: str, zone: str, language: str, as_json: bool
 @user.command("create")
 @click.option("--email", required=True)
 @click.option("--name", required=True)
-@click.option("--role", type=click.Choice(["owner", "agent"]), default="agent", show_default=True)
+@click.option("--role", type=click.Choice(list(ROLES)), default="agent", show_default=True)
 @click.option("--agency", "agency_name", default="")
 @click.option("--language", type=click.Choice(list(LANGUAGES)), default=None, help="Left out: the agency's.")
 @as_json

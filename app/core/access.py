@@ -15,6 +15,7 @@ from app.core.errors import NotFound
 from app.core.ledger import Actor
 from app.extensions import db
 from app.models import Agency, Offer, OfferState, Property, SavedView, User
+from app.models.agency import ASSISTANT
 
 SCOPES = ("read", "write")  # of a CRM's key
 
@@ -47,6 +48,21 @@ class Person(UserMixin):
         mine = query.where(User.account_id == self.user.account_id)
         return [(row.id, row.name) for row in db.session.execute(mine.order_by(*alphabetically(Agency.name), User.id))]
 
+    @property
+    def is_assistant(self) -> bool:
+        """Who reads everything and records offers, and decides nothing."""
+        return self.user.role == ASSISTANT
+
+    @property
+    def reads_all(self) -> bool:
+        """Whether they read their colleagues' properties and offers too."""
+        return self.is_owner or self.is_assistant or self.agency.colleagues_read
+
+    @property
+    def records_own_only(self) -> bool:
+        """Whether they record offers only for properties that they may change; an assistant does for everybody's."""
+        return not self.is_assistant
+
     def get_id(self) -> str:
         """What Flask-Login keeps in the cookie: the session's random token, not the user's id."""
         return self.token
@@ -73,7 +89,7 @@ Asker = Person | KeyHolder
 
 def _only_of(by: Asker, write: bool) -> uuid.UUID | None:
     """The person to whose properties it is kept; None for the whole agency."""
-    if isinstance(by, KeyHolder) or by.is_owner or (by.agency.colleagues_read and not write):
+    if isinstance(by, KeyHolder) or by.is_owner or (not write and by.reads_all):
         return None
     return by.user.id
 

@@ -111,7 +111,11 @@ LABELS: dict[str, dict[str, Any]] = {
         "person": lazy_gettext("A person asked for their data"),
         "other": lazy_gettext("Something else"),
     },
-    "role": {"owner": lazy_gettext("Administrator"), "agent": lazy_gettext("Agent")},
+    "role": {
+        "owner": lazy_gettext("Administrator"),
+        "agent": lazy_gettext("Agent"),
+        "assistant": lazy_gettext("Assistant"),
+    },
     "bidder_type": {"person": lazy_gettext("A person"), "company": lazy_gettext("A company")},
     # As its bidder reads it: what the agent did, without saying how they work.
     "bidder_status": {

@@ -23,8 +23,8 @@ from app.core.language import DEFAULT
 from app.models.account import Account
 from app.models.base import Base, Id, Kept, kept, own, tenant_unique
 
-OWNER, AGENT = "owner", "agent"
-ROLES = (OWNER, AGENT)
+OWNER, AGENT, ASSISTANT = "owner", "agent", "assistant"
+ROLES = (OWNER, AGENT, ASSISTANT)
 PURPOSES = ("blind_email", "blind_phone", "content", "secret")
 
 
@@ -87,7 +87,7 @@ class User(Base):
         UniqueConstraint("agency_id", "email"),
         ForeignKeyConstraint(["account_id", "email"], ["account.id", "account.email"], onupdate="CASCADE"),
         Index("ix_user_account", "account_id", "email"),
-        CheckConstraint("role IN ('owner', 'agent')", name="role"),
+        CheckConstraint("role IN ('owner', 'agent', 'assistant')", name="role"),
         CheckConstraint("email = lower(email)", name="email_lower"),
         CheckConstraint("active = (account_id IS NOT NULL)", name="account"),
     )

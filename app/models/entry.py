@@ -49,7 +49,7 @@ class Invitation(Base):
     __table_args__ = (
         tenant_unique(),
         UniqueConstraint("agency_id", "email"),
-        CheckConstraint("role IN ('owner', 'agent')", name="role"),
+        CheckConstraint("role IN ('owner', 'agent', 'assistant')", name="role"),
         CheckConstraint("email = lower(email)", name="email_lower"),
     )
 

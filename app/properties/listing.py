@@ -21,6 +21,7 @@ from app.core.recently_used import RecentlyUsed
 from app.core.statements import Query
 from app.extensions import db
 from app.models import OfferState, Property, User
+from app.models.agency import ASSISTANT
 from app.models.property import GONE
 from app.properties.representation import link_state
 from app.properties.search import holding_words
@@ -186,7 +187,9 @@ def _first_choices(by: Person, reach: Reach, who: dict[str, uuid.UUID], also: uu
 
 def recordable_properties(by: Person) -> list[tuple[uuid.UUID, str]]:
     """Id and title of those for which a person may record an offer taken elsewhere."""
-    query = properties_of(by, write=True).where(Property.archived_at.is_(None), Property.transaction_type == "sale")
+    query = properties_of(by, write=by.records_own_only).where(
+        Property.archived_at.is_(None), Property.transaction_type == "sale"
+    )
     query = query.where(Property.availability.not_in(GONE))
     named = (
         query.with_only_columns(Property.id, Property.title).order_by(*alphabetically(Property.title)).limit(CHOICES)
@@ -211,7 +214,10 @@ def agent_choices(by: Person, also: str | None = None) -> list[tuple[uuid.UUID, 
 
 _AGENTS = Query(
     select(User.id, User.full_name)
-    .where(User.agency_id == bindparam("agency"), or_(User.active, User.id == bindparam("also")))
+    .where(
+        User.agency_id == bindparam("agency"),
+        or_(and_(User.active, User.role != ASSISTANT), User.id == bindparam("also")),
+    )
     .order_by(*alphabetically(User.full_name))
 )
 

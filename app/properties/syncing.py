@@ -20,7 +20,7 @@ from app.core.quotas import hold_bytes, left, quotas
 from app.core.unit_of_work import UnitOfWork, writing
 from app.extensions import db
 from app.models import Agency, OfferState, Property, User
-from app.models.agency import OWNER
+from app.models.agency import ASSISTANT, OWNER
 from app.models.property import GONE
 from app.properties import photos
 from app.properties.editing import (
@@ -152,7 +152,7 @@ class _Unit:
         self.handed: dict[uuid.UUID, list[uuid.UUID]] = {}
         users = db.session.scalars(_USERS, {"agency_id": tx.agency_id}).all()
         self.users = {user.id: user for user in users}
-        self.by_email = {user.email: user for user in users if user.active}
+        self.by_email = {user.email: user for user in users if user.active and user.role != ASSISTANT}
         self.owner = next(user for user in users if user.role == OWNER and user.active)
 
     def load(self, query: Select[Property], those: Sequence[Any]) -> Sequence[Property]:

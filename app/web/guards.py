@@ -49,6 +49,7 @@ class Guard(Enum):
     BIDDER = "whoever the private link of a bidder's mail let in, by the cookie of that page"
     SELLER = "whoever a seller's link let in, by the cookie of that page"
     SIGNED_IN = "a signed-in person, within what is theirs"
+    AGENT = "a signed-in person who may change and decide: no assistant"
     OWNER = "a signed-in owner"
     API_KEY = "a CRM with a key of the agency"
     OPERATOR = "the operator's own machine, or whoever has its token"
@@ -74,6 +75,7 @@ class Loader(Protocol):
     def row(self, **path: Any) -> Any: ...
 
 
+PEOPLE = frozenset({Guard.SIGNED_IN, Guard.AGENT, Guard.OWNER})
 BY_TOKEN = frozenset({Guard.LINK, Guard.BIDDER, Guard.SELLER})
 
 
@@ -110,8 +112,8 @@ def policy(
     keeps_answers: bool = False,
     opens: Loader | None = None,
 ) -> Callable[[View], View]:
-    """Declare a route. `limit` counts its reads, `writes` the rest: per address, per person behind `Guard.SIGNED_IN`
-    and `Guard.OWNER`, or per key behind `Guard.API_KEY`, where `scope` is what it must be good for: `read` or `write`.
+    """Declare a route. `limit` counts its reads, `writes` the rest: per address, per person behind one of `PEOPLE`,
+    or per key behind `Guard.API_KEY`, where `scope` is what it must be good for: `read` or `write`.
 
     A GET changes nothing; `records` names what one writes down nevertheless.
     With `keeps_answers` the browser may keep what a POST was answered with, for its Back button alone.
@@ -164,7 +166,7 @@ def enforce() -> AnyResponse | None:
 
 def _counted_as(guard: Guard) -> str:
     """Whom a call is counted against: an office shares one address, and one colleague's calls are not another's."""
-    if guard in {Guard.SIGNED_IN, Guard.OWNER} and current_user.is_authenticated:
+    if guard in PEOPLE and current_user.is_authenticated:
         return person().user.id.hex
     return keyed(caller_line())
 
@@ -209,6 +211,14 @@ def _current_page() -> str:
     return current.removeprefix(request.host_url.rstrip("/")) if current.startswith(request.host_url) else ""
 
 
+def _agent() -> AnyResponse | None:
+    if (answer := _signed_in()) is not None:
+        return answer
+    if person().is_assistant:
+        raise NotFound
+    return None
+
+
 def _owner() -> AnyResponse | None:
     if (answer := _signed_in()) is not None:
         return answer
@@ -250,6 +260,7 @@ def _development() -> None:
 _GUARDS: dict[Guard, Callable[[], AnyResponse | None]] = {
     Guard.PUBLIC: _let_in,
     Guard.SIGNED_IN: _signed_in,
+    Guard.AGENT: _agent,
     Guard.OWNER: _owner,
     Guard.OPERATOR: _operator,
     Guard.DEVELOPMENT: _development,

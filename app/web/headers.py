@@ -7,7 +7,7 @@ from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, Se
 
 from app.core.logs import request_id
 from app.core.signed_links import SIGNED_PATHS
-from app.web.guards import Cache, Guard, current_policy
+from app.web.guards import PEOPLE, Cache, current_policy
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -49,7 +49,7 @@ def _headers(response: Response) -> Response:
         headers["Cache-Control"] = declared.cache.value if declared and response.status_code < 400 else "no-store"
     if declared and declared.keeps_answers and request.method == "POST" and response.status_code in ANSWERS:
         headers["Cache-Control"] = Cache.PRIVATE.value
-    if _signed_path() or (declared and declared.guard in {Guard.SIGNED_IN, Guard.OWNER}):
+    if _signed_path() or (declared and declared.guard in PEOPLE):
         headers["X-Robots-Tag"] = "noindex, nofollow, noarchive"
     if response.mimetype == "text/html":
         if "Vary" in headers:

@@ -29,7 +29,7 @@ USUAL = timedelta(days=3)
 
 
 @offers.get("/app/offers/better")
-@policy(Guard.SIGNED_IN, limit="600/minute", scope="better", records="whom a person was about to ask")
+@policy(Guard.AGENT, limit="600/minute", scope="better", records="whom a person was about to ask")
 def better() -> Response:
     """Whom it asks and until when: `offer` once or more, and `next` to go back to."""
     usual = (now() + USUAL).astimezone(ZoneInfo(person().agency.zone)).strftime("%Y-%m-%dT18:00")
@@ -38,7 +38,7 @@ def better() -> Response:
 
 
 @offers.post("/app/offers/better")
-@policy(Guard.SIGNED_IN, limit="60/minute", scope="better")
+@policy(Guard.AGENT, limit="60/minute", scope="better")
 def ask() -> AnyResponse:
     """Ask the bidders of these offers, all or none; each gets a mail with a form of their own."""
     form, chosen = BetterForm(request.form), candidates(person(), read_offers(request.form))
@@ -56,7 +56,7 @@ def ask() -> AnyResponse:
 
 
 @offers.post("/app/offers/<uuid:offer_id>/better/cancel")
-@policy(Guard.SIGNED_IN, limit="60/minute", scope="better")
+@policy(Guard.AGENT, limit="60/minute", scope="better")
 def cancel_better(offer_id: uuid.UUID) -> AnyResponse:
     """Take the open request of an offer back."""
     get_offer(person(), offer_id, write=True)
@@ -65,7 +65,7 @@ def cancel_better(offer_id: uuid.UUID) -> AnyResponse:
 
 
 @offers.post("/app/offers/<uuid:offer_id>/better/link")
-@policy(Guard.SIGNED_IN, limit="60/minute", scope="better")
+@policy(Guard.AGENT, limit="60/minute", scope="better")
 def show_better_link(offer_id: uuid.UUID) -> AnyResponse:
     """Show the link of the open request, to pass it on; the register says to whom it was shown."""
     get_offer(person(), offer_id, write=True)

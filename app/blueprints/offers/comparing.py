@@ -46,7 +46,7 @@ def order(property_id: uuid.UUID) -> Response:
 
 
 @offers.post("/app/properties/<uuid:property_id>/order")
-@policy(Guard.SIGNED_IN, limit="120/minute", scope="order")
+@policy(Guard.AGENT, limit="120/minute", scope="order")
 def move(property_id: uuid.UUID) -> AnyResponse:
     """Put one offer at another place, and say why."""
     by, form = person(), MoveForm(request.form)
@@ -61,7 +61,7 @@ def move(property_id: uuid.UUID) -> AnyResponse:
 
 
 @offers.post("/app/properties/<uuid:property_id>/order/reset")
-@policy(Guard.SIGNED_IN, limit="120/minute", scope="order")
+@policy(Guard.AGENT, limit="120/minute", scope="order")
 def reset_order(property_id: uuid.UUID) -> AnyResponse:
     """Take every move back."""
     get_property(person(), property_id, write=True)

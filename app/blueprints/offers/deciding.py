@@ -29,7 +29,7 @@ from app.webhooks.log import listens
 
 
 @offers.get("/app/offers/decision")
-@policy(Guard.SIGNED_IN, limit="600/minute", records="whose offers a person was about to answer")
+@policy(Guard.AGENT, limit="600/minute", records="whose offers a person was about to answer")
 def decision() -> Response:
     """What is about to be decided: `offer` once or more, `status`, and `next` to go back to."""
     form = DecisionForm(request.args)
@@ -40,7 +40,7 @@ def decision() -> Response:
 
 
 @offers.post("/app/offers/decision")
-@policy(Guard.SIGNED_IN, limit="120/minute", scope="decide")
+@policy(Guard.AGENT, limit="120/minute", scope="decide")
 def decide() -> AnyResponse:
     """Decide on every `seen` offer, all or none, as they were when they were looked at."""
     by, form = person(), DecisionForm(request.form)
@@ -74,7 +74,7 @@ def decide() -> AnyResponse:
 
 
 @offers.post("/app/offers/undo")
-@policy(Guard.SIGNED_IN, limit="120/minute", scope="decide")
+@policy(Guard.AGENT, limit="120/minute", scope="decide")
 def undo() -> AnyResponse:
     """Take back what was just decided, while nothing of it has left the house."""
     try:

@@ -160,7 +160,7 @@ def choices(by: Person, chosen: OfferFilter) -> dict[str, Any]:
     """What the filter's form offers. What is chosen is always among it, or the next filter would drop it."""
     return {
         "properties": property_choices(by, chosen.property_id),
-        "agents": agent_choices(by, chosen.agent) if by.is_owner or by.agency.colleagues_read else [],
+        "agents": agent_choices(by, chosen.agent) if by.reads_all else [],
         "orders": {**ORDERS, chosen.sort: _order_name(chosen.sort)},
         "statuses": STATUSES,
         "sources": SOURCES,

@@ -93,7 +93,7 @@ def choose_property() -> AnyResponse:
 @policy(Guard.SIGNED_IN, limit="300/minute", writes="60/minute", scope="offer-record")
 def record(property_id: uuid.UUID) -> AnyResponse:
     """The form, and what its button does."""
-    prop = get_property(person(), property_id, write=True)
+    prop = get_property(person(), property_id, write=person().records_own_only)
     if prop.gone or prop.transaction_type != "sale":
         raise IllegalTransition
     if request.method == "GET":
@@ -108,11 +108,11 @@ def record(property_id: uuid.UUID) -> AnyResponse:
     try:
         sent = recording.record(prop, draft, sending, by=person().actor)
     except FactsChanged:
-        prop = get_property(person(), property_id, write=True)
+        prop = get_property(person(), property_id, write=person().records_own_only)
         form.add_errors({"amount": [_("Check the currency: amounts are now in %(currency)s", currency=prop.currency)]})
         return _form(prop, form, _stamp(prop), 422)
     except Invalid as invalid:
-        prop = get_property(person(), property_id, write=True)
+        prop = get_property(person(), property_id, write=person().records_own_only)
         form.add_errors({name: [str(message) for message in faults] for name, faults in invalid.errors.items()})
         return _form(prop, form, request.form["stamp"], 422)
     return done(url_for("offers.confirmation", offer_id=sent.offer_id), _("The offer is recorded"))
@@ -129,7 +129,7 @@ def confirmation(offer_id: uuid.UUID) -> Response:
 @policy(Guard.SIGNED_IN, limit="30/minute", scope="offer-confirmation")
 def ask_confirmation(offer_id: uuid.UUID) -> AnyResponse:
     """One more mail that asks the bidder to confirm."""
-    offer, _state = get_offer(person(), offer_id, write=True)
+    offer, _state = get_offer(person(), offer_id, write=person().records_own_only)
     try:
         recording.ask_again(offer, by=person())
     except recording.TooSoon:
@@ -182,7 +182,7 @@ def _form(prop: Property, form: RecordForm, stamp: str, status: int = 200) -> Re
 
 def _confirmation(offer_id: uuid.UUID, status: int = 200, problem: str = "") -> Response:
     by = person()
-    offer, state = get_offer(by, offer_id, write=True)
+    offer, state = get_offer(by, offer_id, write=by.records_own_only)
     opened = open_offer(offer, state)
     confirmation = confirmation_of(opened)
     document = opened.document

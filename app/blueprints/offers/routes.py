@@ -44,7 +44,7 @@ def show(offer_id: uuid.UUID) -> Response:
 
 
 @offers.post("/app/offers/<uuid:offer_id>/notes")
-@policy(Guard.SIGNED_IN, limit="120/minute", scope="notes")
+@policy(Guard.AGENT, limit="120/minute", scope="notes")
 def write_note(offer_id: uuid.UUID) -> AnyResponse:
     """Keep a note beside the offer: whoever may read it may write one."""
     offer, state = get_offer(person(), offer_id)
@@ -56,7 +56,7 @@ def write_note(offer_id: uuid.UUID) -> AnyResponse:
 
 
 @offers.post("/app/offers/<uuid:offer_id>/notes/<uuid:note_id>/remove")
-@policy(Guard.SIGNED_IN, limit="120/minute", scope="notes")
+@policy(Guard.AGENT, limit="120/minute", scope="notes")
 def remove_note(offer_id: uuid.UUID, note_id: uuid.UUID) -> AnyResponse:
     """Take one's own note away."""
     offer, _state = get_offer(person(), offer_id)

@@ -20,7 +20,7 @@ from app.web.guards import Guard, person, policy
 
 
 @properties.post("/app/properties/<uuid:property_id>/tell")
-@policy(Guard.SIGNED_IN, limit="60/minute", scope="property-tell")
+@policy(Guard.AGENT, limit="60/minute", scope="property-tell")
 def tell(property_id: uuid.UUID) -> AnyResponse:
     """Mail the bidders whose offers stand (`tell=mail`), or record that nobody is told (`tell=nothing`)."""
     prop, chosen = get_property(person(), property_id, write=True), request.form.get("tell")
@@ -44,7 +44,7 @@ def tell(property_id: uuid.UUID) -> AnyResponse:
 
 
 @properties.post("/app/properties/<uuid:property_id>/tell/undo")
-@policy(Guard.SIGNED_IN, limit="60/minute", scope="property-tell")
+@policy(Guard.AGENT, limit="60/minute", scope="property-tell")
 def undo_tell(property_id: uuid.UUID) -> AnyResponse:
     """Take that back, while no mail has left."""
     back = url_for("properties.show", property_id=property_id)

@@ -50,7 +50,7 @@ def index() -> Response:
     chosen = PropertyFilter(words, link if link in LINKS else "", agent, args.get("archived") == "1")
     number = args.get("page", 1, type=between(1, 10_000))
     shown = listing.NOTHING if too_long else listing.list_properties(by, chosen, number=number)
-    agents = listing.agent_choices(by) if by.is_owner or by.agency.colleagues_read else []
+    agents = listing.agent_choices(by) if by.reads_all else []
     context: dict[str, Any] = {"shown": shown, "chosen": chosen, "links": LINKS, "agents": agents}
     context["too_long"] = too_long
     response = page("properties/index.html", "property_results", **context)
@@ -60,7 +60,7 @@ def index() -> Response:
 
 
 @properties.route("/app/properties/new", methods=["GET", "POST"])
-@policy(Guard.SIGNED_IN, limit="300/minute", writes="60/minute", scope="property-new")
+@policy(Guard.AGENT, limit="300/minute", writes="60/minute", scope="property-new")
 def new() -> AnyResponse:
     """The form of a new property; with `like` it begins as a copy of another one."""
     like = request.args.get("like", type=uuid.UUID) if request.method == "GET" else None
@@ -80,7 +80,7 @@ def show(property_id: uuid.UUID) -> Response:
 
 
 @properties.route("/app/properties/<uuid:property_id>/edit", methods=["GET", "POST"])
-@policy(Guard.SIGNED_IN, limit="300/minute", writes="60/minute", scope="property-edit")
+@policy(Guard.AGENT, limit="300/minute", writes="60/minute", scope="property-edit")
 def edit(property_id: uuid.UUID) -> AnyResponse:
     """The form of a property, as it was when it was opened."""
     saving = PropertySaving(person(), get_property(person(), property_id, write=True))
@@ -92,7 +92,7 @@ def edit(property_id: uuid.UUID) -> AnyResponse:
 
 
 @properties.route("/app/properties/<uuid:property_id>/accepts", methods=["GET", "POST"])
-@policy(Guard.SIGNED_IN, limit="300/minute", writes="120/minute", scope="property-accepts")
+@policy(Guard.AGENT, limit="300/minute", writes="120/minute", scope="property-accepts")
 def accepts(property_id: uuid.UUID) -> AnyResponse:
     """Turn the link on (`on=1`) or off: the warning before it goes off, and what its button does."""
     prop, on = get_property(person(), property_id, write=True), request.form.get("on") == "1"
@@ -108,7 +108,7 @@ def accepts(property_id: uuid.UUID) -> AnyResponse:
 
 
 @properties.post("/app/properties/<uuid:property_id>/slow")
-@policy(Guard.SIGNED_IN, limit="30/minute")
+@policy(Guard.AGENT, limit="30/minute")
 def slow(property_id: uuid.UUID) -> AnyResponse:
     """Slow the link down (`on=1`) while it is under attack, or let it run again."""
     prop, on = get_property(person(), property_id, write=True), request.form.get("on") == "1"
@@ -118,7 +118,7 @@ def slow(property_id: uuid.UUID) -> AnyResponse:
 
 
 @properties.route("/app/properties/<uuid:property_id>/link", methods=["GET", "POST"])
-@policy(Guard.SIGNED_IN, limit="300/minute", writes="30/minute", scope="property-link")
+@policy(Guard.AGENT, limit="300/minute", writes="30/minute", scope="property-link")
 def rotate(property_id: uuid.UUID) -> AnyResponse:
     """A new link: the warning, and what its button does."""
     return _change(
@@ -127,14 +127,14 @@ def rotate(property_id: uuid.UUID) -> AnyResponse:
 
 
 @properties.route("/app/properties/<uuid:property_id>/archive", methods=["GET", "POST"])
-@policy(Guard.SIGNED_IN, limit="300/minute", writes="30/minute", scope="property-archive")
+@policy(Guard.AGENT, limit="300/minute", writes="30/minute", scope="property-archive")
 def archive(property_id: uuid.UUID) -> AnyResponse:
     """Putting a property away: the warning, and what its button does."""
     return _change(property_id, "archive", service.archive, _("The property is archived"))
 
 
 @properties.post("/app/properties/<uuid:property_id>/restore")
-@policy(Guard.SIGNED_IN, limit="30/minute")
+@policy(Guard.AGENT, limit="30/minute")
 def restore(property_id: uuid.UUID) -> AnyResponse:
     """Take a property out of the archive."""
     message = _("The property is back in the list. Its link is off until you turn it on.")

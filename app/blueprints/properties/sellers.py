@@ -18,7 +18,7 @@ from app.web.guards import Guard, person, policy
 
 
 @properties.post("/app/properties/<uuid:property_id>/seller-links")
-@policy(Guard.SIGNED_IN, limit="30/minute")
+@policy(Guard.AGENT, limit="30/minute")
 def share_with_seller(property_id: uuid.UUID) -> AnyResponse:
     """A new link for the owner: `days` it is good for, `names` whether bidders are named."""
     prop = get_property(person(), property_id, write=True)
@@ -32,7 +32,7 @@ def share_with_seller(property_id: uuid.UUID) -> AnyResponse:
 
 
 @properties.post("/app/properties/<uuid:property_id>/seller-links/<uuid:link_id>/revoke")
-@policy(Guard.SIGNED_IN, limit="30/minute")
+@policy(Guard.AGENT, limit="30/minute")
 def revoke_seller_link(property_id: uuid.UUID, link_id: uuid.UUID) -> AnyResponse:
     """The link stops at once."""
     seller_links.revoke(get_property(person(), property_id, write=True), link_id, by=person())

@@ -19,7 +19,7 @@ from app.core.labels import LABELS
 from app.core.language import LANGUAGES
 from app.core.limits import COMPANY, KEY_NAME, NAME
 from app.core.numbers import whole
-from app.models.agency import ROLES, Agency
+from app.models.agency import AGENT, ASSISTANT, OWNER, ROLES, Agency
 from app.models.property import CURRENCIES
 
 LONG = _l("Use at most %(max)d characters")
@@ -165,10 +165,11 @@ class UserForm(Form):
     phone = StringField(_l("Phone"), validators=[_phone])
     role = SelectField(
         _l("Role"),
-        choices=[SelectChoice(role, LABELS["role"][role]) for role in reversed(ROLES)],
+        choices=[SelectChoice(role, LABELS["role"][role]) for role in (AGENT, ASSISTANT, OWNER)],
         validators=[AnyOf(ROLES, _l("Choose one of the answers"))],
         validate_choice=False,
-        default="agent",
+        default=AGENT,
+        description=_l("An assistant reads everything and records offers, and decides nothing."),
     )
     language = SelectField(
         _l("Language"),
@@ -177,6 +178,10 @@ class UserForm(Form):
         validate_choice=False,
         description=_l("Of the mails to them and of their pages; they can change it."),
     )
+
+
+class HeirForm(Form):
+    heir = SelectField(_l("Their properties pass to"), validate_choice=False)
 
 
 class ApiKeyForm(Form):

@@ -10,17 +10,28 @@ from flask import Blueprint, Response, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 from wtforms import Form
+from wtforms.fields.choices import SelectChoice
 
 from app.accounts import editing as accounts
 from app.accounts import invitations, staff
 from app.accounts.test_agency import test_agency_of
 from app.blueprints.accounts.throttle import count_try_within
-from app.blueprints.settings.forms import ZONES, AgencyForm, ApiKeyForm, PasswordForm, ProfileForm, UserForm, phone_of
+from app.blueprints.settings.forms import (
+    ZONES,
+    AgencyForm,
+    ApiKeyForm,
+    HeirForm,
+    PasswordForm,
+    ProfileForm,
+    UserForm,
+    phone_of,
+)
 from app.core.clock import now
 from app.core.contacts import mailbox_of, show_phone
 from app.core.errors import Invalid, NotFound, TooMany
 from app.core.urls import base_url
 from app.models.agency import ROLES
+from app.properties.listing import agent_choices
 from app.web.fragments import done, page
 from app.web.guards import Guard, person, policy, rates
 from app.web.rate_limits import hit, keyed
@@ -131,7 +142,7 @@ def withdraw_invitation(invitation_id: uuid.UUID) -> AnyResponse:
 @settings.post("/app/settings/users/<uuid:user_id>/role")
 @policy(Guard.OWNER, limit="60/minute")
 def role(user_id: uuid.UUID) -> AnyResponse:
-    """Make someone an administrator or an agent."""
+    """Make someone an administrator, an agent or an assistant."""
     user, wanted = staff.get_user(person().agency_id, user_id), request.form.get("role", "")
     if wanted not in ROLES:
         raise NotFound
@@ -152,12 +163,19 @@ def invite_user(user_id: uuid.UUID) -> AnyResponse:
 @settings.route("/app/settings/users/<uuid:user_id>/deactivate", methods=["GET", "POST"])
 @policy(Guard.OWNER, limit="300/minute", writes="60/minute", scope="settings-deactivate")
 def deactivate(user_id: uuid.UUID) -> AnyResponse:
-    """Let someone sign in no more: the warning, and what its button does."""
-    user = staff.get_user(person().agency_id, user_id)
+    """Let someone sign in no more: the warning, who takes over the properties, and what its button does."""
+    by, user = person(), staff.get_user(person().agency_id, user_id)
+    heirs = [(heir, name) for heir, name in agent_choices(by) if heir != user_id]
+    form = HeirForm(request.form, heir=str(by.user.id))
+    form.heir.choices = [SelectChoice(str(heir), name) for heir, name in heirs]
     if request.method == "GET":
-        return page("settings/deactivate.html", user=user)
+        return page("settings/deactivate.html", user=user, form=form, count=staff.count_of(user))
+    chosen = {str(heir): heir for heir, _name in heirs}.get(form.heir.data)
+    if chosen is None:
+        form.heir.errors = [str(staff.NO_HEIR)]
+        return page("settings/deactivate.html", status=422, user=user, form=form, count=staff.count_of(user))
     try:
-        staff.deactivate(user, heir=person().user.id, by=person().actor)
+        staff.deactivate(user, heir=chosen, by=by.actor)
     except Invalid as invalid:
         return _users(422, problem=_problem(invalid))
     return done(url_for("settings.users"), _("This person can no longer sign in"))

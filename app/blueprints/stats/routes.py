@@ -56,7 +56,7 @@ def index() -> Response:
         duration=duration,
         presets=_presets(by),
         properties=property_choices(by, chosen.property_id),
-        agents=agent_choices(by, chosen.agent) if by.is_owner or by.agency.colleagues_read else [],
+        agents=agent_choices(by, chosen.agent) if by.reads_all else [],
         shown=SHOWN,
     )
 
