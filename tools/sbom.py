@@ -11,7 +11,7 @@ import re
 import sys
 from pathlib import Path
 
-from cyclonedx.factory.license import LicenseFactory
+from cyclonedx.contrib.license.factories import LicenseFactory
 from cyclonedx.model import HashAlgorithm, HashType
 from cyclonedx.model.bom import Bom, BomMetaData
 from cyclonedx.model.component import Component, ComponentType
@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 VENDOR = ROOT / "app" / "static" / "vendor"
 sys.path.insert(0, str(ROOT))
 
-from app.version import VERSION  # noqa: E402  the product is no package: its folder is named first
+from app.core.version import VERSION  # noqa: E402  the product is no package: its folder is named first
 
 
 def plain(name: str) -> str:

@@ -19,13 +19,13 @@ from app.core.keys import keyring
 from app.core.logs import configure_logs
 from app.core.unit_of_work import housekeeping
 from app.core.vault import Keyring
+from app.core.version import VERSION
 from app.core.wake import waker
 from app.delivery.dispatcher import dispatch
 from app.extensions import db
 from app.models import Delivery
 from app.ops import health, proxies
 from app.privacy import data_requests
-from app.version import VERSION
 from tests.core.test_settings import SOUND, refused
 from tests.factories import make_agency, make_offer, make_property, make_user
 from tests.mail_server import MailServer, point

@@ -12,7 +12,7 @@ from pathlib import Path
 from flask.testing import FlaskClient
 
 from app.core.clock import now
-from app.version import VERSION
+from app.core.version import VERSION
 from tests.conftest import ROOT
 
 

@@ -20,8 +20,8 @@ from app.blueprints.api.schemas.events import CARRIED, carrier
 from app.core.language import SOURCE
 from app.core.urls import base_url
 from app.core.values import NAMED
+from app.core.version import VERSION
 from app.models.webhook import EVENTS, TEST
-from app.version import VERSION
 from app.web.errors.problems import KINDS, MIMETYPE
 
 REF = "#/components/schemas/{model}"

@@ -10,9 +10,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, gen
 
 from app.core.clock import now
 from app.core.language import SOURCE
+from app.core.version import VERSION
 from app.delivery.queue import oldest_due
 from app.ops import figures, health
-from app.version import VERSION
 from app.web.counting import collect_into
 from app.web.guards import Cache, Guard, policy
 
