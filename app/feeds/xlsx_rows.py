@@ -26,14 +26,24 @@ SMALL = 200_000  # elements of any other part, which is read whole
 LINES = 200_000  # of the sheets that are read, empty ones among them
 WIDE = 1000  # lines with more cells than COLUMNS: one cell far out makes thousands before it
 PIECE = 1024 * 1024
+BETWEEN = 256 * 1024  # bytes from one element to the next: a cell has 32,767 letters, an element few attributes
+LOOKS = 255  # letters of a number's format, as Excel has it; openpyxl's pattern takes the square of their number
+KNOWN_LOOKS = 1000
+HEAD = 512  # bytes of a part that tell what it is
 _ADDED = re.compile(r'\[\$([^\[\]-]*)(?:-[^\[\]]*)?\]|"([^"]*)"|\\(.)|([^\W\d_]|[$£¥\u20a0-\u20cf])')
 
 
+_BLANK = b"\xef\xbb\xbf\xfe\xff\0 \t\r\n"
+_EBCDIC = b"Lo\xa7\x94"  # `<?xm` in it, which one of openpyxl's parsers knows
+_ENCODED = re.compile(rb"<\?xml[^?>]{0,300}?encoding\s{0,9}=\s{0,9}[\"']([\w.-]{1,40})[\"']")
+_READABLE = frozenset({b"utf-8", b"utf-16", b"us-ascii", b"iso-8859-1", b"windows-1252"})  # `<` is no other byte there
 _MERGED = re.compile(rb'<(?:\w{1,20}:)?mergeCell [^<>]{0,200}?ref="([A-Z]{1,3})(\d{1,7}):[A-Z]{1,3}(\d{1,7})"')
 
 
 def is_workbook(body: bytes) -> bool:
     """Whether an archive is an Excel workbook; raises `NotCsv` for one that is broken or grows too large."""
+    if body.count(b"PK\x01\x02") > 2 * PARTS:  # each makes an object before any can be counted
+        raise NotCsv("file_large")
     try:
         with zipfile.ZipFile(io.BytesIO(body)) as archive:
             parts = archive.infolist()
@@ -143,30 +153,60 @@ def _rows(book: Any, name: str) -> Any:
 
 
 def _measure(body: bytes) -> bool:
-    """Count elements of the parts that are read, each as far as it may go; whether there are formulas. Raises
-    `NotCsv`."""
+    """Count elements of every part that is markup, whatever it is called: a workbook says itself which part is what.
+    Whether there are formulas. Raises `NotCsv`."""
     formulas = False
     with zipfile.ZipFile(io.BytesIO(body)) as archive:
         for part in archive.infolist():
             name = part.filename.lower()
-            if not name.endswith((".xml", ".rels")) or name.startswith(("xl/drawings/", "xl/media/", "xl/charts/")):
-                continue
             ends, most = b"", SMALL
             if "sharedstrings" in name:
                 most = STRINGS
             elif name.startswith("xl/worksheets/") and not name.endswith(".rels"):
                 ends, most = b"</row>", OF_ROW
             with archive.open(part) as stream:
-                formulas = _count(stream, ends, most) or formulas
+                if _is_markup(name, stream.peek(HEAD)):
+                    formulas = _count(stream, ends, most) or formulas
+            if name == "xl/styles.xml":
+                _check_looks(archive, part)
     return formulas
 
 
+def _is_markup(name: str, head: bytes) -> bool:
+    """Whether a part can be read as XML; raises `NotCsv` for XML in whose encoding elements could not be counted."""
+    plain = head.replace(b"\0", b"").lstrip(_BLANK)
+    if plain[:1] not in {b"", b"<"}:
+        if name.endswith((".xml", ".rels")) or head.startswith(_EBCDIC):
+            raise NotCsv("file_xlsx")
+        return False
+    if plain.startswith(b"<?xml"):
+        encoded = _ENCODED.match(plain)
+        if b"?>" not in plain or (b"encoding" in plain.partition(b"?>")[0] and not encoded):
+            raise NotCsv("file_xlsx")
+        if encoded and encoded[1].lower() not in _READABLE:
+            raise NotCsv("file_xlsx")
+    return True
+
+
+def _check_looks(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> None:
+    from openpyxl.xml.functions import iterparse
+
+    with archive.open(part) as stream:
+        for _event, element in iterparse(stream):
+            if element.tag.endswith("numFmt") and len(element.get("formatCode", "")) > LOOKS:
+                raise NotCsv("file_large")
+            element.clear()
+
+
 def _count(stream: Any, ends: bytes, most: int) -> bool:
-    """Give up where more than `most` elements begin without the mark that `ends` them; whether any is a formula."""
+    """Give up where more than `most` elements begin without the mark that `ends` them, or one goes on without an end;
+    whether any is a formula."""
     rest = b""
     run = 0
     formulas = False
     while piece := stream.read(PIECE):
+        if max(map(len, piece.split(b"<"))) > BETWEEN:
+            raise NotCsv("file_large")
         if ends:
             piece = rest + piece
             formulas = formulas or b"<f" in piece
@@ -204,7 +244,7 @@ def _is_text(cell: Any) -> bool:
     return bool(cell.data_type == "str")
 
 
-@functools.cache
+@functools.lru_cache(KNOWN_LOOKS)
 def _currency(looks: str) -> str:
     """The currency among what a number format adds to a number: `[$€-2]`, `"lei"`, `\\€`; empty when there is none."""
     for found in _ADDED.finditer(looks.partition(";")[0]):

@@ -239,3 +239,78 @@ def test_lines_that_reach_far_out_and_empty_sheets_without_end_are_given_up() ->
         with pytest.raises(NotCsv) as refused:
             list(rows_of(saved.getvalue()))
         assert refused.value.code == "file_large"
+
+
+def named(body: bytes, old: str, new: str, **parts: bytes) -> bytes:
+    """The same workbook with a part under another name, by which everything else calls it too."""
+    saved = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(body)) as archive, zipfile.ZipFile(saved, "w", zipfile.ZIP_DEFLATED) as made:
+        for part in archive.namelist():
+            made.writestr(new if part == old else part, archive.read(part).replace(old.encode(), new.encode()))
+    return saved.getvalue()
+
+
+ONE_ROW = SHEET % (HEAD + ROW % (2, b"<c/>" * 2_000_000))
+
+
+@pytest.mark.parametrize("called", ["xl/media/picture.xml", "xl/drawings/drawing1.xml", "xl/sheet.bin", "a.png"])
+def test_a_part_is_measured_by_what_it_is_and_not_by_its_name(called: str) -> None:
+    body = repacked(workbook(["id", "titlu"], [1, "A"]), xl__worksheets__sheet1_xml=ONE_ROW)
+    body = named(body, "xl/worksheets/sheet1.xml", called)
+
+    def give_up() -> None:
+        with pytest.raises(NotCsv, match="file_large"):
+            read(body)
+
+    assert not slow(give_up)
+
+
+LOOKS = b"<styleSheet><numFmts><numFmt numFmtId='170' formatCode='%s'/></numFmts><cellXfs><xf numFmtId='170'/></cellXfs>"
+
+
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        ("xl__styles_xml", LOOKS % (b"[$" * 200_000) + b"</styleSheet>"),  # openpyxl takes the square of it
+        ("xl__styles_xml", LOOKS % (b"&#91;" * 2_000) + b"</styleSheet>"),
+        ("xl__worksheets__sheet1_xml", SHEET % (HEAD + b"<row %s/>" % b"".join(b"a%d='' " % n for n in range(90_000)))),
+    ],
+)
+def test_no_element_and_no_format_goes_on_without_an_end(part: str, said: bytes) -> None:
+    body = repacked(workbook(["id", "titlu"], [1, "A"]), **{part: said})
+
+    def give_up() -> None:
+        with pytest.raises(NotCsv, match="file_large"):
+            read(body)
+
+    assert not slow(give_up)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"<?xml version='1.0' encoding='UTF-7'?>+ADw-a/+AD4-",
+        b"<?xml version='1.0'" + b" " * 600 + b"encoding='UTF-7'?>",
+        "<?xml version='1.0' encoding='IBM037'?><a/>".encode("cp037"),
+        b"\x89PNG",
+    ],
+)
+def test_markup_whose_elements_could_not_be_counted_is_refused(said: bytes) -> None:
+    body = repacked(workbook(["id", "titlu"], [1, "A"]), xl__worksheets__sheet1_xml=said)
+    with pytest.raises(NotCsv, match="file_xlsx"):
+        read(body)
+
+
+def test_pictures_and_old_encodings_beside_the_rows_are_no_fault() -> None:
+    plain = workbook(["id", "titlu"], [1, "A"])
+    with zipfile.ZipFile(io.BytesIO(plain)) as archive:
+        sheet = archive.read("xl/worksheets/sheet1.xml").removeprefix(b"<?xml version='1.0' encoding='UTF-8'?>")
+    wide = ("<?xml version='1.0' encoding='UTF-16'?>" + sheet.decode()).encode("utf-16")
+    body = repacked(plain, xl__worksheets__sheet1_xml=wide, **{"xl__media__a.png": b"\x89PNG" + b"\0" * 3_000_000})
+    assert len(list(rows_of(body))) == 1
+
+
+def test_an_archive_of_very_many_parts_is_not_opened() -> None:
+    entry = b"PK\x01\x02" + bytes(42)
+    with pytest.raises(NotCsv, match="file_large"):
+        read(b"PK\x03\x04" + entry * 200_000)
