@@ -7,17 +7,20 @@ import binascii
 import ipaddress
 import logging
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 import click
-from redis.connection import parse_url
+from redis import ConnectionPool, RedisError
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from app.core.hosts import is_host, is_plain
 from app.core.language import DEFAULT
 from app.core.numbers import NotANumber, whole
 
@@ -38,7 +41,7 @@ class ConfigurationError(click.ClickException):
 
     def __init__(self, faults: list[str]) -> None:
         self.faults = faults
-        super().__init__("BidFlux cannot start:\n" + "\n".join(f"  - {fault}" for fault in faults))
+        super().__init__("BidFlux cannot start:\n" + "\n".join(f"  - {fault}" for fault in dict.fromkeys(faults)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +153,28 @@ class _Reader:
         self.faults: list[str] = []
 
     def text(self, name: str, default: str = "") -> str:
-        return self.env.get(name, "").strip() or default
+        value = self.env.get(name, "").strip()
+        if not is_plain(value):
+            self.faults.append(f"{name} is not text in UTF-8 on one line")
+            return default
+        return value or default
 
     def words(self, name: str) -> list[str]:
-        return [word.strip() for word in self.env.get(name, "").split(",") if word.strip()]
+        return [word.strip() for word in self.text(name).split(",") if word.strip()]
+
+    def path(self, name: str, default: str) -> Path:
+        try:
+            return Path(self.text(name, default)).expanduser().resolve()
+        except (OSError, RuntimeError):  # links that lead to one another, or somebody's home that there is not
+            self.faults.append(f"{name}: {self.text(name)} leads nowhere")
+            return Path(default)
+
+    def mailbox(self, name: str, default: str | None = None) -> str | None:
+        """An address, or a name before one in angle brackets."""
+        value = self.text(name) or default
+        if value and not re.fullmatch(r"[^@\s]{1,200}@[^@\s]{1,253}", parseaddr(value)[1]):
+            self.faults.append(f"{name} must be an e-mail address")
+        return value
 
     def flag(self, name: str, default: bool = False) -> bool:
         value = self.text(name, "1" if default else "0").lower()
@@ -166,13 +187,15 @@ class _Reader:
         server, port = self.text("MAIL_SERVER"), self.number("MAIL_PORT", 587, 1)
         if not server:
             self.faults.append("MAIL_SERVER is missing: the SMTP server that carries the mail")
+        elif not is_host(server):
+            self.faults.append("MAIL_SERVER is not the name or address of a server")
         over_tls = self.flag("MAIL_USE_SSL", port == SUBMISSIONS)
         starttls = self.flag("MAIL_USE_TLS", not over_tls)
         if over_tls and starttls:
             self.faults.append(
                 "MAIL_USE_TLS (STARTTLS, 587) and MAIL_USE_SSL (TLS from the start, 465): set one of them"
             )
-        support_email = self.text("SUPPORT_EMAIL", "support@bidflux.ro")
+        support_email = self.mailbox("SUPPORT_EMAIL", "support@bidflux.ro")
         return {
             "support_email": support_email,
             "mail_server": server,
@@ -181,8 +204,8 @@ class _Reader:
             "mail_use_ssl": over_tls,
             "mail_username": self.text("MAIL_USERNAME") or None,
             "mail_password": self.text("MAIL_PASSWORD") or None,
-            "mail_sender": self.text("MAIL_DEFAULT_SENDER", support_email),
-            "mail_bounce_to": self.text("MAIL_BOUNCE_TO") or None,
+            "mail_sender": self.mailbox("MAIL_DEFAULT_SENDER", support_email),
+            "mail_bounce_to": self.mailbox("MAIL_BOUNCE_TO"),
         }
 
     def number(self, name: str, default: int, low: int = 0, high: int = 65535) -> int:
@@ -213,7 +236,8 @@ class _Reader:
         """An address taken apart; where it cannot be, or its port is none, that is said."""
         try:
             found = urlsplit(value)
-            _ = found.port
+            if found.port == 0 or (found.hostname and not is_host(found.hostname)):
+                raise ValueError
         except ValueError:
             self.faults.append(f"{name} is no address: its host or port cannot be read")
             return None
@@ -231,7 +255,8 @@ class _Reader:
         parts = self.parts("BASE_URL", value)
         if parts is None:
             return value
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path or parts.query or parts.fragment:
+        more = parts.path or parts.query or parts.fragment or parts.username is not None
+        if parts.scheme not in {"http", "https"} or not parts.hostname or more:
             self.faults.append("BASE_URL must be the public address, such as https://oferte.example.ro")
         elif production and parts.scheme == "http" and parts.hostname not in {"127.0.0.1", "::1", "localhost"}:
             self.faults.append("BASE_URL must begin with https:// in production")
@@ -263,8 +288,12 @@ class _Reader:
             self.faults.append("REDIS_URL is missing: redis://host:6379/0, rediss:// or unix://")
             return value
         try:
-            parse_url(value)  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
-        except (ValueError, TypeError):
+            pool = ConnectionPool.from_url(value)
+            pool.connection_class(**pool.connection_kwargs)  # calls nobody yet
+            number = "" if value.startswith("unix:") else urlsplit(value).path.strip("/")
+            if not is_host(str(pool.connection_kwargs.get("host", "h"))) or (number and not number.isdecimal()):
+                raise ValueError
+        except (ValueError, TypeError, RedisError):
             self.faults.append("REDIS_URL cannot be read: its port, number of database, or what follows the ?")
         return value
 
@@ -282,8 +311,8 @@ class _Reader:
 
     def folder(self, name: str, default: str) -> Path:
         """A folder that is there or can be made, and written to."""
-        path = Path(self.text(name, default)).expanduser().resolve()
-        there = next(folder for folder in (path, *path.parents) if os.path.lexists(folder))
+        path = self.path(name, default)
+        there = next((folder for folder in (path, *path.parents) if os.path.lexists(folder)), Path())
         if not there.is_dir():
             self.faults.append(f"{name}: {there} is a file, not a folder")
         elif not os.access(there, os.W_OK | os.X_OK):
@@ -351,10 +380,14 @@ def _psycopg(url: str) -> str:
 
 def _environment() -> Mapping[str, str]:
     """The process's own; for a command typed beside a `make run`, what that run decided stands behind it."""
-    run = Path(os.environ.get("BIDFLUX_DATA") or "instance") / "run.env"
+    run = Path(os.path.expanduser(os.environ.get("BIDFLUX_DATA", "").strip() or "instance")) / "run.env"
     if click.get_current_context(silent=True) is None or "SECRET_KEY" in os.environ or not run.is_file():
         return os.environ
-    lines = (line.partition("=") for line in run.read_text(encoding="utf-8").splitlines())
+    try:
+        lines = [line.partition("=") for line in run.read_text(encoding="utf-8").splitlines()]
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "it is no text"
+        raise ConfigurationError([f"{run} cannot be read ({why}); `make run` writes it anew"]) from None
     return {**{name: value for name, _, value in lines}, **os.environ}
 
 
@@ -383,7 +416,7 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
         redis_url=read.redis_url(),
         base_url=read.base_url(environment == "production"),
         **read.mail(),
-        outbox_dir=Path(outbox).resolve() if outbox else None,
+        outbox_dir=read.path("OUTBOX_DIR", "outbox") if outbox else None,
         webhook_allow_networks=read.networks(),
         outbound_ports=read.ports(),
         trusted_proxies=read.number("TRUSTED_PROXIES", 0, 0, 10),
@@ -391,7 +424,7 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
         metrics_token=read.secret("METRICS_TOKEN", token) if (token := read.text("METRICS_TOKEN")) else None,
         log_level=read.log_level(),
         form_min_seconds=float(read.number("FORM_MIN_SECONDS", 2, 0, 60)),
-        seal_file=Path(read.text("SEAL_FILE")).resolve() if read.text("SEAL_FILE") else None,
+        seal_file=read.path("SEAL_FILE", "seal.pem") if read.text("SEAL_FILE") else None,
         tsa_url=read.address("TSA_URL"),
         backup_recipient=read.text("BACKUP_RECIPIENT") or None,
         quotas=read.quotas(),

@@ -22,11 +22,26 @@ class StartupError(RuntimeError):
 def write_private(path: Path, text: str) -> None:
     """Replace a file in one step, readable by its owner only."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        os.unlink(temporary)
+        raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+def data_folder(text: str) -> Path:
+    """Where it is, read as the product itself reads it."""
+    text = text.strip() or "instance"
+    if any(ord(c) < 32 or 0xD800 <= ord(c) <= 0xDFFF for c in text):
+        raise StartupError("BIDFLUX_DATA is not text in UTF-8 on one line")
+    try:
+        return Path(text).expanduser().resolve()
+    except (OSError, RuntimeError):
+        raise StartupError(f"BIDFLUX_DATA: {text} leads nowhere") from None
 
 
 def make_folder(path: Path, setting: str = "BIDFLUX_DATA") -> None:
@@ -52,6 +67,8 @@ def load_secrets(path: Path, given: Mapping[str, str]) -> dict[str, str]:
             )
         key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
         write_private(path, f"SECRET_KEY={secrets.token_hex(32)}\nBIDFLUX_KEYS={key}\n")
+    if not path.is_file():
+        raise StartupError(f"{path} is no file: put it back, or choose another BIDFLUX_DATA")
     try:
         lines = [line.partition("=") for line in path.read_text(encoding="utf-8").splitlines()]
     except ValueError:
@@ -112,10 +129,11 @@ def check_port(host: str, port: int) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except (OSError, UnicodeError) as error:
+        except (OSError, UnicodeError, TypeError) as error:
             hint = f"try PORT={port + 1 if port < 65535 else 8000} make run, or another HOST"
             reason = getattr(error, "strerror", None) or "that is no host"
-            raise StartupError(f"Cannot listen on {host}:{port} ({reason}): {hint}") from None
+            shown = host.encode("utf-8", "replace").decode()
+            raise StartupError(f"Cannot listen on {shown}:{port} ({reason}): {hint}") from None
 
 
 def free_port() -> int:

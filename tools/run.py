@@ -24,6 +24,7 @@ from machine import (
     answers,
     check_number,
     check_port,
+    data_folder,
     demo_wanted,
     free_port,
     load_secrets,
@@ -53,7 +54,7 @@ class Product:
     """Everything that `make run` brings up, and in which order it goes down."""
 
     def __init__(self, env: dict[str, str]) -> None:
-        self.data = Path(env.get("BIDFLUX_DATA") or "instance").expanduser().resolve()
+        self.data = data_folder(env.get("BIDFLUX_DATA", ""))
         self.host = (env.get("HOST") or "127.0.0.1").strip("[] ")
         self.port = port_number(env.get("PORT") or "8000")
         self.env = env
@@ -74,7 +75,8 @@ class Product:
         make_folder(self.data)
         self.lock = lock_folder(self.data)
         check_port(self.host, self.port)
-        check_number("WEB_CONCURRENCY", self.env)
+        for number in ("WEB_CONCURRENCY", "WEB_THREADS"):
+            check_number(number, self.env)
         defaults = {
             **load_secrets(self.data / "secrets.env", self.env),
             "BIDFLUX_ENV": "development",

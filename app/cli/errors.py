@@ -40,7 +40,7 @@ def handle_errors(group: click.Group) -> None:
             handle_errors(command)
         elif command is not None:
             command.invoke = _invoking(command)  # type: ignore[method-assign, assignment]  # click has no hook for it
-            command.make_context = _reading(command)  # type: ignore[method-assign]
+            command.make_context = _reading(command)  # type: ignore[method-assign]  # nor for what it reads
 
 
 def line_of(error: BaseException) -> str | None:
@@ -53,6 +53,8 @@ def line_of(error: BaseException) -> str | None:
         with force_locale(SOURCE) if has_app_context() else nullcontext():  # as all that commands say
             told = [str(word) for words in getattr(error, "errors", {}).values() for word in words]
             return "; ".join(told) or str(error) or error.title
+    if isinstance(error, UnicodeError) and "surrogate" in str(error):
+        return "what was typed, or what is in the way of a name, is not text in UTF-8"
     if isinstance(error, CannotOpen):
         return f"BIDFLUX_KEYS does not open this data ({error}): put the key that it was sealed under back, at the end"
     if isinstance(error, RedisError):
@@ -117,9 +119,13 @@ def started(create: Callable[[], Flask]) -> Flask:
     """The application; where the settings are wrong, their names and no traceback, for servers as for commands."""
     try:
         return create()
-    except ConfigurationError as wrong:
+    except Exception as error:
+        line = None if isinstance(error, ConfigurationError) else line_of(error)
+        if line is None and not isinstance(error, ConfigurationError):
+            raise
+        wrong = error if isinstance(error, ConfigurationError) else ConfigurationError([str(line)])
         if click.get_current_context(silent=True) is None:
             raise SystemExit(wrong.format_message()) from None
         if "--json" in sys.argv:
             _say_json(wrong.format_message(), data_on_print=False)
-        raise
+        raise wrong from None

@@ -103,7 +103,7 @@ class UnitOfWork:
         """Write what was gathered."""
         if not self._rows:
             return
-        write(self.connection, {table.__table__: rows for table, rows in self._rows.items()})  # type: ignore[misc]
+        write(self.connection, {table.__table__: rows for table, rows in self._rows.items()})  # type: ignore[misc]  # a mapped class has a `Table` there
         for rows in self._rows.values():
             self.weigh(sum(ROW_BYTES + len(v) for row in rows for v in row.values() if isinstance(v, bytes | str)))
         self._rows.clear()

@@ -22,6 +22,7 @@ PAGE_PARTS = 300_000  # values of a page: each takes a hundred bytes or more onc
 PAGE_SECONDS = 30.0
 PAGES = 1000
 ROWS = 50_000
+FEED_BYTES = 512 * 1024 * 1024  # of all pages, opened: ten kilobytes a row
 WAITED = 600.0  # seconds that one reading spends waiting for the other side, all pages together
 CSV_PAGE = 500
 
@@ -48,10 +49,11 @@ class Source:
 
 @dataclass(slots=True)
 class Bounds:
-    """How much of a feed is read: `pages`, and `rows`, at most, and so many `seconds` of waiting for it."""
+    """How much of a feed is read: `pages`, `rows` and bytes (`size`) at most, and so many `seconds` of waiting."""
 
     pages: int = PAGES
     rows: int = ROWS
+    size: int = FEED_BYTES
     seconds: float = WAITED
 
     def wait(self) -> float:
@@ -59,6 +61,12 @@ class Bounds:
         if self.seconds <= 0:
             raise BrokenFeed("slow")
         return min(PAGE_SECONDS, self.seconds)
+
+    def weigh(self, size: int) -> None:
+        """What was opened of a page, whether or not there are rows in it."""
+        self.size -= size
+        if self.size < 0:
+            raise BrokenFeed("large")
 
     def count(self, rows: int) -> None:
         self.rows -= rows
@@ -120,6 +128,7 @@ def _get(source: Source, url: str, http: HttpClient, bounds: Bounds) -> Any:
     if not answer.whole:
         raise BrokenFeed("large")
     body = _opened(answer)
+    bounds.weigh(len(body))
     if sum(map(body.count, (b",", b"[", b"{"))) > PAGE_PARTS:
         raise BrokenFeed("large")
     try:

@@ -165,7 +165,9 @@ def _measure(body: bytes) -> bool:
             elif name.startswith("xl/worksheets/") and not name.endswith(".rels"):
                 ends, most = b"</row>", OF_ROW
             with archive.open(part) as stream:
-                if _is_markup(name, stream.peek(HEAD)):
+                markup = _is_markup(name, stream.read(HEAD))
+            if markup:
+                with archive.open(part) as stream:
                     formulas = _count(stream, ends, most) or formulas
             if name == "xl/styles.xml":
                 _check_looks(archive, part)

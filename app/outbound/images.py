@@ -7,6 +7,7 @@ import binascii
 import hashlib
 import io
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ PATIENCE = 10  # seconds
 _SMOOTH = frozenset({"L", "LA", "RGB", "RGBA", "CMYK", "YCbCr"})
 _DEEP = 1 / 256  # of 16 bits of grey, eight are kept
 _PHOTOS, _SIGNATURES = threading.Lock(), threading.Lock()  # apart: no photo holds up a signature
+NOTES = 128 * 1024  # bytes of EXIF in which to look for how the camera was held; a JPEG can have 64 KB in one part
+warnings.filterwarnings("ignore", module=r"PIL\.")  # one line for each of 65,535 notes that are wrong, for each picture
 SIGNATURE_PIXELS = 4_000_000  # a pad across a large tablet has less than half of that
 
 
@@ -72,7 +75,9 @@ def _in_turn(lock: threading.Lock) -> Iterator[None]:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    """As the camera was held; a picture whose notes are broken stays as it is."""
+    """As the camera was held; a picture whose notes are broken, or go on and on, stays as it is."""
+    if len(image.info.get("exif") or b"") > NOTES:
+        return image
     try:
         return ImageOps.exif_transpose(image)
     except Exception:  # whatever a stranger's file makes their reader do

@@ -7,6 +7,7 @@ from typing import IO, Any
 
 import flask
 from werkzeug.datastructures import ImmutableMultiDict
+from werkzeug.exceptions import HTTPException
 from werkzeug.utils import cached_property
 
 from app.core.values import typed_text
@@ -43,7 +44,11 @@ class Request(flask.Request):
     def _load_form_data(self) -> None:
         if "form" in self.__dict__:
             return
-        super()._load_form_data()
+        try:
+            super()._load_form_data()
+        except HTTPException:  # too large, too many parts: whoever answers that asks for the form once more
+            self.__dict__.update(form=ImmutableMultiDict(), files=ImmutableMultiDict())
+            raise
         kept = [(name, _cleaned(name, text)) for name, text in self.form.items(multi=True) if name is not None]
         self.__dict__["form"] = ImmutableMultiDict(kept)  # a part may leave its name out, for all that its type says
         files = [(name, file) for name, file in self.files.items(multi=True) if name is not None]

@@ -68,6 +68,11 @@ def test_files_that_cannot_be_written_or_are_none(app: Flask, tmp_path: Path) ->
     assert "exists already" in one_line(app, ["backup", "key", str(tmp_path / "file")])
 
 
+def test_bytes_that_are_no_text_are_one_line(app: Flask) -> None:
+    for words in (["ledger", "verify", "--agency", "\udcff"], ["user", "deactivate", "--email", "\udcff@example.ro"]):
+        assert "not text in UTF-8" in one_line(app, words)
+
+
 def test_what_was_asked_for_wrongly_is_said_in_json_too(app: Flask) -> None:
     done = app.test_cli_runner().invoke(args=["privacy", "export", "--json"])
     assert done.exit_code == 2 and "--email" in json.loads(done.stdout)["error"]

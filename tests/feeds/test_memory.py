@@ -61,6 +61,16 @@ def test_a_page_of_very_many_values_is_refused_unread() -> None:
         got(Says(b"[" + b"[]," * PAGE_PARTS + b"[]]"))
 
 
+def test_pages_without_rows_are_weighed_too() -> None:
+    """A thousand of them, each under its own bound, were eight gigabytes."""
+    says, read = Says(b'{"objects":[],"next":"?%d"}' + b" " * 9_900), 0
+    bounds = Bounds(size=50_000)
+    with pytest.raises(BrokenFeed, match="large"):
+        for read in range(1, 1000):
+            _get(Source("json", "https://crm.example/"), f"https://crm.example/?{read}", says, bounds)  # type: ignore[arg-type]
+    assert read == 6
+
+
 class Says:
     """A server that gives one answer."""
 

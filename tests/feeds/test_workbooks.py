@@ -265,7 +265,9 @@ def test_a_part_is_measured_by_what_it_is_and_not_by_its_name(called: str) -> No
     assert not slow(give_up)
 
 
-LOOKS = b"<styleSheet><numFmts><numFmt numFmtId='170' formatCode='%s'/></numFmts><cellXfs><xf numFmtId='170'/></cellXfs>"
+LOOKS = (
+    b"<styleSheet><numFmts><numFmt numFmtId='170' formatCode='%s'/></numFmts><cellXfs><xf numFmtId='170'/></cellXfs>"
+)
 
 
 @pytest.mark.parametrize(

@@ -186,10 +186,19 @@ def test_what_valkey_cannot_read_is_set_aside_with_the_moment_in_its_name(
             "x", "sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite:////tmp/a?b", "postgresql://h:abc/db",
             "postgresql://[::1/db", "mysql://h/db",
         ],
-        "REDIS_URL": ["x", "redis://h:abc/0", "redis://h:99999999/0", "redis://[::1", "redis://h/0?socket_timeout=x"],
+        "REDIS_URL": [
+            "x", "redis://h:abc/0", "redis://h:99999999/0", "redis://[::1", "redis://h/0?socket_timeout=x",
+            "redis://h/0?no_such=1", "redis://h/abc", "redis://a..b/0", "rediss://h/0?ssl_cert_reqs=x",
+        ],
         "SENTRY_DSN": ["x", "https://sentry.example/1", "https://key@h:abc/1", "https://[::1", "https://key@/x"],
-        "BASE_URL": ["x", "https://[::1", "https://h:abc", "https://h:99999", "https://h/#x", "https://"],
-        "TSA_URL": ["x", "https://[::1", "http://h:abc/"],
+        "BASE_URL": [
+            "x", "https://[::1", "https://h:abc", "https://h:99999", "https://h/#x", "https://", "https://a b", "https://u:p@h",
+            "https://h:0", "https://a..b",
+        ],
+        "TSA_URL": ["x", "https://[::1", "http://h:abc/", "https://a b/", "https://a..b/"],
+        "SUPPORT_EMAIL": ["x", "a b@c", "a@"],
+        "MAIL_DEFAULT_SENDER": ["x", "BidFlux <x>"],
+        "MAIL_BOUNCE_TO": ["x"],
     }.items(),
 )  # fmt: skip
 def test_a_wrong_setting_is_named_and_all_others_with_it(name: str, values: list[str]) -> None:
@@ -197,6 +206,46 @@ def test_a_wrong_setting_is_named_and_all_others_with_it(name: str, values: list
         said = refused(**{name: value, "MAIL_USE_TLS": "perhaps"})
         assert name in said and "MAIL_USE_TLS" in said, value
         assert said.count(name) == 1 or name == "MAIL_PORT", said
+
+
+def test_a_setting_that_is_no_text_or_several_lines_is_named() -> None:
+    for name in (*SOUND, "SUPPORT_EMAIL", "SENTRY_DSN", "TSA_URL", "BACKUP_RECIPIENT", "DATABASE_URL", "QUOTA_USERS"):
+        for value in ("a\udcffb", "a@b\nBcc: c@d"):
+            assert f"{name} is not text in UTF-8 on one line" in refused(**{name: value})
+
+
+@pytest.mark.parametrize("name", ["BIDFLUX_DATA", "SEAL_FILE"])
+def test_a_path_that_leads_nowhere_is_named(tmp_path: Path, machine: ModuleType, name: str) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    for path in ("~nobody-of-that-name/x", str(tmp_path / "loop" / "x"), f"{tmp_path}/\udcff", f"{tmp_path}/a\nb"):
+        assert name in refused(**{name: path})
+        with pytest.raises(machine.StartupError, match="BIDFLUX_DATA"):
+            importlib.import_module("run").Product({"BIDFLUX_DATA": path})
+    assert machine.data_folder(f" {tmp_path} ") == load_settings({**SOUND, "BIDFLUX_DATA": f" {tmp_path} "}).data_dir
+
+
+def test_what_stands_in_the_way_of_a_file_is_named(tmp_path: Path, machine: ModuleType) -> None:
+    os.mkfifo(tmp_path / "secrets.env")
+    with pytest.raises(machine.StartupError, match=r"secrets\.env is no file"):
+        machine.load_secrets(tmp_path / "secrets.env", {})
+    (tmp_path / "run.env").mkdir()
+    with pytest.raises(OSError, match=r"/run\.env'$"):
+        machine.write_private(tmp_path / "run.env", "x")
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["run.env", "secrets.env"]
+    with pytest.raises(machine.StartupError, match="Cannot listen"):
+        machine.check_port("h\udcff", 1)
+
+
+def test_what_is_found_wrong_while_it_is_made_is_one_line_too(tmp_path: Path) -> None:
+    """A database that is a link to itself, and a `run.env` that is no text, before any command begins."""
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "run.env").write_bytes(b"\xff\xfe")
+    sound = {**os.environ, **SOUND, "BIDFLUX_DATA": str(tmp_path), "DATABASE_URL": f"sqlite:///{tmp_path}/loop"}
+    bare = {name: value for name, value in sound.items() if name != "SECRET_KEY"}
+    for environment, said in ((sound, "loop"), (bare, "run.env cannot be read")):
+        words = [sys.executable, "-m", "flask", "--app", "wsgi", "usage"]
+        done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True)
+        assert done.returncode == 1 and said in done.stderr and "Traceback" not in done.stderr, done.stderr
 
 
 def test_a_server_and_a_command_say_what_is_wrong_without_a_traceback(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import struct
 import subprocess
 import sys
 import zlib
@@ -264,3 +265,18 @@ def test_a_signature_on_nothing_is_ink_on_white_and_a_dot_is_known() -> None:
         and not is_a_dot(drawn(100, 20, 104, 180))
         and not is_a_dot(drawn(9, 9, 90, 40))
     )
+
+
+def noted(count: int, size: int) -> bytes:
+    """EXIF of so many notes, each of which claims more bytes than there are."""
+    notes = b"".join(struct.pack("<HHLL", tag + 1, 7, size * 2, 8) for tag in range(count))
+    return b"II*\0" + struct.pack("<LH", 8, count) + notes + b"\0" * (4 + size)
+
+
+@pytest.mark.parametrize("notes", [noted(5_000, 10), noted(65_000, 10)])
+def test_broken_notes_of_a_camera_leave_no_line_each_in_the_log(notes: bytes) -> None:
+    """Two lines were printed for each of 65,535, for every picture, and kept in memory for ever."""
+    says = "import sys; from app.outbound.images import read_photo; print(read_photo(sys.stdin.buffer.read()).width)"
+    body = png(chunk(b"eXIf", notes))
+    done = subprocess.run([sys.executable, "-c", says], input=body, capture_output=True, check=True, cwd=ROOT)
+    assert (done.stdout, done.stderr) == (b"8\n", b"")

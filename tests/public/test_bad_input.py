@@ -13,6 +13,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from PIL import Image
 from sqlalchemy import func, select
+from structlog.testing import capture_logs
 
 from app.extensions import db
 from app.models import Base, Offer, Property
@@ -166,8 +167,28 @@ def test_a_body_too_large_is_said_to_be_so(client: FlaskClient, prop: Property) 
     answer = client.post(path_of(prop), data={**GOOD, "message": "x" * 2_500_000})
     assert answer.status_code == 413 and "prea mare" in answer.get_data(as_text=True)
     parts = {**GOOD, "more": [BytesIO(b"x").getvalue().decode()] * 500}
-    assert client.post(path_of(prop), data=parts, content_type="multipart/form-data").status_code == 413
+    answer = client.post(path_of(prop), data=parts, content_type="multipart/form-data")
+    assert answer.status_code == 413 and "prea mare" in answer.get_data(as_text=True)
     assert rows()["offer"] == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        *((path, {"more": ["x"] * 500}) for path in ("/o/…", "/login", "/verify", "/gdpr/request")),
+        *((path, {"email": "x" * 3_000_000}) for path in ("/o/…", "/login", "/gdpr/request")),
+    ],
+)
+def test_what_is_too_large_is_a_whole_page_and_no_fault_in_the_log(
+    client: FlaskClient, prop: Property, path: str, fields: dict[str, list[str] | str]
+) -> None:
+    """Whoever renders the page asks for the form again, which is as unreadable as before."""
+    where = path_of(prop) if "…" in path else path
+    kind = "multipart/form-data" if "more" in fields else "application/x-www-form-urlencoded"
+    with capture_logs() as logs:
+        answer = client.post(where, data=fields, content_type=kind)
+    assert answer.status_code == 413 and "<main" in answer.get_data(as_text=True)
+    assert not [line for line in logs if line["log_level"] == "error"]
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH"])

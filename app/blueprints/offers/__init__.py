@@ -1,5 +1,4 @@
-# The routes of these modules are of one blueprint.
-from app.blueprints.offers import (  # noqa: F401
+from app.blueprints.offers import (  # noqa: F401  their routes are of the same blueprint
     asking,
     comparing,
     deciding,

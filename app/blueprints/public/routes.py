@@ -32,7 +32,7 @@ from app.offers import replacing
 from app.offers.details import link_photo
 from app.offers.document import Draft, Signature
 from app.offers.reading import OfferReader
-from app.offers.sections import Section, sections
+from app.offers.sections import Row, Section, sections
 from app.offers.submitting import Sending, content_mac, submit, was_sent
 from app.proof import texts
 from app.properties.links import OpenedLink, open_link, open_request
@@ -252,8 +252,8 @@ class FormPost:
         """What was typed, to copy: as an offer if it is a whole one, else field by field."""
         if draft:
             return sections(draft.terms())
-        rows = [(self.form[name].label.text, value, name) for name, value in self.form.texts().items() if value]
-        return [Section(_("What you typed"), [row for row in rows if row[2] != "signature_drawn"])]  # type: ignore[misc]
+        rows = [Row(self.form[name].label.text, value, name) for name, value in self.form.texts().items() if value]
+        return [Section(_("What you typed"), [row for row in rows if row[2] != "signature_drawn"])]
 
     def _read_again(self) -> str:
         """The form again, since the notice has changed; everything stays but the consent."""

@@ -118,7 +118,7 @@ class _Outgoing(io.RawIOBase):
     def writable(self) -> bool:
         return True
 
-    def write(self, data: bytes) -> int:  # type: ignore[override]
+    def write(self, data: bytes) -> int:  # type: ignore[override]  # of buffers only bytes are ever written
         self._held += data
         return len(data)
 

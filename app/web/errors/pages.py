@@ -95,7 +95,7 @@ def _csrf(_error: CSRFError) -> AnyResponse:
 
 def _http(error: HTTPException) -> Response:
     if error.response is not None:
-        return error.response  # type: ignore[return-value]
+        return error.response  # type: ignore[return-value]  # whoever gave it made it with Flask
     if _by_api():
         return problem(error)
     response = answer(error.code or 500)
