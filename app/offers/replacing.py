@@ -274,12 +274,14 @@ def _proved(tx: UnitOfWork, nonce: bytes, offer_id: uuid.UUID) -> bool:
 
 
 def supersede(tx: UnitOfWork, previous_id: uuid.UUID, by: Actor) -> None:
-    """Another offer has this one's place now; the CRM and its bidder are told."""
+    """Another offer has this one's place now; the CRM and its bidder are told, unless that one was forgotten."""
     tx.connection.execute(
         update(OfferState)
         .where(OfferState.offer_id == previous_id)
         .values(latest=False, version=OfferState.version + 1, updated_at=tx.at)
     )
+    if keys.offer_key(tx.agency_id, previous_id) is None:
+        return
     announce(tx, previous_id, "offer.superseded", by)
     tx.owe_mail("offer_replaced", about("offer", previous_id), offer_id=previous_id)
 

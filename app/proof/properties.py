@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from app.extensions import db
 from app.models import LedgerEntry, Property
-from app.proof.requests import said_in
+from app.proof.requests import moment, said_in
 from app.properties.handover import CHANGED
 from app.properties.witnessed import digest_of
 
@@ -35,6 +35,7 @@ class _Told:
     archived_at: datetime | None = None
     takes_offers: bool = False
     link_version: int = 1
+    rules: dict[str, Any] = field(default_factory=dict)
 
     def read(self, entry: Any) -> None:
         data, kind = said_in(entry.body), entry.kind
@@ -48,6 +49,8 @@ class _Told:
             self.link_version = data.get("version", self.link_version)
         elif kind == AVAILABILITY:
             self.availability = data.get("to")
+        for name in _RULES.keys() & data.keys():
+            self.rules[name] = moment(data[name]) if name.endswith("_at") else data[name]
         self.facts, self.agent = data.get("facts", self.facts), data.get("agent", self.agent)
 
     def faults(self, row: Any) -> Iterator[str]:
@@ -62,10 +65,21 @@ class _Told:
             yield "whether its link takes offers is not what the ledger says"
         if self.link_version != row.link_version:
             yield "which of its links is the present one is not what the ledger says"
+        if any(getattr(row, _RULES[name]) != said for name, said in self.rules.items()):
+            yield "when and how its link takes offers is not what the ledger says"
         if self.agent not in {None, str(row.agent_id)}:
             yield "whose property it is is not what the ledger says"
         if self.facts not in {None, digest_of(row)}:
             yield "what it says of itself is not what the ledger names"
+
+
+# What `link.*` entries say of a link, and the column of it.
+_RULES = {
+    "opens_at": "offers_open_at",
+    "closes_at": "offers_close_at",
+    "signature_required": "signature_required",
+    "code_required": "code_required",
+}
 
 
 def property_faults(agency_id: uuid.UUID) -> Iterator[str]:

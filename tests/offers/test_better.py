@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from zoneinfo import ZoneInfo
@@ -20,9 +21,10 @@ from app.delivery.composing import DeliveryRow
 from app.delivery.registry import registry
 from app.extensions import db
 from app.models import Agency, Delivery, Offer, OfferRequest, OfferState, Property, User
-from app.offers import recording
+from app.offers import recording, withdrawing
 from app.offers.document import Bidder
 from app.offers.recording import ConfirmationInput
+from app.privacy import erasure
 from app.proof.register import offer_faults
 from tests.factories import (
     confirm,
@@ -78,6 +80,14 @@ def letter() -> tuple[str, str]:
     found = re.search(r"http://localhost(/o/\S+)", str(made.body))
     assert found
     return str(made.body), found.group(1)
+
+
+def erased(offer: Offer) -> object:
+    return erasure.erase_all(offer.agency_id, [offer.id], "person")
+
+
+def withdrawn(offer: Offer) -> object:
+    return withdrawing.withdraw(offer)
 
 
 def answer(buyer: FlaskClient, where: str, **values: str) -> str:
@@ -206,6 +216,20 @@ def test_an_answer_takes_the_place_of_what_was_confirmed_meanwhile(
     answer(buyer, where, amount="121.000", own_funds_amount="51.000,50")
     second = db.session.scalars(select(Offer).where(Offer.previous_id == taken.offer_id)).one()
     assert requests()[0].answer_id == second.id
+    assert list(offer_faults(db.session.get_one(Agency, owner.agency_id))) == []
+
+
+@pytest.mark.parametrize("gone", [erased, withdrawn])
+def test_an_answer_is_taken_where_what_took_its_place_is_gone(
+    client: FlaskClient, owner: User, prop: Property, gone: Callable[[Offer], object]
+) -> None:
+    first = make_offer(prop)
+    ask(client, first)
+    where, reference = letter()[1], db.session.get_one(Offer, first).reference
+    second = make_offer(prop, make_draft(replaces=reference))
+    gone(db.session.get_one(Offer, second))
+    answer(client.application.test_client(), where, amount="121.000")
+    assert db.session.scalars(select(Offer).where(Offer.previous_id == second)).one().id == requests()[0].answer_id
     assert list(offer_faults(db.session.get_one(Agency, owner.agency_id))) == []
 
 

@@ -70,6 +70,7 @@ UNWITNESSED = {
     "offer_state.version": COUNTER,
     "offer_state.updated_at": COUNTER,
     "property.photo_id": "its picture: of what a bidder was shown their document says which",
+    "property.slowed_at": "makes a link under attack slower, for as long as that lasts",
     "property.told_at": WORKING,
     "property.updated_at": COUNTER,
     "property.version": COUNTER,
@@ -200,7 +201,12 @@ def test_what_entries_of_before_do_not_say_is_no_fault(
         return recorded(tx, kind, about, by, told)
 
     monkeypatch.setattr(UnitOfWork, "record", as_before)
-    assert faults(everything(app)) == []
+    agency = everything(app)
+    assert faults(agency) == []
+    for rule in ({"code_required": ~Property.code_required}, {"offers_close_at": now()}, {"link_version": 9}):
+        db.session.execute(update(Property).where(Property.link_version == 2).values(rule))
+        assert list(property_faults(agency)) != [], rule
+        db.session.rollback()
 
 
 def unseen(agency_id: uuid.UUID, table: Table, column: Column[Any]) -> Iterator[str]:
