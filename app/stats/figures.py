@@ -25,7 +25,7 @@ from app.offers.list.filter import Errors, Moment, OfferFilter, read_filter
 from app.stats.tally import BANDS, Unit, band, median, periods, unit_for
 
 FIELDS = {"from": "submitted_after", "to": "submitted_before", "property_id": "property_id", "agent": "agent"}
-EARLIEST = date(2000, 1, 1)
+EARLIEST, LATEST = date(2000, 1, 1), date(2200, 1, 1)  # beyond, days have no neighbours in every zone and unit
 ROWS = 2000
 Key = TypeVar("Key", bound=Hashable)
 
@@ -252,7 +252,8 @@ def _span(rows: Sequence[CountedOffer], chosen: OfferFilter, zone: ZoneInfo) -> 
     asked_first, asked_last = _day(chosen.submitted_after), _day(chosen.submitted_before)
     first = asked_first if asked_first and asked_first >= EARLIEST else (came[0] if came else asked_last or today)
     last = min(asked_last or date.max, max([today, first, *came]))
-    return min(first, last), last
+    last = min(max(last, EARLIEST), LATEST)
+    return min(max(first, EARLIEST), last), last
 
 
 def _ends(rows: Sequence[CountedOffer]) -> list[datetime]:

@@ -34,6 +34,8 @@ def test_totals_take_days_a_property_and_an_agent(crm: Crm) -> None:
     assert crm.get(f"/stats?from={today.replace(year=today.year + 1)}").json["count"] == 0
     assert crm.get(f"/stats?property_id={prop.id}&agent={crm.owner.email}").json["count"] == 1
     assert crm.get("/stats?agent=nobody@agentie.example").json["count"] == 0
+    for days in ("from=9999-12-31", "to=0001-01-01", "from=0001-01-01&to=9999-12-31"):
+        assert crm.get(f"/stats?{days}").status_code in {200, 422}, days
     for wrong in (
         "from=yesterday",
         "to=2026-13-01",

@@ -178,6 +178,14 @@ def test_what_cannot_be_read_is_said(app: Flask, client: FlaskClient) -> None:
     assert "din urmă" not in client.get("/app/stats?from=2026-03-30&to=2026-03-01").get_data(as_text=True)
 
 
+def test_days_at_the_ends_of_all_calendars_are_counted_like_others(app: Flask, client: FlaskClient) -> None:
+    owner = make_user(make_agency(), "owner")
+    make_offer(make_property(owner.agency_id, owner.id))
+    login(client, owner)
+    for query in ("from=9999-12-31", "to=0001-01-01", "from=0001-01-01&to=9999-12-31", "from=9999-12-31&to=0001-01-01"):
+        assert client.get(f"/app/stats?{query}").status_code == 200, query
+
+
 def test_a_page_costs_the_same_queries_however_many_offers(app: Flask, client: FlaskClient) -> None:
     owner = make_user(make_agency(), "owner")
     seed(owner, make_user(owner.agency_id))
