@@ -27,7 +27,7 @@ from app.core.logs import current_request_id
 from app.core.statements import Change, Query, write
 from app.core.subjects import Subject, about
 from app.core.vault import Place, seal
-from app.core.wake import wake
+from app.core.wake import Count, wake
 from app.extensions import db
 from app.models import Agency, Base, Delivery, Event, LedgerEntry, PastEpoch, WebhookEndpoint
 
@@ -83,6 +83,7 @@ class UnitOfWork:
     owes: bool = field(default=False)
     used: QuotaUse = field(default_factory=QuotaUse)
     restored: bool = field(default=False)  # this unit began a new epoch
+    counts: list[Count] = field(default_factory=list)  # that go up once this is committed
     _then: list[Callable[[], None]] = field(default_factory=list)
     _rows: dict[type[Base], list[dict[str, Any]]] = field(default_factory=dict)
 
@@ -104,8 +105,8 @@ class UnitOfWork:
         if not self._rows:
             return
         write(self.connection, {table.__table__: rows for table, rows in self._rows.items()})  # type: ignore[misc]  # a mapped class has a `Table` there
-        for rows in self._rows.values():
-            self.weigh(sum(ROW_BYTES + len(v) for row in rows for v in row.values() if isinstance(v, bytes | str)))
+        texts = [v for rows in self._rows.values() for row in rows for v in row.values() if isinstance(v, (bytes, str))]
+        self.weigh(ROW_BYTES * len(texts) + sum(map(len, texts)))
         self._rows.clear()
 
     def weigh(self, size: int) -> None:
@@ -333,8 +334,8 @@ def writing(agency_id: uuid.UUID, *, founded: Callable[[Connection], None] | Non
         witness.note(agency_id, tx.event_seq)
     for act in tx._then:
         act()
-    if tx.owes:
-        wake()
+    if tx.owes or tx.counts:
+        wake(tx.counts)
 
 
 @contextmanager

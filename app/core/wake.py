@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 import redis
 import structlog
 from flask import current_app
+from limits import RateLimitItem
 from rq import Queue
 from rq.serializers import JSONSerializer
 
 QUEUE = "bidflux"
 AWAKE = "bidflux:awake"
+AWAKE_MS = 1000
+Count = tuple[RateLimitItem, tuple[str, ...]]  # a rate, and the names of what is counted against it
 DISPATCH = "app.delivery.dispatcher.dispatch"
 QUIET_SECONDS = 5.0
 
@@ -26,12 +32,17 @@ class Waker:
         self.queue = Queue(QUEUE, connection=self.connection, serializer=JSONSerializer)
         self._quiet_until = 0.0
 
-    def wake(self) -> bool:
-        """Enqueue one job unless one is already waiting; return False when Valkey is away."""
+    def wake(self, ring: Callable[[], bool] | None = None) -> bool:
+        """Enqueue one job unless one is already waiting; return False when Valkey is away.
+
+        `ring` sets AWAKE together with something else, and says whether it was not set before.
+        """
         if time.monotonic() < self._quiet_until:
+            if ring:
+                ring()
             return False
         try:
-            if self.connection.set(AWAKE, 1, nx=True, px=1000):
+            if ring() if ring else self.connection.set(AWAKE, 1, nx=True, px=AWAKE_MS):
                 self.queue.enqueue(DISPATCH, result_ttl=0, failure_ttl=3600, job_timeout=120)
         except redis.RedisError as error:
             self._quiet_until = time.monotonic() + QUIET_SECONDS
@@ -52,6 +63,9 @@ def waker() -> Waker:
     return found
 
 
-def wake() -> bool:
-    """Called once after each commit that owes something."""
-    return waker().wake()
+def wake(counts: Sequence[Count] = ()) -> bool:
+    """Called once after each commit that owes something; `counts` go up by one in the same round trip."""
+    if not counts:
+        return waker().wake()
+    counter: Any = current_app.extensions["bidflux_counter"]
+    return waker().wake(partial(counter.add, counts, bell=AWAKE))

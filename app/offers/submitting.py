@@ -24,6 +24,7 @@ from app.core.statements import Query
 from app.core.subjects import about
 from app.core.unit_of_work import UnitOfWork, writing
 from app.core.vault import Place, Wrapped, offer_key_place, pad, seal
+from app.core.wake import Count
 from app.extensions import db
 from app.models import (
     CODE,
@@ -61,7 +62,8 @@ class Sending:
     `channel` is how an offer reached the agent who recorded it. `request_id` names the request for a better offer
     that it answers: its deadline then counts, not the link's window; `asked` says what its bidder was shown of it.
     `shown` is the digest of all that the sender was shown (`app.properties.shown`), where they were shown something.
-    `own_page` is the offer from whose private page it comes; `grounds` is filled in under the lock.
+    `own_page` is the offer from whose private page it comes; `counts` go up once the offer is kept; `grounds` is filled
+    in under the lock.
     """
 
     nonce: bytes
@@ -76,6 +78,7 @@ class Sending:
     asked: dict[str, str | None] | None = None
     shown: bytes | None = None
     own_page: uuid.UUID | None = None
+    counts: tuple[Count, ...] = ()
     grounds: Grounds = field(default_factory=Grounds)
 
 
@@ -128,6 +131,7 @@ def _submit(tx: UnitOfWork, property_id: uuid.UUID, sealed: Prepared, sending: S
     if coded:
         codes.issue(tx, sealed.offer_id, sealed.key)
     receipts.owe(tx, sealed.offer_id, mailed=not coded)
+    tx.counts.extend(sending.counts)
     return SentOffer(sealed.offer_id, fresh=True)
 
 

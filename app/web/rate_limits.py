@@ -18,14 +18,16 @@ from limits.strategies import FixedWindowRateLimiter
 from redis import RedisError
 
 from app.core.errors import TooMany
+from app.core.wake import AWAKE_MS, Count
 from app.web.windows import Windows
 
 QUIET_SECONDS = 5.0
-Count = tuple[RateLimitItem, tuple[str, ...]]  # a rate, and the names of what is counted against it
 _ADD = """
-for i, key in ipairs(KEYS) do
-    if redis.call('INCR', key) == 1 then redis.call('EXPIRE', key, ARGV[i]) end
+for i = 1, #KEYS - 1 do
+    if redis.call('INCR', KEYS[i]) == 1 then redis.call('EXPIRE', KEYS[i], ARGV[i]) end
 end
+if redis.call('SET', KEYS[#KEYS], 1, 'NX', 'PX', ARGV[#ARGV]) then return 1 end
+return 0
 """
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -60,19 +62,20 @@ class Counter:
 
         return self._counted(rooms)
 
-    def add(self, counts: Sequence[Count]) -> None:
-        """Count one against each, within its rate or not. One round trip."""
+    def add(self, counts: Sequence[Count], *, bell: str) -> bool:
+        """Count one against each, within its rate or not, and set a bell that may hang there: whether it was not set
+        before. One round trip."""
 
-        def added(limiter: FixedWindowRateLimiter) -> None:
+        def added(limiter: FixedWindowRateLimiter) -> bool:
             storage: Any = limiter.storage
             if limiter is self.local:
                 for rate, names in counts:
                     storage.incr(rate.key_for(*names), rate.get_expiry())
-            else:
-                keys = [storage.prefixed_key(rate.key_for(*names)) for rate, names in counts]
-                self._add(keys, [rate.get_expiry() for rate, _names in counts])
+                return False
+            keys = [storage.prefixed_key(rate.key_for(*names)) for rate, names in counts]
+            return bool(self._add([*keys, bell], [*(rate.get_expiry() for rate, _names in counts), AWAKE_MS]))
 
-        self._counted(added)
+        return self._counted(added)
 
     def spend(self, rate: RateLimitItem, *names: str) -> LimitState:
         """Count, and say what is left."""
@@ -146,9 +149,3 @@ def have_room(counts: Sequence[Count]) -> list[bool]:
     """Whether one more call would be within each rate; nothing is counted."""
     counter: Counter = current_app.extensions["bidflux_counter"]
     return counter.have_room(counts)
-
-
-def note(counts: Sequence[Count]) -> None:
-    """Count one against each, whether or not it is within the rate."""
-    counter: Counter = current_app.extensions["bidflux_counter"]
-    counter.add(counts)

@@ -13,6 +13,7 @@ from werkzeug.test import TestResponse
 
 from app.blueprints.public import throttle
 from app.core.ledger import SYSTEM
+from app.core.wake import AWAKE, AWAKE_MS, QUEUE, waker
 from app.delivery.composing import DeliveryRow, NoLongerOwed
 from app.delivery.registry import registry
 from app.extensions import db
@@ -153,3 +154,30 @@ def test_the_agent_of_a_flooded_link_is_told_once_a_day(
         assert not floods.alert(prop.agency_id, prop.id, 2), "the agent knows"
     with pytest.raises(NoLongerOwed):
         registry().compose(DeliveryRow.of(owed))
+
+
+def test_a_sent_offer_asks_valkey_three_times_and_rings_once(client: FlaskClient, prop: Property) -> None:
+    """Whether the caller may, whether the pace allows it; and once it is kept, its counts and the bell together."""
+    sent_by(client, prop, 1)  # which tells Valkey the scripts
+    _, review = fill(client, path_of(prop), email="om2@client.example", phone="0712100002")
+    valkey = waker().connection
+    valkey.delete(AWAKE, f"rq:queue:{QUEUE}")
+    valkey.config_resetstat()
+    assert client.post(path_of(prop), data={**hidden(review), "step": "send"}).status_code == 303
+    asked = {name.removeprefix("cmdstat_"): row["calls"] for name, row in valkey.info("commandstats").items()}
+    assert (asked["evalsha"], asked["mget"]) == (2, 1)
+    assert 0 < valkey.pttl(AWAKE) <= AWAKE_MS and valkey.llen(f"rq:queue:{QUEUE}") == 1
+    sent_by(client, prop, 3)
+    assert valkey.llen(f"rq:queue:{QUEUE}") == 1, "it hangs there still"
+    [(rate, names)] = throttle._flood(prop.id)
+    assert int(valkey.get(f"LIMITS:{rate.key_for(*names)}") or 0) == 3
+
+
+def test_with_valkey_away_offers_are_counted_here(client: FlaskClient, prop: Property) -> None:
+    counter = client.application.extensions["bidflux_counter"]
+    for pool in (counter._shared.storage.storage.connection_pool, waker().connection.connection_pool):
+        pool.connection_kwargs["port"] = 9
+        pool.disconnect()
+    assert sent_by(client, prop, 1).status_code == sent_by(client, prop, 2).status_code == 303
+    [(rate, names)] = throttle._flood(prop.id)
+    assert counter.local.storage.get(rate.key_for(*names)) == 2

@@ -126,9 +126,10 @@ class FormPost:
 
     def answer(self) -> RouteAnswer:
         if self.step in SENDS and self.draft and self.stamp and not self.typed.texts["website"]:
-            refusal = self._refusal(self.draft, self.stamp)
+            counts = throttle.Counts.of(self.link.property.id, self.draft.bidder)
+            refusal = self._refusal(self.draft, self.stamp, counts)
             if refusal is None or was_sent(self.link.property, self._to_send(self.draft), self.stamp.nonce):
-                return self._submit(self.draft, self.stamp)
+                return self._submit(self.draft, self.stamp, counts)
             return refusal()
         return self._again(_("The form could not be recognised. Check it and send it once more."))
 
@@ -155,7 +156,7 @@ class FormPost:
         alone = self.step == "send_new" and not self.link.request
         return replace(draft, said={**draft.said, "replaces": None}) if alone else draft
 
-    def _refusal(self, draft: Draft, stamp: Stamp) -> Callable[[], RouteAnswer] | None:
+    def _refusal(self, draft: Draft, stamp: Stamp, counts: throttle.Counts) -> Callable[[], RouteAnswer] | None:
         """What answers an offer that is not to be sent now; None where nothing stands in its way."""
         if stamp.terms == NOTHING:
             return partial(self._again, _("Check the offer once more: it is sent when you press the button below."))
@@ -172,7 +173,7 @@ class FormPost:
             return partial(self._again, _("That was very quick. Check the offer and send it once more."))
         if self._has_other_notice():
             return partial(self._again, "")
-        if self.link.state == "open" and (seconds := throttle.wait(self.link.property, draft.bidder, stamp.ready)):
+        if self.link.state == "open" and (seconds := throttle.wait(self.link.property, counts, stamp.ready)):
             return partial(self._slow, draft, seconds)
         return None
 
@@ -201,9 +202,8 @@ class FormPost:
         message = _("Nothing has been sent yet: the code below shows that the earlier offer is yours.")
         return self._review(draft, message, code_wanted=True, code_problem=problem), 422 if typed else 200
 
-    def _submit(self, draft: Draft, stamp: Stamp) -> RouteAnswer:
+    def _submit(self, draft: Draft, stamp: Stamp, counts: throttle.Counts) -> RouteAnswer:
         asked, typed = self.link.request, request.form.get("code", "") if self.step == "send" else ""
-        property_id = self.link.property.id  # once the offer is kept, asking the row would load it again
         if typed:
             replacing.enter(self.link.property, stamp.nonce, typed)
         sending = Sending(
@@ -218,6 +218,7 @@ class FormPost:
             asked=asked.shown() if asked else None,
             shown=stamp.shown,
             own_page=self.target.own_page,
+            counts=counts.all(),
         )
         try:
             sent = submit(self.link.property, self._to_send(draft), sending, by=BIDDER)
@@ -234,8 +235,6 @@ class FormPost:
                 {name: [str(message) for message in faults] for name, faults in invalid.errors.items()}
             )
             return self._show_form(), 422
-        if sent.fresh:
-            throttle.sent(property_id, draft.bidder)
         return redirect(url_for("public.receipt", token=sign(RECEIPT, sent.offer_id), sent=1), 303)
 
     def _has_other_notice(self) -> bool:

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import time
 import uuid
+from typing import NamedTuple
 
 from flask import current_app
 
 from app.core.contacts import mailbox_of
+from app.core.wake import Count
 from app.models import Property
 from app.offers.document import Bidder
 from app.properties import floods
 from app.web.guards import caller_line, rates
-from app.web.rate_limits import Count, Counter, have_room, keyed, note, spend
+from app.web.rate_limits import Counter, have_room, keyed, spend
 
 PER_PERSON = rates("30/hour")  # of one address: nobody uses up the count of a person whose mail address they know
 PER_ADDRESS = rates("100/hour")
@@ -26,16 +28,30 @@ SLOWED = rates("30/hour")  # of an address, where the link was slowed down: each
 MOMENT, WHILE, STEP = 15, 120, 60
 
 
-def wait(prop: Property, bidder: Bidder, ready: float) -> int:
+class Counts(NamedTuple):
+    """What a new offer is counted against, once it is kept."""
+
+    people: list[Count]
+    crowds: list[Count]
+    flood: list[Count]
+
+    @classmethod
+    def of(cls, property_id: uuid.UUID, bidder: Bidder) -> Counts:
+        return cls(_people(property_id, bidder), _crowds(property_id), _flood(property_id))
+
+    def all(self) -> tuple[Count, ...]:
+        return *self.people, *self.crowds, *self.flood
+
+
+def wait(prop: Property, counts: Counts, ready: float) -> int:
     """Seconds to wait before this offer is taken; 0 for none. `ready` is when an earlier wait ends (Unix time)."""
     if ready:
         return max(0, round(ready - time.time() + 0.5))
-    people, crowds = _people(prop.id, bidder), _crowds(prop.id)
-    *rooms, calm = have_room([*people, *crowds, *_flood(prop.id)])
+    *rooms, calm = have_room(counts.all())
     if not calm:
         _alert(prop)
     seconds = _slowly(prop.id) if prop.slowed_at else 0
-    if not all(rooms[: len(people)]):
+    if not all(rooms[: len(counts.people)]):
         return max(WHILE, seconds)
     return seconds or (0 if all(rooms) else MOMENT)
 
@@ -53,11 +69,6 @@ def _alert(prop: Property) -> None:
     counter: Counter = current_app.extensions["bidflux_counter"]
     if not prop.slowed_at and counter.local.hit(again, "send-flood-told", prop.id.hex):
         floods.alert(prop.agency_id, prop.id, FLOOD[0].amount)
-
-
-def sent(property_id: uuid.UUID, bidder: Bidder) -> None:
-    """One more was kept."""
-    note([*_people(property_id, bidder), *_crowds(property_id), *_flood(property_id)])
 
 
 def _people(property_id: uuid.UUID, bidder: Bidder) -> list[Count]:
