@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import uuid
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 
 from flask import current_app
@@ -106,11 +106,14 @@ def is_known(invitation: Invitation) -> bool:
     return accounts.account_of(invitation.email) is not None
 
 
-def accept(invitation: Invitation, password: str) -> None:
-    """Become a user, with this password. Raises `Invalid` for an unfit one, `StaleVersion` when the link was used
-    meanwhile or the address signs in elsewhere by now."""
+def accept(invitation: Invitation, password: str, *, full_name: str = "", language: str = "") -> None:
+    """Become a user, with this password, under the name and in the language that the person says, else as whoever
+    invited them wrote. Raises `Invalid` for an unfit one, `StaleVersion` when the link was used meanwhile or the address
+    signs in elsewhere by now."""
+    new = _new_user(invitation)
+    new = replace(new, full_name=full_name or new.full_name, language=language or new.language)
     try:
-        accounts.create_user(invitation.agency_id, _new_user(invitation), password, then=_uses_up(invitation))
+        accounts.create_user(invitation.agency_id, new, password, then=_uses_up(invitation))
     except Invalid as invalid:
         if "email" in invalid.errors:
             raise StaleVersion from None
@@ -238,10 +241,7 @@ def user_of(link: AccountLink) -> User | None:
     return user if hmac.compare_digest(link.mark, _password_mark(user)) else None
 
 
-def choose(user: User | Invitation, password: str) -> None:
-    """Set the password that the holder of a link chose, and end their sessions; who was invited becomes a user. Raises
-    `Invalid` if unfit, `StaleVersion` when the link was used meanwhile."""
-    if isinstance(user, Invitation):
-        accept(user, password)
-        return
+def choose(user: User, password: str) -> None:
+    """Set the password that the holder of a link chose, and end their sessions. Raises `Invalid` if unfit,
+    `StaleVersion` when the link was used meanwhile."""
     accounts.set_password(user, password, by=Actor("user", user.id), only_once=True)

@@ -307,3 +307,22 @@ def test_the_relay_answers_when_the_bell_was_not_heard(app: Flask, owner: User) 
     invitations.ask_reset(owner.email)
     sweep()
     assert kinds().count("user.reset_asked") == 1
+
+
+def test_who_was_invited_says_their_own_name_and_language(app: Flask, owner: User) -> None:
+    invitations.invite(owner.agency_id, accounts.NewUser("dan@agentie.example", "Dan Nuo"), by=SYSTEM)
+    (held,) = invitations.waiting_in(owner.agency_id)
+    link = f"/account/{sign(INVITATION, TimedId(held.id, held.invited_at.timestamp()))}"
+    browser = app.test_client()
+    assert 'value="Dan Nuo"' in browser.get(link).get_data(as_text=True)
+    said = {"password": NEW, "full_name": "Dan  Nou", "language": "en"}
+    for name, wrong in (
+        ("full_name", " "),
+        ("full_name", "a" * 300),
+        ("language", "xx"),
+        ("password", "scurtă"),
+    ):
+        assert browser.post(link, data={**said, name: wrong}).status_code == 422, name
+    assert browser.post(link, data=said).status_code == 303
+    user = authenticate("dan@agentie.example", NEW)
+    assert user and (user.full_name, user.language, user.role) == ("Dan Nou", "en", "agent")

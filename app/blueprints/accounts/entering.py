@@ -7,12 +7,12 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel import refresh
 from werkzeug.wrappers import Response as AnyResponse
-from wtforms import Form, PasswordField, StringField
-from wtforms.validators import InputRequired
+from wtforms import Form, StringField
 
 from app.accounts import invitations
 from app.blueprints.accounts.routes import accounts
 from app.blueprints.accounts.throttle import succeeded
+from app.blueprints.settings.forms import ChooseForm, WelcomeForm
 from app.core.errors import Invalid, StaleVersion, TooMany
 from app.core.language import language
 from app.core.limits import EMAIL
@@ -33,12 +33,6 @@ RESETS = rates("3/2 hour")
 
 class ForgotForm(Form):
     email = StringField(_l("E-mail"))
-
-
-class ChooseForm(Form):
-    password = PasswordField(
-        _l("New password"), validators=[InputRequired(_l("Fill this in"))], description=_l("At least 12 characters.")
-    )
 
 
 @accounts.route("/login/forgot", methods=["GET", "POST"])
@@ -64,6 +58,16 @@ def _used() -> AnyResponse:
     return page("accounts/choose.html", status=410, user=None, form=ChooseForm())
 
 
+def _form_of(user: User | Invitation) -> ChooseForm:
+    """Who was invited also says their name and language; what whoever invited them wrote stands there until then."""
+    if not isinstance(user, Invitation):
+        return ChooseForm(request.form)
+    form = WelcomeForm(request.form, full_name=user.full_name, language=user.language)
+    form.full_name.data = request.form.get("full_name", user.full_name)
+    form.language.data = request.form.get("language", user.language)
+    return form
+
+
 def _joining(user: User | Invitation) -> str:
     return db.session.get_one(Agency, user.agency_id).name
 
@@ -79,7 +83,7 @@ def _joining(user: User | Invitation) -> str:
 )
 def choose_password(user: User | Invitation, token: str) -> AnyResponse:
     """The form behind the link; only its button changes anything."""
-    form = ChooseForm(request.form)
+    form = _form_of(user)
     if "bidflux.language" not in request.environ:
         g.language = user.language  # as the mail that the link stood in, whatever the browser prefers
         refresh()
@@ -96,10 +100,15 @@ def choose_password(user: User | Invitation, token: str) -> AnyResponse:
     if form.validate():
         email, onward = user.email, in_language(url_for("accounts.login", ready="1"), language())
         try:
-            invitations.choose(user, form.password.data)
+            if isinstance(user, Invitation):
+                said = {"full_name": form.full_name.data, "language": form.language.data}
+                invitations.accept(user, form.password.data, **said)
+            else:
+                invitations.choose(user, form.password.data)
             return succeeded(email, redirect(onward, 303))
         except Invalid as invalid:
-            form.password.errors = [str(message) for message in invalid.errors["password"]]
+            for name, messages in invalid.errors.items():
+                form[name].errors = [str(message) for message in messages]
         except StaleVersion:
             return _used()
     return page("accounts/choose.html", status=422, user=user, token=token, form=form)

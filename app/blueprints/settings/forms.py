@@ -89,6 +89,21 @@ class PasswordForm(Form):
     )
 
 
+class ChooseForm(Form):
+    """A password, chosen by a link that came by mail."""
+
+    password = PasswordField(
+        _l("New password"), validators=[InputRequired(FILL_IN)], description=_l("At least 12 characters.")
+    )
+
+
+class WelcomeForm(ChooseForm):
+    """The same of who was invited: how they are called and what they read is theirs to say."""
+
+    full_name = StringField(_l("Full name"), filters=[_strip], validators=_line(NAME))
+    language = SelectField(_l("Language"), choices=SPOKEN, description=_l("Of your pages, and of the mails to you."))
+
+
 class AgencyForm(Form):
     name = StringField(_l("Name of the agency"), filters=[_strip], validators=_line(NAME))
     email = StringField(_l("E-mail"), validators=[_email], description=_l("Shown to buyers."))
