@@ -108,8 +108,8 @@ def is_known(invitation: Invitation) -> bool:
 
 def accept(invitation: Invitation, password: str, *, full_name: str = "", language: str = "") -> None:
     """Become a user, with this password, under the name and in the language that the person says, else as whoever
-    invited them wrote. Raises `Invalid` for an unfit one, `StaleVersion` when the link was used meanwhile or the address
-    signs in elsewhere by now."""
+    invited them wrote. Raises `Invalid` for an unfit one, `StaleVersion` when the link was used meanwhile or the
+    address signs in elsewhere by now."""
     new = _new_user(invitation)
     new = replace(new, full_name=full_name or new.full_name, language=language or new.language)
     try:

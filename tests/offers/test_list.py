@@ -152,7 +152,7 @@ def test_what_is_chosen_can_be_chosen_and_so_outlives_the_next_filter(
     monkeypatch.setattr("app.properties.listing.CHOICES", 1)
     left = make_user(owner.agency_id, full_name="Plecat Demult")
     make_property(owner.agency_id, left.id, title="Aaa")
-    left.active = False
+    left.active, left.account_id = False, None
     db.session.commit()
     login(client, owner)
     page = get(client, f"/app/offers?property_id={prop.id}&agent={left.id}&sort=-financing")
