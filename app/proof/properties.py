@@ -21,7 +21,8 @@ BATCH = 2_000
 MADE, CHANGED_FACTS, AVAILABILITY = "property.created", "property.updated", "property.availability"
 ARCHIVED, RESTORED = "property.archived", "property.restored"
 ON, OFF, RULES, ROTATED = "link.on", "link.off", "link.changed", "link.rotated"
-KINDS = (MADE, CHANGED_FACTS, AVAILABILITY, ARCHIVED, RESTORED, ON, OFF, RULES, ROTATED, CHANGED)
+SLOWED, UNSLOWED = "link.slowed", "link.unslowed"
+KINDS = (MADE, CHANGED_FACTS, AVAILABILITY, ARCHIVED, RESTORED, ON, OFF, RULES, ROTATED, SLOWED, UNSLOWED, CHANGED)
 
 
 @dataclass(slots=True)
@@ -33,6 +34,7 @@ class _Told:
     availability: str | None = None
     agent: str | None = None
     archived_at: datetime | None = None
+    slowed_at: datetime | None = None
     takes_offers: bool = False
     link_version: int = 1
     rules: dict[str, Any] = field(default_factory=dict)
@@ -43,6 +45,8 @@ class _Told:
             self.made_at = entry.at
         elif kind in {ARCHIVED, RESTORED}:
             self.archived_at = entry.at if kind == ARCHIVED else None
+        elif kind in {SLOWED, UNSLOWED}:
+            self.slowed_at = entry.at if kind == SLOWED else None
         elif kind in {ON, OFF}:
             self.takes_offers = kind == ON
         elif kind == ROTATED:
@@ -61,6 +65,8 @@ class _Told:
             yield "whether it is on the market is not what the ledger says"
         if self.archived_at != row.archived_at:
             yield "whether it is archived, and since when, is not what the ledger says"
+        if self.slowed_at != row.slowed_at:
+            yield "whether its link is slowed down is not what the ledger says"
         if self.takes_offers != row.accepts_offers:
             yield "whether its link takes offers is not what the ledger says"
         if self.link_version != row.link_version:

@@ -30,7 +30,7 @@ from app.privacy import erasure
 from app.proof import receipts
 from app.proof.properties import property_faults
 from app.proof.register import chain_faults, offer_faults
-from app.properties import editing, seller_links
+from app.properties import editing, floods, seller_links
 from tests.factories import (
     confirm,
     mailed_code,
@@ -70,7 +70,6 @@ UNWITNESSED = {
     "offer_state.version": COUNTER,
     "offer_state.updated_at": COUNTER,
     "property.photo_id": "its picture: of what a bidder was shown their document says which",
-    "property.slowed_at": "makes a link under attack slower, for as long as that lasts",
     "property.told_at": WORKING,
     "property.updated_at": COUNTER,
     "property.version": COUNTER,
@@ -126,6 +125,7 @@ def _properties(agency: uuid.UUID, by: Any, other_agent: uuid.UUID) -> None:
     given = {"availability": "reserved", "asking_minor": 119_000_00, "offers_close_at": now() + timedelta(days=9)}
     editing.change(changed, {**given, "agent_id": other_agent}, by=by.actor)
     editing.rotate_link(changed, by=by.actor)
+    floods.slow(changed, on=True, by=by.actor)
     archived, back = make_property(agency, by.user.id), make_property(agency, by.user.id, accepts_offers=False)
     editing.archive(archived, by=by.actor)
     editing.archive(back, by=by.actor)
