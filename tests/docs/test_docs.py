@@ -84,7 +84,9 @@ def test_every_command_that_a_page_names_exists(app: Flask) -> None:
 def variables_read() -> set[str]:
     """Every variable that settings, web server and `make run` read from the environment."""
     text = "".join((ROOT / name).read_text() for name in ("app/config.py", "gunicorn.conf.py"))
-    how = r'(?:environ\.get|_number|\.text|\.words|\.flag|\.number|\.address|\.secret)\(\s*["\']([A-Z][A-Z_]+)'
+    how = (
+        r'(?:environ\.get|_number|\.text|\.words|\.flag|\.number|\.address|\.mailbox|\.secret)\(\s*["\']([A-Z][A-Z_]+)'
+    )
     return set(re.findall(how, text)) | {"BIDFLUX_KEYS"}
 
 
