@@ -11,13 +11,14 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import tarfile
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -34,13 +35,15 @@ WORKSHOP = ".backup-"
 PART = ".age.part"
 JUST_MADE = 10.0  # seconds in which a new workshop has its lock
 KEY_FILE_BYTES = 8 * 1024 * 1024  # a manifest names every agency
+BROUGHT = "beside+"  # begins the names of what lay beside the database, in a workshop
+BESIDE = re.compile(r"erased\.txt|seal/(?:heads/)?[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
 COPY = {"sqlite": "bidflux.db", "postgresql": "bidflux.dump"}
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """What a backup says of itself. `agencies` are `{"id", "seq", "hash"}` (hex), `counts` rows by table, `erased` the
-    number of forgotten offers, `sha256` that of the file called `database`."""
+    number of forgotten offers, `sha256` that of the file called `database`, `beside` those of what lies beside it."""
 
     made_at: str
     engine: str
@@ -51,6 +54,7 @@ class Manifest:
     agencies: list[dict[str, Any]]
     erased: int
     format: int = FORMAT
+    beside: dict[str, str] = field(default_factory=dict)
 
 
 def new_identity(path: Path) -> str:
@@ -134,8 +138,16 @@ def sweep(folder: Path) -> int:
     return swept
 
 
-def pack(manifest: Manifest, database: Path, target: Path, recipient: pyrage.x25519.Recipient, maker: Identity) -> None:
-    """Sign and seal a copy of the database into `target`, which is whole or is not there."""
+def pack(
+    manifest: Manifest,
+    database: Path,
+    target: Path,
+    recipient: pyrage.x25519.Recipient,
+    maker: Identity,
+    beside: Mapping[str, Path],
+) -> None:
+    """Sign and seal a copy of the database, and what belongs `beside` it, into `target`, which is whole or is not
+    there."""
     tar = database.with_suffix(".tar")
     told = database.with_name(MANIFEST)
     told.write_text(json.dumps(asdict(manifest), indent=1))
@@ -145,6 +157,8 @@ def pack(manifest: Manifest, database: Path, target: Path, recipient: pyrage.x25
         bundle.add(told, MANIFEST)
         bundle.add(signed, signing.FILE)
         bundle.add(database, manifest.database)
+        for name, path in beside.items():
+            bundle.add(path, name)
     need_room(target.parent, tar.stat().st_size)
     with _part(target) as sealed, open(tar, "rb") as plain:
         pyrage.encrypt_io(plain, sealed, [recipient])
@@ -231,11 +245,27 @@ def _unbundle(source: Path, tar: Path, folder: Path, roots: Sequence[Certificate
             if manifest.database != COPY.get(manifest.engine):
                 raise ValueError(manifest.database)
             _take(bundle, manifest.database, folder, tar.stat().st_size)
+            _take_beside(bundle, manifest, folder)
     except (tarfile.TarError, KeyError, TypeError, ValueError, RecursionError, OverflowError, OSError) as error:
         if isinstance(error, OSError) and error.errno != errno.EINVAL:  # as a place is that no file has
             raise
         raise BackupFailed(f"{source} holds no backup: its manifest cannot be read, or a file is missing") from None
     return manifest
+
+
+def brought(folder: Path, name: str) -> Path:
+    """Where something that lay beside the database is in a workshop; no folder is made for it."""
+    return folder / f"{BROUGHT}{name.replace('/', '+')}"
+
+
+def _take_beside(bundle: tarfile.TarFile, manifest: Manifest, folder: Path) -> None:
+    """What lay beside the database, under names of our own. Raises `ValueError` for another name, or other bytes."""
+    for name, wanted in dict(manifest.beside).items():
+        if not BESIDE.fullmatch(name):
+            raise ValueError(name)
+        taken = _take(bundle, name, folder, KEY_FILE_BYTES * 8, brought(folder, name).name)
+        if fingerprint(taken) != wanted:
+            raise ValueError(name)
 
 
 class _Member(tarfile.TarInfo):
@@ -246,15 +276,17 @@ class _Member(tarfile.TarInfo):
         return blocks
 
 
-def _take(bundle: tarfile.TarFile, name: str, folder: Path, most: int) -> Path:
-    """Write a member out as a new file of our own. Links, devices and files with holes are refused."""
+def _take(bundle: tarfile.TarFile, name: str, folder: Path, most: int, to: str = "") -> Path:
+    """Write a member out as a new file of our own, called `to` or as it is there. Links, devices and files with holes
+    are refused."""
     member = bundle.getmember(name)
     content = bundle.extractfile(member) if member.isreg() and not member.issparse() else None
     if content is None or member.size > most:
         raise ValueError(name)
-    with open(folder / name, "xb", opener=_private) as taken:
+    path = folder / (to or name)
+    with open(path, "xb", opener=_private) as taken:
         shutil.copyfileobj(content, taken)
-    return folder / name
+    return path
 
 
 def fingerprint(path: Path) -> str:

@@ -17,9 +17,10 @@ from sqlalchemy import Connection, delete, select
 from sqlalchemy.engine import Engine
 
 from app.backups import BackupFailed, epochs
-from app.backups.archive import Manifest, unpack
+from app.backups.archive import Manifest, brought, sync_folder, unpack
 from app.backups.beside import beside
 from app.backups.checking import faults, record_faults
+from app.backups.making import SEAL
 from app.backups.places import need_room
 from app.core.epochs import FOLDER as NUMBERS
 from app.core.keys import keyring, lost_keys
@@ -78,13 +79,33 @@ def _sound(wrong: list[str]) -> None:
 
 
 def bring_lists(live: Path, folder: Path) -> bool:
-    """Lay the list of who was erased, and the numbers that were given out, beside the copy; neither is touched.
-    False when there is no list."""
+    """Lay the list of who was erased, and the numbers that were given out, beside the copy; neither is touched. The
+    backup's own list is added to what is laid there. False when there is no list here."""
     if (live / NUMBERS).is_dir():
         shutil.copytree(live / NUMBERS, folder / NUMBERS)
     if known := (live / erasure.FILE).exists():
         shutil.copyfile(live / erasure.FILE, folder / erasure.FILE)
+    if (theirs := brought(folder, erasure.FILE)).exists():
+        here = (folder / erasure.FILE).read_text().splitlines() if known else []
+        missing = [line for line in theirs.read_text().splitlines() if line not in set(here)]
+        (folder / erasure.FILE).write_text("".join(f"{line}\n" for line in (*here, *missing)))
     return known
+
+
+def bring_seal(live: Path, folder: Path) -> None:
+    """Put the `seal/` of a backup whose maker is known where there is none."""
+    begins = brought(folder, f"{SEAL}/").name
+    files = {path.name.removeprefix(begins).replace("+", "/"): path for path in folder.glob(f"{begins}*")}
+    if not files or (live / SEAL).exists():
+        return
+    place = live / f".{SEAL}.new"
+    shutil.rmtree(place, ignore_errors=True)
+    for name, path in files.items():
+        (place / name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        shutil.copyfile(path, place / name)
+        (place / name).chmod(0o644 if name == "root.pem" else 0o600)
+    place.rename(live / SEAL)
+    sync_folder(live)
 
 
 def _fits(file: Path, manifest: Manifest, engine: Engine) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -12,19 +14,19 @@ from sqlalchemy import inspect, select
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.backups import BackupFailed, ending, epochs
-from app.backups.archive import Manifest, beginning, new_identity, pack, read_identity, read_recipient, workshop
+from app.backups import BackupFailed, ending, epochs, schedule
+from app.backups.archive import Manifest, beginning, new_identity, read_identity, read_recipient, workshop
 from app.backups.beside import alone, swap
-from app.backups.engines import copy_out
-from app.backups.places import target_of
-from app.backups.restoring import Backup, bring_lists, examined, make_ready
+from app.backups.making import make_backup
+from app.backups.restoring import Backup, bring_lists, bring_seal, examined, make_ready
 from app.cli.output import as_json, say
 from app.config import Settings
-from app.core.clock import now
-from app.core.database import is_sqlite, scrub
+from app.core.clock import rfc3339
+from app.core.database import is_sqlite
 from app.core.killpoints import AFTER_SWAP, BEFORE_SWAP, passing
 from app.extensions import db
 from app.models import Agency
+from app.ops import chores
 from app.privacy import erasure
 from app.proof import checkpoints
 from app.proof.authority import Authority
@@ -78,14 +80,34 @@ def create(named: str, to: str, as_json: bool) -> None:
     wanted = to or _settings().backup_recipient or ""
     if not wanted:
         raise BackupFailed("name who can open it: --to, or BACKUP_RECIPIENT; `backup key` makes one")
-    recipient = read_recipient(wanted)
-    made = target_of(named, now())
-    with workshop(_settings().data_dir) as folder:
-        manifest, copy = copy_out(db.engine, folder)
-        pack(manifest, copy, made, recipient, _authority().checkpoint())
-    scrub(db.engine)  # whoever was erased meanwhile was held in the log by our reading
+    made, manifest = make_backup(named, read_recipient(wanted))
+    schedule.note_good()
     answer = {"file": str(made), "bytes": made.stat().st_size, **_told(manifest)}
     say(answer, f"{made}: {_line(manifest)}", as_json=as_json)
+
+
+@backup.command("schedule")
+@click.option("--to", "folder", default="", help="The folder, as a whole path: on another disk, or carried off daily.")
+@click.option("--at", default="02:30", show_default=True, help="When each day, as HH:MM in UTC.")
+@click.option("--days", type=click.IntRange(1, 1000), default=14, show_default=True, help="So many days are kept,")
+@click.option("--weeks", type=click.IntRange(0, 1000), default=8, show_default=True, help="the last of so many weeks,")
+@click.option("--months", type=click.IntRange(0, 1000), default=12, show_default=True, help="and of so many months.")
+@click.option("--off", is_flag=True, help="No longer.")
+@as_json
+def set_schedule(folder: str, at: str, days: int, weeks: int, months: int, off: bool, as_json: bool) -> None:
+    """Have the relay back up each day to BACKUP_RECIPIENT, and remove what is no longer kept. Without --to: what was
+    set, and how the last one went."""
+    if folder and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", at):
+        raise BackupFailed(f"{at!r} is no time of day such as 02:30")
+    if off or folder:
+        schedule.set_plan(None if off else schedule.Plan(folder, at, days, weeks, months))
+    wanted, held = schedule.plan(), chores.chore(schedule.NAME)
+    good = rfc3339(held.good_at) if held and held.good_at else None
+    due = rfc3339(held.due_at) if held and held.due_at and wanted else None
+    fault = held.fault if held else None
+    answer = {"schedule": asdict(wanted) if wanted else None, "next": due, "last_good": good, "fault": fault}
+    line = f"{wanted.folder}, each day at {wanted.at} UTC, next {due}" if wanted else "nothing is scheduled"
+    say(answer, f"{line}; last good: {good or 'none'}{f'; failed: {fault}' if fault else ''}", as_json=as_json)
 
 
 @backup.command("verify")
@@ -154,6 +176,8 @@ def _swapped(found: Backup, engine: Engine, adopted: list[Certificate]) -> tuple
             raise BackupFailed(f"nothing was changed: {_lacking(lost)}; put them there first")
         known = bring_lists(data, folder)
         make_ready(found.roots)
+        if not found.unproven:
+            bring_seal(data, folder)
         ending.note(data, adopted)
         passing(BEFORE_SWAP)
         swap(engine, made, folder, held)

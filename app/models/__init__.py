@@ -24,6 +24,7 @@ from app.models.offer import (
     Submission,
     TextVersion,
 )
+from app.models.operating import Chore, Operator
 from app.models.privacy import PrivacyRequest, Retention, Tombstone
 from app.models.property import LinkActivity, PhotoCopy, Property, Upload
 from app.models.record import Access, Attempt, Delivery, Event, LedgerEntry
@@ -45,6 +46,7 @@ __all__ = [
     "Attempt",
     "Base",
     "Checkpoint",
+    "Chore",
     "Confirmation",
     "ConfirmationBody",
     "Decision",
@@ -70,6 +72,7 @@ __all__ = [
     "OfferRequest",
     "OfferState",
     "OfferTag",
+    "Operator",
     "PastEpoch",
     "PhotoCopy",
     "PrivacyRequest",

@@ -9,6 +9,7 @@ import ssl
 import time
 from collections.abc import Callable
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 from alembic.runtime.migration import MigrationContext
@@ -19,6 +20,7 @@ from redis import RedisError
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.backups import schedule
 from app.config import Settings
 from app.core.clock import now
 from app.core.database import is_sqlite
@@ -27,13 +29,14 @@ from app.core.wake import waker
 from app.delivery.queue import oldest_due
 from app.extensions import db
 from app.models import Agency, Delivery, PrivacyRequest
-from app.ops import proxies
+from app.ops import chores, proxies
 from app.outbound.smtp import open_connection
 from app.proof.authority import Authority
 from app.proof.checkpoint_check import head_fault
 from app.proof.heads import Heads, UnreadableHead
 
 OK = "ok"
+CERTIFICATE_DUE = timedelta(days=30)
 PATIENCE = 120  # seconds that something due may wait: a sweep is five, a lapsed lease forty-five
 LEAST_FREE = 512 * 1024 * 1024
 LEAST_TO_SERVE = 32 * 1024 * 1024  # below it nothing is begun that may not be finished
@@ -162,6 +165,34 @@ def mail() -> str:
     return str(_("mail leaves this machine in clear: MAIL_USE_TLS=1 (STARTTLS) or MAIL_USE_SSL=1 (port 465)"))
 
 
+def backups() -> str:
+    """Whether one was made of late, and none has failed since."""
+    held = chores.chore(schedule.NAME)
+    if held is None or (held.good_at is None and not held.settings):
+        wanted = _settings().production
+        return str(_("none is made: `backup schedule` has the relay do it each night")) if wanted else OK
+    if held.fault:
+        return str(_("the last one failed: %(why)s", why=held.fault))
+    if held.good_at is None:
+        return (
+            OK if held.due_at and held.due_at > now() - schedule.AGAIN else str(_("none was made: is a relay running?"))
+        )
+    if now() - held.good_at > schedule.OLD:
+        return str(_("the last good one is of %(when)s UTC", when=f"{held.good_at:%Y-%m-%d %H:%M}"))
+    return OK
+
+
+def certificates() -> str:
+    """Whether what seals receipts lasts: one of the owner's own is not replaced by itself."""
+    authority: Authority = current_app.extensions["bidflux_authority"]
+    if not (_settings().data_dir / "seal").is_dir() and not _settings().seal_file:
+        return OK
+    until = authority.seal().certificate.not_valid_after_utc
+    if until - now() > CERTIFICATE_DUE:
+        return OK
+    return str(_("the certificate that seals receipts ends on %(day)s: put a new one in SEAL_FILE", day=until.date()))
+
+
 def proxy() -> str:
     """Whether one stands in front that TRUSTED_PROXIES does not count."""
     return proxies.said() or OK
@@ -234,7 +265,9 @@ CHECKS: dict[str, Callable[[], str]] = {
     "proxy": proxy,
     "relay": relay,
     "deliveries": deliveries,
+    "backups": backups,
     "keys": keys,
+    "certificates": certificates,
     "registers": registers,
     "requests": requests,
     "disk": disk,

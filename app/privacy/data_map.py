@@ -169,6 +169,8 @@ COLUMNS: dict[str, dict[str, str]] = {
         "trail": "actor_type actor_id",
         "technical": "id agency_id offer_id undoes_id",
     },
+    "chore": {"technical": "name settings due_at tried_at good_at fault"},
+    "operator": {"staff": "account_id", "technical": "since"},
     "delivery": {
         "messages": "kind template body_ct",
         "trail": "user_id",
@@ -308,7 +310,7 @@ IN_CLEAR: dict[str, str] = {
     " replace_code.nonce submission.nonce submission.content_mac",
     N_("names, e-mail addresses, phones, roles and browsers of the agency's staff"): "invitation.email"
     " invitation.full_name invitation.phone invitation.role invitation.language property.agent_id saved_view.user_id"
-    " staff_address.email"
+    " staff_address.email operator.account_id"
     " user.email user.full_name user.phone user.role user.active user.read_in account.email account.language"
     " account.shortcuts"
     " user_session.user_id user_session.browser user_session.created_at user_session.seen_at user_session.expires_at",

@@ -10,6 +10,7 @@ import structlog
 from flask import Flask
 
 from app.accounts import invitations
+from app.backups import schedule
 from app.core.clock import now
 from app.core.faults import report
 from app.core.wake import waker
@@ -25,6 +26,7 @@ from app.workers.photos import copy_due_photos
 from app.workers.signals import on_stop, pause
 
 SWEEP_SECONDS = 5.0
+DAILY_EVERY = 60.0  # how often it looks whether what comes once a day is due
 FIGURES_SECONDS = 60.0  # how often it counts for /metrics
 HEADS_SECONDS = 30.0  # how often it notes beside the seal how far each register has come
 ROUND_SECONDS = 300.0  # how often it looks for what belongs to the night
@@ -42,6 +44,7 @@ def run_relay(app: Flask, stop: threading.Event | None = None) -> None:
         watch(app, stop, "feeds", read_due_feeds)
         watch(app, stop, "tries", try_due_feeds, TRIES_EVERY)
         watch(app, stop, "photos", copy_due_photos)
+    watch(app, stop, "backups", schedule.run_due, DAILY_EVERY)
     watch(app, stop, "searches", searches(), EVERY_SECONDS)
     next_round = time.monotonic() + SWEEP_SECONDS
     next_heads = next_figures = time.monotonic()

@@ -74,7 +74,7 @@ def hostile(held: dict[str, bytes], outside: Path) -> dict[str, bytes]:
         "longer than the file": long + b"{}",
         "longer than any file": longer + b"{}",
         "leads back": back + b"{}",
-        "leads back further on": tarred(good[:1])[: 512 * 4] + back + whole,
+        "leads back further on": tarred(good[:1])[: 512 * (1 - -len(good[0][1]) // 512)] + back + whole,
         "compressed": gzip.compress(whole),
         "compressed much": lzma.compress(whole),
         "cut": whole[:700],
