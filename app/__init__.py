@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from flask import Flask, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -49,6 +51,13 @@ from app.webhooks import mails as webhook_mails
 TEXT_BYTES = 2 * 1024 * 1024
 
 
+class Application(Flask):
+    """Flask, for views of which none is a coroutine: it would ask each of them and each hook at every request."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        return func
+
+
 def create_app(settings: Settings | None = None) -> Flask:
     """The application, from settings or from the environment; raises `ConfigurationError` naming every fault."""
     settings = settings or load_settings()
@@ -57,7 +66,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     except OSError as error:
         raise ConfigurationError([f"BIDFLUX_DATA: {error.filename}: {error.strerror}"]) from None
     configure_faults(settings)
-    app = Flask(__name__)
+    app = Application(__name__)
     app.request_class = Request
     app.jinja_environment = Templates
     app.config.from_mapping(settings.flask())

@@ -56,10 +56,10 @@ def show_short(moment: datetime) -> str:
     return short_in(moment, zone(), language())
 
 
-def short_in(moment: datetime, here: ZoneInfo, spoken: str) -> str:
-    """The same of many moments, with zone and language asked for once."""
+def short_in(moment: datetime, here: ZoneInfo, spoken: str, year: int | None = None) -> str:
+    """The same of many moments, with zone and language asked for once; `year` is the present one there."""
     local = moment.astimezone(here)
-    this_year = local.year == datetime.now(here).year
+    this_year = local.year == (year or datetime.now(here).year)
     return f"{_short_day(local.date(), spoken, this_year=this_year)}, {local:%H:%M}"
 
 
@@ -104,6 +104,12 @@ def capped(count: int) -> str:
 
 
 def days(count: int) -> str:
+    return _days(count, language())
+
+
+@lru_cache(maxsize=1000)
+def _days(count: int, _language: str) -> str:
+    """Asked for in that language, which is the reader's."""
     return str(ngettext("%(num)d day", "%(num)d days", count))
 
 

@@ -7,15 +7,18 @@ connection's statements hears of these too. See docs/decisions/0029-driver-state
 
 from __future__ import annotations
 
+import uuid
 from collections import namedtuple
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Insert, Select, Table, Update, insert
+from sqlalchemy import Connection, Insert, Select, Table, Update, Uuid, insert
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import MultipleResultsFound, NoResultFound
 from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.types import TypeEngine
 
 Values = Mapping[str, Any]
 _MADE: dict[tuple[Table, tuple[str, ...], str], _Compiled] = {}
@@ -48,7 +51,7 @@ class Query:
         if (made := self._made.get(dialect.name)) is None:
             columns = self._query.selected_columns
             row: Any = namedtuple("Row", columns.keys())  # type: ignore[misc]  # of this very query
-            every = [one.type.dialect_impl(dialect).result_processor(dialect, None) for one in columns]
+            every = [_reader(one.type, dialect) for one in columns]
             reads = [(place, read) for place, read in enumerate(every) if read]
             made = self._made[dialect.name] = _Compiled(self._query, dialect), row, reads
         return made
@@ -65,6 +68,18 @@ class Query:
         if (found := self.one_or_none(connection, **values)) is None:
             raise NoResultFound
         return found
+
+
+def _reader(kind: TypeEngine[Any], dialect: Dialect) -> Callable[[Any], Any] | None:
+    """How a value is made of what the driver gave. Rows name the same ids again and again, which SQLite has as text."""
+    if type(kind) is Uuid and kind.as_uuid and dialect.name == "sqlite":
+        return _id_of
+    return kind.dialect_impl(dialect).result_processor(dialect, None)
+
+
+@lru_cache(maxsize=8192)
+def _id_of(text: str | None) -> uuid.UUID | None:
+    return None if text is None else uuid.UUID(text)
 
 
 class Change:

@@ -7,35 +7,65 @@ text (`%(amount)s`) is put in, and escaped, as the page is made. Nothing else of
 
 from __future__ import annotations
 
+import re
 from collections.abc import MutableMapping
-from typing import Any
+from typing import Any, cast
 
 from flask.templating import Environment
 from flask_babel import force_locale, gettext
 from jinja2 import Template, nodes
+from jinja2.compiler import CodeGenerator, Frame
 from jinja2.visitor import NodeTransformer
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from app.core.language import language
+
+
+def _shown(value: Any) -> str:
+    """A value as it stands in a page; most have nothing that would have to be escaped, or have been."""
+    kind = type(value)
+    if kind is str:
+        return escape(value) if _MARKED(value) else cast(str, value)
+    return value if kind is Markup else escape(value)
+
+
+_MARKED = re.compile("[&<>'\"]").search
+
+
+class _Code(CodeGenerator):
+    """Jinja's own, but that a value which is put out goes through `_shown`."""
+
+    def _output_child_pre(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
+        if frame.eval_ctx.volatile or not frame.eval_ctx.autoescape or finalize.src is not None:
+            super()._output_child_pre(node, frame, finalize)
+        else:
+            self.write("environment.shown(")
 
 
 class Templates(Environment):
     """`app.jinja_env`: it picks the environment of the reader's language, whose templates load each other from it."""
 
     spoken = ""  # by the templates of this environment; the application's own has those of each language
+    code_generator_class = _Code
+    shown = staticmethod(_shown)
 
     def _load_template(self, name: str, globals: MutableMapping[str, Any] | None) -> Template:
         if globals:
             raise TypeError("templates share their global names")
-        if self.spoken:
-            return super()._load_template(name, None)
-        return self._of(language())._load_template(name, None)
+        if not self.spoken:
+            return self._of(language())._load_template(name, None)
+        loaded: dict[str, Template] = self.__dict__["loaded"]
+        if (held := loaded.get(name)) is None:
+            held = super()._load_template(name, None)
+            if not self.auto_reload:
+                loaded[name] = held
+        return held
 
     def _of(self, code: str) -> Templates:
         held: dict[str, Templates] = self.__dict__.setdefault("by_language", {})
         if code not in held:
             made = self.overlay()
-            made.spoken = code
+            made.spoken, made.__dict__["loaded"] = code, {}
             held[code] = made
         return held[code]
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Flask, Request, Response, current_app, g, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
+from itsdangerous import URLSafeTimedSerializer
 
 from app.core.logs import request_id
 from app.core.signed_links import SIGNED_PATHS
@@ -25,6 +28,16 @@ def register_headers(app: Flask) -> None:
 
 class NoCookieForBuyers(SecureCookieSessionInterface):
     """Behind a signed link nobody is signed in and nothing is remembered: no cookie is read, none is set."""
+
+    def __init__(self) -> None:
+        self._signing: tuple[Any, URLSafeTimedSerializer | None] = None, None
+
+    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
+        """The same while the keys are."""
+        keys = app.secret_key, *app.config["SECRET_KEY_FALLBACKS"]
+        if self._signing[0] != keys:
+            self._signing = keys, super().get_signing_serializer(app)
+        return self._signing[1]
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         return SecureCookieSession() if _without_cookie(request.path) else super().open_session(app, request)

@@ -15,7 +15,7 @@ _PLAIN = "!$'()*,/:;?@"  # what `url_for` leaves as it is in a query
 
 def path_to(endpoint: str, **values: Any) -> str:
     """As `url_for` gives it. That of a page which is always in one place is kept."""
-    if values or not has_request_context() or endpoint.startswith("."):
+    if any(value is not None for value in values.values()) or not has_request_context() or endpoint.startswith("."):
         return flask.url_for(endpoint, **values)
     return _kept(endpoint, request.script_root)
 

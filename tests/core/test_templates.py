@@ -11,6 +11,7 @@ from flask import Flask, render_template
 from flask.testing import FlaskClient
 from flask_babel import force_locale
 from jinja2 import ChoiceLoader, DictLoader, nodes
+from markupsafe import Markup, escape
 
 from app.accounts.editing import SESSION_LIFE
 from app.core.language import LANGUAGES, Catalogs
@@ -103,3 +104,38 @@ def test_a_page_that_changes_nothing_signs_no_cookie(client: FlaskClient, app: F
     answers: Any = [client.get(path) for path in ("/app/offers", "/app/properties", "/app/offers")]
     assert not list(chain.from_iterable(one.headers.getlist("Set-Cookie") for one in answers))
     assert app.permanent_session_lifetime > SESSION_LIFE
+
+
+def test_what_is_put_out_is_escaped_as_jinja_does_it(app: Flask) -> None:
+    class Shown:
+        def __html__(self) -> str:
+            return "<i>"
+
+    class Text(str):
+        __slots__ = ()
+
+    values = [
+        "",
+        "a",
+        "&",
+        "<",
+        ">",
+        "'",
+        '"',
+        HOSTILE,
+        Markup("<b>"),
+        Text("<b>"),
+        Shown(),
+        7,
+        None,
+        1.5,
+        ["<"],
+        ("'",),
+    ]
+    env = environment(app, **{"one.html": "{{ value }}|{% set held = value %}{{ held }}|{{ value }}<"})
+    with app.test_request_context():
+        for value in values:
+            plain = escape(value)
+            assert render_template("one.html", value=value) == f"{plain}|{plain}|{plain}<", value
+        assert render_template("one.html") == "||<"
+    assert env.from_string("{{ value }}").render(value=HOSTILE) == escape(HOSTILE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from inspect import iscoroutinefunction
 from typing import Any
 
 import pytest
@@ -37,6 +38,13 @@ def test_every_route_declares_guard_limit_and_cache(app: Flask) -> None:
         declared = getattr(app.view_functions[rule.endpoint], "policy", None)
         assert isinstance(declared, Policy), f"{rule} says nothing"
         assert declared.reads and declared.writes and declared.cache, rule
+
+
+def test_no_view_and_no_hook_is_a_coroutine(app: Flask) -> None:
+    """Flask is told so, and asks none of them."""
+    hooks = (app.before_request_funcs, app.after_request_funcs, app.teardown_request_funcs)
+    called = [*app.view_functions.values(), *(one for kind in hooks for those in kind.values() for one in those)]
+    assert len(called) > 100 and not [one for one in called if iscoroutinefunction(one)]
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 from flask import request, url_for
@@ -16,8 +17,9 @@ from flask_babel import ngettext
 
 from app.blueprints.offers.rows import shown_rows
 from app.core.access import Person
-from app.core.formats import COUNTED, days, show_date, show_money
+from app.core.formats import COUNTED, Choices, days, show_date, show_money
 from app.core.labels import filter_label, label
+from app.core.language import LANGUAGES, language
 from app.core.money import Money
 from app.models import Offer
 from app.models.offer import FINANCING, SOURCES, STATUSES
@@ -158,16 +160,46 @@ def news(chosen: OfferFilter, seen: int, at: int, new: int) -> dict[str, Any]:
 
 def choices(by: Person, chosen: OfferFilter) -> dict[str, Any]:
     """What the filter's form offers. What is chosen is always among it, or the next filter would drop it."""
+    same, known = _same_choices(language()), chosen.sort in ORDERS
     return {
         "properties": property_choices(by, chosen.property_id),
         "agents": agent_choices(by, chosen.agent) if by.reads_all else [],
-        "orders": {**ORDERS, chosen.sort: _order_name(chosen.sort)},
-        "statuses": STATUSES,
-        "sources": SOURCES,
-        "financing": FINANCING,
+        "orders": same.orders if known else [*same.orders, (chosen.sort, _order_name(chosen.sort))],
+        "usual_order": same.usual_order,
+        "sources": same.sources,
+        "financing": same.financing,
+        "yes_no": same.yes_no,
         "currencies": CURRENCIES,
         "default_sort": DEFAULT_SORT,
     }
+
+
+class _SameChoices(NamedTuple):
+    """What tabs and filter offer to everybody who reads them in one language."""
+
+    every: str
+    statuses: Choices
+    orders: Choices
+    usual_order: str
+    sources: Choices
+    financing: Choices
+    yes_no: Choices
+
+
+@lru_cache(maxsize=len(LANGUAGES))
+def _same_choices(_language: str) -> _SameChoices:
+    """Asked for in that language, which is the reader's."""
+    named = {sort: str(text) for sort, text in ORDERS.items()}
+    usual = named.pop(DEFAULT_SORT)
+    return _SameChoices(
+        str(_("All")),
+        Choices((value, label("status", value)) for value in STATUSES),
+        Choices(named.items()),
+        usual,
+        Choices((value, label("source", value)) for value in SOURCES),
+        Choices((value, label("financing_short", value)) for value in FINANCING),
+        Choices((("true", str(_("Yes"))), ("false", str(_("No"))))),
+    )
 
 
 def _order_name(sort: str) -> str:
@@ -179,10 +211,11 @@ def _order_name(sort: str) -> str:
 
 def _tabs(chosen: OfferFilter, named: dict[str, str], counts: dict[str, int]) -> list[Tab]:
     path, query = path_to("offers.index"), query_of(_less(named, "status"))
-    tabs = [Tab(_("All"), counts[""], with_query(path, query), chosen.status is None)]
-    for status in STATUSES:
+    same = _same_choices(language())
+    tabs = [Tab(same.every, counts[""], with_query(path, query), chosen.status is None)]
+    for status, text in same.statuses:
         url = with_query(path, query, f"status={status}")
-        tabs.append(Tab(label("status", status), counts[status], url, chosen.status == status))
+        tabs.append(Tab(text, counts[status], url, chosen.status == status))
     return tabs
 
 

@@ -117,6 +117,7 @@ class _Words:
         self._after = with_query(path, query_of(named))
         self._texts = _texts(self._language)
         self._terms: dict[int, str] = {}
+        self._year = today.year
 
     def row(self, line: OfferLine) -> ShownRow:
         offer_id, name = str(line.id), line.name
@@ -140,7 +141,7 @@ class _Words:
             choose=self._texts.choose % named,
             answers=self._texts.answer % named if self._may_answer(line) else "",
             submitted_at=line.submitted_at.isoformat(),
-            submitted=short_in(line.submitted_at, self._zone, self._language),
+            submitted=short_in(line.submitted_at, self._zone, self._language, self._year),
         )
 
     def _may_answer(self, line: OfferLine) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -107,10 +108,9 @@ def _read(order: Order, ids: Sequence[Any]) -> list[Any]:
     """Everything about these offers, in this order. The caller has found the ids within what may be seen."""
     if not ids:
         return []
-    query = statements.page_rows(order, sqlite=is_sqlite(db.engine))
-    found = query.raw(db.session.connection(), ids=as_given(ids))
-    held = {row[0]: row for row in found}
-    return [query.row(db.session.connection(), held[offer_id]) for offer_id in ids if offer_id in held]
+    query, connection = statements.page_rows(order, sqlite=is_sqlite(db.engine)), db.session.connection()
+    held = {row[0]: row for row in query.raw(connection, ids=as_given(ids))}
+    return [query.row(connection, held[offer_id]) for offer_id in ids if offer_id in held]
 
 
 def _lines_of(rows: Sequence[Any], *, whole: bool = False) -> list[OfferLine]:
@@ -191,13 +191,17 @@ def list_offers(
 def _find(
     by: Person, chosen: OfferFilter, search: Search, order: Order, place: Cursor | None, *, backward: bool, limit: int
 ) -> SearchPage:
-    """What the columns in clear decide; the counters are counted apart."""
+    """What the columns in clear decide, and names of which few match; else the counters are counted apart."""
     connection = db.session.connection()
     if how := statements.asked(by, chosen, search):
-        at = {"place": place is not None, "null": place is not None and place.value is None}
-        query = statements.ids(how[0], limit + 1, backward=backward, **at)
-        given = {} if place is None else {"place_id": place.offer_id, "place_value": place.value}
-        ids = [row[0] for row in query.raw(connection, **how[1], **given)]
+        at = {"place": place is not None, "null": place is not None and place.value is None, "backward": backward}
+        given = how[1] if place is None else {**how[1], "place_id": place.offer_id, "place_value": place.value}
+        if how[0].found:
+            rows = statements.walk(how[0], **at).raw(connection, **given)
+            counts = totals(Counter(row[1] for row in rows))
+            ids = [offer_id for offer_id, status, follows in rows if follows and chosen.status in {None, status}]
+            return SearchPage(ids[:limit], len(ids) > limit, counts)
+        ids = [row[0] for row in statements.ids(how[0], limit + 1, **at).raw(connection, **given)]
     else:
         made = ids_in_order(by, chosen, search, order, place, backward=backward)
         made = made.with_only_columns(raw_id(OfferState.offer_id), order.key)

@@ -18,7 +18,7 @@ from app.core.access import Asker, Person, offers_of
 from app.core.contacts import NotAContact, read_email, read_phone
 from app.core.ids import REFERENCE_ALPHABET, REFERENCE_LENGTH
 from app.core.planner_hints import Aside
-from app.core.raw_rows import among, raw_id
+from app.core.raw_rows import among_value, as_given, raw_id
 from app.extensions import db
 from app.models import Offer, OfferState
 from app.models.offer import STATUSES
@@ -41,11 +41,11 @@ _BEGUN = re.compile(f"BF-[{REFERENCE_ALPHABET}]{{0,{REFERENCE_LENGTH - 1}}}")
 class Search:
     """What a free text asks for: all `conditions`; and all `names` somewhere in the bidder's name, where many match.
 
-    `found`: the raw ids of the offers, where names are all that it asks for and few match; `conditions` says it too."""
+    `found`: ids of the offers, `as_given`, where it asks for names alone and few match; `conditions` says it too."""
 
     conditions: list[Condition] = field(default_factory=list)
     names: tuple[str, ...] = ()
-    found: list[Any] | None = None
+    found: Any = None
 
     def matches(self, folded: str) -> bool:
         return all(word in folded for word in self.names)
@@ -73,8 +73,9 @@ def read_search(agency_id: uuid.UUID, text: str | None) -> Search:
     if not names and not conditions and text.strip():
         return Search([false()])  # marks alone are nobody's name, and are not everybody's
     if names and len(ids := matching(agency_id, names)) <= FEW:
-        named = and_(among(OfferState.offer_id, ids), OfferState.erased_at.is_(None))
-        return Search([*conditions, named], found=None if conditions else ids)
+        given = as_given(ids)
+        named = and_(among_value(OfferState.offer_id, given), OfferState.erased_at.is_(None))
+        return Search([*conditions, named], found=None if conditions else given)
     return Search(conditions, tuple(names))
 
 

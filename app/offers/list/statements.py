@@ -15,7 +15,7 @@ from sqlalchemy.orm import aliased
 from app.core.access import ASKING_AGENCY, Person, Reach, asked_by
 from app.core.database import is_sqlite
 from app.core.planner_hints import Aside
-from app.core.raw_rows import among_given, as_given
+from app.core.raw_rows import among_given
 from app.core.statements import Query
 from app.extensions import db
 from app.models import Confirmation, Offer, OfferBody, OfferKey, OfferState, Property
@@ -51,7 +51,7 @@ def asked(by: Person, chosen: OfferFilter, search: Search) -> tuple[Asked, dict[
     if shape is None:
         return None
     reach, values = asked_by(by)
-    found = {} if search.found is None else {"found": as_given(search.found)}
+    found = {} if search.found is None else {"found": search.found}
     return Asked(reach, shape, bool(found), is_sqlite(db.engine)), values | chosen.values() | found
 
 
@@ -60,11 +60,22 @@ def ids(how: Asked, limit: int, *, backward: bool, place: bool, null: bool) -> Q
     """The ids from one end, or from a `place` on, whose value may be none."""
     order = Order(how.shape.sort)
     query = in_order(order, how.conditions(), few=how.found, backward=backward).limit(limit)
-    if place:
-        value = None if null else bindparam("place_value", type_=order.key.type)
-        own_id = bindparam("place_id", type_=OfferState.offer_id.type)
-        query = query.where(order.past(value, own_id, backward=backward))
-    return Query(query)
+    return Query(query.where(_past(order, backward=backward, null=null)) if place else query)
+
+
+@lru_cache(maxsize=SHAPES)
+def walk(how: Asked, *, backward: bool, place: bool, null: bool) -> Query:
+    """All that were named, of whatever status: id, status, whether it follows the `place`. They are looked up once."""
+    order = Order(how.shape.sort)
+    follows = _past(order, backward=backward, null=null) if place else literal(True)
+    query = in_order(order, how.conditions(with_status=False), few=True, backward=backward)
+    return Query(query.with_only_columns(OfferState.offer_id, OfferState.status, follows.label("follows")))
+
+
+def _past(order: Order, *, backward: bool, null: bool) -> ColumnElement[bool]:
+    """What follows the place whose `place_id` and `place_value` a statement is run with."""
+    value = None if null else bindparam("place_value", type_=order.key.type)
+    return order.past(value, bindparam("place_id", type_=OfferState.offer_id.type), backward=backward)
 
 
 def in_order(order: Order, conditions: list[ColumnElement[bool]], *, few: bool, backward: bool) -> Any:
