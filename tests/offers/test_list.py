@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, settings
 from hypothesis import given as given_by
 from hypothesis import strategies as st
-from sqlalchemy import event, update
+from sqlalchemy import event
 
 from app.core.money import Money
 from app.extensions import db
@@ -99,6 +99,14 @@ def test_a_page_costs_the_same_queries_however_many_rows(client: FlaskClient, ow
     for _ in range(24):
         make_offer(prop)
     assert cost() == one <= 12
+
+
+def test_a_first_visit_asks_for_ten_things_at_most(client: FlaskClient, owner: User, prop: Property) -> None:
+    make_offer(prop)
+    login(client, owner)
+    page = get(client, "/app/offers")
+    files = {path for path in re.findall(r'(?:src|href)="(/static/[^"]+)"', page)}
+    assert 5 < len(files) <= 9
 
 
 def test_htmx_gets_the_list_alone_and_back_gets_the_page(client: FlaskClient, owner: User, prop: Property) -> None:
