@@ -67,13 +67,8 @@ def as_given(raws: Sequence[Any]) -> Any:
     return json.dumps(raws) if is_sqlite(db.engine) else raws
 
 
-def among(column: InstrumentedAttribute[uuid.UUID], raws: Sequence[Any]) -> ColumnElement[bool]:
-    """Whether a column's id is one of very many that `raw_id` gave: they travel as one value, not as thousands."""
-    return among_value(column, as_given(raws))
-
-
-def among_value(column: InstrumentedAttribute[uuid.UUID], given: Any) -> ColumnElement[bool]:
-    """The same of what `as_given` made of them."""
+def among(column: InstrumentedAttribute[uuid.UUID], given: Any) -> ColumnElement[bool]:
+    """Whether a column's id is one of very many, `as_given`: they travel as one value, not as thousands."""
     if is_sqlite(db.engine):
         return raw_id(column).in_(select(func.json_each(given).table_valued("value").c.value))
     return column == any_(literal(given, ARRAY(Uuid)))

@@ -18,7 +18,7 @@ from app.core.access import Asker, Person, offers_of
 from app.core.contacts import NotAContact, read_email, read_phone
 from app.core.ids import REFERENCE_ALPHABET, REFERENCE_LENGTH
 from app.core.planner_hints import Aside
-from app.core.raw_rows import among_value, as_given, raw_id
+from app.core.raw_rows import among, as_given, raw_id
 from app.extensions import db
 from app.models import Offer, OfferState
 from app.models.offer import STATUSES
@@ -74,7 +74,7 @@ def read_search(agency_id: uuid.UUID, text: str | None) -> Search:
         return Search([false()])  # marks alone are nobody's name, and are not everybody's
     if names and len(ids := matching(agency_id, names)) <= FEW:
         given = as_given(ids)
-        named = and_(among_value(OfferState.offer_id, given), OfferState.erased_at.is_(None))
+        named = and_(among(OfferState.offer_id, given), OfferState.erased_at.is_(None))
         return Search([*conditions, named], found=None if conditions else given)
     return Search(conditions, tuple(names))
 
