@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import api, buyer, deadline, listing, mail, privacy, proof, starting, webhooks
+from benchmarks import api, buyer, deadline, growth, listing, mail, privacy, proof, starting, webhooks
 from benchmarks.load import CLIENT
 
 SUITES = {
@@ -22,6 +22,7 @@ SUITES = {
     "proof": proof.rows,
     "privacy": privacy.rows,
     "starting": starting.rows,
+    "growth": growth.rows,
 }
 
 

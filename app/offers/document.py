@@ -141,12 +141,20 @@ _APOSTROPHES = str.maketrans(dict.fromkeys("'’‘ʼʻ`´′"))
 def fold(text: str) -> str:
     """For searching names: no case, no diacritics, no apostrophes, a space for any other mark, single spaces."""
     plain = unicodedata.normalize("NFKD", text.casefold().translate(_APOSTROPHES)).translate(_STROKES)
-    seen = (
-        " " if unicodedata.category(c)[0] == "P" or c == "·" else c
-        for c in plain
-        if unicodedata.category(c) not in _UNHEARD
-    )
-    return " ".join("".join(seen).split())
+    return " ".join(plain.translate(_HEARD).split())
 
 
+class _Heard(dict[int, str | None]):
+    """What is heard of each character, looked up once; no more of them than names are made of."""
+
+    def __missing__(self, code: int) -> str | None:
+        if len(self) >= MOST_CHARACTERS:
+            self.clear()
+        c = chr(code)
+        category = unicodedata.category(c)
+        self[code] = heard = None if category in _UNHEARD else " " if category[0] == "P" or c == "·" else c
+        return heard
+
+
+_HEARD, MOST_CHARACTERS = _Heard(), 5_000
 _UNHEARD = {"Mn", "Me", "Cf", "Cc"}

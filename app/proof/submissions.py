@@ -19,26 +19,26 @@ from app.extensions import db
 from app.models import Confirmation, EmailCode, LedgerEntry, Offer, OfferBody, OfferFile, OfferKey, OfferTag
 from app.offers.document import Bidder, commitment, decode, schema_name
 from app.offers.entry import Submitted, submitted
-from app.offers.tags import tags_of
+from app.offers.tags import tagger
 
 Opener = Callable[[str, str, bytes, bytes], bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What offers of one agency are compared with: what opens them, and the texts (SHA-256 in hex) that are as they
-    were when they were shown."""
+    """What offers of one agency are compared with: what opens them, what makes their blind indexes, and the texts
+    (SHA-256 in hex) that are as they were when they were shown."""
 
-    agency_id: uuid.UUID
     body: Opener
     name: Opener
+    tags: Callable[[Bidder], dict[str, bytes]]
     texts: Container[str]
 
     @classmethod
     def of(cls, agency_id: uuid.UUID, texts: Container[str]) -> Means:
         ring = keys.keyring()
         openers = ring.opener(agency_id, "offer_body", "body"), ring.opener(agency_id, "offer_key", "name")
-        return cls(agency_id, *openers, texts)
+        return cls(*openers, tagger(agency_id), texts)
 
 
 KIND = "offer.submitted"
@@ -145,7 +145,7 @@ def _against_person(bidder: Bidder, means: Means, name: Any, tags: tuple[Any, An
     except CannotOpen:
         yield "the name that it is found by does not open"
     try:
-        due = tags_of(means.agency_id, bidder)
+        due = means.tags(bidder)
     except KeyMissing:
         return
     if tags != (due.get("email"), due.get("phone"), len(due)):
