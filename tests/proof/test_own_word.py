@@ -13,7 +13,7 @@ import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
 from pypdf import PdfReader
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from app.accounts import editing as accounts
@@ -41,6 +41,7 @@ from app.offers.recording import ConfirmationInput
 from app.privacy import erasure, personal_data
 from app.proof import receipts
 from app.proof.register import offer_faults
+from app.properties import editing
 from app.properties.seller_page import OpenedSellerLink, seller_page
 from tests.factories import (
     login,
@@ -86,8 +87,7 @@ def proof(offer: Offer) -> str | None:
 
 
 def signs(prop: Property) -> Property:
-    db.session.execute(update(Property).where(Property.id == prop.id).values(signature_required=True))
-    db.session.commit()
+    editing.change(prop, {"signature_required": True}, by=SYSTEM)
     return prop
 
 
