@@ -290,6 +290,16 @@ def test_readiness_follows_what_can_be_written(app: Flask, monkeypatch: pytest.M
         other.exec_driver_sql("ROLLBACK")
 
 
+def test_a_disk_that_is_full_keeps_no_half_of_a_check_value(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_file: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(own_files.os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        own_files._write(tmp_path / "links.check", "x")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_bug_keeps_its_traceback() -> None:
     for bug in (KeyError("x"), ValueError("x"), AttributeError("x"), AssertionError(), BrokenPipeError(32, "x")):
         assert line_of(bug) is None
