@@ -54,9 +54,10 @@ def is_id(wanted: str) -> bool:
 
 def find_agency(wanted: str) -> Agency:
     """By id or exact name; the only one when nothing is named."""
-    query = select(Agency) if wanted else select(Agency).where(Agency.test_of_id.is_(None))
+    query = select(Agency) if wanted else select(Agency).where(Agency.test_of_id.is_(None), Agency.ended_at.is_(None))
     if wanted:
-        query = query.where(Agency.id == uuid.UUID(wanted) if is_id(wanted) else Agency.name == wanted)
+        by_name = (Agency.name == wanted, Agency.ended_at.is_(None))
+        query = query.where(*((Agency.id == uuid.UUID(wanted),) if is_id(wanted) else by_name))
     found = db.session.scalars(query.limit(2)).all()
     if not found:
         fail(f"no agency has the id or exact name {wanted!r}" if wanted else "there is no agency yet")

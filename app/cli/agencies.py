@@ -1,4 +1,4 @@
-"""`agency list|rename|export`: the tenants of the installation; `agency create` stands beside `user create`."""
+"""`agency list|rename|export|delete`: the tenants of the installation; `agency create` stands beside `user create`."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from sqlalchemy import func, select
 
 from app.accounts import editing as accounts
 from app.cli.accounts import agency, find_agency
-from app.cli.output import as_json, say
+from app.cli.output import as_json, fail, read_line, say
 from app.core.clock import rfc3339
 from app.core.ledger import SYSTEM
 from app.extensions import db
 from app.models import Agency, Property, User
-from app.privacy import agency_copy
+from app.privacy import agency_copy, agency_end
 
 
 def register(_app: Flask) -> None:
@@ -33,6 +33,7 @@ def agency_list(as_json: bool) -> None:
     """Every agency, by name; test agencies among them."""
     columns = (Agency.id, Agency.name, Agency.email, Agency.language, Agency.test_of_id, Agency.created_at)
     query = select(*columns, _count(User, User.active).label("people"), _count(Property).label("properties"))
+    query = query.where(Agency.ended_at.is_(None))
     rows: list[dict[str, Any]] = [
         {
             "id": str(row.id),
@@ -72,3 +73,19 @@ def agency_export(agency_name: str, out: Path, as_json: bool) -> None:
     told = agency_copy.write(find_agency(agency_name).id, out)
     line = f"{told['name']}: {told['properties']} properties and {told['offers']} offers in {out}"
     say({**told, "file": str(out)}, line, as_json=as_json)
+
+
+@agency.command("delete")
+@click.option("--agency", "agency_name", required=True, help="Its id or exact name.")
+@as_json
+def agency_delete(agency_name: str, as_json: bool) -> None:
+    """Delete an agency for good, right after its export; its name is asked for. Its ledger and checkpoints stay."""
+    tenant = find_agency(agency_name)
+    tenant_id, name = tenant.id, tenant.name
+    if tenant.ended_at:
+        fail("this agency is deleted already")
+    if read_line(f"Type the name of the agency to delete it for good ({name})") != name:
+        fail("that is not its name: nothing is deleted")
+    offers = agency_end.end(tenant_id)
+    answer = {"id": str(tenant_id), "name": name, "offers": offers, "deleted": True}
+    say(answer, f"{name} is deleted, {offers} offers with it; its ledger stays as {tenant_id}", as_json=as_json)

@@ -31,6 +31,13 @@ def read_secret(what: str) -> str:
         fail(f"{what}: this is no text in UTF-8")
 
 
+def read_line(what: str) -> str:
+    """What a person types after being asked, or one line of standard input."""
+    if sys.stdin.isatty():
+        return str(click.prompt(what, err=True))
+    return sys.stdin.readline().rstrip("\r\n")
+
+
 def refuse_argument(_context: click.Context, option: click.Parameter, value: str | None) -> None:
     """For an option that would show a secret to everybody on the machine."""
     if value is not None:

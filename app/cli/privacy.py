@@ -10,6 +10,7 @@ from typing import Any
 import click
 from flask import Flask
 from flask.cli import AppGroup
+from sqlalchemy import select
 
 from app.cli.accounts import find_agency
 from app.cli.output import as_json, fail, say
@@ -107,7 +108,11 @@ def purge(as_json: bool) -> None:
 
 
 def _tenants(agency_name: str) -> list[Agency]:
-    return [find_agency(agency_name)] if agency_name else list(db.session.query(Agency))
+    return (
+        [find_agency(agency_name)]
+        if agency_name
+        else list(db.session.scalars(select(Agency).where(Agency.ended_at.is_(None))))
+    )
 
 
 def _folded(email: str) -> str:

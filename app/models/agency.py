@@ -69,6 +69,8 @@ class Agency(Base):
     all_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     recorded_offers: Mapped[int] = mapped_column(default=0, server_default="0")
     created_at: Mapped[datetime]
+    # Since when it is no more; its ledger stays (app/privacy/agency_end.py).
+    ended_at: Mapped[datetime | None] = mapped_column(default=None)
 
     __table_args__ = (Index("uq_agency_test_of_id", "test_of_id", unique=True),)
 
@@ -125,7 +127,7 @@ class StaffAddress(Base):
     """An address that is, or once was, the agency's or one of its people's: a code from there never shows a bidder."""
 
     __tablename__ = "staff_address"
-    __kept__ = kept(Kept.APPEND, ("agency_id", "email"))
+    __kept__ = kept(Kept.DELETE, ("agency_id", "email"))
 
     agency_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("agency.id"), primary_key=True)
     email: Mapped[str] = mapped_column(String(254), primary_key=True)

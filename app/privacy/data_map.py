@@ -146,7 +146,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "property": "name email phone company privacy_contact zone language currency colleagues_read"
         " bidders_see_status",
         "technical": "id head_seq head_hash event_seq epoch restores test_of_id has_webhooks notice_version facts_at"
-        " used_on day_bytes day_offers all_bytes recorded_offers created_at",
+        " used_on day_bytes day_offers all_bytes recorded_offers created_at ended_at",
     },
     "agency_key": {"secret": "kek_id wrapped", "technical": "agency_id purpose"},
     "agency_notice": {"property": "language at sha256", "technical": "agency_id n"},

@@ -34,7 +34,9 @@ MAILS_A_DAY = 3  # to one mailbox; whoever types somebody else's does not fill i
 
 def name_of(agency_id: uuid.UUID | None) -> str | None:
     """The name of an agency that a person may ask, one that is not there for tests; None for any other."""
-    return db.session.scalar(select(Agency.name).where(Agency.id == agency_id, Agency.test_of_id.is_(None)))
+    return db.session.scalar(
+        select(Agency.name).where(Agency.id == agency_id, Agency.test_of_id.is_(None), Agency.ended_at.is_(None))
+    )
 
 
 def ask(agency_id: uuid.UUID, kind: str, email: str, language: str) -> None:

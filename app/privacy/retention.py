@@ -102,7 +102,7 @@ def _keep_rule(tx: UnitOfWork, days: Mapping[str, int | None], property_id: uuid
 def purge(at: datetime | None = None) -> Purged:
     """One round over all agencies."""
     at, done = at or now(), Purged()
-    for agency_id in db.session.scalars(select(Agency.id)).all():
+    for agency_id in db.session.scalars(select(Agency.id).where(Agency.ended_at.is_(None))).all():
         purged = purge_agency(agency_id, at)
         done = Purged(done.offers + purged.offers, done.origins + purged.origins, done.told + purged.told)
     return done
