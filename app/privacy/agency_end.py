@@ -37,13 +37,14 @@ from app.models import (
 )
 from app.privacy import erasure
 from app.proof import checkpoints
+from app.properties import editing as properties
 
 NOT_EXPORTED = msgid("Export the agency first, and delete it before anything else happens in it")
 UNDER_WAY = msgid("Something is being delivered at this moment: try again in a minute")
 NOTHING = "–"
-# Rows that others which never go point at: they are emptied instead.
-EMPTIED = {"agency", "user", "property", "offer_state"}
-OF_PROPERTY = {"archived_at", "told_at"}
+# Rows that others which never go point at, or that the ledger is held against; what they say of people is emptied.
+STAY = {"agency", "user", "property", "offer_state", "offer_request", "seller_link"}
+OF_PROPERTY = {"archived_at", "told_at", "slowed_at", "offers_open_at", "offers_close_at"}  # moments
 
 
 def end(agency_id: uuid.UUID) -> int:
@@ -76,7 +77,9 @@ def _close(agency_id: uuid.UUID, *, exported: bool) -> None:
         tx.connection.execute(delete(Account).where(Account.id.in_(accounts), ~elsewhere))
         _set(tx, ApiKey, revoked_at=tx.at)
         _set(tx, WebhookEndpoint, off_at=tx.at, off_reason="owner")
-        _set(tx, Property, archived_at=tx.at, accepts_offers=False)
+        for prop in db.session.scalars(select(Property).where(Property.agency_id == agency_id)).all():
+            properties.archive(prop, by=SYSTEM)
+        tx.flush()
         waiting = (Delivery.agency_id == agency_id, Delivery.state == "pending")
         tx.connection.execute(update(Delivery).where(*waiting).values(state="cancelled", ended_at=tx.at))
         tx.connection.execute(update(Agency).where(Agency.id == agency_id).values(has_webhooks=False))
@@ -93,7 +96,7 @@ def _forget(agency_id: uuid.UUID) -> int:
         models = {mapper.class_.__tablename__: mapper.class_ for mapper in Base.registry.mappers}
         for table in reversed(Base.metadata.sorted_tables):
             deletable = models[table.name].__kept__.kept is not Kept.APPEND
-            if deletable and "agency_id" in table.columns and table.name not in EMPTIED:
+            if deletable and "agency_id" in table.columns and table.name not in STAY:
                 _delete(tx, models[table.name])
         _empty(tx)
     held: dict[tuple[uuid.UUID, str], bytes] = current_app.extensions["bidflux_agency_keys"]

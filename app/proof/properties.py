@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 
 from app.extensions import db
 from app.models import LedgerEntry, Property
@@ -36,6 +36,7 @@ class _Told:
     archived_at: datetime | None = None
     slowed_at: datetime | None = None
     takes_offers: bool = False
+    emptied: bool = False  # with its agency, whose key for this is gone too
     link_version: int = 1
     rules: dict[str, Any] = field(default_factory=dict)
 
@@ -75,7 +76,7 @@ class _Told:
             yield "when and how its link takes offers is not what the ledger says"
         if self.agent not in {None, str(row.agent_id)}:
             yield "whose property it is is not what the ledger says"
-        if self.facts not in {None, digest_of(row)}:
+        if not self.emptied and self.facts not in {None, digest_of(row)}:
             yield "what it says of itself is not what the ledger names"
 
 
@@ -91,9 +92,13 @@ _RULES = {
 def property_faults(agency_id: uuid.UUID) -> Iterator[str]:
     """What does not hold, a line each."""
     told = _told(agency_id)
+    ended = exists().where(LedgerEntry.agency_id == agency_id, LedgerEntry.kind == "agency.ended")
+    emptied = bool(db.session.scalar(select(ended)))
     rows = db.session.execute(select(Property.__table__).where(Property.agency_id == agency_id))
     for row in rows.yield_per(BATCH):
         history = told.pop(row.id, None)
+        if history:
+            history.emptied = emptied
         found = history.faults(row) if history else ["it is not in the ledger"]
         yield from (f"property {row.id}: {one}" for one in found)
     for property_id in told:

@@ -68,6 +68,7 @@ def ending(either_app: Flask) -> dict[str, Any]:
 def test_nothing_is_left_but_the_ledger_and_others_notice_nothing(ending: dict[str, Any], tmp_path: Path) -> None:
     agency, app = ending["id"], ending["app"]
     other = make_user(make_agency("Cealaltă"), "owner")
+    address = other.email
     theirs = make_offer(make_property(other.agency_id, other.id, title="A altora", title_en="Theirs"))
     agency_copy.write(agency, tmp_path / "zorile.zip")
     assert agency_end.end(agency) >= 1
@@ -93,8 +94,8 @@ def test_nothing_is_left_but_the_ledger_and_others_notice_nothing(ending: dict[s
     for words in (("ledger", "verify", "--offers"), ("doctor",), ("privacy", "purge"), ("usage", "--measure")):
         done = app.test_cli_runner().invoke(args=[*words, "--json"])
         assert not isinstance(done.exception, Exception), (words, done.exception)
-        assert words[0] == "doctor" or done.exit_code == 0, (words, done.output)
-    assert db.session.get_one(Offer, theirs) and accounts.authenticate(other.email, PASSWORD)
+        assert words[0] == "doctor" or done.exit_code == 0, (words, done.output[-600:])
+    assert db.session.get_one(Offer, theirs) and accounts.authenticate(address, PASSWORD)
 
 
 def test_it_takes_an_export_that_nothing_followed(ending: dict[str, Any], tmp_path: Path) -> None:
