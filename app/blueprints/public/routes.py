@@ -126,7 +126,7 @@ class FormPost:
 
     def answer(self) -> RouteAnswer:
         if self.step in SENDS and self.draft and self.stamp and not self.typed.texts["website"]:
-            counts = throttle.Counts.of(self.link.property.id, self.draft.bidder)
+            counts = throttle.SenderCounts.of(self.link.property.id, self.draft.bidder)
             refusal = self._refusal(self.draft, self.stamp, counts)
             if refusal is None or was_sent(self.link.property, self._to_send(self.draft), self.stamp.nonce):
                 return self._submit(self.draft, self.stamp, counts)
@@ -156,7 +156,7 @@ class FormPost:
         alone = self.step == "send_new" and not self.link.request
         return replace(draft, said={**draft.said, "replaces": None}) if alone else draft
 
-    def _refusal(self, draft: Draft, stamp: Stamp, counts: throttle.Counts) -> Callable[[], RouteAnswer] | None:
+    def _refusal(self, draft: Draft, stamp: Stamp, counts: throttle.SenderCounts) -> Callable[[], RouteAnswer] | None:
         """What answers an offer that is not to be sent now; None where nothing stands in its way."""
         if stamp.terms == NOTHING:
             return partial(self._again, _("Check the offer once more: it is sent when you press the button below."))
@@ -202,7 +202,7 @@ class FormPost:
         message = _("Nothing has been sent yet: the code below shows that the earlier offer is yours.")
         return self._review(draft, message, code_wanted=True, code_problem=problem), 422 if typed else 200
 
-    def _submit(self, draft: Draft, stamp: Stamp, counts: throttle.Counts) -> RouteAnswer:
+    def _submit(self, draft: Draft, stamp: Stamp, counts: throttle.SenderCounts) -> RouteAnswer:
         asked, typed = self.link.request, request.form.get("code", "") if self.step == "send" else ""
         if typed:
             replacing.enter(self.link.property, stamp.nonce, typed)

@@ -28,7 +28,7 @@ SLOWED = rates("30/hour")  # of an address, where the link was slowed down: each
 MOMENT, WHILE, STEP = 15, 120, 60
 
 
-class Counts(NamedTuple):
+class SenderCounts(NamedTuple):
     """What a new offer is counted against, once it is kept."""
 
     people: list[Count]
@@ -36,14 +36,14 @@ class Counts(NamedTuple):
     flood: list[Count]
 
     @classmethod
-    def of(cls, property_id: uuid.UUID, bidder: Bidder) -> Counts:
+    def of(cls, property_id: uuid.UUID, bidder: Bidder) -> SenderCounts:
         return cls(_people(property_id, bidder), _crowds(property_id), _flood(property_id))
 
     def all(self) -> tuple[Count, ...]:
         return *self.people, *self.crowds, *self.flood
 
 
-def wait(prop: Property, counts: Counts, ready: float) -> int:
+def wait(prop: Property, counts: SenderCounts, ready: float) -> int:
     """Seconds to wait before this offer is taken; 0 for none. `ready` is when an earlier wait ends (Unix time)."""
     if ready:
         return max(0, round(ready - time.time() + 0.5))
