@@ -87,6 +87,8 @@ class Settings:
     metrics_token: str | None = field(repr=False)
     log_level: int
     form_min_seconds: float
+    session_days: int
+    session_idle_hours: int
     seal_file: Path | None
     tsa_url: str | None
     backup_recipient: str | None
@@ -424,6 +426,8 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
         metrics_token=read.secret("METRICS_TOKEN", token) if (token := read.text("METRICS_TOKEN")) else None,
         log_level=read.log_level(),
         form_min_seconds=float(read.number("FORM_MIN_SECONDS", 2, 0, 60)),
+        session_days=read.number("SESSION_DAYS", 14, 1, 90),
+        session_idle_hours=read.number("SESSION_IDLE_HOURS", 72, 1, 24 * 90),
         seal_file=read.path("SEAL_FILE", "seal.pem") if read.text("SEAL_FILE") else None,
         tsa_url=read.address("TSA_URL"),
         backup_recipient=read.text("BACKUP_RECIPIENT") or None,

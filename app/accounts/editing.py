@@ -13,6 +13,7 @@ from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from flask import current_app
 from flask_babel import lazy_gettext
 from sqlalchemy import Connection, Select, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -34,7 +35,6 @@ from app.extensions import db
 from app.models import Account, Agency, ApiKey, StaffAddress, User, UserSession
 from app.models.agency import AGENT
 
-SESSION_LIFE = timedelta(days=14)
 SEEN_EVERY = timedelta(minutes=5)
 IN_NOTICE = ("name", "email", "phone", "company", "privacy_contact")  # what the privacy notice says of an agency
 EMAIL_TAKEN = lazy_gettext("Someone already signs in with this address")
@@ -206,13 +206,15 @@ def users_of_account(account_id: uuid.UUID) -> Select[uuid.UUID]:
     return select(User.id).where(User.account_id == account_id)
 
 
-def tell_elsewhere(account_id: uuid.UUID, user_id: uuid.UUID, kind: str, by: Actor) -> None:
+def tell_elsewhere(
+    account_id: uuid.UUID, user_id: uuid.UUID, kind: str, by: Actor, data: dict[str, Any] | None = None
+) -> None:
     """Record in the person's other agencies too what was recorded in one: each can follow who signs in there. None of
     them learns of another, as each knows its own user alone."""
     others = select(User.id, User.agency_id).where(User.account_id == account_id, User.id != user_id)
     for other in db.session.execute(others).all():
         with writing(other.agency_id) as tx:
-            tx.record(kind, other.id, Actor("user", other.id) if by.id == user_id else by)
+            tx.record(kind, other.id, Actor("user", other.id) if by.id == user_id else by, data)
 
 
 def no_password() -> str:
@@ -250,7 +252,7 @@ def password_mark(email: str) -> str:
     return token_hash(found.password_hash if found else "").hex()
 
 
-def start_session(user: User, browser: str) -> str:
+def start_session(user: User, browser: str, place: str = "") -> str:
     """A new session; returns the random token for the cookie, of which only the hash is kept."""
     token, at = secrets.token_urlsafe(32), now()
     with housekeeping() as connection:
@@ -262,35 +264,36 @@ def start_session(user: User, browser: str) -> str:
                 agency_id=user.agency_id,
                 user_id=user.id,
                 browser=browser[:60],
+                place=place,
+                proven_at=at,
                 created_at=at,
                 seen_at=at,
-                expires_at=at + SESSION_LIFE,
+                expires_at=min(at + _idle(), at + _longest()),
             )
         )
     return token
 
 
+def _longest() -> timedelta:
+    """How long a session lives at most."""
+    return timedelta(days=current_app.extensions["bidflux_settings"].session_days)
+
+
+def _idle() -> timedelta:
+    """How long it lives unused."""
+    return timedelta(hours=current_app.extensions["bidflux_settings"].session_idle_hours)
+
+
 def note_seen(session_id: uuid.UUID) -> None:
-    """Note when a session was last used, every few minutes at most: a page is not worth a write."""
+    """Note when a session was last used, every few minutes at most: a page is not worth a write. It lives
+    on from there, no longer than any."""
     at = now()
     mine = (UserSession.id == session_id, UserSession.seen_at < at - SEEN_EVERY)
     with housekeeping() as connection:
-        connection.execute(update(UserSession).where(*mine).values(seen_at=at))
-
-
-def end_session(session_id: uuid.UUID, user: User) -> None:
-    """Sign one browser out; a session that is not the person's is left alone."""
-    mine = delete(UserSession).where(UserSession.id == session_id)
-    mine = mine.where(UserSession.user_id.in_(select(User.id).where(User.account_id == user.account_id)))
-    with housekeeping() as connection:
-        connection.execute(mine)
-
-
-def sessions_of(user: User) -> list[UserSession]:
-    """The browsers in which a person is signed in, in whichever of their agencies, newest first."""
-    query = select(UserSession).join(User, User.id == UserSession.user_id)
-    query = query.where(User.account_id == user.account_id, UserSession.expires_at > now())
-    return list(db.session.scalars(query.order_by(UserSession.created_at.desc())))
+        began = connection.scalar(select(UserSession.created_at).where(*mine))
+        if began is not None:
+            until = min(at + _idle(), began + _longest())
+            connection.execute(update(UserSession).where(*mine).values(seen_at=at, expires_at=until))
 
 
 def check_present_password(user: User, password: str) -> None:
@@ -315,7 +318,7 @@ def change_user(user: User, values: Mapping[str, Any], *, by: Actor) -> None:
 
 def change_agency(agency: Agency, values: Mapping[str, Any], *, by: Actor) -> None:
     """Set any of `name`, `email`, `phone`, `company`, `privacy_contact`, `zone`, `language`, `currency`,
-    `colleagues_read`, `bidders_see_status`; raises `Invalid`."""
+    `colleagues_read`, `bidders_see_status`, `needs_factor`; raises `Invalid`."""
     agency_id, values = agency.id, account_facts.of_agency(values)
     told = any(name in values and values[name] != getattr(agency, name) for name in IN_NOTICE)
     with writing(agency_id) as tx:

@@ -9,6 +9,7 @@ from app.web.guards import Cache, Guard, policy
 def register_blueprints(app: Flask) -> None:
     from app.blueprints.accounts import accounts
     from app.blueprints.accounts.routes import sign_in_first
+    from app.blueprints.accounts.second import confirm_first
     from app.blueprints.api import api, api_docs
     from app.blueprints.offers import offers
     from app.blueprints.ops import ops
@@ -21,6 +22,7 @@ def register_blueprints(app: Flask) -> None:
     for blueprint in (site, public, accounts, offers, properties, stats, settings, ops, api, api_docs):
         app.register_blueprint(blueprint)
     app.extensions["bidflux_sign_in"] = sign_in_first
+    app.extensions["bidflux_step_up"] = confirm_first
     csrf.exempt(api)  # a key in a header is nothing that a browser sends by itself
     static = app.view_functions["static"]
     app.view_functions["static"] = policy(Guard.PUBLIC, limit="3000/minute", cache=Cache.FOREVER, scope="static")(

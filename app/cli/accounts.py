@@ -13,7 +13,7 @@ from flask.cli import AppGroup
 from sqlalchemy import select
 
 from app.accounts import editing as accounts
-from app.accounts import staff
+from app.accounts import factors, staff
 from app.accounts.api_keys import is_key, key_hash
 from app.accounts.test_agency import test_agency_of
 from app.cli.output import as_json, fail, read_secret, refuse_argument, say
@@ -141,6 +141,20 @@ def user_set_password(email: str, typed: bool, as_json: bool) -> None:
         say({"email": address}, f"{address}: the password is changed", as_json=as_json)
     else:
         say({"email": address, "password": password}, f"{address}: {password}", as_json=as_json)
+
+
+@user.command("reset-factors")
+@click.option("--email", required=True)
+@as_json
+def user_reset_factors(email: str, as_json: bool) -> None:
+    """Remove every second factor of a person who has lost them, and end their sessions: be sure who asks."""
+    known = accounts.account_of(email)
+    if known is None:
+        fail(f"nobody signs in with {email}")
+    factors.reset(accounts.member_of(known.id))
+    say(
+        {"email": email}, f"{email} signs in with the password alone, until they set up another factor", as_json=as_json
+    )
 
 
 @user.command("list")

@@ -9,9 +9,9 @@ from flask import current_app
 from sqlalchemy import ColumnElement, Connection, bindparam, insert, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
-from app.core.vault import Keyring, Place, agency_key_place, offer_key_place
+from app.core.vault import Keyring, Place, agency_key_place, offer_key_place, totp_place
 from app.extensions import db
-from app.models import AgencyKey, OfferKey
+from app.models import AgencyKey, OfferKey, Totp
 from app.models.agency import PURPOSES
 
 
@@ -55,7 +55,9 @@ def offer_key(agency_id: uuid.UUID, offer_id: uuid.UUID) -> bytes | None:
 
 def lost_keys(connection: Connection) -> list[str]:
     """The keys that data of this database is sealed under and BIDFLUX_KEYS lacks, by id."""
-    named = {key for table in (AgencyKey, OfferKey) for key in connection.scalars(select(table.kek_id).distinct())}
+    named = {
+        key for table in (AgencyKey, OfferKey, Totp) for key in connection.scalars(select(table.kek_id).distinct())
+    }
     return sorted(named - set(keyring().ids))
 
 
@@ -77,7 +79,12 @@ def rewrap_batch(connection: Connection, limit: int = 500) -> int:
         new = _rewrapped(key, agency_key_place(key.agency_id, key.purpose))
         of_agency = (AgencyKey.agency_id == key.agency_id, AgencyKey.purpose == key.purpose)
         connection.execute(update(AgencyKey).where(*of_agency).values(kek_id=new["kek"], wrapped=new["new"]))
-    return len(offers) + len(agencies)
+    phones = connection.execute(select(Totp).where(_under_another(Totp.kek_id)).limit(limit)).all()
+    for phone in phones:
+        new = _rewrapped(phone, totp_place(phone.account_id))
+        of_account = (Totp.account_id == phone.account_id, Totp.wrapped == phone.wrapped)
+        connection.execute(update(Totp).where(*of_account).values(kek_id=new["kek"], wrapped=new["new"]))
+    return len(offers) + len(agencies) + len(phones)
 
 
 _REWRAP_OFFER = update(OfferKey).values(kek_id=bindparam("kek"), wrapped=bindparam("new"))

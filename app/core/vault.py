@@ -152,5 +152,10 @@ def offer_key_place(agency: uuid.UUID, offer: uuid.UUID) -> Place:
     return Place(agency, "offer_key", "wrapped", offer)
 
 
+def totp_place(account: uuid.UUID) -> Place:
+    """Of a person, who is of no one agency."""
+    return Place(uuid.UUID(int=0), "totp", "wrapped", account)
+
+
 def agency_key_place(agency: uuid.UUID, purpose: str) -> Place:
     return Place(agency, "agency_key", "wrapped", purpose)

@@ -1,6 +1,6 @@
 """The tables. Import models from here."""
 
-from app.models.account import Account
+from app.models.account import Account, RecoveryCode, Totp
 from app.models.agency import Agency, AgencyKey, ApiKey, Idempotency, StaffAddress, User, UserSession
 from app.models.base import Base, Kept
 from app.models.checkpoint import Checkpoint, Timestamping
@@ -78,6 +78,7 @@ __all__ = [
     "PrivacyRequest",
     "Property",
     "PropertyFeed",
+    "RecoveryCode",
     "ReplaceCode",
     "ResetRequest",
     "Retention",
@@ -90,6 +91,7 @@ __all__ = [
     "TextVersion",
     "Timestamping",
     "Tombstone",
+    "Totp",
     "Upload",
     "User",
     "UserSession",

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, String, UniqueConstraint, true
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    UniqueConstraint,
+    false,
+    true,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.language import DEFAULT
@@ -30,4 +41,38 @@ class Account(Base):
     password_hash: Mapped[str] = mapped_column(String(200))
     language: Mapped[str] = mapped_column(String(2), default=DEFAULT)
     shortcuts: Mapped[bool] = mapped_column(default=True, server_default=true())
+    # Whether signing in takes more than the password: there is a confirmed `Totp`, or a `Passkey`.
+    has_factor: Mapped[bool] = mapped_column(default=False, server_default=false())
     created_at: Mapped[datetime]
+
+
+def _account() -> Mapped[uuid.UUID]:
+    return mapped_column(ForeignKey("account.id", ondelete="CASCADE"), primary_key=True)
+
+
+class Totp(Base):
+    """The secret that a person's phone makes codes of (RFC 6238), wrapped like a key; it counts once confirmed.
+
+    `last_step` is the period of the last code that was taken: none is taken twice.
+    """
+
+    __tablename__ = "totp"
+    __kept__ = kept(Kept.MUTABLE)
+    __table_args__ = (Index("ix_totp_kek", "kek_id"),)
+
+    account_id: Mapped[uuid.UUID] = _account()
+    kek_id: Mapped[str] = mapped_column(String(16))
+    wrapped: Mapped[bytes]
+    last_step: Mapped[int] = mapped_column(BigInteger, default=0)
+    confirmed_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+
+
+class RecoveryCode(Base):
+    """One of ten codes for who has lost their phone, gone when used. 120 random bits: a plain SHA-256 hides them."""
+
+    __tablename__ = "recovery_code"
+    __kept__ = kept(Kept.MUTABLE)
+
+    account_id: Mapped[uuid.UUID] = _account()
+    code_hash: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)

@@ -43,6 +43,8 @@ class Agency(Base):
     # That a new property is priced in, unless it says otherwise: EUR or RON.
     currency: Mapped[str] = mapped_column(String(3), default="EUR", server_default="EUR")
     colleagues_read: Mapped[bool] = mapped_column(default=False)
+    # Whether its people need a second factor to work here.
+    needs_factor: Mapped[bool] = mapped_column(default=False, server_default=false())
     # Does a bidder see on their page how the agency answered?
     bidders_see_status: Mapped[bool] = mapped_column(default=False, server_default=false())
     head_seq: Mapped[int] = mapped_column(default=0)
@@ -119,6 +121,10 @@ class User(Base):
         return self.account.language if self.account else self.read_in or DEFAULT
 
     @property
+    def has_factor(self) -> bool:
+        return self.account is not None and self.account.has_factor
+
+    @property
     def shortcuts(self) -> bool:
         return self.account is not None and self.account.shortcuts
 
@@ -152,6 +158,10 @@ class UserSession(Base):
     agency_id: Mapped[uuid.UUID]
     user_id: Mapped[uuid.UUID]
     browser: Mapped[str] = mapped_column(String(60))
+    # The network that it was started from (/24, or /48 of IPv6): a place of no more than that is honest.
+    place: Mapped[str] = mapped_column(String(45), default="", server_default="")
+    # When the person last showed who they are: at signing in, and again before what matters most.
+    proven_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     seen_at: Mapped[datetime]
     expires_at: Mapped[datetime]

@@ -144,7 +144,7 @@ COLUMNS: dict[str, dict[str, str]] = {
     "access": {"trail": "user_id kind offer_id at", "technical": "id agency_id"},
     "agency": {
         "property": "name email phone company privacy_contact zone language currency colleagues_read"
-        " bidders_see_status",
+        " bidders_see_status needs_factor",
         "technical": "id head_seq head_hash event_seq epoch restores test_of_id has_webhooks notice_version facts_at"
         " used_on day_bytes day_offers all_bytes recorded_offers created_at ended_at",
     },
@@ -249,13 +249,19 @@ COLUMNS: dict[str, dict[str, str]] = {
     "tombstone": {"trail": "at reason", "technical": "offer_id agency_id"},
     "upload": {"property": "body", "technical": "id agency_id property_id mime width height sha256 created_at"},
     "staff_address": {"staff": "email", "technical": "agency_id since"},
-    "account": {"staff": "email language shortcuts", "secret": "password_hash", "technical": "id created_at"},
+    "account": {
+        "staff": "email language shortcuts has_factor",
+        "secret": "password_hash",
+        "technical": "id created_at",
+    },
+    "totp": {"secret": "wrapped", "technical": "account_id kek_id last_step confirmed_at created_at"},
+    "recovery_code": {"secret": "code_hash", "technical": "account_id"},
     "user": {
         "staff": "email full_name phone role active read_in",
         "technical": "id agency_id account_id chosen_at created_at",
     },
     "user_session": {
-        "session": "user_id browser created_at seen_at expires_at",
+        "session": "user_id browser place proven_at created_at seen_at expires_at",
         "secret": "token_hash",
         "technical": "id agency_id",
     },
@@ -312,7 +318,7 @@ IN_CLEAR: dict[str, str] = {
     " invitation.full_name invitation.phone invitation.role invitation.language property.agent_id saved_view.user_id"
     " staff_address.email operator.account_id"
     " user.email user.full_name user.phone user.role user.active user.read_in account.email account.language"
-    " account.shortcuts"
+    " account.shortcuts account.has_factor user_session.place user_session.proven_at"
     " user_session.user_id user_session.browser user_session.created_at user_session.seen_at user_session.expires_at",
 }  # fmt: skip
 

@@ -20,6 +20,7 @@ from flask_login import current_user
 from limits import RateLimitItem, parse_many
 from werkzeug.wrappers import Response as AnyResponse
 
+from app.accounts.sessions import is_proven
 from app.core.access import Person
 from app.core.errors import NotFound
 from app.web.addresses import limited_by
@@ -89,6 +90,8 @@ class Policy:
     records: str = ""
     keeps_answers: bool = False
     opens: Loader | None = None
+    step_up: bool = False
+    before_factor: bool = False
 
     def __post_init__(self) -> None:
         if (self.opens.guard if self.opens else None) is not (self.guard if self.guard in BY_TOKEN else None):
@@ -111,6 +114,8 @@ def policy(
     records: str = "",
     keeps_answers: bool = False,
     opens: Loader | None = None,
+    step_up: bool = False,
+    before_factor: bool = False,
 ) -> Callable[[View], View]:
     """Declare a route. `limit` counts its reads, `writes` the rest: per address, per person behind one of `PEOPLE`,
     or per key behind `Guard.API_KEY`, where `scope` is what it must be good for: `read` or `write`.
@@ -118,12 +123,16 @@ def policy(
     A GET changes nothing; `records` names what one writes down nevertheless.
     With `keeps_answers` the browser may keep what a POST was answered with, for its Back button alone.
     `opens` loads what the route is about, which is the view's first argument; a guard that goes by a token needs one.
+    With `step_up` what it does waits until the person has shown again who they are, where they did so more than five
+    minutes ago: each write, or the reading of a route that has nothing else. `before_factor` lets in whoever still
+    lacks the factor that their agency needs.
     """
 
     def declare(view: View) -> View:
         declared = Policy(
-            guard, cache, rates(limit), rates(writes or limit), scope or view.__name__, records, keeps_answers, opens
-        )
+            guard, cache, rates(limit), rates(writes or limit), scope or view.__name__, records, keeps_answers, opens,
+            step_up, before_factor,
+        )  # fmt: skip
         guarded = _with_row(view) if opens else view
         guarded.__dict__["policy"] = declared
         return guarded
@@ -161,7 +170,25 @@ def enforce() -> AnyResponse | None:
     if declared.opens:
         g.opened = declared.opens.row(**(request.view_args or {}))
         return None
-    return _GUARDS[declared.guard]()
+    answer = _GUARDS[declared.guard]()
+    if answer is None and declared.guard in {Guard.SIGNED_IN, Guard.OWNER}:
+        return _first(declared, reading)
+    return answer
+
+
+def _first(declared: Policy, reading: bool) -> AnyResponse | None:
+    """What a signed-in person has to do before: set up a factor, or show again who they are."""
+    by = person()
+    if by.agency.needs_factor and not by.user.has_factor and not declared.before_factor:
+        return _elsewhere(url_for("settings.security"))
+    acts = not reading or "POST" not in ((request.url_rule and request.url_rule.methods) or ())
+    if declared.step_up and acts and not is_proven(by.session_id):
+        return _away("accounts.confirm", "bidflux_step_up")
+    return None
+
+
+def _elsewhere(where: str) -> AnyResponse:
+    return Response(status=200, headers={"HX-Redirect": where}) if _by_htmx() else redirect(where, 303)
 
 
 def _counted_as(guard: Guard) -> str:
@@ -191,14 +218,16 @@ def _signed_in() -> AnyResponse | None:
 
 def to_sign_in() -> AnyResponse:
     """To the sign-in page and back here afterwards; htmx is told to leave the page, not to swap a row."""
+    return _away("accounts.login", "bidflux_sign_in")
+
+
+def _away(endpoint: str, asks: str) -> AnyResponse:
+    """To a page that asks for something first, and back here afterwards, with what was typed."""
     back = request.full_path.rstrip("?") if request.method == "GET" and not _by_htmx() else _current_page()
-    where = url_for("accounts.login", next=back or None)
-    if _by_htmx():
-        return Response(status=200, headers={"HX-Redirect": where})
-    if request.method == "POST" and (kept := typed()) and (shown := page_of_form()):
-        sign_in: AnyResponse = current_app.extensions["bidflux_sign_in"](shown, kept)
-        return sign_in
-    return redirect(where, 303)
+    if not _by_htmx() and request.method == "POST" and (kept := typed()) and (shown := page_of_form()):
+        answer: AnyResponse = current_app.extensions[asks](shown, kept)
+        return answer
+    return _elsewhere(url_for(endpoint, next=back or None))
 
 
 def _by_htmx() -> bool:

@@ -20,3 +20,12 @@ def browser_name(agent: str) -> str:
     browser = next((name for mark, name in (*browsers, *more) if mark in agent), "")
     system = next((name for mark, name in (*systems, *others) if mark in agent), "")
     return ", ".join(part for part in (browser, system) if part)
+
+
+class CodeForm(Form):
+    code = StringField(_l("Code"), description=_l("Six digits from your phone, or one of your recovery codes."))
+
+
+class ConfirmForm(Form):
+    password = PasswordField(_l("Password"))
+    code = StringField(_l("Code"), description=_l("Six digits from your phone, or one of your recovery codes."))

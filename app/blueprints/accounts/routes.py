@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 
 from flask import Blueprint, Response, redirect, request, session, url_for
@@ -10,14 +11,15 @@ from flask_babel import ngettext
 from flask_login import current_user, login_user, logout_user
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.accounts.editing import authenticate, end_session, start_session, switch
+from app.accounts.editing import authenticate, password_mark, start_session, switch
+from app.accounts.sessions import place_of, sign_out
 from app.accounts.signed_in import find_session
-from app.blueprints.accounts.forms import LoginForm, browser_name
+from app.blueprints.accounts.forms import CodeForm, LoginForm, browser_name
 from app.blueprints.accounts.throttle import count_try, succeeded
 from app.core.errors import NotFound, TooMany
 from app.models import User
 from app.web.fragments import local_path, page
-from app.web.guards import Guard, person, policy
+from app.web.guards import Guard, caller_address, person, policy
 
 accounts = Blueprint("accounts", __name__)
 HELD = "held."  # what was being typed when the session ended, among the fields of the sign-in form
@@ -40,10 +42,24 @@ def login() -> AnyResponse:
     if user is None:
         message = _("E-mail or password is wrong. Check both and try again.")
         return _form(onward, form, message, 422)
+    if user.has_factor:
+        return ask_factor(user, onward, held())
+    return enter(user, onward, held())
+
+
+def enter(user: User, onward: str | None, typed: list[tuple[str, str]]) -> AnyResponse:
+    """Let somebody in who has shown who they are."""
+    email = user.email
     _sign_in(user)
-    if onward and (fields := _held()):
-        return succeeded(email, _resume(onward, fields))
-    return succeeded(email, redirect(onward or url_for("offers.index"), 303))
+    where = resume(onward, typed) if onward and typed else redirect(onward or url_for("offers.index"), 303)
+    return succeeded(email, where)
+
+
+def ask_factor(user: User, onward: str | None, typed: list[tuple[str, str]]) -> Response:
+    """The password was right. Whose it was stands in the signed cookie, for ten minutes: nobody is signed in yet."""
+    session.clear()
+    session["second"] = [user.id.hex, int(time.time()) + 600, password_mark(user.email)]
+    return page("accounts/factor.html", onward=onward, form=CodeForm(), held=typed)
 
 
 def sign_in_first(onward: str, typed: list[tuple[str, str]]) -> Response:
@@ -52,28 +68,28 @@ def sign_in_first(onward: str, typed: list[tuple[str, str]]) -> Response:
     return _form(onward, LoginForm(), message, 401, [(f"{HELD}{name}", value) for name, value in typed])
 
 
-def _held() -> list[tuple[str, str]]:
+def held() -> list[tuple[str, str]]:
     return [(name, value) for name, value in request.form.items(multi=True) if name.startswith(HELD)]
 
 
-def _resume(onward: str, typed: list[tuple[str, str]]) -> Response:
+def resume(onward: str, typed: list[tuple[str, str]]) -> Response:
     """One step from here back to the form, filled in."""
     fields = [(name.removeprefix(HELD), value) for name, value in typed]
     return page("accounts/resume.html", action=request.script_root + onward, fields=fields)
 
 
 @accounts.post("/logout")
-@policy(Guard.SIGNED_IN, limit="60/minute")
+@policy(Guard.SIGNED_IN, limit="60/minute", before_factor=True)
 def logout() -> AnyResponse:
     """End this browser's session, in the table too."""
-    end_session(person().session_id, person().user)
+    sign_out(person())
     logout_user()
     session.clear()
     return redirect(url_for("accounts.login"), 303)
 
 
 @accounts.post("/app/agency")
-@policy(Guard.SIGNED_IN, limit="60/minute")
+@policy(Guard.SIGNED_IN, limit="60/minute", before_factor=True)
 def switch_agency() -> AnyResponse:
     """Go on in another of one's agencies."""
     try:
@@ -94,7 +110,7 @@ def start() -> AnyResponse:
 
 def _sign_in(user: User) -> None:
     """A new session under a new token: whatever the browser held before is gone."""
-    token = start_session(user, browser_name(request.headers.get("User-Agent", "")))
+    token = start_session(user, browser_name(request.headers.get("User-Agent", "")), place_of(caller_address()))
     session.clear()
     session.permanent = True
     login_user(find_session(token))
@@ -125,5 +141,5 @@ def _form(
         form=form or LoginForm(),
         onward=onward,
         message=message,
-        held=_held() if fields is None else fields,
+        held=held() if fields is None else fields,
     )

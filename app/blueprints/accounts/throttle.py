@@ -23,6 +23,7 @@ PER_DEVICE = rates("30/15 minute; 200/day")
 PER_LINE = rates("100/15 minute; 1000/day")
 PER_PAIR = rates("30/15 minute; 200/day")
 PER_ACCOUNT = rates("100/hour; 500/day")  # NIST SP 800-63B, section 5.2.2: no more than 100 in a row
+PER_FACTOR = rates("10/15 minute; 100/day")
 IN_ALL = rates("300/minute")
 SECONDS = 365 * 24 * 3600
 
@@ -42,6 +43,16 @@ def count_try(email: str) -> None:
 def count_try_within(session_id: uuid.UUID) -> None:
     """The same for whoever is signed in and says their password again."""
     hit(PER_DEVICE, "login-session", session_id.hex)
+
+
+def count_factor_try(account_id: uuid.UUID | None) -> None:
+    """Count a try at a code: whoever gets here has the password, and a code has a million values."""
+    hit(PER_FACTOR, "factor", account_id.hex if account_id else "")
+
+
+def factor_succeeded(account_id: uuid.UUID | None) -> None:
+    """Forget the count, but for the day's."""
+    forget(PER_FACTOR[:1], "factor", account_id.hex if account_id else "")
 
 
 def succeeded(email: str, response: Response) -> Response:

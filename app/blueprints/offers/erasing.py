@@ -34,7 +34,7 @@ def erase_person(offer_id: uuid.UUID) -> Response:
 
 
 @offers.post("/app/offers/<uuid:offer_id>/erase")
-@policy(Guard.OWNER, limit="30/minute", scope="erase-offer")
+@policy(Guard.OWNER, limit="30/minute", scope="erase-offer", step_up=True)
 def erase_person_now(offer_id: uuid.UUID) -> AnyResponse:
     """All that was sent from the same address, over all properties; without an address this offer."""
     opened, bidder = _opened(offer_id)

@@ -75,7 +75,9 @@ def _number(text: str) -> int:
 
 
 @offers.get("/app/offers.csv")
-@policy(Guard.SIGNED_IN, limit="20/minute", records="who took out which offers, before the first row leaves")
+@policy(
+    Guard.SIGNED_IN, limit="20/minute", records="who took out which offers, before the first row leaves", step_up=True
+)
 def export_csv() -> Response:
     """The offers of a filter as a file; with `columns=machine` under the names of the API."""
     zone = person().agency.zone
@@ -85,7 +87,9 @@ def export_csv() -> Response:
 
 
 @offers.get("/app/offers.xlsx")
-@policy(Guard.SIGNED_IN, limit="20/minute", records="who took out which offers, before the first row leaves")
+@policy(
+    Guard.SIGNED_IN, limit="20/minute", records="who took out which offers, before the first row leaves", step_up=True
+)
 def export_xlsx() -> Response:
     """The offers of a filter as a workbook, with real numbers and dates."""
     zone = person().agency.zone

@@ -7,6 +7,7 @@ from app.blueprints.settings import (  # noqa: F401  routes of the same blueprin
     processing,
     register,
     retention,
+    security,
     webhooks,
 )
 from app.blueprints.settings.routes import settings

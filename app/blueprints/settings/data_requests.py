@@ -27,7 +27,7 @@ def requests() -> Response:
 
 
 @settings.post("/app/settings/requests/<uuid:request_id>")
-@policy(Guard.OWNER, limit="30/minute")
+@policy(Guard.OWNER, limit="30/minute", step_up=True)
 def answer_request(request_id: uuid.UUID) -> AnyResponse:
     """`answer` is erase, or refuse with the `reason` that is sent to who asked."""
     by, answer = person(), request.form.get("answer")

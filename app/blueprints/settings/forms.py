@@ -135,6 +135,10 @@ class AgencyForm(Form):
         description=_l("Of new properties; each can have another."),
     )
     colleagues_read = BooleanField(_l("Agents may read the properties and offers of their colleagues"))
+    needs_factor = BooleanField(
+        _l("Everybody needs a second factor"),
+        description=_l("Whoever has none sets one up before going on: codes of their phone, say."),
+    )
     bidders_see_status = BooleanField(
         _l("Clients see on their page where their offer stands"),
         description=_l("Received, opened, accepted or rejected. Reasons and notes are never shown."),

@@ -46,7 +46,7 @@ def register_checkpoints() -> Response:
 
 
 @settings.post("/app/settings/register/export")
-@policy(Guard.OWNER, limit="6/minute", scope="register-export")
+@policy(Guard.OWNER, limit="6/minute", scope="register-export", step_up=True)
 def register_export() -> Response:
     """The whole register, as it is or anonymised. That it was exported is an entry of it."""
     anonymised = request.form.get("form") == "anonymised"

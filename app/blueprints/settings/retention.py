@@ -57,7 +57,7 @@ def _own_form(data: Any = None) -> OwnRetentionForm:
 
 
 @settings.route("/app/settings/retention", methods=["GET", "POST"])
-@policy(Guard.OWNER, limit="120/minute", writes="30/minute", scope="settings-retention")
+@policy(Guard.OWNER, limit="120/minute", writes="30/minute", scope="settings-retention", step_up=True)
 def retention() -> AnyResponse:
     """How long everything is kept, unless a property says otherwise."""
     if request.method == "GET":
@@ -70,7 +70,7 @@ def retention() -> AnyResponse:
 
 
 @settings.post("/app/settings/retention/property")
-@policy(Guard.OWNER, limit="30/minute", scope="settings-retention-property")
+@policy(Guard.OWNER, limit="30/minute", scope="settings-retention-property", step_up=True)
 def property_retention() -> AnyResponse:
     """What one property keeps for another time."""
     form = _own_form(request.form)

@@ -13,7 +13,7 @@ from wtforms import Form
 from wtforms.fields.choices import SelectChoice
 
 from app.accounts import editing as accounts
-from app.accounts import invitations, staff
+from app.accounts import invitations, sessions, staff
 from app.accounts.test_agency import test_agency_of
 from app.blueprints.accounts.throttle import count_try_within
 from app.blueprints.settings.forms import (
@@ -77,7 +77,7 @@ def password() -> AnyResponse:
 @policy(Guard.SIGNED_IN, limit="60/minute")
 def end_session(session_id: uuid.UUID) -> AnyResponse:
     """Sign one browser out."""
-    accounts.end_session(session_id, person().user)
+    sessions.end_session(session_id, person().user, by=person().actor)
     return done(url_for("settings.profile"), _("The session has ended"))
 
 
@@ -98,7 +98,7 @@ def agency() -> AnyResponse:
 
 
 @settings.route("/app/settings/users", methods=["GET", "POST"])
-@policy(Guard.OWNER, limit="300/minute", writes="60/minute", scope="settings-users")
+@policy(Guard.OWNER, limit="300/minute", writes="60/minute", scope="settings-users", step_up=True)
 def users() -> AnyResponse:
     """Who signs in, and who was invited by mail: the answer is the same when the address signs in elsewhere."""
     if request.method == "GET":
@@ -121,7 +121,7 @@ def users() -> AnyResponse:
 
 
 @settings.post("/app/settings/invitations/<uuid:invitation_id>/send")
-@policy(Guard.OWNER, limit="20/minute")
+@policy(Guard.OWNER, limit="20/minute", step_up=True)
 def ask_again(invitation_id: uuid.UUID) -> AnyResponse:
     """A new link to somebody who was invited and has not come; the earlier one stops."""
     try:
@@ -132,7 +132,7 @@ def ask_again(invitation_id: uuid.UUID) -> AnyResponse:
 
 
 @settings.post("/app/settings/invitations/<uuid:invitation_id>/withdraw")
-@policy(Guard.OWNER, limit="60/minute")
+@policy(Guard.OWNER, limit="60/minute", step_up=True)
 def withdraw_invitation(invitation_id: uuid.UUID) -> AnyResponse:
     """Withdraw an invitation."""
     invitations.withdraw(person().agency_id, invitation_id, by=person().actor)
@@ -140,7 +140,7 @@ def withdraw_invitation(invitation_id: uuid.UUID) -> AnyResponse:
 
 
 @settings.post("/app/settings/users/<uuid:user_id>/role")
-@policy(Guard.OWNER, limit="60/minute")
+@policy(Guard.OWNER, limit="60/minute", step_up=True)
 def role(user_id: uuid.UUID) -> AnyResponse:
     """Make someone an administrator, an agent or an assistant."""
     user, wanted = staff.get_user(person().agency_id, user_id), request.form.get("role", "")
@@ -154,14 +154,14 @@ def role(user_id: uuid.UUID) -> AnyResponse:
 
 
 @settings.post("/app/settings/users/<uuid:user_id>/invite")
-@policy(Guard.OWNER, limit="20/minute")
+@policy(Guard.OWNER, limit="20/minute", step_up=True)
 def invite_user(user_id: uuid.UUID) -> AnyResponse:
     """A link by mail to choose a password: for whoever lost the first one, or forgot theirs."""
     return _sent(invitations.invite_again(staff.get_user(person().agency_id, user_id), by=person().actor))
 
 
 @settings.route("/app/settings/users/<uuid:user_id>/deactivate", methods=["GET", "POST"])
-@policy(Guard.OWNER, limit="300/minute", writes="60/minute", scope="settings-deactivate")
+@policy(Guard.OWNER, limit="300/minute", writes="60/minute", scope="settings-deactivate", step_up=True)
 def deactivate(user_id: uuid.UUID) -> AnyResponse:
     """Let someone sign in no more: the warning, who takes over the properties, and what its button does."""
     by, user = person(), staff.get_user(person().agency_id, user_id)
@@ -182,7 +182,7 @@ def deactivate(user_id: uuid.UUID) -> AnyResponse:
 
 
 @settings.post("/app/settings/users/<uuid:user_id>/reactivate")
-@policy(Guard.OWNER, limit="20/minute")
+@policy(Guard.OWNER, limit="20/minute", step_up=True)
 def reactivate(user_id: uuid.UUID) -> AnyResponse:
     """Let someone sign in again, once they have chosen a new password by the link in their mail."""
     user = staff.get_user(person().agency_id, user_id)
@@ -195,7 +195,7 @@ def reactivate(user_id: uuid.UUID) -> AnyResponse:
 
 
 @settings.route("/app/settings/api", methods=["GET", "POST"])
-@policy(Guard.OWNER, limit="300/minute", writes="30/minute", scope="settings-api")
+@policy(Guard.OWNER, limit="300/minute", writes="30/minute", scope="settings-api", step_up=True)
 def api() -> AnyResponse:
     """Keys for the CRM. A new one is shown in the answer, this once."""
     if request.method == "GET":
@@ -212,7 +212,7 @@ def api() -> AnyResponse:
 
 
 @settings.post("/app/settings/api/<uuid:key_id>/revoke")
-@policy(Guard.OWNER, limit="60/minute")
+@policy(Guard.OWNER, limit="60/minute", step_up=True)
 def revoke(key_id: uuid.UUID) -> AnyResponse:
     """Revoke an API key."""
     staff.revoke_api_key(person().agency_id, key_id, by=person().actor)
@@ -228,8 +228,8 @@ def _profile(status: int = 200, **forms: Form) -> Response:
         "shortcuts": user.shortcuts,
     }
     context: dict[str, Any] = {"form": ProfileForm(data=values), "password_form": PasswordForm(), **forms}
-    sessions = accounts.sessions_of(user)
-    return page("settings/profile.html", status=status, sessions=sessions, here=person().session_id, **context)
+    held = sessions.sessions_of(user)
+    return page("settings/profile.html", status=status, sessions=held, here=person().session_id, **context)
 
 
 def _users(status: int = 200, **context: Any) -> Response:

@@ -33,7 +33,7 @@ SOON = timedelta(seconds=20)  # what is due by then is waited for on the page
 
 
 @settings.route("/app/settings/webhooks", methods=["GET", "POST"])
-@policy(Guard.OWNER, limit="300/minute", writes="30/minute", scope="settings-webhooks")
+@policy(Guard.OWNER, limit="300/minute", writes="30/minute", scope="settings-webhooks", step_up=True)
 def webhooks() -> AnyResponse:
     """Every address, and a new one, whose secret is shown in the answer, this once."""
     if request.method == "GET":
@@ -49,7 +49,7 @@ def webhooks() -> AnyResponse:
 
 
 @settings.route("/app/settings/webhooks/<uuid:endpoint_id>", methods=["GET", "POST"])
-@policy(Guard.OWNER, limit="300/minute", writes="60/minute", scope="settings-webhook")
+@policy(Guard.OWNER, limit="300/minute", writes="60/minute", scope="settings-webhook", step_up=True)
 def webhook(endpoint_id: uuid.UUID) -> AnyResponse:
     """One address: what it is called about, and its log; or a change of it."""
     endpoint = _held(endpoint_id)
@@ -66,7 +66,7 @@ def webhook(endpoint_id: uuid.UUID) -> AnyResponse:
 
 
 @settings.post("/app/settings/webhooks/<uuid:endpoint_id>/switch")
-@policy(Guard.OWNER, limit="60/minute", scope="settings-webhook-switch")
+@policy(Guard.OWNER, limit="60/minute", scope="settings-webhook-switch", step_up=True)
 def webhook_switch(endpoint_id: uuid.UUID) -> AnyResponse:
     """Call it, or call it no more."""
     on = request.form.get("on") == "1"
@@ -75,7 +75,7 @@ def webhook_switch(endpoint_id: uuid.UUID) -> AnyResponse:
 
 
 @settings.post("/app/settings/webhooks/<uuid:endpoint_id>/rotate")
-@policy(Guard.OWNER, limit="20/minute", scope="settings-webhook-rotate")
+@policy(Guard.OWNER, limit="20/minute", scope="settings-webhook-rotate", step_up=True)
 def webhook_rotate(endpoint_id: uuid.UUID) -> AnyResponse:
     """A new secret, shown in the answer, this once."""
     try:
@@ -85,7 +85,7 @@ def webhook_rotate(endpoint_id: uuid.UUID) -> AnyResponse:
 
 
 @settings.post("/app/settings/webhooks/<uuid:endpoint_id>/test")
-@policy(Guard.OWNER, limit="30/minute", scope="settings-webhook-test")
+@policy(Guard.OWNER, limit="30/minute", scope="settings-webhook-test", step_up=True)
 def webhook_test(endpoint_id: uuid.UUID) -> AnyResponse:
     """Send a sample, and show what becomes of it."""
     form, endpoint = TestForm(request.form), _held(endpoint_id)
@@ -100,7 +100,7 @@ def webhook_test(endpoint_id: uuid.UUID) -> AnyResponse:
 
 
 @settings.post("/app/settings/webhooks/<uuid:endpoint_id>/replay")
-@policy(Guard.OWNER, limit="10/minute", scope="settings-webhook-replay")
+@policy(Guard.OWNER, limit="10/minute", scope="settings-webhook-replay", step_up=True)
 def webhook_replay(endpoint_id: uuid.UUID) -> AnyResponse:
     """Send everything since a moment that did not arrive."""
     form, endpoint = ReplayForm(request.form), _held(endpoint_id)
@@ -117,7 +117,7 @@ def webhook_replay(endpoint_id: uuid.UUID) -> AnyResponse:
 
 
 @settings.route("/app/settings/webhooks/<uuid:endpoint_id>/remove", methods=["GET", "POST"])
-@policy(Guard.OWNER, limit="300/minute", writes="30/minute", scope="settings-webhook-remove")
+@policy(Guard.OWNER, limit="300/minute", writes="30/minute", scope="settings-webhook-remove", step_up=True)
 def webhook_remove(endpoint_id: uuid.UUID) -> AnyResponse:
     """The warning, and what its button does."""
     endpoint = _held(endpoint_id)
@@ -135,7 +135,7 @@ def webhook_call(call_id: uuid.UUID) -> Response:
 
 
 @settings.post("/app/settings/webhook-calls/<uuid:call_id>/resend")
-@policy(Guard.OWNER, limit="60/minute", scope="settings-webhook-resend")
+@policy(Guard.OWNER, limit="60/minute", scope="settings-webhook-resend", step_up=True)
 def webhook_resend(call_id: uuid.UUID) -> AnyResponse:
     """The same id and body once more."""
     log.get_call(person().agency_id, call_id)
