@@ -12,7 +12,7 @@ import uuid
 
 import pyotp
 from flask_babel import lazy_gettext
-from sqlalchemy import Connection, delete, exists, insert, select, update
+from sqlalchemy import Connection, delete, exists, insert, or_, select, update
 
 from app.accounts import editing as accounts
 from app.core.clock import now
@@ -22,7 +22,7 @@ from app.core.ledger import SYSTEM, Actor
 from app.core.unit_of_work import housekeeping, writing
 from app.core.vault import totp_place
 from app.extensions import db
-from app.models import Account, RecoveryCode, Totp, User, UserSession
+from app.models import Account, Passkey, RecoveryCode, Totp, User, UserSession
 
 ISSUER = "BidFlux"
 PERIOD, NEAR, FAR = 30, 1, 10  # seconds; periods to each side that are taken, and that are told as a wrong clock
@@ -96,7 +96,8 @@ def remove_totp(user: User, *, by: Actor) -> None:
 
 def factor_gone(connection: Connection, account_id: uuid.UUID) -> None:
     """After one was removed: recovery codes go with the last."""
-    if not connection.scalar(select(exists().where(Totp.account_id == account_id, Totp.confirmed_at.is_not(None)))):
+    phone = exists().where(Totp.account_id == account_id, Totp.confirmed_at.is_not(None))
+    if not connection.scalar(select(or_(phone, exists().where(Passkey.account_id == account_id)))):
         connection.execute(update(Account).where(Account.id == account_id).values(has_factor=False))
         connection.execute(delete(RecoveryCode).where(RecoveryCode.account_id == account_id))
 
@@ -106,6 +107,7 @@ def reset(user: User) -> None:
     account_id, user_id = user.account_id, user.id
     with writing(user.agency_id) as tx:
         tx.connection.execute(delete(Totp).where(Totp.account_id == account_id))
+        tx.connection.execute(delete(Passkey).where(Passkey.account_id == account_id))
         tx.connection.execute(delete(RecoveryCode).where(RecoveryCode.account_id == account_id))
         tx.connection.execute(update(Account).where(Account.id == account_id).values(has_factor=False))
         if account_id:

@@ -1,6 +1,6 @@
 """The tables. Import models from here."""
 
-from app.models.account import Account, RecoveryCode, Totp
+from app.models.account import Account, Passkey, RecoveryCode, Totp
 from app.models.agency import Agency, AgencyKey, ApiKey, Idempotency, StaffAddress, User, UserSession
 from app.models.base import Base, Kept
 from app.models.checkpoint import Checkpoint, Timestamping
@@ -73,6 +73,7 @@ __all__ = [
     "OfferState",
     "OfferTag",
     "Operator",
+    "Passkey",
     "PastEpoch",
     "PhotoCopy",
     "PrivacyRequest",

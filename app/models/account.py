@@ -76,3 +76,25 @@ class RecoveryCode(Base):
 
     account_id: Mapped[uuid.UUID] = _account()
     code_hash: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+
+
+class Passkey(Base):
+    """A key that a person's device or password manager holds (WebAuthn); here is its public half.
+
+    It is enough to sign in with: it asks the person itself who they are.
+    """
+
+    __tablename__ = "passkey"
+    __kept__ = kept(Kept.MUTABLE)
+    __table_args__ = (UniqueConstraint("credential_id"), Index("ix_passkey_account", "account_id"))
+
+    id: Mapped[Id]
+    account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"))
+    credential_id: Mapped[bytes]
+    public_key: Mapped[bytes]
+    sign_count: Mapped[int] = mapped_column(BigInteger)
+    name: Mapped[str] = mapped_column(String(60))
+    # Kept by a password manager on several devices: one that is not goes with its device.
+    backed_up: Mapped[bool]
+    created_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]

@@ -255,6 +255,10 @@ COLUMNS: dict[str, dict[str, str]] = {
         "technical": "id created_at",
     },
     "totp": {"secret": "wrapped", "technical": "account_id kek_id last_step confirmed_at created_at"},
+    "passkey": {
+        "session": "name backed_up created_at used_at",
+        "technical": "id account_id credential_id public_key sign_count",
+    },
     "recovery_code": {"secret": "code_hash", "technical": "account_id"},
     "user": {
         "staff": "email full_name phone role active read_in",
@@ -319,6 +323,7 @@ IN_CLEAR: dict[str, str] = {
     " staff_address.email operator.account_id"
     " user.email user.full_name user.phone user.role user.active user.read_in account.email account.language"
     " account.shortcuts account.has_factor user_session.place user_session.proven_at"
+    " passkey.name passkey.backed_up passkey.created_at passkey.used_at"
     " user_session.user_id user_session.browser user_session.created_at user_session.seen_at user_session.expires_at",
 }  # fmt: skip
 

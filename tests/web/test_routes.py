@@ -10,18 +10,20 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select, text
+from sqlalchemy import insert, select, text
 from werkzeug.routing import Rule
 
 from app.accounts import editing as accounts
 from app.accounts import invitations
 from app.core.access import Person
+from app.core.clock import now
 from app.core.ledger import SYSTEM
 from app.core.signed_links import BIDDER, OFFER_LINK, RECEIPT, OfferLink, sign
+from app.core.unit_of_work import housekeeping
 from app.extensions import db
 from app.feeds import editing as feeds
 from app.feeds.editing import FeedValues
-from app.models import Agency, ApiKey, Base, Offer, Property, User, UserSession
+from app.models import Agency, ApiKey, Base, Offer, Passkey, Property, User, UserSession
 from app.offers import notes, saved_views
 from app.privacy import data_requests
 from app.properties import editing as properties
@@ -45,6 +47,14 @@ def test_no_view_and_no_hook_is_a_coroutine(app: Flask) -> None:
     hooks = (app.before_request_funcs, app.after_request_funcs, app.teardown_request_funcs)
     called = [*app.view_functions.values(), *(one for kind in hooks for those in kind.values() for one in those)]
     assert len(called) > 100 and not [one for one in called if iscoroutinefunction(one)]
+
+
+def _passkey(user: User) -> uuid.UUID:
+    row = {"credential_id": b"k", "public_key": b"k", "sign_count": 1, "name": "", "backed_up": True, "used_at": None}
+    row |= {"id": uuid.uuid4(), "account_id": user.account_id, "created_at": now()}
+    with housekeeping() as connection:
+        connection.execute(insert(Passkey), row)
+    return row["id"]  # type: ignore[return-value]  # as it was put there
 
 
 @pytest.fixture
@@ -80,6 +90,7 @@ def theirs(app: Flask) -> dict[str, Any]:
         "view_id": saved_views.save("A lor", {"q": "popescu"}, by=by),
         "kind": "svg",
         "request_id": asked.id,
+        "passkey_id": _passkey(agent),
         "name": "x.eml",
         "filename": "nothing",
         "token": "x",
@@ -139,7 +150,7 @@ def test_an_agent_does_not_reach_a_colleagues_rows(app: Flask, client: FlaskClie
 def test_who_is_signed_out_is_sent_to_sign_in_and_htmx_leaves_the_page(app: Flask, client: FlaskClient) -> None:
     ids = (
         "view_id", "link_id", "property_id", "offer_id", "user_id", "key_id", "session_id", "endpoint_id", "call_id",
-        "feed_id", "invitation_id",
+        "feed_id", "invitation_id", "passkey_id",
     )  # fmt: skip
     values = {"kind": "svg", "external_id": "x", **{name: uuid.uuid4() for name in ids}}
     for rule in guarded(app):

@@ -31,7 +31,9 @@ def login() -> AnyResponse:
     """The form; POSTed with `email`, `password` and `next`."""
     onward = local_path(request.values.get("next"))
     if request.method == "GET":
-        return redirect(onward or url_for("offers.index"), 303) if current_user.is_authenticated else _form(onward)
+        return (
+            redirect(onward or url_for("offers.index"), 303) if current_user.is_authenticated else sign_in_form(onward)
+        )
     form = LoginForm(request.form)
     email, password = form.email.data or "", form.password.data or ""
     try:
@@ -41,7 +43,7 @@ def login() -> AnyResponse:
     user = authenticate(email, password) if email and password else None
     if user is None:
         message = _("E-mail or password is wrong. Check both and try again.")
-        return _form(onward, form, message, 422)
+        return sign_in_form(onward, form, message, 422)
     if user.has_factor:
         return ask_factor(user, onward, held())
     return enter(user, onward, held())
@@ -65,7 +67,7 @@ def ask_factor(user: User, onward: str | None, typed: list[tuple[str, str]]) -> 
 def sign_in_first(onward: str, typed: list[tuple[str, str]]) -> Response:
     """For a form that came without a session: nothing of it is stored, the page keeps what was typed."""
     message = _("You were signed out in the meantime. Sign in: what you typed is kept and comes back.")
-    return _form(onward, LoginForm(), message, 401, [(f"{HELD}{name}", value) for name, value in typed])
+    return sign_in_form(onward, LoginForm(), message, 401, [(f"{HELD}{name}", value) for name, value in typed])
 
 
 def held() -> list[tuple[str, str]]:
@@ -123,12 +125,12 @@ def _too_many(form: LoginForm, onward: str | None, error: TooMany) -> Response:
     message += _(
         "If somebody else is trying, or you have forgotten your password, have a link sent: it lets you in at once."
     )
-    response = _form(onward, form, message, 429)
+    response = sign_in_form(onward, form, message, 429)
     response.headers["Retry-After"] = str(error.retry_after)
     return response
 
 
-def _form(
+def sign_in_form(
     onward: str | None,
     form: LoginForm | None = None,
     message: str = "",

@@ -12,7 +12,7 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.accounts import factors, sessions
+from app.accounts import factors, passkeys, sessions
 from app.accounts.editing import check_present_password, password_mark
 from app.blueprints.accounts.forms import CodeForm, ConfirmForm
 from app.blueprints.accounts.routes import HELD, accounts, enter, held, resume
@@ -70,7 +70,7 @@ def confirm() -> AnyResponse:
     """The password again, or a code."""
     onward = local_path(request.values.get("next"))
     if request.method == "GET":
-        return _confirm(onward)
+        return confirm_form(onward)
     by, code = person(), request.form.get("code", "")
     try:
         if code.strip():
@@ -80,10 +80,10 @@ def confirm() -> AnyResponse:
             count_try_within(by.session_id)
             check_present_password(by.user, request.form.get("password", ""))
     except TooMany as error:
-        return _confirm(onward, {"code" if code.strip() else "password": slowed(error)}, 429)
+        return confirm_form(onward, {"code" if code.strip() else "password": slowed(error)}, 429)
     except Invalid as invalid:
         name, messages = next(iter(invalid.errors.items()))
-        return _confirm(onward, {"code" if name == "code" else "password": str(messages[0])}, 422)
+        return confirm_form(onward, {"code" if name == "code" else "password": str(messages[0])}, 422)
     return proven(onward)
 
 
@@ -96,10 +96,10 @@ def proven(onward: str | None) -> AnyResponse:
 
 def confirm_first(onward: str, typed: list[tuple[str, str]]) -> Response:
     """For a form that came too late: nothing of it is done yet, the page keeps what was typed."""
-    return _confirm(onward, {}, 401, [(f"{HELD}{name}", value) for name, value in typed])
+    return confirm_form(onward, {}, 401, [(f"{HELD}{name}", value) for name, value in typed])
 
 
-def _confirm(
+def confirm_form(
     onward: str | None,
     wrong: Mapping[str, str] | None = None,
     status: int = 200,
@@ -108,6 +108,7 @@ def _confirm(
     form = ConfirmForm()
     for name, message in (wrong or {}).items():
         form[name].errors = [message]
-    with_code = factors.has_totp(person().user.account_id)
+    user = person().user
+    ways = {"code": factors.has_totp(user.account_id), "passkey": passkeys.has_passkey(user)}
     fields = held() if fields is None else fields
-    return page("accounts/confirm.html", status=status, onward=onward, form=form, held=fields, code=with_code)
+    return page("accounts/confirm.html", status=status, onward=onward, form=form, held=fields, ways=ways)

@@ -11,12 +11,14 @@ from flask_babel import gettext as _
 from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.accounts import factors, sessions
-from app.blueprints.accounts.forms import CodeForm
+from app.accounts import factors, passkeys, sessions
+from app.blueprints.accounts.forms import CodeForm, browser_name
+from app.blueprints.accounts.passkeys import new_challenge, told_challenge
 from app.blueprints.accounts.second import slowed
 from app.blueprints.accounts.throttle import count_factor_try, factor_succeeded
 from app.blueprints.settings.routes import settings
 from app.core.errors import Invalid, NotFound, TooMany
+from app.core.urls import base_url
 from app.web.fragments import done, page
 from app.web.guards import Guard, person, policy
 
@@ -62,6 +64,33 @@ def totp_remove() -> AnyResponse:
     return done(url_for("settings.security"), _("Your phone's codes are no longer asked for"))
 
 
+@settings.post("/app/settings/security/passkeys/options")
+@policy(Guard.SIGNED_IN, limit="30/minute", before_factor=True, step_up=True)
+def passkey_options() -> Response:
+    """What the browser is told to make."""
+    return Response(passkeys.creation_options(person().user, new_challenge()), mimetype="application/json")
+
+
+@settings.post("/app/settings/security/passkeys")
+@policy(Guard.SIGNED_IN, limit="30/minute", before_factor=True, step_up=True)
+def passkey_add() -> AnyResponse:
+    """What it made. Recovery codes come with the first factor."""
+    name = browser_name(request.headers.get("User-Agent", ""))
+    try:
+        codes = passkeys.add(person().user, request.form.get("credential", ""), told_challenge(), name)
+    except Invalid as invalid:
+        return _security(422, problem=str(invalid.errors["passkey"][0]))
+    return _security(codes=codes) if codes else done(url_for("settings.security"), _("The passkey is kept"))
+
+
+@settings.post("/app/settings/security/passkeys/<uuid:passkey_id>/remove")
+@policy(Guard.SIGNED_IN, limit="30/minute", step_up=True)
+def passkey_remove(passkey_id: uuid.UUID) -> AnyResponse:
+    """It opens nothing any more."""
+    passkeys.remove(person().user, passkey_id, by=person().actor)
+    return done(url_for("settings.security"), _("The passkey is removed"))
+
+
 @settings.post("/app/settings/security/codes")
 @policy(Guard.SIGNED_IN, limit="20/minute", step_up=True)
 def recovery_codes() -> AnyResponse:
@@ -92,6 +121,10 @@ def _security(status: int = 200, **context: Any) -> Response:
     context = {
         "form": CodeForm(),
         "codes": [],
+        "problem": "",
+        "passkeys": passkeys.passkeys_of(user),
+        "party": passkeys.relying_party(),
+        "base": base_url(),
         "phone": factors.has_totp(user.account_id),
         "left": factors.codes_left(user.account_id),
         "secret": secret,
