@@ -47,7 +47,7 @@ def first_step(client: FlaskClient, user: User) -> str:
     """The password; the page that asks for a code."""
     token = csrf(client.get("/login").text)
     form = {"email": user.email, "password": PASSWORD, "csrf_token": token, "next": "/app/properties"}
-    return client.post("/login", data=form).text
+    return client.post("/login", data=form, follow_redirects=True).text
 
 
 def second_step(client: FlaskClient, typed: str, page: str) -> TestResponse:

@@ -26,6 +26,6 @@ class CodeForm(Form):
     code = StringField(_l("Code"), description=_l("Six digits from your phone, or one of your recovery codes."))
 
 
-class ConfirmForm(Form):
+class ProofForm(Form):
     password = PasswordField(_l("Password"))
     code = StringField(_l("Code"), description=_l("Six digits from your phone, or one of your recovery codes."))

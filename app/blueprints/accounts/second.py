@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from app.accounts import factors, passkeys, sessions
 from app.accounts.editing import check_present_password, password_mark
-from app.blueprints.accounts.forms import CodeForm, ConfirmForm
+from app.blueprints.accounts.forms import CodeForm, ProofForm
 from app.blueprints.accounts.routes import HELD, accounts, enter, held, resume
 from app.blueprints.accounts.throttle import count_factor_try, count_try_within, factor_succeeded
 from app.core.errors import Invalid, TooMany
@@ -105,7 +105,7 @@ def confirm_form(
     status: int = 200,
     fields: list[tuple[str, str]] | None = None,
 ) -> Response:
-    form = ConfirmForm()
+    form = ProofForm()
     for name, message in (wrong or {}).items():
         form[name].errors = [message]
     user = person().user
