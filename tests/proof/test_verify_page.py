@@ -24,7 +24,7 @@ from app.core.clock import now
 from app.core.ledger import SYSTEM
 from app.core.unit_of_work import housekeeping
 from app.extensions import db
-from app.models import Offer, OfferKey, OfferState, Property
+from app.models import Offer, OfferKey, OfferState, OfferTag, Property
 from app.proof import checking, receipts
 from app.proof import export as ledger_export
 from app.proof import receipt_reading as reading
@@ -74,6 +74,7 @@ def sealed(app: Flask, prop: Property) -> bytes:
 def forget(offer: Offer) -> None:
     offer_id = offer.id
     with housekeeping() as connection:
+        connection.execute(delete(OfferTag))
         connection.execute(delete(OfferKey))
         connection.execute(update(OfferState).where(OfferState.offer_id == offer_id).values(erased_at=now()))
 
