@@ -23,6 +23,7 @@ from sqlalchemy.exc import ArgumentError
 from app.core.hosts import is_host, is_plain
 from app.core.language import DEFAULT
 from app.core.numbers import NotANumber, whole
+from app.core.secret_files import from_files, without_doubles
 
 KEY_BYTES = 32
 MIN_SECRET_LENGTH = 32
@@ -151,8 +152,7 @@ class _Reader:
     """Collects values and faults, so that one start names everything that is wrong."""
 
     def __init__(self, env: Mapping[str, str]) -> None:
-        self.env = env
-        self.faults: list[str] = []
+        self.env, self.faults = from_files(env)
 
     def text(self, name: str, default: str = "") -> str:
         value = self.env.get(name, "").strip()
@@ -383,14 +383,15 @@ def _psycopg(url: str) -> str:
 def _environment() -> Mapping[str, str]:
     """The process's own; for a command typed beside a `make run`, what that run decided stands behind it."""
     run = Path(os.path.expanduser(os.environ.get("BIDFLUX_DATA", "").strip() or "instance")) / "run.env"
-    if click.get_current_context(silent=True) is None or "SECRET_KEY" in os.environ or not run.is_file():
+    brought = {"SECRET_KEY", "SECRET_KEY_FILE"} & set(os.environ)
+    if click.get_current_context(silent=True) is None or brought or not run.is_file():
         return os.environ
     try:
         lines = [line.partition("=") for line in run.read_text(encoding="utf-8").splitlines()]
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or "it is no text"
         raise ConfigurationError([f"{run} cannot be read ({why}); `make run` writes it anew"]) from None
-    return {**{name: value for name, _, value in lines}, **os.environ}
+    return {**without_doubles({name: value for name, _, value in lines}, os.environ), **os.environ}
 
 
 def load_settings(env: Mapping[str, str] | None = None) -> Settings:

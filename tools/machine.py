@@ -54,9 +54,14 @@ def make_folder(path: Path, setting: str = "BIDFLUX_DATA") -> None:
         raise StartupError(f"{setting}: {path} cannot be used as a folder ({error.strerror})") from None
 
 
+def given_either_way(name: str, given: Mapping[str, str]) -> bool:
+    """As a value, or as the name of a file that holds it."""
+    return bool(given.get(name) or given.get(f"{name}_FILE"))
+
+
 def load_secrets(path: Path, given: Mapping[str, str]) -> dict[str, str]:
     """Read the generated secrets, made on the first start and never again: they open the data."""
-    if all(given.get(name) for name in SECRET_NAMES) and not path.exists():
+    if all(given_either_way(name, given) for name in SECRET_NAMES) and not path.exists():
         return {}
     if not path.exists():
         database = path.with_name("bidflux.db")

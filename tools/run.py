@@ -27,6 +27,7 @@ from machine import (
     data_folder,
     demo_wanted,
     free_port,
+    given_either_way,
     load_secrets,
     lock_folder,
     make_folder,
@@ -85,6 +86,7 @@ class Product:
             "BASE_URL": f"http://{reachable(self.host)}:{self.port}",
             "WEBHOOK_ALLOW_NETWORKS": "127.0.0.0/8",
         }
+        defaults = {name: value for name, value in defaults.items() if not self.env.get(f"{name}_FILE")}
         given = {name: value for name, value in self.env.items() if value or name not in defaults}
         self.env = {**defaults, **given, "BIDFLUX_DATA": str(self.data), "PYTHONUNBUFFERED": "1"}
 
@@ -227,7 +229,7 @@ class Product:
         self.prepare()
         if not self.env.get("MAIL_SERVER"):
             self.start_mail()
-        if not self.env.get("REDIS_URL"):
+        if not given_either_way("REDIS_URL", self.env):
             self.start_valkey()
         self.share_environment()
         web = (sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app")

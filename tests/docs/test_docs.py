@@ -10,6 +10,7 @@ import click
 import pytest
 from flask import Flask
 
+from app.core import secret_files
 from app.offers.document import Bidder
 from tests.conftest import ROOT
 from tests.factories import make_agency, make_draft, make_offer, make_property, make_user
@@ -87,7 +88,7 @@ def variables_read() -> set[str]:
     how = (
         r'(?:environ\.get|_number|\.text|\.words|\.flag|\.number|\.address|\.mailbox|\.secret)\(\s*["\']([A-Z][A-Z_]+)'
     )
-    return set(re.findall(how, text)) | {"BIDFLUX_KEYS"}
+    return set(re.findall(how, text)) | {"BIDFLUX_KEYS"} | {f"{name}_FILE" for name in secret_files.NAMES}
 
 
 def test_every_variable_is_listed_and_read() -> None:
