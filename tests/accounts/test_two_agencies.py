@@ -67,6 +67,35 @@ def test_who_is_in_one_agency_sees_no_switch(client: FlaskClient, owner: User) -
     assert 'name="user"' not in client.get("/app/offers").text
 
 
+def test_a_page_of_the_other_agency_writes_nothing_here(client: FlaskClient, app: Flask, owner: User) -> None:
+    """Two tabs: a form opened in one agency is sent after the other tab went on in another. Not one of those that name
+    no row may be kept there: an agency's own data, a colleague, a key, a feed, a property."""
+    there = join(make_agency("Casa Cealaltă"), owner.email, role="owner")
+    login(client, owner)
+    assert switch_to(client, owner) == 303
+    opened = csrf(client.get("/app/settings/agency").text)
+    assert switch_to(client, there) == 303
+    held = ledger_length(there)
+    typed = {"csrf_token": opened, "name": "Agenția Întâi", "email": "intai@agentie.example", "full_name": "Dan"}
+    paths = ["/app/settings/agency", "/app/settings/users", "/app/settings/api", "/app/settings", "/app/properties/new"]
+    for path in (*paths, "/app/settings/feeds/new", "/app/settings/webhooks/new"):
+        answer = client.post(path, data=typed)
+        assert answer.status_code in {400, 404, 405}, path
+        assert 'value="Agenția Întâi"' not in answer.text, "nor does one press more do it"
+    answer = client.post("/app/settings/agency", data=typed)
+    assert answer.status_code == 400 and "altă agenție" in answer.text
+    assert ledger_length(there) == held
+    assert switch_to(client, owner) == 303
+    zone = {"zone": "Europe/Bucharest", "language": "ro", "currency": "EUR"}
+    sent = client.post("/app/settings/agency", data={**typed, **zone})
+    assert sent.status_code == 303, "back where it was opened, the page is good again"
+    assert switch_to(client, there) == 303 and client.post("/app/settings", data=typed).status_code == 400
+
+
+def ledger_length(user: User) -> int:
+    return len(kinds(user))
+
+
 def test_an_invitation_is_joined_by_its_link_with_one_press(client: FlaskClient, app: Flask, owner: User) -> None:
     other = make_agency("Casa Cealaltă")
     invitations.invite(other, accounts.NewUser(owner.email, "Altă Scriere"), by=SYSTEM)

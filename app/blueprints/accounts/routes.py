@@ -18,6 +18,7 @@ from app.blueprints.accounts.forms import CodeForm, LoginForm, browser_name
 from app.blueprints.accounts.throttle import count_try, succeeded
 from app.core.errors import NotFound, TooMany
 from app.models import User
+from app.web.form_tokens import exchange
 from app.web.fragments import local_path, page
 from app.web.guards import Guard, caller_address, person, policy
 
@@ -100,7 +101,9 @@ def switch_agency() -> AnyResponse:
         chosen = uuid.UUID(request.form.get("user", ""))
     except ValueError:
         raise NotFound from None
+    left = person().user.id
     switch(person(), chosen)
+    exchange(left, chosen)
     return redirect(url_for("accounts.start"), 303)
 
 

@@ -18,6 +18,7 @@ from app.core.errors import DomainError, QuotaOfDay, QuotaReached, TooMany
 from app.core.faults import report
 from app.core.logs import request_id
 from app.web.errors.problems import problem
+from app.web.form_tokens import is_of_other_agency
 from app.web.guards import to_sign_in
 from app.web.held_forms import refill, typed
 
@@ -86,6 +87,11 @@ def _csrf(_error: CSRFError) -> AnyResponse:
     """A session that has ended takes the form's token with it: sign in, and come back."""
     if request.path.startswith("/app/") and not current_user.is_authenticated:
         return to_sign_in()
+    if is_of_other_agency():
+        words = _(
+            "You have gone on in another agency since. Nothing was saved: go back to the one before, then send it."
+        )
+        return answer(400, _("This page is of another agency"), words)
     if typed() and (
         shown := refill(request.path, _("The page was open for too long: check it and send it once more."))
     ):
