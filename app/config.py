@@ -72,6 +72,7 @@ class Settings:
     redis_url: str = field(repr=False)
     base_url: str
     support_email: str
+    operator_email: str
     mail_server: str
     mail_port: int
     mail_use_tls: bool
@@ -200,6 +201,7 @@ class _Reader:
         support_email = self.mailbox("SUPPORT_EMAIL", "support@bidflux.ro")
         return {
             "support_email": support_email,
+            "operator_email": self.mailbox("OPERATOR_EMAIL", support_email),
             "mail_server": server,
             "mail_port": port,
             "mail_use_tls": starttls,
@@ -223,7 +225,7 @@ class _Reader:
         if value not in LEVELS:
             self.faults.append(f"LOG_LEVEL must be one of {', '.join(LEVELS)}")
             return logging.INFO
-        return int(getattr(logging, value.upper()))
+        return logging.getLevelNamesMapping()[value.upper()]
 
     def secret(self, name: str, value: str) -> str:
         if not value:

@@ -63,7 +63,7 @@ def choose_language() -> str:
         return DEFAULT
     if by_url := request.environ.get("bidflux.language"):
         return str(by_url)
-    if request.path.startswith("/app") and current_user.is_authenticated:
+    if request.path.startswith(("/app", "/ops")) and current_user.is_authenticated:
         return str(current_user.user.language)
     usual = SOURCE if request.path.startswith("/api/") else DEFAULT  # developers read English unless they ask otherwise
     return request.accept_languages.best_match(LANGUAGES, usual) or usual

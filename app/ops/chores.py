@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy import insert, update
@@ -41,8 +41,7 @@ def take(name: str, until: datetime) -> bool:
 
 def next_at(clock: str, after: datetime) -> datetime:
     """The next moment after another at which it is `HH:MM` (UTC)."""
-    hour, minute = map(int, clock.split(":"))
-    moment = after.replace(hour=hour, minute=minute, second=0, microsecond=0)
+    moment = datetime.combine(after.date(), time.fromisoformat(clock), after.tzinfo)
     return moment if moment > after else moment + timedelta(days=1)
 
 

@@ -59,13 +59,14 @@ def figures() -> tuple[Counts, int]:
     deliveries.update(_deliveries(ENDED, Delivery.due_at >= since))
     deliveries.update(_deliveries(OPEN))
     offers = db.session.scalar(select(func.count()).where(Offer.id >= _first_id(since))) or 0
-    return deliveries, int(kept["offers"]) + offers
+    all_of_them: int = kept["offers"] + offers
+    return deliveries, all_of_them
 
 
 def ledger() -> tuple[int, int]:
     """How many entries all ledgers have, and where the longest stands."""
     row = db.session.execute(select(func.sum(Agency.head_seq), func.max(Agency.head_seq))).one()
-    return int(row[0] or 0), int(row[1] or 0)
+    return row[0] or 0, row[1] or 0
 
 
 def _kept() -> dict[str, Any]:

@@ -28,7 +28,7 @@ from app.core.keys import lost_keys
 from app.core.wake import waker
 from app.delivery.queue import oldest_due
 from app.extensions import db
-from app.models import Agency, Delivery, PrivacyRequest
+from app.models import Agency, Delivery, PrivacyRequest, PropertyFeed
 from app.ops import chores, proxies
 from app.outbound.smtp import open_connection
 from app.proof.authority import Authority
@@ -37,6 +37,7 @@ from app.proof.heads import Heads, UnreadableHead
 
 OK = "ok"
 CERTIFICATE_DUE = timedelta(days=30)
+FEEDS_WAIT = timedelta(hours=3)
 PATIENCE = 120  # seconds that something due may wait: a sweep is five, a lapsed lease forty-five
 LEAST_FREE = 512 * 1024 * 1024
 LEAST_TO_SERVE = 32 * 1024 * 1024  # below it nothing is begun that may not be finished
@@ -49,7 +50,8 @@ def database() -> str:
         db.session.execute(text("SELECT 1"))
     except SQLAlchemyError as error:
         db.session.rollback()
-        return f"unreachable ({type(error).__name__}): is it up, and is DATABASE_URL right?"
+        kind = type(error).__name__
+        return str(_("unreachable (%(why)s): is it up, and is DATABASE_URL right?", why=kind))
     return OK
 
 
@@ -88,13 +90,19 @@ def _write() -> str:
     return OK
 
 
+def applied() -> set[str]:
+    """The revisions that the schema stands at."""
+    return set(MigrationContext.configure(db.session.connection()).get_current_heads())
+
+
 def migrations() -> str:
     try:
-        applied = MigrationContext.configure(db.session.connection()).get_current_heads()
+        stands_at = applied()
         db.session.scalar(select(func.count()).select_from(Agency))
     except SQLAlchemyError:
-        return "behind: run `flask db upgrade`"
-    return OK if _serves(set(applied)) else "behind: run `flask db upgrade`"
+        db.session.rollback()
+        stands_at = set()
+    return OK if _serves(stands_at) else str(_("behind: run `flask db upgrade`"))
 
 
 def _serves(applied: set[str]) -> bool:
@@ -114,13 +122,14 @@ def readiness() -> dict[str, str]:
 
 def oldest_waits() -> int:
     """Seconds for which the oldest due delivery waits; asked again after two."""
-    asked, waits = current_app.extensions.get("bidflux_oldest", (0.0, 0))
+    held: tuple[float, int] = current_app.extensions.get("bidflux_oldest", (0.0, 0))
+    asked, waits = held
     if not asked or time.monotonic() - asked >= ASKED_AGAIN:
         at = now()
         since = oldest_due(at)
-        waits = max(0, int((at - since).total_seconds())) if since else 0
+        waits = max(0, (at - since) // timedelta(seconds=1)) if since else 0
         current_app.extensions["bidflux_oldest"] = (time.monotonic(), waits)
-    return int(waits)
+    return waits
 
 
 def late() -> str:
@@ -136,7 +145,7 @@ def queue() -> str:
     try:
         waker().connection.ping()
     except RedisError:
-        return "away: mail still leaves, within half a minute; check REDIS_URL"
+        return str(_("away: mail still leaves, within half a minute; check REDIS_URL"))
     return OK
 
 
@@ -218,19 +227,26 @@ def relay() -> str:
 
 def deliveries() -> str:
     dead = db.session.scalar(select(func.count()).where(Delivery.state == "dead"))
-    return f"{dead} could not be sent; the offers' pages say which" if dead else OK
+    return str(_("%(count)d could not be sent; /ops and the offers' pages say which", count=dead)) if dead else OK
+
+
+def feeds() -> str:
+    """Whether feeds that are due are read at all; what is wrong with one stands on its page."""
+    late = db.session.scalar(select(func.count()).where(PropertyFeed.due_at < now() - FEEDS_WAIT)) or 0
+    return str(_("%(count)d wait for hours to be read: is a relay running?", count=late)) if late else OK
 
 
 def keys() -> str:
     lost = lost_keys(db.session.connection())
-    return f"data is sealed under keys that BIDFLUX_KEYS lacks: {', '.join(lost)}" if lost else OK
+    return str(_("data is sealed under keys that BIDFLUX_KEYS lacks: %(keys)s", keys=", ".join(lost))) if lost else OK
 
 
 def requests() -> str:
     """What persons asked and no agency answered in its thirty days."""
     open_ones = (PrivacyRequest.ended_at.is_(None), PrivacyRequest.due_at < now())
     late = db.session.scalar(select(func.count()).where(*open_ones))
-    return f"{late} requests to be erased are past their thirty days; see Settings, Requests" if late else OK
+    said = _("%(count)d requests to be erased are past their thirty days; see Settings, Requests", count=late or 0)
+    return str(said) if late else OK
 
 
 def disk() -> str:
@@ -265,6 +281,7 @@ CHECKS: dict[str, Callable[[], str]] = {
     "proxy": proxy,
     "relay": relay,
     "deliveries": deliveries,
+    "feeds": feeds,
     "backups": backups,
     "keys": keys,
     "certificates": certificates,
@@ -282,7 +299,7 @@ def findings() -> dict[str, str]:
             found[name] = check()
         except SQLAlchemyError:
             db.session.rollback()
-            found[name] = "unknown: the database does not tell"
+            found[name] = str(_("unknown: the database does not tell"))
     return found
 
 

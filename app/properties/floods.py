@@ -50,4 +50,4 @@ def flooded(agency_id: uuid.UUID, entry: int) -> tuple[Property, int] | None:
     """The property that an entry says it of, and how many an hour are too many; None where it is gone."""
     held = db.session.get(LedgerEntry, (agency_id, entry))
     prop = db.session.get(Property, held.object_id) if held else None
-    return (prop, int(json.loads(held.body)["data"]["an_hour"])) if held and prop else None
+    return (prop, json.loads(held.body)["data"]["an_hour"]) if held and prop else None

@@ -20,6 +20,7 @@ from flask_login import current_user
 from limits import RateLimitItem, parse_many
 from werkzeug.wrappers import Response as AnyResponse
 
+from app.accounts.operators import is_operator
 from app.accounts.sessions import is_proven
 from app.core.access import Person
 from app.core.errors import NotFound
@@ -52,6 +53,7 @@ class Guard(Enum):
     SIGNED_IN = "a signed-in person, within what is theirs"
     AGENT = "a signed-in person who may change and decide: no assistant"
     OWNER = "a signed-in owner"
+    RUNS = "a signed-in person whom the command line marked as running the installation"
     API_KEY = "a CRM with a key of the agency"
     OPERATOR = "the operator's own machine, or whoever has its token"
     DEVELOPMENT = "a developer's machine; elsewhere it does not exist"
@@ -76,7 +78,7 @@ class Loader(Protocol):
     def row(self, **path: Any) -> Any: ...
 
 
-PEOPLE = frozenset({Guard.SIGNED_IN, Guard.AGENT, Guard.OWNER})
+PEOPLE = frozenset({Guard.SIGNED_IN, Guard.AGENT, Guard.OWNER, Guard.RUNS})
 BY_TOKEN = frozenset({Guard.LINK, Guard.BIDDER, Guard.SELLER})
 
 
@@ -256,6 +258,14 @@ def _owner() -> AnyResponse | None:
     return None
 
 
+def _runs() -> AnyResponse | None:
+    if (answer := _signed_in()) is not None:
+        return answer
+    if not is_operator(person().user.account_id):
+        raise NotFound
+    return None
+
+
 def _on_this_machine() -> bool:
     """Whether the machine itself calls, through no proxy: one beside us has the same address."""
     forwarded = any(name in request.headers for name in FORWARDED)
@@ -291,6 +301,7 @@ _GUARDS: dict[Guard, Callable[[], AnyResponse | None]] = {
     Guard.SIGNED_IN: _signed_in,
     Guard.AGENT: _agent,
     Guard.OWNER: _owner,
+    Guard.RUNS: _runs,
     Guard.OPERATOR: _operator,
     Guard.DEVELOPMENT: _development,
 }

@@ -18,7 +18,7 @@ from app.delivery import dispatcher
 from app.delivery.dispatcher import close_senders
 from app.delivery.queue import oldest_due
 from app.delivery.webhook_dispatcher import close_webhook_dispatcher
-from app.ops import figures
+from app.ops import figures, reporting
 from app.proof import checkpoints
 from app.workers.feeds import THREADS, TRIES_EVERY, read_due_feeds, try_due_feeds, watch
 from app.workers.hourly import EVERY_SECONDS, searches, tidy
@@ -45,6 +45,7 @@ def run_relay(app: Flask, stop: threading.Event | None = None) -> None:
         watch(app, stop, "tries", try_due_feeds, TRIES_EVERY)
         watch(app, stop, "photos", copy_due_photos)
     watch(app, stop, "backups", schedule.run_due, DAILY_EVERY)
+    watch(app, stop, "report", reporting.run_due, DAILY_EVERY)
     watch(app, stop, "searches", searches(), EVERY_SECONDS)
     next_round = time.monotonic() + SWEEP_SECONDS
     next_heads = next_figures = time.monotonic()

@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page
 from sqlalchemy import select
 from werkzeug.routing import Rule
 
-from app.accounts import founding, invitations
+from app.accounts import founding, invitations, operators
 from app.core.ledger import SYSTEM
 from app.core.money import Money
 from app.core.signed_links import BIDDER, OFFER_LINK, PRIVACY, RECEIPT, SELLER, SETUP, OfferLink, sign
@@ -48,7 +48,7 @@ NO_PAGES = {
     "offers.signature", "offers.receipt_pdf", "properties.photo", "properties.qr", "settings.register_checkpoints",
     "public.data_copy_json", "public.data_copy_pdf", "public.photo", "public.shared_photo", "public.receipt_pdf",
     "public.own_data", "public.own_receipt", "site.robots", "site.root_certificate", "site.verify_tool",
-    "site.outbox_html", "accounts.start",
+    "site.security_txt", "site.outbox_html", "accounts.start",
     "api_docs.try_it",  # Swagger UI draws it
 }  # fmt: skip
 
@@ -58,6 +58,7 @@ class Made:
 
     def __init__(self, outbox: Path) -> None:
         owner = make_user(make_agency("Agenția Imobiliară Brâncoveanu & Asociații Cluj-Napoca"), "owner")
+        operators.add(owner.account_id)
         agency, by = owner.agency_id, person_of(owner)
         colleague = make_user(agency, full_name=LONG[0])
         self.owner, self.newcomer = owner.email, make_user(make_agency("Nouă"), "owner").email
