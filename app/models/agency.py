@@ -108,6 +108,10 @@ class User(Base):
     read_in: Mapped[str | None] = mapped_column(String(2), default=None)
     # When they last switched to this agency: signing in leads to where they were last.
     chosen_at: Mapped[datetime | None] = mapped_column(default=None)
+    # Who gets their notices too, from one day to another. No foreign key: SQLite cannot add one in place.
+    deputy_id: Mapped[uuid.UUID | None] = mapped_column(default=None)
+    deputy_from: Mapped[date | None] = mapped_column(default=None)
+    deputy_until: Mapped[date | None] = mapped_column(default=None)
     created_at: Mapped[datetime]
 
     account: Mapped[Account | None] = relationship(viewonly=True)

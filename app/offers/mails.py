@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import aliased
 
+from app.accounts.deputies import NOTICES
 from app.core import keys
 from app.core.clock import now
 from app.core.formats import show_money, signature_worth
@@ -51,6 +53,8 @@ from app.properties.representation import gone_as
 def register(registry: Registry) -> None:
     for name, made in _KINDS.items():
         registry.mail(name, partial(_compose, made))
+    for name, deputy in NOTICES.items():
+        registry.mail(deputy, partial(_to_deputy, _KINDS[name], name), name)
     registry.dead.append(undelivered.tell_another)
 
 
@@ -61,6 +65,14 @@ def _compose(made: Made, delivery: DeliveryRow) -> OutgoingMail:
     key = keys.unwrap_offer_key(delivery.agency_id, row.id, row.kek_id, row.wrapped)
     place = Place(delivery.agency_id, "offer_body", "body", row.id)
     return made(delivery, row, decode(unpad(unseal(key, place, row.body_ct))), key)
+
+
+def _to_deputy(made: Made, template: str, delivery: DeliveryRow) -> OutgoingMail:
+    """What the agent is told, in the deputy's language, while both are there."""
+    here = select(User.active).where(User.agency_id == delivery.agency_id, User.id == delivery.user_id)
+    if not db.session.scalar(here):
+        raise NoLongerOwed("left")
+    return _compose(made, replace(delivery, template=template))
 
 
 def _load(delivery: DeliveryRow) -> Any:

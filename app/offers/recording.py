@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import exists, select, update
 
+from app.accounts.deputies import owe_notice
 from app.core import keys
 from app.core.access import Person
 from app.core.canonical_json import canonical
@@ -77,7 +78,7 @@ def record(prop: Property, draft: Draft, sending: Sending, *, by: Actor) -> Sent
             sealed = submitting.renamed(tx, sealed)
         submitting.store(tx, current, sealed, sending, by=by)
         subject, offer_id = about("offer", sealed.offer_id), sealed.offer_id
-        tx.owe_mail("offer_agent", subject, offer_id=offer_id, user_id=current.agent_id)
+        owe_notice(tx, "offer_agent", subject, offer_id=offer_id, agent_id=current.agent_id, away=current.deputy_id)
         told = write_to_bidder(tx, "offer_confirm", subject, offer_id=offer_id) if draft.bidder.email else None
         receipts.owe(tx, offer_id, mailed=False)
     return SentOffer(sealed.offer_id, fresh=True, mail=told)
@@ -123,7 +124,7 @@ def confirm(offer: Offer, confirmation: ConfirmationInput, code: str = "") -> Co
         tx.record("offer.confirmed", offer_id, BIDDER, told)
         carry_out(tx, offer_id, proof, BIDDER, coded=coded)
         announce(tx, offer_id, "offer.confirmed", BIDDER)
-        tx.owe_mail("offer_confirmed", about("offer", offer_id), offer_id=offer_id, user_id=state.agent_id)
+        owe_notice(tx, "offer_confirmed", about("offer", offer_id), offer_id=offer_id, agent_id=state.agent_id)
         receipts.owe(tx, offer_id, mailed=_wrote_to(tx, offer_id))
     return CodeState("done")
 

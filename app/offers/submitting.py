@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, exists, select, update
 
+from app.accounts.deputies import owe_notice
 from app.core import keys
 from app.core.clock import rfc3339
 from app.core.errors import FactsChanged, LinkClosed
@@ -125,7 +126,7 @@ def _submit(tx: UnitOfWork, property_id: uuid.UUID, sealed: Prepared, sending: S
         tx.flush()
         tx.connection.execute(_ANSWERED, {"request": sending.request_id, "answer": sealed.offer_id})
     subject = about("offer", sealed.offer_id)
-    tx.owe_mail("offer_agent", subject, offer_id=sealed.offer_id, user_id=row.agent_id)
+    owe_notice(tx, "offer_agent", subject, offer_id=sealed.offer_id, agent_id=row.agent_id, away=row.deputy_id)
     tx.owe_mail("offer_bidder", subject, offer_id=sealed.offer_id)
     coded = row.code_required and draft.signature is not None and sending.grounds.word is None
     if coded:
@@ -301,7 +302,7 @@ FACTS = (
     .join(User, User.id == Property.agent_id)
 )
 _FACTS = FACTS.where(Property.id == bindparam("id"))
-_CURRENT = Query(_FACTS.add_columns(_PRESSED.scalar_subquery().label("pressed"), _TAKEN.label("taken")))
+_CURRENT = Query(_FACTS.add_columns(_PRESSED.scalar_subquery().label("pressed"), _TAKEN.label("taken"), User.deputy_id))
 _WAS_PRESSED = Query(_PRESSED)
 
 

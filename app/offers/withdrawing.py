@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import select, update
 
+from app.accounts.deputies import owe_notice
 from app.core import keys
 from app.core.errors import IllegalTransition
 from app.core.ledger import BIDDER
@@ -44,6 +45,6 @@ def withdraw(offer: Offer, message: str | None = None) -> bool:
         end_request(tx, offer_id)
         tx.record("offer.withdrawn", offer_id, BIDDER, {"message": witness(sealed)})
         announce(tx, offer_id, "offer.withdrawn", BIDDER)
-        tx.owe_mail("withdrawn_agent", about("offer", offer_id), offer_id=offer_id, user_id=state.agent_id)
+        owe_notice(tx, "withdrawn_agent", about("offer", offer_id), offer_id=offer_id, agent_id=state.agent_id)
         tx.owe_mail("withdrawn_bidder", about("offer", offer_id), offer_id=offer_id)
     return True

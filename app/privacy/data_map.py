@@ -261,7 +261,7 @@ COLUMNS: dict[str, dict[str, str]] = {
     },
     "recovery_code": {"secret": "code_hash", "technical": "account_id"},
     "user": {
-        "staff": "email full_name phone role active read_in",
+        "staff": "email full_name phone role active read_in deputy_id deputy_from deputy_until",
         "technical": "id agency_id account_id chosen_at created_at",
     },
     "user_session": {
@@ -321,7 +321,8 @@ IN_CLEAR: dict[str, str] = {
     N_("names, e-mail addresses, phones, roles and browsers of the agency's staff"): "invitation.email"
     " invitation.full_name invitation.phone invitation.role invitation.language property.agent_id saved_view.user_id"
     " staff_address.email operator.account_id"
-    " user.email user.full_name user.phone user.role user.active user.read_in account.email account.language"
+    " user.email user.full_name user.phone user.role user.active user.read_in user.deputy_id"
+    " user.deputy_from user.deputy_until account.email account.language"
     " account.shortcuts account.has_factor user_session.place user_session.proven_at"
     " passkey.name passkey.backed_up passkey.created_at passkey.used_at"
     " user_session.user_id user_session.browser user_session.created_at user_session.seen_at user_session.expires_at",

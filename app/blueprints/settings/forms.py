@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
-from wtforms import BooleanField, Form, PasswordField, SelectField, StringField
+from wtforms import BooleanField, DateField, Form, PasswordField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import AnyOf, DataRequired, InputRequired, Length, ValidationError
 
@@ -87,6 +87,14 @@ class PasswordForm(Form):
     password = PasswordField(
         _l("New password"), validators=[InputRequired(FILL_IN)], description=_l("At least 12 characters.")
     )
+
+
+class DeputyForm(Form):
+    """Who stands in while somebody is away."""
+
+    deputy = SelectField(_l("Who stands in"), validate_choice=False)
+    since = DateField(_l("First day"), validators=[DataRequired(FILL_IN)])
+    until = DateField(_l("Last day"), validators=[DataRequired(FILL_IN)])
 
 
 class ChooseForm(Form):

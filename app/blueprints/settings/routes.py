@@ -12,14 +12,15 @@ from werkzeug.wrappers import Response as AnyResponse
 from wtforms import Form
 from wtforms.fields.choices import SelectChoice
 
+from app.accounts import deputies, invitations, sessions, staff
 from app.accounts import editing as accounts
-from app.accounts import invitations, sessions, staff
 from app.accounts.test_agency import test_agency_of
 from app.blueprints.accounts.throttle import count_try_within
 from app.blueprints.settings.forms import (
     ZONES,
     AgencyForm,
     ApiKeyForm,
+    DeputyForm,
     HeirForm,
     PasswordForm,
     ProfileForm,
@@ -71,6 +72,33 @@ def password() -> AnyResponse:
     except Invalid as invalid:
         return _profile(422, password_form=_refused(form, invalid))
     return done(url_for("settings.profile"), _("The password is changed and your other sessions have ended"))
+
+
+@settings.post("/app/settings/deputy")
+@policy(Guard.AGENT, limit="30/minute")
+def deputy() -> AnyResponse:
+    """Who gets one's notices too while one is away; `nobody` ends it."""
+    by = person()
+    if request.form.get("nobody"):
+        deputies.dismiss(by.user, by=by.actor)
+        return done(url_for("settings.profile"), _("Nobody stands in for you"))
+    form = DeputyForm(request.form)
+    form.deputy.choices = _deputies()
+    if not form.validate():
+        return _profile(422, deputy_form=form)
+    try:
+        chosen = uuid.UUID(form.deputy.data or "")
+    except ValueError:
+        chosen = by.user.id  # who cannot stand in for themselves
+    try:
+        deputies.appoint(by.user, chosen, form.since.data, form.until.data, by=by.actor)
+    except Invalid as invalid:
+        return _profile(422, deputy_form=_refused(form, invalid))
+    return done(url_for("settings.profile"), _("Saved"))
+
+
+def _deputies() -> list[SelectChoice]:
+    return [SelectChoice(str(user_id), name) for user_id, name in deputies.choices_of(person().user)]
 
 
 @settings.post("/app/settings/sessions/<uuid:session_id>/end")
@@ -228,6 +256,10 @@ def _profile(status: int = 200, **forms: Form) -> Response:
         "shortcuts": user.shortcuts,
     }
     context: dict[str, Any] = {"form": ProfileForm(data=values), "password_form": PasswordForm(), **forms}
+    if "deputy_form" not in context:
+        days = {"deputy": str(user.deputy_id or ""), "since": user.deputy_from, "until": user.deputy_until}
+        context["deputy_form"] = DeputyForm(data=days)
+        context["deputy_form"].deputy.choices = _deputies()
     held = sessions.sessions_of(user)
     return page("settings/profile.html", status=status, sessions=held, here=person().session_id, **context)
 
