@@ -173,7 +173,7 @@ def enforce() -> AnyResponse | None:
         g.opened = declared.opens.row(**(request.view_args or {}))
         return None
     answer = _GUARDS[declared.guard]()
-    if answer is None and declared.guard in {Guard.SIGNED_IN, Guard.OWNER}:
+    if answer is None and declared.guard in PEOPLE:
         return _first(declared, reading)
     return answer
 

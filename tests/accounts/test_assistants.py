@@ -15,7 +15,7 @@ from app.accounts import staff
 from app.core.errors import Invalid
 from app.core.ledger import SYSTEM
 from app.extensions import db
-from app.models import Offer, Property, User
+from app.models import Agency, Offer, Property, User
 from app.offers import notes, saved_views
 from app.properties import seller_links
 from app.properties.listing import agent_choices
@@ -26,9 +26,11 @@ from tests.web.test_routes import contents, path
 
 # What an assistant may press: what is their own, what they record, and the file of what they read.
 MAY = {
-    "settings.profile", "settings.password", "settings.end_session", "accounts.logout", "accounts.switch_agency",
-    "offers.save_view",
-    "offers.rename_view", "offers.delete_view", "offers.record", "offers.ask_confirmation", "offers.ask_receipt",
+    "settings.profile", "settings.password", "settings.end_session", "settings.end_others", "settings.totp_begin",
+    "settings.totp_confirm", "settings.totp_remove", "settings.passkey_options", "settings.passkey_add",
+    "settings.passkey_remove", "settings.recovery_codes", "accounts.confirm", "accounts.passkey_confirm",
+    "accounts.logout", "accounts.switch_agency", "offers.save_view", "offers.rename_view", "offers.delete_view",
+    "offers.record", "offers.ask_confirmation", "offers.ask_receipt",
 }  # fmt: skip
 SENDS_ON = {"properties.external"}  # to the page that they read
 
@@ -145,3 +147,14 @@ def test_the_owner_chooses_who_takes_over(client: FlaskClient, agency: dict[str,
     assert db.session.get_one(Property, prop.id).agent_id == heir.id
     assert not db.session.get_one(User, leaver.id).active
     assert client.post(f"/app/settings/users/{heir.id}/password", data=data).status_code == 404, "no first passwords"
+
+
+def test_a_route_of_agents_asks_for_a_factor_too(client: FlaskClient, agency: dict[str, Any]) -> None:
+    """What stands before every person's routes stands before those that an assistant has not."""
+    agent = make_user(agency["owner"].agency_id)
+    login(client, agent)
+    assert client.get("/app/properties/new").status_code == 200
+    db.session.get_one(Agency, agent.agency_id).needs_factor = True
+    db.session.commit()
+    sent = client.get("/app/properties/new")
+    assert sent.status_code == 303 and "/security" in sent.location

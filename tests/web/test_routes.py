@@ -28,7 +28,7 @@ from app.offers import notes, saved_views
 from app.privacy import data_requests
 from app.properties import editing as properties
 from app.properties import seller_links
-from app.web.guards import Cache, Guard, Policy
+from app.web.guards import PEOPLE, Cache, Policy
 from app.webhooks import editing as webhooks
 from tests.factories import csrf, login, make_agency, make_offer, make_property, make_user
 
@@ -98,8 +98,7 @@ def theirs(app: Flask) -> dict[str, Any]:
 
 
 def guarded(app: Flask) -> list[Rule]:
-    wanted = {Guard.SIGNED_IN, Guard.OWNER}
-    return [r for r in app.url_map.iter_rules() if app.view_functions[r.endpoint].policy.guard in wanted]
+    return [r for r in app.url_map.iter_rules() if app.view_functions[r.endpoint].policy.guard in PEOPLE]
 
 
 def path(app: Flask, rule: Rule, values: dict[str, Any]) -> str:
