@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parseaddr
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 import click
@@ -43,6 +43,16 @@ class ConfigurationError(click.ClickException):
     def __init__(self, faults: list[str]) -> None:
         self.faults = faults
         super().__init__("BidFlux cannot start:\n" + "\n".join(f"  - {fault}" for fault in dict.fromkeys(faults)))
+
+
+class OpenIdIssuer(NamedTuple):
+    """Who else may say who somebody is (OpenID Connect), and as which client it knows us."""
+
+    issuer: str
+    client_id: str
+    client_secret: str
+    only: bool  # whether passwords are for administrators alone
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +104,7 @@ class Settings:
     seal_file: Path | None
     tsa_url: str | None
     backup_recipient: str | None
+    oidc: OpenIdIssuer | None = field(default=None, repr=False)
     quotas: Quotas = field(default_factory=Quotas)
 
     @property
@@ -253,6 +264,20 @@ class _Reader:
         if value and parts and (parts.scheme not in {"http", "https"} or not parts.hostname):
             self.faults.append(f"{name} must be an address that begins with https:// or http://")
         return value or None
+
+    def oidc(self, production: bool) -> OpenIdIssuer | None:
+        """All of it, or nothing."""
+        issuer, client_id = self.address("OIDC_ISSUER"), self.text("OIDC_CLIENT_ID")
+        client_secret = self.text("OIDC_CLIENT_SECRET")
+        named = [one for one in (issuer, client_id, client_secret) if one]
+        if named and len(named) < 3:
+            self.faults.append("OIDC_ISSUER, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET belong together: one is missing")
+        if issuer and production and not issuer.startswith("https://"):
+            self.faults.append("OIDC_ISSUER must begin with https:// in production")
+        only = self.flag("OIDC_ONLY")
+        if issuer is None or len(named) < 3:
+            return None
+        return OpenIdIssuer(issuer, client_id, client_secret, only, self.text("OIDC_NAME", "OpenID"))
 
     def base_url(self, production: bool) -> str:
         value = self.text("BASE_URL").rstrip("/")
@@ -434,6 +459,7 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
         seal_file=read.path("SEAL_FILE", "seal.pem") if read.text("SEAL_FILE") else None,
         tsa_url=read.address("TSA_URL"),
         backup_recipient=read.text("BACKUP_RECIPIENT") or None,
+        oidc=read.oidc(environment == "production"),
         quotas=read.quotas(),
     )
     if read.faults:

@@ -33,7 +33,7 @@ from app.core.quotas import hold_rows
 from app.core.unit_of_work import UnitOfWork, housekeeping, writing
 from app.extensions import db
 from app.models import Account, Agency, ApiKey, StaffAddress, User, UserSession
-from app.models.agency import AGENT
+from app.models.agency import AGENT, OWNER
 
 SEEN_EVERY = timedelta(minutes=5)
 IN_NOTICE = ("name", "email", "phone", "company", "privacy_contact")  # what the privacy notice says of an agency
@@ -147,6 +147,12 @@ def add_user(
     if then:
         then(tx, user_id)
     return user_id
+
+
+def is_owner_somewhere(user: User) -> bool:
+    """Whether the person is an owner of any of their agencies."""
+    mine = select(User.id).where(User.account_id == user.account_id, User.role == OWNER)
+    return db.session.scalar(mine.limit(1)) is not None
 
 
 def account_of(email: str) -> Account | None:

@@ -135,6 +135,26 @@ def join(invitation: Invitation) -> None:
         raise StaleVersion from None
 
 
+def latest_to(email: str) -> Invitation | None:
+    """The newest invitation of an address that is good, of whichever agency."""
+    found = select(Invitation).where(Invitation.email == email, Invitation.invited_at > now() - INVITED)
+    return db.session.scalar(found.order_by(Invitation.invited_at.desc()).limit(1))
+
+
+def come_in(invitation: Invitation) -> uuid.UUID:
+    """Become a user without a password, vouched for by somebody whom the operator trusts; the new account. Raises
+    `StaleVersion` when the invitation was used meanwhile."""
+    facts, unknown = account_facts.of_user(asdict(_new_user(invitation))), accounts.no_password()
+    once = _uses_up(invitation)
+    try:
+        with writing(invitation.agency_id) as tx:
+            account_id = accounts.open_account(tx, facts["email"], unknown, facts["language"])
+            accounts.add_user(tx, account_id, facts, by=SYSTEM, then=once)
+    except IntegrityError:
+        raise StaleVersion from None
+    return account_id
+
+
 def _new_user(invitation: Invitation) -> NewUser:
     return NewUser(
         invitation.email,

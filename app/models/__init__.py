@@ -1,6 +1,6 @@
 """The tables. Import models from here."""
 
-from app.models.account import Account, Passkey, RecoveryCode, Totp
+from app.models.account import Account, IssuerIdentity, Passkey, RecoveryCode, Totp
 from app.models.agency import Agency, AgencyKey, ApiKey, Idempotency, StaffAddress, User, UserSession
 from app.models.base import Base, Kept
 from app.models.checkpoint import Checkpoint, Timestamping
@@ -58,6 +58,7 @@ __all__ = [
     "FeedRun",
     "Idempotency",
     "Invitation",
+    "IssuerIdentity",
     "Kept",
     "KeyAccess",
     "LedgerEntry",

@@ -98,3 +98,16 @@ class Passkey(Base):
     backed_up: Mapped[bool]
     created_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
+
+
+class IssuerIdentity(Base):
+    """As whom an OpenID Connect issuer knows a person: its own name for them, since an address may pass to others."""
+
+    __tablename__ = "issuer_identity"
+    __kept__ = kept(Kept.MUTABLE)
+    __table_args__ = (Index("ix_issuer_identity_account", "account_id"),)
+
+    issuer: Mapped[str] = mapped_column(String(300), primary_key=True)
+    subject: Mapped[str] = mapped_column(String(255), primary_key=True)
+    account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"))
+    created_at: Mapped[datetime]

@@ -259,6 +259,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "session": "name backed_up created_at used_at",
         "technical": "id account_id credential_id public_key sign_count",
     },
+    "issuer_identity": {"staff": "issuer subject", "technical": "account_id created_at"},
     "recovery_code": {"secret": "code_hash", "technical": "account_id"},
     "user": {
         "staff": "email full_name phone role active read_in deputy_id deputy_from deputy_until",
@@ -324,7 +325,7 @@ IN_CLEAR: dict[str, str] = {
     " user.email user.full_name user.phone user.role user.active user.read_in user.deputy_id"
     " user.deputy_from user.deputy_until account.email account.language"
     " account.shortcuts account.has_factor user_session.place user_session.proven_at"
-    " passkey.name passkey.backed_up passkey.created_at passkey.used_at"
+    " issuer_identity.issuer issuer_identity.subject passkey.name passkey.backed_up passkey.created_at passkey.used_at"
     " user_session.user_id user_session.browser user_session.created_at user_session.seen_at user_session.expires_at",
 }  # fmt: skip
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 import uuid
 
-from flask import Blueprint, Response, redirect, request, session, url_for
+from flask import Blueprint, Response, current_app, redirect, request, session, url_for
 from flask_babel import gettext as _
 from flask_babel import ngettext
 from flask_login import current_user, login_user, logout_user
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.accounts.editing import authenticate, password_mark, start_session, switch
+from app.accounts.editing import authenticate, is_owner_somewhere, password_mark, start_session, switch
 from app.accounts.sessions import place_of, sign_out
 from app.accounts.signed_in import find_session
 from app.blueprints.accounts.forms import CodeForm, LoginForm, browser_name
@@ -45,9 +45,23 @@ def login() -> AnyResponse:
     if user is None:
         message = _("E-mail or password is wrong. Check both and try again.")
         return sign_in_form(onward, form, message, 422)
+    if not may_use_password(user):
+        message = _("Your agency's administrators sign in with a password; sign in by %(name)s.", name=_oidc_name())
+        return sign_in_form(onward, form, message, 422)
     if user.has_factor:
         return ask_factor(user, onward, held())
     return enter(user, onward, held())
+
+
+def may_use_password(user: User) -> bool:
+    """Whether a password counts: where an issuer is the rule, administrators alone keep a way in of their own."""
+    oidc = current_app.extensions["bidflux_settings"].oidc
+    return oidc is None or not oidc.only or is_owner_somewhere(user)
+
+
+def _oidc_name() -> str:
+    oidc = current_app.extensions["bidflux_settings"].oidc
+    return str(oidc.name) if oidc else ""
 
 
 def enter(user: User, onward: str | None, typed: list[tuple[str, str]]) -> AnyResponse:
@@ -148,5 +162,6 @@ def sign_in_form(
         form=form or LoginForm(),
         onward=onward,
         message=message,
+        issuer=_oidc_name(),
         held=held() if fields is None else fields,
     )

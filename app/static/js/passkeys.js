@@ -43,8 +43,7 @@
 
   document.querySelectorAll("form[data-passkey]").forEach(function (form) {
     form.hidden = false;
-    form.addEventListener("submit", function (event) {
-      event.preventDefault();
+    form.querySelector("button").addEventListener("click", function () {
       var failed = form.querySelector("[data-failed]");
       failed.hidden = true;
       ask(form).then(function (credential) {
