@@ -48,6 +48,9 @@ def _share_figures():
     own = f"-{os.getpid()}"
     if os.getenv("PROMETHEUS_MULTIPROC_DIR", "").endswith(own):
         return
+    for left in Path(worker_tmp_dir or tempfile.gettempdir()).glob("bidflux-figures-*"):
+        if Path("/proc/self").exists() and not Path("/proc", left.name.rpartition("-")[2]).exists():
+            shutil.rmtree(left, ignore_errors=True)  # of a server that was killed
     folder = tempfile.mkdtemp(prefix="bidflux-figures-", suffix=own, dir=worker_tmp_dir)
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
     made_by = os.getpid()

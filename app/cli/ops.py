@@ -98,7 +98,7 @@ def doctor(as_json: bool) -> None:
     with force_locale(SOURCE):
         findings = health.findings()
     sound = all(map(health.is_sound, findings.values()))
-    lines = "\n".join(f"{name:<12}{finding}" for name, finding in findings.items())
+    lines = "\n".join(f"{name:<14}{finding}" for name, finding in findings.items())
     say({"ok": sound, **findings}, lines, as_json=as_json)
     sys.exit(0 if sound else 1)
 

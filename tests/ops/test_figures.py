@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import secrets
+import subprocess
+import sys
 from datetime import timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -29,7 +33,7 @@ from app.models import Delivery, Property
 from app.ops import figures
 from app.workers import hourly
 from app.workers.worker import Worker
-from tests.conftest import settings_for
+from tests.conftest import ROOT, settings_for
 from tests.factories import make_agency, make_offer, make_property, make_user
 from tests.mail_server import MailServer, deliveries
 from tests.public.test_offer_form import fill, hidden, path_of
@@ -195,3 +199,26 @@ def test_a_fault_of_a_page_or_a_job_is_told_by_its_place_alone(
     assert sent[0]["request"] == {"method": "POST", "url": "/o/…"} and sent[0]["tags"]["request_id"]
     assert any(frame["function"] == "fails" for frame in sent[-1]["exception"]["values"][0]["stacktrace"]["frames"])
     db.session.rollback()
+
+
+def test_processes_of_one_server_are_told_together_and_figures_once(tmp_path: Path) -> None:
+    """As under the web server, which names the folder before anything is imported."""
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from tests.conftest import make_app, migrate, settings_for\n"
+        "app = make_app(settings_for(Path(sys.argv[1])))\n"
+        "migrate(app)\n"
+        "app.app_context().push()\n"
+        "client = app.test_client()\n"
+        "for _ in range(3): client.get('/healthz')\n"
+        "client.get('/metrics')\n"
+        "print(client.get('/metrics').get_data(as_text=True))\n"
+    )
+    environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "shared"), "PYTHONPATH": str(ROOT)}
+    (tmp_path / "shared").mkdir()
+    for number in (1, 2):
+        words = [sys.executable, "-c", code, str(tmp_path / f"data-{number}")]
+        done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    assert 'bidflux_requests_total{method="GET",route="/healthz",status="200"} 6.0' in done.stdout
+    assert done.stdout.count("\nbidflux_offers ") == 1 and "pid=" not in done.stdout

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from flask import Blueprint, Response, jsonify
 from flask_babel import force_locale
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from app.core.clock import now
 from app.core.language import SOURCE
@@ -47,21 +50,28 @@ def metrics() -> Response:
     """Prometheus figures: requests, deliveries by kind and state, the age of the oldest one due, offers, ledgers."""
     registry = CollectorRegistry()
     collect_into(registry)
-    by_state, offers = figures.figures()
-    deliveries = Gauge("bidflux_deliveries", "Deliveries by kind and state", ["kind", "state"], registry=registry)
-    for (kind, state), number in sorted(by_state.items()):
-        deliveries.labels(kind, state).set(number)
-    at = now()
-    oldest = oldest_due(at)
-    entries, longest = figures.ledger()
-    for name, text, value in (
-        ("delivery_oldest_due_seconds", "How long the oldest due delivery waits", _age(at, oldest)),
-        ("offers", "Offers, erased ones among them", offers),
-        ("ledger_entries", "Entries of all ledgers", entries),
-        ("ledger_head", "Where the longest ledger stands", longest),
-    ):
-        Gauge(f"bidflux_{name}", text, registry=registry).set(value)
+    registry.register(_Figures())
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+class _Figures(Collector):
+    """As families, not as the library's gauges: those would be shared with the other processes, and told once more."""
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        by_state, offers = figures.figures()
+        deliveries = GaugeMetricFamily("bidflux_deliveries", "Deliveries by kind and state", labels=["kind", "state"])
+        for named, number in sorted(by_state.items()):
+            deliveries.add_metric(named, number)
+        yield deliveries
+        at = now()
+        entries, longest = figures.ledger()
+        for name, text, value in (
+            ("delivery_oldest_due_seconds", "How long the oldest due delivery waits", _age(at, oldest_due(at))),
+            ("offers", "Offers, erased ones among them", offers),
+            ("ledger_entries", "Entries of all ledgers", entries),
+            ("ledger_head", "Where the longest ledger stands", longest),
+        ):
+            yield GaugeMetricFamily(f"bidflux_{name}", text, value=value)
 
 
 def _age(at: datetime, since: datetime | None) -> float:
