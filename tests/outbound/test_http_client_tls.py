@@ -23,14 +23,14 @@ LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
 DAY = timedelta(days=1)
 
 
-def certificate(folder: Path, name: str, ends: timedelta = DAY) -> Path:
+def certificate(folder: Path, name: str, ends: timedelta = DAY, also: tuple[str, ...] = ()) -> Path:
     """A key and a certificate that it signs itself, in one file."""
     key = ec.generate_private_key(ec.SECP256R1())
     who = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
     made = (
         x509.CertificateBuilder(who, who, key.public_key(), x509.random_serial_number(), now - 2 * DAY, now + ends)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(n) for n in (name, *also)]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
