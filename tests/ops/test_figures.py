@@ -18,9 +18,11 @@ import sentry_sdk
 import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
+from prometheus_client import Metric
 from sentry_sdk.transport import Transport
 from sqlalchemy import update
 
+from app.blueprints.ops.routes import _Figures
 from app.core.clock import now
 from app.core.faults import configure_faults, report
 from app.core.logs import configure_logs
@@ -201,24 +203,28 @@ def test_a_fault_of_a_page_or_a_job_is_told_by_its_place_alone(
     db.session.rollback()
 
 
-def test_processes_of_one_server_are_told_together_and_figures_once(tmp_path: Path) -> None:
+def test_processes_of_one_server_are_told_together(tmp_path: Path) -> None:
     """As under the web server, which names the folder before anything is imported."""
     code = (
-        "import sys\n"
-        "from pathlib import Path\n"
-        "from tests.conftest import make_app, migrate, settings_for\n"
-        "app = make_app(settings_for(Path(sys.argv[1])))\n"
-        "migrate(app)\n"
-        "app.app_context().push()\n"
-        "client = app.test_client()\n"
-        "for _ in range(3): client.get('/healthz')\n"
-        "client.get('/metrics')\n"
-        "print(client.get('/metrics').get_data(as_text=True))\n"
+        "import runpy\n"
+        "from flask import Flask\n"
+        "from prometheus_client import CollectorRegistry, generate_latest\n"
+        "counting = runpy.run_path('app/web/counting.py')\n"
+        "app = Flask('one')\n"
+        "app.add_url_rule('/healthz', view_func=lambda: 'ok')\n"
+        "counting['register_counting'](app)\n"
+        "for _ in range(3): app.test_client().get('/healthz')\n"
+        "counting['collect_into'](registry := CollectorRegistry())\n"
+        "print(generate_latest(registry).decode())\n"
     )
-    environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "shared"), "PYTHONPATH": str(ROOT)}
-    (tmp_path / "shared").mkdir()
-    for number in (1, 2):
-        words = [sys.executable, "-c", code, str(tmp_path / f"data-{number}")]
+    environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    for _process in range(2):
+        words = [sys.executable, "-c", code]
         done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
     assert 'bidflux_requests_total{method="GET",route="/healthz",status="200"} 6.0' in done.stdout
-    assert done.stdout.count("\nbidflux_offers ") == 1 and "pid=" not in done.stdout
+
+
+def test_figures_are_no_gauges_of_a_process(app: Flask) -> None:
+    """Those would be shared with the other processes of the server, and told by each."""
+    families = list(_Figures().collect())
+    assert len(families) == 5 and all(isinstance(family, Metric) for family in families)
