@@ -58,7 +58,7 @@ def test_the_link_makes_the_agency_and_its_owner_once(client: FlaskClient) -> No
         assert shown.status_code == 200 and "Set-Cookie" not in shown.headers and agencies() == 0
         assert shown.headers["Referrer-Policy"] == "no-referrer" and shown.headers["Cache-Control"] == "no-store"
     done = client.post(link, data=FIRST)
-    assert done.status_code == 303 and done.location == "/en/login?ready=1"
+    assert done.status_code == 303 and done.location == "/en/login?ready=1&next=/app/settings/security"
     agency = db.session.scalars(select(Agency)).one()
     assert (agency.name, agency.zone, agency.currency, agency.language) == ("Casa Bună", "Europe/Chisinau", "RON", "en")
     owner = authenticate("ioana@casa-buna.example", PASSWORD)

@@ -54,7 +54,8 @@ def set_up(held: SetupLink, token: str) -> AnyResponse:
     except Invalid as invalid:
         form.refuse(invalid.errors)
         return _form(form, token, 422)
-    onward = in_language(url_for("accounts.login", ready="1"), form.language.data)
+    first_thing = url_for("settings.security")  # a second factor, before anything else is there to lose
+    onward = in_language(url_for("accounts.login", ready="1", next=first_thing), form.language.data)
     return succeeded(owner.email, redirect(onward, 303))
 
 
