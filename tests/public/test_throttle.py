@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import redis
 import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
@@ -130,6 +131,28 @@ def test_a_link_that_was_slowed_down_makes_each_wait_and_refuses_nobody(
         assert sent_by(client, prop, 8).status_code == 303
     kinds = [e.kind for e in db.session.scalars(select(LedgerEntry).where(LedgerEntry.object_id == prop.id))]
     assert kinds.count("link.slowed") == kinds.count("link.unslowed") == 1
+
+
+def test_who_waited_with_many_at_once_on_a_slow_link_still_sends_one_a_minute(
+    client: FlaskClient, prop: Property, valkey: str
+) -> None:
+    """Fifty forms whose wait is over, kept for one moment: a link that was slowed down would be flooded then."""
+    floods.slow(prop, on=True, by=SYSTEM)
+    with time_machine.travel(datetime.now(UTC), tick=False) as clock:
+        waited = [hidden(sent_by(client, prop, n).text) for n in range(4)]
+        other = hidden(sent_by(client, prop, 7, "203.0.113.5").text)
+        clock.shift(timedelta(hours=1))
+        for n, form in enumerate(waited):
+            client.environ_base["REMOTE_ADDR"] = "198.51.100.7"
+            answers = [client.post(path_of(prop), data={**each, "step": "send"}) for each in waited[n:]]
+            assert [answer.status_code for answer in answers] == [303, *[429] * (3 - n)]
+            assert all(0 < int(answer.headers["Retry-After"]) <= 60 for answer in answers[1:])
+            assert offers() == n + 1
+            again = client.post(path_of(prop), data={**form, "step": "send"})
+            assert again.status_code == 303, "who presses once more is led to the offer that it became"
+            redis.Redis.from_url(valkey).flushall()  # a minute there, whose clock is its own
+        client.environ_base["REMOTE_ADDR"] = "203.0.113.5"
+        assert client.post(path_of(prop), data={**other, "step": "send"}).status_code == 303
 
 
 def test_the_agent_of_a_flooded_link_is_told_once_a_day(

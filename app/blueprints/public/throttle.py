@@ -25,6 +25,7 @@ PER_ADDRESS = rates("100/hour")
 PER_LINK = rates("300/hour")
 FLOOD = rates("60/hour")  # of a link: its agent is told, and nothing else happens
 SLOWED = rates("30/hour")  # of an address, where the link was slowed down: each waits a step longer
+TURN = rates("1/minute")  # of an address there, once its wait is over
 MOMENT, WHILE, STEP = 15, 120, 60
 
 
@@ -46,7 +47,8 @@ class SenderCounts(NamedTuple):
 def wait(prop: Property, counts: SenderCounts, ready: float) -> int:
     """Seconds to wait before this offer is taken; 0 for none. `ready` is when an earlier wait ends (Unix time)."""
     if ready:
-        return max(0, round(ready - time.time() + 0.5))
+        left = max(0, round(ready - time.time() + 0.5))
+        return left or (_turn(prop.id) if prop.slowed_at else 0)
     *rooms, calm = have_room(counts.all())
     if not calm:
         _alert(prop)
@@ -61,6 +63,13 @@ def _slowly(property_id: uuid.UUID) -> int:
     [rate] = SLOWED
     spent = spend(rate, "send-slowly", property_id.hex, keyed(caller_line()))
     return STEP * (rate.amount - spent.remaining)
+
+
+def _turn(property_id: uuid.UUID) -> int:
+    """Waits run side by side: whoever began many at once, and is through with all, has them taken one by one."""
+    [rate] = TURN
+    spent = spend(rate, "send-slow-turn", property_id.hex, keyed(caller_line()))
+    return spent.reset if spent.over else 0
 
 
 def _alert(prop: Property) -> None:
