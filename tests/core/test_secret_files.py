@@ -22,7 +22,9 @@ VALUES = {
     "MAIL_PASSWORD": "două cuvinte",
     "METRICS_TOKEN": "2f9a" + SOUND["SECRET_KEY"],
     "SENTRY_DSN": "https://abc@sentry.example/1",
+    "OIDC_CLIENT_SECRET": "parola clientului",
 }
+WITH = {"OIDC_CLIENT_SECRET": {"OIDC_ISSUER": "https://issuer.example", "OIDC_CLIENT_ID": "bidflux"}}
 
 
 def test_each_secret_is_read_from_its_file(tmp_path: Path) -> None:
@@ -31,7 +33,8 @@ def test_each_secret_is_read_from_its_file(tmp_path: Path) -> None:
     for name, value in VALUES.items():
         (tmp_path / name).write_text(f"{value}\n", encoding="utf-8")
         env[f"{name}_FILE"] = str(tmp_path / name)
-    assert load_settings(env) == load_settings({**SOUND, **VALUES})
+    env |= WITH["OIDC_CLIENT_SECRET"]
+    assert load_settings(env) == load_settings({**SOUND, **VALUES, **WITH["OIDC_CLIENT_SECRET"]})
 
 
 def test_a_value_in_a_file_is_held_to_the_same_rules(tmp_path: Path) -> None:
@@ -47,7 +50,7 @@ def test_both_set_is_refused_and_an_empty_one_is_not_set(name: str, tmp_path: Pa
     said = refused(**{name: VALUES[name], f"{name}_FILE": str(tmp_path / "file")})
     assert f"{name} and {name}_FILE are both set" in said and VALUES[name] not in said
     assert load_settings({**SOUND, f"{name}_FILE": " "}) == load_settings(SOUND)
-    assert load_settings({**SOUND, name: " ", f"{name}_FILE": str(tmp_path / "file")})
+    assert load_settings({**SOUND, **WITH.get(name, {}), name: " ", f"{name}_FILE": str(tmp_path / "file")})
 
 
 def test_a_file_that_cannot_be_read_is_one_line_that_names_it(tmp_path: Path) -> None:
