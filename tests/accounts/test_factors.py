@@ -20,6 +20,7 @@ from app.core.keys import lost_keys, rewrap_batch
 from app.core.unit_of_work import housekeeping
 from app.extensions import db
 from app.models import Account, Agency, LedgerEntry, RecoveryCode, Totp, User, UserSession
+from app.web.rate_limits import Counter
 from tests.factories import PASSWORD, csrf, login
 
 AT = datetime(2030, 3, 1, 9, 0, 10, tzinfo=UTC)
@@ -200,3 +201,14 @@ def test_secrets_follow_a_change_of_keys(either_app: Flask, owner: User) -> None
         del ring._keys[new]
         with housekeeping() as connection:
             assert new in lost_keys(connection)
+
+
+def test_guesses_are_slowed_while_valkey_is_away(client: FlaskClient, app: Flask, owner: User) -> None:
+    app.extensions["bidflux_counter"] = Counter("redis://127.0.0.1:9/0")
+    with_phone(owner)
+    page = first_step(client, owner)
+    assert [second_step(client, "000001", page).status_code for _ in range(11)] == [422] * 10 + [429]
+    browser = app.test_client()
+    form = {"email": owner.email, "password": "x", "csrf_token": csrf(browser.get("/login").text)}
+    answers = [browser.post("/login", data=form).status_code for _ in range(31)]
+    assert answers[0] == 422 and answers[-1] == 429
