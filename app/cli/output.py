@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 import sys
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -19,6 +22,14 @@ def say(answer: dict[str, Any], line: str, *, as_json: bool) -> None:
 def fail(message: str) -> NoReturn:
     """Stop with one line on standard error and exit code 1."""
     raise click.ClickException(message)
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """A file that its owner alone reads, from its first byte. A device or pipe is nobody's own and keeps its mode."""
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            os.fchmod(file.fileno(), 0o600)
+        file.write(data)
 
 
 def read_secret(what: str) -> str:

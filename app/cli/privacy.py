@@ -13,7 +13,7 @@ from flask.cli import AppGroup
 from sqlalchemy import select
 
 from app.cli.accounts import find_agency
-from app.cli.output import as_json, fail, say
+from app.cli.output import as_json, fail, say, write_private
 from app.core.contacts import NotAContact, read_email
 from app.core.language import DEFAULT, LANGUAGES
 from app.core.ledger import SYSTEM
@@ -54,8 +54,7 @@ def export(email: str, agency_name: str, out: Path | None, form: str, language: 
     answer = {"email": email, "agencies": agencies}
     text = json.dumps(answer, ensure_ascii=False, indent=None if as_json else 2)
     if out:
-        out.write_text(text + "\n")
-        out.chmod(0o600)
+        write_private(out, f"{text}\n".encode())
     else:
         click.echo(text)
 
@@ -70,9 +69,7 @@ def _export_pdf(email: str, agency_name: str, out: Path | None, language: str, a
         if copy["offers"]:
             _record(tenant_id, copy, "pdf")
             path = out.with_stem(f"{out.stem}-{len(written) + 1}") if written else out
-            path.touch(mode=0o600)
-            path.chmod(0o600)
-            path.write_bytes(data_copy.pdf_of(copy, email, language, zone))
+            write_private(path, data_copy.pdf_of(copy, email, language, zone))
             written.append(str(path))
     say({"files": written}, "\n".join(written) or f"nothing is held about {email}", as_json=as_json)
 

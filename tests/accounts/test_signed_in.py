@@ -7,7 +7,7 @@ from datetime import timedelta
 from flask import Flask
 from sqlalchemy import update
 
-from app.accounts import editing, signed_in
+from app.accounts import editing, sessions, signed_in
 from app.accounts.signed_in import find_session
 from app.core.ledger import SYSTEM
 from app.core.unit_of_work import writing
@@ -80,7 +80,7 @@ def test_a_session_that_ended_lets_nobody_in(either_app: Flask, owner: User) -> 
     token, other = editing.start_session(owner, "Firefox"), editing.start_session(owner, "Safari")
     seen = find_session(token)
     assert seen is not None
-    editing.end_session(seen.session_id, owner)
+    sessions.end_session(seen.session_id, owner, by=SYSTEM)
     assert find_session(token) is None and find_session(other) is not None
     db.session.execute(update(UserSession).values(expires_at=UserSession.created_at))
     db.session.commit()

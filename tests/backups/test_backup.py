@@ -158,7 +158,8 @@ def test_it_holds_no_key_and_shows_nobody(app: Flask, away: Path) -> None:
     identity = pyrage.x25519.Identity.from_str((away / "backup.key").read_text().splitlines()[1])
     plain = pyrage.decrypt(sealed, [identity])
     assert b"SQLite format 3" in plain
-    for secret in (SECRET, KEYS, "PRIVATE KEY", "AGE-SECRET-KEY", "canarmesaj-x7", "Andrei"):
+    assert b"PRIVATE KEY" in plain and b"PRIVATE KEY" not in sealed, "the seal alone, which a new machine needs"
+    for secret in (SECRET, KEYS, "AGE-SECRET-KEY", "canarmesaj-x7", "Andrei"):
         assert secret.encode() not in plain
     assert (away / "backup.key").stat().st_mode & 0o077 == (away / "copy.age").stat().st_mode & 0o077 == 0
     assert [*Path(app.extensions["bidflux_settings"].data_dir).glob(".backup-*")] == [], "no copy is left lying about"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -149,3 +150,16 @@ def test_the_command_line_writes_it(app: Flask, prop: Property, tmp_path: Path) 
     assert "Andrei Țurcanu" in words(out.read_bytes()) and out.stat().st_mode & 0o777 == 0o600
     nobody = runner.invoke(args=["privacy", "export", "--email", "x@client.example", "--format", "pdf", "--out", "x"])
     assert nobody.exit_code == 0 and "nothing is held" in nobody.output and not Path("x").exists()
+
+
+def test_a_device_or_pipe_that_it_is_written_to_keeps_its_mode(app: Flask, prop: Property, tmp_path: Path) -> None:
+    """Made private, `/dev/null` stops every other program of the machine."""
+    make_offer(prop)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    pipe.chmod(0o644)
+    reader = os.open(pipe, os.O_RDWR)
+    asked = ["privacy", "export", "--email", EMAIL, "--out", str(pipe)]
+    assert app.test_cli_runner().invoke(args=asked).exit_code == 0
+    assert json.loads(os.read(reader, 65536))["email"] == EMAIL and pipe.stat().st_mode & 0o777 == 0o644
+    os.close(reader)

@@ -163,9 +163,9 @@ def test_a_rolling_restart_delivers_each_once(app: Flask, smtp: MailServer, prop
     app.extensions["bidflux_settings"] = dataclasses.replace(settings, webhook_allow_networks=loopback)
     with receiving(slowly) as receiver:
         webhooks.create(prop.agency_id, receiver.url, by=SYSTEM)
-        first = start("worker", WEBHOOK_ALLOW_NETWORKS="127.0.0.0/8")
-        for _ in range(20):
+        for _ in range(20):  # all there before a letter is held back, which its sender bears for a while only
             factories.make_offer(prop)
+        first = start("worker", WEBHOOK_ALLOW_NETWORKS="127.0.0.0/8")
         wait_for(lambda: len(smtp.letters) > 2 and len(receiver.requests) > 2)
         first.send_signal(signal.SIGTERM)
         assert not all_done(), "the first worker has still to do"
