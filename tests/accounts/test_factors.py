@@ -39,7 +39,7 @@ def with_phone(user: User) -> tuple[str, list[str]]:
     """A person's phone, and their recovery codes."""
     assert user.account_id
     secret = factors.begin_totp(user.account_id)
-    codes = factors.confirm_totp(user, code(secret, -1))
+    codes = factors.confirm_totp(user, code(secret))
     db.session.refresh(user)
     return secret, codes
 
