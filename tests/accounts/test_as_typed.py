@@ -49,7 +49,9 @@ def test_a_forgotten_one_is_no_way_round_the_factor(client: FlaskClient, app: Fl
 def test_it_is_hidden_and_may_be_pasted() -> None:
     found = 0
     for page in sorted((ROOT / "app/templates").rglob("*.html")):
-        for field in re.findall(r"\w+\(\w*form\.(?:password|present)\b[^}]*|<input[^>]*name=\"password\"[^>]*", page.read_text()):
+        for field in re.findall(
+            r"\w+\(\w*form\.(?:password|present)\b[^}]*|<input[^>]*name=\"password\"[^>]*", page.read_text()
+        ):
             assert 'type="password"' in field and "paste" not in field, (page, field)
             assert re.search(r'autocomplete"?[=:] ?"(current|new)-password"', field), (page, field)
             found += 1

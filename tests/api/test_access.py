@@ -312,3 +312,11 @@ def test_a_key_of_another_agency_sees_and_changes_nothing(app: Flask, crm: Crm) 
         assert other.get(f"/{name}").status_code == 200, "they are there, for the other"
     mine = crm.put("CRM-9")
     assert mine.status_code == 201 and mine.json["id"] != str(prop.id)
+
+
+def test_a_parameter_named_twice_is_refused(crm: Crm) -> None:
+    for query in ("q=a&q=b", "archived=true&archived=false"):
+        refused = crm.get(f"/properties?{query}")
+        assert refused.status_code == 422 and refused.json["errors"][0]["parameter"] == query.partition("=")[0]
+    beside = crm.call("POST", "/properties?title=Alta", {"title": "Casă"})
+    assert beside.status_code == 201 and beside.json["title"] == "Casă"

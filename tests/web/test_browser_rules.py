@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import ssl
 import uuid
 from collections.abc import Iterator
 
@@ -11,11 +12,15 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from app.config import ConfigurationError
 from app.core.logs import configure_logs
-from app.models import User
+from app.core.signed_links import BIDDER, sign
+from app.models import Property, User
+from app.outbound.http_client import HttpClient
 from app.web.guards import PEOPLE, Guard
 from tests.conftest import ROOT, make_app, settings_for
-from tests.factories import login
+from tests.factories import login, make_offer
+from tests.web.test_hostile_requests import CHUNKED, reading
 from tests.web.test_routes import contents, path
 
 HERE = "https://localhost"
@@ -36,6 +41,52 @@ def test_over_tls_a_year_of_tls_is_asked_for(served: FlaskClient) -> None:
     for where in PAGES:
         with served.get(where, base_url=HERE) as answer:
             assert answer.headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains", where
+
+
+def test_without_tls_there_is_no_production(app: Flask) -> None:
+    with pytest.raises(ConfigurationError, match="BASE_URL must begin with https"):
+        settings_for(app.extensions["bidflux_settings"].data_dir, BIDFLUX_ENV="production", BASE_URL="http://a.example")
+
+
+def test_only_versions_of_tls_that_are_good_are_spoken(app: Flask) -> None:
+    """Inwards by the examples for proxies, outwards by our own client and by mail, which asks Python for the same."""
+    nginx = (ROOT / "deploy/nginx/bidflux.conf").read_text()
+    assert re.findall(r"ssl_protocols ([^;]+);", nginx) == ["TLSv1.2 TLSv1.3"]
+    assert not re.search(r"^\s*(tls|protocols)\b", (ROOT / "deploy/caddy/Caddyfile").read_text(), re.M), "1.2 and 1.3"
+    for context in (HttpClient()._tls, ssl.create_default_context()):
+        assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
+        assert context.verify_mode == ssl.CERT_REQUIRED and context.check_hostname
+
+
+def test_over_tls_the_pass_of_a_private_page_goes_to_that_page_alone(served: FlaskClient, prop: Property) -> None:
+    cookies = served.post(f"/r/{sign(BIDDER, make_offer(prop))}", base_url=HERE).headers.getlist("Set-Cookie")
+    assert len(cookies) > 1
+    for cookie in cookies:
+        assert cookie.startswith("__Secure-bidder-page=") and {"Secure", "HttpOnly", "SameSite=Strict"} <= {
+            *cookie.split("; ")
+        }
+        assert re.search(r"Path=(/\w\w)?/r/offer/BF-\w+", cookie) and "Domain" not in cookie
+
+
+@pytest.mark.parametrize(
+    ("fields", "read"),
+    [
+        (b"Content-Length: 3\r\nTransfer-Encoding: chunked", b"hello"),
+        (b"Transfer-Encoding: chunked\r\nContent-Length: 30", b"hello"),
+        (b"Transfer-Encoding: xchunked", None),
+        (b"Transfer-Encoding: chunked, identity", None),
+        (b"Content-Length: 10\r\nContent-Length: 11", None),
+        (b"Content-Length: +10", None),
+        (b"Content-Length: 0x10", None),
+        (b"Content-Length : 10", None),
+    ],
+)
+def test_where_a_body_ends_is_read_in_one_way(fields: bytes, read: bytes | None) -> None:
+    request = reading(CHUNKED.replace(b"Transfer-Encoding: chunked", fields), b"5\r\nhello\r\n0\r\n\r\n")
+    if read is None:
+        assert request.error is not None
+    else:
+        assert request.completed and request.error is None and request.get_body_stream().read() == read
 
 
 def test_a_page_loads_nothing_but_its_own(client: FlaskClient) -> None:
@@ -92,7 +143,11 @@ def test_the_way_out_is_on_every_page(app: Flask, client: FlaskClient, owner: Us
     seen = 0
     for rule in app.url_map.iter_rules():
         guard = app.view_functions[rule.endpoint].policy.guard  # type: ignore[attr-defined]
-        if guard not in {Guard.SIGNED_IN, Guard.AGENT, Guard.OWNER} or rule.arguments or "GET" not in (rule.methods or ()):
+        if (
+            guard not in {Guard.SIGNED_IN, Guard.AGENT, Guard.OWNER}
+            or rule.arguments
+            or "GET" not in (rule.methods or ())
+        ):
             continue
         with client.get(rule.rule) as answer:
             if answer.status_code == 200 and answer.mimetype == "text/html" and "<html" in answer.text:
