@@ -1,4 +1,4 @@
-"""The container's files name what there is, and close what they may. To build them takes a registry, which tests lack."""
+"""The container's files name what there is, and close what they may. Building them takes a registry: no test does."""
 
 from __future__ import annotations
 

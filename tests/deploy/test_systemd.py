@@ -5,17 +5,21 @@ from __future__ import annotations
 import base64
 import os
 import pwd
+import re
 import secrets
+import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from flask import Flask
 
 from app.config import load_settings
 from tests.conftest import ROOT
+from tests.core.test_settings import SOUND
 from tests.deploy.fronts import replaced
 
 UNITS = ROOT / "deploy" / "systemd"
@@ -123,3 +127,48 @@ def test_the_command_beside_the_units_runs_with_what_they_are_told(app: Flask, t
         *("--app", "wsgi", "agency", "list", "Oferte <oferte@example.ro>"),
         *("/var/lib/bidflux", f"{etc}/secrets/secret_key"),
     ], done.stderr
+
+
+def evening() -> list[str]:
+    """Every line that the operators' page has one type on the machine."""
+    page = (ROOT / "docs" / "operators.md").read_text()
+    return [line for block in re.findall(r"```bash\n(.*?)```", page, re.S) for line in block.splitlines()]
+
+
+def test_what_the_evening_has_one_type_is_there(app: Flask) -> None:
+    lines = evening()
+    assert len(lines) > 40
+    units = {path.name for path in UNITS.glob("bidflux-*")}
+    for line in lines:
+        for path in re.findall(r"/opt/bidflux/((?:deploy|requirements)[^\s\"]*)", line):
+            assert list(ROOT.glob(path)), line
+        if line.startswith("systemctl "):
+            for name in re.findall(r"bidflux-[a-z]+", line):
+                assert f"{name}.service" in units, line
+        subprocess.run(["sh", "-n", "-c", line], check=True, timeout=30)
+
+
+def test_commands_of_the_evening_are_commands_with_these_options(app: Flask) -> None:
+    context = click.Context(app.cli)
+    seen = 0
+    page = (ROOT / "docs" / "operators.md").read_text()
+    spoken = re.findall(r"`(bidflux (?:[a-z-]+)[^`…]*)", page)
+    for line in [*(line for line in evening() if line.startswith("bidflux ")), *spoken]:
+        words = shlex.split(line)[1:]
+        command: click.Command | None = app.cli
+        while isinstance(command, click.Group) and words:
+            command = command.get_command(context, words.pop(0))
+        assert command, line
+        known = {option for parameter in command.params for option in parameter.opts}
+        assert {word for word in words if word.startswith("--")} <= known, line
+        seen += 1
+    assert seen > 8
+
+
+def test_secrets_made_as_the_page_says_are_taken(tmp_path: Path) -> None:
+    made = [shlex.split(line.partition(" > ")[0]) for line in evening() if line.startswith("python3 -c")]
+    values = [subprocess.run([sys.executable, *words[1:]], capture_output=True, text=True).stdout for words in made]
+    assert len(values) == 4
+    for number in (0, 2):
+        known = {"SECRET_KEY": values[number], "BIDFLUX_KEYS": values[number + 1]}
+        assert load_settings({**SOUND, "BIDFLUX_DATA": str(tmp_path), **known})
