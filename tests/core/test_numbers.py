@@ -33,6 +33,10 @@ OURS = {
     ("app/ops/health.py", "version"),  # as the database counts it
     ("app/core/epochs.py", "text"),  # twenty bytes of a file of ours
     ("app/backups/engines.py", "found[1]"),  # of the version that a tool of PostgreSQL tells
+    ("app/offers/exports/writing.py", "text[11:13]"),  # of a time that we wrote
+    ("app/offers/exports/writing.py", "text[14:16]"),
+    ("app/offers/exports/writing.py", "text[17:19]"),
+    ("app/offers/undelivered.py", "_given_up(reach).one(db.session.connection(), **who).offers"),  # a count
     ("app/feeds/rows.py", "value"),  # a float that is whole, looked at in the line above
     ("app/feeds/xlsx_rows.py", "value"),  # a float of at most fifteen digits, looked at in the same line
     ("tools/api_linters.py", "found[1]"),  # of Node's version, four digits at most

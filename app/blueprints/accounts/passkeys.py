@@ -24,7 +24,7 @@ SECONDS = 300
 def new_challenge() -> bytes:
     """What the browser's answer must be about. It stands in the signed cookie for five minutes."""
     challenge = secrets.token_bytes(32)
-    session["challenge"] = [challenge.hex(), int(time.time()) + SECONDS]
+    session["challenge"] = [challenge.hex(), time.time() + SECONDS]
     return challenge
 
 

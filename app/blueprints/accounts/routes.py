@@ -75,7 +75,7 @@ def enter(user: User, onward: str | None, typed: list[tuple[str, str]]) -> AnyRe
 def ask_factor(user: User, onward: str | None, typed: list[tuple[str, str]]) -> AnyResponse:
     """The password was right. Whose it was stands in the signed cookie, for ten minutes: nobody is signed in yet."""
     session.clear()
-    session["second"] = [user.id.hex, int(time.time()) + 600, password_mark(user.email)]
+    session["second"] = [user.id.hex, time.time() + 600, password_mark(user.email)]
     if not typed:
         return redirect(url_for("accounts.factor", next=onward), 303)
     return page("accounts/factor.html", onward=onward, form=CodeForm(), held=typed)
