@@ -20,6 +20,7 @@ from app.core.keys import lost_keys
 from app.extensions import db
 from app.models import Checkpoint, OfferFile, Tombstone
 from app.privacy import erasure
+from app.proof.authority import Authority
 
 CHECK = "links.check"
 
@@ -46,6 +47,12 @@ def require_own_files() -> None:
                 )
             if connection.scalar(select(Tombstone.offer_id).limit(1)) and not erasure.has_list():
                 log.warning("erased_list_made_anew", file=erasure.FILE)  # of all that this database knows; see replay
+    if (settings.data_dir / "seal").is_dir():
+        authority: Authority = current_app.extensions["bidflux_authority"]
+        back = (
+            "put back what belongs there: `seal/` is in each backup, and the roots are what `/verify/root.pem` served"
+        )
+        faults += [f"{fault}: {back}" for fault in authority.faults()]
     faults += _other_secret(settings)
     if faults:
         raise ConfigurationError(faults)

@@ -24,7 +24,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import NameOID
@@ -97,6 +97,26 @@ class Authority:
             if new:
                 replace_file(public, public.read_bytes() + new, 0o644)
 
+    def faults(self) -> list[str]:
+        """What in `seal/` does not belong together, a line each: what is sealed with it would be nobody's. A folder
+        without any key is a new one's."""
+        held, wrong = dict[str, Identity](), list[str]()
+        for name in ("checkpoint", "seal", "root"):  # `root.pem` is written first, and so read last
+            path = self._folder / f"{name}.key"
+            try:
+                if identity := _read(path):
+                    held[name] = identity
+            except (OSError, ValueError, TypeError, UnsupportedAlgorithm):
+                wrong.append(f"{path} cannot be read")
+        try:
+            roots = self.own_roots()
+        except (OSError, ValueError):
+            return [*wrong, f"{self._folder / 'root.pem'} cannot be read"]
+        if held and not roots:
+            return [*wrong, f"{self._folder / 'root.pem'} is missing"]
+        strange = [name for name, identity in held.items() if not _belongs(name, identity, roots)]
+        return wrong + [f"{self._folder / name}.key is of another installation, or another file's" for name in strange]
+
     def roots_pem(self) -> bytes:
         return _pem(self.roots())
 
@@ -135,8 +155,9 @@ class Authority:
         made = Identity(key, builder.sign(key, hashes.SHA256()))
         public = self._folder / "root.pem"
         before = public.read_bytes() if public.exists() else b""
-        _write(self._folder / "root.key", made)
+        # The public half first: cut off between the two, a root without a key is known; the other way it is nobody's.
         replace_file(public, made.certificate.public_bytes(serialization.Encoding.PEM) + before, 0o644)
+        _write(self._folder / "root.key", made)
         return made
 
     def _make(self, name: str, root: Identity) -> Identity:
@@ -159,6 +180,17 @@ class Authority:
         with (self._folder / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+
+def _belongs(name: str, identity: Identity, roots: Sequence[x509.Certificate]) -> bool:
+    """Whether a key in `seal/` is what its name says, under the roots there."""
+    if name == "root":
+        return identity.certificate in roots
+    if identity.certificate in roots or isinstance(identity.key, ed25519.Ed25519PrivateKey) is not (
+        name == "checkpoint"
+    ):
+        return False
+    return any(issued(identity.certificate, root) for root in roots)
 
 
 def _pem(certificates: Sequence[x509.Certificate]) -> bytes:

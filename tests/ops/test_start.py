@@ -23,6 +23,7 @@ from app.extensions import db
 from app.ops import health, own_files
 from app.privacy import erasure
 from app.proof import checkpoints
+from app.proof.authority import Authority
 from tests.conftest import ROOT, make_app, migrate, settings_for
 from tests.core.test_settings import SOUND, refused
 from tests.factories import make_agency, make_offer, make_property, make_user
@@ -96,6 +97,47 @@ def test_a_seal_that_is_gone_is_not_made_anew_by_itself(app: Flask, tmp_path: Pa
     (tmp_path / "seal").rename(tmp_path / "elsewhere")
     assert "seal" in wrong() and not (tmp_path / "seal").exists()
     (tmp_path / "seal").mkdir()
+    own_files.require_own_files()
+
+
+def test_files_of_another_seal_are_named_at_the_start_and_nothing_is_sealed_with_them(
+    app: Flask, tmp_path: Path
+) -> None:
+    """Receipts would be sealed and heads signed by what no root here vouches for, and nobody would be told."""
+    authority, seal = app.extensions["bidflux_authority"], tmp_path / "seal"
+    other = Authority(settings_for(tmp_path / "other"))
+    for one in (authority, other):
+        one.seal(), one.checkpoint()
+    own_files.require_own_files()
+    whole = {path.name: path.read_bytes() for path in seal.iterdir() if path.is_file()}
+    theirs = {name: (tmp_path / "other" / "seal" / name).read_bytes() for name in whole if name != "lock"}
+    mixed = list(theirs.items())
+    mixed += [
+        ("seal.key", whole["checkpoint.key"]),
+        ("seal.key", whole["root.key"]),
+        ("checkpoint.key", whole["seal.key"]),
+    ]
+    mixed += [(name, cut) for name in theirs for cut in (b"", b"\xff\0", whole[name][: len(whole[name]) // 2])]
+    for name, bent in mixed:
+        (seal / name).write_bytes(bent)
+        said = wrong()
+        assert str(seal) in said and said.count(str(seal)) <= 3, (name, bent[:30])
+        (seal / name).write_bytes(whole[name])
+        own_files.require_own_files()
+    (seal / "root.pem").unlink()
+    assert "root.pem is missing" in wrong()
+    (seal / "root.pem").write_bytes(theirs["root.pem"] + whole["root.pem"])
+    own_files.require_own_files()  # as after a restore of another machine's backup
+
+
+def test_a_root_that_was_cut_off_while_it_was_made_is_followed_by_another(app: Flask, tmp_path: Path) -> None:
+    authority, seal = Authority(settings_for(tmp_path)), tmp_path / "seal"
+    authority.seal()
+    for name in ("root.key", "seal.key"):
+        (seal / name).unlink()
+    own_files.require_own_files()
+    Authority(settings_for(tmp_path)).seal()
+    assert len(authority.own_roots()) == 2
     own_files.require_own_files()
 
 
