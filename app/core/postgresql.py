@@ -2,7 +2,7 @@
 
 At READ COMMITTED each statement sees what is committed when it begins, in a transaction or not, so that BEGIN and
 ROLLBACK around reads are two round trips for nothing. psycopg also forgets what it had prepared at each ROLLBACK.
-See docs/decisions/0034-reads-without-transactions.md.
+See docs/decisions/0036-reads-without-transactions.md.
 """
 
 from __future__ import annotations
