@@ -154,7 +154,7 @@ def check_code(user: User, typed: str) -> None:
         found = db.session.get(Totp, account_id)
         if found is None or found.confirmed_at is None:
             raise Invalid({"code": [WRONG]})
-        step = _step_of(_secret(found), typed)
+        step = _step_of(_secret(found), typed, ahead=NEAR)
         fresh = update(Totp).where(Totp.account_id == account_id, Totp.last_step < step).values(last_step=step)
         with housekeeping() as connection:
             taken = connection.execute(fresh).rowcount
@@ -182,11 +182,15 @@ def _secret(row: Totp) -> str:
     return keyring().unwrap(row.kek_id, row.wrapped, totp_place(row.account_id)).decode()
 
 
-def _step_of(secret: str, typed: str) -> int:
-    """The period that a code belongs to; raises `Invalid`. All that may be meant are compared, whichever it is."""
+def _step_of(secret: str, typed: str, *, ahead: int = FAR) -> int:
+    """The period that a code belongs to; raises `Invalid`. All that may be meant are compared, whichever it is.
+
+    Nobody who only guesses is told of a code whose period is yet to come: they would wait for it. So `ahead` is `FAR`
+    for whoever was just shown the secret alone.
+    """
     code, here = typed.replace(" ", ""), int(now().timestamp()) // PERIOD
     wanted = code.encode("utf-8", "replace")
-    steps = range(here - FAR, here + FAR + 1)
+    steps = range(here - FAR, here + ahead + 1)
     found = [step for step in steps if hmac.compare_digest(_code(secret, step), wanted)]
     if not found:
         raise Invalid({"code": [WRONG]})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import uuid
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from flask_babel import lazy_gettext
@@ -17,6 +17,7 @@ from app.core.clock import now
 from app.core.errors import Invalid, NotFound
 from app.core.ids import new_id
 from app.core.ledger import Actor
+from app.core.strict_json import NotJson, read_json
 from app.core.unit_of_work import housekeeping, writing
 from app.core.urls import base_url
 from app.extensions import db
@@ -24,6 +25,8 @@ from app.models import Passkey, User
 
 MOST = 20  # of one person
 LONGEST = 20_000  # characters of what a browser sends
+# What the library's readers raise beside its own errors, at bytes of another shape than they expect.
+UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
 REFUSED = lazy_gettext("This passkey does not open your account here. Try again, or sign in with your password.")
 ENOUGH = lazy_gettext("Remove a passkey first: you have many")
 
@@ -94,13 +97,13 @@ def add(user: User, credential: str, challenge: bytes, name: str) -> list[str]:
     party, account_id, user_id = relying_party(), user.account_id, user.id
     try:
         made = verify_registration_response(
-            credential=credential[:LONGEST],
+            credential=_told(credential),
             expected_challenge=challenge,
             expected_rp_id=party.id,
             expected_origin=party.origin,
             require_user_verification=True,
         )
-    except (WebAuthnException, ValueError, KeyError, TypeError):
+    except (WebAuthnException, *UNREADABLE):
         raise Invalid({"passkey": [REFUSED]}) from None
     if account_id is None:
         raise NotFound
@@ -138,7 +141,7 @@ def owner_of(credential: str, challenge: bytes) -> User:
 
     party = relying_party()
     try:
-        shown = parse_authentication_credential_json(credential[:LONGEST])
+        shown = parse_authentication_credential_json(_told(credential))
         held = db.session.scalar(select(Passkey).where(Passkey.credential_id == shown.raw_id))
         if held is None or shown.response.user_handle not in {None, held.account_id.bytes}:
             raise Invalid({"passkey": [REFUSED]})
@@ -151,7 +154,7 @@ def owner_of(credential: str, challenge: bytes) -> User:
             credential_current_sign_count=held.sign_count,
             require_user_verification=True,
         )
-    except (WebAuthnException, ValueError, KeyError, TypeError):
+    except (WebAuthnException, *UNREADABLE):
         raise Invalid({"passkey": [REFUSED]}) from None
     account_id, known = held.account_id, update(Passkey).where(Passkey.id == held.id)
     with housekeeping() as connection:
@@ -159,6 +162,15 @@ def owner_of(credential: str, challenge: bytes) -> User:
             known.values(sign_count=seen.new_sign_count, backed_up=seen.credential_backed_up, used_at=now())
         )
     return accounts.member_of(account_id)
+
+
+def _told(credential: str) -> dict[str, Any]:
+    """What a browser says, as strictly read as any JSON: the library's own reading fails at deep nesting. Raises
+    `ValueError`."""
+    said = read_json(credential[:LONGEST].encode("utf-8", "replace"))
+    if not isinstance(said, dict):
+        raise NotJson("A passkey's answer is one object.")
+    return said
 
 
 def passkeys_of(user: User) -> list[Passkey]:

@@ -264,3 +264,13 @@ def test_without_an_issuer_there_is_no_such_way(sqlite_url: str, tmp_path: Path,
         )
         db.session.remove()
         db.engine.dispose()
+
+
+def test_begun_twenty_times_it_can_still_be_finished(client: FlaskClient, issuer: Issuer, owner: User) -> None:
+    """Each beginning is remembered in the cookie, of which browsers keep 4,096 bytes and no more."""
+    verified(issuer, owner)
+    tabs = [came_back(client) for _time in range(20)]
+    cookie = client.get_cookie("bidflux")
+    assert cookie and len(cookie.value) < 2000
+    assert client.get(tabs[0]).status_code == 422, "long begun anew"
+    assert client.get(tabs[-1]).location == "/app/properties"

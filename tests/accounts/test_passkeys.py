@@ -8,6 +8,7 @@ import re
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from sqlalchemy import select
 from webauthn.helpers import encode_cbor
 
 from app.accounts import passkeys
+from app.core.errors import Invalid
 from app.extensions import db
 from app.models import Account, LedgerEntry, Passkey, RecoveryCode, User
 from tests.factories import csrf, login, make_user
@@ -133,6 +135,42 @@ def test_what_lies_is_refused(app: Flask, device: Device, lie: dict[str, Any]) -
     browser = app.test_client()
     assert enter(browser, device) == 422
     assert browser.get("/app/offers").status_code == 303
+
+
+NESTED = [
+    "[" * 20_000,
+    '{"a":' * 3900,
+    '{"a":' * 40 + "1" + "}" * 40,
+    "null",
+    "[]",
+    '"\\ud83d"',
+    "1" * 20_000,
+    "\udcff",
+]
+
+
+def test_what_is_no_answer_of_a_browser_is_refused(client: FlaskClient) -> None:
+    for said in NESTED:
+        told(client, "/login/passkey/options", "/login")
+        form = {"csrf_token": csrf(client.get("/login").text), "credential": said.encode("utf-8", "surrogateescape")}
+        assert client.post("/login/passkey", data=form).status_code == 422, said[:9]
+
+
+SHAPES: list[tuple[str, dict[str, Any]]] = [
+    ("none", {}),
+    ("packed", {"x5c": [5]}),
+    ("android-safetynet", {"ver": "1", "response": b"W10.W10.YQ"}),
+]
+
+
+def test_what_no_device_makes_is_not_kept(owner: User) -> None:
+    device, challenge = Device(), b"c" * 32
+    client = device.client_data("webauthn.create", b64(challenge))
+    for key, (fmt, statement) in product(["x", [1], {1: 2}, 5, b""], SHAPES):
+        held = bytes(16) + len(device.id).to_bytes(2, "big") + device.id + encode_cbor(key)
+        made = encode_cbor({"fmt": fmt, "attStmt": statement, "authData": device.data(MAKES) + held})
+        with pytest.raises(Invalid):
+            passkeys.add(owner, device._written({"attestationObject": b64(made)}, client), challenge, "Firefox")
 
 
 def test_an_answer_counts_once_and_for_its_own_challenge(app: Flask, device: Device) -> None:

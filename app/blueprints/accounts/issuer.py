@@ -62,6 +62,7 @@ def issuer_login() -> AnyResponse:
     from requests import RequestException
 
     onward = local_path(request.args.get("next"))
+    _forget_earlier()
     try:
         sent: AnyResponse = _ready().authorize_redirect(f"{base_url()}{url_for('accounts.issuer_back')}")
     except (AuthlibBaseError, RequestException, ValueError, RuntimeError) as error:
@@ -72,6 +73,13 @@ def issuer_login() -> AnyResponse:
     if onward:
         session["onward"] = onward
     return sent
+
+
+def _forget_earlier() -> None:
+    """All but the latest beginning: authlib keeps each in the cookie, until browsers keep the cookie no more."""
+    begun = [name for name in session if name.startswith("_state_issuer_")]
+    for name in sorted(begun, key=lambda name: float(session[name]["exp"]))[:-1]:
+        del session[name]
 
 
 @accounts.get("/login/issuer/back")
