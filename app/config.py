@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -142,6 +143,7 @@ class Settings:
             "SESSION_COOKIE_SAMESITE": "Lax",
             # Signed when it changes, not at every page: it outlives the session that it names.
             "SESSION_REFRESH_EACH_REQUEST": False,
+            "PERMANENT_SESSION_LIFETIME": timedelta(days=self.session_days + 1),  # the row ends before the cookie does
             "MAX_CONTENT_LENGTH": 12 * 1024 * 1024,
             "MAX_FORM_MEMORY_SIZE": 2 * 1024 * 1024,
             "MAX_FORM_PARTS": 400,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from itertools import chain
 from typing import Any
 
@@ -13,7 +14,6 @@ from flask_babel import force_locale
 from jinja2 import ChoiceLoader, DictLoader, nodes
 from markupsafe import Markup, escape
 
-from app.accounts.editing import SESSION_LIFE
 from app.core.language import LANGUAGES, Catalogs
 from app.core.templates import Templates
 from app.extensions import babel
@@ -103,7 +103,8 @@ def test_a_page_that_changes_nothing_signs_no_cookie(client: FlaskClient, app: F
     client.get("/app/offers")  # the token of its forms is made once
     answers: Any = [client.get(path) for path in ("/app/offers", "/app/properties", "/app/offers")]
     assert not list(chain.from_iterable(one.headers.getlist("Set-Cookie") for one in answers))
-    assert app.permanent_session_lifetime > SESSION_LIFE
+    longest = timedelta(days=app.extensions["bidflux_settings"].session_days)
+    assert app.permanent_session_lifetime > longest, "the cookie lives as long as any session may"
 
 
 def test_what_is_put_out_is_escaped_as_jinja_does_it(app: Flask) -> None:
