@@ -10,19 +10,16 @@ from app.feeds.inflating import GZIP, NotCompressed, TooLarge, gunzip
 
 OPENED = 32 * 1024 * 1024  # bytes of a packed CSV once it is opened
 ZIP, OLD_OFFICE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-# What people send for a table: pages, PDF, pictures, archives, JSON.
-OTHERS = (b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"Rar!", b"7z\xbc\xaf", b"{\\rtf", b"PK\x05\x06")
+# What people send for a table: what is packed twice, pages, PDF, pictures, archives, JSON.
+OTHERS = (GZIP, b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"Rar!", b"7z\xbc\xaf", b"{\\rtf", b"PK\x05\x06")
 
 
 def rows_of(body: bytes) -> Iterator[FileRow | BadRow]:
     """The rows, each with the line in which it begins. Raises `NotCsv` with the reason when there are none."""
-    if body.startswith(GZIP):
-        try:
-            body = gunzip(body, OPENED)
-        except TooLarge:
-            raise NotCsv("file_large") from None
-        except NotCompressed:
-            raise NotCsv("file_other") from None
+    return _rows(_opened(body))
+
+
+def _rows(body: bytes) -> Iterator[FileRow | BadRow]:
     if body.startswith(ZIP):
         return xlsx_rows.rows_of(body)
     if body.startswith(OLD_OFFICE):
@@ -35,12 +32,26 @@ def rows_of(body: bytes) -> Iterator[FileRow | BadRow]:
     return csv_rows.rows_of(body)
 
 
+def _opened(body: bytes) -> bytes:
+    """Without its gzip, if it has one."""
+    if not body.startswith(GZIP):
+        return body
+    try:
+        return gunzip(body, OPENED)
+    except TooLarge:
+        raise NotCsv("file_large") from None
+    except NotCompressed:
+        raise NotCsv("file_other") from None
+
+
 def looks_like_rows(body: bytes, most: int) -> None:
-    """Look at the beginning only; raise `NotCsv` for what cannot be a file of rows. A job opens workbooks."""
+    """Look at the beginning only; raise `NotCsv` for what cannot be a file of rows. A job opens workbooks, also those
+    that were packed once more."""
+    body = _opened(body)
     if body.startswith(ZIP):
         if not xlsx_rows.is_workbook(body):
             raise NotCsv("file_other")
         return
-    for number, _row in enumerate(rows_of(body), 1):
+    for number, _row in enumerate(_rows(body), 1):
         if number >= most:
             break

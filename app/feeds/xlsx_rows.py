@@ -20,6 +20,7 @@ from app.feeds.csv_rows import COLUMNS, BadRow, FileRow, NotCsv, names_of, row_o
 
 OPENED = 100 * 1024 * 1024  # bytes of all parts together, once they are opened
 PARTS = 2000
+NOTES = 2048  # bytes of extra notes on a part, honest ones have some dozens: zipfile takes the square of their number
 STRINGS = 1_500_000  # elements of the table of texts
 OF_ROW = 8 * 500  # elements of one row
 SMALL = 200_000  # elements of any other part, which is read whole
@@ -29,6 +30,7 @@ PIECE = 1024 * 1024
 BETWEEN = 256 * 1024  # bytes from one element to the next: a cell has 32,767 letters, an element few attributes
 LOOKS = 255  # letters of a number's format, as Excel has it; openpyxl's pattern takes the square of their number
 KNOWN_LOOKS = 1000
+_ENTRY = b"PK\x01\x02"  # what the archive says of a part
 HEAD = 512  # bytes of a part that tell what it is
 _ADDED = re.compile(r'\[\$([^\[\]-]*)(?:-[^\[\]]*)?\]|"([^"]*)"|\\(.)|([^\W\d_]|[$£¥\u20a0-\u20cf])')
 
@@ -42,7 +44,9 @@ _MERGED = re.compile(rb'<(?:\w{1,20}:)?mergeCell [^<>]{0,200}?ref="([A-Z]{1,3})(
 
 def is_workbook(body: bytes) -> bool:
     """Whether an archive is an Excel workbook; raises `NotCsv` for one that is broken or grows too large."""
-    if body.count(b"PK\x01\x02") > 2 * PARTS:  # each makes an object before any can be counted
+    if body.count(_ENTRY) > 2 * PARTS:  # each makes an object before any can be counted
+        raise NotCsv("file_large")
+    if any(int.from_bytes(body[at + 30 : at + 32], "little") > NOTES for at in _entries(body)):
         raise NotCsv("file_large")
     try:
         with zipfile.ZipFile(io.BytesIO(body)) as archive:
@@ -52,6 +56,14 @@ def is_workbook(body: bytes) -> bool:
             return any(part.filename == "xl/workbook.xml" for part in parts)
     except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError):
         raise NotCsv("file_xlsx") from None
+
+
+def _entries(body: bytes) -> Iterator[int]:
+    """Where the archive may say something of a part."""
+    at = body.find(_ENTRY)
+    while at >= 0:
+        yield at
+        at = body.find(_ENTRY, at + 4)
 
 
 def rows_of(body: bytes) -> Iterator[FileRow | BadRow]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import io
+import struct
 import zipfile
 from datetime import date
 from typing import Any
@@ -13,11 +15,13 @@ import pytest
 from app.core.errors import Invalid
 from app.core.ledger import SYSTEM
 from app.feeds import editing as feeds
+from app.feeds import xlsx_rows
 from app.feeds.cells import MORE_CELLS, NO_RESULT, SHEET_ERROR, Unread
 from app.feeds.csv_rows import BadRow, NotCsv
 from app.feeds.editing import FeedValues
-from app.feeds.files import rows_of
+from app.feeds.files import looks_like_rows, rows_of
 from app.feeds.rows import NOT_CURRENCY, read_row
+from app.feeds.xlsx_rows import is_workbook
 from app.models import User
 from tests.feeds.conftest import properties, read_again
 from tests.feeds.test_files import read
@@ -316,3 +320,23 @@ def test_an_archive_of_very_many_parts_is_not_opened() -> None:
     entry = b"PK\x01\x02" + bytes(42)
     with pytest.raises(NotCsv, match="file_large"):
         read(b"PK\x03\x04" + entry * 200_000)
+
+
+def test_notes_of_an_archive_without_end_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """zipfile copies all that is left of them at each: 64 KB of empty notes are half a gigabyte, for each part."""
+    with zipfile.ZipFile(made := io.BytesIO(), "w") as archive:
+        archive.writestr("xl/workbook.xml", b"<a/>")
+        archive.infolist()[0].extra = struct.pack("<HH", 0x7777, 0) * (2048 // 4 + 1)
+    monkeypatch.setattr(zipfile.ZipInfo, "_decodeExtra", None)
+    with pytest.raises(NotCsv) as refused:
+        is_workbook(made.getvalue())
+    assert refused.value.code == "file_large"
+
+
+def test_a_workbook_packed_once_more_is_opened_by_the_job_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    packed = gzip.compress(workbook(["id", "titlu"], ["1", "Casă"]))
+    assert read(packed) == [{"id": "1", "titlu": "Casă"}]
+    monkeypatch.setattr(xlsx_rows, "_lines", None)
+    looks_like_rows(packed, 5)
+    with pytest.raises(NotCsv):
+        looks_like_rows(gzip.compress(packed), 5)
