@@ -78,7 +78,7 @@ def issuer_login() -> AnyResponse:
 def _forget_earlier() -> None:
     """All but the latest beginning: authlib keeps each in the cookie, until browsers keep the cookie no more."""
     begun = [name for name in session if name.startswith("_state_issuer_")]
-    for name in sorted(begun, key=lambda name: float(session[name]["exp"]))[:-1]:
+    for name in sorted(begun, key=lambda name: session[name]["exp"])[:-1]:
         del session[name]
 
 
