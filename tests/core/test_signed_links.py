@@ -25,6 +25,7 @@ from app.core.signed_links import (
     REQUEST,
     SELLER,
     SELLER_PASS,
+    SETUP,
     STAMP,
     AccountLink,
     BadToken,
@@ -58,6 +59,7 @@ SENT: tuple[tuple[Purpose[Any], Any, str], ...] = (
         TimedId(PROPERTY, 1764000000.25),
         "AZKkvgAAcACAAAAAAAAAAUHaSSBAEAAA.mlukNNkVFy1BDJfRpbNLgDhppV1-86x-4RA9luP2T54",
     ),
+    (SETUP, PROPERTY, "AZKkvgAAcACAAAAAAAAAAQ.JzK6gsXtOHbN0-1Lvm9YKvoWb1axnS3SP1PZfkdEyz4"),
     (
         BIDDER_PASS,
         TimedId(PROPERTY, 2e9),
