@@ -23,7 +23,7 @@ run: packages  ## run the whole product until Ctrl-C (PORT, HOST, BIDFLUX_DATA o
 
 test:  ## run the whole suite (TESTS=path narrows it)
 	@$(MAKE) --no-print-directory -j2 dev-packages linters
-	@CHROMIUM="$$($(BIN)/python tools/browser.py)" && export CHROMIUM && exec $(BIN)/python -m pytest -n 2 $(TESTS)
+	@CHROMIUM="$$($(BIN)/python tools/browser.py)" && export CHROMIUM && exec $(BIN)/python -m pytest -n 3 $(TESTS)
 
 check: dev-packages  ## format, lint, types, layers, dead code, templates, translations, vendored files, the picture (CHECKS="lint types" narrows it)
 	@$(BIN)/python tools/check.py $(CHECKS)
